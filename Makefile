@@ -1,0 +1,92 @@
+# `make up` and `make test` do everything on a fresh clone; `make help` lists the rest.
+# Nothing is needed beforehand but Python 3.12 or later with pip.
+
+PYTHON = .venv/bin/python
+MANAGE = $(PYTHON) manage.py
+PIP_OPTIONS = --quiet --disable-pip-version-check
+
+# The smallest production environment, as docs/ describes it; the key is public and opens nothing.
+PRODUCTION = HTTPS=on ALLOWED_HOSTS=backlog.example.org \
+	SECRET_KEY=a-key-that-only-the-deployment-check-ever-sees-0123456789
+
+# Django's checks ask the server for its version. They get a store of their own for as long as
+# they run, whatever store the environment names.
+with-store = unset DATABASE_URL && BACKLOG_DATA_DIR=$$(mktemp -d) && export BACKLOG_DATA_DIR && \
+	trap '{ $(MANAGE) backlog store stop; rm -rf "$$BACKLOG_DATA_DIR"; } >/dev/null 2>&1' EXIT && \
+	trap 'exit 130' INT TERM
+
+# More options for pytest, the benchmarks and the lock: make test ARGS="-k claim -x"
+ARGS =
+
+.DEFAULT_GOAL = help
+.PHONY: help setup up test check format lock bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: .venv/project.stamp ## make .venv, with every tool
+
+up: setup ## start the store and serve the app on 127.0.0.1:8000
+	@$(MANAGE) serve
+
+test: setup ## every test, on each tier of the store
+	BACKLOG_TEST_TIER=embedded $(PYTHON) -m pytest $(ARGS)
+	BACKLOG_TEST_TIER=server $(PYTHON) -m pytest -m "not one_tier" $(ARGS)
+
+check: setup ## lint, types, layers, templates, migrations, deployment
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+	.venv/bin/djlint --quiet --check --lint templates
+	find templates -name '*.html' -exec .venv/bin/djade --check {} +
+	@$(with-store) && set -x && \
+	$(MANAGE) makemigrations --check --dry-run && \
+	env $(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
+
+format: setup ## rewrite code and templates in the house style
+	.venv/bin/ruff check --fix-only
+	.venv/bin/ruff format
+	find templates -name '*.html' -exec .venv/bin/djade {} + || true # 1: it rewrote one
+	.venv/bin/djlint --quiet --reformat templates
+
+bench: setup .venv-bench/lock.stamp ## the benchmarks, in an environment with the other queues
+	.venv-bench/bin/python -m benchmarks $(ARGS)
+
+# Ranges in pyproject.toml become exact versions with the hashes of every platform's files; what
+# is locked stays as it is unless ARGS says --upgrade or --upgrade-package NAME.
+LOCK = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.12 \
+	--generate-hashes --custom-compile-command "make lock" pyproject.toml $(ARGS)
+
+lock: setup ## requirements/*.txt from pyproject.toml
+	$(LOCK) --output-file requirements/runtime.txt
+	$(LOCK) --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	$(LOCK) --group bench --constraint requirements/runtime.txt --output-file requirements/bench.txt
+
+clean: ## remove what make made; the store's data lives elsewhere and stays
+	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Distributions may ship Python without ensurepip; the interpreter's own pip then brings one.
+define make-venv
+python=$$(tools/find-python) && echo "$(1): $$python" && \
+if "$$python" -c "import ensurepip" 2>/dev/null; then \
+	"$$python" -m venv --clear $(1); \
+else \
+	"$$python" -m venv --clear --without-pip $(1) && \
+	"$$python" -m pip --python $(1)/bin/python install $(PIP_OPTIONS) pip; \
+fi
+$(1)/bin/python -m pip install $(PIP_OPTIONS) --require-hashes --requirement $(2)
+touch $@
+endef
+
+.venv/lock.stamp: requirements/dev.txt .python-version tools/find-python
+	@$(call make-venv,.venv,requirements/dev.txt)
+
+.venv-bench/lock.stamp: requirements/bench.txt .python-version tools/find-python
+	@$(call make-venv,.venv-bench,requirements/bench.txt)
+
+# The tree itself, as a path entry and the `backlog` command; built with the locked hatchling.
+.venv/project.stamp: .venv/lock.stamp pyproject.toml
+	@$(PYTHON) -m pip install $(PIP_OPTIONS) --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,209 @@
+"""One function a verb: options in, a call of the domain, a `Reply` out."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Final
+
+from backlog import values
+from backlog.cli.reply import Reply, document
+from backlog.errors import UsageError
+from backlog.records import Record, to_json, to_line
+from backlog.session import Session
+from backlog.verbs import cards, claims, reports
+
+EMPTY_CLAIM: Final = 3
+
+
+def split_ids(value: str) -> list[str]:
+    """Comma-separated ids."""
+    return values.dependencies(values.text(value, "--depends-on").split(","))
+
+
+def read_acceptance(value: str) -> str | None:
+    """JSON text of the criteria."""
+    return values.acceptance(value)
+
+
+def _card(card: Record | None, status: int = 0) -> Reply:
+    return Reply([to_json(card) + "\n"], [to_line(card) if card else "(none)"], status)
+
+
+def _given_fields(options: Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in values.FIELDS if name in options}
+
+
+def create(session: Session, options: Namespace) -> Reply:
+    return _card(cards.create(session, options.card_id, **_given_fields(options)))
+
+
+def list_cards(session: Session, options: Namespace) -> Reply:
+    found = cards.list_cards(session, options.status, options.phase, options.ready_only)
+    return Reply(_array(found), map(to_line, found) if found else ["(no cards)"])
+
+
+def _array(found: list[Record]) -> Iterator[str]:
+    # In pieces: a long list need not stand in memory twice.
+    yield "[" + (to_json(found[0]) if found else "")
+    yield from ("," + to_json(card) for card in found[1:])
+    yield "]\n"
+
+
+def claim(session: Session, options: Namespace) -> Reply:
+    if options.card_id is None:
+        card = claims.claim(session, options.owner, options.ttl)
+    else:
+        card = claims.claim_card(session, options.card_id, options.owner, options.ttl)
+    return _card(card, EMPTY_CLAIM if card is None and options.exit_code else 0)
+
+
+def reclaim(session: Session, options: Namespace) -> Reply:
+    if options.card_id is None:
+        ids = claims.reclaim(session)
+    else:
+        ids = claims.reclaim_card(session, options.card_id)
+    text = f"reclaimed: {', '.join(ids)}" if ids else "(nothing to reclaim)"
+    return Reply(document({"reclaimed": ids}), [text])
+
+
+def link(session: Session, options: Namespace) -> Reply:
+    return _card(cards.link(session, options.card_id, options.dependency_id))
+
+
+def unlink(session: Session, options: Namespace) -> Reply:
+    return _card(cards.unlink(session, options.card_id, options.dependency_id))
+
+
+def stats(session: Session, options: Namespace) -> Reply:
+    found = reports.stats(session)
+    age = found.oldest_ready_age_seconds
+    answer = {
+        "counts": found.counts,
+        "total": found.total,
+        "oldestReadyAgeSeconds": age,
+        "expiredClaimCount": found.expired_claim_count,
+    }
+    text = [
+        f"total: {found.total}",
+        " ".join(f"{status}={count}" for status, count in found.counts.items()),
+        f"oldest-ready-age: {'-' if age is None else age}s",
+        f"expired-claims: {found.expired_claim_count}",
+    ]
+    return Reply(document(answer), text)
+
+
+def complete(session: Session, options: Namespace) -> Reply:
+    return _card(claims.complete(session, options.card_id, options.owner, options.attempt))
+
+
+def block(session: Session, options: Namespace) -> Reply:
+    return _card(claims.block(session, options.card_id, options.owner, options.attempt))
+
+
+def unblock(session: Session, options: Namespace) -> Reply:
+    return _card(claims.unblock(session, options.card_id))
+
+
+def reopen(session: Session, options: Namespace) -> Reply:
+    return _card(claims.reopen(session, options.card_id))
+
+
+def release(session: Session, options: Namespace) -> Reply:
+    return _card(claims.release(session, options.card_id, options.owner, options.attempt))
+
+
+def renew(session: Session, options: Namespace) -> Reply:
+    return _card(
+        claims.renew(session, options.card_id, options.owner, options.attempt, options.ttl)
+    )
+
+
+def edit(session: Session, options: Namespace) -> Reply:
+    fields = _given_fields(options)
+    if not fields:
+        raise UsageError(
+            f"nothing to change: give one of {', '.join(_option(n) for n in values.FIELDS)}"
+        )
+    return _card(cards.edit(session, options.card_id, **fields))
+
+
+def _option(field: str) -> str:
+    return f"--{field.replace('_', '-')}"
+
+
+def delete(session: Session, options: Namespace) -> Reply:
+    return _card(cards.delete(session, options.card_id, force=options.force))
+
+
+def show(session: Session, options: Namespace) -> Reply:
+    card = cards.show(session, options.card_id)
+    details = [
+        f"{name.replace('_', '-')}: {getattr(card, name)}"
+        for name in card._fields
+        if getattr(card, name) is not None
+    ]
+    return Reply([to_json(card) + "\n"], details)
+
+
+def explain(session: Session, options: Namespace) -> Reply:
+    found = reports.explain(session, options.card_id)
+    lists = {
+        "unfinished": found.unfinished,
+        "blocked": found.blocked,
+        "missing": found.missing,
+    }
+    state = "claimable" if found.claimable else found.status
+    if state == "ready":
+        state = "waiting"
+    text = [f"{found.id}: {state}"]
+    text += [f"{kind}: {', '.join(ids)}" for kind, ids in lists.items() if ids]
+    answer = {"id": found.id, "status": found.status, "claimable": found.claimable, **lists}
+    return Reply(document(answer), text)
+
+
+def check(session: Session, options: Namespace) -> Reply:
+    found = reports.check(session)
+    counts = [{"id": i, "openDependencies": kept, "recounted": n} for i, kept, n in found.counts]
+    edges = [{"id": i, "dependency": d, "edge": problem} for i, d, problem in found.edges]
+    answer = {"ok": found.ok, "cards": found.cards, "counts": counts, "edges": edges}
+    text = [f"{i}: counts {kept} open dependencies, has {n}" for i, kept, n in found.counts]
+    text += [f"{i}: {problem} edge to {d}" for i, d, problem in found.edges]
+    text.append(f"{found.cards} cards, {len(counts) + len(edges)} differences")
+    return Reply(document(answer), text, 0 if found.ok else 1)
+
+
+def import_cards(session: Session, options: Namespace) -> Reply:
+    from backlog.cli.progress import Progress
+    from backlog.verbs import transfer
+
+    with _opened(options.file) as lines, Progress(sys.stderr) as progress:
+        done = transfer.import_cards(
+            session, lines, update=options.update, dry_run=options.dry_run, progress=progress
+        )
+    answer = {**done._asdict(), "dryRun": options.dry_run}
+    text = ", ".join(f"{kind}: {count}" for kind, count in done._asdict().items())
+    return Reply(document(answer), [text + (" (dry run)" if options.dry_run else "")])
+
+
+def export_cards(session: Session, options: Namespace) -> Reply:
+    from backlog.verbs import transfer
+
+    # Microseconds here: the order of claims survives an import elsewhere.
+    lines = (to_json(card, "microseconds") + "\n" for card in transfer.export_cards(session))
+    return Reply(lines, (line[:-1] for line in lines))
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[IO[bytes]]:
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        opened = Path(file).open("rb")  # noqa: SIM115 (the yield must stand outside the try)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read {file}: {reason}") from None
+    with opened:
+        yield opened

@@ -1,0 +1,71 @@
+"""The command: words in, an exit status out. Every refusal is caught here and nowhere else."""
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from io import TextIOWrapper
+from typing import NoReturn
+
+from backlog.cli.parser import parse
+from backlog.cli.reply import Reply
+from backlog.errors import Refusal
+from backlog.session import Session, as_refusal
+from backlog.values import json_text
+
+Opener = Callable[[], AbstractContextManager[Session]]
+
+INTERRUPTED = 130
+
+
+def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
+    """Run the process's own words, or `argv`, and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        # JSON is UTF-8 whatever the locale; an odd argument is shown, not choked on.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fleet_backlog.settings")
+    sys.exit(main(sys.argv[1:] if argv is None else argv, prog=prog))
+
+
+def main(argv: Sequence[str], open_session: Opener | None = None, prog: str = "backlog") -> int:
+    """Run one verb; its exit status. `open_session` replaces the store the environment names."""
+    try:
+        options = parse(argv, prog)
+        return _run(options, open_session)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone (`… | head`): what it did not read is not missed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        refusal = as_refusal(error)
+        if refusal is None:
+            raise
+        _complain(refusal, as_json="--json" in argv)
+        return refusal.exit_status
+
+
+def _run(options: Namespace, open_session: Opener | None) -> int:
+    if "run_store" in options:
+        return _answer(options.run_store(options), options)
+    if open_session is None:
+        from backlog.cli.connection import open_session
+    with open_session() as session:
+        return _answer(options.run(session, options), options)
+
+
+def _answer(reply: Reply, options: Namespace) -> int:
+    lines = reply.json if options.json else (f"{line}\n" for line in reply.text)
+    for line in lines:
+        sys.stdout.write(line)
+    sys.stdout.flush()
+    return reply.status
+
+
+def _complain(refusal: Refusal, as_json: bool) -> None:
+    message = " ".join(str(refusal).split())
+    line = json_text({"error": {"code": refusal.code, "message": message}}) if as_json else message
+    sys.stderr.write(f"{line}\n")

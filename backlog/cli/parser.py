@@ -1,0 +1,181 @@
+"""The command's grammar: which verbs there are, and which options each takes."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, NoReturn
+
+from backlog import values
+from backlog.cli import commands, store
+from backlog.errors import UsageError
+from backlog.lifecycle import DEFAULT_TTL_SECONDS
+
+
+class Parser(argparse.ArgumentParser):
+    """Option names are exact, and a mistake is a refusal like any other."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (try {self.prog} --help)")
+
+
+Option = tuple[str, dict[str, Any]]
+
+
+def _text(name: str, check: Callable[[str, str], Any], help: str, **more: Any) -> Option:
+    return name, {"type": lambda value: check(value, name), "help": help, **more}
+
+
+def _number(name: str, low: int, help: str, **more: Any) -> Option:
+    return name, {"type": partial(values.integer, name=name, low=low), "help": help, **more}
+
+
+def _flag(name: str, help: str) -> Option:
+    return name, {"action": "store_true", "help": help}
+
+
+_ID: Final = _text("--id", values.name, "the card", required=True, dest="card_id")
+_OPTIONAL_ID: Final = _text("--id", values.name, "this card only", dest="card_id")
+_WORKER: Final = _text("--owner", values.name, "the worker", required=True)
+_OWNER: Final = _text("--owner", values.name, "only if this worker holds the claim")
+_ATTEMPT: Final = _number("--attempt", 1, "only if the claim is this attempt")
+# A field that is not given is no attribute of the options: `edit` leaves it alone.
+_FIELDS: Final = tuple(
+    (name, {**settings, "default": argparse.SUPPRESS})
+    for name, settings in (
+        _text("--body", values.text, "description"),
+        _text("--phase", values.optional, "lane or milestone"),
+        _number("--priority", values.INT_MIN, "higher is sooner"),
+        (
+            "--depends-on",
+            {"type": commands.split_ids, "metavar": "A,B", "help": "ids it waits for"},
+        ),
+        (
+            "--acceptance",
+            {"type": commands.read_acceptance, "help": "JSON, or criteria split by ;"},
+        ),
+        _text("--idempotency-key", values.line, "a repeated key creates nothing"),
+    )
+)
+_PAIR: Final = (
+    _text("--from", values.name, "the card that waits", required=True, dest="card_id"),
+    _text("--to", values.name, "the card it waits for", required=True, dest="dependency_id"),
+)
+
+Verb = tuple[str, str, Callable[..., Any], tuple[Option, ...]]
+
+VERBS: Final[tuple[Verb, ...]] = (
+    (
+        "create",
+        "add a card",
+        commands.create,
+        (_ID, _text("--title", values.line, "what it is", required=True), *_FIELDS),
+    ),
+    (
+        "list",
+        "cards in the order of claims",
+        commands.list_cards,
+        (
+            ("--status", {"type": values.status, "help": "ready, claimed, blocked or done"}),
+            _text("--phase", values.line, "of this phase"),
+            _flag("--ready-only", "claimable ones"),
+        ),
+    ),
+    (
+        "claim",
+        "take the next claimable card, or null",
+        commands.claim,
+        (
+            _WORKER,
+            _number("--ttl", 1, "seconds the lease lasts (900)", default=DEFAULT_TTL_SECONDS),
+            _OPTIONAL_ID,
+            _flag("--exit-code", "exit with 3 when there is nothing to claim"),
+        ),
+    ),
+    ("reclaim", "return expired claims, or one claim, to ready", commands.reclaim, (_OPTIONAL_ID,)),
+    ("link", "--from now depends on --to", commands.link, _PAIR),
+    ("stats", "counts, oldest ready age, expired claims", commands.stats, ()),
+    ("block", "take a card out of the pool", commands.block, (_ID, _OWNER, _ATTEMPT)),
+    ("complete", "a card is done", commands.complete, (_ID, _OWNER, _ATTEMPT)),
+    ("show", "one card, everything on it", commands.show, (_ID,)),
+    (
+        "edit",
+        "change fields of a card",
+        commands.edit,
+        (_ID, _text("--title", values.line, "what it is", default=argparse.SUPPRESS), *_FIELDS),
+    ),
+    ("unblock", "a blocked card is ready again", commands.unblock, (_ID,)),
+    ("reopen", "a done card is ready again", commands.reopen, (_ID,)),
+    ("release", "give a claimed card back", commands.release, (_ID, _OWNER, _ATTEMPT)),
+    (
+        "renew",
+        "extend a lease from now",
+        commands.renew,
+        (_ID, _OWNER, _ATTEMPT, _number("--ttl", 1, "seconds from now (as before)")),
+    ),
+    ("unlink", "--from no longer depends on --to", commands.unlink, _PAIR),
+    (
+        "delete",
+        "remove a card",
+        commands.delete,
+        (_ID, _flag("--force", "also when unfinished cards wait for it")),
+    ),
+    ("explain", "claimable, or exactly what it waits for", commands.explain, (_ID,)),
+    ("check", "recount what is derived and report drift", commands.check, ()),
+    (
+        "import",
+        "cards from JSON lines, all or nothing",
+        commands.import_cards,
+        (
+            ("file", {"metavar": "FILE", "help": "a file, or - for standard input"}),
+            _flag("--update", "change cards that exist"),
+            _flag("--dry-run", "check everything, write nothing"),
+        ),
+    ),
+    ("export", "every card as a JSON line", commands.export_cards, ()),
+)
+
+
+def parse(argv: Sequence[str], prog: str) -> argparse.Namespace:
+    """The arguments, with `run`, the function of the verb. Raises `UsageError`."""
+    parser = Parser(prog=prog, description="The backlog of record for a fleet of workers.")
+    verbs = parser.add_subparsers(
+        title="verbs", metavar="VERB", dest="verb", required=True, parser_class=Parser
+    )
+    for name, help, run, options in VERBS:
+        verb = verbs.add_parser(name, help=help, description=help)
+        _add(verb, options)
+        verb.set_defaults(run=run)
+    store.add_parser(verbs)
+    return parser.parse_args(_join_values(list(argv)))
+
+
+def _add(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
+    parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
+    for name, settings in options:
+        parser.add_argument(name, **settings)
+
+
+_TAKES_VALUE: Final = {
+    name
+    for _, _, _, options in VERBS
+    for name, settings in options
+    if name.startswith("-") and "action" not in settings
+}
+
+
+def _join_values(argv: list[str]) -> list[str]:
+    """Join `--name -value` to `--name=-value`: argparse takes it for an option otherwise.
+
+    A value that begins with two dashes is left: more likely a variable before it was empty.
+    """
+    joined: list[str] = []
+    for word in argv:
+        dashed = word.startswith("-") and not word.startswith("--")
+        if dashed and joined and joined[-1] in _TAKES_VALUE:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined

@@ -1,0 +1,170 @@
+"""`backlog store …`: the server behind the cards, started, stopped, saved and looked into."""
+
+import argparse
+import os
+import subprocess
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from backlog.cli.connection import configured, open_session
+from backlog.cli.reply import Reply, document
+from backlog.errors import Refusal, StoreUnavailable, UsageError, WrongState
+from fleet_backlog.embedded import Store
+from fleet_backlog.storage import Embedded, StoreError
+
+
+def add_parser(verbs: Any) -> None:
+    """Add `store` and what it can do."""
+    summary = "the server behind the cards"
+    parser = verbs.add_parser("store", help=summary, description=summary)
+    actions = parser.add_subparsers(metavar="ACTION", required=True, parser_class=type(parser))
+    for name, help, run in _ACTIONS:
+        action = actions.add_parser(name, help=help, description=help)
+        action.add_argument("--json", action="store_true", help="one line of JSON on stdout")
+        action.set_defaults(run_store=run)
+        if name in ("dump", "restore"):
+            action.add_argument("file", metavar="FILE", type=Path, help="an archive of pg_dump")
+        if name == "restore":
+            action.add_argument("--force", action="store_true", help="replace the cards there are")
+        if name == "psql":
+            action.add_argument("arguments", nargs=argparse.REMAINDER, help="for psql")
+
+
+def start(options: Namespace) -> Reply:
+    started = _asking(_embedded().start)
+    return Reply(document({"started": started}), ["started" if started else "already running"])
+
+
+def stop(options: Namespace) -> Reply:
+    stopped = _asking(_embedded().stop)
+    return Reply(document({"stopped": stopped}), ["stopped" if stopped else "not running"])
+
+
+def status(options: Namespace) -> Reply:
+    found = _server_status() if _is_server() else _embedded_status()
+    return Reply(document(found), [f"{key}: {_plain(value)}" for key, value in found.items()])
+
+
+def path(options: Namespace) -> Reply:
+    root = str(_embedded().root)
+    return Reply(document({"path": root}), [root])
+
+
+def psql(options: Namespace) -> Reply:
+    """Become psql: the terminal, the signals and the exit status are its own."""
+    _reachable()
+    program = _program("psql")
+    words = options.arguments[1:] if options.arguments[:1] == ["--"] else options.arguments
+    os.execve(program, ["psql", *words], configured().client_env())  # noqa: S606 (no shell)
+
+
+def dump(options: Namespace) -> Reply:
+    """Write an archive; an existing file is not touched, an unfinished one not left."""
+    target: Path = options.file
+    if target.exists():
+        raise UsageError(f"{target} exists already; choose another name")
+    _reachable()
+    part = target.with_name(target.name + ".part")
+    try:
+        _run("pg_dump", "--format=custom", "--no-owner", f"--file={part}")
+        part.replace(target)
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return Reply(document({"dumped": str(target)}), [f"dumped to {target}"])
+
+
+def restore(options: Namespace) -> Reply:
+    """Put an archive's content in place of the database's, all of it or nothing."""
+    if not options.file.is_file():
+        raise UsageError(f"cannot read {options.file}: there is no such file")
+    cards = _reachable()
+    if cards and not options.force:
+        raise WrongState(f"the store holds {cards} cards; --force replaces them by the archive's")
+    _run("pg_restore", "--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error",
+         f"--dbname={configured().client_env()['PGDATABASE']}", str(options.file))  # fmt: skip
+    return Reply(document({"restored": str(options.file)}), [f"restored from {options.file}"])
+
+
+_ACTIONS: Final[tuple[tuple[str, str, Callable[[Namespace], Reply]], ...]] = (
+    ("start", "start the embedded store (every command does so itself)", start),
+    ("stop", "stop the embedded store", stop),
+    ("status", "is it running, where, which version", status),
+    ("path", "the embedded store's directory", path),
+    ("psql", "open psql on the store: store psql [-- ARGUMENTS]", psql),
+    ("dump", "save everything to an archive", dump),
+    ("restore", "replace everything by an archive's content", restore),
+)
+
+
+def _is_server() -> bool:
+    return not isinstance(configured(), Embedded)
+
+
+def _embedded() -> Store:
+    store = configured()
+    if isinstance(store, Embedded):
+        return Store(store.root)
+    raise WrongState("DATABASE_URL selects a server; this is for the embedded store, without it")
+
+
+def _asking[T](question: Callable[[], T]) -> T:
+    try:
+        return question()
+    except StoreError as error:
+        raise StoreUnavailable(str(error)) from None
+
+
+def _embedded_status() -> dict[str, Any]:
+    found = _asking(_embedded().status)
+    return {
+        "tier": "embedded",
+        "running": found.running,
+        "pid": found.pid,
+        "path": str(found.root),
+        "version": found.version,
+        "socket": str(found.socket_dir),
+        "binaries": str(found.binaries),
+    }
+
+
+def _server_status() -> dict[str, Any]:
+    with open_session() as session:
+        version = session.execute("SHOW server_version").fetchone()[0]
+        address = session.execute("SELECT current_database(), current_user").fetchone()
+    return {
+        "tier": "server",
+        "running": True,
+        "version": version,
+        "database": address[0],
+        "user": address[1],
+    }
+
+
+def _reachable() -> int:
+    """Start the store if it is down; how many cards it holds."""
+    with open_session() as session:
+        return reports.stats(session).total
+
+
+def _program(name: str) -> Path:
+    return _asking(lambda: Store(Path()).programs()) / name
+
+
+def _run(name: str, *arguments: str) -> None:
+    done = subprocess.run(  # noqa: S603 (no shell, our own words)
+        [_program(name), *arguments],
+        env=configured().client_env(),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Refusal(f"{name} failed: {done.stderr.strip().splitlines()[-1]}")
+
+
+def _plain(value: Any) -> str:
+    return {True: "yes", False: "no", None: "-"}.get(value, str(value))

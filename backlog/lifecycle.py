@@ -1,0 +1,33 @@
+"""The statuses of a card and the moves between them. No queries here."""
+
+from typing import Final, NamedTuple
+
+READY: Final = "ready"
+CLAIMED: Final = "claimed"
+BLOCKED: Final = "blocked"
+DONE: Final = "done"
+
+STATUSES: Final = (READY, CLAIMED, BLOCKED, DONE)
+
+DEFAULT_TTL_SECONDS: Final = 900
+
+
+class Move(NamedTuple):
+    """A transition by id: from `sources` to `to`; else refused with the advice `otherwise`.
+
+    With `settled`, a card that is at `to` already stays as it is and nothing is refused.
+    """
+
+    verb: str
+    sources: tuple[str, ...]
+    to: str
+    otherwise: str
+    settled: bool = False
+
+
+COMPLETE: Final = Move("complete", (READY, CLAIMED), DONE, "unblock it first", settled=True)
+BLOCK: Final = Move("block", (READY, CLAIMED), BLOCKED, "reopen it first", settled=True)
+UNBLOCK: Final = Move("unblock", (BLOCKED,), READY, "only a blocked card can be unblocked")
+REOPEN: Final = Move("reopen", (DONE,), READY, "only a done card can be reopened")
+RELEASE: Final = Move("release", (CLAIMED,), READY, "only a claimed card can be released")
+RENEW: Final = Move("renew", (CLAIMED,), CLAIMED, "only a claimed card has a lease to renew")

@@ -1,0 +1,253 @@
+-- The rules that hold whoever writes: the verbs, the admin, update(), COPY, psql, another program.
+--
+-- A card's open_dependencies is the number of ids in depends_on that do not exist or are not
+-- done; `claimable` is generated from it. Two things must be true for the count to stay right
+-- under READ COMMITTED:
+--   * finishing (or reopening, creating as done, deleting a done) card locks its dependents
+--     first, in id order, and counts them again in a second statement with a new snapshot;
+--   * a new edge is added under FOR SHARE on its target, so that the target's finish is either
+--     visible or still to come; a target that does not exist yet is held by an advisory lock on
+--     its id, which its creation takes too.
+-- Edges that a card already has need no lock on their targets: a finish would have to lock the
+-- card itself, and whoever changes its depends_on holds it.
+
+-- Transaction lock on an id that may not exist. 1,024 keys bound the size of the lock table.
+CREATE FUNCTION backlog_lock_id(card text) RETURNS void LANGUAGE sql AS $$
+    SELECT pg_advisory_xact_lock(1650549611, hashtext(card) & 1023)
+$$;
+
+CREATE FUNCTION backlog_require_read_committed() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'dependencies can be changed at READ COMMITTED only: an older snapshot would strand a card'
+            USING ERRCODE = 'invalid_transaction_state';
+    END IF;
+END $$;
+
+-- depends_on as an array; refuses what is not an array of distinct, non-blank ids of other cards.
+CREATE FUNCTION backlog_dependency_ids(card text, depends_on jsonb) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    ids text[];
+BEGIN
+    IF jsonb_typeof(depends_on) IS DISTINCT FROM 'array' THEN
+        RAISE EXCEPTION 'depends_on of % must be an array of ids', card USING ERRCODE = 'check_violation';
+    END IF;
+    IF EXISTS (SELECT FROM jsonb_array_elements(depends_on) e
+               WHERE jsonb_typeof(e) <> 'string' OR e #>> '{}' !~ '\S') THEN
+        RAISE EXCEPTION 'depends_on of % must hold ids, none of them blank', card USING ERRCODE = 'check_violation';
+    END IF;
+    ids := ARRAY(SELECT jsonb_array_elements_text(depends_on));
+    IF card = ANY (ids) THEN
+        RAISE EXCEPTION '% cannot depend on itself', card USING ERRCODE = 'check_violation';
+    END IF;
+    IF cardinality(ids) <> (SELECT count(DISTINCT i) FROM unnest(ids) i) THEN
+        RAISE EXCEPTION 'depends_on of % names an id twice', card USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN ids;
+END $$;
+
+-- Hold these ids, existing or not, so that none of them is finished before this transaction ends.
+CREATE FUNCTION backlog_hold(ids text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    target text;
+BEGIN
+    IF cardinality(ids) > 0 THEN
+        PERFORM backlog_require_read_committed();
+    END IF;
+    FOR target IN SELECT i COLLATE "C" FROM unnest(ids) i ORDER BY 1 LOOP
+        PERFORM FROM backlog WHERE id = target FOR SHARE;
+        IF NOT FOUND THEN
+            PERFORM backlog_lock_id(target);
+            PERFORM FROM backlog WHERE id = target FOR SHARE;
+        END IF;
+    END LOOP;
+END $$;
+
+-- How many of these ids are not done. The status is no condition of the scan: with statistics
+-- from a time when nothing was done, an index on it would be read instead of the primary key.
+CREATE FUNCTION backlog_count_open(ids text[]) RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN cardinality(ids) - CASE WHEN cardinality(ids) = 0 THEN 0 ELSE
+        (SELECT count(*) FILTER (WHERE status = 'done') FROM backlog WHERE id = ANY (ids)) END;
+END $$;
+
+-- A card became done or stopped being done: its dependents are counted again, from the record.
+CREATE FUNCTION backlog_recount_dependents(card text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    dependents text[] := ARRAY(SELECT card_id FROM backlog_dependency WHERE dependency_id = card);
+BEGIN
+    IF cardinality(dependents) = 0 THEN
+        RETURN;
+    END IF;
+    PERFORM backlog_require_read_committed();
+    PERFORM FROM backlog WHERE id = ANY (dependents) ORDER BY id FOR NO KEY UPDATE;
+    UPDATE backlog SET open_dependencies =
+        backlog_count_open(ARRAY(SELECT jsonb_array_elements_text(depends_on)))
+    WHERE id = ANY (dependents);
+END $$;
+
+CREATE FUNCTION backlog_expiry(claimed_at timestamptz, ttl integer) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE AS $$ SELECT claimed_at + make_interval(secs => ttl) $$;
+
+
+-- Before a row is written ------------------------------------------------------------------------
+
+CREATE FUNCTION backlog_before_insert() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    ids text[] := backlog_dependency_ids(NEW.id, NEW.depends_on);
+BEGIN
+    PERFORM backlog_lock_id(NEW.id);
+    NEW.attempts := greatest(
+        NEW.attempts,
+        CASE WHEN NEW.status = 'claimed' THEN 1 END,
+        -- (id, attempts) names one claim for ever, also when a deleted id is used again.
+        (SELECT attempts + (NEW.status = 'claimed')::int FROM backlog_deleted WHERE id = NEW.id));
+    NEW.updated_at := clock_timestamp();
+    NEW.claim_expires_at := backlog_expiry(NEW.claimed_at, NEW.claim_ttl_seconds);
+    PERFORM backlog_hold(ids);
+    NEW.open_dependencies := backlog_count_open(ids);
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER backlog_before_insert BEFORE INSERT ON backlog
+FOR EACH ROW EXECUTE FUNCTION backlog_before_insert();
+
+CREATE FUNCTION backlog_before_move() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.id <> OLD.id THEN
+        RAISE EXCEPTION 'the id of card % cannot change', OLD.id USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.attempts < OLD.attempts THEN
+        RAISE EXCEPTION 'the attempts of card % never go down', OLD.id USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.status = 'claimed' THEN
+        IF NEW.attempts = OLD.attempts
+            AND (OLD.status <> 'claimed' OR NEW.claim_owner IS DISTINCT FROM OLD.claim_owner) THEN
+            NEW.attempts := OLD.attempts + 1;
+        END IF;
+    ELSIF OLD.status = 'claimed' THEN
+        NEW.claim_owner := NULL;
+        NEW.claim_ttl_seconds := NULL;
+        NEW.claimed_at := NULL;
+    END IF;
+    NEW.claim_expires_at := backlog_expiry(NEW.claimed_at, NEW.claim_ttl_seconds);
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER backlog_before_move
+BEFORE UPDATE OF id, status, claim_owner, claim_ttl_seconds, claimed_at, attempts, claim_expires_at
+ON backlog FOR EACH ROW EXECUTE FUNCTION backlog_before_move();
+
+-- A renewal writes claimed_at and the ttl alone: it is no change of the card.
+CREATE FUNCTION backlog_before_touch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.updated_at := clock_timestamp();
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER backlog_before_touch
+BEFORE UPDATE OF title, body, phase, priority, status, depends_on, claim_owner, attempts,
+    idempotency_key, acceptance, created_at, updated_at
+ON backlog FOR EACH ROW EXECUTE FUNCTION backlog_before_touch();
+
+-- A writer outside the triggers has no say in the count (Django's save() writes every column).
+CREATE FUNCTION backlog_before_count() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.open_dependencies := OLD.open_dependencies;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER backlog_before_count BEFORE UPDATE OF open_dependencies ON backlog
+FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION backlog_before_count();
+
+-- Fires after backlog_before_count: triggers of one moment run in the order of their names.
+CREATE FUNCTION backlog_before_depend() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    ids text[] := backlog_dependency_ids(NEW.id, NEW.depends_on);
+BEGIN
+    PERFORM backlog_hold(ARRAY(
+        SELECT unnest(ids) EXCEPT SELECT jsonb_array_elements_text(OLD.depends_on)));
+    NEW.open_dependencies := backlog_count_open(ids);
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER backlog_before_depend BEFORE UPDATE OF depends_on ON backlog
+FOR EACH ROW EXECUTE FUNCTION backlog_before_depend();
+
+
+-- After a row is written -------------------------------------------------------------------------
+
+CREATE FUNCTION backlog_after_insert() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO backlog_dependency (card_id, dependency_id)
+    SELECT NEW.id, jsonb_array_elements_text(NEW.depends_on);
+    IF NEW.status = 'done' THEN
+        PERFORM backlog_recount_dependents(NEW.id);
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER backlog_after_insert AFTER INSERT ON backlog
+FOR EACH ROW WHEN (NEW.status = 'done' OR NEW.depends_on <> '[]')
+EXECUTE FUNCTION backlog_after_insert();
+
+CREATE FUNCTION backlog_after_depend() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM backlog_dependency d WHERE d.card_id = NEW.id
+        AND NOT NEW.depends_on ? d.dependency_id;
+    INSERT INTO backlog_dependency (card_id, dependency_id)
+    SELECT NEW.id, jsonb_array_elements_text(NEW.depends_on) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER backlog_after_depend AFTER UPDATE OF depends_on ON backlog
+FOR EACH ROW WHEN (OLD.depends_on IS DISTINCT FROM NEW.depends_on)
+EXECUTE FUNCTION backlog_after_depend();
+
+CREATE FUNCTION backlog_after_finish() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM backlog_recount_dependents(NEW.id);
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER backlog_after_finish AFTER UPDATE OF status ON backlog
+FOR EACH ROW WHEN ((OLD.status = 'done') <> (NEW.status = 'done'))
+EXECUTE FUNCTION backlog_after_finish();
+
+CREATE FUNCTION backlog_after_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM backlog_dependency WHERE card_id = OLD.id;
+    IF OLD.status = 'done' THEN
+        PERFORM backlog_recount_dependents(OLD.id);
+    END IF;
+    IF OLD.attempts > 0 THEN
+        INSERT INTO backlog_deleted (id, attempts) VALUES (OLD.id, OLD.attempts)
+        ON CONFLICT (id) DO UPDATE SET attempts = greatest(backlog_deleted.attempts, excluded.attempts);
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER backlog_after_delete AFTER DELETE ON backlog
+FOR EACH ROW EXECUTE FUNCTION backlog_after_delete();
+
+CREATE FUNCTION backlog_after_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    TRUNCATE backlog_dependency;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER backlog_after_truncate AFTER TRUNCATE ON backlog
+FOR EACH STATEMENT EXECUTE FUNCTION backlog_after_truncate();
+
+
+-- Storage ----------------------------------------------------------------------------------------
+
+-- Room on each page for the versions that a claim and its completion write; the queue's churn is
+-- cleaned up by the number of dead rows, not by a share of a large table.
+ALTER TABLE backlog SET (
+    fillfactor = 80,
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_analyze_scale_factor = 0.05
+);

@@ -1,0 +1,142 @@
+"""The tables: the card, and what the database derives from it.
+
+Constraints here and triggers in `migrations/0002_derived.sql` hold for every writer; the verbs of
+`querysets` are the way to change a card on purpose.
+"""
+
+from django.db import models
+from django.db.models import F, Q, Value
+from django.db.models.functions import Now
+
+from backlog.lifecycle import CLAIMED, READY, STATUSES
+from backlog.querysets import CardQuerySet
+
+
+class Card(models.Model):
+    """One piece of work."""
+
+    # Collation C: ids compare as bytes, so that claims come in the same order on every server.
+    id = models.TextField(primary_key=True, db_collation="C")
+    title = models.TextField()
+    body = models.TextField(null=True, blank=True)  # noqa: DJ001 (the contract says null, here and below)
+    phase = models.TextField(null=True, blank=True)  # noqa: DJ001
+    priority = models.IntegerField(default=0, db_default=0)
+    status = models.TextField(
+        choices=[(status, status) for status in STATUSES], default=READY, db_default=READY
+    )
+    depends_on = models.JSONField(
+        default=list, db_default=Value([], models.JSONField()), blank=True
+    )
+    claim_owner = models.TextField(null=True, blank=True)  # noqa: DJ001
+    claim_ttl_seconds = models.IntegerField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.IntegerField(default=0, db_default=0)
+    idempotency_key = models.TextField(null=True, blank=True, unique=True)  # noqa: DJ001
+    acceptance = models.JSONField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    # Derived by triggers; what a writer puts here is ignored.
+    open_dependencies = models.IntegerField(default=0, db_default=0, editable=False)
+    claim_expires_at = models.DateTimeField(null=True, editable=False)
+
+    # The one predicate of readiness: what claims, lists, counts and pages ask.
+    claimable = models.GeneratedField(
+        expression=Q(status=READY) & Q(open_dependencies=0),
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
+
+    objects = CardQuerySet.as_manager()
+
+    class Meta:
+        db_table = "backlog"
+        verbose_name = "card"
+        indexes = [
+            # The queue: a claim reads its first row.
+            models.Index(
+                F("priority").desc(),
+                "created_at",
+                "id",
+                name="backlog_queue",
+                condition=Q(claimable=True),
+            ),
+            # Expired claims. On a column and IS NOT NULL rather than WHERE status = 'claimed':
+            # that would draw statements by id and status away from the primary key.
+            models.Index(
+                "claim_expires_at",
+                name="backlog_expiry",
+                condition=Q(claim_expires_at__isnull=False),
+            ),
+            models.Index("status", "priority", name="backlog_status_priority"),
+            models.Index(
+                "status",
+                "claimed_at",
+                name="backlog_status_claimed_at",
+                condition=Q(claimed_at__isnull=False),
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=STATUSES), name="backlog_status"),
+            models.CheckConstraint(
+                condition=Q(
+                    status=CLAIMED,
+                    claim_owner__isnull=False,
+                    claim_ttl_seconds__isnull=False,
+                    claimed_at__isnull=False,
+                )
+                | (
+                    ~Q(status=CLAIMED)
+                    & Q(
+                        claim_owner__isnull=True,
+                        claim_ttl_seconds__isnull=True,
+                        claimed_at__isnull=True,
+                    )
+                ),
+                name="backlog_claimed_iff_held",
+            ),
+            models.CheckConstraint(condition=Q(claim_ttl_seconds__gt=0), name="backlog_ttl"),
+            models.CheckConstraint(
+                condition=Q(attempts__gte=0, open_dependencies__gte=0), name="backlog_counts"
+            ),
+            models.CheckConstraint(
+                condition=Q(id__regex=r"\S", title__regex=r"\S")
+                & (Q(claim_owner__isnull=True) | Q(claim_owner__regex=r"\S")),
+                name="backlog_not_blank",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.title}"
+
+
+class Dependency(models.Model):
+    """An edge of the DAG, for look-ups in both directions; `Card.depends_on` is the record.
+
+    Kept by triggers. Plain ids instead of foreign keys: a dependency need not exist yet.
+    """
+
+    pk = models.CompositePrimaryKey("card_id", "dependency_id")
+    card_id = models.TextField(db_collation="C")
+    dependency_id = models.TextField(db_collation="C")
+
+    class Meta:
+        db_table = "backlog_dependency"
+        verbose_name_plural = "dependencies"
+        indexes = [models.Index("dependency_id", "card_id", name="backlog_dependents")]
+
+    def __str__(self) -> str:
+        return f"{self.card_id} waits for {self.dependency_id}"
+
+
+class DeletedCard(models.Model):
+    """How many attempts a deleted id has had: `(id, attempts)` names one claim for ever."""
+
+    id = models.TextField(primary_key=True, db_collation="C")
+    attempts = models.IntegerField()
+
+    class Meta:
+        db_table = "backlog_deleted"
+
+    def __str__(self) -> str:
+        return f"{self.id} after attempt {self.attempts}"

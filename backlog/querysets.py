@@ -1,0 +1,181 @@
+"""The verbs for Django: queryset methods over `backlog.verbs`, in and out as `Card`.
+
+Verbs on one card take its id and act on the whole table; called on a filtered queryset they
+raise `TypeError`, because the filter would be ignored. `claim`, `reclaim` and `stats` honour the
+queryset's filters (not its order: the order of claims is fixed).
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.db import connections, models, transaction
+
+from backlog.lifecycle import DEFAULT_TTL_SECONDS, READY
+from backlog.records import Record
+from backlog.verbs import cards, claims, reports
+
+if TYPE_CHECKING:
+    from backlog.models import Card
+
+
+class DjangoSession:
+    """Django's connection as the verbs use it; inside `atomic`, a verb is a savepoint."""
+
+    def __init__(self, using: str) -> None:
+        self._using = using
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> Any:
+        cursor = connections[self._using].cursor()
+        cursor.execute(sql, params)
+        return cursor
+
+    def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        with connections[self._using].cursor() as cursor, cursor.copy(sql) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        return transaction.atomic(using=self._using)
+
+    def statement(self) -> AbstractContextManager[Any]:
+        inside = connections[self._using].in_atomic_block
+        return self.transaction() if inside else nullcontext()
+
+
+class CardQuerySet(models.QuerySet["Card"]):
+    """Cards, and what can happen to them."""
+
+    def claimable(self) -> Self:
+        """Ready, and every dependency exists and is done."""
+        return self.filter(claimable=True)
+
+    def waiting(self) -> Self:
+        """Ready, but a dependency is unfinished or does not exist."""
+        return self.filter(status=READY, claimable=False)
+
+    def in_claim_order(self) -> Self:
+        """Highest priority first, then oldest, then lowest id."""
+        return self.order_by("-priority", "created_at", "id")
+
+    def claim(self, owner: str, ttl: int = DEFAULT_TTL_SECONDS) -> "Card | None":
+        """As `backlog.verbs.claims.claim`, from the cards of this queryset."""
+        return self._card(claims.claim(self._session, owner, ttl, self._scope()))
+
+    def claim_card(self, card_id: str, owner: str, ttl: int = DEFAULT_TTL_SECONDS) -> "Card | None":
+        """As `backlog.verbs.claims.claim_card`."""
+        return self._card(claims.claim_card(self._whole(), card_id, owner, ttl))
+
+    def complete(
+        self, card_id: str, owner: str | None = None, attempt: int | None = None
+    ) -> "Card | None":
+        """As `backlog.verbs.claims.complete`."""
+        return self._card(claims.complete(self._whole(), card_id, owner, attempt))
+
+    def block(
+        self, card_id: str, owner: str | None = None, attempt: int | None = None
+    ) -> "Card | None":
+        """As `backlog.verbs.claims.block`."""
+        return self._card(claims.block(self._whole(), card_id, owner, attempt))
+
+    def unblock(self, card_id: str) -> "Card":
+        """As `backlog.verbs.claims.unblock`."""
+        return self._model(claims.unblock(self._whole(), card_id))
+
+    def reopen(self, card_id: str) -> "Card":
+        """As `backlog.verbs.claims.reopen`."""
+        return self._model(claims.reopen(self._whole(), card_id))
+
+    def release(self, card_id: str, owner: str | None = None, attempt: int | None = None) -> "Card":
+        """As `backlog.verbs.claims.release`."""
+        return self._model(claims.release(self._whole(), card_id, owner, attempt))
+
+    def renew(
+        self,
+        card_id: str,
+        owner: str | None = None,
+        attempt: int | None = None,
+        ttl: int | None = None,
+    ) -> "Card":
+        """As `backlog.verbs.claims.renew`."""
+        return self._model(claims.renew(self._whole(), card_id, owner, attempt, ttl))
+
+    def reclaim(self) -> list[str]:
+        """As `backlog.verbs.claims.reclaim`, among the cards of this queryset."""
+        return claims.reclaim(self._session, self._scope())
+
+    def reclaim_card(self, card_id: str) -> list[str]:
+        """As `backlog.verbs.claims.reclaim_card`."""
+        return claims.reclaim_card(self._whole(), card_id)
+
+    def link(self, card_id: str, dependency_id: str) -> "Card":
+        """As `backlog.verbs.cards.link`."""
+        return self._model(cards.link(self._whole(), card_id, dependency_id))
+
+    def unlink(self, card_id: str, dependency_id: str) -> "Card":
+        """As `backlog.verbs.cards.unlink`."""
+        return self._model(cards.unlink(self._whole(), card_id, dependency_id))
+
+    def create(self, *, id: str, title: str, **fields: Any) -> "Card":
+        """As `backlog.verbs.cards.create`; `acceptance` is any JSON value."""
+        return self._model(cards.create(self._whole(), id, title, **_as_json_text(fields)))
+
+    def edit(self, card_id: str, *, seen: datetime | None = None, **fields: Any) -> "Card":
+        """As `backlog.verbs.cards.edit`; `acceptance` is any JSON value."""
+        return self._model(cards.edit(self._whole(), card_id, seen=seen, **_as_json_text(fields)))
+
+    def delete_card(self, card_id: str, *, force: bool = False) -> "Card":
+        """As `backlog.verbs.cards.delete`."""
+        return self._model(cards.delete(self._whole(), card_id, force=force))
+
+    def stats(self) -> reports.Stats:
+        """As `backlog.verbs.reports.stats`, of the cards of this queryset."""
+        return reports.stats(self._session, self._scope())
+
+    def explain_card(self, card_id: str) -> reports.Explanation:
+        """As `backlog.verbs.reports.explain`."""
+        return reports.explain(self._whole(), card_id)
+
+    @property
+    def _session(self) -> DjangoSession:
+        self._for_write = True
+        return DjangoSession(self.db)
+
+    def _whole(self) -> DjangoSession:
+        if self.query.where or self.query.is_sliced:
+            raise TypeError("this verb acts on one card by its id: call it on Card.objects")
+        return self._session
+
+    def _scope(self) -> claims.Scope:
+        """The queryset's filters as SQL that continues a WHERE clause."""
+        query = self.query
+        if query.is_sliced or query.distinct or query.combinator or query.group_by:
+            raise TypeError("this verb takes filters only, no slice, distinct, union or grouping")
+        try:
+            sql, params = query.get_compiler(self.db).compile(query.where)
+        except EmptyResultSet:
+            return " AND false", ()
+        except FullResultSet:
+            return claims.EVERYTHING
+        if len(query.alias_map) > 1:
+            raise TypeError("this verb takes filters on the card's own columns only")
+        return f" AND ({sql})", tuple(params)
+
+    def _card(self, record: Record | None) -> "Card | None":
+        return None if record is None else self._model(record)
+
+    def _model(self, record: Record) -> "Card":
+        values = record._replace(
+            depends_on=record.dependencies,  # type: ignore[arg-type]
+            acceptance=None if record.acceptance is None else json.loads(record.acceptance),
+        )
+        return self.model.from_db(self.db, list(Record._fields), list(values))
+
+
+def _as_json_text(fields: dict[str, Any]) -> dict[str, Any]:
+    if fields.get("acceptance") is not None:
+        fields["acceptance"] = json.dumps(fields["acceptance"], ensure_ascii=False)
+    return fields

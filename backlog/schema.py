@@ -1,0 +1,61 @@
+"""Is the store's schema this code's? One cheap query says so; Django is loaded only if it is not."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from backlog.errors import SchemaTooNew
+from backlog.session import Session, sqlstate
+
+_MIGRATIONS: Final = Path(__file__).with_name("migrations")
+_APPLIED: Final = """
+SELECT name FROM django_migrations WHERE app = 'backlog' ORDER BY name COLLATE "C" DESC LIMIT 1"""
+_UNDEFINED_TABLE: Final = "42P01"
+
+# One key for every process that may create or upgrade the schema of a database.
+_LOCK: Final = "SELECT pg_advisory_xact_lock(1650549611, -2)"
+
+
+def ensure(session: Session) -> None:
+    """Bring the schema up to date if it is older than the code. Raises `SchemaTooNew`."""
+    if not is_current(session):
+        migrate()
+
+
+def is_current(session: Session) -> bool:
+    """Whether the newest migration of the code is the newest that was applied.
+
+    Raises `SchemaTooNew` if the store has one that the code does not know.
+    """
+    known = _known()
+    try:
+        row = session.execute(_APPLIED).fetchone()
+    except Exception as error:
+        if sqlstate(error) != _UNDEFINED_TABLE:
+            raise
+        return False
+    if row is not None and row[0] not in known:
+        raise SchemaTooNew(
+            f"the store's schema is at {row[0]}, newer than this code's {known[-1]}: upgrade the code"
+        )
+    return row is not None and row[0] == known[-1]
+
+
+def migrate() -> None:
+    """Create or upgrade the whole schema, Django's own tables included; safe to race."""
+    import django
+    from django.core.management import call_command
+    from django.db import connection, transaction
+
+    django.setup()
+    # One transaction around all migrations: whoever comes second waits at the lock and finds
+    # the work done; a failure leaves the schema as it was.
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(_LOCK)
+        call_command("migrate", verbosity=0, interactive=False)
+    connection.close()
+
+
+def _known() -> list[str]:
+    return sorted(p.stem for p in _MIGRATIONS.iterdir() if re.fullmatch(r"\d{4}_\w+\.py", p.name))

@@ -1,0 +1,142 @@
+"""What the verbs ask of a connection, and how they behave under contention.
+
+The verbs run on a plain psycopg connection (the command, which must start fast) and on Django's
+(everything else) alike: both are a `Session`.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
+
+from backlog.errors import Busy, Refusal, StoreUnavailable, UsageError
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SERIALIZATION_FAILURE: Final = "40001"
+DEADLOCK: Final = "40P01"
+UNIQUE_VIOLATION: Final = "23505"
+
+_TRIES: Final = 30
+
+
+class Result(Protocol):
+    """An executed statement."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+
+
+class Session(Protocol):
+    """A connection in autocommit mode."""
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> Result:
+        """Run one statement; parameters are `%s`."""
+
+    def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Feed rows to a `COPY … FROM STDIN`."""
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """One transaction (a savepoint inside one)."""
+
+    def statement(self) -> AbstractContextManager[Any]:
+        """What a single statement needs so that it can be tried again: mostly nothing."""
+
+
+class PsycopgSession:
+    """A psycopg connection in autocommit mode as the verbs use it."""
+
+    def __init__(self, connection: "Connection[Any]") -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> Result:
+        return self._connection.execute(sql.encode(), params)
+
+    def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        with self._connection.cursor() as cursor, cursor.copy(sql.encode()) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        return self._connection.transaction()
+
+    def statement(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+
+Verb = Callable[Concatenate[Session, P], T]
+
+
+def in_transaction(verb: Verb[P, T]) -> Verb[P, T]:
+    """Run the verb in one transaction; after a deadlock, again."""
+
+    @wraps(verb)
+    def run(session: Session, *args: P.args, **kwargs: P.kwargs) -> T:
+        return _again(session.transaction, lambda: verb(session, *args, **kwargs))
+
+    return run
+
+
+def in_statement(verb: Verb[P, T]) -> Verb[P, T]:
+    """The verb is one statement and its own transaction; after a deadlock, run it again."""
+
+    @wraps(verb)
+    def run(session: Session, *args: P.args, **kwargs: P.kwargs) -> T:
+        return _again(session.statement, lambda: verb(session, *args, **kwargs))
+
+    return run
+
+
+def _again(scope: Callable[[], AbstractContextManager[Any]], work: Callable[[], T]) -> T:
+    for pause in pauses(_TRIES):
+        try:
+            with scope():
+                return work()
+        except Exception as error:
+            if sqlstate(error) not in (DEADLOCK, SERIALIZATION_FAILURE):
+                raise
+        time.sleep(pause)
+    raise Busy("other transactions kept getting in the way; try again")
+
+
+def pauses(tries: int) -> Iterable[float]:
+    """Seconds to wait between tries: short at first, at most 50 ms, with jitter."""
+    for n in range(tries):
+        yield random.uniform(0.5, 1) * min(0.05, 0.001 * 2**n)  # noqa: S311 (not a secret)
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The SQLSTATE of a psycopg error or of the Django error that wraps one."""
+    state = getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
+# Classes of SQLSTATE that say the server cannot serve now: connection, authorization, resources,
+# operator intervention, system error; and a database that does not exist.
+_UNAVAILABLE: Final = ("08", "28", "3D", "53", "57", "58")
+
+
+def as_refusal(error: BaseException) -> Refusal | None:
+    """The refusal that an error is; None for a defect, which deserves its traceback."""
+    if isinstance(error, Refusal):
+        return error
+    import psycopg  # here: a wrong option is refused without it
+
+    cause = error if isinstance(error, psycopg.Error) else error.__cause__
+    if not isinstance(cause, psycopg.Error):
+        return None
+    message = cause.diag.message_primary or str(cause).strip().partition("\n")[0]
+    state = cause.sqlstate
+    if state is None or state.startswith(_UNAVAILABLE):
+        return StoreUnavailable(f"the database cannot be used: {message}")
+    if state.startswith("22"):
+        return UsageError(f"the database cannot hold this value: {message}")
+    return Refusal(f"the database refused: {message}")

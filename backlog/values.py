@@ -1,0 +1,189 @@
+"""What a value must be before it may reach a card. Pure functions: a value in, a value out.
+
+Every face uses these, so that a value refused at the command line is refused in a form or in
+an imported line by the same sentence. All raise `UsageError`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from backlog.errors import Cycle, UsageError
+from backlog.lifecycle import STATUSES
+
+INT_MIN: Final = -(2**31)
+INT_MAX: Final = 2**31 - 1
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_MAX_JSON_DEPTH: Final = 200
+
+
+def text(value: str, name: str = "text") -> str:
+    """Any text the database can hold: no NUL byte, valid Unicode."""
+    if "\0" in value:
+        raise UsageError(f"{name} must not contain a NUL byte")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{name} must be valid UTF-8 text") from None
+    return value
+
+
+def line(value: str, name: str) -> str:
+    """Text that is not blank."""
+    if not text(value, name).strip():
+        raise UsageError(f"{name} must not be blank")
+    return value
+
+
+def name(value: str, what: str = "id") -> str:
+    """An identifier (of a card, an owner): one trimmed line, not blank, no control characters."""
+    value = line(value, what).strip()
+    if _CONTROL.search(value):
+        raise UsageError(f"{what} must be one line without control characters")
+    return value
+
+
+def integer(value: str, name: str = "number", low: int = INT_MIN, high: int = INT_MAX) -> int:
+    """Decimal digits with an optional sign, within `low` and `high` (both allowed)."""
+    if not _INTEGER.fullmatch(value):
+        raise UsageError(f"{name} must be a whole number in decimal digits, not {_short(value)}")
+    try:
+        number = int(value)
+    except ValueError:  # more digits than Python converts
+        number = high + 1
+    if not low <= number <= high:
+        raise UsageError(f"{name} must be between {low} and {high}, not {_short(value)}")
+    return number
+
+
+def optional(value: str, name: str) -> str | None:
+    """Text, or None when it is blank: an unset shell variable names no phase."""
+    return text(value, name) if value.strip() else None
+
+
+def status(value: str) -> str:
+    """One of the four statuses."""
+    if value not in STATUSES:
+        raise UsageError(f"status must be one of {', '.join(STATUSES)}, not {_short(value)}")
+    return value
+
+
+def dependencies(ids: Iterable[str], own_id: str | None = None) -> list[str]:
+    """Ids trimmed, blanks and repeats dropped, in the order they were given."""
+    kept = list(dict.fromkeys(name(i, "dependency") for i in ids if i.strip()))
+    if own_id is not None and own_id in kept:
+        raise Cycle(f"{own_id} cannot depend on itself")
+    return kept
+
+
+def json_text(value: Any) -> str:
+    """Compact JSON on one line, text as it is."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def acceptance(value: str) -> str | None:
+    """JSON text for the criteria: `value` itself if it is JSON, else a list of its parts.
+
+    Parts are separated by newlines or `;`; blanks are dropped. JSON text passes through
+    unparsed, so that numbers keep every digit. None for JSON null and for no parts.
+    """
+    text(value, "acceptance")
+    try:
+        document = parse_json(value)
+    except ValueError:
+        parts = [p.strip() for p in re.split(r"[\n;]", value) if p.strip()]
+        return json_text(parts) if parts else None
+    check_json(document, "acceptance")
+    return None if document is None else value
+
+
+def parse_json(value: str) -> Any:
+    """Standard JSON only (no NaN); numbers stay text, so none is too long. Raises ValueError."""
+    try:
+        return json.loads(value, parse_int=Digits, parse_float=Digits, parse_constant=_no_constant)
+    except RecursionError:
+        raise UsageError("JSON is nested too deeply") from None
+
+
+class Digits(str):
+    """A JSON number as it was written."""
+
+    __slots__ = ()
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is not JSON")
+
+
+def check_json(document: Any, name: str, depth: int = 0) -> None:
+    """Refuse what jsonb cannot hold: NUL, lone surrogates, absurd nesting."""
+    if depth > _MAX_JSON_DEPTH:
+        raise UsageError(f"{name} is nested more than {_MAX_JSON_DEPTH} levels deep")
+    if isinstance(document, str):
+        text(document, name)
+    elif isinstance(document, list):
+        for item in document:
+            check_json(item, name, depth + 1)
+    elif isinstance(document, dict):
+        for key, item in document.items():
+            text(key, name)
+            check_json(item, name, depth + 1)
+
+
+def moment(value: str, name: str) -> datetime:
+    """An ISO 8601 time with its offset from UTC."""
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        raise UsageError(f"{name} must be an ISO 8601 time, not {_short(value)}") from None
+    if parsed.tzinfo is None:
+        raise UsageError(f"{name} must carry its offset from UTC (or Z), not {_short(value)}")
+    try:
+        return parsed.astimezone(UTC)
+    except OverflowError:
+        raise UsageError(f"{name} is out of range: {_short(value)}") from None
+
+
+def _short(value: str) -> str:
+    shown = json.dumps(value)
+    return shown if len(shown) <= 60 else shown[:56] + '…"'
+
+
+def ttl(value: int) -> int:
+    """A lease in seconds: at least 1."""
+    return _within(value, "ttl", 1)
+
+
+def _within(value: int, name: str, low: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= INT_MAX:
+        raise UsageError(f"{name} must be a whole number between {low} and {INT_MAX}, not {value}")
+    return value
+
+
+FIELDS: Final[dict[str, Callable[[Any], Any]]] = {
+    "title": lambda value: line(value, "title"),
+    "body": lambda value: text(value, "body"),
+    "phase": lambda value: optional(value, "phase"),
+    "priority": lambda value: _within(value, "priority", INT_MIN),
+    "depends_on": dependencies,
+    "idempotency_key": lambda value: line(value, "idempotency key"),
+    "acceptance": lambda value: text(value, "acceptance"),
+}
+
+_REQUIRED: Final = ("title", "priority", "depends_on")
+
+
+def fields(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a card that a caller may set, each checked; None clears an optional one."""
+    checked = {}
+    for key, value in given.items():
+        if key not in FIELDS:
+            raise UsageError(f"there is no field {key} to set; there are {', '.join(FIELDS)}")
+        if value is None and key in _REQUIRED:
+            raise UsageError(f"{key} must not be empty")
+        checked[key] = None if value is None else FIELDS[key](value)
+    return checked

@@ -1,0 +1,189 @@
+"""Cards themselves: create, edit, delete, show and list them; link and unlink them."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from backlog import values
+from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents, NotFound, Stale
+from backlog.records import COLUMNS, Record, iso
+from backlog.session import UNIQUE_VIOLATION, Session, in_transaction, sqlstate
+from backlog.verbs.graph import lock_graph, refuse_cycle
+
+# In the order of claims, which is the order of every list.
+ORDER: Final = "priority DESC, created_at, id"
+
+
+def find(session: Session, card_id: str) -> Record | None:
+    """The card, or None."""
+    row = session.execute(f"SELECT {COLUMNS} FROM backlog WHERE id = %s", (card_id,)).fetchone()
+    return Record._make(row) if row else None
+
+
+def show(session: Session, card_id: str) -> Record:
+    """The card. Raises `NotFound`."""
+    card = find(session, card_id)
+    if card is None:
+        raise NotFound(f"there is no card {card_id}")
+    return card
+
+
+def list_cards(
+    session: Session,
+    status: str | None = None,
+    phase: str | None = None,
+    ready_only: bool = False,
+) -> list[Record]:
+    """Cards in the order of claims, narrowed by every filter given."""
+    wanted = [
+        ("status = %s", status),
+        ("phase = %s", phase),
+        ("claimable = %s", ready_only or None),
+    ]
+    given = [(condition, value) for condition, value in wanted if value is not None]
+    where = " AND ".join(condition for condition, _ in given) or "true"
+    sql = f"SELECT {COLUMNS} FROM backlog WHERE {where} ORDER BY {ORDER}"
+    rows = session.execute(sql, [value for _, value in given]).fetchall()
+    return [Record._make(row) for row in rows]
+
+
+def create(session: Session, card_id: str, title: str, **fields: Any) -> Record:
+    """A new ready card; `fields` as in `values.fields`, `acceptance` as JSON text.
+
+    A card with the same `idempotency_key` is returned unchanged instead, also when two creates
+    race. A dependency need not exist yet: the card waits for it. Raises `DuplicateId`, `Cycle`.
+    """
+    checked = values.fields({"title": title, **fields})
+    return _insert(session, values.name(card_id), checked)
+
+
+@in_transaction
+def _insert(session: Session, card_id: str, fields: dict[str, Any]) -> Record:
+    ids = values.dependencies(fields.get("depends_on", ()), card_id)
+    if ids:
+        lock_graph(session)
+    row = {"id": card_id, **fields, "depends_on": values.json_text(ids)}
+    sql = f"""
+        INSERT INTO backlog ({", ".join(row)}) VALUES ({", ".join(map(_placeholder, row))})
+        ON CONFLICT DO NOTHING RETURNING {COLUMNS}"""
+    while (created := session.execute(sql, list(row.values())).fetchone()) is None:
+        twin = _twin(session, card_id, fields.get("idempotency_key"))
+        if twin is not None:  # else it was deleted a moment ago
+            return twin
+    if ids:
+        refuse_cycle(session, card_id, ids)
+    return Record._make(created)
+
+
+def _twin(session: Session, card_id: str, key: str | None) -> Record | None:
+    """The card that a create with this key repeats; raises if only the id is taken."""
+    sql = f"SELECT {COLUMNS} FROM backlog WHERE idempotency_key = %s"
+    row = session.execute(sql, (key,)).fetchone()
+    if row is not None:
+        return Record._make(row)
+    if find(session, card_id) is not None:
+        raise DuplicateId(f"there is a card {card_id} already; choose another id, or edit that one")
+    return None
+
+
+def edit(session: Session, card_id: str, *, seen: datetime | None = None, **fields: Any) -> Record:
+    """Change some fields (as for `create`, and `title`); None clears one that may be empty.
+
+    With `seen`, the `updated_at` the caller saw, a card changed since then is left alone.
+    Raises `NotFound`, `Stale`, `Cycle`, `DuplicateKey`.
+    """
+    return _update(session, card_id, seen, values.fields(fields))
+
+
+@in_transaction
+def _update(
+    session: Session, card_id: str, seen: datetime | None, fields: dict[str, Any]
+) -> Record:
+    ids = values.dependencies(fields.get("depends_on", ()), card_id)
+    if ids:
+        lock_graph(session)
+    card = _locked(session, card_id)
+    if seen is not None and card.updated_at != seen:
+        raise Stale(f"{card_id} was changed at {iso(card.updated_at)}; look at it again")
+    if not fields:
+        return card
+    if "depends_on" in fields:
+        fields = {**fields, "depends_on": values.json_text(ids)}
+    changes = ", ".join(f"{name} = {_placeholder(name)}" for name in fields)
+    sql = f"UPDATE backlog SET {changes} WHERE id = %s RETURNING {COLUMNS}"
+    try:
+        row = session.execute(sql, (*fields.values(), card_id)).fetchone()
+    except Exception as error:
+        if sqlstate(error) != UNIQUE_VIOLATION:
+            raise
+        key = fields["idempotency_key"]
+        raise DuplicateKey(f"another card has the idempotency key {key} already") from None
+    if ids:
+        refuse_cycle(session, card_id, ids)
+    return Record._make(row)
+
+
+@in_transaction
+def delete(session: Session, card_id: str, *, force: bool = False) -> Record:
+    """Remove a card; the card as it was. Raises `NotFound`, `HasDependents` unless `force`.
+
+    Forced, its unfinished dependents wait for an id that does not exist.
+    """
+    _locked(session, card_id)
+    sql = """
+        SELECT id FROM backlog JOIN backlog_dependency ON card_id = id
+        WHERE dependency_id = %s AND status <> 'done' ORDER BY id LIMIT 11"""
+    waiting = [row[0] for row in session.execute(sql, (card_id,)).fetchall()]
+    if waiting and not force:
+        some = ", ".join(waiting[:10]) + (", …" if len(waiting) > 10 else "")
+        raise HasDependents(f"cannot delete {card_id}: {some} wait for it; unlink them first")
+    row = session.execute(
+        f"DELETE FROM backlog WHERE id = %s RETURNING {COLUMNS}", (card_id,)
+    ).fetchone()
+    return Record._make(row)
+
+
+@in_transaction
+def link(session: Session, card_id: str, dependency_id: str) -> Record:
+    """From now on the card waits for the dependency; both must exist. Again: no change.
+
+    Raises `NotFound`, `Cycle`.
+    """
+    if card_id == dependency_id:
+        raise Cycle(f"{card_id} cannot depend on itself")
+    lock_graph(session)
+    card, _ = _locked_pair(session, card_id, dependency_id)
+    if dependency_id in card.dependencies:
+        return card
+    refuse_cycle(session, card_id, [dependency_id])
+    return _set_dependencies(session, card, [*card.dependencies, dependency_id])
+
+
+@in_transaction
+def unlink(session: Session, card_id: str, dependency_id: str) -> Record:
+    """The card no longer waits for the dependency, which need not exist. Raises `NotFound`."""
+    card = _locked(session, card_id)
+    kept = [other for other in card.dependencies if other != dependency_id]
+    return card if kept == card.dependencies else _set_dependencies(session, card, kept)
+
+
+def _set_dependencies(session: Session, card: Record, ids: list[str]) -> Record:
+    sql = f"UPDATE backlog SET depends_on = %s::jsonb WHERE id = %s RETURNING {COLUMNS}"
+    return Record._make(session.execute(sql, (values.json_text(ids), card.id)).fetchone())
+
+
+def _locked(session: Session, card_id: str) -> Record:
+    sql = f"SELECT {COLUMNS} FROM backlog WHERE id = %s FOR NO KEY UPDATE"
+    row = session.execute(sql, (card_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"there is no card {card_id}")
+    return Record._make(row)
+
+
+def _locked_pair(session: Session, first: str, second: str) -> tuple[Record, Record]:
+    # In id order, like every other lock on several cards: most deadlocks never start.
+    locked = {card_id: _locked(session, card_id) for card_id in sorted((first, second))}
+    return locked[first], locked[second]
+
+
+def _placeholder(column: str) -> str:
+    return "%s::jsonb" if column in ("depends_on", "acceptance") else "%s"

@@ -1,0 +1,213 @@
+"""Who holds a card: claim, renew, complete, block, release and the way back."""
+
+import time
+from typing import Any, Final
+
+from backlog import lifecycle, values
+from backlog.errors import Busy, ClaimLost, NotFound, WrongState
+from backlog.lifecycle import CLAIMED, DEFAULT_TTL_SECONDS, Move
+from backlog.records import COLUMNS, Record
+from backlog.session import Session, in_statement, pauses
+
+# How often a claim looks again while claimable cards are all locked by others: about ten seconds.
+_LOOKS: Final = 220
+
+_HOLD: Final = """status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
+    claimed_at = clock_timestamp(), attempts = attempts + 1"""
+
+# MATERIALIZED: a plain subquery may be executed again and lock a second card. The lock is the
+# weakest that an update needs, so that it does not wait for foreign key checks.
+_CLAIM: Final = f"""
+WITH next AS MATERIALIZED (
+    SELECT id FROM backlog WHERE claimable{{scope}}
+    ORDER BY priority DESC, created_at, id
+    FOR NO KEY UPDATE SKIP LOCKED LIMIT 1
+)
+UPDATE backlog SET {_HOLD} FROM next WHERE backlog.id = next.id
+RETURNING {COLUMNS}"""
+
+_ANY_CLAIMABLE: Final = "SELECT EXISTS (SELECT FROM backlog WHERE claimable{scope})"
+
+# One statement that waits for the card, moves it if it may, and tells what it saw. The predicates
+# on status stand on the locked row, never in the scan: an index on status must not serve it.
+_MOVE: Final = f"""
+WITH seen AS MATERIALIZED (
+    SELECT * FROM backlog WHERE id = %s FOR NO KEY UPDATE
+), moved AS (
+    UPDATE backlog SET {{changes}} FROM seen WHERE backlog.id = seen.id AND {{condition}}
+    RETURNING backlog.*
+)
+SELECT true, {COLUMNS} FROM moved AS backlog
+UNION ALL
+SELECT false, {COLUMNS} FROM seen AS backlog WHERE NOT EXISTS (SELECT FROM moved)"""
+
+Scope = tuple[str, tuple[Any, ...]]
+EVERYTHING: Final[Scope] = ("", ())
+
+
+def claim(
+    session: Session, owner: str, ttl: int = DEFAULT_TTL_SECONDS, scope: Scope = EVERYTHING
+) -> Record | None:
+    """Give `owner` the first claimable card for `ttl` seconds; None if there is nothing to claim.
+
+    First is: highest priority, then oldest, then lowest id. `scope` narrows the pool: SQL that
+    continues the WHERE clause, with its parameters. None never means that somebody held a lock:
+    a claim that found only locked cards looks again, and raises `Busy` after about ten seconds.
+    """
+    condition, params = scope
+    hold = _held(owner, ttl)
+    for pause in pauses(_LOOKS):
+        card = _claim_once(session, _CLAIM.format(scope=condition), (*params, *hold))
+        if card is not None:
+            return card
+        if not session.execute(_ANY_CLAIMABLE.format(scope=condition), params).fetchone()[0]:
+            return None
+        time.sleep(pause)
+    raise Busy("every claimable card is locked by another transaction; try again")
+
+
+@in_statement
+def _claim_once(session: Session, sql: str, params: tuple[Any, ...]) -> Record | None:
+    row = session.execute(sql, params).fetchone()
+    return Record._make(row) if row else None
+
+
+def claim_card(
+    session: Session, card_id: str, owner: str, ttl: int = DEFAULT_TTL_SECONDS
+) -> Record | None:
+    """Give `owner` this card, waiting for whoever is changing it; None if it is not claimable."""
+    moved, card = _move(session, card_id, _HOLD, _held(owner, ttl), "seen.claimable")
+    return card if moved else None
+
+
+def _held(owner: str, ttl: int) -> tuple[str, int]:
+    return values.name(owner, "owner"), values.ttl(ttl)
+
+
+def complete(
+    session: Session, card_id: str, owner: str | None = None, attempt: int | None = None
+) -> Record | None:
+    """Finish a card: done, its claim released, its dependents one step closer.
+
+    With `owner` or `attempt` the card must be claimed so. None if the card does not exist.
+    Raises `ClaimLost`, or `WrongState` from blocked. A done card stays as it is.
+    """
+    return _transition(session, lifecycle.COMPLETE, card_id, owner, attempt)
+
+
+def block(
+    session: Session, card_id: str, owner: str | None = None, attempt: int | None = None
+) -> Record | None:
+    """Take a card out of the pool until it is unblocked; as `complete`, from all but done."""
+    return _transition(session, lifecycle.BLOCK, card_id, owner, attempt)
+
+
+def unblock(session: Session, card_id: str) -> Record:
+    """A blocked card is ready again. Raises `NotFound`, `WrongState`."""
+    return _existing(card_id, _transition(session, lifecycle.UNBLOCK, card_id))
+
+
+def reopen(session: Session, card_id: str) -> Record:
+    """A done card is ready again; dependents not yet done wait for it. As `unblock`."""
+    return _existing(card_id, _transition(session, lifecycle.REOPEN, card_id))
+
+
+def release(
+    session: Session, card_id: str, owner: str | None = None, attempt: int | None = None
+) -> Record:
+    """Give a claimed card back. Raises `NotFound`, `WrongState`, `ClaimLost`."""
+    return _existing(card_id, _transition(session, lifecycle.RELEASE, card_id, owner, attempt))
+
+
+def renew(
+    session: Session,
+    card_id: str,
+    owner: str | None = None,
+    attempt: int | None = None,
+    ttl: int | None = None,
+) -> Record:
+    """Extend the lease to `ttl` seconds from now (None: as long as before). As `release`.
+
+    A lease that is over may still be renewed while nobody has reclaimed the card.
+    `updated_at` stays: a heartbeat is no change of the card.
+    """
+    ttl = None if ttl is None else values.ttl(ttl)
+    changes = (
+        "claimed_at = clock_timestamp(), claim_ttl_seconds = coalesce(%s, seen.claim_ttl_seconds)"
+    )
+    return _existing(
+        card_id,
+        _transition(session, lifecycle.RENEW, card_id, owner, attempt, (changes, (ttl,))),
+    )
+
+
+@in_statement
+def reclaim(session: Session, scope: Scope = EVERYTHING) -> list[str]:
+    """Return every card whose lease is over to the pool; their ids, in order.
+
+    A card that somebody is changing at this moment (renewing, completing) is left to them.
+    """
+    condition, params = scope
+    sql = f"""
+        WITH expired AS MATERIALIZED (
+            SELECT id FROM backlog WHERE claim_expires_at <= now(){condition}
+            ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+        )
+        UPDATE backlog SET status = 'ready' FROM expired WHERE backlog.id = expired.id
+        RETURNING backlog.id"""
+    return sorted(row[0] for row in session.execute(sql, params).fetchall())
+
+
+def reclaim_card(session: Session, card_id: str) -> list[str]:
+    """Return this card to the pool if it is claimed, whatever its lease; its id, or nothing."""
+    moved, _ = _move(session, card_id, "status = 'ready'", (), "seen.status = 'claimed'")
+    return [card_id] if moved else []
+
+
+def _transition(
+    session: Session,
+    move: Move,
+    card_id: str,
+    owner: str | None = None,
+    attempt: int | None = None,
+    changes: tuple[str, tuple[Any, ...]] | None = None,
+) -> Record | None:
+    """Move one card by its id; None if it does not exist. Raises `WrongState`, `ClaimLost`."""
+    what, params = changes or ("status = %s", (move.to,))
+    owned = owner is not None or attempt is not None
+    conditions = ["seen.status = ANY(%s)"]
+    params = (*params, [CLAIMED] if owned else list(move.sources))
+    if owner is not None:
+        conditions.append("seen.claim_owner = %s")
+        params = (*params, owner)
+    if attempt is not None:
+        conditions.append("seen.attempts = %s")
+        params = (*params, attempt)
+    moved, card = _move(session, card_id, what, params, " AND ".join(conditions))
+    if owned and not moved:
+        raise ClaimLost(_lost(move.verb, card_id, card))
+    if moved or card is None or (move.settled and card.status == move.to):
+        return card
+    raise WrongState(f"cannot {move.verb} {card_id}: it is {card.status}; {move.otherwise}")
+
+
+@in_statement
+def _move(
+    session: Session, card_id: str, changes: str, params: tuple[Any, ...], condition: str
+) -> tuple[bool, Record | None]:
+    sql = _MOVE.format(changes=changes, condition=condition)
+    row = session.execute(sql, (card_id, *params)).fetchone()
+    return (row[0], Record._make(row[1:])) if row else (False, None)
+
+
+def _lost(verb: str, card_id: str, card: Record | None) -> str:
+    if card is None:
+        return f"cannot {verb} {card_id}: it does not exist (any more); stop working on it"
+    now = card.lease if card.status == CLAIMED else card.status
+    return f"cannot {verb} {card_id}: the claim is not yours, the card is {now}; stop working on it"
+
+
+def _existing(card_id: str, card: Record | None) -> Record:
+    if card is None:
+        raise NotFound(f"there is no card {card_id}")
+    return card

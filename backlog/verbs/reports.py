@@ -1,0 +1,115 @@
+"""Questions about the backlog: how much, why not, and is what is derived still right."""
+
+from typing import Final, NamedTuple
+
+from backlog.errors import NotFound
+from backlog.lifecycle import BLOCKED, READY, STATUSES
+from backlog.session import Session
+from backlog.verbs.claims import EVERYTHING, Scope
+
+_STATS: Final = """
+SELECT status, count(*),
+       greatest(floor(extract(epoch FROM now() - min(created_at))), 0)::bigint,
+       count(*) FILTER (WHERE claim_expires_at <= now())
+FROM backlog WHERE true{scope} GROUP BY status"""
+
+
+class Stats(NamedTuple):
+    """How many cards there are in each status, the oldest ready one's age, expired claims."""
+
+    counts: dict[str, int]
+    total: int
+    oldest_ready_age_seconds: int | None
+    expired_claim_count: int
+
+
+def stats(session: Session, scope: Scope = EVERYTHING) -> Stats:
+    """Count the cards; the age is in whole seconds, None when nothing is ready."""
+    condition, params = scope
+    rows = session.execute(_STATS.format(scope=condition), params).fetchall()
+    found = {row[0]: row[1:] for row in rows}
+    counts = {status: found[status][0] if status in found else 0 for status in STATUSES}
+    return Stats(
+        counts,
+        sum(counts.values()),
+        found[READY][1] if READY in found else None,
+        sum(row[3] for row in rows),
+    )
+
+
+class Explanation(NamedTuple):
+    """Whether a card can be claimed, or what it waits for: three lists of ids, disjoint."""
+
+    id: str
+    status: str
+    claimable: bool
+    unfinished: list[str]
+    blocked: list[str]
+    missing: list[str]
+
+
+def explain(session: Session, card_id: str) -> Explanation:
+    """Why a card is claimable or not. Raises `NotFound`."""
+    sql = """
+        SELECT card.status, card.claimable, d.id, d.status FROM backlog card
+        LEFT JOIN LATERAL (
+            SELECT d.id, d.n, b.status
+            FROM jsonb_array_elements_text(card.depends_on) WITH ORDINALITY AS d (id, n)
+            LEFT JOIN backlog b ON b.id = d.id WHERE b.status IS DISTINCT FROM 'done'
+        ) AS d ON true
+        WHERE card.id = %s ORDER BY d.n"""
+    rows = session.execute(sql, (card_id,)).fetchall()
+    if not rows:
+        raise NotFound(f"there is no card {card_id}")
+    waits = [row[2:] for row in rows if row[2] is not None]
+    return Explanation(
+        card_id,
+        *rows[0][:2],
+        unfinished=[i for i, status in waits if status not in (None, BLOCKED)],
+        blocked=[i for i, status in waits if status == BLOCKED],
+        missing=[i for i, status in waits if status is None],
+    )
+
+
+class Check(NamedTuple):
+    """What `check` found: counts and edges that are not what `depends_on` and `status` say.
+
+    `counts` has `(id, kept, recounted)`, `edges` has `(id, dependency, "missing" or "stray")`.
+    """
+
+    cards: int
+    counts: list[tuple[str, int, int]]
+    edges: list[tuple[str, str, str]]
+
+    @property
+    def ok(self) -> bool:
+        return not self.counts and not self.edges
+
+
+_RECORDED: Final = """
+    SELECT backlog.id AS card_id, d.id COLLATE "C" AS dependency_id
+    FROM backlog CROSS JOIN jsonb_array_elements_text(depends_on) AS d (id)"""
+
+_COUNTS: Final = f"""
+WITH recounted AS (
+    SELECT card_id, count(*) FILTER (WHERE b.status IS DISTINCT FROM 'done') AS open
+    FROM ({_RECORDED}) recorded LEFT JOIN backlog b ON b.id = dependency_id GROUP BY card_id
+)
+SELECT id, open_dependencies, coalesce(open, 0) FROM backlog LEFT JOIN recounted ON card_id = id
+WHERE open_dependencies <> coalesce(open, 0) ORDER BY id"""
+
+_EDGES: Final = f"""
+SELECT card_id, dependency_id, 'missing' FROM (
+    {_RECORDED} EXCEPT SELECT card_id, dependency_id FROM backlog_dependency) missing
+UNION ALL
+SELECT card_id, dependency_id, 'stray' FROM (
+    SELECT card_id, dependency_id FROM backlog_dependency EXCEPT {_RECORDED}) stray
+ORDER BY 1, 2"""
+
+
+def check(session: Session) -> Check:
+    """Count everything again that triggers keep, and compare; reads only."""
+    total = session.execute("SELECT count(*) FROM backlog").fetchone()[0]
+    counts = [tuple(row) for row in session.execute(_COUNTS).fetchall()]
+    edges = [tuple(row) for row in session.execute(_EDGES).fetchall()]
+    return Check(total, counts, edges)

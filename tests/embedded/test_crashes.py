@@ -1,0 +1,253 @@
+"""Whatever died, the next connection finds every row that was committed."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from fleet_backlog.embedded import Store, StoreError, processes
+from tests.embedded.children import spawn
+
+CLAIM_FOR_EVER = """
+connection = store.connect(autocommit=True)
+number = 0
+while True:
+    number += 1
+    connection.execute("INSERT INTO claims VALUES (%s)", [number])
+    print(number, flush=True)
+"""
+# PL/pgSQL that never waits: such a backend does not notice that its postmaster died.
+BUSY = "DO $$ BEGIN LOOP END LOOP; END $$"
+
+
+def kill_postmaster(store: Store) -> None:
+    data = store.data_dir
+    processes.end(postmaster(store), data, signal.SIGKILL, timeout=10)
+
+
+def kill_every_postgres(store: Store) -> None:
+    for pid in processes.of(store.data_dir):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def postmaster(store: Store) -> int:
+    pid = store.status().pid
+    assert pid
+    return pid
+
+
+@pytest.mark.parametrize("kill", [kill_postmaster, kill_every_postgres])
+def test_after_a_kill_every_acknowledged_claim_is_there(store: Store, kill: object) -> None:
+    assert callable(kill)
+    with store.connect() as connection:
+        connection.execute("CREATE TABLE claims (number int)")
+    with spawn(store.root, CLAIM_FOR_EVER, stderr=subprocess.DEVNULL) as worker:
+        acknowledged = [int(worker.stdout.readline()) for _ in range(200)]
+        kill(store)
+        acknowledged += [int(line) for line in worker.stdout]
+
+    with store.connect() as connection:
+        found = {number for (number,) in connection.execute("SELECT number FROM claims")}
+    assert found >= set(acknowledged)
+
+
+@pytest.fixture
+def bystander(store: Store) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the server's own account that has nothing to do with it."""
+    store.start()
+    owner = store.data_dir.stat()
+    account = {"user": owner.st_uid, "group": owner.st_gid} if os.geteuid() == 0 else {}
+    with subprocess.Popen(["sleep", "60"], **account) as process:  # type: ignore[call-overload]
+        yield process
+        process.kill()
+
+
+def reuse_pid(store: Store, pid: int) -> None:
+    """Kill the server and let its files name another process, as after a reboot."""
+    kill_every_postgres(store)
+    for file in (store.data_dir / "postmaster.pid", store.socket_dir / ".s.PGSQL.5432.lock"):
+        lines = file.read_text().splitlines(keepends=True)
+        file.write_text("".join([f"{pid}\n", *lines[1:]]))
+
+
+def test_a_reused_pid_is_neither_waited_for_nor_ended(
+    store: Store, bystander: subprocess.Popen[bytes]
+) -> None:
+    reuse_pid(store, bystander.pid)
+
+    assert not store.status().running
+    assert not store.stop()
+    store.connect().close()
+    assert bystander.poll() is None
+
+
+def test_a_pid_reused_by_another_store_s_server_is_left_alone(store: Store, place: Path) -> None:
+    other = Store(place / "other")
+    other.start()
+    store.start()
+    reuse_pid(store, postmaster(other))
+
+    assert not store.stop()
+    assert store.start()
+    assert other.status().running
+
+
+def test_a_zombie_is_not_a_running_server(root: Path) -> None:
+    """PID 1 of many containers reaps nobody."""
+    code = """
+if os.fork() == 0:
+    store.start()
+    os._exit(0)
+os.wait()
+os.kill(store.status().pid, signal.SIGKILL)
+time.sleep(0.3)
+assert Path(f"/proc/{(store.data_dir / 'postmaster.pid').read_text().split()[0]}").exists()
+assert not store.status().running
+store.connect().close()
+assert store.stop()
+print("started again")
+"""
+    if os.geteuid() != 0 and not os.environ.get("CI"):
+        pytest.skip("needs root: it makes a process namespace")
+    namespace = ["unshare", "--pid", "--fork", "--mount-proc"]
+    with spawn(root, code, prefix=namespace) as first:
+        output, _ = first.communicate(timeout=60)
+
+    assert output == "started again\n"
+
+
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_a_busy_orphan_does_not_block_the_next_start(store: Store, is_frozen: bool) -> None:
+    code = f"store.connect().execute({BUSY!r})"
+    with spawn(store.root, code) as worker:
+        orphan = wait_for_busy_backend(store)
+        kill_postmaster(store)
+        if is_frozen:
+            os.kill(orphan, signal.SIGSTOP)  # SIGQUIT will not reach it
+        time.sleep(0.1)
+        assert processes.serves(orphan, store.data_dir)
+
+        store.connect().close()
+
+        assert not processes.serves(orphan, store.data_dir)
+        worker.wait(10)
+
+
+def wait_for_busy_backend(store: Store) -> int:
+    query = "SELECT pid FROM pg_stat_activity WHERE query = %s AND state = 'active'"
+    with store.connect(autocommit=True) as connection:
+        for _ in range(1000):
+            if found := connection.execute(query, [BUSY]).fetchone():
+                return int(found[0])
+            time.sleep(0.01)
+    raise AssertionError("the backend never began")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "\n", "123", "not a number\n", "999999999\n", "1\n", "-5\n"]
+)
+def test_a_broken_postmaster_pid_does_not_block_the_next_start(store: Store, content: str) -> None:
+    store.start()
+    kill_every_postgres(store)
+    (store.data_dir / "postmaster.pid").write_text(content)
+
+    store.connect().close()
+
+
+def test_a_connection_waits_while_the_server_recovers(store: Store) -> None:
+    recover_slowly(store)
+
+    with spawn(store.root, "store.start()") as starter:
+        wait_for_answer(store, "the database system is")
+        began = time.monotonic()
+        store.connect().close()
+        assert time.monotonic() - began > 0.5
+        assert starter.wait(10) == 0
+
+
+def recover_slowly(store: Store) -> None:
+    """Let the next start recover, from an archive that takes its time and then has nothing."""
+    (store.data_dir / "recovery.signal").touch()
+    with (store.data_dir / "postgresql.auto.conf").open("a") as conf:
+        conf.write("restore_command = 'sleep 0.3; exit 1'\nhot_standby = off\n")
+
+
+def wait_for_answer(store: Store, wanted: str) -> None:
+    """Return once a plain connection attempt is answered so."""
+    for _ in range(1000):
+        try:
+            psycopg.connect(**store.connect_params()).close()
+        except psycopg.OperationalError as error:
+            if wanted in str(error):
+                return
+        time.sleep(0.005)
+    raise AssertionError(f"the server never said {wanted!r}")
+
+
+def test_a_starter_killed_during_recovery_leaves_it_to_the_next(store: Store) -> None:
+    recover_slowly(store)
+
+    with spawn(store.root, "store.start()", start_new_session=True) as starter:
+        wait_for_answer(store, "the database system is")
+        os.killpg(starter.pid, signal.SIGKILL)
+    pid = postmaster(store)
+
+    assert not store.start()
+    assert postmaster(store) == pid
+
+
+def test_a_start_of_over_ten_seconds_is_waited_for(
+    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = store.status().binaries
+    slow = place / "slow"
+    slow.mkdir()
+    (slow / "initdb").symlink_to(programs / "initdb")
+    (slow / "postgres").write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] || sleep 11\nexec {programs}/postgres "$@"\n'
+    )
+    (slow / "postgres").chmod(0o755)
+    monkeypatch.setenv("BACKLOG_POSTGRES_BIN", str(slow))
+
+    began = time.monotonic()
+    store.connect().close()
+
+    assert time.monotonic() - began > 11
+
+
+def test_a_server_that_cannot_start_says_why_at_once(store: Store) -> None:
+    (store.data_dir / "global/pg_control").rename(store.root / "kept")
+
+    began = time.monotonic()
+    with pytest.raises(StoreError, match=r"pg18: .*could not (find|open).*postgres\.log\)\.$"):
+        store.connect()
+
+    assert time.monotonic() - began < 5
+
+
+def test_a_server_that_lost_its_socket_is_started_again(store: Store) -> None:
+    store.start()
+    before = postmaster(store)
+    (store.socket_dir / ".s.PGSQL.5432").unlink()
+
+    store.connect().close()
+
+    assert postmaster(store) != before
+
+
+def test_a_connection_outlasts_a_slow_shutdown(store: Store) -> None:
+    """SIGTERM, which a service manager sends, waits for the sessions there are."""
+    session = store.connect()
+    os.kill(postmaster(store), signal.SIGTERM)
+    with spawn(store.root, "store.connect().close()") as late:
+        time.sleep(1.5)
+        assert late.poll() is None
+        session.close()
+        assert late.wait(20) == 0

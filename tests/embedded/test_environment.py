@@ -1,0 +1,95 @@
+"""What the caller's environment says is no business of the server's, nor of the connection."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fleet_backlog.embedded import Store, drop_libpq_variables, processes
+from tests.embedded.children import crowd, run
+
+CONNECT = "store.connect().close()"
+MISLEADING = {
+    "PGHOST": "example.invalid",
+    "PGHOSTADDR": "192.0.2.1",
+    "PGPORT": "1",
+    "PGUSER": "someone",
+    "PGDATABASE": "nowhere",
+    "PGPASSWORD": "secret",
+    "PGSERVICE": "missing",
+    "PGSERVICEFILE": "/nowhere",
+    "PGOPTIONS": "-c nonsense=1",
+    "PGSSLMODE": "nonsense",
+    "PGTZ": "Nowhere/Nowhere",
+    "PGDATESTYLE": "nonsense",
+    "PGREQUIREPEER": "someone",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGCONNECT_TIMEOUT": "nonsense",
+    "PGCLIENTENCODING": "nonsense",
+    "PGDATA": "/nowhere",
+}
+
+
+def test_libpq_s_variables_neither_break_nor_redirect(root: Path) -> None:
+    run(root, f"{CONNECT}\nstore.stop()\n{CONNECT}", env=MISLEADING)
+
+
+@pytest.mark.parametrize("name", MISLEADING)
+def test_each_of_them_alone_does_no_harm(
+    store: Store, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, MISLEADING[name])
+
+    store.connect().close()
+
+
+def test_other_programs_variables_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGP_KEY", "kept")
+    monkeypatch.setenv("PGHOST", "dropped")
+
+    drop_libpq_variables()
+
+    assert os.environ["PGP_KEY"] == "kept"
+    assert "PGHOST" not in os.environ
+
+
+@pytest.mark.parametrize("name", ["xx_YY.UTF-8", "de_DE.ISO-8859-1", "C", ""])
+def test_a_locale_that_is_not_installed_does_no_harm(root: Path, name: str) -> None:
+    run(root, CONNECT, env={"LANG": name, "LC_ALL": name, "LANGUAGE": "de"})
+
+
+def test_processes_with_different_environments_share_one_server(place: Path, store: Store) -> None:
+    code = """
+os.environ.update(XDG_RUNTIME_DIR=f"/nowhere/{os.getpid()}", TMPDIR=f"/nowhere/{os.getpid()}")
+with store.connect() as connection:
+    print(connection.execute("SELECT pg_postmaster_start_time()::text").fetchone())
+"""
+    assert len(set(crowd(store.root, 4, code))) == 1
+
+
+def test_the_server_is_told_no_secrets(store: Store) -> None:
+    run(store.root, CONNECT, env={"DJANGO_SECRET_KEY": "hush", "HOME": "/nowhere"})
+
+    told = Path(f"/proc/{store.status().pid}/environ").read_bytes()
+    assert b"hush" not in told
+    assert b"LC_ALL=C" in told
+
+
+def test_a_closed_current_directory_does_no_harm(store: Store, place: Path) -> None:
+    (place / "gone").mkdir()
+
+    run(store.root, f"os.chdir({str(place / 'gone')!r})\nos.rmdir(os.getcwd())\n{CONNECT}")
+
+
+def test_without_proc_ps_knows_the_server(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS."""
+    monkeypatch.setattr(processes, "HAS_PROC", False)
+
+    store.connect().close()
+
+    pid = store.status().pid
+    assert pid in processes.of(store.data_dir)
+    assert len(processes.of(store.data_dir)) > 5
+    assert not processes.serves(os.getpid(), store.data_dir)
+    assert store.stop()
+    assert not processes.of(store.data_dir)
