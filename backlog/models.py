@@ -31,7 +31,7 @@ class Card(models.Model):
     claim_ttl_seconds = models.IntegerField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
     attempts = models.IntegerField(default=0, db_default=0)
-    idempotency_key = models.TextField(null=True, blank=True, unique=True)  # noqa: DJ001
+    idempotency_key = models.TextField(null=True, blank=True)
     acceptance = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -42,7 +42,9 @@ class Card(models.Model):
 
     # The one predicate of readiness: what claims, lists, counts and pages ask.
     claimable = models.GeneratedField(
-        expression=Q(status=READY) & Q(open_dependencies=0),
+        expression=models.ExpressionWrapper(
+            Q(status=READY, open_dependencies=0), output_field=models.BooleanField()
+        ),
         output_field=models.BooleanField(),
         db_persist=True,
     )
@@ -77,6 +79,8 @@ class Card(models.Model):
             ),
         ]
         constraints = [
+            # Not unique=True: Django would add an index for LIKE, one more for every claim to touch.
+            models.UniqueConstraint(fields=["idempotency_key"], name="backlog_idempotency_key"),
             models.CheckConstraint(condition=Q(status__in=STATUSES), name="backlog_status"),
             models.CheckConstraint(
                 condition=Q(

@@ -119,9 +119,10 @@ class CardQuerySet(models.QuerySet["Card"]):
         """As `backlog.verbs.cards.unlink`."""
         return self._model(cards.unlink(self._whole(), card_id, dependency_id))
 
-    def create(self, *, id: str, title: str, **fields: Any) -> "Card":
-        """As `backlog.verbs.cards.create`; `acceptance` is any JSON value."""
-        return self._model(cards.create(self._whole(), id, title, **_as_json_text(fields)))
+    def create(self, **fields: Any) -> "Card":
+        """As `backlog.verbs.cards.create`: `id`, `title`, …; `acceptance` is any JSON value."""
+        card_id, title = fields.pop("id", ""), fields.pop("title", "")
+        return self._model(cards.create(self._whole(), card_id, title, **_as_json_text(fields)))
 
     def edit(self, card_id: str, *, seen: datetime | None = None, **fields: Any) -> "Card":
         """As `backlog.verbs.cards.edit`; `acceptance` is any JSON value."""

@@ -1,4 +1,4 @@
-"""Is the store's schema this code's? One cheap query says so; Django is loaded only if it is not."""
+"""Is the schema this code's? One cheap query says so; Django is loaded only if it is not."""
 
 import re
 from pathlib import Path
@@ -36,7 +36,7 @@ def is_current(session: Session) -> bool:
         return False
     if row is not None and row[0] not in known:
         raise SchemaTooNew(
-            f"the store's schema is at {row[0]}, newer than this code's {known[-1]}: upgrade the code"
+            f"the store's schema {row[0]} is newer than this code's {known[-1]}: upgrade the code"
         )
     return row is not None and row[0] == known[-1]
 

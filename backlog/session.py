@@ -9,15 +9,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Protocol
 
 from backlog.errors import Busy, Refusal, StoreUnavailable, UsageError
 
 if TYPE_CHECKING:
     from psycopg import Connection
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 SERIALIZATION_FAILURE: Final = "40001"
 DEADLOCK: Final = "40P01"
@@ -72,30 +69,30 @@ class PsycopgSession:
         return nullcontext()
 
 
-Verb = Callable[Concatenate[Session, P], T]
+type Verb[**P, T] = Callable[Concatenate[Session, P], T]
 
 
-def in_transaction(verb: Verb[P, T]) -> Verb[P, T]:
+def in_transaction[**P, T](verb: Verb[P, T]) -> Verb[P, T]:
     """Run the verb in one transaction; after a deadlock, again."""
 
     @wraps(verb)
-    def run(session: Session, *args: P.args, **kwargs: P.kwargs) -> T:
+    def run(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return _again(session.transaction, lambda: verb(session, *args, **kwargs))
 
     return run
 
 
-def in_statement(verb: Verb[P, T]) -> Verb[P, T]:
+def in_statement[**P, T](verb: Verb[P, T]) -> Verb[P, T]:
     """The verb is one statement and its own transaction; after a deadlock, run it again."""
 
     @wraps(verb)
-    def run(session: Session, *args: P.args, **kwargs: P.kwargs) -> T:
+    def run(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return _again(session.statement, lambda: verb(session, *args, **kwargs))
 
     return run
 
 
-def _again(scope: Callable[[], AbstractContextManager[Any]], work: Callable[[], T]) -> T:
+def _again[T](scope: Callable[[], AbstractContextManager[Any]], work: Callable[[], T]) -> T:
     for pause in pauses(_TRIES):
         try:
             with scope():

@@ -159,7 +159,7 @@ def ttl(value: int) -> int:
 
 
 def _within(value: int, name: str, low: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= INT_MAX:
+    if type(value) is not int or not low <= value <= INT_MAX:  # True is no number here
         raise UsageError(f"{name} must be a whole number between {low} and {INT_MAX}, not {value}")
     return value
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from io import TextIOWrapper
 from typing import NoReturn
 
+from backlog.cli import connection
 from backlog.cli.parser import parse
 from backlog.cli.reply import Reply
 from backlog.errors import Refusal
@@ -51,9 +52,7 @@ def main(argv: Sequence[str], open_session: Opener | None = None, prog: str = "b
 def _run(options: Namespace, open_session: Opener | None) -> int:
     if "run_store" in options:
         return _answer(options.run_store(options), options)
-    if open_session is None:
-        from backlog.cli.connection import open_session
-    with open_session() as session:
+    with (open_session or connection.open_session)() as session:
         return _answer(options.run(session, options), options)
 
 

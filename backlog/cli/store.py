@@ -11,6 +11,7 @@ from typing import Any, Final
 from backlog.cli.connection import configured, open_session
 from backlog.cli.reply import Reply, document
 from backlog.errors import Refusal, StoreUnavailable, UsageError, WrongState
+from backlog.verbs import reports
 from fleet_backlog.embedded import Store
 from fleet_backlog.storage import Embedded, StoreError
 

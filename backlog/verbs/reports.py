@@ -62,12 +62,14 @@ def explain(session: Session, card_id: str) -> Explanation:
     if not rows:
         raise NotFound(f"there is no card {card_id}")
     waits = [row[2:] for row in rows if row[2] is not None]
+    status, claimable = rows[0][:2]
     return Explanation(
         card_id,
-        *rows[0][:2],
-        unfinished=[i for i, status in waits if status not in (None, BLOCKED)],
-        blocked=[i for i, status in waits if status == BLOCKED],
-        missing=[i for i, status in waits if status is None],
+        status,
+        claimable,
+        unfinished=[i for i, state in waits if state not in (None, BLOCKED)],
+        blocked=[i for i, state in waits if state == BLOCKED],
+        missing=[i for i, state in waits if state is None],
     )
 
 

@@ -84,8 +84,8 @@ class Imported(NamedTuple):
     unchanged: int
 
 
-class _DryRun(Exception):  # noqa: N818 (no error: it undoes the transaction)
-    pass
+class _DryRun(Exception):
+    """No error: it undoes the transaction."""
 
 
 def import_cards(

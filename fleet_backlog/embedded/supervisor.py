@@ -110,6 +110,7 @@ def start(root: Path) -> bool:
     with _explained(f"start the store in {root}"):
         if "\n" in str(root):
             raise StoreError(f"{root} has a line break in its name, which PostgreSQL cannot hold.")
+        guard.check(root)
         who = account.current()
         _require_open(root.parent, root, who)
         with suppress(FileExistsError):  # the guard says what is there instead

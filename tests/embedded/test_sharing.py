@@ -1,0 +1,130 @@
+"""Workers come and go while the store is stopped and started under them."""
+
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from fleet_backlog.embedded import Store
+from tests.embedded.children import run, spawn
+
+# A worker that takes numbers, one a transaction, and says which the server acknowledged.
+WORKER = """
+import psycopg
+until = time.monotonic() + 4
+number = 0
+while time.monotonic() < until:
+    connection = store.connect()
+    try:
+        while time.monotonic() < until:
+            number += 1
+            with connection.transaction():
+                connection.execute("INSERT INTO claims VALUES (%s, %s)", [os.getpid(), number])
+            print(os.getpid(), number)
+    except psycopg.OperationalError:
+        pass
+"""
+
+
+def test_a_stop_during_claims_loses_none_and_stops_no_worker(store: Store) -> None:
+    with store.connect() as connection:
+        connection.execute("CREATE TABLE claims (worker int, number int)")
+    workers = [spawn(store.root, WORKER) for _ in range(3)]
+    stops = 0
+    while workers[0].poll() is None:
+        time.sleep(0.3)
+        stops += store.stop()
+    outputs = [worker.communicate()[0] for worker in workers]
+
+    assert [worker.returncode for worker in workers] == [0, 0, 0], outputs
+    assert stops > 3
+    acknowledged = {tuple(map(int, line.split())) for out in outputs for line in out.splitlines()}
+    with store.connect() as connection:
+        found = set(connection.execute("SELECT worker, number FROM claims"))
+    assert len(acknowledged) > 100
+    assert found >= acknowledged
+
+
+def test_a_claim_that_races_a_stop_has_its_connection(store: Store) -> None:
+    for _ in range(15):
+        store.start()
+        with ThreadPoolExecutor() as pool:
+            stopped = pool.submit(store.stop)
+            connections = [pool.submit(store.connect) for _ in range(3)]
+            stopped.result()
+            for connection in connections:
+                connection.result().close()
+
+
+def test_threads_of_one_process_start_one_server(store: Store) -> None:
+    barrier = threading.Barrier(8)
+
+    def start() -> bool:
+        barrier.wait()
+        return store.start()
+
+    with ThreadPoolExecutor(8) as pool:
+        started = [pool.submit(start) for _ in range(8)]
+
+    assert sorted(each.result() for each in started) == [False] * 7 + [True]
+
+
+def test_threads_of_one_process_connect_to_a_fresh_store(root: os.PathLike[str]) -> None:
+    code = """
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(8) as pool:
+    for each in [pool.submit(store.connect) for _ in range(8)]:
+        each.result().close()
+"""
+    run(Store(root).root, code)  # type: ignore[arg-type]
+
+
+def test_forks_of_one_worker_share_the_server(store: Store) -> None:
+    code = """
+store.start()
+children = []
+for _ in range(4):
+    if (child := os.fork()) == 0:
+        store.connect().close()
+        os._exit(0)
+    children.append(child)
+print([os.waitpid(child, 0)[1] for child in children], store.status().running)
+"""
+    assert run(store.root, code) == "[0, 0, 0, 0] True"
+
+
+def test_forks_of_one_worker_start_the_server_between_them(store: Store) -> None:
+    code = """
+children = []
+for _ in range(4):
+    if (child := os.fork()) == 0:
+        store.connect().close()
+        os._exit(0)
+    children.append(child)
+print([os.waitpid(child, 0)[1] for child in children], store.start())
+"""
+    assert run(store.root, code) == "[0, 0, 0, 0] False"
+
+
+def test_a_fork_of_the_starter_can_stop_and_start_it(store: Store) -> None:
+    code = """
+store.start()
+if os.fork() == 0:
+    os._exit(0 if store.stop() and store.start() else 1)
+print(os.wait()[1], store.start(), store.stop())
+"""
+    assert run(store.root, code) == "0 False True"
+
+
+def test_a_worker_reconnects_after_a_restart(store: Store) -> None:
+    connection = store.connect()
+    store.stop()
+    with pytest.raises(psycopg.OperationalError):
+        connection.execute("SELECT 1")
+    connection.close()
+
+    with store.connect() as again:
+        assert again.execute("SELECT 1").fetchone() == (1,)

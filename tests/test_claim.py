@@ -1,0 +1,25 @@
+"""What a claim takes, in which order, and what it never does."""
+
+from backlog.verbs import claims
+
+
+def test_a_claim_takes_the_highest_priority_first(session, card):
+    card("low", priority=1)
+    card("high", priority=9)
+    assert claims.claim(session, "w").id == "high"
+
+
+def test_a_card_that_waits_is_not_claimed(session, card):
+    card("B", needs=["A"])
+    assert claims.claim(session, "w") is None
+
+
+def test_finishing_the_last_dependency_makes_a_card_claimable(session, card):
+    card("A")
+    card("B", needs=["A"])
+    claims.complete(session, "A")
+    assert claims.claim(session, "w").id == "B"
+
+
+def test_the_command_prints_null_when_there_is_nothing_to_claim(call):
+    assert call("claim", "--owner", "w", "--json").out == "null\n"

@@ -1,0 +1,50 @@
+"""A pytest plugin: the store of this test run, chosen by BACKLOG_TEST_TIER, made and removed.
+
+`embedded` (the default) is the embedded store in a temporary directory; `server` a server that
+`DATABASE_URL` names: the distribution's, which is the oldest supported, or else the wheel's.
+Loaded before Django reads its settings, which read the environment.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.servers import Server, distribution_programs, wheel_programs
+
+TIER = os.environ.get("BACKLOG_TEST_TIER", "embedded")
+
+_root = Path(tempfile.mkdtemp(prefix="backlog-store-"))
+_server: Server | None = None
+
+for _name in ("DATABASE_URL", "SECRET_KEY", "DEBUG", "BACKLOG_OWNER"):
+    os.environ.pop(_name, None)
+os.environ["BACKLOG_DATA_DIR"] = str(_root)
+if TIER == "server":
+    _server = Server(distribution_programs() or wheel_programs()).start()
+    os.environ["DATABASE_URL"] = _server.url
+elif TIER != "embedded":
+    raise pytest.UsageError("BACKLOG_TEST_TIER must be embedded or server")
+
+
+def pytest_report_header() -> str:
+    return f"store: {TIER}, {_server.url.partition('@')[2] if _server else _root}"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With BACKLOG_FAIL_ON_SKIP a skipped test fails the run: CI can run them all."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("BACKLOG_FAIL_ON_SKIP") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_unconfigure() -> None:
+    from fleet_backlog.embedded import Store
+
+    if _server:
+        _server.stop()
+    if _root.exists():
+        Store(_root).stop()
+        shutil.rmtree(_root)
