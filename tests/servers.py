@@ -71,13 +71,14 @@ class Server:
             "max_connections": 150,
             "fsync": "off",
         }
-        self._process = subprocess.Popen(
-            [self._programs / "postgres", "-D", self.directory / "data"]
-            + [f"--{name}={value}" for name, value in options.items()],
-            **self._as_user(),
-            stdout=subprocess.DEVNULL,
-            stderr=(self.directory / "log").open("ab"),
-        )
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._programs / "postgres", "-D", self.directory / "data"]
+                + [f"--{name}={value}" for name, value in options.items()],
+                **self._as_user(),
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
         self._wait()
 
     def pause(self) -> None:
