@@ -18,8 +18,8 @@ class Card(models.Model):
     # Collation C: ids compare as bytes, so that claims come in the same order on every server.
     id = models.TextField(primary_key=True, db_collation="C")
     title = models.TextField()
-    body = models.TextField(null=True, blank=True)  # noqa: DJ001 (the contract says null, here and below)
-    phase = models.TextField(null=True, blank=True)  # noqa: DJ001
+    body = models.TextField(null=True, blank=True)
+    phase = models.TextField(null=True, blank=True)
     priority = models.IntegerField(default=0, db_default=0)
     status = models.TextField(
         choices=[(status, status) for status in STATUSES], default=READY, db_default=READY
@@ -27,7 +27,7 @@ class Card(models.Model):
     depends_on = models.JSONField(
         default=list, db_default=Value([], models.JSONField()), blank=True
     )
-    claim_owner = models.TextField(null=True, blank=True)  # noqa: DJ001
+    claim_owner = models.TextField(null=True, blank=True)
     claim_ttl_seconds = models.IntegerField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
     attempts = models.IntegerField(default=0, db_default=0)
@@ -79,7 +79,7 @@ class Card(models.Model):
             ),
         ]
         constraints = [
-            # Not unique=True: Django would add an index for LIKE, one more for every claim to touch.
+            # Not unique=True: Django would add an index for LIKE, which every claim would write.
             models.UniqueConstraint(fields=["idempotency_key"], name="backlog_idempotency_key"),
             models.CheckConstraint(condition=Q(status__in=STATUSES), name="backlog_status"),
             models.CheckConstraint(

@@ -16,7 +16,7 @@ from django.db import connections, models, transaction
 
 from backlog.lifecycle import DEFAULT_TTL_SECONDS, READY
 from backlog.records import Record
-from backlog.verbs import cards, claims, reports
+from backlog.verbs import board, cards, claims, reports
 
 if TYPE_CHECKING:
     from backlog.models import Card
@@ -132,6 +132,10 @@ class CardQuerySet(models.QuerySet["Card"]):
         """As `backlog.verbs.cards.delete`."""
         return self._model(cards.delete(self._whole(), card_id, force=force))
 
+    def unfinished_dependents(self, card_id: str) -> list[str]:
+        """As `backlog.verbs.cards.unfinished_dependents`."""
+        return cards.unfinished_dependents(self._whole(), card_id)
+
     def stats(self) -> reports.Stats:
         """As `backlog.verbs.reports.stats`, of the cards of this queryset."""
         return reports.stats(self._session, self._scope())
@@ -139,6 +143,10 @@ class CardQuerySet(models.QuerySet["Card"]):
     def explain_card(self, card_id: str) -> reports.Explanation:
         """As `backlog.verbs.reports.explain`."""
         return reports.explain(self._whole(), card_id)
+
+    def lanes(self, per_cell: int = 10) -> list[board.Lane]:
+        """As `backlog.verbs.board.lanes`."""
+        return board.lanes(self._whole(), per_cell)
 
     @property
     def _session(self) -> DjangoSession:

@@ -83,6 +83,8 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 
 STATIC_URL = "static/"
+# Served from the packages themselves: there is nothing to collect first.
+WHITENOISE_USE_FINDERS = True
 
 # HTTPS: on by default in production, off where DEBUG is on or `serve` listens on loopback only.
 HTTPS = env.bool("HTTPS", default=False)

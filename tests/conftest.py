@@ -41,11 +41,10 @@ def django_db_setup(django_db_blocker: Any) -> None:
 
 
 @pytest.fixture
-def store(django_db_setup: None) -> Iterator[None]:
+def store(django_db_setup: None) -> None:
     """The store with its schema and no cards in it."""
     with closing(storage.from_environment().connect()) as opened:
         opened.execute("TRUNCATE backlog, backlog_deleted")
-    yield
 
 
 @pytest.fixture

@@ -51,8 +51,15 @@ class Server:
             for path in (self.directory, password_file):
                 shutil.chown(path, self._user)
         subprocess.run(
-            [self._programs / "initdb", "-D", self.directory / "data", "-U", "operator"]
-            + ["-A", "scram-sha-256", f"--pwfile={password_file}", "-E", "UTF8", "--locale=C"],
+            [
+                self._programs / "initdb",
+                f"--pgdata={self.directory / 'data'}",
+                "--username=operator",
+                "--auth=scram-sha-256",
+                f"--pwfile={password_file}",
+                "--encoding=UTF8",
+                "--locale=C",
+            ],
             **self._as_user(),
             check=True,
             stdout=subprocess.DEVNULL,
@@ -73,8 +80,11 @@ class Server:
         }
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self.directory / "data"]
-                + [f"--{name}={value}" for name, value in options.items()],
+                [
+                    self._programs / "postgres",
+                    f"-D{self.directory / 'data'}",
+                    *(f"--{name}={value}" for name, value in options.items()),
+                ],
                 **self._as_user(),
                 stdout=subprocess.DEVNULL,
                 stderr=log,

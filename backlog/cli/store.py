@@ -85,8 +85,9 @@ def restore(options: Namespace) -> Reply:
     cards = _reachable()
     if cards and not options.force:
         raise WrongState(f"the store holds {cards} cards; --force replaces them by the archive's")
-    _run("pg_restore", "--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error",
-         f"--dbname={configured().client_env()['PGDATABASE']}", str(options.file))  # fmt: skip
+    database = configured().client_env()["PGDATABASE"]
+    how = ("--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error")
+    _run("pg_restore", *how, f"--dbname={database}", str(options.file))
     return Reply(document({"restored": str(options.file)}), [f"restored from {options.file}"])
 
 

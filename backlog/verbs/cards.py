@@ -129,10 +129,7 @@ def delete(session: Session, card_id: str, *, force: bool = False) -> Record:
     Forced, its unfinished dependents wait for an id that does not exist.
     """
     _locked(session, card_id)
-    sql = """
-        SELECT id FROM backlog JOIN backlog_dependency ON card_id = id
-        WHERE dependency_id = %s AND status <> 'done' ORDER BY id LIMIT 11"""
-    waiting = [row[0] for row in session.execute(sql, (card_id,)).fetchall()]
+    waiting = unfinished_dependents(session, card_id)
     if waiting and not force:
         some = ", ".join(waiting[:10]) + (", …" if len(waiting) > 10 else "")
         raise HasDependents(f"cannot delete {card_id}: {some} wait for it; unlink them first")
@@ -140,6 +137,14 @@ def delete(session: Session, card_id: str, *, force: bool = False) -> Record:
         f"DELETE FROM backlog WHERE id = %s RETURNING {COLUMNS}", (card_id,)
     ).fetchone()
     return Record._make(row)
+
+
+def unfinished_dependents(session: Session, card_id: str) -> list[str]:
+    """The ids of the cards, not done yet, that name this one in their `depends_on`."""
+    sql = """
+        SELECT id FROM backlog JOIN backlog_dependency ON card_id = id
+        WHERE dependency_id = %s AND status <> 'done' ORDER BY id"""
+    return [row[0] for row in session.execute(sql, (card_id,)).fetchall()]
 
 
 @in_transaction
