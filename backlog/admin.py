@@ -11,7 +11,6 @@ from backlog.errors import Refusal
 from backlog.forms import CardForm
 from backlog.models import Card
 
-
 if TYPE_CHECKING:
     CardModelAdmin = admin.ModelAdmin[Card]
 else:

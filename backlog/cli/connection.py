@@ -19,10 +19,15 @@ def configured() -> storage.Storage:
 
 @contextmanager
 def open_session() -> Iterator[PsycopgSession]:
-    """A session on the store, its schema up to date. Raises `StoreUnavailable`, `SchemaTooNew`."""
+    """A session on the store, its schema up to date.
+
+    Raises `UsageError`, `StoreUnavailable`, `SchemaTooNew`.
+    """
     store = configured()
     try:
         connection = store.connect()
+    except storage.ConfigurationError as error:  # the URL is read only now
+        raise UsageError(str(error)) from None
     except storage.StoreError as error:
         raise StoreUnavailable(str(error)) from None
     with closing(connection):

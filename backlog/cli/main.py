@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from io import TextIOWrapper
+from pathlib import Path
 from typing import NoReturn
 
 from backlog.cli import connection
@@ -22,6 +23,9 @@ INTERRUPTED = 130
 
 def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
     """Run the process's own words, or `argv`, and exit."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by the caller (`>&-`)
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 (until the process ends)
     for stream in (sys.stdout, sys.stderr):
         # JSON is UTF-8 whatever the locale; an odd argument is shown, not choked on.
         if isinstance(stream, TextIOWrapper):
@@ -37,10 +41,6 @@ def main(argv: Sequence[str], open_session: Opener | None = None, prog: str = "b
         return _run(options, open_session)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone (`… | head`): what it did not read is not missed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         refusal = as_refusal(error)
         if refusal is None:
@@ -58,9 +58,16 @@ def _run(options: Namespace, open_session: Opener | None) -> int:
 
 def _answer(reply: Reply, options: Namespace) -> int:
     lines = reply.json if options.json else (f"{line}\n" for line in reply.text)
-    for line in lines:
-        sys.stdout.write(line)
-    sys.stdout.flush()
+    try:
+        for line in lines:
+            sys.stdout.write(line)
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer is not tried again at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has gone (`… | head`): what it did not read is not missed.
+        if not isinstance(error, BrokenPipeError):
+            raise Refusal(f"done, but the answer cannot be written: {error.strerror}") from None
     return reply.status
 
 

@@ -165,7 +165,8 @@ def _run(name: str, *arguments: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise Refusal(f"{name} failed: {done.stderr.strip().splitlines()[-1]}")
+        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise Refusal(f"{name} failed: {said[-1]}")
 
 
 def _plain(value: Any) -> str:

@@ -24,7 +24,7 @@ class Cell(NamedTuple):
     """How many cards of a lane are in one state, and the first of them in the order of claims."""
 
     name: str
-    count: int
+    total: int
     cards: list[Record]
 
 

@@ -83,7 +83,7 @@ def kept_secret(path: Path) -> str:
     return path.read_text()
 
 
-class _Gunicorn(BaseApplication):  # type: ignore[misc] (gunicorn has no types)
+class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, bind: str, workers: int, threads: int) -> None:
         self._settings = {
             "bind": bind,
