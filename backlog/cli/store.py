@@ -21,7 +21,7 @@ def add_parser(verbs: Any) -> None:
     summary = "the server behind the cards"
     parser = verbs.add_parser("store", help=summary, description=summary)
     actions = parser.add_subparsers(metavar="ACTION", required=True, parser_class=type(parser))
-    for name, help, run in _ACTIONS:
+    for name, help, run in ACTIONS:
         action = actions.add_parser(name, help=help, description=help)
         action.add_argument("--json", action="store_true", help="one line of JSON on stdout")
         action.set_defaults(run_store=run)
@@ -91,7 +91,7 @@ def restore(options: Namespace) -> Reply:
     return Reply(document({"restored": str(options.file)}), [f"restored from {options.file}"])
 
 
-_ACTIONS: Final[tuple[tuple[str, str, Callable[[Namespace], Reply]], ...]] = (
+ACTIONS: Final[tuple[tuple[str, str, Callable[[Namespace], Reply]], ...]] = (
     ("start", "start the embedded store (every command does so itself)", start),
     ("stop", "stop the embedded store", stop),
     ("status", "is it running, where, which version", status),

@@ -36,13 +36,16 @@ class Lane(NamedTuple):
 
 
 def lanes(session: Session, per_cell: int = 10) -> list[Lane]:
-    """Every lane, by name, the one without a phase last; done cards are only counted."""
+    """Every lane by name, finished ones last; done cards are only counted."""
     counts = {(row[0], row[1]): row[2] for row in session.execute(_COUNTS).fetchall()}
     cards: dict[tuple[str | None, str], list[Record]] = {}
     for cell, *row in session.execute(_FIRST, (per_cell,)).fetchall():
         card = Record._make(row)
         cards.setdefault((card.phase, cell), []).append(card)
-    phases = sorted({phase for phase, _ in counts}, key=lambda p: (p is None, p))
+    unfinished = {phase for phase, cell in counts if cell != "done"}
+    phases = sorted(
+        {phase for phase, _ in counts}, key=lambda p: (p not in unfinished, p is None, p)
+    )
     return [
         Lane(p, [Cell(c, counts.get((p, c), 0), cards.get((p, c), [])) for c in CELLS])
         for p in phases

@@ -13,7 +13,7 @@ from backlog.session import Session, in_statement, pauses
 _LOOKS: Final = 220
 
 _HOLD: Final = """status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
-    claimed_at = clock_timestamp(), attempts = attempts + 1"""
+    claimed_at = clock_timestamp(), attempts = backlog.attempts + 1"""
 
 # MATERIALIZED: a plain subquery may be executed again and lock a second card. The lock is the
 # weakest that an update needs, so that it does not wait for foreign key checks.

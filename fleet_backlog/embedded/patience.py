@@ -48,7 +48,8 @@ def _patience(error: psycopg.OperationalError) -> float:
     said = str(error)
     if "the database system is" in said:
         return RECOVERY
-    if "too many clients" in said or "connection slots are reserved" in said:
+    # The last: the server stopped just as it let us in.
+    if any(words in said for words in ("too many clients", "slots are reserved", "terminating")):
         return BUSY
     if "FATAL:" in said or isinstance(error, psycopg.errors.ConnectionTimeout):
         return -1  # the server has decided, or hangs

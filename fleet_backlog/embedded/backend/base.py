@@ -36,9 +36,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return the stock parameters, with the store's own address."""
+        address = self.store.connect_params()
         params = super().get_connection_params()
         del params["root"]
-        address = self.store.connect_params()
         return {**params, "host": address["host"], "port": address["port"], "user": address["user"]}
 
     @async_unsafe

@@ -1,0 +1,68 @@
+"""The documentation against the code: what it shows is what happens, what there is stands in it."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from backlog.cli.parser import VERBS
+from backlog.cli.store import ACTIONS
+from tests.conftest import PROJECT
+
+README = (PROJECT / "README.md").read_text()
+CONSOLE = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+
+
+def _steps() -> list[tuple[str, str]]:
+    """Each command of the README's consoles with the output shown under it."""
+    shown = "".join(CONSOLE)
+    return [(step[0], step[1]) for step in re.findall(r"^\$ (.*)\n((?:[^$].*\n)*)", shown, re.M)]
+
+
+def _timeless(text: str) -> str:
+    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "TIME", text)
+    return re.sub(r"age: \d+s", "age: Ns", text)
+
+
+@pytest.mark.one_tier
+@pytest.mark.usefixtures("store")
+def test_every_command_of_the_readme_prints_what_it_shows(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(PROJECT / "examples", tmp_path / "examples")
+    for line, shown in _steps():
+        words, _, target = line.partition(" > ")
+        ran = command(*shlex.split(words)[3:])
+        if target:
+            (tmp_path / target).write_text(ran.out)
+        printed = ran.err or ("" if target else ran.out)
+        assert _timeless(printed) == _timeless(shown), line
+
+
+@pytest.mark.parametrize("verb", [name for name, *_ in VERBS])
+def test_every_verb_has_an_example(verb):
+    assert re.search(rf"^\$ python manage.py backlog {verb}\b", README, re.M)
+
+
+@pytest.mark.parametrize("action", [name for name, *_ in ACTIONS])
+def test_every_store_action_is_named(action):
+    assert re.search(rf"`{action}\b|store {action}\b", README)
+
+
+def test_every_setting_stands_in_the_table():
+    read = set()
+    for path in (PROJECT / "fleet_backlog").rglob("*.py"):
+        text = path.read_text()
+        read |= set(re.findall(r'env\.\w+\(\s*"(\w+)"', text))
+        read |= set(re.findall(r'environ\.get\(\s*"(\w+)"', text))
+    named = set(re.findall(r"^\| `(\w+)` \|", README, re.M))
+    assert read - {"PATH"} <= named
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PROJECT.glob("*.md")) + sorted(PROJECT.rglob("docs/**/*.md"))
+)
+def test_every_link_leads_somewhere(path: Path):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text())
+    assert [link for link in links if not (path.parent / link).exists()] == []
