@@ -87,16 +87,12 @@ class CardAdmin(CardModelAdmin):
     def get_deleted_objects(self, objs: Iterable[Card], request: HttpRequest) -> Any:
         """Cards that others wait for are protected, as the verb would refuse them."""
         cards = list(objs)
-        protected = [
-            f"{dependent} waits for {card.pk}"
-            for card in cards
-            for dependent in Card.objects.unfinished_dependents(card.pk)
-        ]
+        waiting = Card.objects.unfinished_dependents([card.pk for card in cards])
+        protected = [f"{card_id} waits for {needed}" for card_id, needed in waiting]
         return [str(card) for card in cards], {"cards": len(cards)}, set(), protected
 
     def delete_model(self, request: HttpRequest, obj: Card) -> None:
         Card.objects.delete_card(obj.pk)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> None:
-        for card_id in queryset.values_list("pk", flat=True):
-            Card.objects.delete_card(card_id)
+        Card.objects.delete_together(list(queryset.values_list("pk", flat=True)))

@@ -132,9 +132,14 @@ class CardQuerySet(models.QuerySet["Card"]):
         """As `backlog.verbs.cards.delete`."""
         return self._model(cards.delete(self._whole(), card_id, force=force))
 
-    def unfinished_dependents(self, card_id: str) -> list[str]:
+    def delete_together(self, card_ids: Sequence[str], *, force: bool = False) -> "list[Card]":
+        """As `backlog.verbs.cards.delete_together`."""
+        gone = cards.delete_together(self._whole(), card_ids, force=force)
+        return [self._model(record) for record in gone]
+
+    def unfinished_dependents(self, card_ids: Sequence[str]) -> list[tuple[str, str]]:
         """As `backlog.verbs.cards.unfinished_dependents`."""
-        return cards.unfinished_dependents(self._whole(), card_id)
+        return cards.unfinished_dependents(self._whole(), card_ids)
 
     def stats(self) -> reports.Stats:
         """As `backlog.verbs.reports.stats`, of the cards of this queryset."""

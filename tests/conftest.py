@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +18,7 @@ from backlog.cli.main import main
 from backlog.session import PsycopgSession
 from backlog.verbs import cards
 from fleet_backlog import storage
+from fleet_backlog.embedded import Store
 
 PROJECT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(PROJECT / "manage.py")]
@@ -45,6 +48,18 @@ def store(django_db_setup: None) -> None:
     """The store with its schema and no cards in it."""
     with closing(storage.from_environment().connect()) as opened:
         opened.execute("TRUNCATE backlog, backlog_deleted")
+
+
+@pytest.fixture
+def store_root() -> Iterator[Path]:
+    """A directory for an embedded store of the test's own, stopped and removed afterwards.
+
+    Not under `tmp_path`, whose parents no other user may enter: as root, the server is nobody.
+    """
+    root = Path(tempfile.mkdtemp(prefix="backlog-own-"))
+    yield root
+    Store(root).stop()
+    shutil.rmtree(root)
 
 
 @pytest.fixture

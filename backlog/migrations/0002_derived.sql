@@ -233,7 +233,8 @@ FOR EACH ROW EXECUTE FUNCTION backlog_after_delete();
 
 CREATE FUNCTION backlog_after_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    TRUNCATE backlog_dependency;
+    -- Not TRUNCATE: the statement that fired this may name the table as well.
+    DELETE FROM backlog_dependency;
     RETURN NULL;
 END $$;
 

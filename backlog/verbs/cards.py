@@ -1,5 +1,6 @@
 """Cards themselves: create, edit, delete, show and list them; link and unlink them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -122,29 +123,39 @@ def _update(
     return Record._make(row)
 
 
-@in_transaction
 def delete(session: Session, card_id: str, *, force: bool = False) -> Record:
     """Remove a card; the card as it was. Raises `NotFound`, `HasDependents` unless `force`.
 
     Forced, its unfinished dependents wait for an id that does not exist.
     """
-    _locked(session, card_id)
-    waiting = unfinished_dependents(session, card_id)
+    return delete_together(session, [card_id], force=force)[0]
+
+
+@in_transaction
+def delete_together(
+    session: Session, card_ids: Sequence[str], *, force: bool = False
+) -> list[Record]:
+    """Remove cards, all or none; as `delete`, but they may wait for each other."""
+    for card_id in sorted(card_ids):
+        _locked(session, card_id)
+    waiting = unfinished_dependents(session, card_ids)
     if waiting and not force:
-        some = ", ".join(waiting[:10]) + (", …" if len(waiting) > 10 else "")
-        raise HasDependents(f"cannot delete {card_id}: {some} wait for it; unlink them first")
-    row = session.execute(
-        f"DELETE FROM backlog WHERE id = %s RETURNING {COLUMNS}", (card_id,)
-    ).fetchone()
-    return Record._make(row)
+        some = ", ".join(f"{card_id} waits for {needed}" for card_id, needed in waiting[:10])
+        more = ", …" if len(waiting) > 10 else ""
+        raise HasDependents(f"cannot delete: {some}{more}; unlink first")
+    sql = f"DELETE FROM backlog WHERE id = ANY (%s) RETURNING {COLUMNS}"
+    rows = session.execute(sql, (list(card_ids),)).fetchall()
+    return [Record._make(row) for row in rows]
 
 
-def unfinished_dependents(session: Session, card_id: str) -> list[str]:
-    """The ids of the cards, not done yet, that name this one in their `depends_on`."""
+def unfinished_dependents(session: Session, card_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Cards, not done and not among these, that wait for these: pairs `(waiting, needed)`."""
     sql = """
-        SELECT id FROM backlog JOIN backlog_dependency ON card_id = id
-        WHERE dependency_id = %s AND status <> 'done' ORDER BY id"""
-    return [row[0] for row in session.execute(sql, (card_id,)).fetchall()]
+        SELECT id, dependency_id FROM backlog JOIN backlog_dependency ON card_id = id
+        WHERE dependency_id = ANY (%s) AND status <> 'done' AND id <> ALL (%s)
+        ORDER BY id, dependency_id"""
+    ids = list(card_ids)
+    return [(row[0], row[1]) for row in session.execute(sql, (ids, ids)).fetchall()]
 
 
 @in_transaction

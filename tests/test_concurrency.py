@@ -1,0 +1,319 @@
+"""Verbs at the same moment: what a claim finds, who waits for whom, and that no cycle slips in."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from backlog.errors import Busy, Cycle, DuplicateId
+from backlog.session import PsycopgSession
+from backlog.verbs import cards, claims, graph, transfer
+from tests.workers import Background, cycles
+
+LOCK_A = "SELECT FROM backlog WHERE id = 'A' FOR UPDATE"
+
+
+# Nothing to claim, or only nothing that is free? -----------------------------------------------
+
+
+def test_a_claim_takes_the_next_card_when_the_first_is_locked(session, sessions, card):
+    card("A", priority=1)
+    card("B")
+    other = sessions()
+    with other.transaction():
+        other.execute(LOCK_A)
+        assert claims.claim(session, "w").id == "B"
+
+
+def test_a_claim_gets_the_only_card_when_its_lock_is_given_up(sessions, card):
+    card("A")
+    other = sessions()
+    with other.transaction():
+        other.execute(LOCK_A)
+        claim = Background(sessions(), claims.claim, "w")
+        time.sleep(0.1)
+        assert not claim.ended
+        raise psycopg.Rollback
+    assert claim.result().id == "A"
+
+
+def test_a_claim_of_what_another_claim_took_meanwhile_is_none(sessions, card):
+    card("A")
+    other = sessions()
+    with other.transaction():
+        claims.claim(other, "first")
+        claim = Background(sessions(), claims.claim, "second")
+        time.sleep(0.1)
+        assert not claim.ended
+    assert claim.result() is None
+
+
+def test_a_claim_of_what_is_locked_for_ever_is_busy(session, sessions, card, monkeypatch):
+    monkeypatch.setattr(claims, "_LOOKS", 5)
+    card("A")
+    other = sessions()
+    with other.transaction():
+        other.execute(LOCK_A)
+        with pytest.raises(Busy):
+            claims.claim(session, "w")
+
+
+def test_a_locked_card_that_waits_is_nothing_to_claim(session, sessions, card):
+    card("A", needs=["B"])
+    other = sessions()
+    with other.transaction():
+        other.execute(LOCK_A)
+        assert claims.claim(session, "w") is None
+
+
+# A claim by id waits, then decides ---------------------------------------------------------------
+
+
+def test_a_claim_by_id_gets_the_card_if_its_change_is_undone(sessions, card):
+    card("A")
+    other = sessions()
+    with other.transaction():
+        claims.block(other, "A")
+        claim = Background(sessions(), claims.claim_card, "A", "w")
+        assert claim.waits()
+        raise psycopg.Rollback
+    assert claim.result().claim_owner == "w"
+
+
+@pytest.mark.parametrize("verb", [claims.block, claims.complete, cards.delete])
+def test_a_claim_by_id_is_none_if_the_card_has_left_the_pool(verb, sessions, card):
+    card("A")
+    other = sessions()
+    with other.transaction():
+        verb(other, "A")
+        claim = Background(sessions(), claims.claim_card, "A", "w")
+        assert claim.waits()
+    assert claim.result() is None
+
+
+def test_a_claim_by_id_gets_the_card_whose_last_dependency_is_being_finished(sessions, card):
+    card("B")
+    card("A", needs=["B"])
+    other = sessions()
+    with other.transaction():
+        claims.complete(other, "B")
+        claim = Background(sessions(), claims.claim_card, "A", "w")
+        assert claim.waits()
+    assert claim.result().claim_owner == "w"
+
+
+def test_a_claim_by_id_is_none_if_a_dependency_is_being_reopened(sessions, card):
+    card("B")
+    card("A", needs=["B"])
+    other = sessions()
+    claims.complete(other, "B")
+    with other.transaction():
+        claims.reopen(other, "B")
+        claim = Background(sessions(), claims.claim_card, "A", "w")
+        assert claim.waits()
+    assert claim.result() is None
+
+
+def test_of_two_claims_by_id_one_wins(sessions, card):
+    card("A")
+    both = [Background(sessions(), claims.claim_card, "A", f"w{n}") for n in range(2)]
+    assert sorted(claim.result() is None for claim in both) == [False, True]
+
+
+# Leases -------------------------------------------------------------------------------------------
+
+EXPIRE = "UPDATE backlog SET claimed_at = now() - interval '1 hour' WHERE id = %s"
+
+
+def test_an_expired_card_that_is_being_renewed_is_left_to_its_holder(session, sessions, card):
+    card("A")
+    claims.claim(session, "w")
+    session.execute(EXPIRE, ["A"])
+    holder = sessions()
+    with holder.transaction():
+        claims.renew(holder, "A", "w", 1)
+        assert claims.reclaim(session) == []
+    assert claims.reclaim(session) == []
+
+
+def test_of_two_reclaims_each_card_is_returned_by_one(session, sessions, card):
+    for n in range(20):
+        card(f"c{n}")
+        claims.claim(session, "w")
+        session.execute(EXPIRE, [f"c{n}"])
+    both = [Background(sessions(), claims.reclaim) for _ in range(2)]
+    assert sorted(both[0].result() + both[1].result()) == sorted(f"c{n}" for n in range(20))
+
+
+# Creating the same thing twice --------------------------------------------------------------------
+
+
+def test_of_two_creates_with_one_key_the_second_finds_the_card_of_the_first(sessions, store):
+    first = sessions()
+    with first.transaction():
+        cards.create(first, "A", "First", idempotency_key="k")
+        second = Background(sessions(), _create_with_key, "B")
+        assert second.waits()
+    assert second.result().id == "A"
+
+
+def test_a_create_goes_on_when_the_one_with_its_key_is_undone(sessions, store):
+    first = sessions()
+    with first.transaction():
+        cards.create(first, "A", "First", idempotency_key="k")
+        second = Background(sessions(), _create_with_key, "B")
+        assert second.waits()
+        raise psycopg.Rollback
+    assert second.result().id == "B"
+
+
+def test_of_two_creates_with_one_id_the_second_is_refused(sessions, store):
+    first = sessions()
+    with first.transaction():
+        cards.create(first, "A", "First")
+        second = Background(sessions(), cards.create, "A", "Second")
+        assert second.waits()
+    with pytest.raises(DuplicateId):
+        second.result()
+
+
+def _create_with_key(session: PsycopgSession, card_id: str) -> Any:
+    return cards.create(session, card_id, "Second", idempotency_key="k")
+
+
+# Cycles -------------------------------------------------------------------------------------------
+
+
+def _edit(session: PsycopgSession, card_id: str, dependency_id: str) -> None:
+    cards.edit(session, card_id, depends_on=[dependency_id])
+
+
+def _create(session: PsycopgSession, card_id: str, dependency_id: str) -> None:
+    cards.create(session, card_id, "New", depends_on=[dependency_id])
+
+
+def _import(session: PsycopgSession, card_id: str, dependency_id: str) -> None:
+    line = {"id": card_id, "title": "Imported", "dependsOn": [dependency_id]}
+    transfer.import_cards(session, [json.dumps(line).encode()], update=True)
+
+
+Change = Callable[[PsycopgSession, str, str], Any]
+CHANGES: list[Change] = [cards.link, _edit, _create, _import]
+
+
+@pytest.fixture
+def half_a_ring(card: Any) -> Callable[[Change, Change], None]:
+    """B waits for C, D for A. A ring is closed by A → B and C → D, which share no card."""
+
+    def make(first: Change, second: Change) -> None:
+        card("B", needs=["C"])
+        card("D", needs=["A"])
+        for card_id, change in (("A", first), ("C", second)):
+            if change is not _create:
+                card(card_id)
+
+    return make
+
+
+@pytest.mark.parametrize("second", CHANGES)
+@pytest.mark.parametrize("first", CHANGES)
+def test_two_changes_that_close_a_ring_together_cannot_both_commit(
+    first, second, sessions, half_a_ring
+):
+    half_a_ring(first, second)
+    one = sessions()
+    with one.transaction():
+        first(one, "A", "B")
+        other = Background(sessions(), second, "C", "D")
+        assert other.waits()
+    with pytest.raises(Cycle):
+        other.result()
+    assert cycles(one) == []
+
+
+def test_they_could_without_the_lock_on_the_graph(sessions, half_a_ring, monkeypatch):
+    monkeypatch.setattr(graph, "_GRAPH_LOCK", "SELECT 1")
+    half_a_ring(cards.link, cards.link)
+    one = sessions()
+    with one.transaction():
+        cards.link(one, "A", "B")
+        Background(sessions(), cards.link, "C", "D").result()
+    assert cycles(one) == ["A", "B", "C", "D"]
+
+
+def test_a_link_goes_on_when_the_one_against_it_is_undone(sessions, half_a_ring):
+    half_a_ring(cards.link, cards.link)
+    one = sessions()
+    with one.transaction():
+        cards.link(one, "A", "B")
+        other = Background(sessions(), cards.link, "C", "D")
+        assert other.waits()
+        raise psycopg.Rollback
+    assert other.result().dependencies == ["D"]
+
+
+def test_of_two_opposite_links_one_is_refused(sessions, card):
+    card("A")
+    card("B")
+    _refused_once([("A", "B"), ("B", "A")], sessions)
+
+
+def test_of_three_links_in_a_ring_one_is_refused(sessions, card):
+    for card_id in "ABC":
+        card(card_id)
+    _refused_once([("A", "B"), ("B", "C"), ("C", "A")], sessions)
+
+
+def _refused_once(links: list[tuple[str, str]], sessions: Any) -> None:
+    ends = [Background(sessions(), cards.link, *link).error() for link in links]
+    ended = [type(end) for end in ends if end is not None]
+    assert ended == [Cycle]
+    assert cycles(sessions()) == []
+
+
+# Deadlocks and serialization failures stay inside the verb -----------------------------------------
+
+
+def _wait_for_both(session: PsycopgSession, card_id: str) -> Any:
+    return cards.create(session, "N", "New", depends_on=[card_id, "X"])
+
+
+def _link(session: PsycopgSession, card_id: str) -> Any:
+    return cards.link(session, "X", card_id)
+
+
+def _import_done(session: PsycopgSession, card_id: str) -> Any:
+    line = {"id": card_id, "status": "done"}
+    return transfer.import_cards(session, [json.dumps(line).encode()], update=True)
+
+
+@pytest.mark.parametrize("verb", [claims.complete, _import_done, _wait_for_both, _link])
+def test_a_deadlock_is_not_shown(verb, sessions, card):
+    """The verb holds A and wants X, the other holds X and wants A; the verb is the victim."""
+    card("A")
+    card("X", needs=["A"] if verb is not _link else [])
+    other, mine = sessions(), sessions()
+    other.execute("SET deadlock_timeout = '30s'")
+    mine.execute("SET deadlock_timeout = '500ms'")
+    with other.transaction():
+        other.execute("UPDATE backlog SET body = 'mine' WHERE id = 'X'")
+        running = Background(mine, verb, "A")
+        assert running.waits()
+        other.execute("UPDATE backlog SET body = 'mine' WHERE id = 'A'")
+    assert running.result() is not None
+
+
+@pytest.mark.parametrize("verb", [claims.block, claims.release, claims.renew])
+def test_a_serialization_failure_is_not_shown(verb, session, sessions, card):
+    card("A")
+    claims.claim(session, "w")
+    other, mine = sessions(), sessions()
+    mine.execute("SET default_transaction_isolation = 'repeatable read'")
+    with other.transaction():
+        other.execute("UPDATE backlog SET body = 'changed' WHERE id = 'A'")
+        running = Background(mine, verb, "A")
+        assert running.waits()
+    assert running.result().body == "changed"

@@ -1,0 +1,98 @@
+"""The verbs as Django code calls them."""
+
+import pytest
+from django.db import connection, transaction
+
+from backlog.errors import Cycle, UsageError
+from backlog.models import Card
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def cards(store, transactional_db):
+    for card_id, phase in (("A", "M1"), ("B", "M2"), ("C", "M2")):
+        Card.objects.create(id=card_id, title=f"Card {card_id}", phase=phase)
+
+
+def test_a_claim_honours_the_filters_of_the_queryset():
+    assert Card.objects.filter(phase="M2").claim("w").pk == "B"
+
+
+def test_a_claim_from_no_cards_is_none():
+    assert Card.objects.none().claim("w") is None
+
+
+def test_stats_count_the_cards_of_the_queryset():
+    assert Card.objects.filter(phase="M2").stats().total == 2
+
+
+def test_reclaim_returns_only_cards_of_the_queryset():
+    Card.objects.claim("w")
+    Card.objects.claim("w")
+    Card.objects.filter(status="claimed").update(claimed_at="2020-01-01T00:00:00Z")
+    assert Card.objects.filter(phase="M2").reclaim() == ["B"]
+
+
+def test_a_verb_on_one_card_refuses_a_filtered_queryset():
+    with pytest.raises(TypeError, match=r"Card\.objects"):
+        Card.objects.filter(phase="M2").complete("A")
+
+
+def test_a_claim_refuses_a_slice():
+    with pytest.raises(TypeError, match="slice"):
+        Card.objects.all()[:1].claim("w")
+
+
+def test_a_verb_returns_a_whole_card():
+    card = Card.objects.claim("w", ttl=60)
+    fresh = Card.objects.get(pk=card.pk)
+    assert {f.name: getattr(card, f.name) for f in Card._meta.fields} == {
+        f.name: getattr(fresh, f.name) for f in Card._meta.fields
+    }
+
+
+def test_acceptance_is_any_json_value():
+    card = Card.objects.create(id="D", title="D", acceptance={"tests": ["a", "b"]})
+    assert card.acceptance == {"tests": ["a", "b"]}
+
+
+def test_a_refusal_is_an_exception_and_nothing_has_changed():
+    Card.objects.link("A", "B")
+    with pytest.raises(Cycle):
+        Card.objects.link("B", "A")
+    assert Card.objects.get(pk="B").depends_on == []
+
+
+def test_what_no_card_could_have_is_refused_before_the_database_is_asked():
+    with pytest.raises(UsageError, match="blank"):
+        Card.objects.claim("  ")
+    with pytest.raises(UsageError, match="ttl"):
+        Card.objects.claim("w", ttl=0)
+
+
+def test_a_verb_inside_atomic_is_undone_with_it():
+    with transaction.atomic():
+        Card.objects.claim("w")
+        transaction.set_rollback(True)
+    assert Card.objects.stats().counts["claimed"] == 0
+
+
+def test_a_refusal_inside_atomic_leaves_the_transaction_usable():
+    with transaction.atomic():
+        with pytest.raises(Cycle):
+            Card.objects.link("A", "A")
+        Card.objects.complete("A")
+    assert Card.objects.get(pk="A").status == "done"
+
+
+def test_claimable_and_waiting_divide_the_ready_cards():
+    Card.objects.link("A", "B")
+    assert [c.pk for c in Card.objects.waiting()] == ["A"]
+    assert [c.pk for c in Card.objects.claimable().in_claim_order()] == ["B", "C"]
+
+
+def test_a_claim_is_one_query(django_assert_num_queries):
+    connection.ensure_connection()
+    with django_assert_num_queries(1):
+        Card.objects.claim("w")
