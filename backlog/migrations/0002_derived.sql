@@ -11,6 +11,10 @@
 -- Edges that a card already has need no lock on their targets: a finish would have to lock the
 -- card itself, and whoever changes its depends_on holds it.
 
+-- What reads the tables from a trigger does so by id, always: a session keeps the plans of its
+-- functions, and one that was made while the table was small must not scan it when it is large
+-- (an import of 100,000 cards would take hours). Hence enable_seqscan = off on those functions.
+
 -- Transaction lock on an id that may not exist. 1,024 keys bound the size of the lock table.
 CREATE FUNCTION backlog_lock_id(card text) RETURNS void LANGUAGE sql AS $$
     SELECT pg_advisory_xact_lock(1650549611, hashtext(card) & 1023)
@@ -48,7 +52,8 @@ BEGIN
 END $$;
 
 -- Hold these ids, existing or not, so that none of them is finished before this transaction ends.
-CREATE FUNCTION backlog_hold(ids text[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION backlog_hold(ids text[]) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
 DECLARE
     target text;
 BEGIN
@@ -66,14 +71,16 @@ END $$;
 
 -- How many of these ids are not done. The status is no condition of the scan: with statistics
 -- from a time when nothing was done, an index on it would be read instead of the primary key.
-CREATE FUNCTION backlog_count_open(ids text[]) RETURNS integer LANGUAGE plpgsql AS $$
+CREATE FUNCTION backlog_count_open(ids text[]) RETURNS integer LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
 BEGIN
     RETURN cardinality(ids) - CASE WHEN cardinality(ids) = 0 THEN 0 ELSE
         (SELECT count(*) FILTER (WHERE status = 'done') FROM backlog WHERE id = ANY (ids)) END;
 END $$;
 
 -- A card became done or stopped being done: its dependents are counted again, from the record.
-CREATE FUNCTION backlog_recount_dependents(card text) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION backlog_recount_dependents(card text) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
 DECLARE
     dependents text[] := ARRAY(SELECT card_id FROM backlog_dependency WHERE dependency_id = card);
 BEGIN

@@ -112,8 +112,12 @@ def import_cards(
 @in_transaction
 def _write(session: Session, read: list[Line], update: bool, dry_run: bool) -> Imported:
     lock_graph(session)
+    # The triggers' look-ups are planned once, at the first rows: on a table still so small the
+    # plan would be to read all of it, and it would be kept for the rest.
+    session.execute("SET LOCAL enable_seqscan = off")
     session.execute(_STAGE)
     _load(session, read)
+    session.execute("ANALYZE backlog_import")
     _refuse_untitled(session)
     created = session.execute(_INSERT).rowcount
     _refuse_conflicts(session, update)
