@@ -18,6 +18,8 @@ INT_MAX: Final = 2**31 - 1
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# json.dumps would make an encoder at every call that asks for other than its defaults.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _MAX_JSON_DEPTH: Final = 200
 
 
@@ -82,7 +84,7 @@ def dependencies(ids: Iterable[str], own_id: str | None = None) -> list[str]:
 
 def json_text(value: Any) -> str:
     """Compact JSON on one line, text as it is."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def acceptance(value: str) -> str | None:

@@ -57,10 +57,10 @@ def naming(number: int) -> Iterator[None]:
 
 def _read_line(line: bytes) -> dict[str, Any]:
     try:
-        text = line.decode().strip()
+        text = line.decode("utf-8-sig").strip()  # some editors put a byte order mark first
         document = values.parse_json(text)
     except ValueError as error:
-        raise UsageError(f"not a JSON object: {error}") from None
+        raise UsageError(f"not a JSON object: {getattr(error, 'msg', error)}") from None
     if not isinstance(document, dict):
         raise UsageError("not a JSON object")
     unknown = sorted(document.keys() - _READERS.keys())

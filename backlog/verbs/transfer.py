@@ -17,6 +17,8 @@ from backlog.verbs.lines import COLUMNS as STORED
 from backlog.verbs.lines import Line, Progress, naming, read_lines
 
 _PAGE: Final = 1000
+# After as many lines the planner is told at once, instead of when autovacuum comes round.
+_MANY: Final = 1000
 
 _STAGE: Final = """
 CREATE TEMPORARY TABLE backlog_import (
@@ -126,6 +128,8 @@ def _write(session: Session, read: list[Line], update: bool, dry_run: bool) -> I
         session.execute(_LOCK)
         updated = session.execute(_UPDATE).rowcount
     _refuse_cycles(session)
+    if len(read) > _MANY:
+        session.execute("ANALYZE backlog, backlog_dependency")
     result = Imported(created, updated, len(read) - created - updated)
     if dry_run:
         raise _DryRun(*result)
