@@ -3,9 +3,8 @@
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from backlog import values
 from backlog.cli.reply import Reply, document
@@ -178,7 +177,8 @@ def import_cards(session: Session, options: Namespace) -> Reply:
     from backlog.cli.progress import Progress
     from backlog.verbs import transfer
 
-    with _opened(options.file) as lines, Progress(sys.stderr) as progress:
+    lines = _read(options.file)
+    with Progress(sys.stderr, len(lines)) as progress:
         done = transfer.import_cards(
             session, lines, update=options.update, dry_run=options.dry_run, progress=progress
         )
@@ -195,15 +195,12 @@ def export_cards(session: Session, options: Namespace) -> Reply:
     return Reply(lines, (line[:-1] for line in lines))
 
 
-@contextmanager
-def _opened(file: str) -> Iterator[IO[bytes]]:
+def _read(file: str) -> list[bytes]:
     if file == "-":
-        yield sys.stdin.buffer
-        return
+        return sys.stdin.buffer.readlines()
     try:
-        opened = Path(file).open("rb")  # noqa: SIM115 (the yield must stand outside the try)
+        with Path(file).open("rb") as opened:
+            return opened.readlines()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read {file}: {reason}") from None
-    with opened:
-        yield opened

@@ -1,22 +1,25 @@
-"""A bar of lines read, on a terminal only."""
+"""A bar of what is done, on a terminal only."""
 
-import sys
 from types import TracebackType
-from typing import TextIO
+from typing import Final, TextIO
 
-_EVERY = 500
+_WIDTH: Final = 30
+_STEPS: Final = 200
 
 
 class Progress:
-    """Call it with the number of lines so far."""
+    """Call it with a stage and how many of `total` are done in it; erased at the end."""
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, stream: TextIO, total: int) -> None:
         self._stream = stream
+        self._total = max(total, 1)
         self._shown = stream.isatty()
 
-    def __call__(self, lines: int) -> None:
-        if self._shown and lines % _EVERY == 0:
-            self._write(f"read {lines} lines")
+    def __call__(self, stage: str, done: int) -> None:
+        if self._shown and done % max(self._total // _STEPS, 1) == 0:
+            filled = _WIDTH * done // self._total
+            bar = "#" * filled + "-" * (_WIDTH - filled)
+            self._write(f"[{bar}] {done} of {self._total} {stage}")
 
     def __enter__(self) -> "Progress":
         return self

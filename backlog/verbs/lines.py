@@ -12,7 +12,8 @@ from backlog.errors import DuplicateId, DuplicateKey, Refusal, UsageError
 from backlog.lifecycle import CLAIMED
 from backlog.records import WIRE_NAMES, Record
 
-Progress = Callable[[int], None]
+# Told a stage, and how many lines have passed it.
+Progress = Callable[[str, int], None]
 
 
 class Line(NamedTuple):
@@ -28,7 +29,7 @@ COLUMNS: Final = tuple(name for name in Record._fields if name != "updated_at")
 
 
 def read_lines(lines: Iterable[bytes], progress: Progress) -> list[Line]:
-    """Check every line; blank ones are skipped. `progress` is told each line's number."""
+    """Check every line; blank ones are skipped. `progress` is told of each."""
     read: list[Line] = []
     ids: dict[str, int] = {}
     keys: dict[str, int] = {}
@@ -42,7 +43,7 @@ def read_lines(lines: Iterable[bytes], progress: Progress) -> list[Line]:
                 )
                 row = tuple(card.get(name) for name in COLUMNS)
                 read.append(Line(number, [n for n in COLUMNS if n in card], row))
-        progress(number)
+        progress("checked", number)
     return read
 
 

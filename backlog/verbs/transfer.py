@@ -7,7 +7,7 @@ so that 100,000 cards take seconds and the table's triggers still see every row.
 import re
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from backlog.errors import Cycle, DuplicateId, DuplicateKey, UsageError
 from backlog.records import COLUMNS, Record
@@ -96,9 +96,9 @@ def import_cards(
     *,
     update: bool = False,
     dry_run: bool = False,
-    progress: Progress = lambda _: None,
+    progress: Progress = lambda stage, done: None,
 ) -> Imported:
-    """Write every line's card, or none. `progress` is told each line's number as it is read.
+    """Write every line's card, or none. `progress` is told how far it is.
 
     A card that exists is refused (`DuplicateId`) unless `update`: then the columns its line
     gives are changed. With `dry_run` everything is checked, by the database too, and undone.
@@ -106,19 +106,21 @@ def import_cards(
     """
     read = read_lines(lines, progress)
     try:
-        return _write(session, read, update, dry_run)
+        return _write(session, read, update, dry_run, progress)
     except _DryRun as done:
         return Imported(*done.args)
 
 
 @in_transaction
-def _write(session: Session, read: list[Line], update: bool, dry_run: bool) -> Imported:
+def _write(
+    session: Session, read: list[Line], update: bool, dry_run: bool, progress: Progress
+) -> Imported:
     lock_graph(session)
     # The triggers' look-ups are planned once, at the first rows: on a table still so small the
     # plan would be to read all of it, and it would be kept for the rest.
     session.execute("SET LOCAL enable_seqscan = off")
     session.execute(_STAGE)
-    _load(session, read)
+    _load(session, read, progress)
     session.execute("ANALYZE backlog_import")
     _refuse_untitled(session)
     created = session.execute(_INSERT).rowcount
@@ -136,11 +138,16 @@ def _write(session: Session, read: list[Line], update: bool, dry_run: bool) -> I
     return result
 
 
-def _load(session: Session, read: list[Line]) -> None:
+def _load(session: Session, read: list[Line], progress: Progress) -> None:
     columns = ", ".join(("number", "given", *STORED))
-    rows = ((line.number, line.given, *line.row) for line in read)
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for done, line in enumerate(read, 1):
+            yield (line.number, line.given, *line.row)
+            progress("loaded, to be written", done)
+
     try:
-        session.copy(f"COPY backlog_import ({columns}) FROM STDIN", rows)
+        session.copy(f"COPY backlog_import ({columns}) FROM STDIN", rows())
     except Exception as error:
         where = re.search(r"line (\d+)", str(error) + str(error.__cause__))
         if not (sqlstate(error) or "").startswith("22") or where is None:
