@@ -3,13 +3,16 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import psycopg
 import pytest
+from django.db import connection, transaction
 
 from backlog.errors import Busy, Cycle, DuplicateId
-from backlog.session import PsycopgSession
+from backlog.models import Card
+from backlog.session import PsycopgSession, pauses
 from backlog.verbs import cards, claims, graph, transfer
 from tests.workers import Background, cycles
 
@@ -59,6 +62,10 @@ def test_a_claim_of_what_is_locked_for_ever_is_busy(session, sessions, card, mon
         other.execute(LOCK_A)
         with pytest.raises(Busy):
             claims.claim(session, "w")
+
+
+def test_a_claim_looks_for_about_ten_seconds():
+    assert 6 < sum(pauses(claims._LOOKS)) < 12
 
 
 def test_a_locked_card_that_waits_is_nothing_to_claim(session, sessions, card):
@@ -268,13 +275,13 @@ def test_of_three_links_in_a_ring_one_is_refused(sessions, card):
 
 
 def _refused_once(links: list[tuple[str, str]], sessions: Any) -> None:
-    ends = [Background(sessions(), cards.link, *link).error() for link in links]
-    ended = [type(end) for end in ends if end is not None]
-    assert ended == [Cycle]
+    started = [Background(sessions(), cards.link, *link) for link in links]
+    ends = [link.error() for link in started]
+    assert [type(end) for end in ends if end is not None] == [Cycle]
     assert cycles(sessions()) == []
 
 
-# Deadlocks and serialization failures stay inside the verb -----------------------------------------
+# Deadlocks and serialization failures stay inside the verb ----------------------------------------
 
 
 def _wait_for_both(session: PsycopgSession, card_id: str) -> Any:
@@ -304,6 +311,28 @@ def test_a_deadlock_is_not_shown(verb, sessions, card):
         assert running.waits()
         other.execute("UPDATE backlog SET body = 'mine' WHERE id = 'A'")
     assert running.result() is not None
+
+
+def test_a_deadlock_inside_an_atomic_block_costs_only_the_verb(sessions, card, django_db_blocker):
+    card("A")
+    card("X", needs=["A"])
+    other = sessions()
+    other.execute("SET deadlock_timeout = '30s'")
+    with django_db_blocker.unblock():
+        with other.transaction():
+            other.execute("UPDATE backlog SET body = 'mine' WHERE id = 'X'")
+            running = Background(sessions(), _create_and_complete)
+            while not other.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
+                assert not running.ended
+            other.execute("UPDATE backlog SET body = 'mine' WHERE id = 'A'")
+        assert running.result() == ("done", "done")
+
+
+def _create_and_complete(_: PsycopgSession) -> tuple[str, str]:
+    with closing(connection), transaction.atomic():
+        kept = Card.objects.create(id="K", title="Kept")
+        done = Card.objects.complete("A")
+        return Card.objects.complete(kept.id).status, done.status
 
 
 @pytest.mark.parametrize("verb", [claims.block, claims.release, claims.renew])

@@ -2,19 +2,23 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from psycopg import errors
+
+from backlog.errors import Refusal
 from backlog.session import PsycopgSession
-from backlog.verbs import claims
+from backlog.verbs import cards, claims, reports, transfer
 from fleet_backlog import storage
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -62,11 +66,11 @@ class Background:
 def cycles(session: PsycopgSession) -> list[str]:
     """The cards that wait for themselves, directly or through others."""
     sql = """
-        WITH RECURSIVE waits (id, dependency) AS (
+        WITH RECURSIVE waits (id, other) AS (
             SELECT card_id, dependency_id FROM backlog_dependency
-            UNION SELECT id, dependency_id FROM waits JOIN backlog_dependency ON card_id = dependency
+            UNION SELECT id, dependency_id FROM waits JOIN backlog_dependency ON card_id = other
         )
-        SELECT id FROM waits WHERE id = dependency ORDER BY id"""
+        SELECT id FROM waits WHERE id = other ORDER BY id"""
     return [row[0] for row in session.execute(sql).fetchall()]
 
 
@@ -138,6 +142,147 @@ def _main(task: str, *words: str) -> None:
         print("here", flush=True)  # noqa: T201 (the pipe to the test)
         sys.stdin.readline()
         {"drain": drain, "claim_one": claim_one}[task](PsycopgSession(connection), *words)
+
+
+# Every writer at once -----------------------------------------------------------------------------
+
+_IDS = [f"c{n:02}" for n in range(24)]
+
+_STILL_OPEN = """
+SELECT count(*) FROM backlog_dependency LEFT JOIN backlog ON id = dependency_id
+WHERE card_id = %s AND status IS DISTINCT FROM 'done'"""
+
+
+def verbs_at_random(
+    session: PsycopgSession, end: float, seed: int
+) -> list[tuple[tuple[str, int], bool]]:
+    """Every verb until `end`; each claim won, and whether a dependency was unfinished then."""
+    chance = random.Random(seed)  # noqa: S311 (not a secret)
+    owner = f"w{seed}"
+    won = []
+    session.execute("SET deadlock_timeout = '20ms'")
+    while time.monotonic() < end:
+        verb = chance.choices(_VERBS, [weight for _, weight in _VERBS])[0][0]
+        with suppress(Refusal):
+            if verb in (claims.claim, claims.claim_card):
+                words = [chance.choice(_IDS)] if verb is claims.claim_card else []
+                won += _claim(session, verb, *words, owner)
+            else:
+                verb(session, chance)
+    return won
+
+
+def _claim(session: PsycopgSession, verb: Any, *words: str) -> list[tuple[tuple[str, int], bool]]:
+    # In one transaction: while it lasts, no dependency of the card can be reopened. After a
+    # deadlock there is no trying again within it.
+    with suppress(errors.InFailedSqlTransaction), session.transaction():
+        card = verb(session, *words)
+        if card is not None:
+            unfinished = session.execute(_STILL_OPEN, (card.id,)).fetchone()[0]
+            return [((card.id, card.attempts), unfinished > 0)]
+    return []
+
+
+def _on_one(verb: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda session, chance: verb(session, chance.choice(_IDS))
+
+
+def _on_two(verb: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda session, chance: verb(session, *chance.sample(_IDS, 2))
+
+
+def _dependencies(chance: random.Random) -> list[str]:
+    return chance.sample(_IDS, chance.randrange(4))
+
+
+def _create(session: PsycopgSession, chance: random.Random) -> None:
+    cards.create(session, chance.choice(_IDS), "New", depends_on=_dependencies(chance))
+
+
+def _edit(session: PsycopgSession, chance: random.Random) -> None:
+    cards.edit(session, chance.choice(_IDS), depends_on=_dependencies(chance))
+
+
+def _delete(session: PsycopgSession, chance: random.Random) -> None:
+    cards.delete(session, chance.choice(_IDS), force=chance.random() < 0.5)
+
+
+def _import(session: PsycopgSession, chance: random.Random) -> None:
+    lines = [
+        {"id": card_id, "title": "Line", "status": chance.choice(["ready", "done"])}
+        | {"dependsOn": _dependencies(chance)}
+        for card_id in chance.sample(_IDS, 3)
+    ]
+    transfer.import_cards(session, [json.dumps(line).encode() for line in lines], update=True)
+
+
+_VERBS: list[tuple[Any, int]] = [
+    (claims.claim, 20),
+    (claims.claim_card, 5),
+    (_on_one(claims.complete), 20),
+    (_on_one(claims.reopen), 8),
+    (_on_one(claims.block), 3),
+    (_on_one(claims.unblock), 6),
+    (_on_one(claims.release), 3),
+    (_on_one(claims.renew), 3),
+    (_on_one(claims.reclaim_card), 3),
+    (lambda session, _: claims.reclaim(session), 2),
+    (_on_two(cards.link), 8),
+    (_on_two(cards.unlink), 4),
+    (_create, 8),
+    (_edit, 4),
+    (_delete, 4),
+    (_import, 2),
+]
+
+_RAW = [
+    "UPDATE backlog SET status = 'done' WHERE id = ANY (%(some)s)",
+    "UPDATE backlog SET status = 'ready' WHERE id = ANY (%(some)s)",
+    "UPDATE backlog SET depends_on = %(lower)s WHERE id = %(one)s",
+    "UPDATE backlog SET depends_on = %(lower)s, status = 'done' WHERE id = %(one)s",
+    "UPDATE backlog SET open_dependencies = 0 WHERE id = ANY (%(some)s)",
+    "UPDATE backlog SET claimed_at = claimed_at - interval '1 hour' WHERE id = ANY (%(some)s)",
+    "DELETE FROM backlog WHERE id = ANY (%(some)s)",
+    """INSERT INTO backlog (id, title, status)
+    SELECT id, 'Raw', (ARRAY['ready', 'done', 'blocked'])[1 + n %% 3]
+    FROM unnest(%(some)s::text[]) WITH ORDINALITY AS given (id, n)
+    ON CONFLICT (id) DO UPDATE SET status = excluded.status""",
+    """WITH linked AS (UPDATE backlog SET depends_on = %(lower)s WHERE id = %(one)s)
+    UPDATE backlog SET status = 'done' WHERE id = ANY (%(some)s) AND id <> %(one)s""",
+]
+
+
+def writes_at_random(session: PsycopgSession, end: float, seed: int) -> int:
+    """Raw statements and COPY until `end`; how many went through. A deadlock is their affair."""
+    chance = random.Random(100 + seed)  # noqa: S311 (not a secret)
+    done = 0
+    session.execute("SET deadlock_timeout = '20ms'")
+    while time.monotonic() < end:
+        some = chance.sample(_IDS, 3)
+        one = chance.randrange(len(_IDS))
+        lower = chance.sample(_IDS[:one], min(one, chance.randrange(4)))
+        values = {"some": some, "one": _IDS[one], "lower": json.dumps(lower)}
+        with suppress(errors.DeadlockDetected, errors.UniqueViolation):
+            if chance.random() < 0.1:
+                rows = [(_IDS[one], "Copied", chance.choice(["ready", "done"]), json.dumps(lower))]
+                session.copy("COPY backlog (id, title, status, depends_on) FROM STDIN", rows)
+            else:
+                session.execute(chance.choice(_RAW), values)
+            done += 1
+    return done
+
+
+def watch(session: PsycopgSession, end: float) -> tuple[int, list[reports.Check]]:
+    """Check one snapshot after the other until `end`: how many there were, and the wrong ones."""
+    snapshots, wrong = 0, []
+    while time.monotonic() < end:
+        with session.transaction():
+            session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            check = reports.check(session)
+        snapshots += 1
+        if not check.ok:
+            wrong.append(check)
+    return snapshots, wrong
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import os
 import subprocess
 from argparse import Namespace
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,9 +86,7 @@ def restore(options: Namespace) -> Reply:
     cards = _reachable()
     if cards and not options.force:
         raise WrongState(f"the store holds {cards} cards; --force replaces them by the archive's")
-    database = configured().client_env()["PGDATABASE"]
-    how = ("--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error")
-    _run("pg_restore", *how, f"--dbname={database}", str(options.file))
+    _restore(options.file)
     return Reply(document({"restored": str(options.file)}), [f"restored from {options.file}"])
 
 
@@ -167,6 +166,36 @@ def _run(name: str, *arguments: str) -> None:
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise Refusal(f"{name} failed: {said[-1]}")
+
+
+_SINCE_17: Final = b"SET transaction_timeout = 0;\n"
+
+
+def _restore(archive: Path) -> None:
+    """By psql, from pg_restore's script: by itself it sets what servers before 17 do not know."""
+    how = ("--clean", "--if-exists", "--no-owner", "--file=-", str(archive))
+    target = ("-Xq", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--output={os.devnull}")
+    with _piped("pg_restore", *how) as script, _piped("psql", *target) as psql:
+        with suppress(BrokenPipeError):  # psql has ended, and says why
+            psql.stdin.writelines(line for line in script.stdout if line != _SINCE_17)
+            psql.stdin.write(b"RESET ALL;\n")  # a pooler gives this connection to others
+        script.stdout.close()
+        if script.wait():
+            psql.kill()  # before it comes to the end of its input, and commits
+        said = (psql.communicate()[1] + script.stderr.read()).decode().strip().splitlines()
+        if script.returncode or psql.returncode:
+            raise Refusal(f"nothing is restored: {(said or ['no reason given'])[-1]}")
+
+
+def _piped(name: str, *arguments: str) -> Any:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(  # noqa: S603 (no shell, our own words)
+        [_program(name), *arguments],
+        env=configured().client_env(),
+        stdin=pipe if name == "psql" else subprocess.DEVNULL,
+        stdout=pipe,
+        stderr=pipe,
+    )
 
 
 def _plain(value: Any) -> str:

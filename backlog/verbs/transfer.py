@@ -116,9 +116,6 @@ def _write(
     session: Session, read: list[Line], update: bool, dry_run: bool, progress: Progress
 ) -> Imported:
     lock_graph(session)
-    # The triggers' look-ups are planned once, at the first rows: on a table still so small the
-    # plan would be to read all of it, and it would be kept for the rest.
-    session.execute("SET LOCAL enable_seqscan = off")
     session.execute(_STAGE)
     _load(session, read, progress)
     session.execute("ANALYZE backlog_import")

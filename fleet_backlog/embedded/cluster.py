@@ -54,8 +54,8 @@ def _initdb(work: Path, programs: Path, account: Account) -> None:
 
 def _restrict(work: Path, owner: str) -> None:
     """Let in one operating-system user, over the socket, as the one role."""
-    (work / "pg_hba.conf").write_text("local all all peer map=owner\n")
-    (work / "pg_ident.conf").write_text(f'owner "{owner}" {layout.ROLE}\n')
+    (work / "pg_hba.conf").write_text("local all all peer map=owner\n", "utf-8")
+    (work / "pg_ident.conf").write_text(f'owner "{owner}" {layout.ROLE}\n', "utf-8")
 
 
 def _create_database(work: Path, programs: Path, account: Account) -> None:

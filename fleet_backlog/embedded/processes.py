@@ -34,7 +34,7 @@ def postmaster(data_dir: Path) -> Postmaster | None:
 
 
 def serves(pid: int, data_dir: Path) -> bool:
-    """Say whether ``pid``, which may have been reused, is a living postgres of ``data_dir``."""
+    """Say whether ``pid``, which may have been reused, is a living process of ``data_dir``."""
     if not HAS_PROC:
         return pid in _listed(data_dir)
     proc = Path(f"/proc/{pid}")
@@ -53,7 +53,7 @@ def tag(data_dir: Path) -> str:
 def _is_living_postgres(proc: Path) -> bool:
     stat = (proc / "stat").read_text(errors="replace")
     name, _, rest = stat.partition("(")[2].rpartition(")")
-    return name == "postgres" and rest.split()[0] not in "ZX"
+    return name in {"postgres", "initdb"} and rest.split()[0] not in "ZX"
 
 
 def _works_in(proc: Path, data_dir: Path) -> bool:
@@ -63,22 +63,21 @@ def _works_in(proc: Path, data_dir: Path) -> bool:
         # A container's root may not look at another user's cwd (it lacks CAP_SYS_PTRACE);
         # owner and title are open to all.
         same_owner = proc.stat().st_uid == data_dir.stat().st_uid
-        return same_owner and tag(data_dir).encode() in (proc / "cmdline").read_bytes()
+        title = os.fsdecode((proc / "cmdline").read_bytes())
+        return same_owner and (tag(data_dir) in title or str(data_dir) in title)
 
 
 def _listed(data_dir: Path) -> list[int]:
     """Return the data directory's processes as ``ps`` knows them."""
     command = ["ps", "-axww", "-o", "pid=,uid=,stat=,command="]
     rows = subprocess.check_output(command, text=True, errors="replace")  # noqa: S603 - constant
-    found = []
-    for pid, uid, state, title in (row.split(None, 3) for row in rows.splitlines()):
-        if state[0] != "Z" and int(uid) == data_dir.stat().st_uid and tag(data_dir) in title:
-            found.append(int(pid))
-    return found
+    owner, mark = str(data_dir.stat().st_uid), tag(data_dir)
+    split = (row.split(None, 3) for row in rows.splitlines() if mark in row)
+    return [int(pid) for pid, uid, state, _ in split if uid == owner and state[0] != "Z"]
 
 
 def of(data_dir: Path) -> list[int]:
-    """Return every living postgres process of the data directory."""
+    """Return every living process of the data directory."""
     if not HAS_PROC:
         return _listed(data_dir)
     pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
@@ -102,7 +101,10 @@ def end(pid: int, data_dir: Path, how: signal.Signals, timeout: float) -> bool:
 
 def end_orphans(data_dir: Path) -> None:
     """End what is left of a server that died: one busy backend would block the next start."""
-    for pid in of(data_dir):
-        if not end(pid, data_dir, signal.SIGQUIT, timeout=5):
-            # As a postmaster does to a backend that does not heed SIGQUIT.
-            end(pid, data_dir, signal.SIGKILL, timeout=5)
+    for _ in range(3):  # an initdb may have begun another child meanwhile
+        for pid in (found := of(data_dir)):
+            if not end(pid, data_dir, signal.SIGQUIT, timeout=5):
+                # As a postmaster does to a backend that does not heed SIGQUIT.
+                end(pid, data_dir, signal.SIGKILL, timeout=5)
+        if not found:
+            return

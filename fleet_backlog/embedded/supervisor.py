@@ -42,7 +42,11 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Status:
-    """What is known of a store; ``version`` is its data's major version, None without data."""
+    """What is known of a store.
+
+    ``version`` is its data's major version, None without data; ``pid`` is None, too, when the
+    server runs in another container.
+    """
 
     running: bool
     pid: int | None
@@ -82,7 +86,7 @@ def status(root: Path) -> Status:
         data = data_dir(root)
         running = processes.postmaster(data)
         return Status(
-            running=running is not None,
+            running=running is not None or not is_down(layout.socket_file(root)),
             pid=running.pid if running else None,
             root=root,
             data_dir=data,
@@ -102,7 +106,21 @@ def stop(root: Path, timeout: float) -> bool:
             running = [data for data in _clusters(root) if processes.postmaster(data)]
             for data in running:
                 _end(data, timeout)
+            if not running:
+                _require_down(root)
             return bool(running)
+
+
+def _require_down(root: Path) -> None:
+    """Raise StoreError if something answers that is no process of ours."""
+    deadline = time.monotonic() + 2  # a server that was just killed may take a moment
+    while not is_down(layout.socket_file(root)):
+        if time.monotonic() > deadline:
+            raise StoreError(
+                f"The server of {root} is not among the processes this one can see; stop it "
+                "where it was started, as in another container."
+            )
+        time.sleep(0.01)
 
 
 def start(root: Path) -> bool:
@@ -146,7 +164,8 @@ def _is_up(root: Path) -> bool:
                 "under another name of that directory; stop it first, or use that name."
             )
         _end(data, timeout=30)
-    return False
+    # It may run in another container, which shares the directory and no process ids.
+    return not is_down(layout.socket_file(root))
 
 
 def _settled(data: Path, deadline: float) -> processes.Postmaster | None:
@@ -165,12 +184,15 @@ def _settled(data: Path, deadline: float) -> processes.Postmaster | None:
 
 def _start(root: Path, who: Account) -> None:
     _open_up(root, who)
-    programs = binaries.reachable(root, who)
-    data = _prepared(root, programs, who)
-    _clear_stale(root, data)
-    _make_socket_dir(root, who)
-    log_from = _rotate_log(root)
-    server = _launch(root, data, programs, who)
+    for data in _clusters(root):
+        processes.end_orphans(data)
+    with lock.claimed(root) as claim:
+        programs = binaries.reachable(root, who)
+        data = _prepared(root, programs, who)
+        _clear_stale(root, data)
+        _make_socket_dir(root, who)
+        log_from = _rotate_log(root)
+        server = _launch(root, data, programs, who, claim)
     _wait_until_ready(root, data, server, log_from)
 
 
@@ -209,7 +231,8 @@ def _version(data: Path) -> str | None:
 
 def _clear_stale(root: Path, data: Path) -> None:
     """Remove what a dead server left in the way of the next one."""
-    processes.end_orphans(data)
+    if processes.postmaster(data):
+        return  # a killed starter's, just now: it wins over the one we launch
     stale = data / "postmaster.pid"
     with suppress(FileNotFoundError):
         stale.rename(stale.with_suffix(".pid.stale"))
@@ -237,7 +260,7 @@ def _rotate_log(root: Path) -> int:
     return 0
 
 
-def _launch(root: Path, data: Path, programs: Path, who: Account) -> _Server:
+def _launch(root: Path, data: Path, programs: Path, who: Account, claim: int) -> _Server:
     own = {
         "unix_socket_directories": str(layout.socket_dir(root)),
         "cluster_name": processes.tag(data),
@@ -252,6 +275,7 @@ def _launch(root: Path, data: Path, programs: Path, who: Account) -> _Server:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            pass_fds=[claim],
             cwd=data,
             env=cluster.server_environment(),
             start_new_session=True,  # a Ctrl-C for the caller is none for the server

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,26 +14,17 @@ from fleet_backlog.embedded import Store, processes
 from tests.embedded import children
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is here: it is about the embedded tier, whichever tier the other tests use."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.one_tier)
+
+
 @pytest.fixture(autouse=True)
 def _no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BACKLOG_POSTGRES_BIN", "BACKLOG_DATA_DIR", "DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
-
-
-def make_place() -> Path:
-    """Make a short directory everyone can pass through; pytest's own is closed to nobody."""
-    memory = Path("/dev/shm")  # noqa: S108 - mkdtemp is the safe way
-    made = Path(tempfile.mkdtemp(prefix="fb-", dir=memory if is_roomy(memory) else "/tmp"))  # noqa: S108
-    made.chmod(0o755)
-    return made
-
-
-def is_roomy(directory: Path) -> bool:
-    """Say whether whole clusters fit there: it is in memory, and halves the tests' time."""
-    if not directory.is_dir():
-        return False
-    found = os.statvfs(directory)
-    return found.f_bavail * found.f_frsize > 2**31 and not found.f_flag & os.ST_NOEXEC
 
 
 def clear(place: Path) -> None:
@@ -47,7 +37,7 @@ def clear(place: Path) -> None:
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A directory for one test's stores."""
-    made = make_place()
+    made = children.make_place()
     yield made
     clear(made)
 
@@ -55,7 +45,7 @@ def place() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def template() -> Iterator[Path]:
     """A store as it is after its first use, stopped."""
-    made = make_place()
+    made = children.make_place()
     store = Store(made / "store")
     store.start()
     store.stop()
@@ -65,7 +55,11 @@ def template() -> Iterator[Path]:
 
 def end_all(data: Path) -> None:
     """Kill what still works in a data directory, and wait for it to go."""
-    for pid in processes.of(data):
+    pids = processes.of(data)
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    for pid in pids:
         processes.end(pid, data, signal.SIGKILL, timeout=10)
         with suppress(ChildProcessError):
             os.waitpid(pid, 0)  # started by this process: not to be left a zombie
@@ -82,6 +76,17 @@ def store(root: Path, template: Path) -> Store:
     """A store that has been used before, and is stopped."""
     subprocess.run(["cp", "-a", template, root], check=True)
     return Store(root)
+
+
+@pytest.fixture(scope="session")
+def running(template: Path) -> Iterator[Store]:
+    """One server, for the tests that only ask it something."""
+    made = children.make_place()
+    subprocess.run(["cp", "-a", template, made], check=True)
+    store = Store(made / template.name)
+    store.start()
+    yield store
+    clear(made)
 
 
 @pytest.fixture
@@ -115,7 +120,8 @@ def disk(place: Path, as_root: None) -> Iterator[Disk]:
     yield Disk(path)
     for data in path.rglob("pg[1-9][0-9]"):
         end_all(data)
-    subprocess.run(["umount", path], check=True)
+    # Lazily: a process that was just killed may keep it a moment longer.
+    subprocess.run(["umount", "--lazy", path], check=True)
 
 
 @pytest.fixture

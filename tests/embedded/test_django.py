@@ -75,20 +75,19 @@ databases()
 
 
 def test_the_isolation_level_of_the_settings_holds(store: Store) -> None:
-    level = 'import psycopg\nentry["OPTIONS"]["isolation_level"] = psycopg.IsolationLevel(4)\n'
-    code = (
-        'with connection.cursor() as c: print(c.execute("SHOW transaction_isolation").fetchone())'
-    )
-
-    before, after = SITE.split("settings.configure(", 1)
-    assert run(store.root, f"{before}{level}settings.configure({after}{code}") == (
-        "('serializable',)"
-    )
+    code = """
+import psycopg
+from django.db import transaction
+connection.settings_dict["OPTIONS"]["isolation_level"] = psycopg.IsolationLevel.SERIALIZABLE
+with transaction.atomic(), connection.cursor() as cursor:
+    print(cursor.execute("SHOW transaction_isolation").fetchone())
+"""
+    assert run(store.root, SITE + code) == "('serializable',)"
 
 
 def test_a_store_that_cannot_be_had_is_django_s_operational_error(root: Path) -> None:
     root.write_text("a file")
-    code = f"try:\n    connection.ensure_connection()\nexcept OperationalError as e:\n    print(e)"
+    code = "try:\n    connection.ensure_connection()\nexcept OperationalError as e:\n    print(e)"
 
     assert run(root, SITE + code) == f"{root} is not a directory; set BACKLOG_DATA_DIR to one."
 
@@ -165,5 +164,5 @@ for options in ({}, {"root": str(store.root), "pool": True}):
 """
     assert run(store.root, SITE + code).splitlines() == [
         'The embedded backend needs OPTIONS["root"], a directory.',
-        'The embedded backend has no pool: drop OPTIONS["pool"].',
+        'The embedded backend has no connection pool: drop OPTIONS["pool"].',
     ]

@@ -36,11 +36,11 @@ def test_libpq_s_variables_neither_break_nor_redirect(root: Path) -> None:
 
 @pytest.mark.parametrize("name", MISLEADING)
 def test_each_of_them_alone_does_no_harm(
-    store: Store, monkeypatch: pytest.MonkeyPatch, name: str
+    running: Store, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, MISLEADING[name])
 
-    store.connect().close()
+    running.connect().close()
 
 
 def test_other_programs_variables_stay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_other_programs_variables_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "PGHOST" not in os.environ
 
 
-@pytest.mark.parametrize("name", ["xx_YY.UTF-8", "de_DE.ISO-8859-1", "C", ""])
+@pytest.mark.parametrize("name", ["xx_YY.UTF-8", "C"])
 def test_a_locale_that_is_not_installed_does_no_harm(root: Path, name: str) -> None:
     run(root, CONNECT, env={"LANG": name, "LC_ALL": name, "LANGUAGE": "de"})
 

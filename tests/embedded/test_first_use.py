@@ -39,14 +39,13 @@ def test_many_processes_at_once_on_a_fresh_directory_share_one_server(
 
 
 @pytest.mark.parametrize("count", [8, 16])
-def test_many_processes_at_once_on_a_cold_store_share_one_server(root: Path, count: int) -> None:
-    before = run(root, f"{WHICH}\nstore.stop()").split()[0]
+def test_many_processes_at_once_on_a_cold_store_share_one_server(store: Store, count: int) -> None:
+    before = starts(store.root)
 
-    answers = crowd(root, count, WHICH)
+    answers = crowd(store.root, count, WHICH)
 
     assert len(set(answers)) == 1
-    assert answers[0].split()[0] == before
-    assert starts(root) == 2
+    assert starts(store.root) == before + 1
 
 
 def starts(root: Path) -> int:
@@ -87,11 +86,10 @@ def test_an_initdb_that_outlives_its_killed_starter_does_no_harm(root: Path, mom
 
     assert_works(root)
     time.sleep(0.3)
-    assert Store(root).stop()
-    assert_works(root)  # and removes what the late initdb may have written meanwhile
+    assert not list(root.glob("init-*"))  # nor does it write on
 
 
-@pytest.mark.parametrize("delay", [0.05, 0.25, 0.45, 0.65, 0.85, 1.05])
+@pytest.mark.parametrize("delay", [0.15, 0.4, 0.65, 0.9])
 def test_a_starter_killed_at_any_time_leaves_a_store_that_works(root: Path, delay: float) -> None:
     code = "print('here', flush=True)\nstore.start()"
     with spawn(root, code, start_new_session=True) as starter:

@@ -26,7 +26,8 @@ def test_connecting_to_a_running_store_imports_nothing_that_starts_one(store: St
 import psycopg
 before = set(sys.modules)
 store.connect().close()
-print(sorted(name for name in set(sys.modules) - before if not name.startswith(("encodings", "psycopg"))))
+new = set(sys.modules) - before
+print(sorted(name for name in new if not name.startswith(("encodings", "psycopg"))))
 print(sorted(name for name in sys.modules if name.startswith("fleet_backlog")))
 """
     package = "fleet_backlog.embedded"
@@ -138,14 +139,6 @@ def test_every_error_is_one_line() -> None:
 def test_the_server_is_private_and_durable(running: Store, setting: str, value: str) -> None:
     with running.connect() as connection:
         assert connection.execute(f"SHOW {setting}").fetchone() == (value,)
-
-
-@pytest.fixture(scope="module")
-def running(template: Path) -> Store:
-    """One server for tests that only ask."""
-    store = Store(template)
-    store.start()
-    return store
 
 
 def test_no_process_of_the_server_listens_on_a_port(running: Store) -> None:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -106,11 +106,9 @@ def open_to_all(home: Path, other: User) -> None:
 
 @pytest.mark.parametrize("squat", [squat_with_a_directory, squat_with_a_link, open_to_all])
 def test_a_squatted_socket_directory_is_refused(
-    place: Path, user: User, squat: object, template: Path
+    place: Path, user: User, squat: Callable[[Path, User], None]
 ) -> None:
-    assert callable(squat)
     store = Store(place / ("x" * 100))
-    shutil.copytree(template, store.root)
     home = store.socket_dir.parent
     try:
         squat(home, user)

@@ -30,7 +30,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise ImproperlyConfigured('The embedded backend needs OPTIONS["root"], a directory.')
         if options.get("pool"):
             raise ImproperlyConfigured(
-                "The embedded backend has no connection pool: drop OPTIONS['pool']."
+                'The embedded backend has no connection pool: drop OPTIONS["pool"].'
             )
         return Store(Path(options["root"]))
 

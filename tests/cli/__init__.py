@@ -1,0 +1,51 @@
+"""The command line from outside: what scripts and agents rely on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+KEYS = [
+    "id",
+    "title",
+    "body",
+    "phase",
+    "priority",
+    "status",
+    "dependsOn",
+    "claimOwner",
+    "claimTtlSeconds",
+    "claimedAt",
+    "attempts",
+    "idempotencyKey",
+    "acceptance",
+    "createdAt",
+    "updatedAt",
+]
+
+
+def refused(call: Any, status: int, *words: str) -> str:
+    """Run what must be refused, and return the one line that says why; nothing has changed."""
+    before = call("export").out
+    ran = call(*words)
+    assert (ran.status, ran.out, ran.err.count("\n"), ran.err[-1:]) == (status, "", 1, "\n"), ran
+    assert call("export").out == before
+    return str(ran.err)
+
+
+def lines(directory: Path, *cards: Any) -> str:
+    """A file with a line for each card; bytes and text stand there as they are."""
+    file = directory / "cards.jsonl"
+    with file.open("wb") as out:
+        for card in cards:
+            text = card if isinstance(card, str | bytes) else json.dumps(card)
+            out.write((text if isinstance(text, bytes) else text.encode()) + b"\n")
+    return str(file)
+
+
+def expire(session: Any, card_id: str) -> None:
+    """Let the card's lease end an hour ago."""
+    session.execute(
+        "UPDATE backlog SET claimed_at = now() - claim_ttl_seconds * interval '1 second'"
+        " - interval '1 hour' WHERE id = %s",
+        (card_id,),
+    )

@@ -1,0 +1,239 @@
+"""create, list, edit, link, unlink and delete."""
+
+import os
+import subprocess
+
+import pytest
+
+from tests.cli import lines, refused
+from tests.conftest import MANAGE
+
+
+def test_a_duplicate_id_is_refused(call, card):
+    card("A")
+    line = refused(call, 1, "create", "--id", "A", "--title", "again")
+    assert line == "there is a card A already; choose another id, or edit that one\n"
+
+
+def test_a_repeated_key_returns_the_card_unchanged(call):
+    first = call("create", "--id", "A", "--title", "t", "--idempotency-key", "k", "--json")
+    again = call(
+        *("create", "--id", "B", "--title", "other", "--priority", "9", "--depends-on", "C"),
+        *("--idempotency-key", "k", "--json"),
+    )
+    assert again == first
+    assert len(call("list", "--json").json) == 1
+
+
+def test_a_repeated_key_returns_the_card_as_it_is_by_now(call):
+    words = ("create", "--id", "A", "--title", "t", "--idempotency-key", "k", "--json")
+    call(*words)
+    call("complete", "--id", "A")
+    assert call(*words).json["status"] == "done"
+
+
+@pytest.mark.parametrize("ids", [("A", "A"), ("A", "B")])
+def test_two_creates_that_race_with_one_key_give_one_card(store, call, ids):
+    words = ("create", "--title", "t", "--idempotency-key", "k", "--json")
+    racing = [
+        subprocess.Popen(
+            [*MANAGE, "backlog", *words, "--id", card_id],
+            stdout=subprocess.PIPE,
+        )
+        for card_id in ids
+    ]
+    answers = {process.communicate()[0] for process in racing}
+    assert [process.returncode for process in racing] == [0, 0]
+    assert len(answers) == 1
+    assert len(call("list", "--json").json) == 1
+
+
+def test_a_dependency_need_not_exist_yet(call):
+    call("create", "--id", "B", "--title", "t", "--depends-on", "A")
+    assert call("claim", "--owner", "w", "--json").json is None
+    call("create", "--id", "A", "--title", "t")
+    call("complete", "--id", "A")
+    assert call("claim", "--owner", "w", "--json").json["id"] == "B"
+
+
+def test_a_create_that_would_close_a_cycle_is_refused(call, card):
+    card("B", needs=["A"])
+    assert "which waits for A" in refused(
+        call, 1, "create", "--id", "A", "--title", "t", "--depends-on", "B"
+    )
+
+
+def test_a_create_that_depends_on_itself_is_refused(call):
+    refused(call, 1, "create", "--id", "A", "--title", "t", "--depends-on", "A")
+
+
+def test_cards_are_listed_by_priority_then_age_then_id(call, tmp_path):
+    at = {"title": "t", "createdAt": "2026-01-01T00:00:00Z"}
+    late = {"title": "t", "createdAt": "2026-01-01T00:00:00.000001Z"}
+    call("import", lines(tmp_path, {"id": "late", **late}, {"id": "b", **at}, {"id": "B", **at}))
+    call("create", "--id", "high", "--title", "t", "--priority", "1")
+    expected = ["high", "B", "b", "late"]
+    assert [card["id"] for card in call("list", "--json").json] == expected
+    claimed = [call("claim", "--owner", "w", "--json").json["id"] for _ in expected]
+    assert claimed == expected
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ("--status ready", ["A", "B", "E"]),
+        ("--status claimed", ["C"]),
+        ("--status done", ["D"]),
+        ("--status blocked", []),
+        ("--phase M1", ["A", "C"]),
+        ("--phase M1 --status claimed", ["C"]),
+        ("--ready-only", ["A", "E"]),
+        ("--ready-only --phase M1", ["A"]),
+        ("--ready-only --status done", []),
+        ("--phase nowhere", []),
+    ],
+)
+def test_filters_narrow_the_list_together(call, card, filters, expected):
+    card("A", phase="M1")
+    card("B", needs=["A"])
+    card("C", phase="M1")
+    card("D")
+    card("E", needs=["D"])
+    call("claim", "--owner", "w", "--id", "C")
+    call("complete", "--id", "D")
+    found = call("list", *filters.split(), "--json").json
+    assert [each["id"] for each in found] == expected
+
+
+def test_edit_changes_the_given_fields_only(call, card):
+    card("A", body="b", phase="M1", priority=3, acceptance='["x"]', idempotency_key="k")
+    before = call("show", "--id", "A", "--json").json
+    after = call("edit", "--id", "A", "--title", "new", "--json").json
+    assert after == {**before, "title": "new", "updatedAt": after["updatedAt"]}
+    assert after["updatedAt"] >= before["updatedAt"]
+
+
+@pytest.mark.parametrize(
+    ("option", "key", "cleared"),
+    [
+        ("--phase", "phase", None),
+        ("--acceptance", "acceptance", None),
+        ("--depends-on", "dependsOn", []),
+    ],
+)
+def test_a_blank_value_clears_a_field(call, card, option, key, cleared):
+    card("A", needs=["X"], body="b", phase="M1", acceptance='["x"]')
+    assert call("edit", "--id", "A", option, " ", "--json").json[key] == cleared
+
+
+def test_edit_can_change_everything_at_once(call, card):
+    card("A")
+    words = "--title n --body b --phase p --priority 2 --depends-on X --acceptance c"
+    edited = call("edit", "--id", "A", *words.split(), "--idempotency-key", "k", "--json").json
+    assert (edited["title"], edited["body"], edited["phase"]) == ("n", "b", "p")
+    assert (edited["priority"], edited["dependsOn"]) == (2, ["X"])
+    assert (edited["acceptance"], edited["idempotencyKey"]) == (["c"], "k")
+
+
+def test_edit_of_an_unknown_card_is_refused(call):
+    assert refused(call, 1, "edit", "--id", "x", "--title", "t") == "there is no card x\n"
+
+
+def test_edit_without_a_field_is_wrong_usage(call, card):
+    card("A")
+    assert "nothing to change: give one of --title" in refused(call, 2, "edit", "--id", "A")
+
+
+@pytest.mark.parametrize("words", ["--depends-on B", "--depends-on A", "--idempotency-key k"])
+def test_edit_refuses_a_cycle_and_a_key_of_another_card(call, card, words):
+    card("A")
+    card("B", needs=["A"], idempotency_key="k")
+    refused(call, 1, "edit", "--id", "A", *words.split())
+
+
+def test_edit_of_dependencies_gates_and_releases(call, card):
+    card("A")
+    card("B")
+    call("edit", "--id", "B", "--depends-on", "A")
+    assert not call("explain", "--id", "B", "--json").json["claimable"]
+    call("edit", "--id", "B", "--depends-on", "")
+    assert call("explain", "--id", "B", "--json").json["claimable"]
+
+
+def test_link_adds_a_dependency_at_the_end_and_again_changes_nothing(call, card):
+    card("A", needs=["X"])
+    card("B")
+    linked = call("link", "--from", "A", "--to", "B", "--json")
+    assert linked.json["dependsOn"] == ["X", "B"]
+    assert call("link", "--from", "A", "--to", "B", "--json") == linked
+
+
+@pytest.mark.parametrize("status", ["ready", "claimed", "blocked", "done"])
+def test_link_and_unlink_work_from_any_status(call, card, status):
+    card("A")
+    card("B")
+    for verb in {"claimed": ["claim --owner w"], "blocked": ["block"], "done": ["complete"]}.get(
+        status, []
+    ):
+        call(*verb.split(), "--id", "A")
+    linked = call("link", "--from", "A", "--to", "B", "--json").json
+    assert (linked["status"], linked["dependsOn"]) == (status, ["B"])
+    unlinked = call("unlink", "--from", "A", "--to", "B", "--json").json
+    assert (unlinked["status"], unlinked["dependsOn"]) == (status, [])
+
+
+@pytest.mark.parametrize("pair", [("A", "x"), ("x", "A")])
+def test_both_cards_of_a_link_must_exist(call, card, pair):
+    card("A")
+    line = refused(call, 1, "link", "--from", pair[0], "--to", pair[1])
+    assert line == "there is no card x\n"
+
+
+def test_a_link_to_itself_and_one_that_closes_a_cycle_are_refused(call, card):
+    card("A")
+    card("B", needs=["A"])
+    card("C", needs=["B"])
+    assert refused(call, 1, "link", "--from", "A", "--to", "A") == "A cannot depend on itself\n"
+    assert "which waits for A" in refused(call, 1, "link", "--from", "A", "--to", "C")
+
+
+def test_unlink_makes_claimable_and_needs_no_existing_dependency(call, card):
+    card("A", needs=["missing"])
+    unlinked = call("unlink", "--from", "A", "--to", "missing", "--json")
+    assert unlinked.json["dependsOn"] == []
+    assert call("claim", "--owner", "w", "--json").json["id"] == "A"
+    assert call("unlink", "--from", "A", "--to", "missing").status == 0
+
+
+def test_unlink_of_an_unknown_card_is_refused(call):
+    refused(call, 1, "unlink", "--from", "x", "--to", "y")
+
+
+def test_delete_answers_the_card_as_it_was_and_removes_it(call, card):
+    card("A", body="b")
+    assert call("delete", "--id", "A", "--json").json["body"] == "b"
+    assert call("list", "--json").json == []
+    assert refused(call, 1, "delete", "--id", "A") == "there is no card A\n"
+
+
+def test_a_card_that_others_wait_for_is_deleted_by_force_only(call, card):
+    card("A")
+    card("B", needs=["A"])
+    assert "B wait for it" in refused(call, 1, "delete", "--id", "A")
+    assert call("delete", "--id", "A", "--force").status == 0
+    assert call("explain", "--id", "B", "--json").json["missing"] == ["A"]
+
+
+def test_a_finished_dependent_does_not_hold_a_card(call, card):
+    card("A")
+    card("B", needs=["A"])
+    call("complete", "--id", "B")
+    assert call("delete", "--id", "A").status == 0
+
+
+def test_the_worker_s_environment_needs_no_settings(store):
+    bare = {
+        n: v for n, v in os.environ.items() if n in ("PATH", "BACKLOG_DATA_DIR", "DATABASE_URL")
+    }
+    done = subprocess.run([*MANAGE, "backlog", "list"], env=bare, capture_output=True, check=True)
+    assert done.stdout == b"(no cards)\n"

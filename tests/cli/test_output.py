@@ -1,0 +1,178 @@
+"""The shape of every answer: JSON for programs, lines for people and `cut`."""
+
+import re
+
+import pytest
+
+from tests.cli import KEYS, lines
+
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
+def test_a_card_has_exactly_these_keys_in_this_order_on_one_line(call):
+    ran = call("create", "--id", "A", "--title", "t", "--json")
+    assert list(ran.json) == KEYS
+    assert ran.out.count("\n") == 1
+    assert ran.out.endswith("}\n")
+
+
+def test_what_was_not_given_is_null_or_its_default(call):
+    card = call("create", "--id", "A", "--title", "t", "--json").json
+    assert [key for key in KEYS if card[key] is None] == [
+        *("body", "phase", "claimOwner", "claimTtlSeconds", "claimedAt"),
+        *("idempotencyKey", "acceptance"),
+    ]
+    assert (card["priority"], card["status"], card["attempts"]) == (0, "ready", 0)
+    assert card["dependsOn"] == []
+
+
+def test_everything_that_was_given_is_shown(call):
+    given = ["--body", "b", "--phase", "M1", "--priority", "7", "--depends-on", "Y,X"]
+    given += ["--acceptance", '{"a": 1}', "--idempotency-key", "k"]
+    card = call("create", "--id", "A", "--title", "t", *given, "--json").json
+    assert (card["body"], card["phase"], card["priority"]) == ("b", "M1", 7)
+    assert (card["dependsOn"], card["idempotencyKey"]) == (["Y", "X"], "k")
+    assert card["acceptance"] == {"a": 1}
+
+
+def test_times_are_utc_with_milliseconds_and_z(call):
+    call("create", "--id", "A", "--title", "t")
+    card = call("claim", "--owner", "w", "--json").json
+    assert all(re.fullmatch(TIME, card[key]) for key in ("claimedAt", "createdAt", "updatedAt"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "--id", "A"),
+        ("edit", "--id", "A", "--title", "new"),
+        ("link", "--from", "A", "--to", "B"),
+        ("unlink", "--from", "A", "--to", "B"),
+        ("claim", "--owner", "w"),
+        ("claim", "--owner", "w", "--id", "A"),
+        ("block", "--id", "A"),
+        ("complete", "--id", "A"),
+        ("delete", "--id", "A"),
+    ],
+)
+def test_every_verb_that_answers_a_card_prints_the_same_shape(call, card, words):
+    card("A")
+    card("B")
+    ran = call(*words, "--json")
+    assert list(ran.json) == KEYS
+    assert ran.json["id"] == "A"
+
+
+def test_a_list_is_one_line_with_an_array(call, card):
+    card("A")
+    card("B")
+    ran = call("list", "--json")
+    assert [list(each) for each in ran.json] == [KEYS, KEYS]
+    assert ran.out.count("\n") == 1
+
+
+def test_an_empty_list_is_an_empty_array(call):
+    assert call("list", "--json").out == "[]\n"
+    assert call("list").out == "(no cards)\n"
+
+
+def test_the_json_of_stats(call, card):
+    card("A")
+    assert call("stats", "--json").out == (
+        '{"counts":{"ready":1,"claimed":0,"blocked":0,"done":0},"total":1,'
+        '"oldestReadyAgeSeconds":0,"expiredClaimCount":0}\n'
+    )
+
+
+def test_the_age_is_null_when_nothing_is_ready(call):
+    assert call("stats", "--json").json["oldestReadyAgeSeconds"] is None
+
+
+def test_the_age_is_in_whole_seconds_of_the_oldest_ready_card(call, card, session):
+    card("old", needs=["missing"])
+    card("older")
+    session.execute("UPDATE backlog SET created_at = now() - interval '90.7 s' WHERE id = 'old'")
+    session.execute("UPDATE backlog SET created_at = now() - interval '9 h' WHERE id = 'older'")
+    call("complete", "--id", "older")
+    assert call("stats", "--json").json["oldestReadyAgeSeconds"] in (90, 91, 92)
+
+
+def test_stats_for_people_are_four_lines(call, card):
+    card("A")
+    card("B")
+    call("complete", "--id", "B")
+    assert call("stats").out == (
+        "total: 2\nready=1 claimed=0 blocked=0 done=1\noldest-ready-age: 0s\nexpired-claims: 0\n"
+    )
+
+
+def test_stats_of_nothing(call):
+    assert call("stats").out == (
+        "total: 0\nready=0 claimed=0 blocked=0 done=0\noldest-ready-age: -s\nexpired-claims: 0\n"
+    )
+
+
+def test_a_card_for_people_is_one_line_with_tabs(call):
+    ran = call("create", "--id", "A", "--title", "A title")
+    assert ran.out == "A\t[ready]\tp=0\tphase=-\tdeps=-\tA title\n"
+
+
+def test_a_card_for_people_with_everything(call):
+    given = ("--phase", "M1", "--priority", "-3", "--depends-on", "b,a")
+    ran = call("create", "--id", "A", "--title", "t", *given)
+    assert ran.out == "A\t[ready]\tp=-3\tphase=M1\tdeps=b,a\tt\n"
+
+
+def test_tabs_and_newlines_in_a_title_do_not_break_the_line(call):
+    call("create", "--id", "A", "--title", "one\ttwo\r\nthree", "--phase", "p\tq")
+    assert call("list").out == "A\t[ready]\tp=0\tphase=p q\tdeps=-\tone two three\n"
+    assert call("show", "--id", "A", "--json").json["title"] == "one\ttwo\r\nthree"
+
+
+@pytest.mark.parametrize(
+    "words", [("claim", "--owner", "w"), ("complete", "--id", "x"), ("block", "--id", "x")]
+)
+def test_no_card_is_null_or_none(call, words):
+    assert call(*words, "--json") == (0, "null\n", "")
+    assert call(*words) == (0, "(none)\n", "")
+
+
+def test_reclaim_lists_ids(call, card):
+    for card_id in ("A", "B"):
+        card(card_id)
+    call("claim", "--owner", "w")
+    assert call("reclaim", "--id", "A", "--json").out == '{"reclaimed":["A"]}\n'
+    call("claim", "--owner", "w")
+    assert call("reclaim", "--id", "A").out == "reclaimed: A\n"
+
+
+def test_nothing_to_reclaim(call):
+    assert call("reclaim", "--json").out == '{"reclaimed":[]}\n'
+    assert call("reclaim").out == "(nothing to reclaim)\n"
+
+
+def test_several_reclaimed_ids_are_separated_by_commas(call, tmp_path):
+    old = {"title": "t", "status": "claimed", "claimOwner": "w", "claimTtlSeconds": 1}
+    old["claimedAt"] = "2020-01-01T00:00:00Z"
+    call("import", lines(tmp_path, {"id": "B", **old}, {"id": "A", **old}))
+    assert call("reclaim").out == "reclaimed: A, B\n"
+
+
+def test_text_stands_in_json_as_it_is(call):
+    title = "Zoë 🚀 שלום e\u0301 \u2028 'quotes\" \\ <b>"
+    ran = call("create", "--id", "ключ", "--title", title, "--json")
+    assert (ran.json["id"], ran.json["title"]) == ("ключ", title)
+    assert "🚀" in ran.out
+
+
+def test_show_for_people_leaves_out_what_is_empty(call, card):
+    card("A", body="one\ntwo")
+    shown = call("show", "--id", "A").out
+    assert shown.startswith("id: A\ntitle: Card A\nbody: one\ntwo\npriority: 0\nstatus: ready\n")
+    assert "phase" not in shown
+
+
+def test_show_of_an_unknown_card_is_refused(call):
+    ran = call("show", "--id", "x", "--json")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err == '{"error":{"code":"not_found","message":"there is no card x"}}\n'

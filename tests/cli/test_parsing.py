@@ -1,0 +1,222 @@
+"""The grammar: what is read, and what is refused with one line before anything is done."""
+
+import json
+
+import pytest
+
+from backlog.cli.parser import VERBS
+from tests.cli import refused
+
+pytestmark = pytest.mark.one_tier
+
+MISUSED = [
+    "",
+    "nonsense",
+    "crea --id A --title t",
+    "claim",
+    "create --id A",
+    "create --title t",
+    "create --id A --titl t",
+    "create --id A --title t --prio 3",
+    "create --id A --title t --unknown",
+    "create --id A --title t extra",
+    "create --id A --title t --priority",
+    "create --id --title t",
+    "complete",
+    "block --owner w",
+    "link --from A",
+    "link --to A",
+    "list --status open",
+    "list --status READY",
+    "list --stat ready",
+    "claim --own w",
+    "claim --owner w --ready-only",
+    "stats --id A",
+    "import",
+    "export file",
+    "store",
+    "store nonsense",
+    "store start --force",
+    "store dump",
+    "delete --id A --forc",
+    "-x",
+    "--json",
+]
+
+
+@pytest.mark.parametrize("words", MISUSED)
+def test_wrong_usage_is_one_line_on_stderr_and_changes_nothing(call, card, words):
+    card("A")
+    refused(call, 2, *words.split())
+
+
+@pytest.mark.parametrize("words", [words for words in MISUSED if words != "--json"])
+def test_wrong_usage_in_json_is_one_line_on_stderr(call, words):
+    ran = call(*words.split(), "--json")
+    assert (ran.status, ran.out, ran.err.count("\n")) == (2, "", 1)
+    error = json.loads(ran.err)
+    assert list(error) == ["error"]
+    assert (list(error["error"]), error["error"]["code"]) == (["code", "message"], "usage")
+
+
+def test_a_mistake_says_what_would_be_right(call):
+    assert call("claim").err == (
+        "the following arguments are required: --owner (try backlog claim --help)\n"
+    )
+    assert call("list", "--status", "open").err == (
+        'status must be one of ready, claimed, blocked, done, not "open"\n'
+    )
+
+
+@pytest.mark.parametrize("words", [("--id=A", "--title=a=b"), ("--id", "A", "--title", "a=b")])
+def test_a_value_follows_a_space_or_an_equals_sign(call, words):
+    created = call("create", *words, "--json").json
+    assert (created["id"], created["title"]) == ("A", "a=b")
+
+
+def test_the_last_repeat_wins(call):
+    words = "--id X --title x --priority 1 --depends-on a,b --id A --title t --priority=2"
+    created = call("create", *words.split(), "--depends-on", "c", "--json").json
+    assert (created["id"], created["title"]) == ("A", "t")
+    assert (created["priority"], created["dependsOn"]) == (2, ["c"])
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        ("5", 5),
+        ("+5", 5),
+        ("-5", -5),
+        ("007", 7),
+        ("-0", 0),
+        ("2147483647", 2**31 - 1),
+        ("-2147483648", -(2**31)),
+    ],
+)
+def test_a_whole_number(call, value, number):
+    words = ("create", "--id", "A", "--title", "t", "--json")
+    assert call(*words, "--priority", value).json["priority"] == number
+
+
+NO_NUMBERS = [
+    *("12abc", "1.9", "1.0", "1e3", "0x10", "1_000", "15m", "", " ", " 5", "5 ", "5\n", "--5", "+"),
+    *("٣", "\uff15", "½", "NaN", "inf", "true", "1,000", "0b1", "- 5", "\u20115"),
+]
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS)
+def test_what_is_no_whole_number_is_refused(call, value):
+    words = ("create", "--id", "A", "--title", "t", f"--priority={value}")
+    assert "--priority must be a whole number in decimal digits" in refused(call, 2, *words)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "create --id A --title t --priority=2147483648",
+        "create --id A --title t --priority=-2147483649",
+        "create --id A --title t --priority=" + "9" * 5000,
+        "claim --owner w --ttl=0",
+        "claim --owner w --ttl=-1",
+        "claim --owner w --ttl=2147483648",
+        "renew --id A --ttl=0",
+        "complete --id A --attempt=0",
+        "complete --id A --attempt=-1",
+        "complete --id A --attempt=2147483648",
+    ],
+)
+def test_a_number_out_of_range_is_refused(call, card, option):
+    card("A")
+    line = refused(call, 2, *option.split())
+    assert " must be between " in line
+    assert len(line) < 200
+
+
+@pytest.mark.parametrize("value", ["-x", "-5", "- a", "-"])
+def test_a_value_may_begin_with_a_dash(call, value):
+    assert call("create", "--id", "A", "--title", value, "--json").json["title"] == value
+
+
+def test_a_value_that_begins_with_two_dashes_needs_an_equals_sign(call):
+    assert call("create", "--id", "A", "--title=--json", "--json").json["title"] == "--json"
+    refused(call, 2, "create", "--id", "B", "--title", "--json")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("claim", "--owner", "w", "--id", ""),
+        ("reclaim", "--id", ""),
+        ("reclaim", "--id", "  "),
+        ("claim", "--owner", ""),
+        ("claim", "--owner", "\t"),
+        ("complete", "--id", "A", "--owner", ""),
+        ("complete", "--id", "A", "--attempt", ""),
+        ("complete", "--id", ""),
+        ("delete", "--id", ""),
+        ("show", "--id", ""),
+        ("list", "--phase", ""),
+        ("list", "--status", ""),
+        ("create", "--id", " ", "--title", "t"),
+        ("create", "--id", "B", "--title", " "),
+        ("create", "--id", "B", "--title", "t", "--idempotency-key", ""),
+        ("edit", "--id", "A", "--title", ""),
+        ("link", "--from", "", "--to", "A"),
+        ("link", "--from", "A", "--to", ""),
+    ],
+)
+def test_an_empty_value_is_refused_and_no_wildcard(call, card, words):
+    card("A")
+    call("claim", "--owner", "w")
+    refused(call, 2, *words)
+
+
+@pytest.mark.parametrize("words", [("create", "--title", "t"), ("claim", "--owner", "w")])
+@pytest.mark.parametrize("value", ["a\nb", "a\tb", "a\x1bb", "a\u2028b"])
+def test_an_id_is_one_line(call, words, value):
+    refused(call, 2, *words, "--id", value)
+
+
+def test_an_id_and_an_owner_are_trimmed(call):
+    assert call("create", "--id", " A ", "--title", "t", "--json").json["id"] == "A"
+    assert call("claim", "--owner", " w ", "--json").json["claimOwner"] == "w"
+
+
+@pytest.mark.parametrize(
+    ("given", "ids"),
+    [
+        ("a,b", ["a", "b"]),
+        (" b , a ,", ["b", "a"]),
+        (",,a,,", ["a"]),
+        ("a,b,a", ["a", "b"]),
+        ("a b,c", ["a b", "c"]),
+        ("", []),
+        (" , ", []),
+    ],
+)
+def test_ids_are_split_at_commas_trimmed_and_kept_once(call, given, ids):
+    words = ("create", "--id", "A", "--title", "t", "--json")
+    assert call(*words, "--depends-on", given).json["dependsOn"] == ids
+
+
+def test_a_phase_of_blanks_is_none(call):
+    words = ("create", "--id", "A", "--title", "t", "--json")
+    assert call(*words, "--phase", " ").json["phase"] is None
+
+
+@pytest.mark.parametrize(("verb", "options"), [(name, options) for name, _, _, options in VERBS])
+def test_the_help_of_a_verb_names_each_option(call, capsys, verb, options):
+    with pytest.raises(SystemExit) as ended:
+        call(verb, "--help")
+    shown = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert all(name in shown or name.upper() in shown for name, _ in (*options, ("--json", None)))
+
+
+def test_the_help_names_each_verb(call, capsys):
+    with pytest.raises(SystemExit) as ended:
+        call("--help")
+    shown = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert all(f"\n    {name} " in shown for name, *_ in VERBS)
+    assert "\n    store " in shown

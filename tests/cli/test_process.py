@@ -1,0 +1,149 @@
+"""The command as a process: pipes, locales, other ways to start it, and a lean start."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from fleet_backlog import storage
+from tests.conftest import MANAGE, PROJECT
+
+SHELL = " ".join([*MANAGE, "backlog"])
+UNREACHABLE = {"DATABASE_URL": "postgresql://u:p@127.0.0.1:1/db"}
+
+
+def shell(words):
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", words], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def many(session):
+    session.execute("INSERT INTO backlog (id, title) SELECT i, repeat('x', 500)"
+                    " FROM generate_series(1, 2000) i")  # fmt: skip
+
+
+@pytest.mark.parametrize("words", ["list", "list --json", "export"])
+def test_a_reader_that_leaves_early_is_no_error(many, words):
+    ran = shell(f"{SHELL} {words} | head -c 9")
+    assert (ran.returncode, len(ran.stdout), ran.stderr) == (0, 9, "")
+
+
+def test_an_answer_that_cannot_be_written_is_one_line(store):
+    ran = shell(f"{SHELL} stats > /dev/full")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr == "done, but the answer cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_error(store, closed):
+    ran = shell(f"{SHELL} list {closed}")
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "locale", [{"LC_ALL": "C"}, {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}]
+)
+@pytest.mark.parametrize("encoding", ["", "latin-1", "ascii"])
+def test_json_is_utf_8_in_every_locale(card, locale, encoding):
+    card("A", title="Zoë 🚀")
+    env = {**os.environ, **locale, **({"PYTHONIOENCODING": encoding} if encoding else {})}
+    words = ["show", "--id", "A", "--json"]
+    ran = subprocess.run([*MANAGE, "backlog", *words], env=env, capture_output=True, check=True)
+    assert '"title":"Zoë 🚀"'.encode() in ran.stdout
+
+
+def test_the_help_is_printed_by_the_process(command):
+    ran = command("--help", env=UNREACHABLE)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.startswith("usage: manage.py backlog [-h] VERB")
+
+
+def test_the_command_works_through_django(django_db_blocker, call, card):
+    card("A")
+    out = io.StringIO()
+    with django_db_blocker.unblock(), redirect_stdout(out):
+        call_command("backlog", "create", "--id", "B", "--title", "t", "--depends-on", "A")
+        call_command("backlog", "claim", "--owner", "w", "--json")
+    assert out.getvalue().startswith("B\t[ready]\tp=0\tphase=-\tdeps=A\tt\n" + '{"id":"A",')
+    assert call("show", "--id", "B").status == 0
+
+
+def test_a_refusal_through_django_is_a_command_error_with_the_status(
+    django_db_blocker, store, capsys
+):
+    with django_db_blocker.unblock(), pytest.raises(CommandError) as refused:
+        call_command("backlog", "complete", "--id", "x", "--owner", "w")
+    assert refused.value.returncode == 4
+    assert capsys.readouterr().err.startswith("cannot complete x: it does not exist")
+
+
+def test_the_console_script_is_the_same_command(store):
+    start = "from backlog.cli.main import run; run()"
+    ran = subprocess.run(
+        [sys.executable, "-c", start, "list"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PROJECT,
+    )
+    assert ran.stdout == "(no cards)\n"
+    assert 'backlog = "backlog.cli.main:run"' in (PROJECT / "pyproject.toml").read_text()
+
+
+def test_the_installed_script_answers(store):
+    script = Path(sys.executable).with_name("backlog")
+    if not script.exists():
+        pytest.skip("the project is not installed in this environment")
+    ran = subprocess.run([script, "list", "--json"], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
+
+
+def imported_modules(ran):
+    return set(re.findall(r"\| +([\w.]+)$", ran.err, re.MULTILINE))
+
+
+def test_a_worker_s_command_imports_no_django(command, card):
+    card("A")
+    ran = command("claim", "--owner", "w", "--json", env={"PYTHONPROFILEIMPORTTIME": "1"})
+    modules = imported_modules(ran)
+    assert ran.json["id"] == "A"
+    assert "psycopg" in modules
+    assert {name for name in modules if name.partition(".")[0] == "django"} == set()
+
+
+@pytest.mark.one_tier
+def test_a_mistake_is_told_before_anything_is_connected_or_imported(command):
+    ran = command("claim", env={**UNREACHABLE, "PYTHONPROFILEIMPORTTIME": "1"})
+    assert ran.status == 2
+    assert "required: --owner" in ran.err
+    assert not imported_modules(ran) & {"psycopg", "django", "backlog.cli.progress"}
+
+
+@pytest.mark.one_tier
+@pytest.mark.skipif("DATABASE_URL" in os.environ, reason="reads the embedded store's log")
+def test_one_query_of_the_schema_precedes_the_verb(session, command, card):
+    card("A")
+    log = storage.from_environment().root / "postgres.log"
+    session.execute("ALTER ROLE CURRENT_USER SET log_statement = 'all'")
+    before = log.stat().st_size
+    command("claim", "--owner", "w")
+    session.execute("ALTER ROLE CURRENT_USER RESET log_statement")
+    written = log.read_bytes()[before:].decode()
+    statements = re.findall(r"LOG:  (?:statement|execute <unnamed>): \s*(\w+)", written)
+    assert statements == ["SELECT", "WITH"]
+    assert "FROM django_migrations" in written
+
+
+def test_errors_are_json_of_one_line_when_asked(command):
+    ran = command("complete", "--id", "x", "--owner", "w", "--json")
+    assert (ran.status, ran.out, ran.err.count("\n")) == (4, "", 1)
+    assert json.loads(ran.err)["error"]["code"] == "claim_lost"

@@ -1,0 +1,217 @@
+"""Fleets at work: real processes drain a DAG and a real backlog; every kind of writer at once."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from psycopg import errors
+
+from backlog.errors import Refusal
+from backlog.session import PsycopgSession
+from backlog.verbs import cards, claims, reports, transfer
+from tests import workers
+from tests.tiers import TIER
+from tests.workers import PROJECT, Background, Claimed, crowd, cycles
+
+
+def _create(session: PsycopgSession, card_id: str, needs: list[str]) -> None:
+    cards.create(session, card_id, "Card", depends_on=needs)
+
+
+def _edit(session: PsycopgSession, card_id: str, needs: list[str]) -> None:
+    cards.edit(session, card_id, depends_on=needs)
+
+
+REAL_BACKLOG = next(
+    path
+    for name in ("../shared/data/beads-backlog.jsonl", "examples/beads-sample.jsonl")
+    if (path := PROJECT / name).exists()
+)
+
+
+def test_sixteen_claimers_on_sixteen_cards_all_win(card: Any) -> None:
+    for n in range(16):
+        card(f"c{n}")
+    won = crowd(16, "claim_one")
+    assert [len(each) for each in won] == [1] * 16
+    assert len({each[0].id for each in won}) == 16
+
+
+def test_sixteen_processes_drain_a_dag(session: PsycopgSession) -> None:
+    """Ten layers of sixteen cards, each of which waits for three of the layer before."""
+    chosen = random.Random(1)  # noqa: S311 (not a secret)
+    layers = [[f"{layer}-{n}" for n in range(16)] for layer in range(10)]
+    with session.transaction():
+        for before, layer in zip([[], *layers], layers, strict=False):
+            for card_id in layer:
+                needs = chosen.sample(before, 3) if before else []
+                cards.create(session, card_id, "Part", depends_on=needs)
+    won = crowd(16, "drain", "0")
+    claimed_once_and_in_order(session, won)
+    assert sum(map(len, won)) == 160
+
+
+def test_eight_processes_drain_a_real_backlog(
+    session: PsycopgSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with REAL_BACKLOG.open("rb") as lines:
+        imported = transfer.import_cards(session, lines)
+    assert imported.created == reports.check(session).cards == count_lines(REAL_BACKLOG)
+    session.execute("UPDATE backlog SET status = 'ready'")
+    assert reports.check(session).ok
+    stuck = waiting_for_ever(session)
+
+    start = time.monotonic()
+    won = crowd(8, "drain", str(stuck))
+    seconds = time.monotonic() - start
+
+    claimed_once_and_in_order(session, won)
+    drained = sum(map(len, won))
+    assert drained == imported.created - stuck
+    with capsys.disabled():
+        print(f"\n{TIER}: 8 processes drained {drained} real cards in {seconds:.1f} s")  # noqa: T201
+
+
+def claimed_once_and_in_order(session: PsycopgSession, won: list[list[Claimed]]) -> None:
+    """No card was claimed twice, none before the last change of a dependency: to done."""
+    times = {claim.id: claim.at for each in won for claim in each}
+    assert len(times) == sum(map(len, won))
+    assert {claim.attempt for each in won for claim in each} == {1}
+    sql = """
+        SELECT card_id, status, updated_at FROM backlog_dependency
+        JOIN backlog ON id = dependency_id WHERE card_id = ANY (%s)"""
+    for card_id, status, finished in session.execute(sql, [list(times)]).fetchall():
+        assert status == "done"
+        assert finished < times[card_id]
+    assert reports.check(session).ok
+
+
+def waiting_for_ever(session: PsycopgSession) -> int:
+    """How many cards wait, directly or through others, for an id that does not exist."""
+    sql = """
+        WITH RECURSIVE stuck (id) AS (
+            SELECT card_id FROM backlog_dependency
+            WHERE NOT EXISTS (SELECT FROM backlog WHERE id = dependency_id)
+            UNION SELECT card_id FROM stuck JOIN backlog_dependency ON dependency_id = stuck.id
+        )
+        SELECT count(*) FROM stuck"""
+    found: int = session.execute(sql).fetchone()[0]
+    return found
+
+
+def count_lines(path: Path) -> int:
+    with path.open("rb") as lines:
+        return sum(1 for line in lines if line.strip())
+
+
+# Programs of verbs --------------------------------------------------------------------------------
+
+IDS = st.sampled_from("ABCD")
+STEP = st.one_of(
+    st.tuples(st.sampled_from(["claim", "finish", "reclaim"])),
+    st.tuples(st.just("guess"), IDS, st.integers(1, 4)),
+    st.tuples(st.sampled_from([claims.complete, claims.block, claims.unblock, claims.reopen]), IDS),
+    st.tuples(st.sampled_from([claims.release, claims.reclaim_card, cards.delete]), IDS),
+    st.tuples(st.sampled_from([cards.link, cards.link, cards.unlink]), IDS, IDS),
+    st.tuples(st.sampled_from([_create, _edit]), IDS, st.lists(IDS, max_size=2, unique=True)),
+)
+
+
+class Worker:
+    """Runs a program of verbs on a connection of its own; keeps what it claimed and finished."""
+
+    def __init__(self, owner: str, session: PsycopgSession) -> None:
+        self.owner, self.session = owner, session
+        self.claimed: list[tuple[str, int]] = []
+        self.finished: list[tuple[str, int]] = []
+
+    def run(self, _: PsycopgSession, program: list[Any]) -> None:
+        for verb, *words in program:
+            with suppress(Refusal):
+                if callable(verb):
+                    verb(self.session, *words)
+                else:
+                    getattr(self, verb)(*words)
+
+    def claim(self) -> None:
+        card = claims.claim(self.session, self.owner)
+        if card is not None:
+            self.claimed.append((card.id, card.attempts))
+
+    def finish(self) -> None:
+        if self.claimed:
+            self.guess(*self.claimed[-1])
+
+    def guess(self, card_id: str, attempt: int) -> None:
+        claims.complete(self.session, card_id, self.owner, attempt)
+        self.finished.append((card_id, attempt))
+
+    def reclaim(self) -> None:
+        with suppress(errors.DeadlockDetected):  # a raw statement's own affair
+            self.session.execute("UPDATE backlog SET claimed_at = claimed_at - interval '1 hour'")
+        claims.reclaim(self.session)
+
+
+def test_programs_of_verbs_at_once_break_nothing(sessions: Any) -> None:
+    watcher, *fleet = [sessions() for _ in range(5)]
+
+    @settings(max_examples=40, deadline=None, phases=[Phase.generate], database=None)
+    @given(st.lists(st.lists(STEP, min_size=5, max_size=15), min_size=4, max_size=4))
+    def run(programs: list[list[Any]]) -> None:
+        watcher.execute("TRUNCATE backlog, backlog_deleted")
+        for card_id in "ABC":
+            cards.create(watcher, card_id, "Card")
+        crew = [Worker(f"w{n}", session) for n, session in enumerate(fleet)]
+        started = [
+            Background(worker.session, worker.run, program)
+            for worker, program in zip(crew, programs, strict=True)
+        ]
+        for each in started:
+            each.result()
+        nothing_is_broken(watcher, crew)
+
+    run()
+
+
+def nothing_is_broken(session: PsycopgSession, crew: list[Worker]) -> None:
+    assert reports.check(session).ok
+    assert cycles(session) == []
+    assert repeated(claim for worker in crew for claim in worker.claimed) == []
+    assert repeated(claim for worker in crew for claim in worker.finished) == []
+    for worker in crew:
+        assert set(worker.finished) <= set(worker.claimed)
+
+
+def repeated(claims: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    """`(id, attempt)` pairs that occur more than once."""
+    return [claim for claim, n in Counter(claims).items() if n > 1]
+
+
+# Every kind of writer -----------------------------------------------------------------------------
+
+STORM_SECONDS = 10
+
+
+def test_no_snapshot_shows_a_wrong_count_whoever_writes(sessions: Any) -> None:
+    """Every verb and raw statements of every kind, at once, on two dozen cards."""
+    end = time.monotonic() + STORM_SECONDS
+    fleet = [Background(sessions(), workers.verbs_at_random, end, seed) for seed in range(5)]
+    raw = [Background(sessions(), workers.writes_at_random, end, seed) for seed in range(3)]
+    watcher = Background(sessions(), workers.watch, end)
+
+    won = [claim for worker in fleet for claim in worker.result()]
+    written = sum(writer.result() for writer in raw)
+    snapshots, drifts = watcher.result()
+
+    assert drifts == []
+    assert [claim for claim, premature in won if premature] == []
+    assert repeated(claim for claim, _ in won) == []
+    assert reports.check(sessions()).ok
+    assert min(len(won), written, snapshots) > 20, (len(won), written, snapshots)

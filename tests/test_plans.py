@@ -1,0 +1,175 @@
+"""What a verb reads does not grow with the backlog, however old the planner's statistics are.
+
+100,000 cards: half are done, and ready cards of a higher priority wait in front of those that can
+be claimed. Counted are the pages that a verb touches, its triggers included; then it is undone.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+
+from backlog.session import PsycopgSession, Result
+from backlog.verbs import cards, claims, reports
+from fleet_backlog import storage
+
+MOST_PAGES = 60
+PER_DEPENDENT = 20  # more, for each card that is counted again
+
+# Cards by their number: claimed, claimable, waiting (for c00001 or one of fifty others), done.
+NOW = """CASE WHEN n < 100 THEN 'claimed' WHEN n < 50000 THEN 'ready' ELSE 'done' END,
+    CASE WHEN n BETWEEN 200 AND 202 THEN '["c00001"]'::jsonb
+        WHEN n BETWEEN 203 AND 49999 THEN jsonb_build_array('c000' || 50 + n % 50)
+        ELSE '[]' END"""
+ALL_READY = "'ready', '[]'::jsonb"
+NOTHING_DONE = NOW.replace("'done'", "'ready'").replace("49999", "99999")
+
+# Without triggers, so that it takes seconds; what they derive is written here.
+LOAD = """
+INSERT INTO backlog (id, title, priority, status, depends_on, open_dependencies, claim_owner,
+    claim_ttl_seconds, claimed_at, claim_expires_at, attempts)
+SELECT 'c' || to_char(n, 'FM00000'), 'Card', jsonb_array_length(needs), status, needs,
+    jsonb_array_length(needs), CASE WHEN held THEN 'w' END, CASE WHEN held THEN 86400 END,
+    CASE WHEN held THEN now() END, CASE WHEN held THEN now() + interval '1 day' END, 1
+FROM generate_series(0, 99999, {step}) AS n, LATERAL (SELECT {shape}) AS shape (status, needs),
+    LATERAL (SELECT status = 'claimed') AS claim (held)"""
+LOAD_EDGES = """
+INSERT INTO backlog_dependency (card_id, dependency_id)
+SELECT id, jsonb_array_elements_text(depends_on) FROM backlog"""
+
+TABLES = ("backlog", "backlog_dependency", "backlog_deleted")
+EMPTY = f"TRUNCATE {', '.join(TABLES)}"
+ANALYZE = f"ANALYZE {', '.join(TABLES)}"
+
+STATISTICS = {
+    "of an empty table": None,
+    "from when all were ready": ALL_READY,
+    "from when nothing was done": NOTHING_DONE,
+    "of now": NOW,
+}
+
+
+def load(connection: psycopg.Connection[Any], shape: str, step: int = 1) -> None:
+    connection.execute(EMPTY)
+    connection.execute("SET session_replication_role = replica")
+    connection.execute(LOAD.format(shape=shape, step=step))
+    connection.execute(LOAD_EDGES)
+    connection.execute("RESET session_replication_role")
+
+
+@pytest.fixture(scope="module", params=STATISTICS.values(), ids=STATISTICS)
+def backlog(request: pytest.FixtureRequest, django_db_setup: None) -> Iterator[None]:
+    """The 100,000 cards under one kind of statistics."""
+    with closing(storage.from_environment().connect()) as connection:
+        connection.execute("SET allow_system_table_mods = on")
+        for table in TABLES:
+            sql = "DELETE FROM pg_statistic WHERE starelid = %s::regclass"
+            connection.execute(sql, (table,))
+        connection.execute("ALTER TABLE backlog SET (autovacuum_enabled = false)")
+        connection.execute(EMPTY)
+        if request.param is not None:
+            load(connection, request.param, step=1 if request.param is NOW else 10)
+        connection.execute(ANALYZE)
+        if request.param is not NOW:
+            load(connection, NOW)
+        yield
+        connection.execute(EMPTY)
+        connection.execute(ANALYZE)
+        connection.execute("ALTER TABLE backlog RESET (autovacuum_enabled)")
+
+
+Verb = Callable[[PsycopgSession], Any]
+VERBS: dict[str, Verb] = {
+    "claim": lambda s: claims.claim(s, "w"),
+    "claim by id": lambda s: claims.claim_card(s, "c00150", "w"),
+    "claim by id of what waits": lambda s: claims.claim_card(s, "c30000", "w"),
+    "complete": lambda s: claims.complete(s, "c00000", "w", 1),
+    "block": lambda s: claims.block(s, "c00000"),
+    "reopen": lambda s: claims.reopen(s, "c70000"),
+    "release": lambda s: claims.release(s, "c00000", "w"),
+    "renew": lambda s: claims.renew(s, "c00000", "w", 1),
+    "reclaim of nothing": claims.reclaim,
+    "reclaim by id": lambda s: claims.reclaim_card(s, "c00000"),
+    "create": lambda s: cards.create(s, "new", "New"),
+    "unlink": lambda s: cards.unlink(s, "c00200", "c00001"),
+    "show": lambda s: cards.show(s, "c30000"),
+    "explain": lambda s: reports.explain(s, "c30000"),
+}
+# With the search for a cycle.
+NEW_EDGES: dict[str, Verb] = {
+    "link": lambda s: cards.link(s, "c00150", "c70000"),
+    "create": lambda s: cards.create(s, "new", "New", depends_on=["c70000", "c00000"]),
+    "edit": lambda s: cards.edit(s, "c00150", depends_on=["c70000"]),
+}
+
+TOUCHED = """
+SELECT sum(pg_stat_get_xact_blocks_fetched(oid)) FROM pg_class
+WHERE starts_with(relname, 'backlog')"""
+
+
+@pytest.fixture
+def connection(backlog: None) -> Iterator[psycopg.Connection[Any]]:
+    with closing(storage.from_environment().connect()) as opened:
+        opened.prepare_threshold = 0
+        yield opened
+
+
+def pages(session: PsycopgSession, verb: Verb) -> int:
+    touched = []
+    with session.transaction():
+        for act in (lambda _: None, verb):
+            act(session)
+            touched.append(session.execute(TOUCHED).fetchone()[0])
+        raise psycopg.Rollback
+    return int(touched[1] - touched[0])
+
+
+PLANS = ["force_custom_plan", "force_generic_plan"]
+
+
+def too_many_pages(connection: psycopg.Connection[Any], verbs: dict[str, Verb]) -> dict[str, int]:
+    session = PsycopgSession(connection)
+    touched = {name: pages(session, verb) for name, verb in verbs.items()}
+    return {name: n for name, n in touched.items() if n > MOST_PAGES}
+
+
+@pytest.mark.parametrize("plans", PLANS)
+def test_a_verb_touches_few_pages(plans: str, connection: psycopg.Connection[Any]) -> None:
+    connection.execute(f"SET plan_cache_mode = {plans}")
+    assert too_many_pages(connection, VERBS) == {}
+
+
+@pytest.mark.parametrize("plans", PLANS)
+def test_a_new_edge_touches_few_pages(plans: str, connection: psycopg.Connection[Any]) -> None:
+    connection.execute(f"SET plan_cache_mode = {plans}")
+    assert too_many_pages(connection, NEW_EDGES) == {}
+
+
+def test_a_dependent_costs_a_few_pages_more(connection: psycopg.Connection[Any]) -> None:
+    touched = pages(PsycopgSession(connection), lambda s: claims.complete(s, "c00001"))
+    assert touched <= MOST_PAGES + 3 * PER_DEPENDENT
+
+
+class Costs(PsycopgSession):
+    """A session that asks for the estimated cost of each statement before it runs it."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        super().__init__(connection)
+        self.found: list[float] = []
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> Result:
+        plan = super().execute(f"EXPLAIN (FORMAT JSON) {sql}", params).fetchone()
+        self.found.append(plan[0][0]["Plan"]["Total Cost"])
+        return super().execute(sql, params)
+
+
+def test_no_verb_is_worth_compiling(connection: psycopg.Connection[Any]) -> None:
+    limit = float(connection.execute("SHOW jit_above_cost").fetchone()[0])
+    session = Costs(connection)
+    for verb in VERBS.values():
+        with session.transaction():
+            verb(session)
+            raise psycopg.Rollback
+    assert max(session.found) < limit

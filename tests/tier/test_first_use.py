@@ -1,0 +1,46 @@
+"""The schema: made by whoever comes first, refused when it is newer, left alone otherwise."""
+
+import pytest
+
+from tests.tier import On, empty_store
+
+FUTURE = (
+    "INSERT INTO django_migrations (app, name, applied) VALUES ('backlog', '9999_future', now())"
+)
+
+
+@pytest.mark.one_tier
+def test_sixteen_first_uses_of_a_directory_at_once_make_one_store():
+    with empty_store() as root:
+        on = On(BACKLOG_DATA_DIR=str(root))
+        racing = [on.start("create", "--id", f"c{n}", "--title", "t") for n in range(16)]
+        ended = [(process.communicate(timeout=200)[1], process.returncode) for process in racing]
+        assert ended == [("", 0)] * 16
+        assert on("stats", "--json").json["total"] == 16
+        assert on("check").status == 0
+
+
+@pytest.fixture
+def future(session):
+    """A store that a newer release has upgraded."""
+    session.execute(FUTURE)
+    yield
+    session.execute("DELETE FROM django_migrations WHERE name = '9999_future'")
+
+
+@pytest.mark.parametrize("words", [["stats"], ["claim", "--owner", "w"], ["create", "--id", "A"]])
+def test_a_schema_newer_than_the_code_is_refused(call, future, words):
+    ran = call(*words, *(["--title", "t"] if words[0] == "create" else []))
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith("the store's schema 9999_future is newer than this code's ")
+    assert ran.err.endswith(": upgrade the code\n")
+
+
+def test_a_newer_schema_in_json(call, future):
+    assert '"code":"schema_too_new"' in call("stats", "--json").err
+
+
+def test_migrations_of_other_apps_do_not_matter(call, session):
+    session.execute(FUTURE.replace("'backlog'", "'zoo'"))
+    assert call("stats").status == 0
+    session.execute("DELETE FROM django_migrations WHERE app = 'zoo'")

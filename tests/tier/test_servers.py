@@ -1,0 +1,116 @@
+"""The same life of a backlog on the oldest and the newest PostgreSQL, and through PgBouncer."""
+
+import json
+
+import psycopg
+import pytest
+
+from tests.pgbouncer import PROGRAM, PgBouncer
+from tests.servers import Server, distribution_programs, wheel_programs
+from tests.tier import On
+
+pytestmark = pytest.mark.one_tier
+
+WAYS = {"oldest": distribution_programs, "newest": wheel_programs}
+WAYS["pgbouncer"] = distribution_programs
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def place(request):
+    """A server, and the URL that leads to it: directly or through PgBouncer."""
+    programs = WAYS[request.param]()
+    if programs is None:
+        pytest.skip("the distribution has no PostgreSQL server installed")
+    if request.param == "pgbouncer" and PROGRAM is None:
+        pytest.skip("PgBouncer is not installed")
+    server = Server(programs).start()
+    pooler = PgBouncer(server).start() if request.param == "pgbouncer" else None
+    yield server, (pooler or server).url
+    if pooler:
+        pooler.stop()
+    server.stop()
+
+
+@pytest.fixture
+def on(place):
+    """The command on an empty backlog."""
+    server, url = place
+    on = On(DATABASE_URL=url)
+    on("stats")
+    with psycopg.connect(server.url, autocommit=True) as admin:
+        admin.execute("TRUNCATE backlog, backlog_deleted")
+    return on
+
+
+def test_sixteen_first_uses_at_once_make_one_schema(place):
+    on = On(DATABASE_URL=place[1])
+    racing = [on.start("create", "--id", f"c{n}", "--title", "t") for n in range(16)]
+    ended = [(process.communicate(timeout=120)[1], process.returncode) for process in racing]
+    assert ended == [("", 0)] * 16
+    assert on("stats", "--json").json["total"] == 16
+    assert on("check").status == 0
+
+
+def chained(count):
+    """Lines of cards in chains of four."""
+    return "".join(
+        json.dumps({"id": f"c{n:03}", "title": "t", "dependsOn": [f"c{n - 1:03}"] if n % 4 else []})
+        + "\n"
+        for n in range(count)
+    )
+
+
+def test_the_life_of_a_backlog(on):
+    assert on("create", "--id", "A", "--title", "t", "--idempotency-key", "k").status == 0
+    assert on("create", "--id", "B", "--title", "t", "--acceptance", "[1.10]").status == 0
+    assert on("link", "--from", "B", "--to", "A", "--json").json["dependsOn"] == ["A"]
+    assert on("link", "--from", "A", "--to", "B").status == 1
+    assert on("claim", "--owner", "w", "--json").json["id"] == "A"
+    assert on("complete", "--id", "A", "--owner", "w", "--attempt", "1").status == 0
+    assert '"acceptance":[1.10]' in on("claim", "--owner", "w", "--json").out
+    assert on("import", "-", stdin=chained(40)).out.startswith("created: 40,")
+    assert on("stats", "--json").json["counts"]["ready"] == 40
+    assert on("check").status == 0
+
+
+def test_sixteen_workers_finish_every_card_once(on):
+    on("import", "-", stdin=chained(64))
+    assert on.drain(16) == [f"c{n:03}" for n in range(64)]
+    assert on("stats", "--json").json["counts"]["done"] == 64
+    assert on("check").status == 0
+
+
+DJANGO = """
+import os, django
+os.environ["DJANGO_SETTINGS_MODULE"] = "fleet_backlog.settings"
+django.setup()
+from backlog.models import Card
+print(len(list(Card.objects.all().iterator(chunk_size=100))))
+print(len(list(Card.objects.in_claim_order().iterator())))
+print(Card.objects.claimable().count(), Card.objects.claim("w").id)
+print(sum(Card.objects.filter(id=f"c{n:03}").exists() for n in range(20)))
+"""
+
+
+def test_django_s_queries_work(on):
+    on("import", "-", stdin=chained(1000))
+    with on.python(DJANGO) as process:
+        out, err = process.communicate(timeout=120)
+    assert (out.split(), err) == (["1000", "1000", "250", "c000", "20"], "")
+
+
+def test_an_export_goes_back_in(on):
+    on("import", "-", stdin=chained(2500))
+    exported = on("export").out
+    assert exported.count("\n") == 2500
+    assert on("import", "-", "--update", stdin=exported).out.endswith("unchanged: 2500\n")
+
+
+def test_an_archive_goes_back_in(on, tmp_path):
+    on("import", "-", stdin=chained(20))
+    assert on("store", "dump", str(tmp_path / "archive")).err == ""
+    on("complete", "--id", "c000")
+    ran = on("store", "restore", str(tmp_path / "archive"), "--force")
+    assert (ran.status, ran.err) == (0, "")
+    assert on("stats", "--json").json["counts"] == dict(ready=20, claimed=0, blocked=0, done=0)  # noqa: C408
+    assert len(on.drain(2)) == 20

@@ -1,0 +1,156 @@
+"""A store that is not there, or goes: one line, exit 5 (2 for the configuration), no secret."""
+
+import os
+import subprocess
+import time
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from fleet_backlog import storage
+from tests.servers import Server, distribution_programs, free_port, wheel_programs
+from tests.tier import On, empty_store, unavailable
+
+pytestmark = pytest.mark.one_tier
+
+
+@pytest.fixture(scope="module")
+def server():
+    made = Server(distribution_programs() or wheel_programs()).start()
+    yield made
+    made.stop()
+
+
+def test_a_closed_port():
+    url = f"postgresql://operator:s3cret@127.0.0.1:{free_port()}/backlog"
+    line = unavailable(On(DATABASE_URL=url)("stats"), "s3cret")
+    assert "Connection refused" in line
+
+
+def test_an_unreachable_store_in_json():
+    url = f"postgresql://operator:s3cret@127.0.0.1:{free_port()}/backlog"
+    line = unavailable(On(DATABASE_URL=url)("claim", "--owner", "w", "--json"), "s3cret")
+    assert line.startswith('{"error":{"code":"store_unavailable","message":"')
+
+
+def test_an_unknown_host():
+    url = "postgresql://operator:s3cret@nowhere.invalid/backlog"
+    assert "nowhere.invalid" in unavailable(On(DATABASE_URL=url)("list"), "s3cret")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("{password}", "wr0ng", "password authentication failed"),
+        ("/backlog", "/nothing", 'database "nothing" does not exist'),
+        ("operator", "nobody", "password authentication failed"),
+    ],
+)
+def test_a_server_that_does_not_let_us_in(server, old, new, said):
+    url = server.url.replace(old.format(password=server.password), new)
+    assert said in unavailable(On(DATABASE_URL=url)("stats"), server.password, "wr0ng")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://u:s3cret@h/db",
+        "sqlite:///s3cret",
+        "u:s3cret@h/db",
+        "host=h password=s3cret",
+        "postgresql://u:s3cret%zz@h/db",
+        "postgresql://u:s3cret@h/db?nonsense=s3cret",
+        "postgresql://u:s3cret@[::1/db",
+        "postgresql://u:s3cret@h/db?sslmode",
+    ],
+)
+@pytest.mark.parametrize("words", [["stats"], ["store", "status"], ["store", "dump", "x"]])
+def test_a_url_that_names_no_server_is_a_mistake_of_the_configuration(url, words):
+    line = unavailable(On(DATABASE_URL=url)(*words), "s3cret", status=2)
+    assert line.startswith("DATABASE_URL ")
+
+
+def test_an_empty_url_is_none():
+    with empty_store() as root:
+        assert On(DATABASE_URL=" ", BACKLOG_DATA_DIR=str(root))("list").out == "(no cards)\n"
+
+
+def test_a_file_in_place_of_the_directory(tmp_path):
+    (tmp_path / "file").touch()
+    line = unavailable(On(BACKLOG_DATA_DIR=str(tmp_path / "file"))("stats"))
+    assert line == f"{tmp_path}/file is not a directory; set BACKLOG_DATA_DIR to one.\n"
+    unavailable(On(BACKLOG_DATA_DIR=str(tmp_path / "file/store"))("stats"))
+
+
+def test_a_home_directory_that_does_not_exist_is_a_mistake_of_the_configuration():
+    line = unavailable(On(BACKLOG_DATA_DIR="~nobody-of-this-name/store")("stats"), status=2)
+    assert "BACKLOG_DATA_DIR" in line
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_that_cannot_be_written_to(tmp_path):
+    tmp_path.chmod(0o500)
+    line = unavailable(On(BACKLOG_DATA_DIR=str(tmp_path / "store"))("stats"))
+    assert "Permission denied" in line
+
+
+def test_a_server_that_is_stopped_and_comes_back(server):
+    on = On(DATABASE_URL=server.url)
+    on("create", "--id", "kept", "--title", "t")
+    server.pause()
+    unavailable(on("claim", "--owner", "w"), server.password)
+    server.resume()
+    assert on("claim", "--owner", "w", "--json").json["id"] == "kept"
+    on("delete", "--id", "kept")
+
+
+def test_a_server_that_is_stopped_while_a_command_waits(server):
+    on = On(DATABASE_URL=server.url)
+    on("create", "--id", "A", "--title", "t")
+    with closing(psycopg.connect(server.url)) as holder:
+        holder.execute("SELECT FROM backlog FOR UPDATE")
+        with on.start("complete", "--id", "A") as waiting:
+            wait_for_a_lock(server.url)
+            server.pause()
+            out, err = waiting.communicate(timeout=30)
+    server.resume()
+    assert (waiting.returncode, out, err.count("\n")) == (5, "", 1)
+    assert on("show", "--id", "A", "--json").json["status"] == "ready"
+    on("delete", "--id", "A")
+
+
+def wait_for_a_lock(url):
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    deadline = time.monotonic() + 30
+    with psycopg.connect(url, autocommit=True) as connection:
+        while connection.execute(waiting).fetchone() == (0,):
+            assert time.monotonic() < deadline, "nobody waits"
+            time.sleep(0.02)
+
+
+def test_an_embedded_server_that_is_killed_comes_back_with_every_card():
+    with empty_store() as root:
+        on = On(BACKLOG_DATA_DIR=str(root))
+        on("create", "--id", "A", "--title", "t")
+        os.kill(on("store", "status", "--json").json["pid"], 9)
+        assert on("claim", "--owner", "w", "--json").json["id"] == "A"
+
+
+@pytest.mark.parametrize(("given", "age"), [({}, 60), ({"CONN_MAX_AGE": "7"}, 7)])
+def test_django_keeps_connections_for_as_long_as_it_is_told(given, age):
+    code = "from fleet_backlog.settings import DATABASES as d; print(d['default']['CONN_MAX_AGE'])"
+    with On(DATABASE_URL="postgresql://u@h/db", **given).python(code) as process:
+        assert process.communicate()[0] == f"{age}\n"
+
+
+def test_the_url_is_psql_s_as_well(server):
+    with_options = storage.Server(server.url + "?application_name=mine&options=-cwork_mem%3D8MB")
+    ran = subprocess.run(
+        [wheel_programs() / "psql", "-XAtc", "SHOW application_name", "-c", "SHOW work_mem"],
+        env=with_options.client_env(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout == "psql\n8MB\n"
