@@ -304,7 +304,7 @@ def test_a_deadlock_is_not_shown(verb, sessions, card):
     card("X", needs=["A"] if verb is not _link else [])
     other, mine = sessions(), sessions()
     other.execute("SET deadlock_timeout = '30s'")
-    mine.execute("SET deadlock_timeout = '500ms'")
+    mine.execute("SET deadlock_timeout = '1s'")
     with other.transaction():
         other.execute("UPDATE backlog SET body = 'mine' WHERE id = 'X'")
         running = Background(mine, verb, "A")

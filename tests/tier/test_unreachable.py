@@ -88,11 +88,9 @@ def test_a_home_directory_that_does_not_exist_is_a_mistake_of_the_configuration(
     assert "BACKLOG_DATA_DIR" in line
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_directory_that_cannot_be_written_to(tmp_path):
-    tmp_path.chmod(0o500)
-    line = unavailable(On(BACKLOG_DATA_DIR=str(tmp_path / "store"))("stats"))
-    assert "Permission denied" in line
+@pytest.mark.parametrize("directory", ["/proc/fleet-backlog", "/proc/version/store"])
+def test_a_place_where_no_directory_can_be_made(directory):
+    assert directory in unavailable(On(BACKLOG_DATA_DIR=directory)("stats"))
 
 
 def test_a_server_that_is_stopped_and_comes_back(server):
@@ -153,4 +151,4 @@ def test_the_url_is_psql_s_as_well(server):
         text=True,
         check=True,
     )
-    assert ran.stdout == "psql\n8MB\n"
+    assert ran.stdout == "mine\n8MB\n"
