@@ -1,14 +1,14 @@
 """The tables: the card, and what the database derives from it.
 
-Constraints here and triggers in `migrations/0002_derived.sql` hold for every writer; the verbs of
-`querysets` are the way to change a card on purpose.
+The constraint and the triggers in `migrations/0002_derived.sql` hold for every writer; the verbs
+of `querysets` are the way to change a card on purpose.
 """
 
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
-from backlog.lifecycle import CLAIMED, READY, STATUSES
+from backlog.lifecycle import READY, STATUSES
 from backlog.querysets import CardQuerySet
 
 
@@ -81,33 +81,6 @@ class Card(models.Model):
         constraints = [
             # Not unique=True: Django would add an index for LIKE, which every claim would write.
             models.UniqueConstraint(fields=["idempotency_key"], name="backlog_idempotency_key"),
-            models.CheckConstraint(condition=Q(status__in=STATUSES), name="backlog_status"),
-            models.CheckConstraint(
-                condition=Q(
-                    status=CLAIMED,
-                    claim_owner__isnull=False,
-                    claim_ttl_seconds__isnull=False,
-                    claimed_at__isnull=False,
-                )
-                | (
-                    ~Q(status=CLAIMED)
-                    & Q(
-                        claim_owner__isnull=True,
-                        claim_ttl_seconds__isnull=True,
-                        claimed_at__isnull=True,
-                    )
-                ),
-                name="backlog_claimed_iff_held",
-            ),
-            models.CheckConstraint(condition=Q(claim_ttl_seconds__gt=0), name="backlog_ttl"),
-            models.CheckConstraint(
-                condition=Q(attempts__gte=0, open_dependencies__gte=0), name="backlog_counts"
-            ),
-            models.CheckConstraint(
-                condition=Q(id__regex=r"\S", title__regex=r"\S")
-                & (Q(claim_owner__isnull=True) | Q(claim_owner__regex=r"\S")),
-                name="backlog_not_blank",
-            ),
         ]
 
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connections, models, transaction
+from django.db.backends.postgresql.base import ServerBindingCursor
 
 from backlog.lifecycle import DEFAULT_TTL_SECONDS, READY
 from backlog.records import Record
@@ -29,7 +30,13 @@ class DjangoSession:
         self._using = using
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> Any:
-        cursor = connections[self._using].cursor()
+        connection = connections[self._using]
+        connection.ensure_connection()
+        # Server-side binding, which the ORM does without by default: only so can the connection
+        # keep the statement prepared. Logging, error classes and wrappers stay Django's.
+        raw: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
+        wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+        cursor = wrap(raw)
         cursor.execute(sql, params)
         return cursor
 

@@ -6,7 +6,7 @@ The verbs run on a plain psycopg connection (the command, which must start fast)
 
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Protocol
@@ -55,10 +55,10 @@ class PsycopgSession:
         self._connection = connection
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> Result:
-        return self._connection.execute(sql.encode(), params)
+        return self._connection.execute(sql, params)
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        with self._connection.cursor() as cursor, cursor.copy(sql.encode()) as copy:
+        with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
             for row in rows:
                 copy.write_row(row)
 
@@ -93,18 +93,21 @@ def in_statement[**P, T](verb: Verb[P, T]) -> Verb[P, T]:
 
 
 def _again[T](scope: Callable[[], AbstractContextManager[Any]], work: Callable[[], T]) -> T:
-    for pause in pauses(_TRIES):
+    tries = pauses(_TRIES)
+    while True:
         try:
             with scope():
                 return work()
         except Exception as error:
             if sqlstate(error) not in (DEADLOCK, SERIALIZATION_FAILURE):
                 raise
+        pause = next(tries, None)
+        if pause is None:
+            raise Busy("other transactions kept getting in the way; try again")
         time.sleep(pause)
-    raise Busy("other transactions kept getting in the way; try again")
 
 
-def pauses(tries: int) -> Iterable[float]:
+def pauses(tries: int) -> Iterator[float]:
     """Seconds to wait between tries: short at first, at most 50 ms, with jitter."""
     for n in range(tries):
         yield random.uniform(0.5, 1) * min(0.05, 0.001 * 2**n)  # noqa: S311 (not a secret)

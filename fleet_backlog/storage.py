@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["ConfigurationError", "Embedded", "Server", "Storage", "StoreError", "from_environment"]
 
 _CONNECT_TIMEOUT_SECONDS = 10
+# A statement is prepared when a connection runs it for the sixth time.
+_PREPARE_AFTER = 5
 
 
 class ConfigurationError(Exception):
@@ -46,7 +48,7 @@ class Embedded:
             "NAME": address["dbname"],
             "USER": address["user"],
             "HOST": address["host"],
-            "OPTIONS": {"root": str(self.root)},
+            "OPTIONS": {"root": str(self.root), "prepare_threshold": _PREPARE_AFTER},
         }
 
     def client_env(self) -> dict[str, str]:
@@ -61,6 +63,8 @@ class Server:
     """A PostgreSQL server; the URL is libpq's, so every option of it (TLS, several hosts) works."""
 
     url: str
+    # Off, because prepared statements do not survive PgBouncer's transaction mode before 1.21.
+    prepare: bool = False
 
     def connect(self) -> "Connection[Any]":
         """Connect in autocommit mode. Raises psycopg's errors."""
@@ -102,8 +106,7 @@ class Server:
         return {
             "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
             "application_name": "fleet-backlog",
-            # Prepared statements do not survive it either.
-            "prepare_threshold": None,
+            "prepare_threshold": _PREPARE_AFTER if self.prepare else None,
             **given,
         }
 
@@ -120,7 +123,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Storage:
             raise ConfigurationError(
                 f"DATABASE_URL must begin with postgres:// or postgresql://, not {scheme}"
             )
-        return Server(url)
+        return Server(url, environ.get("PREPARE_STATEMENTS", "").lower() in ("on", "true", "1"))
     return Embedded(_data_dir(environ.get("BACKLOG_DATA_DIR", "")))
 
 

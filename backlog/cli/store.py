@@ -164,8 +164,7 @@ def _run(name: str, *arguments: str) -> None:
         check=False,
     )
     if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise Refusal(f"{name} failed: {said[-1]}")
+        raise Refusal(f"{name} failed: {_reason(done.stderr)}")
 
 
 _SINCE_17: Final = b"SET transaction_timeout = 0;\n"
@@ -182,9 +181,15 @@ def _restore(archive: Path) -> None:
         script.stdout.close()
         if script.wait():
             psql.kill()  # before it comes to the end of its input, and commits
-        said = (psql.communicate()[1] + script.stderr.read()).decode().strip().splitlines()
+        said = (psql.communicate()[1] + script.stderr.read()).decode()
         if script.returncode or psql.returncode:
-            raise Refusal(f"nothing is restored: {(said or ['no reason given'])[-1]}")
+            raise Refusal(f"nothing is restored: {_reason(said)}")
+
+
+def _reason(said: str) -> str:
+    """The line that says what went wrong; details and hints may follow it."""
+    lines = said.strip().splitlines() or ["it gave no reason"]
+    return next((line for line in lines if "error:" in line.lower()), lines[-1])
 
 
 def _piped(name: str, *arguments: str) -> Any:

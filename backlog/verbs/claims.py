@@ -26,11 +26,16 @@ WITH next AS MATERIALIZED (
 UPDATE backlog SET {_HOLD} FROM next WHERE backlog.id = next.id
 RETURNING {COLUMNS}"""
 
+_CLAIM_ANY: Final = _CLAIM.format(scope="")
+
 _ANY_CLAIMABLE: Final = "SELECT EXISTS (SELECT FROM backlog WHERE claimable{scope})"
 
-# One statement that waits for the card, moves it if it may, and tells what it saw. The predicates
-# on status stand on the locked row, never in the scan: an index on status must not serve it.
+# The usual case: the card may move. The scan is by id alone; see `_STATUS`.
 _MOVE: Final = f"""
+UPDATE backlog SET {{changes}} WHERE id = %s AND {{condition}} RETURNING {COLUMNS}"""
+
+# The other: wait for the card, move it if it may by now, and tell what was seen.
+_LOOK: Final = f"""
 WITH seen AS MATERIALIZED (
     SELECT * FROM backlog WHERE id = %s FOR NO KEY UPDATE
 ), moved AS (
@@ -55,14 +60,18 @@ def claim(
     a claim that found only locked cards looks again, and raises `Busy` after about ten seconds.
     """
     condition, params = scope
-    hold = _held(owner, ttl)
+    sql = _CLAIM.format(scope=condition) if condition else _CLAIM_ANY
+    hold = (*params, *_held(owner, ttl))
+    card = _claim_once(session, sql, hold)
+    if card is not None:
+        return card
     for pause in pauses(_LOOKS):
-        card = _claim_once(session, _CLAIM.format(scope=condition), (*params, *hold))
-        if card is not None:
-            return card
         if not session.execute(_ANY_CLAIMABLE.format(scope=condition), params).fetchone()[0]:
             return None
         time.sleep(pause)
+        card = _claim_once(session, sql, hold)
+        if card is not None:
+            return card
     raise Busy("every claimable card is locked by another transaction; try again")
 
 
@@ -76,7 +85,7 @@ def claim_card(
     session: Session, card_id: str, owner: str, ttl: int = DEFAULT_TTL_SECONDS
 ) -> Record | None:
     """Give `owner` this card, waiting for whoever is changing it; None if it is not claimable."""
-    moved, card = _move(session, card_id, _HOLD, _held(owner, ttl), "seen.claimable")
+    moved, card = _move(session, card_id, _HOLD, _held(owner, ttl), "{row}.claimable IS NOT FALSE")
     return card if moved else None
 
 
@@ -133,7 +142,7 @@ def renew(
     """
     ttl = None if ttl is None else values.ttl(ttl)
     changes = (
-        "claimed_at = clock_timestamp(), claim_ttl_seconds = coalesce(%s, seen.claim_ttl_seconds)"
+        "claimed_at = clock_timestamp(), claim_ttl_seconds = coalesce(%s, {row}.claim_ttl_seconds)"
     )
     return _existing(
         card_id,
@@ -160,7 +169,7 @@ def reclaim(session: Session, scope: Scope = EVERYTHING) -> list[str]:
 
 def reclaim_card(session: Session, card_id: str) -> list[str]:
     """Return this card to the pool if it is claimed, whatever its lease; its id, or nothing."""
-    moved, _ = _move(session, card_id, "status = 'ready'", (), "seen.status = 'claimed'")
+    moved, _ = _move(session, card_id, "status = 'ready'", (), _STATUS, ([CLAIMED],))
     return [card_id] if moved else []
 
 
@@ -175,15 +184,13 @@ def _transition(
     """Move one card by its id; None if it does not exist. Raises `WrongState`, `ClaimLost`."""
     what, params = changes or ("status = %s", (move.to,))
     owned = owner is not None or attempt is not None
-    conditions = ["seen.status = ANY(%s)"]
-    params = (*params, [CLAIMED] if owned else list(move.sources))
+    conditions: dict[str, Any] = {_STATUS: [CLAIMED] if owned else list(move.sources)}
     if owner is not None:
-        conditions.append("seen.claim_owner = %s")
-        params = (*params, owner)
+        conditions["{row}.claim_owner = %s"] = owner
     if attempt is not None:
-        conditions.append("seen.attempts = %s")
-        params = (*params, attempt)
-    moved, card = _move(session, card_id, what, params, " AND ".join(conditions))
+        conditions["{row}.attempts = %s"] = attempt
+    condition = " AND ".join(conditions)
+    moved, card = _move(session, card_id, what, params, condition, tuple(conditions.values()))
     if owned and not moved:
         raise ClaimLost(_lost(move.verb, card_id, card))
     if moved or card is None or (move.settled and card.status == move.to):
@@ -191,12 +198,29 @@ def _transition(
     raise WrongState(f"cannot {move.verb} {card_id}: it is {card.status}; {move.otherwise}")
 
 
+# Concatenated, so that no index on status, whose statistics may be old, can serve the scan.
+_STATUS: Final = "({row}.status || '') = ANY(%s)"
+
+
 @in_statement
 def _move(
-    session: Session, card_id: str, changes: str, params: tuple[Any, ...], condition: str
+    session: Session,
+    card_id: str,
+    changes: str,
+    assigned: tuple[Any, ...],
+    condition: str,
+    wanted: tuple[Any, ...] = (),
 ) -> tuple[bool, Record | None]:
-    sql = _MOVE.format(changes=changes, condition=condition)
-    row = session.execute(sql, (card_id, *params)).fetchone()
+    """Whether the card met the condition and was changed, and the card as it is then, if any.
+
+    `{row}` in `changes` and `condition` stands for the card as it was.
+    """
+    sql = _MOVE.format(changes=changes, condition=condition).format(row="backlog")
+    row = session.execute(sql, (*assigned, card_id, *wanted)).fetchone()
+    if row:
+        return True, Record._make(row)
+    sql = _LOOK.format(changes=changes, condition=condition).format(row="seen")
+    row = session.execute(sql, (card_id, *assigned, *wanted)).fetchone()
     return (row[0], Record._make(row[1:])) if row else (False, None)
 
 

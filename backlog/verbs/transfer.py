@@ -72,7 +72,9 @@ AND ({", ".join(f"backlog.{column}" for column in _CHANGED)})
 _EDGES: Final = """
 WITH RECURSIVE reached(id) AS (
     SELECT id FROM backlog_import WHERE 'depends_on' = ANY (given)
-    UNION SELECT dependency_id FROM reached JOIN backlog_dependency ON card_id = id
+    UNION SELECT next.id FROM reached CROSS JOIN LATERAL (
+        SELECT dependency_id AS id FROM backlog_dependency WHERE card_id = reached.id OFFSET 0
+    ) AS next
 )
 SELECT card_id, array_agg(dependency_id) FROM reached JOIN backlog_dependency ON card_id = id
 GROUP BY card_id"""

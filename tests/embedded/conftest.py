@@ -14,6 +14,11 @@ from fleet_backlog.embedded import Store, processes
 from tests.embedded import children
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the project's marker even where these tests run without the project's settings."""
+    config.addinivalue_line("markers", "one_tier: the outcome cannot depend on the store's tier")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is here: it is about the embedded tier, whichever tier the other tests use."""
     for item in items:

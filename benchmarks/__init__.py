@@ -1,0 +1,1 @@
+"""How fast: ratios taken side by side in one run. `make bench`; see docs/benchmarks.md."""

@@ -1,0 +1,38 @@
+"""`python -m benchmarks [NAME …] [--quick] [--url URL]`."""
+
+import argparse
+import importlib
+from typing import Final
+
+from benchmarks import server
+from benchmarks.report import environment
+
+# One module each.
+_PARTS: Final = {
+    "claim": "one claim, one client",
+    "cycles": "claim + complete with 1 to 64 clients, beside other queues",
+    "command": "the command, whole process",
+    "soak": "200,000 cycles with autovacuum on",
+    "transaction": "one transaction left open",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks",
+        description="; ".join(f"{name}: {what}" for name, what in _PARTS.items()),
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_PARTS) + " (all)")
+    parser.add_argument("--quick", action="store_true", help="small sizes, for a trial")
+    parser.add_argument("--url", help="a server to use, as a superuser; else one is started")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(_PARTS):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there is {', '.join(_PARTS)}")
+    with server.running(options.url) as found:
+        print(environment(found.url))
+        for name in options.names or _PARTS:
+            importlib.import_module(f"benchmarks.{name}").run(found, options.quick)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""One claim, one client: does it stay flat, and what does it cost beside a bare statement?"""
+
+import random
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Final
+
+from psycopg import Connection
+
+from backlog.session import PsycopgSession
+from backlog.verbs import claims
+from benchmarks import data
+from benchmarks.report import Aim, Figure, blocks, milliseconds, progress, show
+from benchmarks.server import Server, connect
+
+_CLAIM_BARE: Final = b"""
+UPDATE bare SET status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
+    claimed_at = clock_timestamp(), attempts = attempts + 1, updated_at = clock_timestamp()
+WHERE id = (SELECT id FROM bare WHERE status = 'ready' ORDER BY priority DESC, created_at, id
+            FOR UPDATE SKIP LOCKED LIMIT 1)
+RETURNING *"""
+_FINISH_BARE: Final = b"""
+UPDATE bare SET status = 'done', claim_owner = NULL, claim_ttl_seconds = NULL, claimed_at = NULL,
+    updated_at = clock_timestamp() WHERE id = %s AND status = 'claimed' RETURNING *"""
+
+_FLAT: Final = Aim(1.5)
+_BESIDE_BARE: Final = Aim(1.3)
+_WARM_UP: Final = 20
+
+
+@dataclass
+class Subject:
+    """One way to claim from one backlog, and what each claim and each completion took."""
+
+    claim: Callable[[], str]
+    complete: Callable[[str], object]
+    claims: list[float] = field(default_factory=list)
+    completions: list[float] = field(default_factory=list)
+
+    def cycle(self) -> None:
+        before = time.perf_counter()
+        card = self.claim()
+        between = time.perf_counter()
+        self.complete(card)
+        self.completions.append(time.perf_counter() - between)
+        self.claims.append(between - before)
+
+    def forget(self, from_sample: int) -> None:
+        del self.claims[from_sample:], self.completions[from_sample:]
+
+
+def run(server: Server, quick: bool) -> None:
+    small, large = 1_000, 100_000 if quick else 1_000_000
+    rounds, samples = (1, 200) if quick else (3, 400)
+    order = random.Random(1)
+    with ExitStack() as stack:
+        places = {}
+        for shape in data.SHAPES:
+            for cards in (small, large):
+                progress(f"a {shape} backlog of {cards:,} cards")
+                url = server.backlog(f"{shape}_{cards}")
+                places[shape, cards] = connection = stack.enter_context(connect(url))
+                data.fill(connection, cards, shape)
+                data.fill_bare(connection)
+        connection.execute("CHECKPOINT")
+        subjects = {
+            (way, *place): subject(connection)
+            for place, connection in places.items()
+            for way, subject in (("ours", _ours), ("bare", _bare))
+        }
+        for number in range(rounds):
+            progress(f"round {number + 1} of {rounds}, {samples} claims of each, interleaved")
+            _refill_small(places, small)
+            _measure(subjects, samples, order)
+    show(
+        "One claim, one client",
+        [figure for shape in data.SHAPES for figure in _figures(subjects, shape, small, large)],
+        "Medians; the spread is that of the ratio in ten stretches of the run. Completions are "
+        "for information: ours checks owner and attempt and counts dependents.",
+    )
+
+
+def _refill_small(places: dict[tuple[str, int], Connection], small: int) -> None:
+    for (shape, cards), connection in places.items():
+        if cards == small:
+            data.fill(connection, cards, shape)
+            data.fill_bare(connection)
+
+
+def _measure(
+    subjects: dict[tuple[str, str, int], Subject], samples: int, order: random.Random
+) -> None:
+    known = [(subject, len(subject.claims)) for subject in subjects.values()]
+    for n in range(_WARM_UP + samples):
+        if n == _WARM_UP:
+            for subject, samples_before in known:
+                subject.forget(samples_before)
+        for subject in order.sample(list(subjects.values()), len(subjects)):
+            subject.cycle()
+
+
+def _ours(connection: Connection) -> Subject:
+    session = PsycopgSession(connection)
+
+    def claim() -> str:
+        card = claims.claim(session, "worker", 900)
+        assert card
+        return card.id
+
+    return Subject(claim, lambda card: claims.complete(session, card, "worker"))
+
+
+def _bare(connection: Connection) -> Subject:
+    def claim() -> str:
+        row = connection.execute(_CLAIM_BARE, ("worker", 900)).fetchone()
+        assert row
+        return str(row[0])
+
+    return Subject(claim, lambda card: connection.execute(_FINISH_BARE, (card,)).fetchone())
+
+
+def _figures(
+    subjects: dict[tuple[str, str, int], Subject], shape: str, small: int, large: int
+) -> list[Figure]:
+    ours, ours_small = subjects["ours", shape, large], subjects["ours", shape, small]
+    flat_small = subjects["ours", "flat", small]
+    pairs = [
+        (f"{shape}: {large:,} to {small:,}", ours.claims, ours_small.claims, _FLAT),
+        (f"{shape}: {large:,} to flat {small:,}", ours.claims, flat_small.claims, _FLAT),
+    ]
+    for cards in (small, large):
+        mine, bare = subjects["ours", shape, cards], subjects["bare", shape, cards]
+        pairs += [
+            (f"{shape} {cards:,}: to bare", mine.claims, bare.claims, _BESIDE_BARE),
+            (f"{shape} {cards:,}: completion to bare", mine.completions, bare.completions, None),
+        ]
+    return [
+        Figure(name, milliseconds(a), milliseconds(b), blocks(a, b), aim)
+        for name, a, b, aim in pairs
+        if a is not b
+    ]

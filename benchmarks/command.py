@@ -1,0 +1,92 @@
+"""The command, whole process, beside a bare script that imports psycopg, connects and claims."""
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from benchmarks import data
+from benchmarks.report import Aim, Figure, milliseconds, per_second, progress, show
+from benchmarks.server import PROJECT, Server, connect, environment, run_python
+
+_CARDS: Final = 10_000
+_SHELLS: Final = 8
+_BESIDE_BARE: Final = Aim(1.5)
+
+_CLAIM: Final = ("claim", "--owner", "worker", "--json")
+# What pip makes of [project.scripts], without the need to install the project.
+_CONSOLE: Final = ("-c", "from backlog.cli.main import run; run()", *_CLAIM)
+
+
+def run(server: Server, quick: bool) -> None:
+    pairs, each = (15, 3) if quick else (60, 12)
+    url = server.backlog("command")
+    with connect(url) as connection:
+        data.fill(connection, _CARDS)
+    ways = {
+        "manage.py backlog": ("manage.py", "backlog", *_CLAIM),
+        "backlog": _CONSOLE,
+        "bare": (str(PROJECT / "benchmarks/bare_claim.py"), url),
+    }
+    for words in ways.values():  # once, to write the bytecode
+        run_python(*words, url=url)
+    progress(f"{pairs} runs of each, interleaved")
+    order = random.Random(1)
+    alone: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(pairs):
+        for way in order.sample(list(ways), len(ways)):
+            alone[way].append(_seconds(ways[way], url))
+    progress(f"{_SHELLS} shells at once")
+    together: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(3):
+        for way in order.sample(list(ways), len(ways)):
+            together[way].append(_rate(ways[way], url, each))
+    show(
+        "The command, whole process",
+        [
+            figure
+            for way in ("manage.py backlog", "backlog")
+            for figure in (
+                _figure(f"{way}: one shell", milliseconds, alone[way], alone["bare"], _BESIDE_BARE),
+                _figure(f"{way}: {_SHELLS} at once", per_second, together[way], together["bare"]),
+            )
+        ],
+        "One shell: time, less is better; the ratio is the median of the pairs. "
+        f"{_SHELLS} shells: claims a second, more is better.",
+    )
+
+
+def _figure(
+    name: str,
+    unit: Callable[[list[float]], str],
+    ours: list[float],
+    theirs: list[float],
+    aim: Aim | None = None,
+) -> Figure:
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    return Figure(name, unit(ours), unit(theirs), ratios, aim)
+
+
+def _seconds(words: tuple[str, ...], url: str) -> float:
+    before = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=PROJECT,
+        env=environment(url),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    seconds = time.perf_counter() - before
+    assert done.stdout.startswith(b'{"id":'), done.stdout
+    return seconds
+
+
+def _rate(words: tuple[str, ...], url: str, each: int) -> float:
+    """Claims a second of all shells, each of which runs the command again and again."""
+    before = time.perf_counter()
+    with ThreadPoolExecutor(_SHELLS) as shells:
+        list(shells.map(lambda _: _seconds(words, url), range(_SHELLS * each)))
+    return _SHELLS * each / (time.perf_counter() - before)

@@ -1,0 +1,86 @@
+"""Backlogs of any size, made by SQL in the server, with everything derived as the triggers do."""
+
+from typing import Final
+
+from psycopg import Connection
+
+from backlog.session import PsycopgSession
+from backlog.verbs import reports
+
+_CHECKED_UP_TO: Final = 10_000
+
+_CARDS: Final = """
+INSERT INTO backlog (id, title, body, phase, priority, status, depends_on, attempts,
+                     open_dependencies, created_at, updated_at)
+SELECT 'c' || to_char(i, 'FM0000000'), 'Card number ' || i, repeat('What is to be done. ', 5),
+       'M' || i %% 7, {priority}, {status}, {depends_on}, ({status} = 'done')::int, {open},
+       now() - interval '30 days' + i * interval '1 millisecond', now()
+FROM generate_series(0, %(n)s - 1) AS i, LATERAL (SELECT i * 7919 %% 10 AS mixed) AS m"""
+
+_PLAIN: Final = {"priority": "mixed", "status": "'ready'", "depends_on": "'[]'", "open": "0"}
+
+# One card in ten waits, with a priority above all others, for a card that is blocked.
+_GATED: Final = {
+    "priority": "CASE WHEN i < %(n)s / 10 THEN 100 ELSE mixed END",
+    "status": "CASE WHEN i >= %(n)s - %(n)s / 10 THEN 'blocked' ELSE 'ready' END",
+    "depends_on": """CASE WHEN i < %(n)s / 10
+        THEN jsonb_build_array('c' || to_char(%(n)s - 1 - i, 'FM0000000')) ELSE '[]' END""",
+    "open": "(i < %(n)s / 10)::int",
+}
+
+# Ten layers, five of them done; each card needs three cards of the layer before its own.
+_DAG: Final = {
+    "priority": "mixed",
+    "status": "CASE WHEN i < %(n)s / 10 * 5 THEN 'done' ELSE 'ready' END",
+    "depends_on": """CASE WHEN i < %(n)s / 10 THEN '[]' ELSE (
+        SELECT jsonb_agg('c' || to_char(
+            (i / (%(n)s / 10) - 1) * (%(n)s / 10)
+            + (i %% (%(n)s / 10) * 7919 + k * (%(n)s / 30 + 1)) %% (%(n)s / 10), 'FM0000000'))
+        FROM generate_series(0, 2) AS k) END""",
+    "open": "CASE WHEN i < %(n)s / 10 * 6 THEN 0 ELSE 3 END",
+}
+
+SHAPES: Final = {"flat": _PLAIN, "gated": _GATED, "dag": _DAG}
+
+# What a claim would cost if cards had no dependencies and the database enforced nothing.
+BARE: Final = """
+CREATE TABLE IF NOT EXISTS bare (
+    id text COLLATE "C" PRIMARY KEY, title text NOT NULL, body text, phase text,
+    priority integer NOT NULL, status text NOT NULL, depends_on jsonb NOT NULL, claim_owner text,
+    claim_ttl_seconds integer, claimed_at timestamptz, attempts integer NOT NULL,
+    idempotency_key text, acceptance jsonb, created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS bare_queue ON bare (priority DESC, created_at, id)
+    WHERE status = 'ready'"""
+
+_BARE_CARDS: Final = """
+INSERT INTO bare SELECT id, title, body, phase, priority, 'ready', '[]', NULL, NULL, NULL, 0,
+    idempotency_key, acceptance, created_at, updated_at FROM backlog"""
+
+
+def fill(connection: Connection, cards: int, shape: str = "flat") -> None:
+    """Replace the cards; a hundred at least."""
+    with connection.transaction():
+        _without_triggers(connection)
+        connection.execute("TRUNCATE backlog, backlog_dependency")
+        connection.execute(_CARDS.format(**SHAPES[shape]), {"n": cards})
+        connection.execute(
+            "INSERT INTO backlog_dependency (card_id, dependency_id)"
+            " SELECT id, jsonb_array_elements_text(depends_on) FROM backlog"
+        )
+    connection.execute("VACUUM ANALYZE backlog, backlog_dependency")
+    if cards <= _CHECKED_UP_TO:
+        assert reports.check(PsycopgSession(connection)).ok
+
+
+def fill_bare(connection: Connection) -> None:
+    """Replace the bare table's cards by as many as there are, all of them ready."""
+    connection.execute(BARE)
+    connection.execute("TRUNCATE bare")
+    connection.execute(_BARE_CARDS)
+    connection.execute("VACUUM ANALYZE bare")
+
+
+def _without_triggers(connection: Connection) -> None:
+    connection.execute("SET LOCAL session_replication_role = replica")

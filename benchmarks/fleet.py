@@ -1,0 +1,79 @@
+"""Workers that stay: processes that claim and complete cards when they are told to."""
+
+import multiprocessing
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Self
+
+from backlog.session import PsycopgSession
+from backlog.verbs import claims
+from benchmarks.server import connect
+
+
+class Fleet:
+    """`workers` processes, each with a session on every one of `urls`."""
+
+    def __init__(self, workers: int, urls: Sequence[str]) -> None:
+        processes = multiprocessing.get_context("spawn")
+        self._ends: list[Connection] = []
+        self._processes = []
+        for _ in range(workers):
+            mine, theirs = processes.Pipe()
+            self._ends.append(mine)
+            process = processes.Process(target=_serve, args=(theirs, list(urls)), daemon=True)
+            process.start()
+            self._processes.append(process)
+
+    def cycles(self, url: str, number: int) -> float:
+        """Do about this many cycles; how many were done a second."""
+        return self._rate((url, -(-number // len(self._ends)), float("inf")))
+
+    def seconds(self, url: str, seconds: float) -> float:
+        """Do cycles for so long; how many were done a second."""
+        return self._rate((url, float("inf"), seconds))
+
+    def _rate(self, order: tuple[str, float, float]) -> float:
+        before = time.perf_counter()
+        for end in self._ends:
+            end.send(order)
+        done = sum(end.recv() for end in self._ends)
+        return float(done / (time.perf_counter() - before))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        for end in self._ends:
+            end.close()
+        for process in self._processes:
+            process.join(10)
+
+
+def _serve(orders: Connection, urls: list[str]) -> None:
+    with ExitStack() as stack:
+        sessions = {url: PsycopgSession(stack.enter_context(connect(url))) for url in urls}
+        while True:
+            try:
+                url, cycles, seconds = orders.recv()
+            except EOFError:
+                return
+            orders.send(_work(sessions[url], cycles, seconds))
+
+
+def _work(session: PsycopgSession, cycles: float, seconds: float) -> int:
+    done = 0
+    end = time.monotonic() + seconds
+    while done < cycles and time.monotonic() < end:
+        card = claims.claim(session, "worker")
+        assert card, "the backlog is empty"
+        claims.complete(session, card.id, "worker", card.attempts)
+        done += 1
+    return done

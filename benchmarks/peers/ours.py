@@ -1,0 +1,31 @@
+"""This project's verbs on a psycopg connection; completions check owner and attempt."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from backlog.session import PsycopgSession
+from backlog.verbs import claims
+from benchmarks import data
+from benchmarks.server import connect, run_python
+
+
+def install(url: str) -> None:
+    run_python("manage.py", "migrate", "--verbosity=0", url=url)
+
+
+def load(url: str, jobs: int) -> None:
+    with connect(url) as connection:
+        data.fill(connection, jobs)
+
+
+@contextmanager
+def client(url: str) -> Iterator[Callable[[], None]]:
+    with connect(url) as connection:
+        session = PsycopgSession(connection)
+
+        def cycle() -> None:
+            card = claims.claim(session, "worker")
+            assert card
+            claims.complete(session, card.id, "worker", card.attempts)
+
+        yield cycle

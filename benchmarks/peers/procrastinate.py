@@ -1,0 +1,53 @@
+"""procrastinate's job manager, as its worker calls it, without the worker around it.
+
+One connection in the pool and no check of it before each query (the default connector's costs a
+round trip); finished jobs stay, as the worker's default has it and as cards do.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from procrastinate import App, PsycopgConnector
+from procrastinate.jobs import Status
+from psycopg_pool import AsyncConnectionPool
+
+from benchmarks.server import connect
+
+
+def install(url: str) -> None:
+    with App(connector=PsycopgConnector(conninfo=url)).open() as app:
+        app.schema_manager.apply_schema()
+
+
+def load(url: str, jobs: int) -> None:
+    with connect(url) as connection:
+        connection.execute(
+            "TRUNCATE procrastinate_jobs, procrastinate_events, procrastinate_periodic_defers"
+        )
+        with connection.transaction():
+            connection.execute("SET LOCAL session_replication_role = replica")
+            connection.execute(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, priority)"
+                " SELECT 'default', 'nothing', i * 7919 %% 10 FROM generate_series(1, %s) AS i",
+                (jobs,),
+            )
+        connection.execute("VACUUM ANALYZE procrastinate_jobs, procrastinate_events")
+
+
+@asynccontextmanager
+async def client(url: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    app = App(connector=PsycopgConnector())
+    async with AsyncConnectionPool(
+        url, min_size=1, max_size=1, open=False, kwargs={"autocommit": True}
+    ) as pool:
+        await pool.wait()
+        await app.open_async(pool)
+        manager = app.job_manager
+        worker = await manager.register_worker()
+
+        async def cycle() -> None:
+            job = await manager.fetch_job(None, worker)
+            assert job
+            await manager.finish_job(job, Status.SUCCEEDED, delete_job=False)
+
+        yield cycle

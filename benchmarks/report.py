@@ -1,0 +1,104 @@
+"""Figures: a ratio, how it spread, what it was meant to be."""
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import NamedTuple
+
+import psycopg
+
+
+class Aim(NamedTuple):
+    """`limit` is the most the ratio may be, or (at_least) the least."""
+
+    limit: float
+    at_least: bool = False
+
+    def __str__(self) -> str:
+        return f"{'over' if self.at_least else 'within'} {self.limit:g}"
+
+    def is_met(self, ratio: float) -> bool:
+        return ratio > self.limit if self.at_least else ratio <= self.limit
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table: each ratio was taken side by side, ours to theirs."""
+
+    name: str
+    ours: str
+    theirs: str
+    ratios: Sequence[float]
+    aim: Aim | None = None
+
+    def cells(self) -> tuple[str, ...]:
+        ratio = median(self.ratios)
+        verdict = "" if self.aim is None else "met" if self.aim.is_met(ratio) else "NOT MET"
+        return (
+            self.name,
+            self.ours,
+            self.theirs,
+            f"{ratio:.2f}",
+            f"{min(self.ratios):.2f} to {max(self.ratios):.2f}",
+            "" if self.aim is None else str(self.aim),
+            verdict,
+        )
+
+
+_HEAD = ("figure", "ours", "theirs", "ratio", "spread", "aim", "")
+
+
+def show(title: str, figures: Sequence[Figure], note: str = "") -> None:
+    """Print the figures as a Markdown table."""
+    rows = [_HEAD, *(figure.cells() for figure in figures)]
+    widths = [max(len(row[n]) for row in rows) for n in range(len(_HEAD))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    print(f"\n## {title}\n", *lines, *([f"\n{note}"] if note else []), sep="\n", flush=True)
+
+
+def progress(text: str) -> None:
+    """Say what is being done, beside the tables."""
+    print(f"  … {text}", file=sys.stderr, flush=True)
+
+
+def environment(url: str) -> str:
+    """The machine and the server, in a line."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SHOW server_version").fetchone()
+    server = row[0] if row else "?"
+    return (
+        f"PostgreSQL {server}; {os.cpu_count()} CPUs, {_processor()}, {platform.system()}; "
+        f"Python {platform.python_version()}, psycopg {psycopg.__version__}"
+    )
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as lines:  # noqa: PTH123 (not a file of ours)
+            return next(line.split(":")[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.machine()
+
+
+def milliseconds(seconds: Sequence[float]) -> str:
+    return f"{median(seconds) * 1000:.2f} ms"
+
+
+def per_second(rates: Sequence[float]) -> str:
+    return f"{median(rates):,.0f}/s"
+
+
+def blocks(ours: Sequence[float], theirs: Sequence[float], number: int = 10) -> list[float]:
+    """The ratio of the medians in each of `number` stretches of two interleaved series."""
+    size = max(1, len(ours) // number)
+    return [
+        median(ours[start : start + size]) / median(theirs[start : start + size])
+        for start in range(0, size * min(number, len(ours)), size)
+    ]
