@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from backlog.errors import SchemaTooNew
+from backlog.errors import Refusal, SchemaTooNew
 from backlog.session import Session, sqlstate
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
@@ -42,18 +42,26 @@ def is_current(session: Session) -> bool:
 
 
 def migrate() -> None:
-    """Create or upgrade the whole schema, Django's own tables included; safe to race."""
+    """Create or upgrade the whole schema, Django's own tables included; safe to race.
+
+    Raises `Refusal` where the role may not create tables.
+    """
     import django
     from django.core.management import call_command
     from django.db import connection, transaction
+    from django.db.migrations.exceptions import MigrationSchemaMissing
 
     django.setup()
     # One transaction around all migrations: whoever comes second waits at the lock and finds
     # the work done; a failure leaves the schema as it was.
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(_LOCK)
-        call_command("migrate", verbosity=0, interactive=False)
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(_LOCK)
+            call_command("migrate", verbosity=0, interactive=False)
+    except MigrationSchemaMissing as error:
+        reason = str(error).partition("\n")[0]
+        raise Refusal(f"{reason}: the role needs CREATE on a schema of its search_path") from None
     connection.close()
 
 

@@ -129,7 +129,12 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Storage:
 
 def _data_dir(given: str) -> Path:
     if given:
-        return Path(given).expanduser().absolute()
+        try:
+            return Path(given).expanduser().absolute()
+        except RuntimeError:
+            raise ConfigurationError(
+                f"BACKLOG_DATA_DIR names a home directory that does not exist: {given}"
+            ) from None
     if os.name == "posix" and os.geteuid() == 0:
         return Path("/var/lib/fleet-backlog")
     from platformdirs import user_data_path

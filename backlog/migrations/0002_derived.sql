@@ -23,7 +23,7 @@ $$;
 CREATE FUNCTION backlog_require_read_committed() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION 'dependencies can be changed at READ COMMITTED only: an older snapshot would strand a card'
+        RAISE EXCEPTION 'cards are created, finished and linked at READ COMMITTED only: an older snapshot would strand a card'
             USING ERRCODE = 'invalid_transaction_state';
     END IF;
 END $$;
@@ -84,10 +84,11 @@ SET enable_seqscan = off AS $$
 DECLARE
     dependents text[] := ARRAY(SELECT card_id FROM backlog_dependency WHERE dependency_id = card);
 BEGIN
+    -- First of all: an older snapshot may not even show the dependents.
+    PERFORM backlog_require_read_committed();
     IF cardinality(dependents) = 0 THEN
         RETURN;
     END IF;
-    PERFORM backlog_require_read_committed();
     PERFORM FROM backlog WHERE id = ANY (dependents) ORDER BY id FOR NO KEY UPDATE;
     UPDATE backlog SET open_dependencies =
         backlog_count_open(ARRAY(SELECT jsonb_array_elements_text(depends_on)))
@@ -120,6 +121,7 @@ BEGIN
     ELSIF NEW.claim_ttl_seconds < 1 OR NEW.attempts < 0 THEN
         PERFORM backlog_refuse(NEW.id, 'ttl must be at least 1 and attempts at least 0');
     END IF;
+    PERFORM backlog_require_read_committed();
     PERFORM backlog_lock_id(NEW.id);
     NEW.attempts := greatest(
         NEW.attempts,
@@ -251,6 +253,16 @@ CREATE TRIGGER backlog_after_finish AFTER UPDATE OF status ON backlog
 FOR EACH ROW WHEN ((OLD.status = 'done') <> (NEW.status = 'done'))
 EXECUTE FUNCTION backlog_after_finish();
 
+-- Whoever creates the id again waits here, and then sees its attempts.
+CREATE FUNCTION backlog_before_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM backlog_lock_id(OLD.id);
+    RETURN OLD;
+END $$;
+
+CREATE TRIGGER backlog_before_delete BEFORE DELETE ON backlog
+FOR EACH ROW EXECUTE FUNCTION backlog_before_delete();
+
 CREATE FUNCTION backlog_after_delete() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM backlog_dependency WHERE card_id = OLD.id;
@@ -266,6 +278,16 @@ END $$;
 
 CREATE TRIGGER backlog_after_delete AFTER DELETE ON backlog
 FOR EACH ROW EXECUTE FUNCTION backlog_after_delete();
+
+CREATE FUNCTION backlog_before_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO backlog_deleted (id, attempts) SELECT id, attempts FROM backlog WHERE attempts > 0
+    ON CONFLICT (id) DO UPDATE SET attempts = greatest(backlog_deleted.attempts, excluded.attempts);
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER backlog_before_truncate BEFORE TRUNCATE ON backlog
+FOR EACH STATEMENT EXECUTE FUNCTION backlog_before_truncate();
 
 CREATE FUNCTION backlog_after_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -73,6 +73,8 @@ def bystander(store: Store) -> Iterator[subprocess.Popen[bytes]]:
 def reuse_pid(store: Store, pid: int) -> None:
     """Kill the server and let its files name another process, as after a reboot."""
     kill_every_postgres(store)
+    while store.status().running:
+        time.sleep(0.01)
     for file in (store.data_dir / "postmaster.pid", store.socket_dir / ".s.PGSQL.5432.lock"):
         lines = file.read_text().splitlines(keepends=True)
         file.write_text("".join([f"{pid}\n", *lines[1:]]))

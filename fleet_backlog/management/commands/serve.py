@@ -14,7 +14,7 @@ from django.db.models import Model
 from gunicorn.app.base import BaseApplication
 
 from backlog import schema
-from backlog.errors import SchemaTooNew
+from backlog.errors import Refusal
 from backlog.querysets import DjangoSession
 from fleet_backlog import storage
 from fleet_backlog.wsgi import application
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         try:
             schema.is_current(DjangoSession("default"))
             schema.migrate()
-        except (OperationalError, SchemaTooNew) as error:
+        except (OperationalError, Refusal) as error:
             raise CommandError(" ".join(str(error).split())) from None
         self._make_operator()
         self._keep_secret_key()
