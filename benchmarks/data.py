@@ -15,7 +15,7 @@ INSERT INTO backlog (id, title, body, phase, priority, status, depends_on, attem
 SELECT 'c' || to_char(i, 'FM0000000'), 'Card number ' || i, repeat('What is to be done. ', 5),
        'M' || i %% 7, {priority}, {status}, {depends_on}, ({status} = 'done')::int, {open},
        now() - interval '30 days' + i * interval '1 millisecond', now()
-FROM generate_series(0, %(n)s - 1) AS i, LATERAL (SELECT i * 7919 %% 10 AS mixed) AS m"""
+FROM generate_series(0, %(n)s - 1) AS i, LATERAL (SELECT i::bigint * 7919 %% 10 AS mixed) AS m"""
 
 _PLAIN: Final = {"priority": "mixed", "status": "'ready'", "depends_on": "'[]'", "open": "0"}
 

@@ -118,6 +118,9 @@ def _write(
     session: Session, read: list[Line], update: bool, dry_run: bool, progress: Progress
 ) -> Imported:
     lock_graph(session)
+    # The statements below are planned while the table is perhaps still empty, and would then read
+    # all of it, as it grows, for each line.
+    session.execute("SET LOCAL enable_seqscan = off")
     session.execute(_STAGE)
     _load(session, read, progress)
     session.execute("ANALYZE backlog_import")
@@ -128,9 +131,9 @@ def _write(
     if update:
         session.execute(_LOCK)
         updated = session.execute(_UPDATE).rowcount
-    _refuse_cycles(session)
     if len(read) > _MANY:
         session.execute("ANALYZE backlog, backlog_dependency")
+    _refuse_cycles(session)
     result = Imported(created, updated, len(read) - created - updated)
     if dry_run:
         raise _DryRun(*result)

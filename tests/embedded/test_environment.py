@@ -53,9 +53,8 @@ def test_other_programs_variables_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "PGHOST" not in os.environ
 
 
-@pytest.mark.parametrize("name", ["xx_YY.UTF-8", "C"])
-def test_a_locale_that_is_not_installed_does_no_harm(root: Path, name: str) -> None:
-    run(root, CONNECT, env={"LANG": name, "LC_ALL": name, "LANGUAGE": "de"})
+def test_a_locale_that_is_not_installed_does_no_harm(root: Path) -> None:
+    run(root, CONNECT, env={"LANG": "xx_YY.UTF-8", "LC_ALL": "xx_YY.UTF-8", "LANGUAGE": "de"})
 
 
 def test_processes_with_different_environments_share_one_server(place: Path, store: Store) -> None:
