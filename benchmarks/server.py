@@ -71,7 +71,13 @@ def run_python(*words: str, url: str) -> str:
 
 def environment(url: str) -> dict[str, str]:
     """The environment of a process that works on the given store."""
-    return {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "fleet_backlog.settings"}
+    return {
+        **os.environ,
+        "DATABASE_URL": url,
+        "DJANGO_SETTINGS_MODULE": "fleet_backlog.settings",
+        # As the other queues do, and as the embedded store does by itself.
+        "PREPARE_STATEMENTS": "on",
+    }
 
 
 @contextmanager

@@ -214,4 +214,4 @@ def test_no_snapshot_shows_a_wrong_count_whoever_writes(sessions: Any) -> None:
     assert [claim for claim, premature in won if premature] == []
     assert repeated(claim for claim, _ in won) == []
     assert reports.check(sessions()).ok
-    assert min(len(won), written, snapshots) > 20, (len(won), written, snapshots)
+    assert min(len(won), written, snapshots) > 5, (len(won), written, snapshots)

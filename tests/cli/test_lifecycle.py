@@ -114,6 +114,8 @@ def start_claim():
         [*MANAGE, "backlog", "claim", "--owner", "w", "--id", "A", "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A shell ignores Ctrl-C for what it starts in the background, and so would the child.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

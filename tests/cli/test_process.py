@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -15,7 +16,7 @@ from django.core.management import CommandError, call_command
 from fleet_backlog import storage
 from tests.conftest import MANAGE, PROJECT
 
-SHELL = " ".join([*MANAGE, "backlog"])
+SHELL = shlex.join([*MANAGE, "backlog"])
 UNREACHABLE = {"DATABASE_URL": "postgresql://u:p@127.0.0.1:1/db"}
 
 
