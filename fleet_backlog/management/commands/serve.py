@@ -42,6 +42,7 @@ class Command(BaseCommand):
         self._keep_secret_key()
         connections.close_all()  # none may be shared with the processes to come
         self.stdout.write(f"Serving on http://{options['bind']}/ (Ctrl-C stops it)")
+        self.stdout.flush()  # or each process to come would print it again
         _Gunicorn(options["bind"], options["workers"], options["threads"]).run()
 
     def _make_operator(self) -> None:
