@@ -83,7 +83,7 @@ def in_transaction[**P, T](verb: Verb[P, T]) -> Verb[P, T]:
 
 
 def in_statement[**P, T](verb: Verb[P, T]) -> Verb[P, T]:
-    """The verb is one statement and its own transaction; after a deadlock, run it again."""
+    """Each statement of the verb is its own transaction; after a deadlock, run the verb again."""
 
     @wraps(verb)
     def run(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> T:
