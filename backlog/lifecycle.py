@@ -11,6 +11,17 @@ STATUSES: Final = (READY, CLAIMED, BLOCKED, DONE)
 
 DEFAULT_TTL_SECONDS: Final = 900
 
+# Why a card cannot go on, of what kind: what it asks of an operator.
+BLOCK_REASONS: Final = (
+    "dependency",
+    "needs_input",
+    "capability",
+    "transient",
+    "attempts_exhausted",
+    "other",
+)
+DEFAULT_BLOCK_REASON: Final = "other"
+
 
 class Move(NamedTuple):
     """A transition by id: from `sources` to `to`; else refused with the advice `otherwise`.

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
-from backlog.lifecycle import READY, STATUSES
+from backlog.lifecycle import BLOCK_REASONS, CLAIMED, READY, STATUSES
 from backlog.querysets import CardQuerySet
 
 
@@ -36,7 +36,18 @@ class Card(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    # Why it was blocked last, and how often in a row for that reason; kept when it is unblocked.
+    block_reason = models.TextField(
+        choices=[(reason, reason.replace("_", " ")) for reason in BLOCK_REASONS],
+        null=True,
+        blank=True,
+        editable=False,
+    )
+    block_note = models.TextField(null=True, blank=True, editable=False)
+    block_count = models.IntegerField(default=0, db_default=0, editable=False)
+
     # Derived by triggers; what a writer puts here is ignored.
+    status_changed_at = models.DateTimeField(db_default=Now(), editable=False)
     open_dependencies = models.IntegerField(default=0, db_default=0, editable=False)
     claim_expires_at = models.DateTimeField(null=True, editable=False)
 
@@ -54,6 +65,7 @@ class Card(models.Model):
     class Meta:
         db_table = "backlog"
         verbose_name = "card"
+        permissions = [("administer", "Can use the admin")]
         indexes = [
             # The queue: a claim reads its first row.
             models.Index(
@@ -71,6 +83,18 @@ class Card(models.Model):
                 condition=Q(claim_expires_at__isnull=False),
             ),
             models.Index("status", "priority", name="backlog_status_priority"),
+            # The board: one range a cell, and all counts. Without what is claimed, so that a claim
+            # has nothing to write here; those few are found by `backlog_status_claimed_at`.
+            models.Index(
+                "phase",
+                "status",
+                "claimable",
+                F("priority").desc(),
+                "created_at",
+                "id",
+                name="backlog_lanes",
+                condition=~Q(status=CLAIMED),
+            ),
             models.Index(
                 "status",
                 "claimed_at",
@@ -117,3 +141,30 @@ class DeletedCard(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} after attempt {self.attempts}"
+
+
+class Event(models.Model):
+    """One change of one card, by whoever made it. Appended by triggers, never changed.
+
+    `verb` is what the change amounts to: the verb that makes it, or the nearest one. `actor` is
+    who a verb was told, else the new owner of a claim, else the database's role. `note` has the
+    names of edited fields, the ids of a link, the reason of a block.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    card_id = models.TextField(db_collation="C")
+    at = models.DateTimeField(db_default=Now())
+    actor = models.TextField()
+    verb = models.TextField()
+    from_status = models.TextField(null=True)
+    to_status = models.TextField(null=True)
+    attempt = models.IntegerField()
+    note = models.TextField(null=True)
+
+    class Meta:
+        db_table = "backlog_event"
+        # And a block range index on `at`, in the migration.
+        indexes = [models.Index("card_id", "id", name="backlog_event_card")]
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.card_id} by {self.actor}"

@@ -15,7 +15,7 @@ from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connections, models, transaction
 from django.db.backends.postgresql.base import ServerBindingCursor
 
-from backlog.lifecycle import DEFAULT_TTL_SECONDS, READY
+from backlog.lifecycle import DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, READY
 from backlog.records import Record
 from backlog.verbs import board, cards, claims, reports
 
@@ -77,28 +77,51 @@ class CardQuerySet(models.QuerySet["Card"]):
         return self._card(claims.claim_card(self._whole(), card_id, owner, ttl))
 
     def complete(
-        self, card_id: str, owner: str | None = None, attempt: int | None = None
+        self,
+        card_id: str,
+        owner: str | None = None,
+        attempt: int | None = None,
+        *,
+        seen: datetime | None = None,
     ) -> "Card | None":
         """As `backlog.verbs.claims.complete`."""
-        return self._card(claims.complete(self._whole(), card_id, owner, attempt))
+        return self._card(claims.complete(self._whole(), card_id, owner, attempt, seen=seen))
 
     def block(
-        self, card_id: str, owner: str | None = None, attempt: int | None = None
+        self,
+        card_id: str,
+        owner: str | None = None,
+        attempt: int | None = None,
+        *,
+        reason: str = DEFAULT_BLOCK_REASON,
+        note: str | None = None,
+        seen: datetime | None = None,
     ) -> "Card | None":
         """As `backlog.verbs.claims.block`."""
-        return self._card(claims.block(self._whole(), card_id, owner, attempt))
+        return self._card(
+            claims.block(
+                self._whole(), card_id, owner, attempt, reason=reason, note=note, seen=seen
+            )
+        )
 
-    def unblock(self, card_id: str) -> "Card":
+    def unblock(self, card_id: str, *, seen: datetime | None = None) -> "Card":
         """As `backlog.verbs.claims.unblock`."""
-        return self._model(claims.unblock(self._whole(), card_id))
+        return self._model(claims.unblock(self._whole(), card_id, seen=seen))
 
-    def reopen(self, card_id: str) -> "Card":
+    def reopen(self, card_id: str, *, seen: datetime | None = None) -> "Card":
         """As `backlog.verbs.claims.reopen`."""
-        return self._model(claims.reopen(self._whole(), card_id))
+        return self._model(claims.reopen(self._whole(), card_id, seen=seen))
 
-    def release(self, card_id: str, owner: str | None = None, attempt: int | None = None) -> "Card":
+    def release(
+        self,
+        card_id: str,
+        owner: str | None = None,
+        attempt: int | None = None,
+        *,
+        seen: datetime | None = None,
+    ) -> "Card":
         """As `backlog.verbs.claims.release`."""
-        return self._model(claims.release(self._whole(), card_id, owner, attempt))
+        return self._model(claims.release(self._whole(), card_id, owner, attempt, seen=seen))
 
     def renew(
         self,
@@ -114,17 +137,17 @@ class CardQuerySet(models.QuerySet["Card"]):
         """As `backlog.verbs.claims.reclaim`, among the cards of this queryset."""
         return claims.reclaim(self._session, self._scope())
 
-    def reclaim_card(self, card_id: str) -> list[str]:
+    def reclaim_card(self, card_id: str, *, seen: datetime | None = None) -> list[str]:
         """As `backlog.verbs.claims.reclaim_card`."""
-        return claims.reclaim_card(self._whole(), card_id)
+        return claims.reclaim_card(self._whole(), card_id, seen=seen)
 
-    def link(self, card_id: str, dependency_id: str) -> "Card":
+    def link(self, card_id: str, dependency_id: str, *, seen: datetime | None = None) -> "Card":
         """As `backlog.verbs.cards.link`."""
-        return self._model(cards.link(self._whole(), card_id, dependency_id))
+        return self._model(cards.link(self._whole(), card_id, dependency_id, seen=seen))
 
-    def unlink(self, card_id: str, dependency_id: str) -> "Card":
+    def unlink(self, card_id: str, dependency_id: str, *, seen: datetime | None = None) -> "Card":
         """As `backlog.verbs.cards.unlink`."""
-        return self._model(cards.unlink(self._whole(), card_id, dependency_id))
+        return self._model(cards.unlink(self._whole(), card_id, dependency_id, seen=seen))
 
     def create(self, **fields: Any) -> "Card":
         """As `backlog.verbs.cards.create`: `id`, `title`, …; `acceptance` is any JSON value."""
@@ -135,9 +158,11 @@ class CardQuerySet(models.QuerySet["Card"]):
         """As `backlog.verbs.cards.edit`; `acceptance` is any JSON value."""
         return self._model(cards.edit(self._whole(), card_id, seen=seen, **_as_json_text(fields)))
 
-    def delete_card(self, card_id: str, *, force: bool = False) -> "Card":
+    def delete_card(
+        self, card_id: str, *, force: bool = False, seen: datetime | None = None
+    ) -> "Card":
         """As `backlog.verbs.cards.delete`."""
-        return self._model(cards.delete(self._whole(), card_id, force=force))
+        return self._model(cards.delete(self._whole(), card_id, force=force, seen=seen))
 
     def delete_together(self, card_ids: Sequence[str], *, force: bool = False) -> "list[Card]":
         """As `backlog.verbs.cards.delete_together`."""

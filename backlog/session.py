@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Protocol
 
@@ -21,6 +22,12 @@ DEADLOCK: Final = "40P01"
 UNIQUE_VIOLATION: Final = "23505"
 
 _TRIES: Final = 30
+
+# Who acts, for the events of what follows in this context; empty: the database's role.
+ACTOR: ContextVar[str] = ContextVar("backlog_actor", default="")
+
+# Tells the triggers, until the transaction ends; not null. Parameter: the actor.
+AS_ACTOR: Final = "set_config('backlog.actor', %s, true)"
 
 
 class Result(Protocol):
@@ -73,11 +80,15 @@ type Verb[**P, T] = Callable[Concatenate[Session, P], T]
 
 
 def in_transaction[**P, T](verb: Verb[P, T]) -> Verb[P, T]:
-    """Run the verb in one transaction; after a deadlock, again."""
+    """Run the verb in one transaction, as the actor; after a deadlock, again."""
 
     @wraps(verb)
     def run(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return _again(session.transaction, lambda: verb(session, *args, **kwargs))
+        def work() -> T:
+            session.execute(f"SELECT {AS_ACTOR}", (ACTOR.get(),))
+            return verb(session, *args, **kwargs)
+
+        return _again(session.transaction, work)
 
     return run
 

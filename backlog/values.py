@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from backlog.errors import Cycle, UsageError
-from backlog.lifecycle import STATUSES
+from backlog.lifecycle import BLOCK_REASONS, STATUSES
 
 INT_MIN: Final = -(2**31)
 INT_MAX: Final = 2**31 - 1
@@ -71,6 +71,13 @@ def status(value: str) -> str:
     """One of the four statuses."""
     if value not in STATUSES:
         raise UsageError(f"status must be one of {', '.join(STATUSES)}, not {_short(value)}")
+    return value
+
+
+def block_reason(value: str) -> str:
+    """One of the reasons for a block."""
+    if value not in BLOCK_REASONS:
+        raise UsageError(f"reason must be one of {', '.join(BLOCK_REASONS)}, not {_short(value)}")
     return value
 
 

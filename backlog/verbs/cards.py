@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from backlog import values
-from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents, NotFound, Stale
-from backlog.records import COLUMNS, Record, iso
+from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents, NotFound
+from backlog.records import COLUMNS, Record
 from backlog.session import UNIQUE_VIOLATION, Session, in_transaction, sqlstate
+from backlog.verbs.claims import stale
 from backlog.verbs.graph import lock_graph, refuse_cycle
 
 # In the order of claims, which is the order of every list.
@@ -102,9 +103,7 @@ def _update(
     ids = values.dependencies(fields.get("depends_on", ()), card_id)
     if ids:
         lock_graph(session)
-    card = _locked(session, card_id)
-    if seen is not None and card.updated_at != seen:
-        raise Stale(f"{card_id} was changed at {iso(card.updated_at)}; look at it again")
+    card = _locked(session, card_id, seen)
     if not fields:
         return card
     if "depends_on" in fields:
@@ -123,12 +122,17 @@ def _update(
     return Record._make(row)
 
 
-def delete(session: Session, card_id: str, *, force: bool = False) -> Record:
+@in_transaction
+def delete(
+    session: Session, card_id: str, *, force: bool = False, seen: datetime | None = None
+) -> Record:
     """Remove a card; the card as it was. Raises `NotFound`, `HasDependents` unless `force`.
 
-    Forced, its unfinished dependents wait for an id that does not exist.
+    Forced, its unfinished dependents wait for an id that does not exist. With `seen`, the
+    `updated_at` the caller saw, a card changed since then stays: `Stale`.
     """
-    return delete_together(session, [card_id], force=force)[0]
+    _locked(session, card_id, seen)
+    return _delete(session, [card_id], force)[0]
 
 
 @in_transaction
@@ -138,6 +142,10 @@ def delete_together(
     """Remove cards, all or none; as `delete`, but they may wait for each other."""
     for card_id in sorted(card_ids):
         _locked(session, card_id)
+    return _delete(session, card_ids, force)
+
+
+def _delete(session: Session, card_ids: Sequence[str], force: bool) -> list[Record]:
     waiting = unfinished_dependents(session, card_ids)
     if waiting and not force:
         some = ", ".join(f"{card_id} waits for {needed}" for card_id, needed in waiting[:10])
@@ -159,15 +167,21 @@ def unfinished_dependents(session: Session, card_ids: Sequence[str]) -> list[tup
 
 
 @in_transaction
-def link(session: Session, card_id: str, dependency_id: str) -> Record:
+def link(
+    session: Session, card_id: str, dependency_id: str, *, seen: datetime | None = None
+) -> Record:
     """From now on the card waits for the dependency; both must exist. Again: no change.
 
-    Raises `NotFound`, `Cycle`.
+    With `seen`, the `updated_at` the caller saw, the card must not have changed since.
+    Raises `NotFound`, `Cycle`, `Stale`.
     """
     if card_id == dependency_id:
         raise Cycle(f"{card_id} cannot depend on itself")
     lock_graph(session)
-    card, _ = _locked_pair(session, card_id, dependency_id)
+    # In id order, like every other lock on several cards: most deadlocks never start.
+    expected = {card_id: seen, dependency_id: None}
+    locked = {each: _locked(session, each, expected[each]) for each in sorted(expected)}
+    card = locked[card_id]
     if dependency_id in card.dependencies:
         return card
     refuse_cycle(session, card_id, [dependency_id])
@@ -175,9 +189,14 @@ def link(session: Session, card_id: str, dependency_id: str) -> Record:
 
 
 @in_transaction
-def unlink(session: Session, card_id: str, dependency_id: str) -> Record:
-    """The card no longer waits for the dependency, which need not exist. Raises `NotFound`."""
-    card = _locked(session, card_id)
+def unlink(
+    session: Session, card_id: str, dependency_id: str, *, seen: datetime | None = None
+) -> Record:
+    """The card no longer waits for the dependency, which need not exist.
+
+    Raises `NotFound`, `Stale`.
+    """
+    card = _locked(session, card_id, seen)
     kept = [other for other in card.dependencies if other != dependency_id]
     return card if kept == card.dependencies else _set_dependencies(session, card, kept)
 
@@ -187,18 +206,15 @@ def _set_dependencies(session: Session, card: Record, ids: list[str]) -> Record:
     return Record._make(session.execute(sql, (values.json_text(ids), card.id)).fetchone())
 
 
-def _locked(session: Session, card_id: str) -> Record:
+def _locked(session: Session, card_id: str, seen: datetime | None = None) -> Record:
     sql = f"SELECT {COLUMNS} FROM backlog WHERE id = %s FOR NO KEY UPDATE"
     row = session.execute(sql, (card_id,)).fetchone()
     if row is None:
         raise NotFound(f"there is no card {card_id}")
-    return Record._make(row)
-
-
-def _locked_pair(session: Session, first: str, second: str) -> tuple[Record, Record]:
-    # In id order, like every other lock on several cards: most deadlocks never start.
-    locked = {card_id: _locked(session, card_id) for card_id in sorted((first, second))}
-    return locked[first], locked[second]
+    card = Record._make(row)
+    if seen not in (None, card.updated_at):
+        raise stale(card)
+    return card
 
 
 def _placeholder(column: str) -> str:

@@ -1,13 +1,14 @@
 """Who holds a card: claim, renew, complete, block, release and the way back."""
 
 import time
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle, values
-from backlog.errors import Busy, ClaimLost, NotFound, WrongState
-from backlog.lifecycle import CLAIMED, DEFAULT_TTL_SECONDS, Move
-from backlog.records import COLUMNS, Record
-from backlog.session import Session, in_statement, pauses
+from backlog.errors import Busy, ClaimLost, NotFound, Stale, WrongState
+from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, Move
+from backlog.records import COLUMNS, Record, iso
+from backlog.session import ACTOR, AS_ACTOR, Session, in_statement, pauses
 
 # How often a claim looks again while claimable cards are all locked by others: about ten seconds.
 _LOOKS: Final = 220
@@ -32,7 +33,8 @@ _ANY_CLAIMABLE: Final = "SELECT EXISTS (SELECT FROM backlog WHERE claimable{scop
 
 # The usual case: the card may move. The scan is by id alone; see `_STATUS`.
 _MOVE: Final = f"""
-UPDATE backlog SET {{changes}} WHERE id = %s AND {{condition}} RETURNING {COLUMNS}"""
+UPDATE backlog SET {{changes}} WHERE id = %s AND {{condition}} AND {AS_ACTOR} IS NOT NULL
+RETURNING {COLUMNS}"""
 
 # The other: wait for the card, move it if it may by now, and tell what was seen.
 _LOOK: Final = f"""
@@ -40,7 +42,7 @@ WITH seen AS MATERIALIZED (
     SELECT * FROM backlog WHERE id = %s FOR NO KEY UPDATE
 ), moved AS (
     UPDATE backlog SET {{changes}} FROM seen WHERE backlog.id = seen.id AND {{condition}}
-    RETURNING backlog.*
+    AND {AS_ACTOR} IS NOT NULL RETURNING backlog.*
 )
 SELECT true, {COLUMNS} FROM moved AS backlog
 UNION ALL
@@ -85,7 +87,8 @@ def claim_card(
     session: Session, card_id: str, owner: str, ttl: int = DEFAULT_TTL_SECONDS
 ) -> Record | None:
     """Give `owner` this card, waiting for whoever is changing it; None if it is not claimable."""
-    moved, card = _move(session, card_id, _HOLD, _held(owner, ttl), "{row}.claimable IS NOT FALSE")
+    held = _held(owner, ttl)
+    moved, card = _move(session, card_id, _HOLD, held, "{row}.claimable IS NOT FALSE", (owner,))
     return card if moved else None
 
 
@@ -94,38 +97,65 @@ def _held(owner: str, ttl: int) -> tuple[str, int]:
 
 
 def complete(
-    session: Session, card_id: str, owner: str | None = None, attempt: int | None = None
+    session: Session,
+    card_id: str,
+    owner: str | None = None,
+    attempt: int | None = None,
+    *,
+    seen: datetime | None = None,
 ) -> Record | None:
     """Finish a card: done, its claim released, its dependents one step closer.
 
-    With `owner` or `attempt` the card must be claimed so. None if the card does not exist.
-    Raises `ClaimLost`, or `WrongState` from blocked. A done card stays as it is.
+    With `owner` or `attempt` the card must be claimed so; with `seen`, the `updated_at` the caller
+    saw, it must not have changed since. None if the card does not exist. Raises `ClaimLost`,
+    `Stale`, or `WrongState` from blocked. A done card stays as it is.
     """
-    return _transition(session, lifecycle.COMPLETE, card_id, owner, attempt)
+    return _transition(session, lifecycle.COMPLETE, card_id, Expected(owner, attempt, seen))
 
 
 def block(
-    session: Session, card_id: str, owner: str | None = None, attempt: int | None = None
+    session: Session,
+    card_id: str,
+    owner: str | None = None,
+    attempt: int | None = None,
+    *,
+    reason: str = DEFAULT_BLOCK_REASON,
+    note: str | None = None,
+    seen: datetime | None = None,
 ) -> Record | None:
-    """Take a card out of the pool until it is unblocked; as `complete`, from all but done."""
-    return _transition(session, lifecycle.BLOCK, card_id, owner, attempt)
+    """Take a card out of the pool until it is unblocked; as `complete`, from all but done.
+
+    `reason` is one of `lifecycle.BLOCK_REASONS`, `note` says more. A blocked card stays as it is.
+    """
+    changes = "status = 'blocked', block_reason = %s, block_note = %s"
+    params = (values.block_reason(reason), note and values.optional(note, "note"))
+    expected = Expected(owner, attempt, seen)
+    return _transition(session, lifecycle.BLOCK, card_id, expected, (changes, params))
 
 
-def unblock(session: Session, card_id: str) -> Record:
-    """A blocked card is ready again. Raises `NotFound`, `WrongState`."""
-    return _existing(card_id, _transition(session, lifecycle.UNBLOCK, card_id))
+def unblock(session: Session, card_id: str, *, seen: datetime | None = None) -> Record:
+    """A blocked card is ready again. Raises `NotFound`, `WrongState`, `Stale`."""
+    expected = Expected(seen=seen)
+    return _existing(card_id, _transition(session, lifecycle.UNBLOCK, card_id, expected))
 
 
-def reopen(session: Session, card_id: str) -> Record:
+def reopen(session: Session, card_id: str, *, seen: datetime | None = None) -> Record:
     """A done card is ready again; dependents not yet done wait for it. As `unblock`."""
-    return _existing(card_id, _transition(session, lifecycle.REOPEN, card_id))
+    expected = Expected(seen=seen)
+    return _existing(card_id, _transition(session, lifecycle.REOPEN, card_id, expected))
 
 
 def release(
-    session: Session, card_id: str, owner: str | None = None, attempt: int | None = None
+    session: Session,
+    card_id: str,
+    owner: str | None = None,
+    attempt: int | None = None,
+    *,
+    seen: datetime | None = None,
 ) -> Record:
-    """Give a claimed card back. Raises `NotFound`, `WrongState`, `ClaimLost`."""
-    return _existing(card_id, _transition(session, lifecycle.RELEASE, card_id, owner, attempt))
+    """Give a claimed card back. Raises `NotFound`, `WrongState`, `ClaimLost`, `Stale`."""
+    expected = Expected(owner, attempt, seen)
+    return _existing(card_id, _transition(session, lifecycle.RELEASE, card_id, expected))
 
 
 def renew(
@@ -146,7 +176,7 @@ def renew(
     )
     return _existing(
         card_id,
-        _transition(session, lifecycle.RENEW, card_id, owner, attempt, (changes, (ttl,))),
+        _transition(session, lifecycle.RENEW, card_id, Expected(owner, attempt), (changes, (ttl,))),
     )
 
 
@@ -162,40 +192,77 @@ def reclaim(session: Session, scope: Scope = EVERYTHING) -> list[str]:
             SELECT id FROM backlog WHERE claim_expires_at <= now(){condition}
             ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
         )
-        UPDATE backlog SET status = 'ready' FROM expired WHERE backlog.id = expired.id
-        RETURNING backlog.id"""
-    return sorted(row[0] for row in session.execute(sql, params).fetchall())
+        UPDATE backlog SET status = 'ready' FROM expired
+        WHERE backlog.id = expired.id AND {AS_ACTOR} IS NOT NULL RETURNING backlog.id"""
+    rows = session.execute(sql, (*params, ACTOR.get())).fetchall()
+    return sorted(row[0] for row in rows)
 
 
-def reclaim_card(session: Session, card_id: str) -> list[str]:
-    """Return this card to the pool if it is claimed, whatever its lease; its id, or nothing."""
-    moved, _ = _move(session, card_id, "status = 'ready'", (), _STATUS, ([CLAIMED],))
+def reclaim_card(session: Session, card_id: str, *, seen: datetime | None = None) -> list[str]:
+    """Return this card to the pool if it is claimed, whatever its lease; its id, or nothing.
+
+    Raises `Stale`.
+    """
+    conditions = {_STATUS: [CLAIMED], **Expected(seen=seen).conditions()}
+    wanted = (*conditions.values(), ACTOR.get())
+    moved, card = _move(session, card_id, "status = 'ready'", (), " AND ".join(conditions), wanted)
+    if not moved and card is not None and seen not in (None, card.updated_at):
+        raise stale(card)
     return [card_id] if moved else []
+
+
+class Expected(NamedTuple):
+    """What the caller takes for granted: who holds the card, since when it is as it is."""
+
+    owner: str | None = None
+    attempt: int | None = None
+    seen: datetime | None = None
+
+    @property
+    def owned(self) -> bool:
+        return self.owner is not None or self.attempt is not None
+
+    def conditions(self) -> dict[str, Any]:
+        """SQL about `{row}`, and its parameter."""
+        conditions = {
+            "{row}.claim_owner = %s": self.owner,
+            "{row}.attempts = %s": self.attempt,
+            "{row}.updated_at = %s": self.seen,
+        }
+        return {sql: value for sql, value in conditions.items() if value is not None}
 
 
 def _transition(
     session: Session,
     move: Move,
     card_id: str,
-    owner: str | None = None,
-    attempt: int | None = None,
+    expected: Expected,
     changes: tuple[str, tuple[Any, ...]] | None = None,
 ) -> Record | None:
-    """Move one card by its id; None if it does not exist. Raises `WrongState`, `ClaimLost`."""
+    """Move one card by its id; None if it does not exist.
+
+    Raises `WrongState`, `ClaimLost`, `Stale`.
+    """
     what, params = changes or ("status = %s", (move.to,))
-    owned = owner is not None or attempt is not None
-    conditions: dict[str, Any] = {_STATUS: [CLAIMED] if owned else list(move.sources)}
-    if owner is not None:
-        conditions["{row}.claim_owner = %s"] = owner
-    if attempt is not None:
-        conditions["{row}.attempts = %s"] = attempt
+    statuses = [CLAIMED] if expected.owned else list(move.sources)
+    conditions = {_STATUS: statuses, **expected.conditions()}
     condition = " AND ".join(conditions)
-    moved, card = _move(session, card_id, what, params, condition, tuple(conditions.values()))
-    if owned and not moved:
+    wanted = (*conditions.values(), expected.owner or ACTOR.get())
+    moved, card = _move(session, card_id, what, params, condition, wanted)
+    if expected.owned and not moved:
         raise ClaimLost(_lost(move.verb, card_id, card))
-    if moved or card is None or (move.settled and card.status == move.to):
+    if moved or card is None:
+        return card
+    if expected.seen is not None and card.updated_at != expected.seen:
+        raise stale(card)
+    if move.settled and card.status == move.to:
         return card
     raise WrongState(f"cannot {move.verb} {card_id}: it is {card.status}; {move.otherwise}")
+
+
+def stale(card: Record) -> Stale:
+    """The refusal for a caller who saw another state of this card."""
+    return Stale(f"{card.id} was changed at {iso(card.updated_at)}; look at it again")
 
 
 # Concatenated, so that no index on status, whose statistics may be old, can serve the scan.
@@ -209,11 +276,12 @@ def _move(
     changes: str,
     assigned: tuple[Any, ...],
     condition: str,
-    wanted: tuple[Any, ...] = (),
+    wanted: tuple[Any, ...],
 ) -> tuple[bool, Record | None]:
     """Whether the card met the condition and was changed, and the card as it is then, if any.
 
-    `{row}` in `changes` and `condition` stands for the card as it was.
+    `{row}` in `changes` and `condition` stands for the card as it was; the last of `wanted` is
+    the actor.
     """
     sql = _MOVE.format(changes=changes, condition=condition).format(row="backlog")
     row = session.execute(sql, (*assigned, card_id, *wanted)).fetchone()
