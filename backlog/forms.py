@@ -8,6 +8,7 @@ from django.db import transaction
 
 from backlog import values
 from backlog.errors import Refusal
+from backlog.lifecycle import BLOCK_REASONS, DEFAULT_BLOCK_REASON
 from backlog.models import Card
 
 if TYPE_CHECKING:
@@ -107,3 +108,33 @@ class CardForm(CardModelForm):
 
     def _post_clean(self) -> None:
         """Nothing: the instance is the verb's to make, and the verb has validated."""
+
+
+class BlockForm(forms.Form):
+    """Why a card cannot go on."""
+
+    reason = forms.ChoiceField(
+        choices=[(reason, reason.replace("_", " ")) for reason in BLOCK_REASONS],
+        initial=DEFAULT_BLOCK_REASON,
+    )
+    note = forms.CharField(
+        required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="What would unblock it."
+    )
+
+
+class PriorityForm(forms.Form):
+    """Higher is sooner."""
+
+    priority = forms.IntegerField(min_value=values.INT_MIN, max_value=values.INT_MAX)
+
+
+class PhaseForm(forms.Form):
+    """The lane; empty for none."""
+
+    phase = forms.CharField(required=False, empty_value=None)
+
+
+class DependencyForm(forms.Form):
+    """Another card, by its id."""
+
+    dependency = forms.CharField(label="Id of the card it waits for")

@@ -151,8 +151,10 @@ class Event(models.Model):
     names of edited fields, the ids of a link, the reason of a block.
     """
 
-    id = models.BigAutoField(primary_key=True)
+    # One tree for both: a claim writes an event, and pays for each index. `id` is an identity.
+    pk = models.CompositePrimaryKey("card_id", "id")
     card_id = models.TextField(db_collation="C")
+    id = models.BigIntegerField(editable=False)
     at = models.DateTimeField(db_default=Now())
     actor = models.TextField()
     verb = models.TextField()
@@ -162,9 +164,7 @@ class Event(models.Model):
     note = models.TextField(null=True)
 
     class Meta:
-        db_table = "backlog_event"
-        # And a block range index on `at`, in the migration.
-        indexes = [models.Index("card_id", "id", name="backlog_event_card")]
+        db_table = "backlog_event"  # its other index, on ranges of time, is in the migration
 
     def __str__(self) -> str:
         return f"{self.verb} {self.card_id} by {self.actor}"

@@ -17,7 +17,7 @@ from django.db.backends.postgresql.base import ServerBindingCursor
 
 from backlog.lifecycle import DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, READY
 from backlog.records import Record
-from backlog.verbs import board, cards, claims, reports
+from backlog.verbs import cards, claims, history, reports
 
 if TYPE_CHECKING:
     from backlog.models import Card
@@ -181,9 +181,14 @@ class CardQuerySet(models.QuerySet["Card"]):
         """As `backlog.verbs.reports.explain`."""
         return reports.explain(self._whole(), card_id)
 
-    def lanes(self, per_cell: int = 10) -> list[board.Lane]:
-        """As `backlog.verbs.board.lanes`."""
-        return board.lanes(self._whole(), per_cell)
+    def history(self, card_id: str, limit: int | None = None) -> list[history.Event]:
+        """As `backlog.verbs.history.history`."""
+        return history.history(self._whole(), card_id, limit)
+
+    @property
+    def session(self) -> DjangoSession:
+        """For the verbs that answer pages of their own: `backlog.verbs.board`, `.listing`."""
+        return self._whole()
 
     @property
     def _session(self) -> DjangoSession:

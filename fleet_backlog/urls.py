@@ -2,17 +2,23 @@
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import LoginView, LogoutView
 from django.templatetags.static import static
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
-from backlog import views
-
 urlpatterns = [
-    path("", views.board, name="board"),
+    path("", include("backlog.urls")),
+    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
     path(
         "favicon.ico",
         login_not_required(RedirectView.as_view(url=static("backlog/icon.svg"))),
+    ),
+    # One way in: the admin's own login page would know nothing of viewers.
+    path(
+        "admin/login/",
+        login_not_required(RedirectView.as_view(pattern_name="login", query_string=True)),
     ),
     path("admin/", admin.site.urls),
 ]

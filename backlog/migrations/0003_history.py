@@ -17,8 +17,19 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Event",
             fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "card_id",
+                        "id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
                 ("card_id", models.TextField(db_collation="C")),
+                ("id", models.BigIntegerField(editable=False)),
                 ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("actor", models.TextField()),
                 ("verb", models.TextField()),
@@ -77,10 +88,6 @@ class Migration(migrations.Migration):
                 condition=models.Q(("status", "claimed"), _negated=True),
                 name="backlog_lanes",
             ),
-        ),
-        migrations.AddIndex(
-            model_name="event",
-            index=models.Index(models.F("card_id"), models.F("id"), name="backlog_event_card"),
         ),
         migrations.RunSQL(_SQL.read_text(), migrations.RunSQL.noop),
     ]

@@ -1,6 +1,8 @@
 -- Every change of a card is an event, whoever makes it. The functions that run at a change anyway
 -- write it: a trigger of its own would cost a claim more.
 
+ALTER TABLE backlog_event ALTER id ADD GENERATED ALWAYS AS IDENTITY;
+
 -- Who acts: what the verb was told, else the database's role.
 CREATE FUNCTION backlog_actor() RETURNS text LANGUAGE sql STABLE AS $$
     SELECT coalesce(nullif(current_setting('backlog.actor', true), ''), session_user)
@@ -210,8 +212,5 @@ SELECT id, status_changed_at, coalesce(claim_owner, session_user),
 FROM backlog WHERE status <> 'ready' ORDER BY status_changed_at, id;
 
 -- Events come in the order of time: ranges of blocks are as good as a tree, and cost a claim nothing.
-CREATE INDEX backlog_event_at ON backlog_event USING brin (at)
+CREATE INDEX backlog_event_time ON backlog_event USING brin (at, id)
 WITH (pages_per_range = 32, autosummarize = on);
-
--- As for the other keys: the index for LIKE that Django adds serves nothing.
-DROP INDEX IF EXISTS backlog_event_card_id_like;

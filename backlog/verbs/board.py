@@ -1,52 +1,315 @@
-"""The backlog as lanes: by phase, and in each by what can happen to a card next."""
+"""The backlog as lanes: by phase, and in each by what can happen to a card next.
 
-from typing import Final, NamedTuple
+What a page shows is read again only if something was committed since, or a lease ran out: the
+database's snapshot says so exactly, for the price of one look-up.
+"""
 
-from backlog.records import COLUMNS, Record
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import cached_property
+from hashlib import blake2b
+from threading import Lock
+from typing import Any, Final, NamedTuple
+
 from backlog.session import Session
+from backlog.verbs.claims import Scope
+from backlog.verbs.filters import ALL, CELL, CELLS, Filter
 
-# Waiting is ready with a dependency unfinished; it is a cell of its own, not a status.
-CELLS: Final = ("ready", "waiting", "claimed", "blocked", "done")
+PER_CELL: Final = 10
+LANES_A_PAGE: Final = 25
 
-_CELL: Final = "CASE WHEN status = 'ready' AND NOT claimable THEN 'waiting' ELSE status END"
+# The status and readiness of the cells that are ranges of the index `backlog_lanes`.
+_RANGES: Final = {
+    "ready": ("ready", True),
+    "waiting": ("ready", False),
+    "blocked": ("blocked", False),
+}
 
-_COUNTS: Final = f"SELECT phase, {_CELL}, count(*) FROM backlog GROUP BY 1, 2"
+# A card waits for at most these of its dependencies by name.
+_CHIPS: Final = 4
 
+# The columns of a `BoardCard`, its edges excepted.
+SHOWN: Final = """id, title, phase, priority, status, claimable, claim_owner, claim_expires_at,
+    coalesce(claim_expires_at <= now(), false) AS expired, attempts, open_dependencies,
+    block_reason, block_note, status_changed_at, updated_at"""
+
+# In two parts, so that each is read from its index alone: what is claimed is not in the board's.
+_COUNTS: Final = f"""
+SELECT phase, {CELL}, count(*), 0 FROM backlog
+WHERE status <> 'claimed'{{scope}} GROUP BY phase, status, claimable
+UNION ALL
+SELECT phase, 'claimed', count(*), count(*) FILTER (WHERE claim_expires_at <= now()) FROM backlog
+WHERE claimed_at IS NOT NULL{{scope}} GROUP BY phase"""
+
+# One range of the index a cell. A phase of NULL is a branch of its own: equality does not find it,
+# and IS NOT DISTINCT FROM would not use the index.
 _FIRST: Final = f"""
-SELECT cell, {COLUMNS} FROM (
-    SELECT *, {_CELL} AS cell, row_number() OVER (
-        PARTITION BY phase, {_CELL} ORDER BY priority DESC, created_at, id) AS place
-    FROM backlog WHERE status <> 'done') AS backlog
-WHERE place <= %s ORDER BY priority DESC, created_at, id"""
+SELECT cell.number, card.* FROM unnest(%s::text[], %s::text[], %s::boolean[])
+    WITH ORDINALITY AS cell (phase, status, claimable, number)
+CROSS JOIN LATERAL (
+    SELECT {SHOWN} FROM backlog WHERE backlog.status <> 'claimed' AND backlog.{{phase}}
+    AND backlog.status = cell.status AND backlog.claimable = cell.claimable{{scope}}
+    ORDER BY priority DESC, created_at, id LIMIT {PER_CELL}
+) AS card"""
+_FIRST_OF_PHASE: Final = _FIRST.replace("{phase}", "phase = cell.phase")
+_FIRST_WITHOUT: Final = _FIRST.replace("{phase}", "phase IS NULL AND cell.phase IS NULL")
+
+_HELD: Final = f"""
+SELECT {SHOWN} FROM (
+    SELECT *, row_number() OVER (PARTITION BY phase ORDER BY claim_expires_at, id) AS place
+    FROM backlog WHERE claimed_at IS NOT NULL{{scope}}
+) AS backlog WHERE place <= {PER_CELL} ORDER BY claim_expires_at, id"""
+
+_OPEN: Final = """
+SELECT edge.card_id, edge.dependency_id, needed.status FROM backlog_dependency edge
+LEFT JOIN backlog needed ON needed.id = edge.dependency_id
+WHERE edge.card_id = ANY(%s) AND needed.status IS DISTINCT FROM 'done'
+ORDER BY edge.card_id, edge.dependency_id"""
+
+_HOLDS_UP: Final = """
+SELECT edge.dependency_id, count(*) FROM backlog_dependency edge
+JOIN backlog dependent ON dependent.id = edge.card_id
+WHERE edge.dependency_id = ANY(%s) AND dependent.status <> 'done' GROUP BY edge.dependency_id"""
+
+_NOW: Final = """
+SELECT pg_current_snapshot()::text, (SELECT min(claim_expires_at) FROM backlog
+    WHERE claim_expires_at > now()), now()"""
+
+
+class BoardCard(NamedTuple):
+    """What the board shows of a card. `waits_for`: ids with their status (None: no such card)."""
+
+    id: str
+    title: str
+    phase: str | None
+    priority: int
+    status: str
+    claimable: bool
+    claim_owner: str | None
+    claim_expires_at: datetime | None
+    expired: bool
+    attempts: int
+    open_dependencies: int
+    block_reason: str | None
+    block_note: str | None
+    status_changed_at: datetime
+    updated_at: datetime
+    waits_for: tuple[tuple[str, str | None], ...] = ()
+    holds_up: int = 0
+
+    @property
+    def cell(self) -> str:
+        """The cell of its lane that the card is in."""
+        return "waiting" if self.status == "ready" and not self.claimable else self.status
+
+    @property
+    def more(self) -> int:
+        """How many open dependencies are not in `waits_for`."""
+        return self.open_dependencies - len(self.waits_for) if self.waits_for else 0
 
 
 class Cell(NamedTuple):
-    """How many cards of a lane are in one state, and the first of them in the order of claims."""
+    """How many cards of a lane are in one state, and the first of them.
 
+    In the order of claims; claimed ones by the end of their lease. Done cards are only counted.
+    """
+
+    phase: str | None
     name: str
     total: int
-    cards: list[Record]
+    expired: int
+    cards: tuple[BoardCard, ...]
+
+    @property
+    def key(self) -> str:
+        """A name for the cell that is the same in every process, fit for an HTML id."""
+        phase = "-" if self.phase is None else f"={self.phase}"
+        return f"{self.name}-{_digest(phase)}"
+
+    @property
+    def signature(self) -> str:
+        """Another one whenever the cell shows something else."""
+        return _digest(repr(self))
 
 
 class Lane(NamedTuple):
     """One phase (None: cards without one) with a cell for each of `CELLS`."""
 
     phase: str | None
-    cells: list[Cell]
+    cells: tuple[Cell, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(cell.total for cell in self.cells)
+
+    @property
+    def done(self) -> int:
+        return self.cells[-1].total
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is left to do."""
+        return self.done == self.total
 
 
-def lanes(session: Session, per_cell: int = 10) -> list[Lane]:
-    """Every lane by name, finished ones last; done cards are only counted."""
-    counts = {(row[0], row[1]): row[2] for row in session.execute(_COUNTS).fetchall()}
-    cards: dict[tuple[str | None, str], list[Record]] = {}
-    for cell, *row in session.execute(_FIRST, (per_cell,)).fetchall():
-        card = Record._make(row)
-        cards.setdefault((card.phase, cell), []).append(card)
-    unfinished = {phase for phase, cell in counts if cell != "done"}
-    phases = sorted(
-        {phase for phase, _ in counts}, key=lambda p: (p not in unfinished, p is None, p)
+class Board:
+    """One page of lanes, and what the whole selection counts."""
+
+    def __init__(self, lanes: tuple[Lane, ...], page: int, pages: int, totals: dict[str, int]):
+        self.lanes, self.page, self.pages, self.totals = lanes, page, pages, totals
+
+    @cached_property
+    def cells(self) -> dict[str, Cell]:
+        """The cells by their keys, in the order of the page."""
+        return {cell.key: cell for lane in self.lanes for cell in lane.cells}
+
+    @cached_property
+    def signatures(self) -> dict[str, str]:
+        """What each cell shows, by key; the totals too, as `totals`."""
+        cells = {key: cell.signature for key, cell in self.cells.items()}
+        return {"totals": _digest(repr(self.totals)), **cells}
+
+    @cached_property
+    def version(self) -> str:
+        """Another one whenever anything on the page is."""
+        return _digest(repr(self.signatures))
+
+
+def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
+    """One page of lanes, as the cards are now; pages count from 1, one too many is the last."""
+    scope = chosen.scope()
+    counts = _counted(session, scope)
+    phases = _ordered(counts)
+    pages = max(1, -(-len(phases) // LANES_A_PAGE))
+    page = min(max(page, 1), pages)
+    shown = phases[(page - 1) * LANES_A_PAGE : page * LANES_A_PAGE]
+    cards = _first_cards(session, scope, [phase for phase in shown if not _finished(counts[phase])])
+    lanes = tuple(
+        Lane(
+            phase,
+            tuple(
+                Cell(phase, name, *counts[phase].get(name, (0, 0)), cards.get((phase, name), ()))
+                for name in CELLS
+            ),
+        )
+        for phase in shown
     )
+    return Board(lanes, page, pages, _totals(counts))
+
+
+Counts = dict[str | None, dict[str, tuple[int, int]]]
+
+
+def _counted(session: Session, scope: Scope) -> Counts:
+    condition, params = scope
+    rows = session.execute(_COUNTS.format(scope=condition), (*params, *params)).fetchall()
+    counts: Counts = {}
+    for phase, cell, total, expired in rows:
+        counts.setdefault(phase, {})[cell] = (total, expired)
+    return counts
+
+
+def _totals(counts: Counts) -> dict[str, int]:
+    totals = dict.fromkeys((*CELLS, "expired"), 0)
+    for cells in counts.values():
+        for name, (total, expired) in cells.items():
+            totals[name] += total
+            totals["expired"] += expired
+    return totals
+
+
+def _finished(cells: dict[str, tuple[int, int]]) -> bool:
+    return cells.keys() <= {"done"}
+
+
+def _ordered(counts: Counts) -> list[str | None]:
+    """Unfinished lanes first; by name, numbers in it by their value, cards without a phase last."""
+    return sorted(
+        counts, key=lambda phase: (_finished(counts[phase]), phase is None, _natural(phase or ""))
+    )
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    parts = re.split(r"([0-9]{1,18})", name.casefold())
+    return [(0, int(p), "") if p.isdecimal() and p.isascii() else (1, 0, p) for p in parts if p]
+
+
+def _first_cards(
+    session: Session, scope: Scope, phases: Sequence[str | None]
+) -> dict[tuple[str | None, str], tuple[BoardCard, ...]]:
+    condition, params = scope
+    found: list[BoardCard] = []
+    for sql, wanted in (
+        (_FIRST_OF_PHASE, [phase for phase in phases if phase is not None]),
+        (_FIRST_WITHOUT, [phase for phase in phases if phase is None]),
+    ):
+        if wanted:
+            cells = [(phase, *_RANGES[name]) for phase in wanted for name in _RANGES]
+            columns = [list(column) for column in zip(*cells, strict=True)]
+            rows = session.execute(sql.format(scope=condition), (*columns, *params)).fetchall()
+            found += [BoardCard(*row[1:]) for row in sorted(rows, key=lambda row: row[0])]
+    held = session.execute(_HELD.format(scope=condition), params).fetchall()
+    found += [card for card in map(BoardCard._make, held) if card.phase in phases]
+    cells_: dict[tuple[str | None, str], tuple[BoardCard, ...]] = {}
+    for card in with_edges(session, found):
+        key = (card.phase, card.cell)
+        cells_[key] = (*cells_.get(key, ()), card)
+    return cells_
+
+
+def with_edges(session: Session, cards: Iterable[BoardCard]) -> list[BoardCard]:
+    """The cards with what they wait for and how many unfinished cards wait for them."""
+    cards = list(cards)
+    waiting = [card.id for card in cards if card.cell == "waiting"]
+    waits: dict[str, list[tuple[str, str | None]]] = {}
+    if waiting:
+        for card_id, needed, status in session.execute(_OPEN, (waiting,)).fetchall():
+            waits.setdefault(card_id, []).append((needed, status))
+    ids = [card.id for card in cards]
+    holds = dict(session.execute(_HOLDS_UP, (ids,)).fetchall()) if ids else {}
     return [
-        Lane(p, [Cell(c, counts.get((p, c), 0), cards.get((p, c), [])) for c in CELLS])
-        for p in phases
+        card._replace(
+            waits_for=tuple(waits.get(card.id, ())[:_CHIPS]), holds_up=holds.get(card.id, 0)
+        )
+        for card in cards
     ]
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+class _Kept(NamedTuple):
+    snapshot: str
+    until: datetime | None
+    board: Board
+
+
+class LiveBoard:
+    """Boards as they are now, read from the cards only if they can have changed; thread-safe.
+
+    Two equal snapshots see the same transactions, so what was read is still what is there; only
+    a lease runs out without a write.
+    """
+
+    def __init__(self, capacity: int = 64) -> None:
+        self._kept: OrderedDict[Any, _Kept] = OrderedDict()
+        self._capacity = capacity
+        self._lock = Lock()
+
+    def now(self, session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
+        """As `board`."""
+        key = (chosen, page)
+        snapshot, expiry, now = session.execute(_NOW).fetchone()
+        kept = self._kept.get(key)
+        if kept and kept.snapshot == snapshot and (kept.until is None or now < kept.until):
+            return kept.board
+        fresh = board(session, chosen, page)
+        with self._lock:
+            self._kept[key] = _Kept(snapshot, expiry, fresh)
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._capacity:
+                self._kept.popitem(last=False)
+        return fresh

@@ -1,0 +1,62 @@
+"""Who may see and do what: the groups `viewer`, `operator` and `staff`, and the views they open.
+
+A view is wrapped in `reads`, or in `needs` a permission; one of the two, or it is open to every
+account (the login middleware stands in front of all of them).
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+VIEW: Final = "backlog.view_card"
+ADD: Final = "backlog.add_card"
+CHANGE: Final = "backlog.change_card"
+DELETE: Final = "backlog.delete_card"
+ADMINISTER: Final = "backlog.administer"
+
+View = Callable[..., HttpResponse]
+
+
+def reads(view: View) -> View:
+    """For accounts that may view cards, and for everybody if BACKLOG_PUBLIC_BOARD says so."""
+
+    @login_not_required
+    @wraps(view)
+    def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            _require(request, VIEW)
+        elif not settings.BACKLOG_PUBLIC_BOARD:
+            return redirect_to_login(request.get_full_path())
+        return view(request, *args, **kwargs)
+
+    return run
+
+
+def needs(permission: str) -> Callable[[View], View]:
+    """For accounts with this permission."""
+
+    def wrap(view: View) -> View:
+        @wraps(view)
+        def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            _require(request, permission)
+            return view(request, *args, **kwargs)
+
+        return run
+
+    return wrap
+
+
+def may(request: HttpRequest, permission: str) -> bool:
+    """Whether this account has the permission."""
+    return request.user.is_authenticated and request.user.has_perm(permission)
+
+
+def _require(request: HttpRequest, permission: str) -> None:
+    if not may(request, permission):
+        raise PermissionDenied(permission)

@@ -1,0 +1,40 @@
+"""The pages of the board."""
+
+import re
+
+from django.urls import path, register_converter
+
+from backlog.views import actions, board, cards, fleet, listing
+
+
+class CardId:
+    """Any id in one segment of a path: what is special in a path is `_` and two hex digits."""
+
+    regex = "[^/]+"
+
+    def to_python(self, value: str) -> str:
+        return re.sub("_([0-9A-F]{2})", lambda found: chr(int(found[1], 16)), value)
+
+    def to_url(self, value: str) -> str:
+        special = "." if value in (".", "..") else r"[_/\\?#%;&+]"
+        return re.sub(re.escape(special) if special == "." else special, _escaped, value)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"_{ord(found[0]):02X}"
+
+
+register_converter(CardId, "card")
+
+urlpatterns = [
+    path("", board.board, name="board"),
+    path("live/", board.live, name="live"),
+    path("live/cells/", board.cells, name="live_cells"),
+    path("cards/", listing.card_list, name="cards"),
+    path("cards/new/", cards.create, name="create"),
+    path("cards/act/", actions.act, name="act"),
+    path("card/<card:card_id>/", cards.card, name="card"),
+    path("card/<card:card_id>/edit/", cards.edit, name="edit"),
+    path("fleet/", fleet.fleet, name="fleet"),
+    path("fleet/reclaim/", fleet.reclaim, name="reclaim"),
+]

@@ -1,0 +1,1 @@
+"""The pages: a request in, a verb called, a page out."""

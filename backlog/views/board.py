@@ -1,0 +1,71 @@
+"""The board: lanes by phase, kept up to date by asking what has changed."""
+
+from functools import lru_cache
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
+
+from backlog.access import reads
+from backlog.models import Card
+from backlog.verbs.board import PER_CELL, Board, Cell, LiveBoard
+from backlog.verbs.filters import CELLS
+from backlog.views.choice import Choice
+
+_LIVE = LiveBoard()
+
+
+@reads
+@require_safe
+def board(request: HttpRequest) -> HttpResponse:
+    """A page of lanes, chosen and laid out by the URL."""
+    choice = Choice.of(request)
+    shown = _shown(choice)
+    context = {
+        "board": shown,
+        "choice": choice,
+        "cells": CELLS,
+        "lanes": [(lane, [(cell, cell_html(cell)) for cell in lane.cells]) for lane in shown.lanes],
+        "poll_seconds": settings.BACKLOG_POLL_SECONDS,
+    }
+    return render(request, "backlog/board.html", context)
+
+
+@reads
+@require_safe
+def live(request: HttpRequest) -> HttpResponse:
+    """204 if the page is still at version `v`; else its version and the signature of each cell."""
+    shown = _shown(Choice.of(request))
+    if request.GET.get("v") == shown.version:
+        return HttpResponse(status=204)
+    return _uncached(JsonResponse({"version": shown.version, "cells": shown.signatures}))
+
+
+@reads
+@require_safe
+def cells(request: HttpRequest) -> HttpResponse:
+    """The cells with these keys as they are now: a map of key to HTML, without those now gone."""
+    shown = _shown(Choice.of(request))
+    found = {key: shown.cells[key] for key in request.GET.getlist("key") if key in shown.cells}
+    html: dict[str, str] = {key: cell_html(cell) for key, cell in found.items()}
+    html["totals"] = render_to_string("backlog/_totals.html", {"board": shown})
+    return _uncached(JsonResponse({"cells": html}))
+
+
+def _shown(choice: Choice) -> Board:
+    return _LIVE.now(Card.objects.session, choice.filter, choice.page)
+
+
+# What a cell shows is a function of the cell alone, so that most of a page is made only once.
+@lru_cache(maxsize=2048)
+def cell_html(cell: Cell) -> SafeString:
+    """The cell as HTML."""
+    return render_to_string("backlog/_cell.html", {"cell": cell, "per_cell": PER_CELL})
+
+
+def _uncached(response: HttpResponse) -> HttpResponse:
+    response["Cache-Control"] = "no-store"
+    return response

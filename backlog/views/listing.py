@@ -1,0 +1,32 @@
+"""The list of cards: sorted, filtered, in pages, many selected for one action."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from backlog.access import reads
+from backlog.actions import ACTIONS, Seen
+from backlog.models import Card
+from backlog.verbs.filters import CELLS
+from backlog.verbs.listing import PAGE, SORTS, cards
+from backlog.views.choice import Choice
+
+
+@reads
+@require_safe
+def card_list(request: HttpRequest) -> HttpResponse:
+    """A page of the cards chosen by the URL, in the order it says."""
+    choice = Choice.of(request)
+    sort = request.GET.get("sort") or "claim"
+    found = cards(Card.objects.session, choice.filter, sort, choice.page)
+    context = {
+        "found": found,
+        "rows": [(card, str(Seen.of(card))) for card in found.cards],
+        "choice": choice,
+        "cells": CELLS,
+        "sort": sort,
+        "sorts": SORTS,
+        "actions": ACTIONS.values(),
+        "pages": -(-found.total // PAGE),
+    }
+    return render(request, "backlog/list.html", context)
