@@ -185,7 +185,6 @@ class CardQuerySet(models.QuerySet["Card"]):
         """As `backlog.verbs.history.history`."""
         return history.history(self._whole(), card_id, limit)
 
-    @property
     def session(self) -> DjangoSession:
         """For the verbs that answer pages of their own: `backlog.verbs.board`, `.listing`."""
         return self._whole()

@@ -106,3 +106,13 @@ X_FRAME_OPTIONS = "DENY"
 BACKLOG_PUBLIC_BOARD = env.bool("BACKLOG_PUBLIC_BOARD", default=False)
 # Seconds between two looks of an open board at what has changed.
 BACKLOG_POLL_SECONDS = env.float("BACKLOG_POLL_SECONDS", default=2.0)
+
+# Django would mail errors and print nothing.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {"django": {"handlers": [], "propagate": True}},
+}

@@ -4,14 +4,17 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from backlog import values
 from backlog.cli.reply import Reply, document
-from backlog.errors import UsageError
-from backlog.records import Record, to_json, to_line
+from backlog.errors import NotFound, UsageError
+from backlog.records import Record, iso, to_json, to_line
 from backlog.session import Session
 from backlog.verbs import cards, claims, reports
+
+if TYPE_CHECKING:
+    from backlog.verbs.history import Event
 
 EMPTY_CLAIM: Final = 3
 
@@ -98,7 +101,16 @@ def complete(session: Session, options: Namespace) -> Reply:
 
 
 def block(session: Session, options: Namespace) -> Reply:
-    return _card(claims.block(session, options.card_id, options.owner, options.attempt))
+    return _card(
+        claims.block(
+            session,
+            options.card_id,
+            options.owner,
+            options.attempt,
+            reason=options.reason,
+            note=options.note,
+        )
+    )
 
 
 def unblock(session: Session, options: Namespace) -> Reply:
@@ -144,6 +156,44 @@ def show(session: Session, options: Namespace) -> Reply:
         if getattr(card, name) is not None
     ]
     return Reply([to_json(card) + "\n"], details)
+
+
+def history(session: Session, options: Namespace) -> Reply:
+    from backlog.verbs.history import history as events_of
+
+    events = events_of(session, options.card_id, options.limit)
+    if not events and cards.find(session, options.card_id) is None:
+        raise NotFound(f"there is no card {options.card_id}, and there never was")
+    return Reply(
+        document([_event_keys(event) for event in events]),
+        map(_event_line, events) if events else ["(no history)"],
+    )
+
+
+def _event_keys(event: "Event") -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "cardId": event.card_id,
+        "at": iso(event.at),
+        "actor": event.actor,
+        "verb": event.verb,
+        "from": event.from_status,
+        "to": event.to_status,
+        "attempt": event.attempt,
+        "note": event.note,
+    }
+
+
+def _event_line(event: "Event") -> str:
+    fields = (
+        iso(event.at),
+        event.actor,
+        event.verb,
+        f"{event.from_status or '-'}→{event.to_status or '-'}",
+        f"attempt={event.attempt}",
+        event.note or "-",
+    )
+    return "\t".join(" ".join(field.split()) for field in fields)
 
 
 def explain(session: Session, options: Namespace) -> Reply:

@@ -3,22 +3,26 @@
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from backlog.cli import connection
 from backlog.cli.parser import parse
 from backlog.cli.reply import Reply
 from backlog.errors import Refusal
-from backlog.session import Session, as_refusal
+from backlog.session import ACTOR, Session, as_refusal
 from backlog.values import json_text
 
 Opener = Callable[[], AbstractContextManager[Session]]
 
 INTERRUPTED = 130
+
+# Whoever the environment says is at work, the first that says anything.
+_ACTORS: Final = ("BACKLOG_OWNER", "LOGNAME", "USER")
+_LONGEST_ACTOR: Final = 200
 
 
 def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
@@ -36,6 +40,7 @@ def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
 
 def main(argv: Sequence[str], open_session: Opener | None = None, prog: str = "backlog") -> int:
     """Run one verb; its exit status. `open_session` replaces the store the environment names."""
+    acting = ACTOR.set(_actor(os.environ))
     try:
         options = parse(argv, prog)
         return _run(options, open_session)
@@ -47,6 +52,21 @@ def main(argv: Sequence[str], open_session: Opener | None = None, prog: str = "b
             raise
         _complain(refusal, as_json="--json" in argv)
         return refusal.exit_status
+    finally:
+        ACTOR.reset(acting)
+
+
+def _actor(environ: Mapping[str, str]) -> str:
+    """Who acts, for the events: one printable line; empty for the database's role.
+
+    The account's name comes from elsewhere and must not break a command, whatever is in it.
+    """
+    for name in _ACTORS:
+        shown = "".join(c if c.isprintable() else " " for c in environ.get(name, ""))
+        actor = " ".join(shown[:_LONGEST_ACTOR].split())
+        if actor:
+            return actor
+    return ""
 
 
 def _run(options: Namespace, open_session: Opener | None) -> int:

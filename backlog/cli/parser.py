@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn
 from backlog import values
 from backlog.cli import commands, store
 from backlog.errors import UsageError
-from backlog.lifecycle import DEFAULT_TTL_SECONDS
+from backlog.lifecycle import BLOCK_REASONS, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS
 
 
 class Parser(argparse.ArgumentParser):
@@ -56,8 +56,14 @@ _FIELDS: Final = tuple(
             "--acceptance",
             {"type": commands.read_acceptance, "help": "JSON, or criteria split by ;"},
         ),
-        _text("--idempotency-key", values.line, "a repeated key creates nothing"),
     )
+)
+# Blank, it is an unset variable that must not turn deduplication off unseen; `edit` clears by it.
+_KEY: Final = _text(
+    "--idempotency-key", values.line, "a repeated key creates nothing", default=argparse.SUPPRESS
+)
+_EDITED_KEY: Final = _text(
+    "--idempotency-key", values.optional, "another key; none if blank", default=argparse.SUPPRESS
 )
 _PAIR: Final = (
     _text("--from", values.name, "the card that waits", required=True, dest="card_id"),
@@ -71,7 +77,7 @@ VERBS: Final[tuple[Verb, ...]] = (
         "create",
         "add a card",
         commands.create,
-        (_ID, _text("--title", values.line, "what it is", required=True), *_FIELDS),
+        (_ID, _text("--title", values.line, "what it is", required=True), *_FIELDS, _KEY),
     ),
     (
         "list",
@@ -97,14 +103,43 @@ VERBS: Final[tuple[Verb, ...]] = (
     ("reclaim", "return expired claims, or one claim, to ready", commands.reclaim, (_OPTIONAL_ID,)),
     ("link", "--from now depends on --to", commands.link, _PAIR),
     ("stats", "counts, oldest ready age, expired claims", commands.stats, ()),
-    ("block", "take a card out of the pool", commands.block, (_ID, _OWNER, _ATTEMPT)),
+    (
+        "block",
+        "take a card out of the pool",
+        commands.block,
+        (
+            _ID,
+            _OWNER,
+            _ATTEMPT,
+            (
+                "--reason",
+                {
+                    "type": values.block_reason,
+                    "default": DEFAULT_BLOCK_REASON,
+                    "help": f"{', '.join(BLOCK_REASONS)} (%(default)s)",
+                },
+            ),
+            _text("--note", values.optional, "what would let it go on"),
+        ),
+    ),
     ("complete", "a card is done", commands.complete, (_ID, _OWNER, _ATTEMPT)),
     ("show", "one card, everything on it", commands.show, (_ID,)),
+    (
+        "history",
+        "what happened to a card, oldest first",
+        commands.history,
+        (_ID, _number("--limit", 1, "the newest so many events")),
+    ),
     (
         "edit",
         "change fields of a card",
         commands.edit,
-        (_ID, _text("--title", values.line, "what it is", default=argparse.SUPPRESS), *_FIELDS),
+        (
+            _ID,
+            _text("--title", values.line, "what it is", default=argparse.SUPPRESS),
+            *_FIELDS,
+            _EDITED_KEY,
+        ),
     ),
     ("unblock", "a blocked card is ready again", commands.unblock, (_ID,)),
     ("reopen", "a done card is ready again", commands.reopen, (_ID,)),

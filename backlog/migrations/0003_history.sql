@@ -85,10 +85,6 @@ BEGIN
             NEW.status_changed_at := NEW.updated_at;
             IF NEW.status = 'blocked' THEN
                 NEW.block_reason := coalesce(NEW.block_reason, 'other');
-                IF NEW.block_reason NOT IN ('dependency', 'needs_input', 'capability', 'transient',
-                    'attempts_exhausted', 'other') THEN
-                    PERFORM backlog_refuse(NEW.id, 'no such block reason: ' || NEW.block_reason);
-                END IF;
                 NEW.block_count := CASE WHEN NEW.block_reason = OLD.block_reason
                     THEN OLD.block_count ELSE 0 END + 1;
             END IF;
@@ -107,11 +103,30 @@ BEGIN
                 END, OLD.status, NEW.status, NEW.attempts,
                 CASE WHEN NEW.status = 'blocked' THEN concat_ws(': ', NEW.block_reason, NEW.block_note)
                     WHEN OLD.status = 'claimed' THEN 'held by ' || OLD.claim_owner END);
+        ELSIF NEW.attempts <> OLD.attempts THEN
+            INSERT INTO backlog_event
+                (card_id, at, actor, verb, from_status, to_status, attempt, note)
+            VALUES (NEW.id, NEW.updated_at, backlog_actor(), 'edit', NEW.status, NEW.status,
+                NEW.attempts, concat_ws(' ', 'attempts', OLD.attempts, '→', NEW.attempts));
         END IF;
     END IF;
     NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
     RETURN NEW;
 END $$;
+
+-- Fires after the functions that fill it in: triggers of one moment run in the order of their names.
+CREATE FUNCTION backlog_before_reason() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM backlog_refuse(NEW.id, 'block reason must be dependency, needs_input, capability, '
+        'transient, attempts_exhausted or other');
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER backlog_before_reason BEFORE INSERT OR UPDATE OF block_reason ON backlog
+FOR EACH ROW WHEN (CASE WHEN NEW.block_reason IS NULL THEN NEW.status = 'blocked'
+    ELSE NEW.block_reason NOT IN ('dependency', 'needs_input', 'capability', 'transient',
+        'attempts_exhausted', 'other') END)
+EXECUTE FUNCTION backlog_before_reason();
 
 CREATE OR REPLACE FUNCTION backlog_before_touch() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -122,7 +137,10 @@ BEGIN
     IF NEW.title !~ '\S' THEN
         PERFORM backlog_refuse(OLD.id, 'title must not be blank');
     END IF;
-    NEW.updated_at := clock_timestamp();
+    -- Else backlog_before_move has set it, and written an event of that time.
+    IF NEW.status = OLD.status AND NEW.attempts = OLD.attempts THEN
+        NEW.updated_at := clock_timestamp();
+    END IF;
     IF NEW.depends_on <> OLD.depends_on THEN
         SELECT string_agg(id, ', ') INTO added FROM (
             SELECT jsonb_array_elements_text(NEW.depends_on) AS id
@@ -139,13 +157,23 @@ BEGIN
         CASE WHEN NEW.priority <> OLD.priority THEN
             concat_ws(' ', 'priority', OLD.priority, '→', NEW.priority) END,
         CASE WHEN NEW.idempotency_key IS DISTINCT FROM OLD.idempotency_key THEN 'idempotency key' END,
-        CASE WHEN NEW.acceptance IS DISTINCT FROM OLD.acceptance THEN 'acceptance' END), '');
+        CASE WHEN NEW.acceptance IS DISTINCT FROM OLD.acceptance THEN 'acceptance' END,
+        CASE WHEN NEW.created_at <> OLD.created_at THEN 'creation time' END,
+        CASE WHEN NEW.status = OLD.status AND (NEW.block_reason, NEW.block_note)
+            IS DISTINCT FROM (OLD.block_reason, OLD.block_note) THEN 'reason of its block' END), '');
     INSERT INTO backlog_event (card_id, at, actor, verb, from_status, to_status, attempt, note)
     SELECT NEW.id, NEW.updated_at, backlog_actor(), verb, OLD.status, OLD.status, OLD.attempts, note
     FROM (VALUES ('link', added), ('unlink', removed), ('edit', edited)) AS change (verb, note)
     WHERE note IS NOT NULL;
     RETURN NEW;
 END $$;
+
+DROP TRIGGER backlog_before_touch ON backlog;
+
+CREATE TRIGGER backlog_before_touch
+BEFORE UPDATE OF title, body, phase, priority, depends_on, idempotency_key, acceptance, created_at,
+    updated_at, block_reason, block_note
+ON backlog FOR EACH ROW EXECUTE FUNCTION backlog_before_touch();
 
 -- A writer outside the triggers has no say in what they derive (Django's save() writes every column).
 DROP TRIGGER backlog_before_count ON backlog;

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
 from hashlib import blake2b
+from itertools import starmap
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
@@ -251,7 +252,7 @@ def _first_cards(
             rows = session.execute(sql.format(scope=condition), (*columns, *params)).fetchall()
             found += [BoardCard(*row[1:]) for row in sorted(rows, key=lambda row: row[0])]
     held = session.execute(_HELD.format(scope=condition), params).fetchall()
-    found += [card for card in map(BoardCard._make, held) if card.phase in phases]
+    found += [card for card in starmap(BoardCard, held) if card.phase in phases]
     cells_: dict[tuple[str | None, str], tuple[BoardCard, ...]] = {}
     for card in with_edges(session, found):
         key = (card.phase, card.cell)

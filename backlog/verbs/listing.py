@@ -1,5 +1,6 @@
 """Pages of cards in an order of the reader's."""
 
+from itertools import starmap
 from typing import Final, NamedTuple
 
 from backlog.errors import UsageError
@@ -54,4 +55,4 @@ def cards(session: Session, chosen: Filter, sort: str = "claim", page: int = 1) 
         " LIMIT %s OFFSET %s",
         (*params, PAGE, (page - 1) * PAGE),
     ).fetchall()
-    return Page(with_edges(session, map(BoardCard._make, rows)), total, page)
+    return Page(with_edges(session, starmap(BoardCard, rows)), total, page)

@@ -41,6 +41,16 @@ def act(request: HttpRequest) -> HttpResponse:
     return _answer(request, action, outcomes)
 
 
+def offered(request: HttpRequest) -> list[Action]:
+    """What this account may do to cards that it selects; how they stand is seen at the act."""
+    one_by_one = ("link", "unlink")
+    return [
+        action
+        for action in ACTIONS.values()
+        if action.name not in one_by_one and may(request, action.permission)
+    ]
+
+
 def _form(request: HttpRequest, action: Action) -> Form | None:
     """The form of what the action needs to know: bound once anything of it was sent."""
     if action.form is None:
@@ -55,12 +65,24 @@ def _answer(request: HttpRequest, action: Action, outcomes: list[Outcome]) -> Ht
         messages.success(request, f"{action.label}: {outcomes[0].card_id}")
         return redirect(_next(request))
     if len(outcomes) > 1:
-        context = {"action": action, "outcomes": outcomes, "refused": len(refused)}
-        return render(request, "backlog/outcomes.html", {**context, "next": _next(request)})
+        context = {
+            "action": action,
+            "outcomes": outcomes,
+            "refused": len(refused),
+            "done": len(outcomes) - len(refused),
+            "next": _next(request),
+        }
+        return render(request, "backlog/outcomes.html", context)
     (outcome,) = refused
     assert outcome.refusal is not None  # noqa: S101 (for the type checker: it is among the refused)
     fresh = Card.objects.filter(pk=outcome.card_id).first()
-    context = {"action": action, "outcome": outcome, "card": fresh, "next": _next(request)}
+    context = {
+        "action": action,
+        "outcome": outcome,
+        "card": fresh,
+        "last": next(iter(Card.objects.history(outcome.card_id, 1)), None),
+        "next": _next(request),
+    }
     return render(request, "backlog/refused.html", context, status=outcome.refusal.http_status)
 
 

@@ -13,6 +13,7 @@ from backlog.access import reads
 from backlog.models import Card
 from backlog.verbs.board import PER_CELL, Board, Cell, LiveBoard
 from backlog.verbs.filters import CELLS
+from backlog.views.actions import offered
 from backlog.views.choice import Choice
 
 _LIVE = LiveBoard()
@@ -29,6 +30,9 @@ def board(request: HttpRequest) -> HttpResponse:
         "choice": choice,
         "cells": CELLS,
         "lanes": [(lane, [(cell, cell_html(cell)) for cell in lane.cells]) for lane in shown.lanes],
+        "phases": [lane.phase for lane in shown.lanes if lane.phase],
+        "keep": choice.hidden("layout"),
+        "actions": offered(request),
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,
     }
     return render(request, "backlog/board.html", context)
@@ -56,7 +60,7 @@ def cells(request: HttpRequest) -> HttpResponse:
 
 
 def _shown(choice: Choice) -> Board:
-    return _LIVE.now(Card.objects.session, choice.filter, choice.page)
+    return _LIVE.now(Card.objects.session(), choice.filter, choice.page)
 
 
 # What a cell shows is a function of the cell alone, so that most of a page is made only once.

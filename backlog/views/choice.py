@@ -32,9 +32,7 @@ class Choice(NamedTuple):
         if layout not in LAYOUTS:
             raise UsageError(f"layout must be one of {', '.join(LAYOUTS)}")
         chosen = Filter(
-            phases=tuple(
-                values.text(phase, "phase") for phase in dict.fromkeys(given.getlist("phase"))
-            ),
+            phases=_phases(given),
             cells=tuple(cell for cell in cells if cell),
             owner=values.text(given.get("owner", "").strip(), "owner"),
             text=values.text(given.get("q", "").strip(), "text"),
@@ -54,6 +52,26 @@ class Choice(NamedTuple):
         return f"?{query.urlencode()}"
 
     @property
+    def columns(self) -> str:
+        """This page with lanes as columns."""
+        return self.url(layout="columns")
+
+    @property
+    def rows(self) -> str:
+        """This page with lanes as rows."""
+        return self.url(layout=None)
+
+    @property
+    def before(self) -> str:
+        """The page before this one."""
+        return self.url(page=self.page - 1)
+
+    @property
+    def after(self) -> str:
+        """The page after this one."""
+        return self.url(page=self.page + 1)
+
+    @property
     def narrowed(self) -> bool:
         """Whether anything is filtered."""
         return self.filter != ALL
@@ -63,3 +81,10 @@ class Choice(NamedTuple):
         for name in names:
             for value in self.parameters.getlist(name):
                 yield name, value
+
+
+def _phases(given: QueryDict) -> tuple[str, ...]:
+    """The phases asked for. An empty field of the filter form asks for none; the link to the cards
+    without a phase says so by `phase=&phase=`."""
+    asked = [values.text(phase, "phase") for phase in given.getlist("phase")]
+    return () if asked == [""] else tuple(dict.fromkeys(asked))

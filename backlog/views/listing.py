@@ -5,11 +5,24 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from backlog.access import reads
-from backlog.actions import ACTIONS, Seen
+from backlog.actions import Seen
 from backlog.models import Card
 from backlog.verbs.filters import CELLS
 from backlog.verbs.listing import PAGE, SORTS, cards
+from backlog.views.actions import offered
 from backlog.views.choice import Choice
+
+# Headings of the table, each with the order that its link asks for.
+_COLUMNS = (
+    ("id", "Id"),
+    ("title", "Title"),
+    ("", "Phase"),
+    ("claim", "Priority"),
+    ("", "State"),
+    ("lease", "Owner"),
+    ("attempts", "Attempts"),
+    ("longest", "Since"),
+)
 
 
 @reads
@@ -18,15 +31,17 @@ def card_list(request: HttpRequest) -> HttpResponse:
     """A page of the cards chosen by the URL, in the order it says."""
     choice = Choice.of(request)
     sort = request.GET.get("sort") or "claim"
-    found = cards(Card.objects.session, choice.filter, sort, choice.page)
+    found = cards(Card.objects.session(), choice.filter, sort, choice.page)
     context = {
         "found": found,
         "rows": [(card, str(Seen.of(card))) for card in found.cards],
         "choice": choice,
         "cells": CELLS,
         "sort": sort,
-        "sorts": SORTS,
-        "actions": ACTIONS.values(),
-        "pages": -(-found.total // PAGE),
+        "sorted_by": SORTS[sort][0],
+        "columns": [(name, label, name and choice.url(sort=name)) for name, label in _COLUMNS],
+        "keep": choice.hidden("sort"),
+        "actions": offered(request),
+        "last_page": -(-found.total // PAGE),
     }
     return render(request, "backlog/list.html", context)

@@ -1,0 +1,551 @@
+"""Every change of a card is exactly one event, whoever makes it; nothing else is."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from psycopg import errors
+
+from backlog.errors import Stale
+from backlog.models import Card
+from backlog.session import ACTOR, PsycopgSession
+from backlog.verbs import cards, claims, transfer
+from backlog.verbs.history import history
+
+HOLD = "status = 'claimed', claim_owner = 'w', claim_ttl_seconds = 60, claimed_at = now()"
+
+
+@pytest.fixture(autouse=True)
+def actor() -> Iterator[str]:
+    """Who acts in these tests."""
+    token = ACTOR.set("olga")
+    yield "olga"
+    ACTOR.reset(token)
+
+
+@pytest.fixture
+def role(session: PsycopgSession) -> str:
+    """The database's role, which acts where no verb says who does."""
+    return str(session.execute("SELECT session_user").fetchone()[0])
+
+
+@pytest.fixture
+def row(session: PsycopgSession) -> Any:
+    """Some columns of a card: `row("status, attempts")`."""
+
+    def read(columns: str, card_id: str = "A") -> Any:
+        return session.execute(f"SELECT {columns} FROM backlog WHERE id = %s", [card_id]).fetchone()  # noqa: S608 (this file's own words)
+
+    return read
+
+
+@pytest.fixture
+def events(session: PsycopgSession) -> Any:
+    """What happened to a card since the last look: `(verb, from, to, actor, attempt, note)`."""
+    seen = 0
+
+    def new(card_id: str = "A") -> list[tuple[Any, ...]]:
+        nonlocal seen
+        found = [event for event in history(session, card_id) if event.id > seen]
+        seen = max([seen, *(event.id for event in found)])
+        return [(e.verb, e.from_status, e.to_status, e.actor, e.attempt, e.note) for e in found]
+
+    return new
+
+
+# Verbs --------------------------------------------------------------------------------------------
+
+Prepare = Callable[[PsycopgSession], Any]
+
+
+def _nothing(session: PsycopgSession) -> None:
+    pass
+
+
+def _claimed(session: PsycopgSession) -> None:
+    claims.claim(session, "w")
+
+
+def _expired(session: PsycopgSession) -> None:
+    _claimed(session)
+    session.execute("UPDATE backlog SET claimed_at = now() - interval '1 day'")
+
+
+def _done(session: PsycopgSession) -> None:
+    claims.complete(session, "A")
+
+
+def _blocked(session: PsycopgSession) -> None:
+    claims.block(session, "A")
+
+
+def _linked(session: PsycopgSession) -> None:
+    cards.link(session, "A", "B")
+
+
+# What was before, the verb, and its event: verb, from, to, actor, attempt, note.
+VERBS: dict[str, tuple[Prepare, Prepare, tuple[Any, ...]]] = {
+    "claim": (
+        _nothing,
+        lambda s: claims.claim(s, "w"),
+        ("claim", "ready", "claimed", "w", 1, None),
+    ),
+    "claim of an id": (
+        _nothing,
+        lambda s: claims.claim_card(s, "A", "w"),
+        ("claim", "ready", "claimed", "w", 1, None),
+    ),
+    "complete by its worker": (
+        _claimed,
+        lambda s: claims.complete(s, "A", "w", 1),
+        ("complete", "claimed", "done", "w", 1, "held by w"),
+    ),
+    "complete by an operator": (
+        _claimed,
+        lambda s: claims.complete(s, "A"),
+        ("complete", "claimed", "done", "olga", 1, "held by w"),
+    ),
+    "complete without a claim": (
+        _nothing,
+        lambda s: claims.complete(s, "A"),
+        ("complete", "ready", "done", "olga", 0, None),
+    ),
+    "block": (
+        _nothing,
+        lambda s: claims.block(s, "A"),
+        ("block", "ready", "blocked", "olga", 0, "other"),
+    ),
+    "block with a reason": (
+        _claimed,
+        lambda s: claims.block(s, "A", "w", reason="needs_input", note="which port?"),
+        ("block", "claimed", "blocked", "w", 1, "needs_input: which port?"),
+    ),
+    "unblock": (
+        _blocked,
+        lambda s: claims.unblock(s, "A"),
+        ("unblock", "blocked", "ready", "olga", 0, None),
+    ),
+    "reopen": (
+        _done,
+        lambda s: claims.reopen(s, "A"),
+        ("reopen", "done", "ready", "olga", 0, None),
+    ),
+    "release": (
+        _claimed,
+        lambda s: claims.release(s, "A", "w"),
+        ("release", "claimed", "ready", "w", 1, "held by w"),
+    ),
+    "reclaim of what is expired": (
+        _expired,
+        lambda s: claims.reclaim(s),
+        ("reclaim", "claimed", "ready", "olga", 1, "held by w"),
+    ),
+    "reclaim of an expired id": (
+        _expired,
+        lambda s: claims.reclaim_card(s, "A"),
+        ("reclaim", "claimed", "ready", "olga", 1, "held by w"),
+    ),
+    "reclaim of a lease that still lasts": (
+        _claimed,
+        lambda s: claims.reclaim_card(s, "A"),
+        ("release", "claimed", "ready", "olga", 1, "held by w"),
+    ),
+    "link": (
+        _nothing,
+        lambda s: cards.link(s, "A", "B"),
+        ("link", "ready", "ready", "olga", 0, "B"),
+    ),
+    "unlink": (
+        _linked,
+        lambda s: cards.unlink(s, "A", "B"),
+        ("unlink", "ready", "ready", "olga", 0, "B"),
+    ),
+    "edit": (
+        _nothing,
+        lambda s: cards.edit(s, "A", title="t", body="b", phase="M1", priority=3),
+        ("edit", "ready", "ready", "olga", 0, "title, body, phase M1, priority 0 → 3"),
+    ),
+    "edit of the other fields": (
+        _claimed,
+        lambda s: cards.edit(s, "A", idempotency_key="k", acceptance='["x"]'),
+        ("edit", "claimed", "claimed", "olga", 1, "idempotency key, acceptance"),
+    ),
+    "edit of dependencies": (
+        _nothing,
+        lambda s: cards.edit(s, "A", depends_on=["B", "C"]),
+        ("link", "ready", "ready", "olga", 0, "B, C"),
+    ),
+    "delete": (
+        _claimed,
+        lambda s: cards.delete(s, "A"),
+        ("delete", "claimed", None, "olga", 1, None),
+    ),
+    "delete with others": (
+        _nothing,
+        lambda s: cards.delete_together(s, ["A", "B"]),
+        ("delete", "ready", None, "olga", 0, None),
+    ),
+    "import over it": (
+        _nothing,
+        lambda s: transfer.import_cards(s, [b'{"id":"A","priority":2}'], update=True),
+        ("edit", "ready", "ready", "olga", 0, "priority 0 → 2"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "verb", "event"), VERBS.values(), ids=VERBS)
+def test_a_verb_is_one_event(before, verb, event, session, card, events):
+    card("A")
+    card("B", priority=-1)
+    before(session)
+    events()
+    verb(session)
+    assert events() == [event]
+
+
+def test_a_create_is_one_event(card, events):
+    card("A", needs=["B"])
+    assert events() == [("create", None, "ready", "olga", 0, None)]
+
+
+def test_an_import_is_one_event_a_card(session, events):
+    lines = [{"id": "A", "title": "a"}, {"id": "B", "title": "b", "status": "done"}]
+    transfer.import_cards(session, [json.dumps(line).encode() for line in lines])
+    assert events("A") == [("create", None, "ready", "olga", 0, None)]
+    assert events("B") == [("create", None, "done", "olga", 0, None)]
+
+
+NO_CHANGE: dict[str, tuple[Prepare, Prepare]] = {
+    "complete of a done card": (_done, lambda s: claims.complete(s, "A")),
+    "block of a blocked card": (_blocked, lambda s: claims.block(s, "A", reason="capability")),
+    "claim of a claimed card": (_claimed, lambda s: claims.claim_card(s, "A", "v")),
+    "reclaim of a ready card": (_nothing, lambda s: claims.reclaim_card(s, "A")),
+    "reclaim of a lease that lasts": (_claimed, lambda s: claims.reclaim(s)),
+    "link again": (_linked, lambda s: cards.link(s, "A", "B")),
+    "unlink again": (_nothing, lambda s: cards.unlink(s, "A", "B")),
+    "edit of nothing": (_nothing, lambda s: cards.edit(s, "A")),
+    "edit with equal values": (_nothing, lambda s: cards.edit(s, "A", title="Card A", priority=0)),
+    "edit with equal dependencies": (_linked, lambda s: cards.edit(s, "A", depends_on=["B"])),
+    "create with a known key": (_nothing, lambda s: cards.create(s, "X", "x", idempotency_key="k")),
+    "import of what is there": (
+        _nothing,
+        lambda s: transfer.import_cards(s, [b'{"id":"A","priority":0}'], update=True),
+    ),
+    "dry run of an import": (
+        _nothing,
+        lambda s: transfer.import_cards(
+            s, [b'{"id":"A","priority":9}'], update=True, dry_run=True
+        ),
+    ),
+    "a dependency that is done": (_linked, lambda s: claims.complete(s, "B")),
+}
+
+
+@pytest.mark.parametrize(("before", "verb"), NO_CHANGE.values(), ids=NO_CHANGE)
+def test_no_change_is_no_event(before, verb, session, card, events):
+    card("A", idempotency_key="k")
+    card("B", priority=-1)
+    before(session)
+    events()
+    verb(session)
+    assert events() == []
+
+
+def test_a_heartbeat_is_no_event_and_no_change(session, card, events, row):
+    card("A")
+    _claimed(session)
+    before = row("updated_at, status_changed_at, attempts")
+    events()
+    claims.renew(session, "A", "w", ttl=60)
+    assert events() == []
+    assert row("updated_at, status_changed_at, attempts") == before
+
+
+@pytest.mark.parametrize(("before", "verb", "event"), VERBS.values(), ids=VERBS)
+def test_a_change_that_is_rolled_back_is_no_event(before, verb, event, session, card, events):
+    card("A")
+    card("B", priority=-1)
+    before(session)
+    events()
+    with suppress(_Undo), session.transaction():
+        verb(session)
+        raise _Undo
+    assert events() == []
+
+
+class _Undo(Exception):
+    pass
+
+
+def test_an_event_has_the_time_of_its_change(session, card):
+    card("A")
+    for verb in (_claimed, _blocked):
+        verb(session)
+        assert history(session, "A")[-1].at == cards.show(session, "A").updated_at
+
+
+# Others -------------------------------------------------------------------------------------------
+
+STATEMENTS = {
+    "UPDATE backlog SET status = 'done'": ("complete", "ready", "done", 0, None),
+    "UPDATE backlog SET status = 'blocked'": ("block", "ready", "blocked", 0, "other"),
+    "UPDATE backlog SET status = 'blocked', block_reason = 'transient', block_note = 'n'": (
+        *("block", "ready", "blocked", 0, "transient: n"),
+    ),
+    "UPDATE backlog SET title = 't'": ("edit", "ready", "ready", 0, "title"),
+    "UPDATE backlog SET phase = 'M2'": ("edit", "ready", "ready", 0, "phase M2"),
+    "UPDATE backlog SET created_at = '2020-01-01Z'": (
+        *("edit", "ready", "ready", 0, "creation time"),
+    ),
+    "UPDATE backlog SET attempts = 4": ("edit", "ready", "ready", 4, "attempts 0 → 4"),
+    """UPDATE backlog SET depends_on = '["X"]'""": ("link", "ready", "ready", 0, "X"),
+    "DELETE FROM backlog": ("delete", "ready", None, 0, None),
+    "TRUNCATE backlog": ("delete", "ready", None, 0, None),
+    """INSERT INTO backlog (id, title) VALUES ('A', 't')
+    ON CONFLICT (id) DO UPDATE SET title = excluded.title""": (
+        *("edit", "ready", "ready", 0, "title"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("sql", "event"), STATEMENTS.items())
+def test_a_statement_is_one_event_of_the_role(sql, event, session, card, events, role):
+    card("A")
+    events()
+    session.execute(sql)
+    verb, before, after, attempt, note = event
+    assert events() == [(verb, before, after, role, attempt, note)]
+
+
+def test_a_claim_by_hand_is_an_event_of_its_owner(session, card, events):
+    card("A")
+    events()
+    session.execute(f"UPDATE backlog SET {HOLD}")  # noqa: S608 (this file's own words)
+    assert events() == [("claim", "ready", "claimed", "w", 1, None)]
+
+
+def test_a_takeover_by_hand_is_the_next_claim(session, card, events):
+    card("A")
+    _claimed(session)
+    events()
+    session.execute("UPDATE backlog SET claim_owner = 'v'")
+    assert events() == [("claim", "claimed", "claimed", "v", 2, None)]
+
+
+def test_two_changes_in_one_statement_are_two_events(session, card, events, role):
+    card("A")
+    events()
+    session.execute("""UPDATE backlog SET status = 'done', title = 't', depends_on = '["X"]'""")
+    assert [event[0] for event in events()] == ["complete", "link", "edit"]
+
+
+def test_copy_is_one_event_a_card(session, events, role):
+    rows = [("A", "a", "ready"), ("B", "b", "done")]
+    session.copy("COPY backlog (id, title, status) FROM STDIN", rows)
+    assert events("A") == [("create", None, "ready", role, 0, None)]
+    assert events("B") == [("create", None, "done", role, 0, None)]
+
+
+def test_a_queryset_update_is_one_event(card, events, role, django_db_blocker):
+    card("A")
+    events()
+    with django_db_blocker.unblock(), closing(connection):
+        Card.objects.filter(pk="A").update(status="blocked", priority=2)
+    found = events()
+    assert [event[:3] for event in found] == [
+        ("block", "ready", "blocked"),
+        ("edit", "ready", "ready"),
+    ]
+    assert {event[3] for event in found} == {role}
+
+
+def test_a_save_of_what_is_there_is_no_event(card, events, django_db_blocker):
+    card("A")
+    events()
+    with django_db_blocker.unblock(), closing(connection):
+        Card.objects.get(pk="A").save()
+    assert events() == []
+
+
+def test_who_acts_ends_with_the_transaction(session, card, events, role):
+    card("A")
+    claims.complete(session, "A")
+    session.execute("UPDATE backlog SET status = 'ready'")
+    assert [event[3] for event in events()] == ["olga", "olga", role]
+
+
+def test_nobody_named_is_the_role(session, card, events, role):
+    card("A")
+    ACTOR.set("")
+    claims.complete(session, "A")
+    assert events()[-1][3] == role
+
+
+def test_a_deleted_card_keeps_its_history_when_the_id_is_used_again(session, card, events):
+    card("A")
+    _claimed(session)
+    cards.delete(session, "A")
+    card("A")
+    assert [event[0] for event in events()] == ["create", "claim", "delete", "create"]
+
+
+def test_the_newest_events_come_oldest_first(session, card):
+    card("A")
+    _claimed(session)
+    _done(session)
+    assert [event.verb for event in history(session, "A", 2)] == ["claim", "complete"]
+
+
+def test_an_event_cannot_be_changed(session, card, events):
+    card("A")
+    with pytest.raises(errors.CheckViolation, match="never changed"):
+        session.execute("UPDATE backlog_event SET actor = 'somebody else'")
+
+
+# Since when ---------------------------------------------------------------------------------------
+
+
+def test_the_status_has_its_time_until_it_changes(session, card, row):
+    card("A")
+    (created,) = row("status_changed_at")
+    cards.edit(session, "A", title="t", priority=4)
+    assert row("status_changed_at") == (created,)
+    _blocked(session)
+    assert row("status_changed_at = updated_at, status_changed_at > created_at") == (True, True)
+
+
+def test_a_claim_and_each_takeover_has_its_time(session, card, row):
+    card("A")
+    _claimed(session)
+    assert row("status_changed_at = claimed_at") == (True,)
+    (first,) = row("status_changed_at")
+    session.execute("UPDATE backlog SET claim_owner = 'v', claimed_at = clock_timestamp()")
+    assert row("status_changed_at")[0] > first
+
+
+@pytest.mark.parametrize("change", ["", ", status = 'done'", ", title = 't'"])
+def test_what_is_derived_cannot_be_written_by_hand(change, session, card, row):
+    card("A")
+    session.execute(
+        f"UPDATE backlog SET status_changed_at = '2020-01-01Z', block_count = 7{change}"  # noqa: S608 (this file's own words)
+    )
+    assert row("status_changed_at >= created_at, block_count") == (True, 0)
+
+
+# Why blocked --------------------------------------------------------------------------------------
+
+
+def _block_and_back(session: PsycopgSession, *reasons: str) -> None:
+    for reason in reasons:
+        claims.block(session, "A", reason=reason)
+        claims.unblock(session, "A")
+
+
+def test_repeats_of_a_reason_are_counted_and_survive_unblock(session, card, row):
+    card("A")
+    _block_and_back(session, "needs_input", "needs_input", "needs_input")
+    assert row("block_reason, block_count") == ("needs_input", 3)
+
+
+def test_another_reason_counts_from_one(session, card, row):
+    card("A")
+    _block_and_back(session, "needs_input", "needs_input", "transient")
+    assert row("block_reason, block_count") == ("transient", 1)
+
+
+def test_a_block_without_a_note_drops_the_one_before(session, card, row):
+    card("A")
+    claims.block(session, "A", note="which port?")
+    claims.unblock(session, "A")
+    claims.block(session, "A")
+    assert row("block_reason, block_note") == ("other", None)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE backlog SET status = 'blocked', block_reason = 'bored'",
+        "UPDATE backlog SET block_reason = 'bored'",
+        "INSERT INTO backlog (id, title, status, block_reason) VALUES ('B', 'b', 'blocked', 'bored')",
+    ],
+)
+def test_an_unknown_reason_is_refused(sql, session, card):
+    card("A")
+    with pytest.raises(errors.CheckViolation, match="block reason must be"):
+        session.execute(sql)
+
+
+def test_a_blocked_card_has_a_reason(session, card):
+    card("A")
+    _blocked(session)
+    with pytest.raises(errors.CheckViolation, match="block reason must be"):
+        session.execute("UPDATE backlog SET block_reason = NULL")
+
+
+def test_another_reason_of_the_same_block_is_an_event(session, card, events, role):
+    card("A")
+    _blocked(session)
+    events()
+    session.execute("UPDATE backlog SET block_note = 'which port?'")
+    assert events() == [("edit", "blocked", "blocked", role, 0, "reason of its block")]
+
+
+# What the caller saw ------------------------------------------------------------------------------
+
+SEEN: dict[str, tuple[Prepare, Callable[..., Any]]] = {
+    "complete": (_nothing, claims.complete),
+    "complete of a done card": (_done, claims.complete),
+    "block": (_nothing, claims.block),
+    "unblock": (_blocked, claims.unblock),
+    "reopen": (_done, claims.reopen),
+    "release": (_claimed, claims.release),
+    "reclaim": (_claimed, claims.reclaim_card),
+    "delete": (_nothing, cards.delete),
+    "edit": (_nothing, lambda s, i, seen: cards.edit(s, i, seen=seen, title="t")),
+    "link": (_nothing, lambda s, i, seen: cards.link(s, i, "B", seen=seen)),
+    "unlink": (_linked, lambda s, i, seen: cards.unlink(s, i, "B", seen=seen)),
+}
+
+
+@pytest.fixture
+def stored(session: PsycopgSession) -> Callable[[], Any]:
+    """Everything in the tables, to compare."""
+
+    def read() -> Any:
+        sql = "SELECT {0}::text FROM {0} ORDER BY 1"
+        return [session.execute(sql.format(t)).fetchall() for t in ("backlog", "backlog_event")]
+
+    return read
+
+
+@pytest.mark.parametrize(("before", "verb"), SEEN.values(), ids=SEEN)
+def test_a_card_that_changed_meanwhile_is_left_alone(before, verb, session, card, stored):
+    card("A")
+    card("B", priority=-1)
+    before(session)
+    seen = cards.show(session, "A").updated_at
+    cards.edit(session, "A", body="meanwhile")
+    kept = stored()
+    with pytest.raises(Stale, match="A was changed at .*; look at it again"):
+        verb(session, "A", seen=seen)
+    assert stored() == kept
+
+
+@pytest.mark.parametrize(("before", "verb"), SEEN.values(), ids=SEEN)
+def test_a_card_as_it_was_seen_is_changed(before, verb, session, card):
+    card("A")
+    card("B", priority=-1)
+    before(session)
+    verb(session, "A", seen=cards.show(session, "A").updated_at)
+
+
+def test_a_heartbeat_does_not_make_a_page_stale(session, card):
+    card("A")
+    _claimed(session)
+    seen: datetime = cards.show(session, "A").updated_at
+    claims.renew(session, "A")
+    assert claims.release(session, "A", seen=seen).status == "ready"
