@@ -7,7 +7,7 @@ from django import forms
 from django.db import transaction
 
 from backlog import values
-from backlog.errors import Refusal
+from backlog.errors import Refusal, Stale
 from backlog.lifecycle import BLOCK_REASONS, DEFAULT_BLOCK_REASON
 from backlog.models import Card
 
@@ -57,6 +57,9 @@ class CardForm(CardModelForm):
     acceptance = AcceptanceField(required=False, help_text="One criterion a line, or JSON.")
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
+    # Whether the card had changed since the form was opened.
+    stale = False
+
     class Meta:
         model = Card
         fields = (
@@ -90,6 +93,7 @@ class CardForm(CardModelForm):
                     self.write()
                     transaction.set_rollback(True)
             except Refusal as refusal:
+                self.stale = isinstance(refusal, Stale)
                 self.add_error(None, str(refusal))
         return cleaned
 
