@@ -153,7 +153,7 @@ BEGIN
         CASE WHEN NEW.title <> OLD.title THEN 'title' END,
         CASE WHEN NEW.body IS DISTINCT FROM OLD.body THEN 'body' END,
         CASE WHEN NEW.phase IS DISTINCT FROM OLD.phase THEN
-            concat_ws(' ', 'phase', OLD.phase, '→', NEW.phase) END,
+            concat_ws(' ', 'phase', coalesce(OLD.phase, '-'), '→', coalesce(NEW.phase, '-')) END,
         CASE WHEN NEW.priority <> OLD.priority THEN
             concat_ws(' ', 'priority', OLD.priority, '→', NEW.priority) END,
         CASE WHEN NEW.idempotency_key IS DISTINCT FROM OLD.idempotency_key THEN 'idempotency key' END,

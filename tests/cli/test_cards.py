@@ -144,6 +144,20 @@ def test_edit_without_a_field_is_wrong_usage(call, card):
     assert "nothing to change: give one of --title" in refused(call, 2, "edit", "--id", "A")
 
 
+@pytest.mark.parametrize("key", ["", " "])
+def test_an_edit_to_a_blank_key_clears_it(call, card, key):
+    card("A", idempotency_key="k")
+    edited = call("edit", "--id", "A", "--idempotency-key", key, "--json").json
+    assert edited["idempotencyKey"] is None
+
+
+@pytest.mark.parametrize("key", ["", " "])
+def test_a_create_with_a_blank_key_is_refused(call, key):
+    """It is an unset variable, more likely than not: the card would be made twice."""
+    words = ("create", "--id", "A", "--title", "t", "--idempotency-key", key)
+    assert "--idempotency-key must not be blank" in refused(call, 2, *words)
+
+
 @pytest.mark.parametrize("words", ["--depends-on B", "--depends-on A", "--idempotency-key k"])
 def test_edit_refuses_a_cycle_and_a_key_of_another_card(call, card, words):
     card("A")
