@@ -1,37 +1,89 @@
 """Cards in Django's admin: shown from the table, changed through the verbs."""
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
-from backlog.errors import Refusal
+from backlog.access import may
+from backlog.actions import ACTIONS, Action, Seen, act
 from backlog.forms import CardForm
+from backlog.lifecycle import BLOCKED, READY
 from backlog.models import Card
 
 if TYPE_CHECKING:
     CardModelAdmin = admin.ModelAdmin[Card]
+    CardPaginator = Paginator[Card]
 else:
     CardModelAdmin = admin.ModelAdmin
+    CardPaginator = Paginator
+
+EVENTS = 500
 
 
-def _action(verb: str, description: str, act: Callable[[str], Any]) -> Any:
-    """An action that does one verb on each selected card and tells what became of each."""
+def _admin_action(action: Action) -> Callable[..., HttpResponse | None]:
+    """The action on what is selected: at once, or by way of the page that asks."""
 
-    @admin.action(description=description, permissions=["change"])
-    def run(admin_: "CardAdmin", request: HttpRequest, selected: QuerySet[Card]) -> None:
-        for card_id in selected.values_list("pk", flat=True):
-            try:
-                act(card_id)
-            except Refusal as refusal:
-                admin_.message_user(request, str(refusal), messages.ERROR)
+    @admin.action(description=action.label, permissions=["change"])
+    def run(
+        admin_: "CardAdmin", request: HttpRequest, selected: QuerySet[Card]
+    ) -> HttpResponse | None:
+        cards = [Seen.of(card) for card in selected.only("status", "updated_at")]
+        if action.form is not None or action.asks(cards):
+            context = {
+                "action": action,
+                "cards": cards,
+                "form": action.form() if action.form else None,
+                "warning": action.warning if action.asks(cards) else "",
+                "next": request.get_full_path(),
+            }
+            return render(request, "backlog/ask.html", context)
+        for outcome in act(action, cards, {}):
+            if outcome.refusal:
+                admin_.message_user(request, str(outcome.refusal), messages.ERROR)
             else:
-                admin_.message_user(request, f"{verb}: {card_id}", messages.SUCCESS)
+                message = f"{action.label}: {outcome.card_id}"
+                admin_.message_user(request, message, messages.SUCCESS)
+        return None
 
-    run.__name__ = verb
+    run.__name__ = action.name
     return run
+
+
+class BoundedPaginator(CardPaginator):
+    """Counts no further than anybody pages: a large table is not read for a number."""
+
+    furthest = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        """How many cards, at most `furthest`."""
+        cards: Any = self.object_list
+        return int(cards.order_by().values("pk")[: self.furthest].count())
+
+
+class StateFilter(admin.SimpleListFilter):
+    """What can happen to a card next, where its status does not say it."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("claimable", "claimable"), ("waiting", "waiting"), ("expired", "expired claim")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> QuerySet[Card]:
+        states = {
+            "claimable": Q(claimable=True),
+            "waiting": Q(status=READY, claimable=False),
+            "expired": Q(claim_expires_at__lte=Now()),
+        }
+        return queryset.filter(states.get(self.value() or "", Q()))
 
 
 @admin.register(Card)
@@ -39,12 +91,16 @@ class CardAdmin(CardModelAdmin):
     """State is changed by the actions, everything else by the form."""
 
     form = CardForm
+    paginator = BoundedPaginator
     list_display = ("id", "title", "phase", "priority", "state", "claim_owner", "attempts")
-    list_filter = ("status", "claimable")
-    search_fields = ("id", "title", "claim_owner")
+    list_filter = ("status", StateFilter, "block_reason")
+    search_fields = ("id", "title", "claim_owner", "=phase")
+    date_hierarchy = "created_at"
     ordering = ("-priority", "created_at", "id")
     list_per_page = 50
     show_full_result_count = False
+    change_form_template = "admin/backlog/card/change_form.html"
+    object_history_template = "admin/backlog/card/object_history.html"
     readonly_fields = (
         "state",
         "claim_owner",
@@ -53,6 +109,10 @@ class CardAdmin(CardModelAdmin):
         "claim_expires_at",
         "attempts",
         "open_dependencies",
+        "block_reason",
+        "block_note",
+        "block_count",
+        "status_changed_at",
         "created_at",
         "updated_at",
     )
@@ -62,23 +122,57 @@ class CardAdmin(CardModelAdmin):
         ("Written by the backlog itself", {"fields": readonly_fields}),
         ("More", {"fields": ("idempotency_key",), "classes": ["collapse"]}),
     )
-    actions = (
-        _action("complete", "Complete", Card.objects.complete),
-        _action("block", "Block", Card.objects.block),
-        _action("unblock", "Unblock", Card.objects.unblock),
-        _action("reopen", "Reopen", Card.objects.reopen),
-        _action("release", "Release the claim", Card.objects.release),
+    # Links are edited in the form; deleting is the admin's own, with its page of what goes along.
+    actions = tuple(
+        _admin_action(action)
+        for action in ACTIONS.values()
+        if action.name not in ("link", "unlink", "delete")
     )
 
     @admin.display(description="state", ordering="status")
     def state(self, card: Card) -> str:
-        """The status, or what it amounts to: claimable, waiting on how many."""
-        if card.status != "ready":
-            return card.status
-        return "claimable" if card.claimable else f"waiting on {card.open_dependencies}"
+        """The status, or what it amounts to: claimable, waiting on how many, why blocked."""
+        if card.status == READY:
+            return "claimable" if card.claimable else f"waiting on {card.open_dependencies}"
+        if card.status == BLOCKED:
+            return f"blocked: {card.get_block_reason_display()}"
+        return "expired" if card.expired else card.status
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Card]:
+        return super().get_queryset(request).with_expired()  # type: ignore[attr-defined, no-any-return]  # the manager's
 
     def get_readonly_fields(self, request: HttpRequest, obj: Card | None = None) -> Any:
         return self.readonly_fields if obj is None else ("id", *self.readonly_fields)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """With the actions that the card's status allows."""
+        card = self.get_object(request, object_id)
+        extra: dict[str, Any] = {}
+        if card is not None:
+            extra["seen"] = str(Seen.of(card))
+            extra["card_actions"] = [
+                action
+                for action in ACTIONS.values()
+                if card.status in action.statuses
+                and action.name not in ("link", "unlink", "delete")
+                and may(request, action.permission)
+            ]
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **extra})
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """What the database kept of every change, whoever made it."""
+        card = self.get_object(request, object_id)
+        events = Card.objects.history(card.pk, EVENTS)[::-1] if card else []
+        extra = {**(extra_context or {}), "events": events}
+        return super().history_view(request, object_id, extra)
 
     def save_model(self, request: HttpRequest, obj: Card, form: Any, change: bool) -> None:
         written = form.write()

@@ -62,6 +62,9 @@ class Card(models.Model):
 
     objects = CardQuerySet.as_manager()
 
+    # By the database's clock; only as `CardQuerySet.with_expired` reads cards.
+    expired: bool
+
     class Meta:
         db_table = "backlog"
         verbose_name = "card"

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connections, models, transaction
 from django.db.backends.postgresql.base import ServerBindingCursor
+from django.db.models import ExpressionWrapper, Q
+from django.db.models.functions import Coalesce, Now
 
 from backlog.lifecycle import DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, READY
 from backlog.records import Record
@@ -63,6 +65,14 @@ class CardQuerySet(models.QuerySet["Card"]):
     def waiting(self) -> Self:
         """Ready, but a dependency is unfinished or does not exist."""
         return self.filter(status=READY, claimable=False)
+
+    def with_expired(self) -> Self:
+        """Each card with `expired`: its lease is over, by the database's clock."""
+        return self.annotate(
+            expired=Coalesce(
+                ExpressionWrapper(Q(claim_expires_at__lte=Now()), models.BooleanField()), False
+            )
+        )
 
     def in_claim_order(self) -> Self:
         """Highest priority first, then oldest, then lowest id."""

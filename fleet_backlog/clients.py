@@ -10,4 +10,4 @@ def address(request: HttpRequest) -> str:
     Only the last hop is believed; what is before it was written by the client itself.
     """
     seen = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
-    return seen if settings.HTTPS and seen else request.META.get("REMOTE_ADDR", "")
+    return str(seen if settings.HTTPS and seen else request.META.get("REMOTE_ADDR", ""))

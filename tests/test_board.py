@@ -1,9 +1,12 @@
-"""The page of lanes."""
+"""The board and the list: lanes, filters, and what an open page is told of changes."""
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 
 from backlog.models import Card
+from backlog.verbs.board import LiveBoard, board
+from backlog.verbs.filters import Filter
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -13,41 +16,204 @@ def empty(store, transactional_db):
     pass
 
 
+def _make(card_id: str, **fields):
+    return Card.objects.create(id=card_id, title=f"Card {card_id}", **fields)
+
+
+def _cells(chosen: Filter = Filter()):  # noqa: B008 (it is immutable)
+    shown = board(Card.objects.session(), chosen)
+    return {
+        (lane.phase, cell.name): (cell.total, [card.id for card in cell.cards])
+        for lane in shown.lanes
+        for cell in lane.cells
+        if cell.total
+    }
+
+
 def test_nobody_sees_the_board_without_logging_in(client):
-    assert client.get("/").url == reverse("admin:login") + "?next=/"
+    assert client.get("/").url == reverse("login") + "?next=/"
 
 
 def test_an_empty_board_shows_the_command_that_fills_it(admin_client):
     assert "backlog create --id" in admin_client.get("/").text
 
 
-def test_a_lane_counts_each_state_and_shows_its_first_cards():
-    Card.objects.create(id="A", title="A", phase="M1")
-    Card.objects.create(id="B", title="B", phase="M1", depends_on=["A"])
-    Card.objects.create(id="C", title="C", phase="M1", priority=5)
-    (lane,) = Card.objects.lanes(per_cell=1)
-    cells = {cell.name: (cell.total, [card.id for card in cell.cards]) for cell in lane.cells}
-    assert cells["ready"] == (2, ["C"])
-    assert cells["waiting"] == (1, ["B"])
+def test_a_card_is_in_the_cell_of_what_can_happen_to_it_next():
+    _make("A", phase="M1")
+    _make("B", phase="M1", depends_on=["A"])
+    _make("C", phase="M1", priority=-1)
+    _make("D")
+    _make("E", phase="M1", priority=9)
+    Card.objects.claim("w")
+    Card.objects.block("C")
+    assert _cells() == {
+        ("M1", "ready"): (1, ["A"]),
+        ("M1", "waiting"): (1, ["B"]),
+        ("M1", "claimed"): (1, ["E"]),
+        ("M1", "blocked"): (1, ["C"]),
+        (None, "ready"): (1, ["D"]),
+    }
 
 
-def test_lanes_with_nothing_left_to_do_come_last():
-    for phase in ("M1", "M2"):
-        Card.objects.create(id=phase, title=phase, phase=phase)
-    Card.objects.create(id="none", title="none")
+def test_done_cards_are_only_counted():
+    _make("A")
+    Card.objects.complete("A")
+    assert _cells() == {(None, "done"): (1, [])}
+
+
+def test_a_cell_shows_the_first_ten_in_the_order_of_claims():
+    for n in range(12):
+        _make(f"A{n:02}", priority=n)
+    total, shown = _cells()[None, "ready"]
+    assert (total, shown) == (12, [f"A{n:02}" for n in range(11, 1, -1)])
+
+
+def test_lanes_are_in_natural_order_and_finished_ones_last():
+    for phase in ("M10", "M2", "M1"):
+        _make(phase, phase=phase)
+    _make("none")
     Card.objects.complete("M1")
-    assert [lane.phase for lane in Card.objects.lanes()] == ["M2", None, "M1"]
+    shown = board(Card.objects.session())
+    assert [lane.phase for lane in shown.lanes] == ["M2", "M10", None, "M1"]
+
+
+def test_many_lanes_come_in_pages():
+    for n in range(30):
+        _make(f"A{n}", phase=f"P{n}")
+    second = board(Card.objects.session(), page=2)
+    assert (second.pages, [lane.phase for lane in second.lanes]) == (
+        2,
+        [f"P{n}" for n in range(25, 30)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("chosen", "ids"),
+    [
+        (Filter(phases=("M1",)), {"A", "B"}),
+        (Filter(phases=("",)), {"C", "D"}),
+        (Filter(phases=("M1", "")), {"A", "B", "C", "D"}),
+        (Filter(cells=("waiting",)), {"B", "D"}),
+        (Filter(owner="w"), {"A"}),
+        (Filter(text="card c"), {"C"}),
+        (Filter(text="%"), set()),
+        (Filter(stuck=True), {"A", "C", "D"}),
+        (Filter(phases=("M1",), stuck=True), {"A"}),
+    ],
+)
+def test_filters_narrow_the_board(chosen, ids):
+    _make("A", phase="M1")
+    _make("B", phase="M1", depends_on=["A"])
+    _make("C")
+    _make("D", depends_on=["missing"])
+    Card.objects.block("C")
+    Card.objects.claim("w")
+    Card.objects.filter(pk="A").update(claimed_at="2020-01-01T00:00:00Z")
+    shown = {card for _, cards in _cells(chosen).values() for card in cards}
+    assert shown == ids
+
+
+def test_a_card_says_what_it_waits_for_and_whom_it_holds_up():
+    _make("A")
+    _make("B", depends_on=["A", "missing"])
+    cards = {
+        c.id: c
+        for lane in board(Card.objects.session()).lanes
+        for cell in lane.cells
+        for c in cell.cards
+    }
+    assert (cards["B"].waits_for, cards["A"].holds_up) == ((("A", "ready"), ("missing", None)), 1)
+
+
+def test_nothing_is_read_again_while_nothing_was_committed(django_assert_num_queries):
+    _make("A")
+    live = LiveBoard()
+    first = live.now(Card.objects.session())
+    with django_assert_num_queries(1):
+        assert live.now(Card.objects.session()) is first
+
+
+def test_a_commit_anywhere_is_seen_at_the_next_look(sessions):
+    _make("A")
+    live = LiveBoard()
+    before = live.now(Card.objects.session()).version
+    sessions().execute("UPDATE backlog SET title = 'Other' WHERE id = 'A'")
+    assert live.now(Card.objects.session()).version != before
+
+
+def test_a_lease_that_runs_out_is_seen_without_a_write():
+    _make("A")
+    Card.objects.claim("w", 1)
+    live = LiveBoard()
+    before = live.now(Card.objects.session()).version
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(1.1)")
+    assert live.now(Card.objects.session()).version != before
+
+
+def test_a_renewal_changes_only_its_own_cell():
+    _make("A")
+    _make("B", phase="M1")
+    Card.objects.claim("w")
+    before = board(Card.objects.session()).signatures
+    Card.objects.renew("A", "w", 1, 5000)
+    after = board(Card.objects.session()).signatures
+    assert len([key for key in after if after[key] != before[key]]) == 1
+
+
+def test_an_unchanged_page_is_told_so_without_a_body(admin_client):
+    _make("A")
+    version = admin_client.get("/live/").json()["version"]
+    answer = admin_client.get("/live/", {"v": version})
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+def test_changed_cells_are_sent_by_key(admin_client):
+    _make("A")
+    before = admin_client.get("/live/").json()["cells"]
+    Card.objects.block("A")
+    after = admin_client.get("/live/").json()["cells"]
+    changed = [key for key in after if after[key] != before[key] and key != "totals"]
+    cells = admin_client.get("/live/cells/", {"key": changed}).json()["cells"]
+    assert sorted(key.partition("-")[0] for key in changed) == ["blocked", "ready"]
+    assert any('data-card="A"' in html for html in cells.values())
 
 
 def test_a_title_is_text_and_never_markup(admin_client):
-    Card.objects.create(id="<i>", title="<script>alert(1)</script>")
-    assert "<script>alert" not in admin_client.get("/").text
+    Card.objects.create(id="<i>", title="<script>alert(1)</script>", phase="<b>")
+    for page in ("/", "/cards/", "/fleet/"):
+        assert "<script>alert" not in admin_client.get(page).text
+
+
+@pytest.mark.parametrize("query", ["status=nope", "layout=x", "page=x", "page=0", "sort=x"])
+def test_what_cannot_be_chosen_is_refused_in_plain_words(admin_client, query):
+    answer = admin_client.get(f"/cards/?{query}")
+    assert (answer.status_code, "must be" in answer.text) == (400, True)
 
 
 def test_the_number_of_queries_does_not_grow_with_the_cards(
     admin_client, django_assert_max_num_queries
 ):
     for n in range(30):
-        Card.objects.create(id=f"A{n}", title="A", phase=f"P{n % 7}")
-    with django_assert_max_num_queries(6):
+        _make(f"A{n}", phase=f"P{n % 7}", depends_on=[f"A{n - 1}"] if n % 3 else [])
+    with django_assert_max_num_queries(9):
         admin_client.get("/")
+    with django_assert_max_num_queries(7):
+        admin_client.get("/cards/")
+
+
+def test_the_list_is_sorted_filtered_and_paged(admin_client):
+    for n in range(60):
+        _make(f"A{n:02}", phase="M1" if n % 2 else None)
+    page = admin_client.get("/cards/?sort=id&page=2")
+    assert ("A50" in page.text, "A49" in page.text) == (True, False)
+    assert "of 30" in admin_client.get("/cards/?phase=M1").text
+    assert "1 to 50 of 60" in admin_client.get("/cards/?phase=").text
+
+
+def test_anybody_reads_a_public_board_and_changes_nothing(client, settings):
+    settings.BACKLOG_PUBLIC_BOARD = True
+    _make("A")
+    page = client.get("/")
+    assert (page.status_code, 'name="action"' in page.text) == (200, False)
+    assert client.post("/cards/act/", {"action": "complete"}).url.startswith("/login/")

@@ -16,9 +16,10 @@ ROLES = {
 def make_groups(apps: Any, schema_editor: Any) -> None:
     config = apps.get_app_config("backlog")
     # Django makes permissions after all migrations; the groups need them now.
+    models_module = getattr(config, "models_module", None)
     config.models_module = True
     create_permissions(config, apps=apps, verbosity=0, using=schema_editor.connection.alias)
-    config.models_module = None
+    config.models_module = models_module
     Group = apps.get_model("auth", "Group")
     Permission = apps.get_model("auth", "Permission")
     codenames = []

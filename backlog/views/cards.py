@@ -1,5 +1,6 @@
 """One card: everything on it, and the forms that make and change it."""
 
+import json
 from typing import Any
 
 from django.contrib import messages
@@ -14,7 +15,7 @@ from backlog.forms import CardForm
 from backlog.lifecycle import READY
 from backlog.markup import markdown
 from backlog.models import Card
-from backlog.values import json_text
+from backlog.verbs.cards import show
 from backlog.verbs.neighbourhood import neighbourhood
 
 # As much of a card's history as its page shows, and as many ids as a form suggests.
@@ -31,12 +32,13 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
     context: dict[str, Any] = {"card": found, "card_id": card_id, "events": events}
     if found is None:
         return render(request, "backlog/no_card.html", context, status=404)
-    near = neighbourhood(Card.objects.session(), card_id)
+    session = Card.objects.session()
+    near = neighbourhood(session, card_id)
     states = {node.id: node.state for node in near.nodes}
     context |= {
         "state": states[card_id],
         "body": markdown(found.body or ""),
-        "criteria": (criteria := _criteria(found.acceptance)),
+        "criteria": (criteria := _criteria(show(session, card_id).acceptance)),
         "listed": isinstance(criteria, list),
         "needs": [(needed, states.get(needed)) for needed in found.depends_on],
         "dependents": [(c, states[c]) for c, needed in near.edges if needed == card_id],
@@ -69,11 +71,12 @@ def _asked(action: Action, card: Card) -> Any:
     return action.form(auto_id=f"{action.name}_%s", initial=initial)
 
 
-def _criteria(acceptance: Any) -> Any:
-    """A list of strings as safe HTML each; anything else as JSON text; None as it is."""
-    if isinstance(acceptance, list) and all(isinstance(item, str) for item in acceptance):
-        return [markdown(item) for item in acceptance]
-    return None if acceptance is None else json_text(acceptance)
+def _criteria(acceptance: str | None) -> Any:
+    """JSON text: a list of strings as safe HTML each, anything else as it is, digit by digit."""
+    parsed = None if acceptance is None else json.loads(acceptance)
+    if isinstance(parsed, list) and all(isinstance(item, str) for item in parsed):
+        return [markdown(item) for item in parsed]
+    return acceptance
 
 
 @needs(ADD)

@@ -1,0 +1,141 @@
+"""Acting on cards from the pages: one or many, never on what was not seen."""
+
+from html import unescape
+
+import pytest
+from django.urls import reverse
+
+from backlog.actions import ACTIONS, Seen
+from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY
+from backlog.models import Card
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def card(store, transactional_db):
+    Card.objects.create(id="D", title="Another")
+    return Card.objects.create(id="A", title="First")
+
+
+def _bring(status: str) -> Card:
+    """The card A in this status."""
+    if status == CLAIMED:
+        Card.objects.claim_card("A", "w")
+    elif status == BLOCKED:
+        Card.objects.block("A")
+    elif status == DONE:
+        Card.objects.complete("A")
+    return Card.objects.get(pk="A")
+
+
+def _post(client, action: str, *cards: Card, **more):
+    data = {"action": action, "card": [str(Seen.of(card)) for card in cards], **more}
+    return client.post(reverse("act"), data)
+
+
+FIELDS = {
+    "block": {"reason": "needs_input", "note": "which one?"},
+    "priority": {"priority": "7"},
+    "phase": {"phase": "M9"},
+    "link": {"dependency": "D"},
+    "unlink": {"dependency": "D"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [(a.name, status) for a in ACTIONS.values() for status in a.statuses]
+)
+def test_every_action_is_done_from_every_status_it_is_offered_in(admin_client, name, status):
+    answer = _post(admin_client, name, _bring(status), confirmed="1", **FIELDS.get(name, {}))
+    assert (answer.status_code, answer.url) == (302, "/")
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "after"),
+    [
+        ("complete", CLAIMED, DONE),
+        ("block", READY, BLOCKED),
+        ("unblock", BLOCKED, READY),
+        ("reopen", DONE, READY),
+        ("release", CLAIMED, READY),
+        ("reclaim", CLAIMED, READY),
+    ],
+)
+def test_an_action_moves_the_card(admin_client, name, status, after):
+    _post(admin_client, name, _bring(status), confirmed="1", **FIELDS.get(name, {}))
+    assert Card.objects.get(pk="A").status == after
+
+
+def test_a_block_keeps_its_reason_and_who_gave_it(admin_client, card):
+    _post(admin_client, "block", card, **FIELDS["block"])
+    blocked, event = Card.objects.get(pk="A"), Card.objects.history("A")[-1]
+    assert (blocked.block_reason, blocked.block_note) == ("needs_input", "which one?")
+    assert (event.verb, event.actor, event.note) == ("block", "admin", "needs_input: which one?")
+
+
+@pytest.mark.parametrize("name", [*ACTIONS])
+def test_a_card_changed_meanwhile_is_shown_fresh_and_left_alone(admin_client, card, name):
+    Card.objects.edit("A", title="Changed meanwhile")
+    fresh = Card.objects.get(pk="A")
+    answer = _post(admin_client, name, card, confirmed="1", **FIELDS.get(name, {}))
+    assert (answer.status_code, "Changed meanwhile" in answer.text) == (409, True)
+    assert Card.objects.get(pk="A").updated_at == fresh.updated_at
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("release", CLAIMED), ("reopen", DONE), ("delete", READY)]
+)
+def test_what_takes_something_away_asks_once(admin_client, name, status):
+    seen = _bring(status)
+    page = _post(admin_client, name, seen)
+    assert (page.status_code, 'name="confirmed"' in page.text) == (200, True)
+    assert Card.objects.get(pk="A").updated_at == seen.updated_at
+
+
+def test_what_an_action_needs_to_know_is_asked_for(admin_client, card):
+    assert 'name="reason"' in _post(admin_client, "block", card).text
+
+
+def test_a_wrong_value_is_an_error_of_the_form(admin_client, card):
+    page = _post(admin_client, "priority", card, priority="many")
+    assert (page.status_code, "Enter a whole number" in page.text) == (200, True)
+
+
+def test_many_cards_have_an_outcome_each(admin_client, card):
+    other = Card.objects.get(pk="D")
+    Card.objects.edit("D", title="Changed")
+    page = unescape(_post(admin_client, "complete", card, other).text)
+    assert "1 done, 1 refused" in page
+    assert "look at it again" in page
+
+
+def test_a_cycle_is_refused_in_plain_words(admin_client, card):
+    Card.objects.link("D", "A")
+    answer = _post(admin_client, "link", card, dependency="D")
+    assert (answer.status_code, "waits for A" in unescape(answer.text)) == (409, True)
+
+
+def test_nothing_selected_is_said(admin_client):
+    page = admin_client.post(reverse("act"), {"action": "complete"}, follow=True)
+    assert "select a card first" in page.text
+
+
+def test_an_action_that_does_not_exist_is_refused(admin_client, card):
+    assert _post(admin_client, "explode", card).status_code == 400
+
+
+@pytest.mark.parametrize("seen", ["", "A", "ready A", "ready 2026 A", "odd 2026-01-01T00:00:00Z A"])
+def test_a_card_that_was_never_seen_is_refused(admin_client, seen):
+    answer = admin_client.post(reverse("act"), {"action": "complete", "card": seen})
+    assert answer.status_code == 400
+
+
+def test_the_way_back_is_never_another_site(admin_client, card):
+    answer = _post(admin_client, "complete", card, next="https://evil.example/")
+    assert answer.url == "/"
+
+
+def test_a_card_deleted_meanwhile_is_said_to_be_gone(admin_client, card):
+    Card.objects.delete_card("A")
+    assert _post(admin_client, "complete", card).status_code == 404

@@ -1,0 +1,251 @@
+"""The card's page, the forms and the fleet."""
+
+from html import unescape
+
+import pytest
+from django.urls import reverse
+
+from backlog.drawing import graph, stacked
+from backlog.markup import markdown
+from backlog.models import Card
+from backlog.verbs.flow import days, times, workers
+from backlog.verbs.neighbourhood import Neighbourhood, Node, neighbourhood
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ODD = [
+    "a/b",
+    "..",
+    ".",
+    "ü ñ",
+    "<i>",
+    "a_2Fb",
+    "a?b#c",
+    "100%",
+    'quo"te',
+    "a;b&c=d",
+    "_",
+    "a+b",
+    "\\",
+]
+
+
+@pytest.fixture(autouse=True)
+def empty(store, transactional_db):
+    pass
+
+
+def _make(card_id: str, **fields):
+    return Card.objects.create(id=card_id, title=f"Card {card_id}", **fields)
+
+
+@pytest.mark.parametrize("card_id", ODD)
+def test_every_id_has_a_page_of_its_own(admin_client, card_id):
+    _make(card_id)
+    page = admin_client.get(reverse("card", args=[card_id]))
+    assert (page.status_code, page.context["card"].pk) == (200, card_id)
+
+
+def test_a_card_shows_what_it_waits_for_and_why_it_is_not_claimable(admin_client):
+    _make("A")
+    _make("B", depends_on=["A", "nowhere"])
+    page = admin_client.get(reverse("card", args=["B"])).text
+    assert "Not claimable" in page
+    assert "nowhere" in page
+    assert "<svg" in page
+
+
+def test_a_card_shows_its_history_with_who_did_it(admin_client):
+    _make("A")
+    Card.objects.claim("worker-7")
+    assert "worker-7" in admin_client.get(reverse("card", args=["A"])).text
+
+
+def test_no_such_card_is_said_and_a_deleted_one_keeps_its_history(admin_client):
+    _make("A")
+    Card.objects.delete_card("A")
+    gone = admin_client.get(reverse("card", args=["A"]))
+    never = admin_client.get(reverse("card", args=["B"]))
+    assert (gone.status_code, "delete" in gone.text) == (404, True)
+    assert (never.status_code, "There is no card B" in never.text) == (404, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "[x](javascript:alert(1))",
+        "<img src=x onerror=alert(1)>",
+        "![x](http://elsewhere.example/x.png)",
+        "<a href='data:text/html,x'>x</a>",
+        "[x](vbscript:x)",
+        "<svg onload=alert(1)>",
+    ],
+)
+def test_no_markdown_makes_anything_active(text):
+    html = markdown(text)
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "<svg" not in html
+    assert 'href="javascript' not in html
+    assert 'href="data' not in html
+
+
+def test_markdown_is_rendered_below_the_headings_of_the_page():
+    assert markdown("# One\n\n- *two*") == "<h3>One</h3>\n<ul>\n<li><em>two</em></li>\n</ul>\n"
+
+
+def test_links_of_a_body_tell_nothing_to_where_they_lead():
+    assert 'rel="noopener noreferrer nofollow"' in markdown("[x](https://elsewhere.example)")
+
+
+def test_acceptance_that_is_no_list_keeps_every_digit(admin_client):
+    _make("A", acceptance={"n": 1})
+    with_digits = '{"n": 12345678901234567890.123}'
+    Card.objects.session().execute("UPDATE backlog SET acceptance = %s::jsonb", (with_digits,))
+    assert "12345678901234567890" in unescape(admin_client.get(reverse("card", args=["A"])).text)
+
+
+def test_the_neighbourhood_goes_three_steps_both_ways():
+    for n in range(9):
+        _make(f"A{n}", depends_on=[f"A{n - 1}"] if n else [])
+    near = neighbourhood(Card.objects.session(), "A4")
+    assert {node.id for node in near.nodes} == {f"A{n}" for n in range(1, 8)}
+    assert ("A4", "A3") in near.edges
+
+
+def test_what_is_waited_for_is_drawn_further_left():
+    near = Neighbourhood([Node(i, i, "ready") for i in "abc"], [("b", "a"), ("c", "b"), ("c", "a")])
+    drawn = graph(near, "b")
+    place = {box.node.id: box.x for box in drawn.boxes}
+    assert place["a"] < place["b"] < place["c"]
+
+
+def test_boxes_never_overlap():
+    nodes = [Node(str(n), str(n), "ready") for n in range(50)]
+    drawn = graph(Neighbourhood(nodes, [(str(n), str(n // 3)) for n in range(1, 50)]), "0")
+    assert len({(box.x, box.y) for box in drawn.boxes}) == 50
+
+
+def test_too_large_a_neighbourhood_is_a_list(admin_client):
+    _make("hub")
+    for n in range(60):
+        _make(f"A{n}", depends_on=["hub"])
+    page = admin_client.get(reverse("card", args=["hub"])).text
+    assert ("too many to draw" in page, "<svg class" in page) == (True, False)
+
+
+def test_a_ring_made_past_the_verbs_is_a_list():
+    near = Neighbourhood(
+        [Node("a", "a", "ready"), Node("b", "b", "ready")], [("a", "b"), ("b", "a")]
+    )
+    assert graph(near, "a") is None
+
+
+def test_a_card_is_made_by_the_form(admin_client):
+    data = {"id": "N", "title": "New", "priority": "3", "phase": "M1", "depends_on": "A"}
+    answer = admin_client.post(reverse("create"), data)
+    made = Card.objects.get(pk="N")
+    assert (answer.url, made.depends_on, made.phase) == ("/card/N/", ["A"], "M1")
+
+
+def test_what_the_domain_refuses_is_an_error_of_the_form(admin_client):
+    _make("N")
+    page = admin_client.post(reverse("create"), {"id": "N", "title": "New", "priority": "0"})
+    assert "there is a card N already" in unescape(page.text)
+
+
+def test_a_stale_form_is_shown_again_with_what_was_typed_and_the_card_as_it_is(admin_client):
+    card = _make("A")
+    Card.objects.edit("A", title="Changed meanwhile")
+    data = {"title": "Mine", "priority": "0", "seen": card.updated_at.isoformat()}
+    page = admin_client.post(reverse("edit", args=["A"]), data)
+    assert (page.status_code, "Changed meanwhile" in page.text, "Mine" in page.text) == (
+        409,
+        True,
+        True,
+    )
+    assert Card.objects.get(pk="A").title == "Changed meanwhile"
+
+
+def test_a_form_saves_only_what_was_changed(admin_client):
+    card = _make("A", phase="M1")
+    data = {"title": "Other", "priority": "0", "phase": "M1", "seen": card.updated_at.isoformat()}
+    admin_client.post(reverse("edit", args=["A"]), data)
+    assert Card.objects.history("A")[-1].note == "title"
+
+
+def test_the_fleet_shows_who_holds_what_and_whose_lease_is_over(admin_client):
+    _make("A")
+    _make("B")
+    Card.objects.claim("slow")
+    Card.objects.claim("quick")
+    Card.objects.filter(pk="A").update(claimed_at="2020-01-01T00:00:00Z")
+    (late, other) = workers(Card.objects.session())
+    assert (late.owner, late.expired, other.owner, other.expired) == ("slow", 1, "quick", 0)
+    assert "Reclaim all 1 expired" in admin_client.get("/fleet/").text
+
+
+def test_expired_claims_are_reclaimed_together(admin_client):
+    _make("A")
+    Card.objects.claim("w")
+    Card.objects.filter(pk="A").update(claimed_at="2020-01-01T00:00:00Z")
+    page = admin_client.post(reverse("reclaim"), follow=True)
+    assert ("Reclaimed A" in page.text, Card.objects.get(pk="A").status) == (True, "ready")
+
+
+def test_an_idle_fleet_shows_how_a_worker_begins(admin_client):
+    assert "backlog claim --owner" in admin_client.get("/fleet/").text
+
+
+def test_days_of_the_past_are_counted_back_from_today(session):
+    for card_id in ("A", "B", "C"):
+        _make(card_id)
+    Card.objects.claim("w")
+    Card.objects.complete("A")
+    session.execute("ALTER TABLE backlog_event DISABLE TRIGGER USER")
+    session.execute("UPDATE backlog_event SET at = at - interval '2 days' WHERE verb = 'create'")
+    session.execute("UPDATE backlog_event SET at = at - interval '1 day' WHERE verb = 'claim'")
+    session.execute("ALTER TABLE backlog_event ENABLE TRIGGER USER")
+    past = days(session, 4)
+    assert [(day.created, day.claimed, day.done) for day in past] == [
+        (0, 0, 0), (3, 0, 0), (0, 1, 0), (0, 0, 1)
+    ]  # fmt: skip
+    assert [(d.standing["ready"], d.standing["claimed"], d.standing["done"]) for d in past] == [
+        (0, 0, 0), (3, 0, 0), (2, 1, 0), (2, 0, 1)
+    ]  # fmt: skip
+
+
+def test_cycle_times_run_from_the_first_claim(session):
+    _make("A")
+    Card.objects.claim("w")
+    Card.objects.release("A")
+    Card.objects.claim("w")
+    Card.objects.complete("A")
+    session.execute("ALTER TABLE backlog_event DISABLE TRIGGER USER")
+    session.execute(
+        "UPDATE backlog_event SET at = at - interval '1 hour' WHERE verb = 'claim' AND attempt = 1"
+    )
+    session.execute("ALTER TABLE backlog_event ENABLE TRIGGER USER")
+    cycle = next(spread for spread in times(session, 7) if spread.name == "first claim to done")
+    assert (cycle.number, round(cycle.p50 / 60)) == (1, 60)
+
+
+def test_a_stacked_chart_fills_its_box():
+    (below, above) = stacked({"done": [1, 1], "ready": [0, 1]})
+    assert below.points == "0.0,100.0 720.0,100.0 720.0,200.0 0.0,200.0"
+    assert above.points.startswith("0.0,100.0 720.0,0.0")
+
+
+@pytest.mark.parametrize("query", ["days=8", "days=x"])
+def test_a_span_that_is_not_offered_is_refused(admin_client, query):
+    assert admin_client.get(f"/fleet/?{query}").status_code == 400
+
+
+def test_the_pages_need_as_many_queries_for_many_cards(admin_client, django_assert_max_num_queries):
+    for n in range(40):
+        _make(f"A{n}", depends_on=[f"A{n - 1}"] if n else [])
+    with django_assert_max_num_queries(9):
+        admin_client.get(reverse("card", args=["A20"]))
+    with django_assert_max_num_queries(9):
+        admin_client.get("/fleet/")
