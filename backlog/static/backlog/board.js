@@ -115,7 +115,7 @@ function count() {
   if (!label) return;
   const selected = lanes.querySelectorAll("[name=card]:checked").length;
   label.textContent = `${selected} selected:`;
-  document.getElementById("act").classList.toggle("idle", selected === 0);
+  document.getElementById("act").classList.toggle("busy", selected > 0);
 }
 
 // Keys --------------------------------------------------------------------------------------------

@@ -1,0 +1,84 @@
+"""A browser on a served backlog."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
+
+from backlog.models import Card
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+# Playwright runs an event loop in this thread; Django would refuse the ORM beside it.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def chromium() -> None:
+    if CHROMIUM is None:
+        pytest.skip("no chromium on the PATH: the distribution has it")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """The distribution's browser, which calls nobody."""
+    quiet = ("no-first-run", "background-networking", "component-update", "sync", "quic", "gpu")
+    return {
+        "executable_path": CHROMIUM,
+        "args": [
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+            *(f"--disable-{what}" for what in quiet[1:]),
+            "--no-first-run",
+        ],
+    }
+
+
+@pytest.fixture(autouse=True)
+def cards(store: None, transactional_db: None, settings: Any) -> None:
+    """One card in each cell, and what makes a board busy."""
+    settings.BACKLOG_POLL_SECONDS = 0.3
+    for card_id in ("ready-1", "ready-2", "held", "late", "stopped", "over"):
+        Card.objects.create(id=card_id, title=f"About {card_id}", phase="M1", body="Some *text*.")
+    Card.objects.create(id="waits", title="Waits", phase="M2", depends_on=["ready-1", "stopped"])
+    Card.objects.claim_card("held", "worker-1")
+    Card.objects.claim_card("late", "worker-2")
+    Card.objects.filter(pk="late").update(claimed_at="2020-01-01T00:00:00Z")
+    Card.objects.block("stopped", reason="needs_input", note="which one?")
+    Card.objects.complete("over")
+
+
+@pytest.fixture
+def complaints(page: Any) -> Iterator[list[str]]:
+    """What the console said; a test that uses it fails if that is anything."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    yield said
+    assert said == []
+
+
+@pytest.fixture
+def log_in(live_server: Any) -> Any:
+    """Gives a browser context the session of an operator: `log_in(context)`."""
+
+    def give(context: Any) -> None:
+        client = Client()
+        client.force_login(User.objects.create_superuser("olga"))
+        value = client.cookies[settings.SESSION_COOKIE_NAME].value
+        cookie = {"name": settings.SESSION_COOKIE_NAME, "value": value, "url": live_server.url}
+        context.add_cookies([cookie])
+
+    return give
+
+
+@pytest.fixture
+def operator(page: Any, log_in: Any) -> Any:
+    """The page of an operator who is logged in."""
+    log_in(page.context)
+    return page

@@ -1,0 +1,198 @@
+"""The pages as people use them: in a browser, with and without JavaScript, by keyboard."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from backlog.models import Card
+
+# No page depends on the store's tier.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
+
+PAGES = {
+    "board": "/",
+    "columns": "/?layout=columns",
+    "list": "/cards/",
+    "card": "/card/waits/",
+    "claimed card": "/card/held/",
+    "no card": "/card/nowhere/",
+    "create": "/cards/new/",
+    "edit": "/card/ready-1/edit/",
+    "fleet": "/fleet/",
+    "admin": "/admin/",
+    "admin list": "/admin/backlog/card/",
+    "admin add": "/admin/backlog/card/add/",
+    "admin card": "/admin/backlog/card/stopped/change/",
+    "admin history": "/admin/backlog/card/held/history/",
+}
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}}
+
+
+def _violations(page) -> list[str]:
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [
+        f"{rule['id']}: {node['target']} {node['html'][:160]}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_page_is_accessible_and_its_console_silent(
+    operator, live_server, complaints, name, theme
+):
+    operator.emulate_media(color_scheme=theme)
+    said: list[str] = []
+    status = operator.goto(live_server.url + PAGES[name]).status
+    # A page that is missing is itself a line on the console.
+    said = [line for line in complaints if status == 404 and "404" in line]
+    for line in said:
+        complaints.remove(line)
+    assert _violations(operator) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_login_is_accessible(page, live_server, complaints, theme):
+    page.emulate_media(color_scheme=theme)
+    page.goto(live_server.url + "/")
+    assert _violations(page) == []
+
+
+@pytest.mark.parametrize("width", [320, 768, 3840])
+@pytest.mark.parametrize("name", ["board", "list", "card", "create", "fleet"])
+def test_no_page_scrolls_sideways(operator, live_server, name, width):
+    operator.set_viewport_size({"width": width, "height": 800})
+    operator.goto(live_server.url + PAGES[name])
+    assert operator.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_claim_elsewhere_shows_by_itself_and_the_focus_stays(operator, live_server, complaints):
+    operator.goto(live_server.url + "/")
+    operator.locator('[data-card="ready-2"] a').first.focus()
+    Card.objects.claim_card("ready-1", "worker-9")
+    expect(operator.locator('.claimed [data-card="ready-1"]')).to_contain_text("worker-9")
+    focused = "document.activeElement.closest('[data-card]')?.dataset.card"
+    assert operator.evaluate(focused) == "ready-2"
+
+
+def test_what_is_selected_stays_selected_when_its_cell_changes(operator, live_server):
+    operator.goto(live_server.url + "/")
+    operator.locator('[data-card="ready-2"] input').check()
+    Card.objects.edit("ready-1", title="Changed")
+    expect(operator.locator('[data-card="ready-1"]')).to_contain_text("Changed")
+    expect(operator.locator('[data-card="ready-2"] input')).to_be_checked()
+    expect(operator.locator("#selected")).to_have_text("1 selected:")
+
+
+def test_the_focus_follows_its_card_into_another_cell(operator, live_server):
+    operator.goto(live_server.url + "/")
+    operator.locator('[data-card="ready-2"] a').first.focus()
+    Card.objects.block("ready-2")
+    expect(operator.locator('.blocked [data-card="ready-2"]')).to_be_visible()
+    expect(operator.locator('.blocked [data-card="ready-2"] > a')).to_be_focused()
+
+
+def test_a_new_lane_appears_by_itself(operator, live_server):
+    operator.goto(live_server.url + "/")
+    Card.objects.create(id="new", title="New", phase="M9")
+    expect(operator.locator('[data-card="new"]')).to_be_visible()
+
+
+def test_a_form_that_is_open_is_left_alone(operator, live_server):
+    operator.goto(live_server.url + "/")
+    operator.locator("#search").fill("half a wor")
+    Card.objects.claim_card("ready-1", "worker-9")
+    expect(operator.locator('.claimed [data-card="ready-1"]')).to_be_visible()
+    expect(operator.locator("#search")).to_have_value("half a wor")
+    expect(operator.locator("#search")).to_be_focused()
+
+
+def test_selected_cards_are_blocked_with_a_reason(operator, live_server, complaints):
+    operator.goto(live_server.url + "/")
+    for card_id in ("ready-1", "ready-2"):
+        operator.locator(f'[data-card="{card_id}"] input').check()
+    operator.get_by_role("button", name="Block", exact=True).click()
+    operator.get_by_label("Reason").select_option("capability")
+    operator.get_by_role("button", name="Block").click()
+    expect(operator.locator("h1")).to_have_text("Block: 2 done")
+    assert set(Card.objects.filter(block_reason="capability").values_list("pk", flat=True)) == {
+        "ready-1",
+        "ready-2",
+    }
+
+
+def test_a_move_of_what_changed_meanwhile_is_refused(operator, live_server):
+    operator.goto(live_server.url + "/cards/")
+    operator.locator('[data-card="ready-1"] input').check()
+    Card.objects.claim_card("ready-1", "worker-9")
+    operator.get_by_role("button", name="Complete").click()
+    expect(operator.locator("h1")).to_have_text("ready-1 has changed since you looked")
+    expect(operator.locator("main")).to_contain_text("held by worker-9")
+    assert Card.objects.get(pk="ready-1").status == "claimed"
+
+
+def test_everything_is_done_by_keyboard_alone(operator, live_server, complaints):
+    operator.goto(live_server.url + "/")
+    operator.keyboard.press("j")
+    operator.keyboard.press("x")
+    first = operator.evaluate("document.activeElement.closest('[data-card]').dataset.card")
+    operator.get_by_role("button", name="Set priority").focus()
+    operator.keyboard.press("Enter")
+    operator.get_by_label("Priority").focus()
+    operator.keyboard.type("77")
+    operator.keyboard.press("Enter")
+    expect(operator.locator(".messages")).to_contain_text(f"Set priority: {first}")
+    assert Card.objects.get(pk=first).priority == 77
+
+
+def test_keys_walk_the_board_and_explain_themselves(operator, live_server):
+    operator.goto(live_server.url + "/")
+    operator.keyboard.press("?")
+    expect(operator.get_by_role("dialog")).to_be_visible()
+    operator.keyboard.press("Escape")
+    operator.keyboard.press("/")
+    expect(operator.locator("#search")).to_be_focused()
+    operator.locator("#search").blur()
+    operator.keyboard.press("j")
+    operator.keyboard.press("Enter")
+    expect(operator).to_have_url(f"{live_server.url}/card/ready-1/")
+
+
+def test_all_of_it_works_without_javascript(browser, live_server, log_in):
+    context = browser.new_context(java_script_enabled=False)
+    log_in(context)
+    page = context.new_page()
+    page.goto(live_server.url + "/")
+    page.locator('[data-card="stopped"] input').check()
+    page.get_by_role("button", name="Unblock").click()
+    expect(page.locator(".messages")).to_contain_text("Unblock: stopped")
+    page.get_by_role("link", name="Lanes as columns").click()
+    page.get_by_role("link", name="waits Waits").click()
+    expect(page.locator("h1")).to_have_text("waits Waits")
+    page.get_by_role("button", name="Remove ready-1").click()
+    assert Card.objects.get(pk="waits").depends_on == ["stopped"]
+    context.close()
+
+
+def test_a_destructive_action_asks_once(operator, live_server):
+    operator.goto(live_server.url + "/card/held/")
+    operator.get_by_role("button", name="Release").click()
+    expect(operator.locator(".warning")).to_contain_text("loses its claim")
+    operator.get_by_role("button", name="Release").click()
+    expect(operator.locator(".messages")).to_contain_text("Release: held")
+    assert Card.objects.get(pk="held").status == "ready"
+
+
+def test_expired_claims_are_reclaimed_from_the_fleet(operator, live_server):
+    operator.goto(live_server.url + "/fleet/")
+    operator.get_by_role("button", name="Reclaim all 1 expired").click()
+    expect(operator.locator(".messages")).to_contain_text("Reclaimed late")
+
+
+def test_the_admin_acts_on_what_is_selected(operator, live_server, complaints):
+    operator.goto(live_server.url + "/admin/backlog/card/")
+    operator.get_by_label("Select this object for an action - ready-1 About ready-1").check()
+    operator.get_by_label("Action:").select_option("complete")
+    operator.get_by_role("button", name="Run").click()
+    expect(operator.locator(".messagelist")).to_contain_text("Complete: ready-1")
