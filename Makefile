@@ -47,8 +47,8 @@ check: setup ## lint, types, layers, templates, migrations, deployment
 format: setup ## rewrite code and templates in the house style
 	.venv/bin/ruff check --fix-only
 	.venv/bin/ruff format
+	.venv/bin/djlint --quiet --reformat templates || true # 1: it rewrote one
 	find templates -name '*.html' -exec .venv/bin/djade {} + || true # 1: it rewrote one
-	.venv/bin/djlint --quiet --reformat templates
 
 bench: setup .venv-bench/lock.stamp ## the benchmarks, in an environment with the other queues
 	.venv-bench/bin/python -m benchmarks $(ARGS)
