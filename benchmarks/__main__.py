@@ -14,6 +14,7 @@ _PARTS: Final = {
     "command": "the command, whole process",
     "soak": "200,000 cycles with autovacuum on",
     "transaction": "one transaction left open",
+    "board": "the pages at 100,000 cards",
 }
 
 

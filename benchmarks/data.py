@@ -74,6 +74,18 @@ def fill(connection: Connection, cards: int, shape: str = "flat") -> None:
         assert reports.check(PsycopgSession(connection)).ok
 
 
+def spread(connection: Connection) -> None:
+    """Twenty phases, one card in fifty blocked."""
+    with connection.transaction():
+        _without_triggers(connection)
+        connection.execute("UPDATE backlog SET phase = 'P' || (hashtext(id) & 1023) % 20")
+        connection.execute(
+            "UPDATE backlog SET status = 'blocked', block_reason = 'other', block_count = 1"
+            " WHERE status = 'ready' AND open_dependencies = 0 AND hashtext(id) & 31 = 0"
+        )
+    connection.execute("VACUUM ANALYZE backlog")
+
+
 def fill_bare(connection: Connection) -> None:
     """Replace the bare table's cards by as many as there are, all of them ready."""
     connection.execute(BARE)

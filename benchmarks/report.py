@@ -53,8 +53,12 @@ _HEAD = ("figure", "ours", "theirs", "ratio", "spread", "aim", "")
 
 def show(title: str, figures: Sequence[Figure], note: str = "") -> None:
     """Print the figures as a Markdown table."""
-    rows = [_HEAD, *(figure.cells() for figure in figures)]
-    widths = [max(len(row[n]) for row in rows) for n in range(len(_HEAD))]
+    table(title, [_HEAD, *(figure.cells() for figure in figures)], note)
+
+
+def table(title: str, rows: Sequence[Sequence[str]], note: str = "") -> None:
+    """Print rows, the first of them the headings, as a Markdown table."""
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
         for row in rows
