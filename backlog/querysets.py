@@ -33,10 +33,11 @@ class DjangoSession:
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> Any:
         connection = connections[self._using]
+        connection.close_if_health_check_failed()  # once a request: the server may have restarted
         connection.ensure_connection()
         # Server-side binding, which the ORM does without by default: only so can the connection
         # keep the statement prepared. Logging, error classes and wrappers stay Django's.
-        raw: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
+        raw: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # (the stubs lack it)
         wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
         cursor = wrap(raw)
         cursor.execute(sql, params)
@@ -229,7 +230,7 @@ class CardQuerySet(models.QuerySet["Card"]):
 
     def _model(self, record: Record) -> "Card":
         values = record._replace(
-            depends_on=record.dependencies,  # type: ignore[arg-type]
+            depends_on=record.dependencies,  # type: ignore[arg-type]  # (a model has the list)
             acceptance=None if record.acceptance is None else json.loads(record.acceptance),
         )
         return self.model.from_db(self.db, list(Record._fields), list(values))

@@ -80,7 +80,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
+    "backlog.permissions.OneQueryBackend",
 ]
 # Ten failures of one account from one address, and that pair waits a quarter of an hour.
 AXES_FAILURE_LIMIT = 10

@@ -1,5 +1,7 @@
 """The board and the list: lanes, filters, and what an open page is told of changes."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.urls import reverse
@@ -177,6 +179,19 @@ def test_changed_cells_are_sent_by_key(admin_client):
     cells = admin_client.get("/live/cells/", {"key": changed}).json()["cells"]
     assert sorted(key.partition("-")[0] for key in changed) == ["blocked", "ready"]
     assert any('data-card="A"' in html for html in cells.values())
+
+
+def test_what_needs_an_operator_stands_first_with_its_button(admin_client):
+    for card_id in ("A", "B", "C"):
+        _make(card_id)
+    Card.objects.claim("w")
+    Card.objects.filter(pk="A").update(claimed_at="2020-01-01T00:00:00Z")
+    Card.objects.block("B")
+    page = admin_client.get("/")
+    assert [card.id for card in page.context["board"].attention] == ["A", "B"]
+    button = re.search(r'name="one"\s+value="(reclaim [^"]+)"', page.text)[1]
+    admin_client.post("/cards/act/", {"one": button})
+    assert Card.objects.get(pk="A").status == "ready"
 
 
 def test_a_title_is_text_and_never_markup(admin_client):

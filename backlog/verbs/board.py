@@ -20,6 +20,7 @@ from backlog.verbs.filters import ALL, CELL, CELLS, Filter
 
 PER_CELL: Final = 10
 LANES_A_PAGE: Final = 25
+ATTENTION: Final = 6
 
 # The status and readiness of the cells that are ranges of the index `backlog_lanes`.
 _RANGES: Final = {
@@ -167,10 +168,17 @@ class Board:
         return {cell.key: cell for lane in self.lanes for cell in lane.cells}
 
     @cached_property
+    def attention(self) -> tuple[BoardCard, ...]:
+        """The first cards of the page that wait for an operator: expired claims, then blocked."""
+        shown = [card for cell in self.cells.values() for card in cell.cards]
+        late = [card for card in shown if card.expired]
+        return (*late, *(card for card in shown if card.status == "blocked"))[:ATTENTION]
+
+    @cached_property
     def signatures(self) -> dict[str, str]:
-        """What each cell shows, by key; the totals too, as `totals`."""
+        """What each cell shows, by key; the totals and what needs attention, as `totals`."""
         cells = {key: cell.signature for key, cell in self.cells.items()}
-        return {"totals": _digest(repr(self.totals)), **cells}
+        return {"totals": _digest(repr((self.totals, self.attention))), **cells}
 
     @cached_property
     def version(self) -> str:

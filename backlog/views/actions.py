@@ -17,17 +17,18 @@ from backlog.models import Card
 @needs(VIEW)
 @require_POST
 def act(request: HttpRequest) -> HttpResponse:
-    """Do `action` to each `card` (as `Seen` writes it), and tell what became of each.
+    """Do `action` to each `card` (as `Seen` writes it), or what `one` names to the card it names.
 
     What the action needs to know is asked for first, a warning confirmed once. One card: back to
     `next` with a message, or 409 and the card as it is now.
     """
-    action = ACTIONS.get(request.POST.get("action", ""))
+    name, texts = _asked(request)
+    action = ACTIONS.get(name)
     if action is None:
         raise UsageError(f"action must be one of {', '.join(ACTIONS)}")
     if not may(request, action.permission):
         return render(request, "403.html", status=403)
-    cards = [Seen.parse(text) for text in dict.fromkeys(request.POST.getlist("card"))]
+    cards = [Seen.parse(text) for text in dict.fromkeys(texts)]
     if not cards:
         messages.warning(request, f"{action.label}: select a card first.")
         return redirect(_next(request))
@@ -39,6 +40,14 @@ def act(request: HttpRequest) -> HttpResponse:
         return render(request, "backlog/ask.html", context)
     outcomes = act_on(action, cards, form.cleaned_data if form is not None else {})
     return _answer(request, action, outcomes)
+
+
+def _asked(request: HttpRequest) -> tuple[str, list[str]]:
+    """The action and its cards; a button of a single card has both, whatever else is selected."""
+    name, _, card = request.POST.get("one", "").partition(" ")
+    if card:
+        return name, [card]
+    return request.POST.get("action", ""), request.POST.getlist("card")
 
 
 def offered(request: HttpRequest) -> list[Action]:

@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
-from backlog.access import reads
+from backlog.access import CHANGE, may, reads
 from backlog.models import Card
 from backlog.verbs.board import PER_CELL, Board, Cell, LiveBoard
 from backlog.verbs.filters import CELLS
@@ -33,6 +33,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "phases": [lane.phase for lane in shown.lanes if lane.phase],
         "keep": choice.hidden("layout"),
         "actions": offered(request),
+        "may_change": may(request, CHANGE),
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,
     }
     return render(request, "backlog/board.html", context)
@@ -55,7 +56,8 @@ def cells(request: HttpRequest) -> HttpResponse:
     shown = _shown(Choice.of(request))
     found = {key: shown.cells[key] for key in request.GET.getlist("key") if key in shown.cells}
     html: dict[str, str] = {key: cell_html(cell) for key, cell in found.items()}
-    html["totals"] = render_to_string("backlog/_totals.html", {"board": shown})
+    context = {"board": shown, "may_change": may(request, CHANGE)}
+    html["totals"] = render_to_string("backlog/_totals.html", context)
     return _uncached(JsonResponse({"cells": html}))
 
 
