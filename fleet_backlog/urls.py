@@ -9,6 +9,8 @@ from django.views.generic import RedirectView
 
 from fleet_backlog import health
 
+handler500 = "fleet_backlog.failures.server_error"
+
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -2,17 +2,24 @@
 
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Thread
 
+import psycopg
 import pytest
 
 from backlog.cli.main import main
+from fleet_backlog.embedded import Store
 from tests.conftest import MANAGE
-from tests.servers import free_port
+from tests.servers import Server, free_port, wheel_programs
 
 pytestmark = pytest.mark.one_tier
 
@@ -23,65 +30,288 @@ def fresh(store_root):
     return {**os.environ, "BACKLOG_DATA_DIR": str(store_root)}
 
 
+@pytest.fixture
+def server():
+    """A database server of the test's own, which may be paused."""
+    started = Server(wheel_programs()).start()
+    yield started
+    started.stop()
+
+
 @contextmanager
-def _serving(env):
-    address = f"127.0.0.1:{free_port()}"
+def _serving(env, *words):
     process = subprocess.Popen(
-        [*MANAGE, "serve", "--bind", address],
+        [*MANAGE, "serve", "--bind", "127.0.0.1:0", *words],
         env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+    said = []
     try:
-        yield process, f"http://{address}"
+        for line in process.stdout:
+            said.append(line)
+            if found := re.match(r"Serving on (http://\S+)/ ", line):
+                break
+        assert found, said
+        process.said = "".join(said)
+        yield process, found[1]
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.terminate()
         process.wait(30)
         process.stdout.close()
 
 
-def _read(url: str) -> str:
-    for _ in range(200):
-        try:
-            with urllib.request.urlopen(url, timeout=10) as page:  # noqa: S310 (our own server)
-                return page.read().decode()
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(f"{url} does not answer")
+def _ask(url: str, **headers: str) -> tuple[int, str]:
+    """Status and body of a page, whatever they are."""
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 (our own server)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as page:  # noqa: S310 (our own server)
+            return page.status, page.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def _refused(env, *words) -> str:
+    """The one line that a serve which cannot start leaves."""
+    done = subprocess.run(
+        [*MANAGE, "serve", *words], env=env, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done
+    return done.stderr
+
+
+# The first run ------------------------------------------------------------------------------------
 
 
 def test_the_first_run_makes_an_account_and_later_runs_do_not(fresh):
-    with _serving(fresh) as (process, url):
-        assert "Log in" in _read(url)
-    first = process
-    with _serving(fresh) as (process, url):
-        _read(url)
-        process.send_signal(signal.SIGTERM)
-        said = process.stdout.read()
-    assert first.returncode == 0
-    assert "password" not in said
+    with _serving(fresh) as (first, url):
+        assert "Log in" in _ask(f"{url}/login/")[1]
+    with _serving(fresh) as (second, _):
+        pass
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "password" not in second.said
 
 
-def test_the_password_shown_opens_the_board(fresh):
-    with _serving(fresh) as (process, url):
-        _read(url)
-        process.send_signal(signal.SIGTERM)
-        said = process.stdout.read()
-    assert len(re.findall(r"account operator with the password \S{12,}", said)) == 1
+def test_the_password_is_shown_once(fresh):
+    with _serving(fresh) as (process, _):
+        assert re.findall(r"account operator with the password \S{12,}", process.said)
+        process.terminate()
+        assert "password" not in process.stdout.read()
 
 
-def test_the_command_line_works_beside_it(fresh, monkeypatch, capsys):
-    with _serving(fresh) as (_, url):
-        _read(url)
+def test_the_command_line_works_beside_it(fresh, monkeypatch):
+    with _serving(fresh):
         monkeypatch.setenv("BACKLOG_DATA_DIR", fresh["BACKLOG_DATA_DIR"])
         monkeypatch.delenv("DATABASE_URL", raising=False)
         assert main(["create", "--id", "A", "--title", "A"]) == 0
 
 
+# What it cannot do --------------------------------------------------------------------------------
+
+
 def test_a_database_that_is_down_is_one_line(fresh):
     env = {**fresh, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
-    done = subprocess.run([*MANAGE, "serve"], env=env, capture_output=True, text=True, check=False)
+    assert "Connection refused" in _refused(env, "--bind", "127.0.0.1:0")
+
+
+@pytest.mark.parametrize(
+    "bind",
+    ["8000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:65536", ":80", "a b:1", "::1"],
+)
+def test_a_bind_that_is_no_address_and_port_is_one_line(fresh, bind):
+    assert "--bind must be address:port" in _refused(fresh, f"--bind={bind}")
+
+
+@pytest.mark.parametrize(
+    ("bind", "reason"),
+    [
+        ("192.0.2.1:8000", "this machine has no such address"),
+        ("no-such-host.invalid:8000", "no such address"),
+    ],
+)
+def test_an_address_of_others_is_one_line(fresh, bind, reason):
+    assert f"cannot listen on {bind}: {reason}" in _refused(fresh, "--bind", bind)
+
+
+def test_a_port_in_use_is_one_line(fresh):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        bind = f"127.0.0.1:{other.getsockname()[1]}"
+        line = _refused(fresh, "--bind", bind)
+    assert f"cannot listen on {bind}: something listens there already" in line
+
+
+def test_a_second_serve_on_the_port_is_refused(fresh):
+    with _serving(fresh) as (_, url):
+        assert "listens there already" in _refused(fresh, "--bind", url.removeprefix("http://"))
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 and not shutil.which("setpriv"), reason="root needs setpriv to be refused"
+)
+def test_a_privileged_port_is_one_line(fresh):
+    words = ["setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-net_bind_service"]
+    done = subprocess.run(
+        [*(words if os.geteuid() == 0 else []), *MANAGE, "serve", "--bind", "127.0.0.1:81"],
+        env=fresh,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 1
-    assert "Connection refused" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "cannot listen on 127.0.0.1:81: not permitted; a port below 1024" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_proxies_that_are_no_addresses_are_one_line(fresh):
+    env = {**fresh, "FORWARDED_ALLOW_IPS": "proxy.example.org"}
+    assert "FORWARDED_ALLOW_IPS must hold addresses" in _refused(env, "--bind", "127.0.0.1:0")
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "many", "1001"])
+def test_a_number_of_workers_that_is_none_is_wrong_usage(fresh, workers):
+    for env, words in (
+        ({**fresh, "WEB_WORKERS": workers}, []),
+        (fresh, [f"--workers={workers}"]),
+    ):
+        done = subprocess.run(
+            [*MANAGE, "serve", *words], env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert "--workers: must be a whole number between 1 and 1000" in done.stderr
+
+
+# Its end ------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _slow_page(env, url):
+    """A page that waits for a lock of ours; `answers` gets what it answers in the end."""
+    answers = []
+
+    def ask():
+        with suppress(OSError):
+            answers.append(_ask(f"{url}/"))
+
+    with Store(Path(env["BACKLOG_DATA_DIR"])).connect() as connection:
+        connection.execute("LOCK TABLE backlog")
+        thread = Thread(target=ask)
+        thread.start()
+        _wait_for_lock(connection)
+        yield answers
+        connection.rollback()
+    thread.join(30)
+
+
+def _wait_for_lock(connection) -> None:
+    sql = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    deadline = time.monotonic() + 20
+    while not connection.execute(sql).fetchone()[0]:
+        assert time.monotonic() < deadline, "the page does not wait for the table"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def public(fresh):
+    return {**fresh, "BACKLOG_PUBLIC_BOARD": "on"}
+
+
+def test_a_running_request_ends_before_the_process_does(public):
+    with _serving(public) as (process, url):
+        with _slow_page(public, url) as answers:
+            process.terminate()
+            time.sleep(1)
+            assert process.poll() is None
+        assert answers[0][0] == 200
+        assert process.wait(20) == 0
+
+
+def test_a_request_that_never_ends_is_not_waited_for_longer_than_allowed(public):
+    with (
+        _serving(public, "--graceful-timeout", "1") as (process, url),
+        _slow_page(public, url) as answers,
+    ):
+        process.terminate()
+        assert process.wait(15) == 0
+    assert answers == []
+
+
+def test_ctrl_c_is_quick(public):
+    with _serving(public) as (process, url), _slow_page(public, url):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(5) == 0
+
+
+# A database that goes away ------------------------------------------------------------------------
+
+
+def test_it_outlives_a_restart_of_the_database(fresh, server):
+    env = {**fresh, "DATABASE_URL": server.url, "BACKLOG_PUBLIC_BOARD": "on"}
+    with _serving(env, "--workers", "1") as (_, url):
+        pages = [f"{url}/", f"{url}/admin/", f"{url}/readyz"]
+        assert [_ask(page)[0] for page in pages] == [200] * 3
+        server.pause()
+        signed_in = {"Cookie": "sessionid=0123456789abcdef0123456789abcdef"}
+        for page in pages:
+            status, body = _ask(page, **signed_in)
+            assert (status, "Traceback" in body) == (503, False), page
+        assert "Not available just now" in _ask(f"{url}/", **signed_in)[1]
+        assert _ask(f"{url}/healthz") == (200, "ok\n")
+        server.resume()
+        assert [_ask(page, **signed_in)[0] for page in pages] == [200] * 3
+
+
+def test_a_restart_between_two_requests_is_not_seen(fresh, server):
+    env = {**fresh, "DATABASE_URL": server.url, "BACKLOG_PUBLIC_BOARD": "on"}
+    with _serving(env, "--workers", "1", "--threads", "1") as (_, url):
+        assert _ask(f"{url}/")[0] == 200
+        server.pause()
+        server.resume()
+        assert _ask(f"{url}/")[0] == 200
+
+
+def test_the_embedded_store_is_started_again(fresh, public):
+    with _serving(public) as (_, url):
+        assert _ask(f"{url}/")[0] == 200
+        Store(Path(fresh["BACKLOG_DATA_DIR"])).stop()
+        assert _ask(f"{url}/")[0] == 200
+
+
+# What it says, and whom it believes ---------------------------------------------------------------
+
+
+def test_the_access_log_names_no_query(fresh, tmp_path):
+    log = tmp_path / "access.log"
+    with _serving(fresh, "--access-log", str(log)) as (_, url):
+        _ask(f"{url}/healthz?q=secret", **{"X-Forwarded-For": "192.0.2.7"})
+    assert re.search(r'127\.0\.0\.1 192\.0\.2\.7 "GET /healthz" 200 3 ', log.read_text())
+    assert "secret" not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("allowed", "status"), [("", 200), ("127.0.0.1", 200), ("*", 200), ("192.0.2.0/24", 301)]
+)
+def test_only_a_known_proxy_says_that_the_client_came_by_https(fresh, allowed, status):
+    env = {**fresh, "HTTPS": "on", "FORWARDED_ALLOW_IPS": allowed}
+    with _serving(env) as (_, url):
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        with socket.create_connection(address, 20) as client:
+            client.sendall(
+                b"GET /login/ HTTP/1.1\r\nHost: localhost\r\n"
+                b"X-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
+            )
+            answer = client.makefile("rb").readline().decode()
+    assert answer.split()[1] == str(status)
+
+
+def test_a_port_that_is_given_is_the_port(fresh):
+    port = free_port()
+    with _serving(fresh, "--bind", f"127.0.0.1:{port}") as (_, url):
+        assert url == f"http://127.0.0.1:{port}"
+
+
+def test_no_connection_is_shared_with_the_processes(fresh, server):
+    env = {**fresh, "DATABASE_URL": server.url}
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fleet-backlog'"
+    with _serving(env), psycopg.connect(server.url) as watcher:
+        assert watcher.execute(sql).fetchone()[0] == 0

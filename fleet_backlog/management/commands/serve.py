@@ -2,7 +2,9 @@
 
 import os
 import secrets
-from argparse import ArgumentParser
+import socket
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,30 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections, transaction
 from django.db.models import Model
+from django.urls import get_resolver
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 
 from backlog import schema
 from backlog.errors import Refusal
 from backlog.querysets import DjangoSession
 from fleet_backlog import storage
+from fleet_backlog.forwarded import FromProxies, Network, networks
+from fleet_backlog.listening import CannotListen, listen, shown
 from fleet_backlog.wsgi import application
 
 OPERATOR = "operator"
+
+_INTERRUPTED = 130
+_MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes files of its own, unlinked, in it)
+# The client as the proxy saw it, no query: what somebody searches for is nobody's business.
+_ACCESS_LOG_FORMAT = '%(t)s %(h)s %({x-forwarded-for}i)s "%(m)s %(U)s" %(s)s %(B)s %(L)ss'
+
+
+def _count(value: str) -> int:
+    if not value.isdecimal() or not 1 <= int(value) <= 1000:
+        raise ArgumentTypeError(f"must be a whole number between 1 and 1000, not {value!r}")
+    return int(value)
 
 
 class Command(BaseCommand):
@@ -28,22 +45,41 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        def count(name: str, default: str, help: str) -> None:
+            parser.add_argument(name, type=_count, default=default, help=f"{help} (%(default)s)")
+
         parser.add_argument("--bind", default="127.0.0.1:8000", help="address:port (%(default)s)")
-        parser.add_argument("--workers", type=int, default=2, help="processes (%(default)s)")
-        parser.add_argument("--threads", type=int, default=8, help="per process (%(default)s)")
+        count("--workers", os.environ.get("WEB_WORKERS") or "2", "processes")
+        count("--threads", os.environ.get("WEB_THREADS") or "8", "requests at once in each")
+        count("--graceful-timeout", "30", "seconds that running requests have after SIGTERM")
+        parser.add_argument("--access-log", metavar="FILE", help="a line a request; - is stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            schema.is_current(DjangoSession("default"))
-            schema.migrate()
-        except (OperationalError, Refusal) as error:
+            opened = listen(options["bind"])
+            proxies = networks(os.environ.get("FORWARDED_ALLOW_IPS", "") or "127.0.0.0/8,::1")
+            self._prepare()
+        except KeyboardInterrupt:
+            raise SystemExit(_INTERRUPTED) from None
+        except (CannotListen, OperationalError, Refusal, storage.ConfigurationError) as error:
             raise CommandError(" ".join(str(error).split())) from None
+        _Gunicorn(opened, proxies, {**options, "when_ready": self._announce(opened)}).run()
+
+    def _announce(self, opened: socket.socket) -> Callable[[Any], None]:
+        line = f"Serving on http://{shown(opened)}/ (Ctrl-C stops it)"
+
+        def announce(arbiter: Any) -> None:
+            self.stdout.write(line)
+            self.stdout.flush()  # or each process to come would print it again
+
+        return announce
+
+    def _prepare(self) -> None:
+        schema.is_current(DjangoSession("default"))
+        schema.migrate()
         self._make_operator()
         self._keep_secret_key()
         connections.close_all()  # none may be shared with the processes to come
-        self.stdout.write(f"Serving on http://{options['bind']}/ (Ctrl-C stops it)")
-        self.stdout.flush()  # or each process to come would print it again
-        _Gunicorn(options["bind"], options["workers"], options["threads"]).run()
 
     def _make_operator(self) -> None:
         password = secrets.token_urlsafe(12)
@@ -84,16 +120,36 @@ def kept_secret(path: Path) -> str:
     return path.read_text()
 
 
+class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Ctrl-C is now: the end of the interpreter would wait for every running request."""
+        os._exit(0)
+
+
 class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    def __init__(self, bind: str, workers: int, threads: int) -> None:
+    def __init__(
+        self, opened: socket.socket, proxies: list[Network], options: dict[str, Any]
+    ) -> None:
+        self._proxies = proxies
         self._settings = {
-            "bind": bind,
-            "workers": workers,
-            "threads": threads,
-            "worker_class": "gthread",
+            "bind": f"fd://{opened.detach()}",
+            "workers": options["workers"],
+            "threads": options["threads"],
+            "worker_class": _Worker,
             "preload_app": True,
             "control_socket_disable": True,
+            "when_ready": options["when_ready"],
             "loglevel": "warning",
+            "graceful_timeout": options["graceful_timeout"],
+            # Longer than a proxy keeps a connection: it never sends into one that just closed.
+            "keepalive": 75,
+            # What a request leaks ends with its process; the processes end one after the other.
+            "max_requests": 10_000,
+            "max_requests_jitter": 2_000,
+            # On a disk, the beat of a worker can wait for others' writes.
+            "worker_tmp_dir": str(_MEMORY) if os.access(_MEMORY, os.W_OK | os.X_OK) else None,
+            "accesslog": options["access_log"],
+            "access_log_format": _ACCESS_LOG_FORMAT,
         }
         super().__init__()
 
@@ -103,4 +159,5 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
                 self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return application
+        get_resolver().url_patterns  # noqa: B018 (imports every view now, once for all processes)
+        return FromProxies(application, self._proxies)

@@ -1,0 +1,169 @@
+"""/healthz and /readyz: what a load balancer asks, and how long it may take."""
+
+import time
+from contextlib import closing
+
+import psycopg
+import pytest
+from django.db import connections
+
+from backlog import schema
+from fleet_backlog import health, storage
+from fleet_backlog.forwarded import FromProxies, networks
+from fleet_backlog.storage import ConfigurationError
+
+SCHEMA = "the store's schema is older than the code: restart serve"
+
+
+@pytest.fixture
+def ready(client, store, transactional_db):
+    """Asks /readyz: status and document."""
+
+    def ask():
+        answer = client.get("/readyz")
+        return answer.status_code, answer.json()
+
+    return ask
+
+
+# Alive --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_alive_needs_no_database_and_no_login(client, method):
+    """Without the mark of a database test, a query would be an error."""
+    client.cookies["sessionid"] = "0123456789abcdef0123456789abcdef"
+    answer = getattr(client, method)("/healthz")
+    assert (answer.status_code, answer.content) == (200, b"ok\n" if method == "get" else b"")
+    assert not answer.cookies
+    assert "no-store" in answer["Cache-Control"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_probe_is_only_asked(client, db, path):
+    assert client.post(path).status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_probe_is_answered_without_https(client, store, transactional_db, settings, path):
+    settings.SECURE_SSL_REDIRECT = True
+    assert client.get(path).status_code == 200
+    assert client.get("/login/").status_code == 301
+
+
+def test_a_probe_with_a_host_of_others_is_refused_like_every_request(client):
+    assert client.get("/healthz", headers={"host": "evil.example"}).status_code == 400
+
+
+# Ready --------------------------------------------------------------------------------------------
+
+
+def test_ready(ready):
+    assert ready() == (200, {"ready": True})
+
+
+def test_readiness_is_not_cached_and_opens_no_session(client, store, transactional_db):
+    answer = client.head("/readyz")
+    assert "no-store" in answer["Cache-Control"]
+    assert not answer.cookies
+
+
+def test_an_older_schema_is_not_ready(ready, monkeypatch):
+    monkeypatch.setattr(schema, "_APPLIED", "SELECT '0001_initial'")
+    assert ready() == (503, {"ready": False, "reason": SCHEMA})
+
+
+def test_no_schema_is_not_ready(ready, monkeypatch):
+    monkeypatch.setattr(schema, "_APPLIED", "SELECT name FROM no_such_table")
+    assert ready() == (503, {"ready": False, "reason": SCHEMA})
+
+
+def test_a_newer_schema_is_not_ready(ready, monkeypatch):
+    monkeypatch.setattr(schema, "_APPLIED", "SELECT '9999_unknown'")
+    status, answer = ready()
+    assert (status, answer["ready"]) == (503, False)
+    assert "9999_unknown is newer than this code's" in answer["reason"]
+
+
+def test_a_store_that_is_away_is_not_ready(ready):
+    def refuse(*_):
+        raise psycopg.OperationalError("connection refused")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(connections["default"]), "get_new_connection", refuse)
+        status, answer = ready()
+    assert (status, answer["ready"]) == (503, False)
+    assert "connection refused" in answer["reason"]
+
+
+def test_a_defect_is_not_ready_and_its_traceback_is_in_the_log(ready, monkeypatch, caplog):
+    monkeypatch.setattr(schema, "is_current", lambda session: 1 / 0)
+    status, answer = ready()
+    assert (status, "ZeroDivisionError" in str(answer)) == (503, False)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_table_that_is_locked_is_not_waited_for(ready):
+    with closing(storage.from_environment().connect()) as other, other.transaction():
+        other.execute("LOCK TABLE django_migrations")
+        began = time.monotonic()
+        status, answer = ready()
+        assert time.monotonic() - began < 5
+    assert status == 503
+    assert "statement timeout" in answer["reason"]
+    assert ready()[0] == 200
+
+
+def test_a_store_that_hangs_is_not_waited_for(ready, monkeypatch):
+    hangs = lambda: time.sleep(1)  # noqa: E731 (a stand-in for a server that is stopped)
+    monkeypatch.setattr(health, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(health, "_reason", hangs)
+    assert ready() == (503, {"ready": False, "reason": "no answer from the store within 0.1 s"})
+    assert len(health._looks) == 1
+    first = health._looks[0]
+    assert ready()[0] == 503
+    assert health._looks[0] is first, "a second look began beside one that hangs"
+    first.join()
+    monkeypatch.undo()
+    assert ready()[0] == 200
+
+
+def test_a_look_leaves_no_connection(ready):
+    ready()
+    health._looks[0].join()
+    with closing(storage.from_environment().connect()) as watcher:
+        sql = """SELECT count(*) FROM pg_stat_activity
+            WHERE query LIKE '%django_migrations%' AND pid <> pg_backend_pid()"""
+        deadline = time.monotonic() + 10
+        while watcher.execute(sql).fetchone()[0]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+# Forwarded headers --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("proxies", "peer", "kept"),
+    [
+        ("127.0.0.0/8,::1", "127.0.0.1", True),
+        ("127.0.0.0/8,::1", "::1", True),
+        ("127.0.0.0/8,::1", "::ffff:127.0.0.1", True),
+        ("127.0.0.0/8,::1", "192.0.2.1", False),
+        ("192.0.2.0/24", "192.0.2.1", True),
+        ("192.0.2.0/24", "127.0.0.1", False),
+        ("*", "2001:db8::1", True),
+        ("", "127.0.0.1", False),
+        ("*", "", False),
+    ],
+)
+def test_only_proxies_write_forwarded_headers(proxies, peer, kept):
+    seen = {}
+    application = FromProxies(lambda environ, _: seen.update(environ) or [], networks(proxies))
+    application({"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": "x", "HTTP_FORWARDED": "y"}, None)
+    assert ("HTTP_X_FORWARDED_FOR" in seen, "HTTP_FORWARDED" in seen) == (kept, kept)
+
+
+def test_a_proxy_that_is_no_address_is_refused():
+    with pytest.raises(ConfigurationError, match="FORWARDED_ALLOW_IPS"):
+        networks("10.0.0.0/8, proxy")
