@@ -244,7 +244,7 @@ ISOLATION = ["REPEATABLE READ", "SERIALIZABLE"]
 GRAPH_CHANGES = {
     "link": "UPDATE backlog SET depends_on = '[\"A\"]' WHERE id = 'X'",
     "wait for a missing id": "UPDATE backlog SET depends_on = '[\"none\"]' WHERE id = 'X'",
-    "create a dependent": "INSERT INTO backlog (id, title, depends_on) VALUES ('Y', 'y', '[\"A\"]')",  # noqa: E501
+    "create a dependent": "INSERT INTO backlog (id, title, depends_on) VALUES ('Y', 'y', '[\"A\"]')",  # noqa: E501 (one statement a line)
     "create as done": "INSERT INTO backlog (id, title, status) VALUES ('Z', 'z', 'done')",
     "finish": "UPDATE backlog SET status = 'done' WHERE id = 'A'",
     "reopen": "UPDATE backlog SET status = 'ready' WHERE id = 'D'",

@@ -242,6 +242,14 @@ def test_ctrl_c_is_quick(public):
         assert process.wait(5) == 0
 
 
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_while_the_processes_begin_is_quick(fresh, sig):
+    for _ in range(3):
+        with _serving(fresh, "--workers", "6") as (process, _):
+            process.send_signal(sig)
+            assert process.wait(10) == 0
+
+
 # A database that goes away ------------------------------------------------------------------------
 
 

@@ -30,7 +30,7 @@ def load(url: str, jobs: int) -> None:
                 SELECT gen_random_uuid(), 'READY', now() - (%(n)s - i) * interval '1 ms',
                     '{{"args": [], "kwargs": {{}}}}', i * 7919 %% 10, 'tasks.nothing', '[]',
                     'default', 'default', '9999-01-01Z', 'null', '', ''
-                FROM generate_series(1, %(n)s) AS i""",  # noqa: S608
+                FROM generate_series(1, %(n)s) AS i""",  # noqa: S608 (the table's name is ours)
             {"n": jobs},
         )
         connection.execute(f"VACUUM ANALYZE {_TABLE}")

@@ -103,7 +103,7 @@ def everyones_python() -> tuple[str, str, dict[str, str]]:
 def make_place() -> Path:
     """Make a short directory everyone can pass through; pytest's own is closed to nobody."""
     memory = Path("/dev/shm")  # noqa: S108 - mkdtemp is the safe way
-    made = Path(tempfile.mkdtemp(prefix="fb-", dir=memory if is_roomy(memory) else "/tmp"))  # noqa: S108
+    made = Path(tempfile.mkdtemp(prefix="fb-", dir=memory if is_roomy(memory) else "/tmp"))  # noqa: S108 - the same
     made.chmod(0o755)
     return made
 

@@ -65,7 +65,7 @@ def bystander(store: Store) -> Iterator[subprocess.Popen[bytes]]:
     store.start()
     owner = store.data_dir.stat()
     account = {"user": owner.st_uid, "group": owner.st_gid} if os.geteuid() == 0 else {}
-    with subprocess.Popen(["sleep", "60"], **account) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(["sleep", "60"], **account) as process:  # type: ignore[call-overload]  # (the stubs want each option by name)
         yield process
         process.kill()
 

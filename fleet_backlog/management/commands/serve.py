@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 import socket
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
@@ -57,7 +58,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             opened = listen(options["bind"])
-            proxies = networks(os.environ.get("FORWARDED_ALLOW_IPS", "") or "127.0.0.0/8,::1")
+            proxies = networks(os.environ.get("FORWARDED_ALLOW_IPS", "") or "127.0.0.1,::1")
             self._prepare()
         except KeyboardInterrupt:
             raise SystemExit(_INTERRUPTED) from None
@@ -121,9 +122,24 @@ def kept_secret(path: Path) -> str:
 
 
 class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    def run(self) -> None:
+        # What came before this process had handlers of its own went to a copy of its parent's
+        # queue, and the parent would wait for the end of its patience.
+        while not self.missed.empty():
+            sig = self.missed.get()
+            if sig == signal.SIGTERM:
+                self.handle_exit(sig, None)
+            elif sig in (signal.SIGINT, signal.SIGQUIT):
+                self.handle_quit(sig, None)
+        super().run()
+
     def handle_quit(self, sig: int, frame: Any) -> None:
         """Ctrl-C is now: the end of the interpreter would wait for every running request."""
         os._exit(0)
+
+
+def _keep_queue(arbiter: Any, worker: Any) -> None:
+    worker.missed = arbiter.SIG_QUEUE
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -139,6 +155,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "preload_app": True,
             "control_socket_disable": True,
             "when_ready": options["when_ready"],
+            "post_fork": _keep_queue,
             "loglevel": "warning",
             "graceful_timeout": options["graceful_timeout"],
             # Longer than a proxy keeps a connection: it never sends into one that just closed.
