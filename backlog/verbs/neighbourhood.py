@@ -1,5 +1,6 @@
 """What is around a card in the DAG."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from backlog.session import Session
@@ -33,6 +34,21 @@ SELECT card_id, dependency_id FROM backlog_dependency
 WHERE card_id = ANY(%s) AND dependency_id = ANY(%s) ORDER BY 1, 2"""
 
 
+# A card's own links, of which the walk may have left some out; a look-up by id each, as there.
+_LINKS: Final = """
+SELECT linked.forward, linked.id, card.title, card.state FROM (
+    (SELECT true AS forward, id, place FROM unnest(%s::text[]) WITH ORDINALITY AS d (id, place)
+        ORDER BY place LIMIT %s)
+    UNION ALL
+    (SELECT false, card_id, 0 FROM backlog_dependency WHERE dependency_id = %s
+        ORDER BY card_id LIMIT %s)
+) AS linked LEFT JOIN LATERAL (
+    SELECT title, CASE WHEN status = 'ready' AND NOT claimable THEN 'waiting' ELSE status END
+        AS state FROM backlog WHERE backlog.id = linked.id OFFSET 0
+) AS card ON true
+ORDER BY linked.place, card.state = 'done', linked.id"""
+
+
 class Node(NamedTuple):
     """A card nearby; title and state are None for an id that does not exist."""
 
@@ -55,3 +71,24 @@ def neighbourhood(session: Session, card_id: str) -> Neighbourhood:
     ids = [node.id for node in nodes]
     edges = [(row[0], row[1]) for row in session.execute(_EDGES, (ids, ids)).fetchall()]
     return Neighbourhood(nodes, edges)
+
+
+class Links(NamedTuple):
+    """What a card waits for, in the order of the card, and what waits for it, unfinished first.
+
+    At most `MOST` of each; whether there are more.
+    """
+
+    needs: list[Node]
+    needed_by: list[Node]
+    more_needs: bool
+    more_needed_by: bool
+
+
+def links(session: Session, card_id: str, depends_on: Sequence[str]) -> Links:
+    """The cards right beside this one, which depends on those ids."""
+    params = (list(depends_on), MOST, card_id, MOST + 1)
+    rows = session.execute(_LINKS, params).fetchall()
+    needs = [Node(*row[1:]) for row in rows if row[0]]
+    needed_by = [Node(*row[1:]) for row in rows if not row[0]]
+    return Links(needs, needed_by[:MOST], len(depends_on) > MOST, len(needed_by) > MOST)

@@ -1,22 +1,25 @@
 """One card: everything on it, and the forms that make and change it."""
 
-import json
+import shlex
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.db.models import TextField
+from django.db.models.functions import Cast
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from backlog import values
 from backlog.access import ADD, CHANGE, may, needs, reads
 from backlog.actions import ACTIONS, Action, Seen
 from backlog.drawing import graph
+from backlog.errors import Refusal, Stale, UsageError
 from backlog.forms import CardForm
 from backlog.lifecycle import READY
 from backlog.markup import markdown
 from backlog.models import Card
-from backlog.verbs.cards import show
-from backlog.verbs.neighbourhood import neighbourhood
+from backlog.verbs.neighbourhood import links, neighbourhood
 
 # As much of a card's history as its page shows, and as many ids as a form suggests.
 EVENTS = 100
@@ -27,9 +30,12 @@ SUGGESTIONS = 200
 @require_safe
 def card(request: HttpRequest, card_id: str) -> HttpResponse:
     """Everything about a card; of a deleted one, its history."""
-    events = Card.objects.history(card_id, EVENTS)[::-1]
-    found = Card.objects.filter(pk=card_id).first()
+    events = Card.objects.history(values.text(card_id, "id"), EVENTS)[::-1]
+    # The criteria as text: as JSON, Python would round their numbers, or refuse them.
+    as_text = Card.objects.annotate(criteria=Cast("acceptance", TextField())).defer("acceptance")
+    found = as_text.filter(pk=card_id).first()
     context: dict[str, Any] = {"card": found, "card_id": card_id, "events": events}
+    context["quoted"] = shlex.quote(card_id)
     if found is None:
         return render(request, "backlog/no_card.html", context, status=404)
     session = Card.objects.session()
@@ -38,10 +44,9 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
     context |= {
         "state": states[card_id],
         "body": markdown(found.body or ""),
-        "criteria": (criteria := _criteria(show(session, card_id).acceptance)),
+        "criteria": (criteria := _criteria(found.criteria)),  # type: ignore[attr-defined]  # (annotated)
         "listed": isinstance(criteria, list),
-        "needs": [(needed, states.get(needed)) for needed in found.depends_on],
-        "dependents": [(c, states[c]) for c, needed in near.edges if needed == card_id],
+        "links": links(session, card_id, found.depends_on),
         "near": near,
         "graph": graph(near, card_id) if len(near.nodes) > 1 else None,
         "explanation": Card.objects.explain_card(card_id) if found.status == READY else None,
@@ -73,8 +78,8 @@ def _asked(action: Action, card: Card) -> Any:
 
 def _criteria(acceptance: str | None) -> Any:
     """JSON text: a list of strings as safe HTML each, anything else as it is, digit by digit."""
-    parsed = None if acceptance is None else json.loads(acceptance)
-    if isinstance(parsed, list) and all(isinstance(item, str) for item in parsed):
+    parsed = None if acceptance is None else values.parse_json(acceptance)
+    if isinstance(parsed, list) and all(type(item) is str for item in parsed):  # no `Digits`
         return [markdown(item) for item in parsed]
     return acceptance
 
@@ -83,29 +88,57 @@ def _criteria(acceptance: str | None) -> Any:
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponse:
     """A form for a new card; `phase` in the URL is filled in."""
-    form = CardForm(request.POST or None, initial={"phase": request.GET.get("phase")})
-    if request.method == "POST" and form.is_valid():
-        made = form.write()
+    form = CardForm(_typed(request), initial={"phase": request.GET.get("phase")})
+    made = _written(form)
+    if made is None:
+        return _form_page(request, form)
+    if made.pk == form.cleaned_data["id"]:
         messages.success(request, f"Created {made.pk}")
-        return redirect("card", made.pk)
-    return _form_page(request, form)
+    else:
+        messages.warning(request, f"{made.pk} has this idempotency key: nothing was created.")
+    return redirect("card", made.pk)
 
 
 @needs(CHANGE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, card_id: str) -> HttpResponse:
     """A form for a card's fields; a card changed meanwhile is not overwritten: 409."""
-    found = Card.objects.filter(pk=card_id).first()
+    found = Card.objects.filter(pk=values.text(card_id, "id")).first()
     if found is None:
-        return render(request, "backlog/no_card.html", {"card_id": card_id}, status=404)
+        context = {"card_id": card_id, "quoted": shlex.quote(card_id)}
+        return render(request, "backlog/no_card.html", context, status=404)
+    if request.method == "POST" and not request.POST.get("seen"):
+        raise UsageError("a form for a card says which state of the card it was filled from")
     fresh = Card.objects.get(pk=card_id)  # validation writes into its instance
-    form = CardForm(request.POST or None, instance=found)
+    form = CardForm(_typed(request), instance=found)
     form.fields["id"].disabled = True
-    if request.method == "POST" and form.is_valid():
-        form.write()
-        messages.success(request, f"Saved {card_id}")
-        return redirect("card", card_id)
-    return _form_page(request, form, fresh)
+    if _written(form) is None:
+        return _form_page(request, form, fresh)
+    messages.success(request, f"Saved {card_id}")
+    return redirect("card", card_id)
+
+
+def _typed(request: HttpRequest) -> QueryDict | None:
+    """What was sent, with the newlines that were there before a browser made CRLF of them."""
+    if request.method != "POST":
+        return None
+    typed = request.POST.copy()
+    for name, sent in request.POST.lists():
+        typed.setlist(name, [text.replace("\r\n", "\n") for text in sent])
+    return typed
+
+
+def _written(form: CardForm) -> Card | None:
+    """The card, if what was typed could be written; else the form says why not."""
+    form.fields["body"].strip = False  # type: ignore[attr-defined]  # (it is a CharField)
+    if not form.is_valid():
+        return None
+    try:
+        return form.write()
+    except Refusal as refusal:  # somebody was quicker, between the form's own try and this one
+        form.stale = isinstance(refusal, Stale)
+        form.add_error(None, str(refusal))
+        return None
 
 
 def _form_page(request: HttpRequest, form: CardForm, fresh: Card | None = None) -> HttpResponse:

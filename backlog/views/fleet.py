@@ -11,7 +11,7 @@ from backlog.drawing import CHART, bars, stacked
 from backlog.errors import UsageError
 from backlog.lifecycle import STATUSES
 from backlog.models import Card
-from backlog.verbs.flow import days, times, workers
+from backlog.verbs.flow import MOST_CLAIMS, days, times, workers
 
 SPANS = (7, 30, 90)
 
@@ -32,6 +32,7 @@ def fleet(request: HttpRequest) -> HttpResponse:
             for worker in workers(session)
         ],
         "stats": Card.objects.stats(),
+        "most_claims": MOST_CLAIMS,
         "times": times(session, int(given)),
         "past": past[::-1],
         "flow": stacked({status: [day.standing[status] for day in past] for status in order}),
