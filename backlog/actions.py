@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from django import forms
 
 from backlog import access, values
-from backlog.errors import NotFound, Refusal, Stale, UsageError
+from backlog.errors import NotFound, Refusal, Stale, UsageError, WrongState
 from backlog.forms import BlockForm, DependencyForm, PhaseForm, PriorityForm
 from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY, STATUSES
 from backlog.models import Card
@@ -67,8 +67,16 @@ class Action(NamedTuple):
         return bool(self.warning) and any(seen.status in self.warns for seen in cards)
 
 
-def _reclaim(seen: Seen, fields: Fields) -> list[str]:
-    return Card.objects.reclaim_card(seen.card_id, seen=seen.updated_at)
+def _reclaim(seen: Seen, fields: Fields) -> Card | None:
+    """Only a lease that is over: one renewed since the page was made leaves no other trace."""
+    as_seen = Card.objects.filter(pk=seen.card_id, updated_at=seen.updated_at)
+    reclaimed = as_seen.reclaim()
+    card = Card.objects.filter(pk=seen.card_id).first()
+    if reclaimed or card is None:
+        return card
+    if card.updated_at != seen.updated_at:
+        raise Stale(f"{card.pk} has changed; look at it again")
+    raise WrongState(f"cannot reclaim {card.pk}: its lease is not over; release it instead")
 
 
 _ACTIONS: Final = (

@@ -22,6 +22,7 @@ def _bring(status: str) -> Card:
     """The card A in this status."""
     if status == CLAIMED:
         Card.objects.claim_card("A", "w")
+        Card.objects.filter(pk="A").update(claimed_at="2020-01-01T00:00:00Z")
     elif status == BLOCKED:
         Card.objects.block("A")
     elif status == DONE:
@@ -65,6 +66,14 @@ def test_every_action_is_done_from_every_status_it_is_offered_in(admin_client, n
 def test_an_action_moves_the_card(admin_client, name, status, after):
     _post(admin_client, name, _bring(status), confirmed="1", **FIELDS.get(name, {}))
     assert Card.objects.get(pk="A").status == after
+
+
+def test_a_lease_renewed_since_the_page_was_made_is_not_reclaimed(admin_client):
+    late = _bring(CLAIMED)
+    Card.objects.renew("A", "w", 1)
+    answer = _post(admin_client, "reclaim", late)
+    assert (answer.status_code, "its lease is not over" in answer.text) == (409, True)
+    assert Card.objects.get(pk="A").status == CLAIMED
 
 
 def test_a_block_keeps_its_reason_and_who_gave_it(admin_client, card):
