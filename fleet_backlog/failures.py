@@ -16,10 +16,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     error = sys.exc_info()[1]
     refusal = as_refusal(error) if error else None
-    if refusal is None:
+    if refusal is None or refusal.http_status != 503:
         return defaults.server_error(request)
-    # Without the context of a request: it may need the store.
-    context = {"message": str(refusal), "status": refusal.http_status}
+    # Without the context of a request: it may need the store. Without the reason, which names the
+    # database's address: who asks is not known. The log has it.
+    message = "The store cannot be reached. It may be starting again: try once more in a moment."
+    context = {"message": message, "status": refusal.http_status}
     page = render(None, "backlog/refusal.html", context, status=refusal.http_status)
     page["Cache-Control"] = "no-store"
     return page

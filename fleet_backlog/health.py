@@ -34,7 +34,9 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """200 if the store is reachable and its schema is this code's, else 503 and the reason."""
     reason = _not_ready()
     body = {"ready": reason is None, **({"reason": reason} if reason else {})}
-    return JsonResponse(body, status=503 if reason else 200)
+    return JsonResponse(
+        body, status=503 if reason else 200, json_dumps_params={"separators": (",", ":")}
+    )
 
 
 class _Look(Thread):

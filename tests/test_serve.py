@@ -264,6 +264,8 @@ def test_it_outlives_a_restart_of_the_database(fresh, server):
             status, body = _ask(page, **signed_in)
             assert (status, "Traceback" in body) == (503, False), page
         assert "Not available just now" in _ask(f"{url}/", **signed_in)[1]
+        page = _ask(f"{url}/admin/", **signed_in)[1]
+        assert str(server.port) not in page, "whoever asks is told where the database is"
         assert _ask(f"{url}/healthz") == (200, "ok\n")
         server.resume()
         assert [_ask(page, **signed_in)[0] for page in pages] == [200] * 3
