@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from backlog.errors import StoreUnavailable
 from backlog.session import ACTOR, as_refusal
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -27,7 +28,7 @@ class ActorMiddleware:
 
 
 class RefusalMiddleware:
-    """What the domain refuses, and a store that is away, is a page in plain words."""
+    """What the domain refuses is a page in plain words."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -37,7 +38,8 @@ class RefusalMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         refusal = as_refusal(error)
-        if refusal is None:
+        # A store that is away is the error handler's: its reason names the database's address.
+        if refusal is None or isinstance(refusal, StoreUnavailable):
             return None
         # Without the context of a request: it may need the store.
         context = {"message": str(refusal), "status": refusal.http_status}
