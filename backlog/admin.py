@@ -1,30 +1,36 @@
 """Cards in Django's admin: shown from the table, changed through the verbs."""
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from backlog.access import may
 from backlog.actions import ACTIONS, Action, Seen, act
+from backlog.changelist import (
+    BlockReasonFilter,
+    BoundedPaginator,
+    CardChangeList,
+    PhaseFilter,
+    StateFilter,
+)
 from backlog.forms import CardForm
 from backlog.lifecycle import BLOCKED, READY
 from backlog.models import Card
 
 if TYPE_CHECKING:
     CardModelAdmin = admin.ModelAdmin[Card]
-    CardPaginator = Paginator[Card]
 else:
     CardModelAdmin = admin.ModelAdmin
-    CardPaginator = Paginator
 
 EVENTS = 500
+# As many cards as one action takes: an operator who means more has not seen what.
+MANY = 1_000
 
 
 def _admin_action(action: Action) -> Callable[..., HttpResponse | None]:
@@ -34,7 +40,7 @@ def _admin_action(action: Action) -> Callable[..., HttpResponse | None]:
     def run(
         admin_: "CardAdmin", request: HttpRequest, selected: QuerySet[Card]
     ) -> HttpResponse | None:
-        cards = [Seen.of(card) for card in selected.only("status", "updated_at")]
+        cards = _seen(request, selected)
         if action.form is not None or action.asks(cards):
             context = {
                 "action": action,
@@ -44,46 +50,28 @@ def _admin_action(action: Action) -> Callable[..., HttpResponse | None]:
                 "next": request.get_full_path(),
             }
             return render(request, "backlog/ask.html", context)
-        for outcome in act(action, cards, {}):
-            if outcome.refusal:
-                admin_.message_user(request, str(outcome.refusal), messages.ERROR)
-            else:
-                message = f"{action.label}: {outcome.card_id}"
-                admin_.message_user(request, message, messages.SUCCESS)
+        _tell(request, action, cards)
         return None
 
     run.__name__ = action.name
     return run
 
 
-class BoundedPaginator(CardPaginator):
-    """Counts no further than anybody pages: a large table is not read for a number."""
-
-    furthest = 10_000
-
-    @cached_property
-    def count(self) -> int:
-        """How many cards, at most `furthest`."""
-        cards: Any = self.object_list
-        return int(cards.order_by().values("pk")[: self.furthest].count())
+def _seen(request: HttpRequest, selected: QuerySet[Card]) -> list[Seen]:
+    """The cards as the page of the list showed them; those of its other pages as they are."""
+    shown = {seen.card_id: seen for seen in map(Seen.parse, request.POST.getlist("seen"))}
+    cards = map(Seen.of, selected.only("status", "updated_at"))
+    return [shown.get(card.card_id, card) for card in cards]
 
 
-class StateFilter(admin.SimpleListFilter):
-    """What can happen to a card next, where its status does not say it."""
-
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("claimable", "claimable"), ("waiting", "waiting"), ("expired", "expired claim")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> QuerySet[Card]:
-        states = {
-            "claimable": Q(claimable=True),
-            "waiting": Q(status=READY, claimable=False),
-            "expired": Q(claim_expires_at__lte=Now()),
-        }
-        return queryset.filter(states.get(self.value() or "", Q()))
+def _tell(request: HttpRequest, action: Action, cards: list[Seen]) -> None:
+    """Act, and say what became of each card: of those it was done to, in one message."""
+    outcomes = act(action, cards, {})
+    for outcome in outcomes:
+        if outcome.refusal:
+            messages.error(request, str(outcome.refusal))
+    if done := [outcome.card_id for outcome in outcomes if not outcome.refusal]:
+        messages.success(request, f"{action.label}: {', '.join(done)}")
 
 
 @admin.register(Card)
@@ -93,12 +81,13 @@ class CardAdmin(CardModelAdmin):
     form = CardForm
     paginator = BoundedPaginator
     list_display = ("id", "title", "phase", "priority", "state", "claim_owner", "attempts")
-    list_filter = ("status", StateFilter, "block_reason")
+    list_filter = ("status", StateFilter, BlockReasonFilter, PhaseFilter)
     search_fields = ("id", "title", "claim_owner", "=phase")
     date_hierarchy = "created_at"
     ordering = ("-priority", "created_at", "id")
     list_per_page = 50
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # they would count the table once a filter
     change_form_template = "admin/backlog/card/change_form.html"
     object_history_template = "admin/backlog/card/object_history.html"
     readonly_fields = (
@@ -139,7 +128,27 @@ class CardAdmin(CardModelAdmin):
         return "expired" if card.expired else card.status
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Card]:
-        return super().get_queryset(request).with_expired()  # type: ignore[attr-defined, no-any-return]  # the manager's
+        # The form asks for the criteria's text; nothing here reads them.
+        cards = super().get_queryset(request).defer("acceptance")
+        return cards.with_expired()  # type: ignore[attr-defined, no-any-return]  # the manager's
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CardChangeList]:
+        return CardChangeList
+
+    def action_checkbox(self, obj: Card) -> SafeString:
+        """With what is shown of the card: one that has changed since is not acted on."""
+        seen = format_html('<input type="hidden" name="seen" value="{}">', Seen.of(obj))
+        return format_html("{}{}", super().action_checkbox(obj), seen)
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Card], *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        """Of what is selected; not of a whole table that nobody has looked at."""
+        everything = request.POST.get("select_across") not in (None, "", "0")
+        if everything and queryset.values("pk")[: MANY + 1].count() > MANY:
+            messages.error(request, f"More than {MANY:,} cards: filter the list first.")
+            return redirect(request.get_full_path())
+        return super().response_action(request, queryset, *args, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Card | None = None) -> Any:
         return self.readonly_fields if obj is None else ("id", *self.readonly_fields)

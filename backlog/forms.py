@@ -1,15 +1,19 @@
 """Forms for cards: what the domain would refuse is an error of the form, in its words."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from backlog import values
-from backlog.errors import Refusal, Stale
-from backlog.lifecycle import BLOCK_REASONS, DEFAULT_BLOCK_REASON
+from backlog.errors import Refusal, Stale, StoreUnavailable
+from backlog.lifecycle import BLOCK_REASONS, BLOCKED, CLAIMED, DEFAULT_BLOCK_REASON, READY
 from backlog.models import Card
+from backlog.session import as_refusal
+from backlog.verbs import cards
 
 if TYPE_CHECKING:
     CardModelForm = forms.ModelForm[Card]
@@ -17,10 +21,45 @@ else:
     CardModelForm = forms.ModelForm
 
 
+# Of each status that a dependency can be in and still be waited for.
+SUGGESTIONS = 70
+
+
+def suggestions() -> QuerySet[Card, tuple[str, str]]:
+    """Id and title of open cards, the most urgent of each status: a range of an index each."""
+    first, *others = (
+        Card.objects.filter(status=status).order_by("-priority").values_list("pk", "title")
+        for status in (READY, BLOCKED, CLAIMED)
+    )
+    return first[:SUGGESTIONS].union(*(other[:SUGGESTIONS] for other in others), all=True)
+
+
+class IdsWidget(forms.Textarea):
+    """The ids as text, and a field of the same name that suggests one more: it needs no script."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> str | None:
+        given = data.getlist(name) if hasattr(data, "getlist") else [data.get(name) or ""]
+        return ", ".join(part for part in given if part.strip()) if name in data else None
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        """The text, the field, and what the field suggests."""
+        known = f"{name}_suggestions"
+        return format_html(
+            '{} <input type="text" name="{}" list="{}" autocomplete="off" aria-label="{}"'
+            ' placeholder="add an id"><datalist id="{}">{}</datalist>',
+            super().render(name, value, attrs, renderer),
+            name,
+            known,
+            "One more id",
+            known,
+            format_html_join("", '<option value="{}">{}</option>', suggestions()),
+        )
+
+
 class IdsField(forms.CharField):
     """Ids separated by commas or newlines; cleans to a list."""
 
-    widget = forms.Textarea(attrs={"rows": 2})
+    widget = IdsWidget(attrs={"rows": 2})
 
     def prepare_value(self, value: Any) -> Any:
         return ", ".join(value) if isinstance(value, list) else value
@@ -33,21 +72,33 @@ class IdsField(forms.CharField):
 
 
 class AcceptanceField(forms.CharField):
-    """JSON, or criteria one a line; cleans to the JSON value."""
+    """JSON, or criteria one a line.
+
+    JSON text goes in and comes out, never what Python makes of it: numbers keep every digit.
+    """
 
     widget = forms.Textarea(attrs={"rows": 4})
 
     def prepare_value(self, value: Any) -> Any:
-        if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            return "\n".join(value)
-        return value if value is None or isinstance(value, str) else values.json_text(value)
-
-    def to_python(self, value: Any) -> Any:
+        """A list of criteria as lines, if these lines mean that list; else the text itself."""
         try:
-            text = values.acceptance(value or "")
+            criteria = values.parse_json(value)
+            lines = "\n".join(criteria) if type(criteria) is list else ""
+            same = lines and values.acceptance(lines) == values.json_text(criteria)
+        except (TypeError, ValueError, Refusal):
+            return value
+        return lines if same else value
+
+    def to_python(self, value: Any) -> str | None:
+        try:
+            return values.acceptance(value or "")
         except Refusal as refusal:
             raise forms.ValidationError(str(refusal)) from None
-        return None if text is None else json.loads(text)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Whether it is other text than was shown."""
+        shown = self.prepare_value(initial) or ""
+        return bool(shown.strip() != (data or "").replace("\r\n", "\n").strip())
 
 
 class CardForm(CardModelForm):
@@ -55,10 +106,17 @@ class CardForm(CardModelForm):
 
     depends_on = IdsField(required=False, help_text="Ids of the cards it waits for.")
     acceptance = AcceptanceField(required=False, help_text="One criterion a line, or JSON.")
-    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+    # Of a card that exists, the `updated_at` that the form shows.
+    seen = forms.CharField(
+        required=False,
+        widget=forms.HiddenInput,
+        error_messages={"required": "open the form again: it does not say which card it shows"},
+    )
 
     # Whether the card had changed since the form was opened.
     stale = False
+
+    field_order = ("id", "title", "body", "phase", "priority", "depends_on", "acceptance")
 
     class Meta:
         model = Card
@@ -69,9 +127,10 @@ class CardForm(CardModelForm):
             "phase",
             "priority",
             "depends_on",
-            "acceptance",
             "idempotency_key",
         )
+        # Its text is asked for below: Python loses digits of a number, or refuses to read it.
+        exclude = ("acceptance",)
         widgets = {
             "id": forms.TextInput,
             "title": forms.TextInput(attrs={"size": 80}),
@@ -82,7 +141,10 @@ class CardForm(CardModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
+            stored = cards.find(Card.objects.session(), self.instance.pk)
+            self.initial["acceptance"] = stored and stored.acceptance
             self.initial["seen"] = self.instance.updated_at.isoformat()
+            self.fields["seen"].required = True
 
     def clean(self) -> dict[str, Any]:
         """Try the verb and undo it: whatever it refuses, the form refuses."""
@@ -92,7 +154,10 @@ class CardForm(CardModelForm):
                 with transaction.atomic():
                     self.write()
                     transaction.set_rollback(True)
-            except Refusal as refusal:
+            except Exception as error:
+                refusal = as_refusal(error)
+                if refusal is None or isinstance(refusal, StoreUnavailable):
+                    raise
                 self.stale = isinstance(refusal, Stale)
                 self.add_error(None, str(refusal))
         return cleaned
@@ -103,15 +168,20 @@ class CardForm(CardModelForm):
         seen = given.pop("seen", "")
         for name in ("body", "phase", "idempotency_key"):
             given[name] = given.get(name) or None
+        session = Card.objects.session()
         if not self.instance.pk:
-            return Card.objects.create(**given)  # type: ignore[misc]  # checked by the verb
+            made = cards.create(session, given.pop("id"), given.pop("title"), **given)
+            return _written(made.id)
         changed = {name: given[name] for name in self.changed_data if name in values.FIELDS}
-        return Card.objects.edit(
-            self.instance.pk, seen=values.moment(seen, "seen") if seen else None, **changed
-        )
+        cards.edit(session, self.instance.pk, seen=values.moment(seen, "seen"), **changed)
+        return _written(self.instance.pk)
 
     def _post_clean(self) -> None:
         """Nothing: the instance is the verb's to make, and the verb has validated."""
+
+
+def _written(card_id: str) -> Card:
+    return Card.objects.defer("acceptance").get(pk=card_id)
 
 
 class BlockForm(forms.Form):

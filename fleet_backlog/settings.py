@@ -87,8 +87,10 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
+# Which address that is behind a proxy, and when the proxy is believed, is said there.
 AXES_CLIENT_IP_CALLABLE = "fleet_backlog.clients.address"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
@@ -103,6 +105,9 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+# A description of a megabyte, three bytes a character once it is a form's.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20
+
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
@@ -114,6 +119,9 @@ WHITENOISE_USE_FINDERS = True
 # HTTPS: on by default in production, off where DEBUG is on or `serve` listens on loopback only.
 HTTPS = env.bool("HTTPS", default=False)
 SECURE_SSL_REDIRECT = HTTPS
+# A week without a login at most. Scripts cannot read it, other sites cannot post with it: Django's
+# defaults. Reading a page writes nothing: two rows are read, the session and its account.
+SESSION_COOKIE_AGE = 7 * 24 * 60 * 60
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000 if HTTPS else 0)
@@ -133,6 +141,7 @@ SECURE_CSP = {
     "form-action": [CSP.SELF],
     "frame-ancestors": [CSP.NONE],
     "base-uri": [CSP.NONE],
+    "manifest-src": [CSP.SELF],
 }
 
 # Anybody may read the board; changing anything still needs an account.

@@ -21,10 +21,5 @@ urlpatterns = [
         "favicon.ico",
         login_not_required(RedirectView.as_view(url=static("backlog/icon.svg"))),
     ),
-    # One way in: the admin's own login page would know nothing of viewers.
-    path(
-        "admin/login/",
-        login_not_required(RedirectView.as_view(pattern_name="login", query_string=True)),
-    ),
     path("admin/", admin.site.urls),
 ]

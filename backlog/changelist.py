@@ -1,0 +1,189 @@
+"""The admin's list of cards where stock costs too much on a large table: what it counts, offers
+and looks up on each page is bounded or served by an index."""
+
+from calendar import monthrange
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.core.cache import cache
+from django.core.paginator import Paginator
+from django.db.models import BooleanField, Min, Q, QuerySet
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Now
+from django.http import HttpRequest
+from django.utils.dates import MONTHS
+from django.utils.timezone import localtime
+
+from backlog.lifecycle import BLOCK_REASONS, BLOCKED, READY
+from backlog.models import Card
+from backlog.verbs.filters import Filter
+
+if TYPE_CHECKING:
+    CardPaginator = Paginator[Card]
+else:
+    CardPaginator = Paginator
+
+_FIRST_YEAR = "backlog-first-year"
+_HOUR = 3_600
+
+
+class AtLeast(int):
+    """A count that ended early, and says so."""
+
+    def __str__(self) -> str:
+        return f"{int(self):,}+"
+
+
+class BoundedPaginator(CardPaginator):
+    """Counts no further than anybody pages: a large table is not read for a number."""
+
+    furthest = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        """How many cards; `furthest`, as `AtLeast`, if there are more."""
+        cards: Any = self.object_list
+        found = int(cards.order_by().values("pk")[: self.furthest + 1].count())
+        return found if found <= self.furthest else AtLeast(self.furthest)
+
+
+class StateFilter(admin.SimpleListFilter):
+    """What can happen to a card next, where its status does not say it."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("claimable", "claimable"),
+            ("waiting", "waiting"),
+            ("expired", "expired claim"),
+            ("stuck", "stuck"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> QuerySet[Card]:
+        states: dict[str, Any] = {
+            "claimable": Q(claimable=True),
+            "waiting": Q(status=READY, claimable=False),
+            "expired": Q(claim_expires_at__lte=Now()),
+            "stuck": _stuck(),
+        }
+        return queryset.filter(states.get(self.value() or "", Q()))
+
+
+def _stuck() -> RawSQL:
+    """As the board means it."""
+    sql, params = Filter(stuck=True).scope()
+    return RawSQL(f"true{sql}", params, BooleanField())  # noqa: S611 (constants of the board's)
+
+
+class BlockReasonFilter(admin.SimpleListFilter):
+    """Why a card is blocked now; the reason of an earlier block is kept, and is not meant."""
+
+    title = "why it is blocked"
+    parameter_name = "blocked"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(reason, reason.replace("_", " ")) for reason in BLOCK_REASONS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> QuerySet[Card]:
+        chosen = self.value()
+        return queryset.filter(status=BLOCKED, block_reason=chosen) if chosen else queryset
+
+
+class PhaseFilter(admin.SimpleListFilter):
+    """One phase, typed: there may be thousands, and to list them would read every card."""
+
+    title = "phase"
+    parameter_name = "phase"
+    template = "admin/backlog/card/phase_filter.html"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("", "")]  # with none at all, Django would leave the filter out
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """What the form of the filter carries along; the link that leaves the filter out."""
+        yield {
+            "value": self.value() or "",
+            "carried": [
+                (name, value)
+                for name, values in changelist.filter_params.items()
+                if name != self.parameter_name
+                for value in values
+            ],
+            "without": changelist.get_query_string(remove=[self.parameter_name]),
+        }
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> QuerySet[Card]:
+        return queryset.filter(phase=self.value()) if self.value() else queryset
+
+
+class Date(NamedTuple):
+    """A link of the date hierarchy."""
+
+    title: str
+    link: str
+
+
+class CardChangeList(ChangeList):
+    """The list, with a date hierarchy made from the calendar.
+
+    Stock looks up the days that have cards: two passes over the table, for each page.
+    """
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Card]:
+        """Without what no column shows: a far page sorts all cards before it."""
+        if any("\0" in value for values in self.filter_params.values() for value in values):
+            raise IncorrectLookupParameters("no card has a NUL byte")
+        try:
+            cards: QuerySet[Card] = super().get_queryset(request, *args, **kwargs)
+        except (OverflowError, ValueError) as error:  # the year 9999 has no year after it
+            raise IncorrectLookupParameters(error) from None
+        return cards.defer("acceptance", "body", "depends_on", "block_note")
+
+    @property
+    def dates(self) -> list[Date]:
+        """Years since the first card, the months of a chosen year, the days of a chosen month."""
+        year, month = self._chosen("year"), self._chosen("month")
+        if month:
+            days = range(1, monthrange(year, month)[1] + 1)
+            return [self._date(str(day), year=year, month=month, day=day) for day in days]
+        if year:
+            return [self._date(str(MONTHS[n]), year=year, month=n) for n in range(1, 13)]
+        return [self._date(str(each), year=each) for each in _years()]
+
+    @property
+    def back(self) -> Date | None:
+        """Out of the innermost choice."""
+        year, month = self._chosen("year"), self._chosen("month")
+        if month and self._chosen("day"):
+            return self._date(f"{MONTHS[month]} {year}", year=year, month=month)
+        if month:
+            return self._date(str(year), year=year)
+        return self._date("All dates") if year else None
+
+    def _chosen(self, part: str) -> int:
+        """That part of the chosen date, which Django has checked; 0 if it is not chosen."""
+        field = self.date_hierarchy
+        given = self.params if f"{field}__year" in self.params else {}
+        return int(given.get(f"{field}__{part}", 0))
+
+    def _date(self, title: str, **parts: Any) -> Date:
+        field = self.date_hierarchy
+        chosen = {f"{field}__{part}": value for part, value in parts.items()}
+        return Date(title, self.get_query_string(chosen, [f"{field}__"]))
+
+
+def _years() -> range:
+    """From the oldest card's on; which is asked for once an hour, for it takes a scan."""
+    this_year = localtime().year
+
+    def first() -> int:
+        oldest = Card.objects.aggregate(oldest=Min("created_at"))["oldest"]
+        return localtime(oldest).year if oldest else this_year
+
+    return range(cache.get_or_set(_FIRST_YEAR, first, _HOUR) or this_year, this_year + 1)
