@@ -165,7 +165,7 @@ def test_all_of_it_works_without_javascript(browser, live_server, log_in):
     page = context.new_page()
     page.goto(live_server.url + "/")
     page.locator('[data-card="stopped"] input').check()
-    page.get_by_role("button", name="Unblock").click()
+    page.get_by_role("button", name="Unblock", exact=True).click()
     expect(page.locator(".messages")).to_contain_text("Unblock: stopped")
     page.get_by_role("link", name="Lanes as columns").click()
     page.get_by_role("link", name="waits Waits").click()

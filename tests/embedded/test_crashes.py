@@ -143,7 +143,7 @@ def test_containers_share_a_server_over_its_socket(store: Store, container: list
 
     output = run(store.root, code, prefix=container, fails=True)
 
-    assert "False True\n" in output
+    assert "False True" in output.splitlines()
     assert f"StoreError: The server of {store.root} is not among the processes" in output
 
 
