@@ -1,0 +1,150 @@
+"""What stands in front of the pages: headers, cookies, and a login that cannot be guessed at."""
+
+from datetime import timedelta
+
+import pytest
+from axes.models import AccessAttempt
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from fleet_backlog.clients import NOWHERE, address
+
+# No page depends on the store's tier.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
+
+RIGHT = {"username": "root", "password": "secret"}
+WRONG = {"username": "root", "password": "wrong"}
+
+
+@pytest.fixture
+def root(store, transactional_db):
+    return User.objects.create_superuser("root", password="secret")
+
+
+@pytest.fixture
+def locked(client, root):
+    """The client, after ten failures of the account."""
+    for _ in range(10):
+        client.post("/login/", WRONG)
+    return client
+
+
+def test_every_page_forbids_inline_code_frames_and_referrers(admin_client):
+    headers = admin_client.get("/").headers
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert "unsafe" not in policy
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/login/", "/admin/", "/static/backlog/base.css", "/no/"])
+def test_whatever_is_answered_carries_the_policy(client, root, path):
+    answer = client.get(path)
+    answer.close()  # a static file is open until then
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_no_script_reads_the_session_and_no_other_site_posts_with_it(client, root):
+    client.post("/login/", RIGHT)
+    cookie = client.cookies["sessionid"]
+    assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
+    assert cookie["max-age"] == 7 * 24 * 60 * 60
+
+
+def test_over_https_cookies_are_sent_over_nothing_else(client, root, settings):
+    settings.SESSION_COOKIE_SECURE = True
+    client.post("/login/", RIGHT, secure=True)
+    assert client.cookies["sessionid"]["secure"]
+
+
+def test_logging_in_leads_to_where_one_wanted_to_go(client, root):
+    assert client.post("/login/", {**RIGHT, "next": "/fleet/"}).url == "/fleet/"
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "javascript:x"])
+def test_logging_in_never_leads_to_another_site(client, root, target):
+    assert client.post("/login/", {**RIGHT, "next": target}).url == "/"
+
+
+def test_the_admin_has_no_login_of_its_own(client, root):
+    answer = client.get("/admin/backlog/card/?status=ready", follow=True)
+    where = "/login/?next=/admin/backlog/card/%3Fstatus%3Dready"
+    assert answer.redirect_chain[-1][0] == where
+
+
+def test_who_is_logged_in_and_may_not_enter_the_admin_is_told_so(client, root):
+    client.force_login(User.objects.create_user("reader"))
+    answer = client.get("/admin/", follow=True)
+    assert (answer.status_code, "Your account may not do that" in answer.text) == (403, True)
+
+
+def test_the_eleventh_failure_is_locked_out_even_with_the_password(locked):
+    answer = locked.post("/login/", RIGHT)
+    assert (answer.status_code, "Too many attempts" in answer.text) == (429, True)
+
+
+def test_nine_failures_are_forgiven_and_forgotten_with_the_password(client, root):
+    for _ in range(2):
+        for _ in range(9):
+            assert client.post("/login/", WRONG).status_code == 200
+        assert client.post("/login/", RIGHT).status_code == 302
+        client.post("/logout/")
+
+
+def test_another_address_is_not_locked_out(locked):
+    assert locked.post("/login/", RIGHT, REMOTE_ADDR="10.0.0.9").status_code == 302
+
+
+def test_another_account_is_not_locked_out(locked):
+    User.objects.create_superuser("other", password="secret")
+    assert locked.post("/login/", {**RIGHT, "username": "other"}).status_code == 302
+
+
+def test_trying_on_does_not_lengthen_the_quarter_of_an_hour(locked):
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=14))
+    assert locked.post("/login/", RIGHT).status_code == 429
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
+    assert locked.post("/login/", RIGHT).status_code == 302
+
+
+def test_passwords_are_not_kept(locked):
+    kept = AccessAttempt.objects.get()
+    assert "wrong" not in kept.post_data + kept.get_data
+
+
+@pytest.mark.parametrize("name", ["\0", "x" * 255, "'; --", "\u202e"])
+def test_a_name_that_no_account_can_have_is_a_failure_like_any_other(client, root, name):
+    assert client.post("/login/", {**RIGHT, "username": name}).status_code == 200
+
+
+def test_the_throttle_costs_other_requests_nothing(client, root):
+    client.force_login(root)
+    with CaptureQueriesContext(connection) as queries:
+        client.get("/")
+    assert not [query for query in queries if "axes" in query["sql"]]
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "https", "seen"),
+    [
+        ("10.0.0.1", None, False, "10.0.0.1"),
+        ("10.0.0.1", "6.6.6.6", False, "10.0.0.1"),  # no proxy: the client wrote it
+        ("10.0.0.1", "8.8.8.8", True, "8.8.8.8"),
+        ("10.0.0.1", "6.6.6.6, 8.8.8.8", True, "8.8.8.8"),
+        ("10.0.0.1", "8.8.8.8:4711", True, "8.8.8.8"),
+        ("10.0.0.1", "[2001:db8::1]:4711", True, "2001:db8::1"),
+        ("10.0.0.1", "unknown", True, "10.0.0.1"),
+        ("", None, False, NOWHERE),  # a Unix socket
+        ("", "8.8.8.8", True, "8.8.8.8"),
+    ],
+)
+def test_a_client_is_whom_the_last_proxy_saw(settings, peer, forwarded, https, seen):
+    settings.HTTPS = https
+    headers = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {}
+    assert address(RequestFactory().get("/", REMOTE_ADDR=peer, **headers)) == seen
