@@ -41,6 +41,7 @@ def test_every_page_forbids_inline_code_frames_and_referrers(admin_client):
     assert headers["Referrer-Policy"] == "same-origin"
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Permissions-Policy"].startswith("camera=()")
 
 
 @pytest.mark.parametrize("path", ["/login/", "/admin/", "/static/backlog/base.css", "/no/"])
