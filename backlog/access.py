@@ -29,10 +29,10 @@ def reads(view: View) -> View:
     @login_not_required
     @wraps(view)
     def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.user.is_authenticated:
+        if not settings.BACKLOG_PUBLIC_BOARD:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
             _require(request, VIEW)
-        elif not settings.BACKLOG_PUBLIC_BOARD:
-            return redirect_to_login(request.get_full_path())
         return view(request, *args, **kwargs)
 
     return run

@@ -19,6 +19,7 @@ from django.db.models.functions import Coalesce, Now
 
 from backlog.lifecycle import DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, READY
 from backlog.records import Record
+from backlog.values import parse_json
 from backlog.verbs import cards, claims, history, reports
 
 if TYPE_CHECKING:
@@ -231,9 +232,19 @@ class CardQuerySet(models.QuerySet["Card"]):
     def _model(self, record: Record) -> "Card":
         values = record._replace(
             depends_on=record.dependencies,  # type: ignore[arg-type]  # (a model has the list)
-            acceptance=None if record.acceptance is None else json.loads(record.acceptance),
+            acceptance=_as_value(record.acceptance),
         )
         return self.model.from_db(self.db, list(Record._fields), list(values))
+
+
+def _as_value(acceptance: str | None) -> Any:
+    """The JSON value; numbers too long for Python as they are written."""
+    if acceptance is None:
+        return None
+    try:
+        return json.loads(acceptance)
+    except ValueError:
+        return parse_json(acceptance)
 
 
 def _as_json_text(fields: dict[str, Any]) -> dict[str, Any]:

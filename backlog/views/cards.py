@@ -103,13 +103,15 @@ def create(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, card_id: str) -> HttpResponse:
     """A form for a card's fields; a card changed meanwhile is not overwritten: 409."""
-    found = Card.objects.filter(pk=values.text(card_id, "id")).first()
+    # The form reads them as text: Python would round their numbers, or refuse them.
+    without_criteria = Card.objects.defer("acceptance")
+    found = without_criteria.filter(pk=values.text(card_id, "id")).first()
     if found is None:
         context = {"card_id": card_id, "quoted": shlex.quote(card_id)}
         return render(request, "backlog/no_card.html", context, status=404)
     if request.method == "POST" and not request.POST.get("seen"):
         raise UsageError("a form for a card says which state of the card it was filled from")
-    fresh = Card.objects.get(pk=card_id)  # validation writes into its instance
+    fresh = without_criteria.get(pk=card_id)  # validation writes into its instance
     form = CardForm(_typed(request), instance=found)
     form.fields["id"].disabled = True
     if _written(form) is None:
