@@ -79,6 +79,10 @@ def _reclaim(seen: Seen, fields: Fields) -> Card | None:
     raise WrongState(f"cannot reclaim {card.pk}: its lease is not over; release it instead")
 
 
+def _edit(seen: Seen, fields: Fields) -> Card:
+    return Card.objects.edit(seen.card_id, seen=seen.updated_at, **fields)
+
+
 _ACTIONS: Final = (
     Action(
         "complete",
@@ -120,14 +124,14 @@ _ACTIONS: Final = (
         "priority",
         "Set priority",
         STATUSES,
-        lambda seen, fields: Card.objects.edit(seen.card_id, seen=seen.updated_at, **fields),
+        _edit,
         PriorityForm,
     ),
     Action(
         "phase",
         "Set phase",
         STATUSES,
-        lambda seen, fields: Card.objects.edit(seen.card_id, seen=seen.updated_at, **fields),
+        _edit,
         PhaseForm,
     ),
     Action(

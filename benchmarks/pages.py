@@ -12,13 +12,13 @@ import django
 
 django.setup()
 
-from django.contrib.auth.models import Group, User  # noqa: E402 (Django is set up by then)
-from django.db import connection  # noqa: E402
-from django.test import Client  # noqa: E402
-from django.test.utils import CaptureQueriesContext  # noqa: E402
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from backlog.models import Card  # noqa: E402
-from backlog.views.board import cell_html  # noqa: E402
+from backlog.models import Card
+from backlog.views.board import cell_html
 
 
 def main(rounds: int) -> None:

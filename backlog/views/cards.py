@@ -21,9 +21,8 @@ from backlog.markup import markdown
 from backlog.models import Card
 from backlog.verbs.neighbourhood import links, neighbourhood
 
-# As much of a card's history as its page shows, and as many ids as a form suggests.
+# As much of a card's history as its page shows.
 EVENTS = 100
-SUGGESTIONS = 200
 
 
 @reads
@@ -144,10 +143,5 @@ def _written(form: CardForm) -> Card | None:
 
 
 def _form_page(request: HttpRequest, form: CardForm, fresh: Card | None = None) -> HttpResponse:
-    recent = Card.objects.exclude(status="done").order_by("-priority", "created_at", "id")
-    context = {
-        "form": form,
-        "card": fresh,
-        "suggestions": recent.values_list("pk", "title")[:SUGGESTIONS],
-    }
+    context = {"form": form, "card": fresh}
     return render(request, "backlog/edit.html", context, status=409 if form.stale else 200)
