@@ -81,6 +81,12 @@ class ClaimLost(Refusal):
     exit_status = 4
 
 
+class Cancelled(ClaimLost):
+    """The caller's attempt was cancelled: the command that works on it must end."""
+
+    code = "cancelled"
+
+
 class StoreUnavailable(Refusal):
     code = "store_unavailable"
     exit_status = 5

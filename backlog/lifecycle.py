@@ -22,6 +22,22 @@ BLOCK_REASONS: Final = (
 )
 DEFAULT_BLOCK_REASON: Final = "other"
 
+# How an attempt ends.
+OUTCOMES: Final = ("completed", "released", "expired", "blocked", "failed", "cancelled")
+
+# As often is a card claimed, since it was made or last unblocked, before it is blocked instead of
+# returning to ready; 0: no cap.
+DEFAULT_MAX_ATTEMPTS: Final = 10
+
+# Why there was nothing to claim.
+EMPTY: Final = "empty"
+PAUSED: Final = "paused"
+AT_LIMIT: Final = "limit"
+
+FLEET: Final = "fleet"
+LIMIT_SCOPES: Final = ("phase", "owner")
+PAUSE_SCOPES: Final = (FLEET, *LIMIT_SCOPES)
+
 
 class Move(NamedTuple):
     """A transition by id: from `sources` to `to`; else refused with the advice `otherwise`.
@@ -38,6 +54,7 @@ class Move(NamedTuple):
 
 COMPLETE: Final = Move("complete", (READY, CLAIMED), DONE, "unblock it first", settled=True)
 BLOCK: Final = Move("block", (READY, CLAIMED), BLOCKED, "reopen it first", settled=True)
+CANCEL: Final = Move("cancel", (READY, CLAIMED), BLOCKED, "reopen it first", settled=True)
 UNBLOCK: Final = Move("unblock", (BLOCKED,), READY, "only a blocked card can be unblocked")
 REOPEN: Final = Move("reopen", (DONE,), READY, "only a done card can be reopened")
 RELEASE: Final = Move("release", (CLAIMED,), READY, "only a claimed card can be released")

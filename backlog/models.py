@@ -8,7 +8,15 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
-from backlog.lifecycle import BLOCK_REASONS, CLAIMED, READY, STATUSES
+from backlog.lifecycle import (
+    BLOCK_REASONS,
+    CLAIMED,
+    LIMIT_SCOPES,
+    OUTCOMES,
+    PAUSE_SCOPES,
+    READY,
+    STATUSES,
+)
 from backlog.querysets import CardQuerySet
 
 
@@ -36,6 +44,12 @@ class Card(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    # What a worker must be to claim it by role; how many attempts it has (None: the default, 0: no
+    # cap); from when on it may be claimed.
+    role = models.TextField(null=True, blank=True)
+    max_attempts = models.IntegerField(null=True, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+
     # Why it was blocked last, and how often in a row for that reason; kept when it is unblocked.
     block_reason = models.TextField(
         choices=[(reason, reason.replace("_", " ")) for reason in BLOCK_REASONS],
@@ -50,11 +64,15 @@ class Card(models.Model):
     status_changed_at = models.DateTimeField(db_default=Now(), editable=False)
     open_dependencies = models.IntegerField(default=0, db_default=0, editable=False)
     claim_expires_at = models.DateTimeField(null=True, editable=False)
+    # `not_before` lay ahead when somebody looked last: `backlog.verbs.claims.wake` looks again.
+    held = models.BooleanField(default=False, db_default=False, editable=False)
+    # Attempts that do not count towards the cap: those before it was unblocked, and temporary ones.
+    attempts_forgiven = models.IntegerField(default=0, db_default=0, editable=False)
 
     # The one predicate of readiness: what claims, lists, counts and pages ask.
     claimable = models.GeneratedField(
         expression=models.ExpressionWrapper(
-            Q(status=READY, open_dependencies=0), output_field=models.BooleanField()
+            Q(status=READY, open_dependencies=0, held=False), output_field=models.BooleanField()
         ),
         output_field=models.BooleanField(),
         db_persist=True,
@@ -85,9 +103,23 @@ class Card(models.Model):
                 name="backlog_expiry",
                 condition=Q(claim_expires_at__isnull=False),
             ),
-            models.Index("status", "priority", name="backlog_status_priority"),
-            # The board: one range a cell, and all counts. Without what is claimed, so that a claim
-            # has nothing to write here; those few are found by `backlog_status_claimed_at`.
+            # Of one role, in the same order. One phase is a range of `backlog_lanes`.
+            models.Index(
+                "role",
+                F("priority").desc(),
+                "created_at",
+                "id",
+                name="backlog_role_queue",
+                condition=Q(claimable=True, role__isnull=False),
+            ),
+            # Which cards are held back, and until when.
+            models.Index("not_before", name="backlog_held", condition=Q(held=True)),
+            # Neither this nor the one below has what is claimed: nothing to write at a claim.
+            models.Index(
+                "status", "priority", name="backlog_status_priority", condition=~Q(status=CLAIMED)
+            ),
+            # The board: one range a cell, and all counts. The few that are claimed are found by
+            # `backlog_status_claimed_at`.
             models.Index(
                 "phase",
                 "status",
@@ -106,8 +138,13 @@ class Card(models.Model):
             ),
         ]
         constraints = [
-            # Not unique=True: Django would add an index for LIKE, which every claim would write.
-            models.UniqueConstraint(fields=["idempotency_key"], name="backlog_idempotency_key"),
+            # Not unique=True, which adds an index for LIKE, and without NULLs: a claim would have
+            # to write both.
+            models.UniqueConstraint(
+                fields=["idempotency_key"],
+                name="backlog_idempotency_key",
+                condition=Q(idempotency_key__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -171,3 +208,77 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verb} {self.card_id} by {self.actor}"
+
+
+class EndedRun(models.Model):
+    """One attempt that is over, or one completion without a claim. Appended by triggers.
+
+    The run that is not over is the claim itself, so a card is claimed if and only if exactly one of
+    its runs is open: the view `backlog_run` has both kinds. `attempt` is None for a completion
+    without a claim; `result` is what the worker said, `cost` in the fleet's own currency.
+    """
+
+    pk = models.CompositePrimaryKey("card_id", "id")
+    card_id = models.TextField(db_collation="C")
+    id = models.BigIntegerField(editable=False)
+    attempt = models.IntegerField(null=True)
+    owner = models.TextField()
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    outcome = models.TextField(choices=[(outcome, outcome) for outcome in OUTCOMES])
+    summary = models.TextField(null=True)
+    result = models.JSONField(null=True)
+    tokens = models.BigIntegerField(null=True)
+    cost = models.DecimalField(max_digits=20, decimal_places=6, null=True)
+
+    class Meta:
+        db_table = "backlog_ended_run"
+
+    def __str__(self) -> str:
+        return f"{self.card_id} {self.outcome} by {self.owner}"
+
+
+class Pause(models.Model):
+    """Nothing of this scope is claimed until it is resumed; what runs goes on."""
+
+    pk = models.CompositePrimaryKey("scope", "name")
+    scope = models.TextField(choices=[(scope, scope) for scope in PAUSE_SCOPES])
+    name = models.TextField(blank=True)  # of the phase or the owner; empty for the fleet
+    reason = models.TextField()
+    actor = models.TextField()
+    since = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "backlog_pause"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(scope="fleet", name="") | Q(scope__in=("phase", "owner")) & ~Q(name=""),
+                name="backlog_pause_scope",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.name}".strip()
+
+
+class Limit(models.Model):
+    """At most so many cards of this phase, or of this owner, are claimed at once."""
+
+    pk = models.CompositePrimaryKey("scope", "name")
+    scope = models.TextField(choices=[(scope, scope) for scope in LIMIT_SCOPES])
+    name = models.TextField()
+    most = models.IntegerField()
+    actor = models.TextField()
+    since = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "backlog_limit"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(scope__in=("phase", "owner"), most__gte=0) & ~Q(name=""),
+                name="backlog_limit_scope",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.most} of {self.scope} {self.name}"

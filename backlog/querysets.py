@@ -20,7 +20,7 @@ from django.db.models.functions import Coalesce, Now
 from backlog.lifecycle import DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, READY
 from backlog.records import Record
 from backlog.values import parse_json
-from backlog.verbs import cards, claims, history, reports
+from backlog.verbs import cards, claims, history, leases, moves, reports
 
 if TYPE_CHECKING:
     from backlog.models import Card
@@ -96,8 +96,8 @@ class CardQuerySet(models.QuerySet["Card"]):
         *,
         seen: datetime | None = None,
     ) -> "Card | None":
-        """As `backlog.verbs.claims.complete`."""
-        return self._card(claims.complete(self._whole(), card_id, owner, attempt, seen=seen))
+        """As `backlog.verbs.moves.complete`."""
+        return self._card(moves.complete(self._whole(), card_id, owner, attempt, seen=seen))
 
     def block(
         self,
@@ -109,20 +109,18 @@ class CardQuerySet(models.QuerySet["Card"]):
         note: str | None = None,
         seen: datetime | None = None,
     ) -> "Card | None":
-        """As `backlog.verbs.claims.block`."""
+        """As `backlog.verbs.moves.block`."""
         return self._card(
-            claims.block(
-                self._whole(), card_id, owner, attempt, reason=reason, note=note, seen=seen
-            )
+            moves.block(self._whole(), card_id, owner, attempt, reason=reason, note=note, seen=seen)
         )
 
     def unblock(self, card_id: str, *, seen: datetime | None = None) -> "Card":
-        """As `backlog.verbs.claims.unblock`."""
-        return self._model(claims.unblock(self._whole(), card_id, seen=seen))
+        """As `backlog.verbs.moves.unblock`."""
+        return self._model(moves.unblock(self._whole(), card_id, seen=seen))
 
     def reopen(self, card_id: str, *, seen: datetime | None = None) -> "Card":
-        """As `backlog.verbs.claims.reopen`."""
-        return self._model(claims.reopen(self._whole(), card_id, seen=seen))
+        """As `backlog.verbs.moves.reopen`."""
+        return self._model(moves.reopen(self._whole(), card_id, seen=seen))
 
     def release(
         self,
@@ -132,8 +130,8 @@ class CardQuerySet(models.QuerySet["Card"]):
         *,
         seen: datetime | None = None,
     ) -> "Card":
-        """As `backlog.verbs.claims.release`."""
-        return self._model(claims.release(self._whole(), card_id, owner, attempt, seen=seen))
+        """As `backlog.verbs.leases.release`."""
+        return self._model(leases.release(self._whole(), card_id, owner, attempt, seen=seen))
 
     def renew(
         self,
@@ -142,16 +140,16 @@ class CardQuerySet(models.QuerySet["Card"]):
         attempt: int | None = None,
         ttl: int | None = None,
     ) -> "Card":
-        """As `backlog.verbs.claims.renew`."""
-        return self._model(claims.renew(self._whole(), card_id, owner, attempt, ttl))
+        """As `backlog.verbs.leases.renew`."""
+        return self._model(leases.renew(self._whole(), card_id, owner, attempt, ttl))
 
     def reclaim(self) -> list[str]:
-        """As `backlog.verbs.claims.reclaim`, among the cards of this queryset."""
-        return claims.reclaim(self._session, self._scope())
+        """As `backlog.verbs.leases.reclaim`, among the cards of this queryset."""
+        return leases.reclaim(self._session, self._scope())
 
     def reclaim_card(self, card_id: str, *, seen: datetime | None = None) -> list[str]:
-        """As `backlog.verbs.claims.reclaim_card`."""
-        return claims.reclaim_card(self._whole(), card_id, seen=seen)
+        """As `backlog.verbs.leases.reclaim_card`."""
+        return leases.reclaim_card(self._whole(), card_id, seen=seen)
 
     def link(self, card_id: str, dependency_id: str, *, seen: datetime | None = None) -> "Card":
         """As `backlog.verbs.cards.link`."""

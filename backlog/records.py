@@ -29,6 +29,12 @@ class Record(NamedTuple):
     acceptance: str | None
     created_at: datetime
     updated_at: datetime
+    role: str | None
+    max_attempts: int | None
+    not_before: datetime | None
+    block_reason: str | None
+    block_note: str | None
+    block_count: int
 
     @property
     def dependencies(self) -> list[str]:

@@ -17,17 +17,23 @@ from backlog.errors import Busy, Refusal, StoreUnavailable, UsageError
 if TYPE_CHECKING:
     from psycopg import Connection
 
-SERIALIZATION_FAILURE: Final = "40001"
-DEADLOCK: Final = "40P01"
+# Serialization failure, deadlock: nothing has changed, and the next try may well succeed.
+RETRIED: Final = ("40001", "40P01")
 UNIQUE_VIOLATION: Final = "23505"
 
 _TRIES: Final = 30
+_IDLE: Final = 0  # psycopg.pq.TransactionStatus.IDLE; psycopg is imported where it is needed
 
 # Who acts, for the events of what follows in this context; empty: the database's role.
 ACTOR: ContextVar[str] = ContextVar("backlog_actor", default="")
 
-# Tells the triggers, until the transaction ends; not null. Parameter: the actor.
-AS_ACTOR: Final = "set_config('backlog.actor', %s, true)"
+# Tells the triggers, until the transaction ends; not null. Parameters: what `telling` gives.
+TELLING: Final = "set_config('backlog.actor', %s, true) || set_config('backlog.report', %s, true)"
+
+
+def telling(actor: str | None = None, report: str = "") -> tuple[str, str]:
+    """Who acts (None: `ACTOR`), and what is said of the move: see `backlog.verbs.runs.Report`."""
+    return actor or ACTOR.get(), report
 
 
 class Result(Protocol):
@@ -73,7 +79,8 @@ class PsycopgSession:
         return self._connection.transaction()
 
     def statement(self) -> AbstractContextManager[Any]:
-        return nullcontext()
+        inside = self._connection.pgconn.transaction_status != _IDLE
+        return self.transaction() if inside else nullcontext()
 
 
 type Verb[**P, T] = Callable[Concatenate[Session, P], T]
@@ -85,7 +92,7 @@ def in_transaction[**P, T](verb: Verb[P, T]) -> Verb[P, T]:
     @wraps(verb)
     def run(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> T:
         def work() -> T:
-            session.execute(f"SELECT {AS_ACTOR}", (ACTOR.get(),))
+            session.execute(f"SELECT {TELLING}", telling())
             return verb(session, *args, **kwargs)
 
         return _again(session.transaction, work)
@@ -110,7 +117,7 @@ def _again[T](scope: Callable[[], AbstractContextManager[Any]], work: Callable[[
             with scope():
                 return work()
         except Exception as error:
-            if sqlstate(error) not in (DEADLOCK, SERIALIZATION_FAILURE):
+            if sqlstate(error) not in RETRIED:
                 raise
         pause = next(tries, None)
         if pause is None:
@@ -122,6 +129,18 @@ def pauses(tries: int) -> Iterator[float]:
     """Seconds to wait between tries: short at first, at most 50 ms, with jitter."""
     for n in range(tries):
         yield random.uniform(0.5, 1) * min(0.05, 0.001 * 2**n)  # noqa: S311 (not a secret)
+
+
+def idle_pauses() -> Iterator[float]:
+    """Seconds to wait between looks for work, for ever: from 0.1 to 2 s, with jitter.
+
+    At the longest, 200 that wait ask 130 times a second together, and one alone waits 1.5 s on
+    average.
+    """
+    longest = 0.1
+    while True:
+        yield random.uniform(0.5, 1) * longest  # noqa: S311 (not a secret)
+        longest = min(2.0, longest * 1.5)
 
 
 def sqlstate(error: BaseException) -> str | None:

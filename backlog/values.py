@@ -15,6 +15,7 @@ from backlog.lifecycle import BLOCK_REASONS, STATUSES
 
 INT_MIN: Final = -(2**31)
 INT_MAX: Final = 2**31 - 1
+BIGINT_MAX: Final = 2**63 - 1
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -110,6 +111,16 @@ def acceptance(value: str) -> str | None:
     return None if document is None else value
 
 
+def document(value: str, name: str) -> str:
+    """JSON text, unparsed, so that numbers keep every digit."""
+    text(value, name)
+    try:
+        check_json(parse_json(value), name)
+    except ValueError as error:
+        raise UsageError(f"{name} must be JSON: {getattr(error, 'msg', error)}") from None
+    return value
+
+
 def parse_json(value: str) -> Any:
     """Standard JSON only (no NaN); numbers stay text, so none is too long. Raises ValueError."""
     try:
@@ -164,12 +175,24 @@ def _short(value: str) -> str:
 
 def ttl(value: int) -> int:
     """A lease in seconds: at least 1."""
-    return _within(value, "ttl", 1)
+    return at_least(value, "ttl", 1)
 
 
-def _within(value: int, name: str, low: int) -> int:
+def at_least(value: int, name: str, low: int) -> int:
+    """A whole number from `low` to the largest that the database's integers hold."""
     if type(value) is not int or not low <= value <= INT_MAX:  # True is no number here
         raise UsageError(f"{name} must be a whole number between {low} and {INT_MAX}, not {value}")
+    return value
+
+
+def cap(value: int) -> int:
+    """A number of attempts; 0 is no cap."""
+    return at_least(value, "max attempts", 0)
+
+
+def _moment(value: datetime, name: str) -> datetime:
+    if value.tzinfo is None:
+        raise UsageError(f"{name} must carry its offset from UTC")
     return value
 
 
@@ -177,10 +200,13 @@ FIELDS: Final[dict[str, Callable[[Any], Any]]] = {
     "title": lambda value: line(value, "title"),
     "body": lambda value: text(value, "body"),
     "phase": lambda value: optional(value, "phase"),
-    "priority": lambda value: _within(value, "priority", INT_MIN),
+    "priority": lambda value: at_least(value, "priority", INT_MIN),
     "depends_on": dependencies,
     "idempotency_key": lambda value: line(value, "idempotency key"),
     "acceptance": lambda value: text(value, "acceptance"),
+    "role": lambda value: optional(value, "role"),
+    "max_attempts": cap,
+    "not_before": lambda value: _moment(value, "not_before"),
 }
 
 _REQUIRED: Final = ("title", "priority", "depends_on")

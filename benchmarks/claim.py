@@ -10,7 +10,7 @@ from typing import Final
 from psycopg import Connection
 
 from backlog.session import PsycopgSession
-from backlog.verbs import claims
+from backlog.verbs import claims, moves
 from benchmarks import data
 from benchmarks.report import Aim, Figure, blocks, milliseconds, progress, show
 from benchmarks.server import Server, connect
@@ -109,7 +109,7 @@ def _ours(connection: Connection) -> Subject:
         assert card
         return card.id
 
-    return Subject(claim, lambda card: claims.complete(session, card, "worker"))
+    return Subject(claim, lambda card: moves.complete(session, card, "worker"))
 
 
 def _bare(connection: Connection) -> Subject:

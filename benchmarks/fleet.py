@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from backlog.session import PsycopgSession
-from backlog.verbs import claims
+from backlog.verbs import claims, moves
 from benchmarks.server import connect
 
 
@@ -74,6 +74,6 @@ def _work(session: PsycopgSession, cycles: float, seconds: float) -> int:
     while done < cycles and time.monotonic() < end:
         card = claims.claim(session, "worker")
         assert card, "the backlog is empty"
-        claims.complete(session, card.id, "worker", card.attempts)
+        moves.complete(session, card.id, "worker", card.attempts)
         done += 1
     return done

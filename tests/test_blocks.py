@@ -6,7 +6,7 @@ import pytest
 from psycopg import errors
 
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, claims
+from backlog.verbs import cards, claims, moves
 from backlog.verbs.history import history
 
 
@@ -28,7 +28,7 @@ def test_the_status_has_its_time_until_it_changes(session, card, row):
     (created,) = row("status_changed_at")
     cards.edit(session, "A", title="t", priority=4)
     assert row("status_changed_at") == (created,)
-    claims.block(session, "A")
+    moves.block(session, "A")
     assert row("status_changed_at = updated_at, status_changed_at > created_at") == (True, True)
 
 
@@ -55,8 +55,8 @@ def test_what_is_derived_cannot_be_written_by_hand(change, session, card, row):
 
 def _block_and_back(session: PsycopgSession, *reasons: str) -> None:
     for reason in reasons:
-        claims.block(session, "A", reason=reason)
-        claims.unblock(session, "A")
+        moves.block(session, "A", reason=reason)
+        moves.unblock(session, "A")
 
 
 def test_repeats_of_a_reason_are_counted_and_survive_unblock(session, card, row):
@@ -73,9 +73,9 @@ def test_another_reason_counts_from_one(session, card, row):
 
 def test_a_block_without_a_note_drops_the_one_before(session, card, row):
     card("A")
-    claims.block(session, "A", note="which port?")
-    claims.unblock(session, "A")
-    claims.block(session, "A")
+    moves.block(session, "A", note="which port?")
+    moves.unblock(session, "A")
+    moves.block(session, "A")
     assert row("block_reason, block_note") == ("other", None)
 
 
@@ -95,14 +95,14 @@ def test_an_unknown_reason_is_refused(sql, session, card):
 
 def test_a_blocked_card_has_a_reason(session, card):
     card("A")
-    claims.block(session, "A")
+    moves.block(session, "A")
     with pytest.raises(errors.CheckViolation, match="block reason must be"):
         session.execute("UPDATE backlog SET block_reason = NULL")
 
 
 def test_another_reason_of_the_same_block_is_an_event(session, card):
     card("A")
-    claims.block(session, "A")
+    moves.block(session, "A")
     session.execute("UPDATE backlog SET block_note = 'which port?'")
     *_, event = history(session, "A")
     assert (event.verb, event.to_status, event.note) == ("edit", "blocked", "reason of its block")

@@ -1,6 +1,6 @@
 """What a claim takes, in which order, and what it never does."""
 
-from backlog.verbs import claims
+from backlog.verbs import claims, moves
 
 
 def test_a_claim_takes_the_highest_priority_first(session, card):
@@ -17,7 +17,7 @@ def test_a_card_that_waits_is_not_claimed(session, card):
 def test_finishing_the_last_dependency_makes_a_card_claimable(session, card):
     card("A")
     card("B", needs=["A"])
-    claims.complete(session, "A")
+    moves.complete(session, "A")
     assert claims.claim(session, "w").id == "B"
 
 

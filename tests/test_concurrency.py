@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from backlog.errors import Busy, Cycle, DuplicateId
 from backlog.models import Card
 from backlog.session import PsycopgSession, pauses
-from backlog.verbs import cards, claims, graph, transfer
+from backlog.verbs import cards, claims, graph, leases, moves, transfer
 from tests.workers import Background, cycles
 
 LOCK_A = "SELECT FROM backlog WHERE id = 'A' FOR UPDATE"
@@ -83,14 +83,14 @@ def test_a_claim_by_id_gets_the_card_if_its_change_is_undone(sessions, card):
     card("A")
     other = sessions()
     with other.transaction():
-        claims.block(other, "A")
+        moves.block(other, "A")
         claim = Background(sessions(), claims.claim_card, "A", "w")
         assert claim.waits()
         raise psycopg.Rollback
     assert claim.result().claim_owner == "w"
 
 
-@pytest.mark.parametrize("verb", [claims.block, claims.complete, cards.delete])
+@pytest.mark.parametrize("verb", [moves.block, moves.complete, cards.delete])
 def test_a_claim_by_id_is_none_if_the_card_has_left_the_pool(verb, sessions, card):
     card("A")
     other = sessions()
@@ -106,7 +106,7 @@ def test_a_claim_by_id_gets_the_card_whose_last_dependency_is_being_finished(ses
     card("A", needs=["B"])
     other = sessions()
     with other.transaction():
-        claims.complete(other, "B")
+        moves.complete(other, "B")
         claim = Background(sessions(), claims.claim_card, "A", "w")
         assert claim.waits()
     assert claim.result().claim_owner == "w"
@@ -116,9 +116,9 @@ def test_a_claim_by_id_is_none_if_a_dependency_is_being_reopened(sessions, card)
     card("B")
     card("A", needs=["B"])
     other = sessions()
-    claims.complete(other, "B")
+    moves.complete(other, "B")
     with other.transaction():
-        claims.reopen(other, "B")
+        moves.reopen(other, "B")
         claim = Background(sessions(), claims.claim_card, "A", "w")
         assert claim.waits()
     assert claim.result() is None
@@ -141,9 +141,9 @@ def test_an_expired_card_that_is_being_renewed_is_left_to_its_holder(session, se
     session.execute(EXPIRE, ["A"])
     holder = sessions()
     with holder.transaction():
-        claims.renew(holder, "A", "w", 1)
-        assert claims.reclaim(session) == []
-    assert claims.reclaim(session) == []
+        leases.renew(holder, "A", "w", 1)
+        assert leases.reclaim(session) == []
+    assert leases.reclaim(session) == []
 
 
 def test_of_two_reclaims_each_card_is_returned_by_one(session, sessions, card):
@@ -151,7 +151,7 @@ def test_of_two_reclaims_each_card_is_returned_by_one(session, sessions, card):
         card(f"c{n}")
         claims.claim(session, "w")
         session.execute(EXPIRE, [f"c{n}"])
-    both = [Background(sessions(), claims.reclaim) for _ in range(2)]
+    both = [Background(sessions(), leases.reclaim) for _ in range(2)]
     assert sorted(both[0].result() + both[1].result()) == sorted(f"c{n}" for n in range(20))
 
 
@@ -297,7 +297,7 @@ def _import_done(session: PsycopgSession, card_id: str) -> Any:
     return transfer.import_cards(session, [json.dumps(line).encode()], update=True)
 
 
-@pytest.mark.parametrize("verb", [claims.complete, _import_done, _wait_for_both, _link])
+@pytest.mark.parametrize("verb", [moves.complete, _import_done, _wait_for_both, _link])
 def test_a_deadlock_is_not_shown(verb, sessions, card):
     """The verb holds A and wants X, the other holds X and wants A; the verb is the victim."""
     card("A")
@@ -335,7 +335,7 @@ def _create_and_complete(_: PsycopgSession) -> tuple[str, str]:
         return Card.objects.complete(kept.id).status, done.status
 
 
-@pytest.mark.parametrize("verb", [claims.block, claims.release, claims.renew])
+@pytest.mark.parametrize("verb", [moves.block, leases.release, leases.renew])
 def test_a_serialization_failure_is_not_shown(verb, session, sessions, card):
     card("A")
     claims.claim(session, "w")

@@ -16,7 +16,7 @@ from psycopg import errors
 
 from backlog.errors import Refusal
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, claims, reports, transfer
+from backlog.verbs import cards, claims, leases, moves, reports, transfer
 from tests import workers
 from tests.tiers import TIER
 from tests.workers import PROJECT, Background, Claimed, crowd, cycles
@@ -118,8 +118,8 @@ IDS = st.sampled_from("ABCD")
 STEP = st.one_of(
     st.tuples(st.sampled_from(["claim", "finish", "reclaim"])),
     st.tuples(st.just("guess"), IDS, st.integers(1, 4)),
-    st.tuples(st.sampled_from([claims.complete, claims.block, claims.unblock, claims.reopen]), IDS),
-    st.tuples(st.sampled_from([claims.release, claims.reclaim_card, cards.delete]), IDS),
+    st.tuples(st.sampled_from([moves.complete, moves.block, moves.unblock, moves.reopen]), IDS),
+    st.tuples(st.sampled_from([leases.release, leases.reclaim_card, cards.delete]), IDS),
     st.tuples(st.sampled_from([cards.link, cards.link, cards.unlink]), IDS, IDS),
     st.tuples(st.sampled_from([_create, _edit]), IDS, st.lists(IDS, max_size=2, unique=True)),
 )
@@ -151,13 +151,13 @@ class Worker:
             self.guess(*self.claimed[-1])
 
     def guess(self, card_id: str, attempt: int) -> None:
-        claims.complete(self.session, card_id, self.owner, attempt)
+        moves.complete(self.session, card_id, self.owner, attempt)
         self.finished.append((card_id, attempt))
 
     def reclaim(self) -> None:
         with suppress(errors.DeadlockDetected):  # a raw statement's own affair
             self.session.execute("UPDATE backlog SET claimed_at = claimed_at - interval '1 hour'")
-        claims.reclaim(self.session)
+        leases.reclaim(self.session)
 
 
 def test_programs_of_verbs_at_once_break_nothing(sessions: Any) -> None:

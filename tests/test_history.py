@@ -11,7 +11,7 @@ from psycopg import errors
 
 from backlog.models import Card
 from backlog.session import ACTOR, PsycopgSession
-from backlog.verbs import cards, claims, transfer
+from backlog.verbs import cards, claims, leases, moves, transfer
 from backlog.verbs.history import history
 
 HOLD = "status = 'claimed', claim_owner = 'w', claim_ttl_seconds = 60, claimed_at = now()"
@@ -74,11 +74,11 @@ def _expired(session: PsycopgSession) -> None:
 
 
 def _done(session: PsycopgSession) -> None:
-    claims.complete(session, "A")
+    moves.complete(session, "A")
 
 
 def _blocked(session: PsycopgSession) -> None:
-    claims.block(session, "A")
+    moves.block(session, "A")
 
 
 def _linked(session: PsycopgSession) -> None:
@@ -99,58 +99,58 @@ VERBS: dict[str, tuple[Prepare, Prepare, tuple[Any, ...]]] = {
     ),
     "complete by its worker": (
         _claimed,
-        lambda s: claims.complete(s, "A", "w", 1),
+        lambda s: moves.complete(s, "A", "w", 1),
         ("complete", "claimed", "done", "w", 1, "held by w"),
     ),
     "complete by an operator": (
         _claimed,
-        lambda s: claims.complete(s, "A"),
+        lambda s: moves.complete(s, "A"),
         ("complete", "claimed", "done", "olga", 1, "held by w"),
     ),
     "complete without a claim": (
         _nothing,
-        lambda s: claims.complete(s, "A"),
+        lambda s: moves.complete(s, "A"),
         ("complete", "ready", "done", "olga", 0, None),
     ),
     "block": (
         _nothing,
-        lambda s: claims.block(s, "A"),
+        lambda s: moves.block(s, "A"),
         ("block", "ready", "blocked", "olga", 0, "other"),
     ),
     "block with a reason": (
         _claimed,
-        lambda s: claims.block(s, "A", "w", reason="needs_input", note="which port?"),
-        ("block", "claimed", "blocked", "w", 1, "needs_input: which port?"),
+        lambda s: moves.block(s, "A", "w", reason="needs_input", note="which port?"),
+        ("block", "claimed", "blocked", "w", 1, "needs_input: which port?; held by w"),
     ),
     "unblock": (
         _blocked,
-        lambda s: claims.unblock(s, "A"),
+        lambda s: moves.unblock(s, "A"),
         ("unblock", "blocked", "ready", "olga", 0, None),
     ),
     "reopen": (
         _done,
-        lambda s: claims.reopen(s, "A"),
+        lambda s: moves.reopen(s, "A"),
         ("reopen", "done", "ready", "olga", 0, None),
     ),
     "release": (
         _claimed,
-        lambda s: claims.release(s, "A", "w"),
+        lambda s: leases.release(s, "A", "w"),
         ("release", "claimed", "ready", "w", 1, "held by w"),
     ),
     "reclaim of what is expired": (
         _expired,
-        lambda s: claims.reclaim(s),
+        lambda s: leases.reclaim(s),
         ("reclaim", "claimed", "ready", "olga", 1, "held by w"),
     ),
     "reclaim of an expired id": (
         _expired,
-        lambda s: claims.reclaim_card(s, "A"),
+        lambda s: leases.reclaim_card(s, "A"),
         ("reclaim", "claimed", "ready", "olga", 1, "held by w"),
     ),
     "reclaim of a lease that still lasts": (
         _claimed,
-        lambda s: claims.reclaim_card(s, "A"),
-        ("release", "claimed", "ready", "olga", 1, "held by w"),
+        lambda s: leases.reclaim_card(s, "A"),
+        ("reclaim", "claimed", "ready", "olga", 1, "held by w"),
     ),
     "link": (
         _nothing,
@@ -218,11 +218,11 @@ def test_an_import_is_one_event_a_card(session, events):
 
 
 NO_CHANGE: dict[str, tuple[Prepare, Prepare]] = {
-    "complete of a done card": (_done, lambda s: claims.complete(s, "A")),
-    "block of a blocked card": (_blocked, lambda s: claims.block(s, "A", reason="capability")),
+    "complete of a done card": (_done, lambda s: moves.complete(s, "A")),
+    "block of a blocked card": (_blocked, lambda s: moves.block(s, "A", reason="capability")),
     "claim of a claimed card": (_claimed, lambda s: claims.claim_card(s, "A", "v")),
-    "reclaim of a ready card": (_nothing, lambda s: claims.reclaim_card(s, "A")),
-    "reclaim of a lease that lasts": (_claimed, lambda s: claims.reclaim(s)),
+    "reclaim of a ready card": (_nothing, lambda s: leases.reclaim_card(s, "A")),
+    "reclaim of a lease that lasts": (_claimed, lambda s: leases.reclaim(s)),
     "link again": (_linked, lambda s: cards.link(s, "A", "B")),
     "unlink again": (_nothing, lambda s: cards.unlink(s, "A", "B")),
     "edit of nothing": (_nothing, lambda s: cards.edit(s, "A")),
@@ -237,7 +237,7 @@ NO_CHANGE: dict[str, tuple[Prepare, Prepare]] = {
         _nothing,
         lambda s: transfer.import_cards(s, [b'{"id":"A","priority":9}'], update=True, dry_run=True),
     ),
-    "a dependency that is done": (_linked, lambda s: claims.complete(s, "B")),
+    "a dependency that is done": (_linked, lambda s: moves.complete(s, "B")),
 }
 
 
@@ -256,7 +256,7 @@ def test_a_heartbeat_is_no_event_and_no_change(session, card, events, row):
     _claimed(session)
     before = row("updated_at, status_changed_at, attempts")
     events()
-    claims.renew(session, "A", "w", ttl=60)
+    leases.renew(session, "A", "w", ttl=60)
     assert events() == []
     assert row("updated_at, status_changed_at, attempts") == before
 
@@ -369,7 +369,7 @@ def test_a_save_of_what_is_there_is_no_event(card, events, django_db_blocker):
 
 def test_who_acts_ends_with_the_transaction(session, card, events, role):
     card("A")
-    claims.complete(session, "A")
+    moves.complete(session, "A")
     session.execute("UPDATE backlog SET status = 'ready'")
     assert [event[3] for event in events()] == ["olga", "olga", role]
 
@@ -377,7 +377,7 @@ def test_who_acts_ends_with_the_transaction(session, card, events, role):
 def test_nobody_named_is_the_role(session, card, events, role):
     card("A")
     ACTOR.set("")
-    claims.complete(session, "A")
+    moves.complete(session, "A")
     assert events()[-1][3] == role
 
 

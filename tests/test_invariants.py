@@ -12,7 +12,7 @@ from psycopg import errors
 
 from backlog.models import Card
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, claims, reports
+from backlog.verbs import cards, claims, leases, moves, reports
 
 
 @pytest.fixture
@@ -266,11 +266,11 @@ def test_django_s_changes_are_dated_by_the_database(orm, aged, row):
 
 
 def test_a_renewal_is_no_change(session, aged):
-    claims.renew(session, "A", "w", ttl=5)
+    leases.renew(session, "A", "w", ttl=5)
     assert not aged()
 
 
-@pytest.mark.parametrize("verb", [claims.complete, claims.block, cards.delete])
+@pytest.mark.parametrize("verb", [moves.complete, moves.block, cards.delete])
 def test_nor_is_what_happens_to_a_dependency(verb, session, aged):
     verb(session, "B", **({"force": True} if verb is cards.delete else {}))
     assert not aged()
@@ -296,7 +296,7 @@ def chain(card, session):
     card("B", needs=["A"])
     card("C", needs=["B", "A"])
     card("D")
-    claims.complete(session, "D")
+    moves.complete(session, "D")
     card("E", needs=["D", "X", "A"])
 
 
@@ -385,8 +385,8 @@ def test_what_is_derived_can_not_be_written(session, claimed, card, row):
 
 def test_a_stale_save_breaks_no_count(orm, session, chain):
     stale = orm.objects.get(id="C")
-    claims.complete(session, "A")
-    claims.complete(session, "B")
+    moves.complete(session, "A")
+    moves.complete(session, "B")
     stale.save()
     assert reports.check(session).ok
     assert claims.claim(session, "w").id == "C"

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, claims, reports
+from backlog.verbs import cards, claims, leases, moves, reports
 from fleet_backlog import storage
 from tests.workers import Background
 
@@ -69,8 +69,8 @@ def finish_two_dependencies(scenario: Scenario) -> Drift:
     scenario.card("B")
     scenario.card("X", needs=["A", "B"])
     with scenario.one.transaction():
-        claims.complete(scenario.one, "A")
-        second = scenario.meanwhile(claims.complete, "B")
+        moves.complete(scenario.one, "A")
+        second = scenario.meanwhile(moves.complete, "B")
     second.result()
     return scenario.drift()
 
@@ -79,10 +79,10 @@ def finish_one_while_another_is_reopened(scenario: Scenario) -> Drift:
     scenario.card("A")
     scenario.card("B")
     scenario.card("X", needs=["A", "B"])
-    claims.complete(scenario.one, "A")
+    moves.complete(scenario.one, "A")
     with scenario.one.transaction():
-        claims.reopen(scenario.one, "A")
-        second = scenario.meanwhile(claims.complete, "B")
+        moves.reopen(scenario.one, "A")
+        second = scenario.meanwhile(moves.complete, "B")
     second.result()
     return scenario.drift()
 
@@ -90,7 +90,7 @@ def finish_one_while_another_is_reopened(scenario: Scenario) -> Drift:
 def depend_on_what_is_being_finished(scenario: Scenario) -> Drift:
     scenario.card("A")
     with scenario.one.transaction():
-        claims.complete(scenario.one, "A")
+        moves.complete(scenario.one, "A")
         second = scenario.meanwhile(_create_dependent)
     second.result()
     return scenario.drift()
@@ -100,14 +100,14 @@ def finish_what_is_being_depended_on(scenario: Scenario) -> Drift:
     scenario.card("A")
     with scenario.one.transaction():
         _create_dependent(scenario.one)
-        second = scenario.meanwhile(claims.complete, "A")
+        second = scenario.meanwhile(moves.complete, "A")
     second.result()
     return scenario.drift()
 
 
 def delete_what_is_being_depended_on(scenario: Scenario) -> Drift:
     scenario.card("A")
-    claims.complete(scenario.one, "A")
+    moves.complete(scenario.one, "A")
     with scenario.one.transaction():
         _create_dependent(scenario.one)
         second = scenario.meanwhile(_delete)
@@ -138,7 +138,7 @@ def reopen_what_is_being_created_and_depended_on(scenario: Scenario) -> Drift:
     def depend(session: PsycopgSession) -> None:
         with session.transaction():
             _create_dependent(session)
-            reopening.append(Background(scenario.three, claims.reopen, "A"))
+            reopening.append(Background(scenario.three, moves.reopen, "A"))
             reopening[0].waits()
 
     with scenario.one.transaction():
@@ -220,7 +220,7 @@ def second_dependent_is_free(scenario: Scenario) -> bool:
     scenario.two.execute("SET enable_indexscan = off")  # else it has the order by chance
     with scenario.one.transaction():
         scenario.one.execute("SELECT FROM backlog WHERE id = 'X' FOR UPDATE")
-        second = scenario.meanwhile(claims.complete, "A")
+        second = scenario.meanwhile(moves.complete, "A")
         sql = "SELECT id FROM backlog WHERE id = 'Y' FOR UPDATE SKIP LOCKED"
         free = scenario.one.execute(sql).fetchone() is not None
     second.result()
@@ -264,7 +264,7 @@ def older_snapshot(session: PsycopgSession, level: str) -> Iterator[None]:
 def a_ready_and_d_done(scenario: Scenario) -> None:
     for card_id in "A", "D", "X":
         scenario.card(card_id)
-    claims.complete(scenario.one, "D")
+    moves.complete(scenario.one, "D")
 
 
 def change_in_an_older_snapshot(scenario: Scenario, level: str, change: str) -> None:
@@ -290,7 +290,7 @@ def test_an_older_snapshot_may_claim_and_release(level: str, scenario: Scenario)
     scenario.card("A")
     with older_snapshot(scenario.one, level):
         claims.claim(scenario.one, "w")
-        claims.release(scenario.one, "A", "w")
+        leases.release(scenario.one, "A", "w")
     assert cards.show(scenario.one, "A").attempts == 1
 
 
@@ -300,7 +300,7 @@ def test_an_older_snapshot_may_claim_and_release(level: str, scenario: Scenario)
 def claimed_once(scenario: Scenario) -> None:
     scenario.card("A")
     claims.claim(scenario.one, "w")
-    claims.release(scenario.one, "A")
+    leases.release(scenario.one, "A")
 
 
 def test_an_id_used_again_while_it_is_deleted_continues_its_attempts(scenario: Scenario) -> None:

@@ -21,7 +21,7 @@ from backlog.errors import (
 )
 from backlog.records import Record
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, claims, reports
+from backlog.verbs import cards, claims, leases, moves, reports
 
 
 @dataclass
@@ -276,25 +276,25 @@ class Verbs(RuleBasedStateMachine):
     def claim_card(self, card: str, owner: str, ttl: int) -> None:
         self.both(claims.claim_card, card, owner, ttl)
 
-    @rule(verb=st.sampled_from([claims.complete, claims.block, claims.release]), card=IDS, by=CLAIM)
+    @rule(verb=st.sampled_from([moves.complete, moves.block, leases.release]), card=IDS, by=CLAIM)
     def leave(self, verb: Callable[..., Any], card: str, by: tuple[Any, Any]) -> None:
         self.both(verb, card, *by)
 
-    @rule(verb=st.sampled_from([claims.complete, claims.block, claims.release]), card=IDS)
+    @rule(verb=st.sampled_from([moves.complete, moves.block, leases.release]), card=IDS)
     def leave_by_hand(self, verb: Callable[..., Any], card: str) -> None:
         self.both(verb, card, None, None)
 
     @rule(card=IDS, by=CLAIM, ttl=st.none() | TTLS)
     def renew(self, card: str, by: tuple[Any, Any], ttl: int | None) -> None:
-        self.both(claims.renew, card, *by, ttl)
+        self.both(leases.renew, card, *by, ttl)
 
-    @rule(verb=st.sampled_from([claims.unblock, claims.reopen, claims.reclaim_card]), card=IDS)
+    @rule(verb=st.sampled_from([moves.unblock, moves.reopen, leases.reclaim_card]), card=IDS)
     def back_to_the_pool(self, verb: Callable[..., Any], card: str) -> None:
         self.both(verb, card)
 
     @rule()
     def reclaim(self) -> None:
-        self.both(claims.reclaim)
+        self.both(leases.reclaim)
 
     @rule(card=IDS)
     def time_passes(self, card: str) -> None:

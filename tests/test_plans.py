@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from backlog.session import PsycopgSession, Result
-from backlog.verbs import cards, claims, reports
+from backlog.verbs import cards, claims, leases, moves, reports
 from fleet_backlog import storage
 
 MOST_PAGES = 60
@@ -85,13 +85,13 @@ VERBS: dict[str, Verb] = {
     "claim": lambda s: claims.claim(s, "w"),
     "claim by id": lambda s: claims.claim_card(s, "c00150", "w"),
     "claim by id of what waits": lambda s: claims.claim_card(s, "c30000", "w"),
-    "complete": lambda s: claims.complete(s, "c00000", "w", 1),
-    "block": lambda s: claims.block(s, "c00000"),
-    "reopen": lambda s: claims.reopen(s, "c70000"),
-    "release": lambda s: claims.release(s, "c00000", "w"),
-    "renew": lambda s: claims.renew(s, "c00000", "w", 1),
-    "reclaim of nothing": claims.reclaim,
-    "reclaim by id": lambda s: claims.reclaim_card(s, "c00000"),
+    "complete": lambda s: moves.complete(s, "c00000", "w", 1),
+    "block": lambda s: moves.block(s, "c00000"),
+    "reopen": lambda s: moves.reopen(s, "c70000"),
+    "release": lambda s: leases.release(s, "c00000", "w"),
+    "renew": lambda s: leases.renew(s, "c00000", "w", 1),
+    "reclaim of nothing": leases.reclaim,
+    "reclaim by id": lambda s: leases.reclaim_card(s, "c00000"),
     "create": lambda s: cards.create(s, "new", "New"),
     "unlink": lambda s: cards.unlink(s, "c00200", "c00001"),
     "show": lambda s: cards.show(s, "c30000"),
@@ -104,8 +104,13 @@ NEW_EDGES: dict[str, Verb] = {
     "edit": lambda s: cards.edit(s, "c00150", depends_on=["c70000"]),
 }
 
+# Indexes without an entry here: they have no root that a session could remember, so that each plan
+# reads their first page.
+EMPTY_INDEXES = ("backlog_role_queue", "backlog_held", "backlog_idempotency_key")
+MOST_OF_AN_EMPTY_INDEX = 12
+
 TOUCHED = """
-SELECT sum(pg_stat_get_xact_blocks_fetched(oid)) FROM pg_class
+SELECT relname, pg_stat_get_xact_blocks_fetched(oid) FROM pg_class
 WHERE starts_with(relname, 'backlog')"""
 
 
@@ -121,9 +126,12 @@ def pages(session: PsycopgSession, verb: Verb) -> int:
     with session.transaction():
         for act in (lambda _: None, verb):
             act(session)
-            touched.append(session.execute(TOUCHED).fetchone()[0])
+            touched.append(dict(session.execute(TOUCHED).fetchall()))
         raise psycopg.Rollback
-    return int(touched[1] - touched[0])
+    before, after = touched
+    more = {name: after[name] - before[name] for name in after}
+    assert max(more.pop(name) for name in EMPTY_INDEXES) <= MOST_OF_AN_EMPTY_INDEX
+    return sum(more.values())
 
 
 PLANS = ["force_custom_plan", "force_generic_plan"]
@@ -148,7 +156,7 @@ def test_a_new_edge_touches_few_pages(plans: str, connection: psycopg.Connection
 
 
 def test_a_dependent_costs_a_few_pages_more(connection: psycopg.Connection[Any]) -> None:
-    touched = pages(PsycopgSession(connection), lambda s: claims.complete(s, "c00001"))
+    touched = pages(PsycopgSession(connection), lambda s: moves.complete(s, "c00001"))
     assert touched <= MOST_PAGES + 3 * PER_DEPENDENT
 
 

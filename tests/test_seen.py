@@ -8,7 +8,7 @@ import pytest
 
 from backlog.errors import Stale
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, claims
+from backlog.verbs import cards, claims, leases, moves
 
 Prepare = Callable[[PsycopgSession], Any]
 
@@ -22,11 +22,11 @@ def _claimed(session: PsycopgSession) -> None:
 
 
 def _done(session: PsycopgSession) -> None:
-    claims.complete(session, "A")
+    moves.complete(session, "A")
 
 
 def _blocked(session: PsycopgSession) -> None:
-    claims.block(session, "A")
+    moves.block(session, "A")
 
 
 def _linked(session: PsycopgSession) -> None:
@@ -34,13 +34,13 @@ def _linked(session: PsycopgSession) -> None:
 
 
 SEEN: dict[str, tuple[Prepare, Callable[..., Any]]] = {
-    "complete": (_nothing, claims.complete),
-    "complete of a done card": (_done, claims.complete),
-    "block": (_nothing, claims.block),
-    "unblock": (_blocked, claims.unblock),
-    "reopen": (_done, claims.reopen),
-    "release": (_claimed, claims.release),
-    "reclaim": (_claimed, claims.reclaim_card),
+    "complete": (_nothing, moves.complete),
+    "complete of a done card": (_done, moves.complete),
+    "block": (_nothing, moves.block),
+    "unblock": (_blocked, moves.unblock),
+    "reopen": (_done, moves.reopen),
+    "release": (_claimed, leases.release),
+    "reclaim": (_claimed, leases.reclaim_card),
     "delete": (_nothing, cards.delete),
     "edit": (_nothing, lambda s, i, seen: cards.edit(s, i, seen=seen, title="t")),
     "link": (_nothing, lambda s, i, seen: cards.link(s, i, "B", seen=seen)),
@@ -84,5 +84,5 @@ def test_a_heartbeat_does_not_make_a_page_stale(session, card):
     card("A")
     _claimed(session)
     seen: datetime = cards.show(session, "A").updated_at
-    claims.renew(session, "A")
-    assert claims.release(session, "A", seen=seen).status == "ready"
+    leases.renew(session, "A")
+    assert leases.release(session, "A", seen=seen).status == "ready"

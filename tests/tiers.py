@@ -19,7 +19,8 @@ TIER = os.environ.get("BACKLOG_TEST_TIER", "embedded")
 _root = Path(tempfile.mkdtemp(prefix="backlog-store-"))
 _server: Server | None = None
 
-for _name in ("DATABASE_URL", "SECRET_KEY", "DEBUG", "BACKLOG_OWNER"):
+_OURS = ("OWNER", "CARD_ID", "ATTEMPT", "MAX_ATTEMPTS", "RETENTION_DAYS")
+for _name in ("DATABASE_URL", "SECRET_KEY", "DEBUG", *(f"BACKLOG_{name}" for name in _OURS)):
     os.environ.pop(_name, None)
 os.environ["BACKLOG_DATA_DIR"] = str(_root)
 if TIER == "server":

@@ -18,7 +18,7 @@ from psycopg import errors
 
 from backlog.errors import Refusal
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, claims, reports, transfer
+from backlog.verbs import cards, claims, leases, moves, reports, transfer
 from fleet_backlog import storage
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -113,7 +113,7 @@ def drain(session: PsycopgSession, left: str, owner: str) -> None:
         card = claims.claim(session, owner)
         if card is not None:
             _tell(card)
-            claims.complete(session, card.id, owner, card.attempts)
+            moves.complete(session, card.id, owner, card.attempts)
         elif _unfinished(session) <= int(left):
             return
         else:
@@ -219,14 +219,14 @@ def _import(session: PsycopgSession, chance: random.Random) -> None:
 _VERBS: list[tuple[Any, int]] = [
     (claims.claim, 20),
     (claims.claim_card, 5),
-    (_on_one(claims.complete), 20),
-    (_on_one(claims.reopen), 8),
-    (_on_one(claims.block), 3),
-    (_on_one(claims.unblock), 6),
-    (_on_one(claims.release), 3),
-    (_on_one(claims.renew), 3),
-    (_on_one(claims.reclaim_card), 3),
-    (lambda session, _: claims.reclaim(session), 2),
+    (_on_one(moves.complete), 20),
+    (_on_one(moves.reopen), 8),
+    (_on_one(moves.block), 3),
+    (_on_one(moves.unblock), 6),
+    (_on_one(leases.release), 3),
+    (_on_one(leases.renew), 3),
+    (_on_one(leases.reclaim_card), 3),
+    (lambda session, _: leases.reclaim(session), 2),
     (_on_two(cards.link), 8),
     (_on_two(cards.unlink), 4),
     (_create, 8),

@@ -3,20 +3,24 @@
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from backlog import values
 from backlog.cli.reply import Reply, document
 from backlog.errors import NotFound, UsageError
+from backlog.lifecycle import AT_LIMIT, DEFAULT_TTL_SECONDS, EMPTY, PAUSED
 from backlog.records import Record, iso, to_json, to_line
 from backlog.session import Session
-from backlog.verbs import cards, claims, reports
+from backlog.verbs import cards, claims, leases, moves, reports
+from backlog.verbs.runs import Report
 
 if TYPE_CHECKING:
     from backlog.verbs.history import Event
 
-EMPTY_CLAIM: Final = 3
+# The exit status of a claim that took nothing, if it is asked for.
+NOTHING_TAKEN: Final = {EMPTY: 3, PAUSED: 6, AT_LIMIT: 7}
 
 
 def split_ids(value: str) -> list[str]:
@@ -27,6 +31,16 @@ def split_ids(value: str) -> list[str]:
 def read_acceptance(value: str) -> str | None:
     """JSON text of the criteria."""
     return values.acceptance(value)
+
+
+def read_max_attempts(value: str) -> int | None:
+    """A number of attempts; None, the default, if it is blank."""
+    return values.integer(value, "--max-attempts", 0) if value.strip() else None
+
+
+def read_not_before(value: str) -> datetime | None:
+    """A time; None if it is blank."""
+    return values.moment(value, "--not-before") if value.strip() else None
 
 
 def _card(card: Record | None, status: int = 0) -> Reply:
@@ -54,18 +68,37 @@ def _array(found: list[Record]) -> Iterator[str]:
 
 
 def claim(session: Session, options: Namespace) -> Reply:
-    if options.card_id is None:
-        card = claims.claim(session, options.owner, options.ttl)
-    else:
-        card = claims.claim_card(session, options.card_id, options.owner, options.ttl)
-    return _card(card, EMPTY_CLAIM if card is None and options.exit_code else 0)
+    taken = _taken_by_id(session, options) if options.card_id else _taken(session, options)
+    status = NOTHING_TAKEN[taken.why] if taken.why and options.exit_code else 0
+    if options.count is None:
+        return _card(taken.cards[0] if taken.cards else None, status)
+    text = map(to_line, taken.cards) if taken.cards else ["(none)"]
+    return Reply(_array(taken.cards), text, status)
+
+
+def _taken(session: Session, options: Namespace) -> claims.Taken:
+    what = (options.owner, options.ttl, _pool(options), options.count or 1)
+    if options.wait is None:
+        return claims.take(session, *what)
+    return claims.wait(session, *what, seconds=options.wait)
+
+
+def _taken_by_id(session: Session, options: Namespace) -> claims.Taken:
+    if (options.phase, options.role, options.count, options.wait) != (None, None, None, None):
+        raise UsageError("--id names the card: leave out --phase, --role, --count and --wait")
+    taken = claims.take_card(session, options.card_id, options.owner, options.ttl)
+    return claims.Taken([] if taken.card is None else [taken.card], taken.why)
+
+
+def _pool(options: Namespace) -> claims.Pool:
+    return claims.Pool(options.phase, options.role)
 
 
 def reclaim(session: Session, options: Namespace) -> Reply:
     if options.card_id is None:
-        ids = claims.reclaim(session)
+        ids = leases.reclaim(session)
     else:
-        ids = claims.reclaim_card(session, options.card_id)
+        ids = leases.reclaim_card(session, options.card_id)
     text = f"reclaimed: {', '.join(ids)}" if ids else "(nothing to reclaim)"
     return Reply(document({"reclaimed": ids}), [text])
 
@@ -97,37 +130,76 @@ def stats(session: Session, options: Namespace) -> Reply:
 
 
 def complete(session: Session, options: Namespace) -> Reply:
-    return _card(claims.complete(session, options.card_id, options.owner, options.attempt))
+    claim_it = (options.card_id, options.owner, options.attempt)
+    if not options.claim_next:
+        if (options.ttl, options.phase, options.role) != (None, None, None):
+            raise UsageError("--ttl, --phase and --role are about the next card: --claim-next")
+        return _card(moves.complete(session, *claim_it, report=_report(options)))
+    if options.owner is None:
+        raise UsageError("--claim-next needs the --owner who claims")
+    done, taken = claims.complete_and_claim(
+        session,
+        *claim_it,
+        ttl=options.ttl or DEFAULT_TTL_SECONDS,
+        pool=_pool(options),
+        report=_report(options),
+    )
+    following = taken.cards[0] if taken.cards else None
+    return Reply(
+        [f'{{"completed":{to_json(done)},"claimed":{to_json(following)}}}\n'],
+        [to_line(done), to_line(following) if following else "(none)"],
+    )
+
+
+def _report(options: Namespace) -> Report:
+    return Report(options.summary, options.result, options.tokens, options.cost)
 
 
 def block(session: Session, options: Namespace) -> Reply:
     return _card(
-        claims.block(
+        moves.block(
             session,
             options.card_id,
             options.owner,
             options.attempt,
             reason=options.reason,
             note=options.note,
+            report=_report(options),
         )
     )
 
 
+def cancel(session: Session, options: Namespace) -> Reply:
+    return _card(moves.cancel(session, options.card_id, reason=options.reason))
+
+
 def unblock(session: Session, options: Namespace) -> Reply:
-    return _card(claims.unblock(session, options.card_id))
+    return _card(moves.unblock(session, options.card_id))
 
 
 def reopen(session: Session, options: Namespace) -> Reply:
-    return _card(claims.reopen(session, options.card_id))
+    return _card(moves.reopen(session, options.card_id))
 
 
 def release(session: Session, options: Namespace) -> Reply:
-    return _card(claims.release(session, options.card_id, options.owner, options.attempt))
+    report = _report(options)._replace(
+        outcome="failed" if options.failed else None, counted=not options.uncounted
+    )
+    return _card(
+        leases.release(
+            session,
+            options.card_id,
+            options.owner,
+            options.attempt,
+            delay=options.delay,
+            report=report,
+        )
+    )
 
 
 def renew(session: Session, options: Namespace) -> Reply:
     return _card(
-        claims.renew(session, options.card_id, options.owner, options.attempt, options.ttl)
+        leases.renew(session, options.card_id, options.owner, options.attempt, options.ttl)
     )
 
 

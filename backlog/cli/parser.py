@@ -1,12 +1,13 @@
 """The command's grammar: which verbs there are, and which options each takes."""
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, NoReturn
 
 from backlog import values
-from backlog.cli import commands, store
+from backlog.cli import commands, governing, store
 from backlog.errors import UsageError
 from backlog.lifecycle import BLOCK_REASONS, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS
 
@@ -28,8 +29,9 @@ def _text(name: str, check: Callable[[str, str], Any], help: str, **more: Any) -
     return name, {"type": lambda value: check(value, name), "help": help, **more}
 
 
-def _number(name: str, low: int, help: str, **more: Any) -> Option:
-    return name, {"type": partial(values.integer, name=name, low=low), "help": help, **more}
+def _number(name: str, low: int, help: str, high: int = values.INT_MAX, **more: Any) -> Option:
+    check = partial(values.integer, name=name, low=low, high=high)
+    return name, {"type": check, "help": help, **more}
 
 
 def _flag(name: str, help: str) -> Option:
@@ -37,10 +39,31 @@ def _flag(name: str, help: str) -> Option:
 
 
 _ID: Final = _text("--id", values.name, "the card", required=True, dest="card_id")
+# Of the claim that the environment describes, as `work` hands it to its command.
+_CLAIMED_ID: Final = _text(
+    "--id", values.name, "the card", required=True, dest="card_id", env="BACKLOG_CARD_ID"
+)
 _OPTIONAL_ID: Final = _text("--id", values.name, "this card only", dest="card_id")
-_WORKER: Final = _text("--owner", values.name, "the worker", required=True)
-_OWNER: Final = _text("--owner", values.name, "only if this worker holds the claim")
+_WORKER: Final = _text("--owner", values.name, "the worker", required=True, env="BACKLOG_OWNER")
+_OWNER: Final = _text(
+    "--owner", values.name, "only if this worker holds the claim", env="BACKLOG_OWNER"
+)
 _ATTEMPT: Final = _number("--attempt", 1, "only if the claim is this attempt")
+_LEASE: Final = _number("--ttl", 1, "seconds the lease lasts (900)")
+_POOL: Final = (
+    _text("--phase", values.line, "of this phase"),
+    _text("--role", values.line, "for this role"),
+)
+_REPORT: Final = (
+    _text("--summary", values.text, "what came of the attempt"),
+    ("--result", {"type": lambda value: values.document(value, "--result"), "help": "JSON"}),
+    _number("--tokens", 0, "how many it took", high=values.BIGINT_MAX),
+    _text("--cost", values.text, "what it cost, such as 0.25"),
+)
+_SCOPE: Final = (
+    _text("--phase", values.line, "of this phase"),
+    _text("--owner", values.line, "of this worker"),
+)
 # A field that is not given is no attribute of the options: `edit` leaves it alone.
 _FIELDS: Final = tuple(
     (name, {**settings, "default": argparse.SUPPRESS})
@@ -55,6 +78,18 @@ _FIELDS: Final = tuple(
         (
             "--acceptance",
             {"type": commands.read_acceptance, "help": "JSON, or criteria split by ;"},
+        ),
+        _text("--role", values.optional, "who can work on it"),
+        (
+            "--max-attempts",
+            {
+                "type": commands.read_max_attempts,
+                "help": "claims before it is blocked (BACKLOG_MAX_ATTEMPTS, or 10; 0: no cap)",
+            },
+        ),
+        (
+            "--not-before",
+            {"type": commands.read_not_before, "help": "when it may be claimed, in ISO 8601"},
         ),
     )
 )
@@ -95,9 +130,12 @@ VERBS: Final[tuple[Verb, ...]] = (
         commands.claim,
         (
             _WORKER,
-            _number("--ttl", 1, "seconds the lease lasts (900)", default=DEFAULT_TTL_SECONDS),
+            (_LEASE[0], {**_LEASE[1], "default": DEFAULT_TTL_SECONDS}),
             _OPTIONAL_ID,
-            _flag("--exit-code", "exit with 3 when there is nothing to claim"),
+            *_POOL,
+            _number("--count", 1, "up to so many, as an array"),
+            _number("--wait", 0, "seconds to wait for something to claim"),
+            _flag("--exit-code", "exit with 3 when there is nothing to claim, 6 paused, 7 limit"),
         ),
     ),
     ("reclaim", "return expired claims, or one claim, to ready", commands.reclaim, (_OPTIONAL_ID,)),
@@ -108,7 +146,7 @@ VERBS: Final[tuple[Verb, ...]] = (
         "take a card out of the pool",
         commands.block,
         (
-            _ID,
+            _CLAIMED_ID,
             _OWNER,
             _ATTEMPT,
             (
@@ -120,15 +158,35 @@ VERBS: Final[tuple[Verb, ...]] = (
                 },
             ),
             _text("--note", values.optional, "what would let it go on"),
+            *_REPORT,
         ),
     ),
-    ("complete", "a card is done", commands.complete, (_ID, _OWNER, _ATTEMPT)),
-    ("show", "one card, everything on it", commands.show, (_ID,)),
+    (
+        "complete",
+        "a card is done",
+        commands.complete,
+        (
+            _CLAIMED_ID,
+            _OWNER,
+            _ATTEMPT,
+            *_REPORT,
+            _flag("--claim-next", "and the owner claims the next one, in one transaction"),
+            _LEASE,
+            *_POOL,
+        ),
+    ),
+    (
+        "cancel",
+        "take a card from its worker and out of the pool",
+        commands.cancel,
+        (_ID, _text("--reason", values.line, "why")),
+    ),
+    ("show", "one card, everything on it", commands.show, (_CLAIMED_ID,)),
     (
         "history",
         "what happened to a card, oldest first",
         commands.history,
-        (_ID, _number("--limit", 1, "the newest so many events")),
+        (_CLAIMED_ID, _number("--limit", 1, "the newest so many events")),
     ),
     (
         "edit",
@@ -143,12 +201,25 @@ VERBS: Final[tuple[Verb, ...]] = (
     ),
     ("unblock", "a blocked card is ready again", commands.unblock, (_ID,)),
     ("reopen", "a done card is ready again", commands.reopen, (_ID,)),
-    ("release", "give a claimed card back", commands.release, (_ID, _OWNER, _ATTEMPT)),
+    (
+        "release",
+        "give a claimed card back",
+        commands.release,
+        (
+            _CLAIMED_ID,
+            _OWNER,
+            _ATTEMPT,
+            *_REPORT,
+            _number("--delay", 0, "seconds before it may be claimed again"),
+            _flag("--failed", "the attempt failed"),
+            _flag("--uncounted", "the attempt does not count towards the cap"),
+        ),
+    ),
     (
         "renew",
         "extend a lease from now",
         commands.renew,
-        (_ID, _OWNER, _ATTEMPT, _number("--ttl", 1, "seconds from now (as before)")),
+        (_CLAIMED_ID, _OWNER, _ATTEMPT, _number("--ttl", 1, "seconds from now (as before)")),
     ),
     ("unlink", "--from no longer depends on --to", commands.unlink, _PAIR),
     (
@@ -157,7 +228,23 @@ VERBS: Final[tuple[Verb, ...]] = (
         commands.delete,
         (_ID, _flag("--force", "also when unfinished cards wait for it")),
     ),
-    ("explain", "claimable, or exactly what it waits for", commands.explain, (_ID,)),
+    ("explain", "claimable, or exactly what it waits for", commands.explain, (_CLAIMED_ID,)),
+    (
+        "pause",
+        "no claims, of the fleet, a phase or a worker",
+        governing.pause,
+        (*_SCOPE, _text("--reason", values.line, "why", required=True)),
+    ),
+    ("resume", "claims again", governing.resume, _SCOPE),
+    ("paused", "what is paused; exit status 6 if anything is", governing.paused, _SCOPE),
+    (
+        "limit",
+        "work in progress of a phase or a worker",
+        governing.limit,
+        (*_SCOPE, _number("--max", 0, "claims at once", required=True, dest="most")),
+    ),
+    ("unlimit", "no limit any more", governing.unlimit, _SCOPE),
+    ("limits", "every limit, and how much of it is used", governing.limits, ()),
     ("check", "recount what is derived and report drift", commands.check, ()),
     (
         "import",
@@ -184,13 +271,30 @@ def parse(argv: Sequence[str], prog: str) -> argparse.Namespace:
         _add(verb, options)
         verb.set_defaults(run=run)
     store.add_parser(verbs)
-    return parser.parse_args(_join_values(list(argv)))
+    given = parser.parse_args(_join_values(list(argv)))
+    if "attempt" in given and given.attempt is None:
+        given.attempt = _attempt_of(given.card_id)
+    return given
+
+
+def _attempt_of(card_id: str) -> int | None:
+    """The attempt that the environment names, unless it is one at another card."""
+    said = os.environ.get("BACKLOG_ATTEMPT")
+    if not said or os.environ.get("BACKLOG_CARD_ID") not in (None, "", card_id):
+        return None
+    return values.integer(said, "BACKLOG_ATTEMPT", 1)
 
 
 def _add(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
     for name, settings in options:
-        parser.add_argument(name, **settings)
+        parser.add_argument(name, **_with_environment(**settings))
+
+
+def _with_environment(env: str = "", **settings: Any) -> dict[str, Any]:
+    """What the environment says is the default; a variable that is empty says nothing."""
+    said = os.environ.get(env) if env else None
+    return {**settings, "default": said, "required": False} if said else settings
 
 
 _TAKES_VALUE: Final = {

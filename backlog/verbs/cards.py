@@ -8,8 +8,8 @@ from backlog import values
 from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents, NotFound
 from backlog.records import COLUMNS, Record
 from backlog.session import UNIQUE_VIOLATION, Session, in_transaction, sqlstate
-from backlog.verbs.claims import stale
 from backlog.verbs.graph import lock_graph, refuse_cycle
+from backlog.verbs.moves import stale
 
 # In the order of claims, which is the order of every list.
 ORDER: Final = "priority DESC, created_at, id"
@@ -108,15 +108,20 @@ def _update(
         return card
     if "depends_on" in fields:
         fields = {**fields, "depends_on": values.json_text(ids)}
-    changes = ", ".join(f"{name} = {_placeholder(name)}" for name in fields)
-    sql = f"UPDATE backlog SET {changes} WHERE id = %s RETURNING {COLUMNS}"
+    columns, new = ", ".join(fields), ", ".join(map(_placeholder, fields))
+    # What is as it was is not written: whoever looks at the card has seen it.
+    sql = f"""
+        UPDATE backlog SET ({columns}) = ROW({new})
+        WHERE id = %s AND ROW({columns}) IS DISTINCT FROM ROW({new}) RETURNING {COLUMNS}"""
     try:
-        row = session.execute(sql, (*fields.values(), card_id)).fetchone()
+        row = session.execute(sql, (*fields.values(), card_id, *fields.values())).fetchone()
     except Exception as error:
         if sqlstate(error) != UNIQUE_VIOLATION:
             raise
         key = fields["idempotency_key"]
         raise DuplicateKey(f"another card has the idempotency key {key} already") from None
+    if row is None:
+        return card
     if ids:
         refuse_cycle(session, card_id, ids)
     return Record._make(row)

@@ -1,20 +1,40 @@
-"""Who holds a card: claim, renew, complete, block, release and the way back."""
+"""Claims: which card a worker gets, and why none."""
 
 import time
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from backlog import lifecycle, values
-from backlog.errors import Busy, ClaimLost, NotFound, Stale, WrongState
-from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, Move
-from backlog.records import COLUMNS, Record, iso
-from backlog.session import ACTOR, AS_ACTOR, Session, in_statement, pauses
+from backlog import values
+from backlog.errors import Busy, UsageError
+from backlog.lifecycle import AT_LIMIT, DEFAULT_TTL_SECONDS, EMPTY, PAUSED, READY
+from backlog.records import COLUMNS, Record
+from backlog.session import (
+    RETRIED,
+    Session,
+    idle_pauses,
+    in_statement,
+    in_transaction,
+    pauses,
+    sqlstate,
+    telling,
+)
+from backlog.verbs import governance
+from backlog.verbs.moves import NOTHING_SAID, complete, existing, move_card
+from backlog.verbs.runs import Report
 
 # How often a claim looks again while claimable cards are all locked by others: about ten seconds.
 _LOOKS: Final = 220
+_MOST_AT_ONCE: Final = 1000
 
 _HOLD: Final = """status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
     claimed_at = clock_timestamp(), attempts = backlog.attempts + 1"""
+
+# What the planner finds out once, before it looks at any card: nothing is paused, limited or due.
+# A claim that finds this gate shut goes the longer way, so that those that find it open pay
+# nothing for pauses and limits. The least time, rather than EXISTS, cannot be planned as a scan.
+_GATE: Final = """NOT EXISTS (SELECT FROM backlog_pause) AND NOT EXISTS (SELECT FROM backlog_limit)
+    AND coalesce((SELECT min(not_before) FROM backlog WHERE held) > statement_timestamp(), true)"""
 
 # MATERIALIZED: a plain subquery may be executed again and lock a second card. The lock is the
 # weakest that an update needs, so that it does not wait for foreign key checks.
@@ -22,34 +42,40 @@ _CLAIM: Final = f"""
 WITH next AS MATERIALIZED (
     SELECT id FROM backlog WHERE claimable{{scope}}
     ORDER BY priority DESC, created_at, id
-    FOR NO KEY UPDATE SKIP LOCKED LIMIT 1
+    FOR NO KEY UPDATE SKIP LOCKED LIMIT {{count}}
 )
 UPDATE backlog SET {_HOLD} FROM next WHERE backlog.id = next.id
 RETURNING {COLUMNS}"""
 
-_CLAIM_ANY: Final = _CLAIM.format(scope="")
-
-_ANY_CLAIMABLE: Final = "SELECT EXISTS (SELECT FROM backlog WHERE claimable{scope})"
-
-# The usual case: the card may move. The scan is by id alone; see `_STATUS`.
-_MOVE: Final = f"""
-UPDATE backlog SET {{changes}} WHERE id = %s AND {{condition}} AND {AS_ACTOR} IS NOT NULL
-RETURNING {COLUMNS}"""
-
-# The other: wait for the card, move it if it may by now, and tell what was seen.
 _LOOK: Final = f"""
-WITH seen AS MATERIALIZED (
-    SELECT * FROM backlog WHERE id = %s FOR NO KEY UPDATE
-), moved AS (
-    UPDATE backlog SET {{changes}} FROM seen WHERE backlog.id = seen.id AND {{condition}}
-    AND {AS_ACTOR} IS NOT NULL RETURNING backlog.*
-)
-SELECT true, {COLUMNS} FROM moved AS backlog
-UNION ALL
-SELECT false, {COLUMNS} FROM seen AS backlog WHERE NOT EXISTS (SELECT FROM moved)"""
+SELECT {_GATE}, EXISTS (SELECT FROM backlog WHERE claimable{{scope}})"""
 
 Scope = tuple[str, tuple[Any, ...]]
 EVERYTHING: Final[Scope] = ("", ())
+
+
+class Pool(NamedTuple):
+    """Which cards a claim may take: those of a phase, of a role; None: of any."""
+
+    phase: str | None = None
+    role: str | None = None
+
+    def scope(self) -> Scope:
+        """SQL that continues a WHERE clause on `backlog`, and its parameters."""
+        # The status, which a claimable card has anyway, makes a phase a range of `backlog_lanes`.
+        parts = {" AND phase = %s AND status = 'ready'": self.phase, " AND role = %s": self.role}
+        given = {sql: value for sql, value in parts.items() if value is not None}
+        return "".join(given), tuple(given.values())
+
+
+ANY_CARD: Final = Pool()
+
+
+class Taken(NamedTuple):
+    """The cards that a claim took, in the order of claims; or why none: EMPTY, PAUSED, AT_LIMIT."""
+
+    cards: list[Record]
+    why: str | None = None
 
 
 def claim(
@@ -61,245 +87,259 @@ def claim(
     continues the WHERE clause, with its parameters. None never means that somebody held a lock:
     a claim that found only locked cards looks again, and raises `Busy` after about ten seconds.
     """
+    taken = _take(session, _held(owner, ttl), scope, 1)
+    return taken.cards[0] if taken.cards else None
+
+
+def take(
+    session: Session,
+    owner: str,
+    ttl: int = DEFAULT_TTL_SECONDS,
+    pool: Pool = ANY_CARD,
+    count: int = 1,
+) -> Taken:
+    """As `claim`, up to `count` cards of the pool in one transaction, and why if there are none."""
+    if not 1 <= count <= _MOST_AT_ONCE:
+        raise UsageError(f"count must be between 1 and {_MOST_AT_ONCE}, not {count}")
+    return _take(session, _held(owner, ttl), pool.scope(), count)
+
+
+def wait(
+    session: Session,
+    owner: str,
+    ttl: int = DEFAULT_TTL_SECONDS,
+    pool: Pool = ANY_CARD,
+    count: int = 1,
+    *,
+    seconds: int,
+) -> Taken:
+    """As `take`; with nothing to take, look again for so many seconds, ever less often."""
+    end = time.monotonic() + seconds
+    for pause in idle_pauses():
+        taken = take(session, owner, ttl, pool, count)
+        left = end - time.monotonic()
+        if taken.cards or left <= 0:
+            return taken
+        time.sleep(min(pause, left))
+    raise AssertionError("the pauses do not end")
+
+
+def _take(session: Session, held: tuple[str, int], scope: Scope, count: int) -> Taken:
+    cards = _claim_now(session, held, scope, count, gated=True)
+    return Taken(cards) if cards else _look_again(session, held, scope, count)
+
+
+def _look_again(session: Session, held: tuple[str, int], scope: Scope, count: int) -> Taken:
+    """Nothing was taken: because there is nothing, something is held back, or all is locked."""
     condition, params = scope
-    sql = _CLAIM.format(scope=condition) if condition else _CLAIM_ANY
-    hold = (*params, *_held(owner, ttl))
-    card = _claim_once(session, sql, hold)
-    if card is not None:
-        return card
     for pause in pauses(_LOOKS):
-        if not session.execute(_ANY_CLAIMABLE.format(scope=condition), params).fetchone()[0]:
-            return None
+        is_open, claimable = session.execute(_LOOK.format(scope=condition), params).fetchone()
+        if is_open and not claimable:
+            return Taken([], EMPTY)
+        taken = None if is_open else _governed(session, held, scope, count)
+        if taken is not None:
+            return taken
         time.sleep(pause)
-        card = _claim_once(session, sql, hold)
-        if card is not None:
-            return card
+        cards = _claim_now(session, held, scope, count, gated=True)
+        if cards:
+            return Taken(cards)
     raise Busy("every claimable card is locked by another transaction; try again")
 
 
-@in_statement
-def _claim_once(session: Session, sql: str, params: tuple[Any, ...]) -> Record | None:
-    row = session.execute(sql, params).fetchone()
-    return Record._make(row) if row else None
+@lru_cache(maxsize=64)  # a new text, though equal, makes psycopg's own look-ups slower
+def _claim_sql(condition: str, count: int, gated: bool) -> str:
+    return _CLAIM.format(scope=f"{condition} AND {_GATE}" if gated else condition, count=count)
+
+
+def _claim_now(
+    session: Session, held: tuple[str, int], scope: Scope, count: int = 1, *, gated: bool = False
+) -> list[Record]:
+    """One statement; none also where it met a failure that is cured by looking again."""
+    condition, params = scope
+    try:
+        rows = session.execute(_claim_sql(condition, count, gated), (*params, *held)).fetchall()
+    except Exception as error:
+        if sqlstate(error) not in RETRIED:
+            raise
+        return []
+    cards = [Record._make(row) for row in rows]
+    return sorted(cards, key=_place) if count > 1 else cards
+
+
+def _place(card: Record) -> tuple[int, datetime, str]:
+    return -card.priority, card.created_at, card.id
+
+
+@in_transaction
+def _governed(session: Session, held: tuple[str, int], scope: Scope, count: int) -> Taken | None:
+    """Where something is due, paused or limited: one card after the other.
+
+    None: there are claimable cards, all of them locked at this moment.
+    """
+    _wake(session)
+    rules = _Rules.of(session, held[0])
+    if rules.why:
+        return Taken([], rules.why)
+    cards: list[Record] = []
+    while len(cards) < min(count, rules.room):
+        found = _claim_now(session, held, _and(scope, rules.open_phases()))
+        if not found:
+            break
+        cards += found
+        rules.count(found[0])
+    return Taken(cards) if cards else _why_none(session, scope, rules)
+
+
+def _and(scope: Scope, more: Scope) -> Scope:
+    return scope[0] + more[0], (*scope[1], *more[1])
+
+
+def _why_none(session: Session, scope: Scope, rules: "_Rules") -> Taken | None:
+    condition, params = scope
+    phases = session.execute(
+        f"""
+        SELECT phase, EXISTS (SELECT FROM backlog WHERE claimable AND phase = shut.phase{condition})
+        FROM unnest(%s::text[]) AS shut (phase)""",
+        (*params, [*rules.paused, *rules.full]),
+    ).fetchall()
+    waiting = {phase for phase, has_work in phases if has_work}
+    condition, params = _and(scope, rules.open_phases())
+    sql = f"SELECT EXISTS (SELECT FROM backlog WHERE claimable{condition})"
+    if session.execute(sql, params).fetchone()[0]:
+        return None
+    if waiting & rules.paused:
+        return Taken([], PAUSED)
+    return Taken([], AT_LIMIT if waiting else EMPTY)
+
+
+class _Rules:
+    """What an owner may not claim now; counted under the lock of the limits."""
+
+    def __init__(self, why: str | None, room: int, paused: set[str], rooms: dict[str, int]) -> None:
+        self.why, self.room, self.paused, self._rooms = why, room, paused, rooms
+
+    @classmethod
+    def of(cls, session: Session, owner: str) -> "_Rules":
+        limits = governance.locked_limits(session)
+        pauses = governance.pauses(session)
+        mine = [each.room for each in limits if (each.scope, each.name) == ("owner", owner)]
+        room = min(mine, default=_MOST_AT_ONCE)
+        stopped = any(each.scope != "phase" and each.name in ("", owner) for each in pauses)
+        return cls(
+            PAUSED if stopped else AT_LIMIT if room == 0 else None,
+            room,
+            {each.name for each in pauses if each.scope == "phase"},
+            {each.name: each.room for each in limits if each.scope == "phase"},
+        )
+
+    @property
+    def full(self) -> set[str]:
+        return {phase for phase, room in self._rooms.items() if room <= 0}
+
+    def open_phases(self) -> Scope:
+        shut = sorted(self.paused | self.full)
+        return " AND (phase IS NULL OR phase <> ALL(%s))", (shut,)
+
+    def allow(self, card: Record) -> bool:
+        return self.why is None and card.phase not in self.paused | self.full
+
+    def count(self, card: Record) -> None:
+        if card.phase in self._rooms:
+            self._rooms[card.phase] -= 1
 
 
 def claim_card(
     session: Session, card_id: str, owner: str, ttl: int = DEFAULT_TTL_SECONDS
 ) -> Record | None:
     """Give `owner` this card, waiting for whoever is changing it; None if it is not claimable."""
+    return take_card(session, card_id, owner, ttl).card
+
+
+class TakenCard(NamedTuple):
+    """The card, or why not: EMPTY (it is not claimable), PAUSED, AT_LIMIT."""
+
+    card: Record | None
+    why: str | None = None
+
+
+def take_card(
+    session: Session, card_id: str, owner: str, ttl: int = DEFAULT_TTL_SECONDS
+) -> TakenCard:
+    """As `claim_card`, and why not."""
     held = _held(owner, ttl)
-    moved, card = _move(session, card_id, _HOLD, held, "{row}.claimable IS NOT FALSE", (owner,))
-    return card if moved else None
+    moved, card = _take_this(session, card_id, held, f"{_CLAIMABLE} AND {_GATE}")
+    if moved:
+        return TakenCard(card)
+    if card is None or card.status != READY or session.execute(f"SELECT {_GATE}").fetchone()[0]:
+        return TakenCard(None, EMPTY)
+    return _take_governed(session, card_id, held)
+
+
+# IS NOT FALSE: no index on what is claimable can serve the scan by id.
+_CLAIMABLE: Final = "{row}.claimable IS NOT FALSE"
+
+
+@in_transaction
+def _take_governed(session: Session, card_id: str, held: tuple[str, int]) -> TakenCard:
+    _wake(session)
+    rules = _Rules.of(session, held[0])
+    sql = f"SELECT {COLUMNS} FROM backlog WHERE id = %s FOR NO KEY UPDATE"
+    row = session.execute(sql, (card_id,)).fetchone()
+    if row is None:
+        return TakenCard(None, EMPTY)
+    card = Record._make(row)
+    if not rules.allow(card):
+        why = rules.why or (PAUSED if card.phase in rules.paused else AT_LIMIT)
+        return TakenCard(None, why)
+    moved, now = _take_this(session, card_id, held, _CLAIMABLE)
+    return TakenCard(now) if moved else TakenCard(None, EMPTY)
+
+
+def _take_this(
+    session: Session, card_id: str, held: tuple[str, int], condition: str
+) -> tuple[bool, Record | None]:
+    return move_card(session, card_id, _HOLD, held, condition, telling(held[0]))
 
 
 def _held(owner: str, ttl: int) -> tuple[str, int]:
     return values.name(owner, "owner"), values.ttl(ttl)
 
 
-def complete(
+@in_transaction
+def complete_and_claim(
     session: Session,
     card_id: str,
-    owner: str | None = None,
+    owner: str,
     attempt: int | None = None,
     *,
-    seen: datetime | None = None,
-) -> Record | None:
-    """Finish a card: done, its claim released, its dependents one step closer.
+    ttl: int = DEFAULT_TTL_SECONDS,
+    pool: Pool = ANY_CARD,
+    report: Report = NOTHING_SAID,
+) -> tuple[Record, Taken]:
+    """Finish a card and give its owner the next one: both, or, where either is refused, neither.
 
-    With `owner` or `attempt` the card must be claimed so; with `seen`, the `updated_at` the caller
-    saw, it must not have changed since. None if the card does not exist. Raises `ClaimLost`,
-    `Stale`, or `WrongState` from blocked. A done card stays as it is.
+    Raises `NotFound`, `ClaimLost`.
     """
-    return _transition(session, lifecycle.COMPLETE, card_id, Expected(owner, attempt, seen))
+    done = existing(card_id, complete(session, card_id, owner, attempt, report=report))
+    return done, take(session, owner, ttl, pool)
 
 
-def block(
-    session: Session,
-    card_id: str,
-    owner: str | None = None,
-    attempt: int | None = None,
-    *,
-    reason: str = DEFAULT_BLOCK_REASON,
-    note: str | None = None,
-    seen: datetime | None = None,
-) -> Record | None:
-    """Take a card out of the pool until it is unblocked; as `complete`, from all but done.
-
-    `reason` is one of `lifecycle.BLOCK_REASONS`, `note` says more. A blocked card stays as it is.
-    """
-    changes = "status = 'blocked', block_reason = %s, block_note = %s"
-    params = (values.block_reason(reason), note and values.optional(note, "note"))
-    expected = Expected(owner, attempt, seen)
-    return _transition(session, lifecycle.BLOCK, card_id, expected, (changes, params))
-
-
-def unblock(session: Session, card_id: str, *, seen: datetime | None = None) -> Record:
-    """A blocked card is ready again. Raises `NotFound`, `WrongState`, `Stale`."""
-    expected = Expected(seen=seen)
-    return _existing(card_id, _transition(session, lifecycle.UNBLOCK, card_id, expected))
-
-
-def reopen(session: Session, card_id: str, *, seen: datetime | None = None) -> Record:
-    """A done card is ready again; dependents not yet done wait for it. As `unblock`."""
-    expected = Expected(seen=seen)
-    return _existing(card_id, _transition(session, lifecycle.REOPEN, card_id, expected))
-
-
-def release(
-    session: Session,
-    card_id: str,
-    owner: str | None = None,
-    attempt: int | None = None,
-    *,
-    seen: datetime | None = None,
-) -> Record:
-    """Give a claimed card back. Raises `NotFound`, `WrongState`, `ClaimLost`, `Stale`."""
-    expected = Expected(owner, attempt, seen)
-    return _existing(card_id, _transition(session, lifecycle.RELEASE, card_id, expected))
-
-
-def renew(
-    session: Session,
-    card_id: str,
-    owner: str | None = None,
-    attempt: int | None = None,
-    ttl: int | None = None,
-) -> Record:
-    """Extend the lease to `ttl` seconds from now (None: as long as before). As `release`.
-
-    A lease that is over may still be renewed while nobody has reclaimed the card.
-    `updated_at` stays: a heartbeat is no change of the card.
-    """
-    ttl = None if ttl is None else values.ttl(ttl)
-    changes = (
-        "claimed_at = clock_timestamp(), claim_ttl_seconds = coalesce(%s, {row}.claim_ttl_seconds)"
-    )
-    return _existing(
-        card_id,
-        _transition(session, lifecycle.RENEW, card_id, Expected(owner, attempt), (changes, (ttl,))),
-    )
+_DUE_AT_ONCE: Final = 1000
 
 
 @in_statement
-def reclaim(session: Session, scope: Scope = EVERYTHING) -> list[str]:
-    """Return every card whose lease is over to the pool; their ids, in order.
+def wake(session: Session) -> int:
+    """Let cards be claimed whose `not_before` has passed, up to a thousand; how many.
 
-    A card that somebody is changing at this moment (renewing, completing) is left to them.
+    A claim does so itself. What others are changing at this moment is left to them.
     """
-    condition, params = scope
-    sql = f"""
-        WITH expired AS MATERIALIZED (
-            SELECT id FROM backlog WHERE claim_expires_at <= now(){condition}
-            ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+    return _wake(session)
+
+
+def _wake(session: Session) -> int:
+    return session.execute(f"""
+        WITH due AS MATERIALIZED (
+            SELECT id FROM backlog WHERE held AND not_before <= statement_timestamp()
+            ORDER BY not_before FOR NO KEY UPDATE SKIP LOCKED LIMIT {_DUE_AT_ONCE}
         )
-        UPDATE backlog SET status = 'ready' FROM expired
-        WHERE backlog.id = expired.id AND {AS_ACTOR} IS NOT NULL RETURNING backlog.id"""
-    rows = session.execute(sql, (*params, ACTOR.get())).fetchall()
-    return sorted(row[0] for row in rows)
-
-
-def reclaim_card(session: Session, card_id: str, *, seen: datetime | None = None) -> list[str]:
-    """Return this card to the pool if it is claimed, whatever its lease; its id, or nothing.
-
-    Raises `Stale`.
-    """
-    conditions = {_STATUS: [CLAIMED], **Expected(seen=seen).conditions()}
-    wanted = (*conditions.values(), ACTOR.get())
-    moved, card = _move(session, card_id, "status = 'ready'", (), " AND ".join(conditions), wanted)
-    if not moved and card is not None and seen not in (None, card.updated_at):
-        raise stale(card)
-    return [card_id] if moved else []
-
-
-class Expected(NamedTuple):
-    """What the caller takes for granted: who holds the card, since when it is as it is."""
-
-    owner: str | None = None
-    attempt: int | None = None
-    seen: datetime | None = None
-
-    @property
-    def owned(self) -> bool:
-        return self.owner is not None or self.attempt is not None
-
-    def conditions(self) -> dict[str, Any]:
-        """SQL about `{row}`, and its parameter."""
-        conditions = {
-            "{row}.claim_owner = %s": self.owner,
-            "{row}.attempts = %s": self.attempt,
-            "{row}.updated_at = %s": self.seen,
-        }
-        return {sql: value for sql, value in conditions.items() if value is not None}
-
-
-def _transition(
-    session: Session,
-    move: Move,
-    card_id: str,
-    expected: Expected,
-    changes: tuple[str, tuple[Any, ...]] | None = None,
-) -> Record | None:
-    """Move one card by its id; None if it does not exist.
-
-    Raises `WrongState`, `ClaimLost`, `Stale`.
-    """
-    what, params = changes or ("status = %s", (move.to,))
-    statuses = [CLAIMED] if expected.owned else list(move.sources)
-    conditions = {_STATUS: statuses, **expected.conditions()}
-    condition = " AND ".join(conditions)
-    wanted = (*conditions.values(), expected.owner or ACTOR.get())
-    moved, card = _move(session, card_id, what, params, condition, wanted)
-    if expected.owned and not moved:
-        raise ClaimLost(_lost(move.verb, card_id, card))
-    if moved or card is None:
-        return card
-    if expected.seen is not None and card.updated_at != expected.seen:
-        raise stale(card)
-    if move.settled and card.status == move.to:
-        return card
-    raise WrongState(f"cannot {move.verb} {card_id}: it is {card.status}; {move.otherwise}")
-
-
-def stale(card: Record) -> Stale:
-    """The refusal for a caller who saw another state of this card."""
-    return Stale(f"{card.id} was changed at {iso(card.updated_at)}; look at it again")
-
-
-# Concatenated, so that no index on status, whose statistics may be old, can serve the scan.
-_STATUS: Final = "({row}.status || '') = ANY(%s)"
-
-
-@in_statement
-def _move(
-    session: Session,
-    card_id: str,
-    changes: str,
-    assigned: tuple[Any, ...],
-    condition: str,
-    wanted: tuple[Any, ...],
-) -> tuple[bool, Record | None]:
-    """Whether the card met the condition and was changed, and the card as it is then, if any.
-
-    `{row}` in `changes` and `condition` stands for the card as it was; the last of `wanted` is
-    the actor.
-    """
-    sql = _MOVE.format(changes=changes, condition=condition).format(row="backlog")
-    row = session.execute(sql, (*assigned, card_id, *wanted)).fetchone()
-    if row:
-        return True, Record._make(row)
-    sql = _LOOK.format(changes=changes, condition=condition).format(row="seen")
-    row = session.execute(sql, (card_id, *assigned, *wanted)).fetchone()
-    return (row[0], Record._make(row[1:])) if row else (False, None)
-
-
-def _lost(verb: str, card_id: str, card: Record | None) -> str:
-    if card is None:
-        return f"cannot {verb} {card_id}: it does not exist (any more); stop working on it"
-    now = card.lease if card.status == CLAIMED else card.status
-    return f"cannot {verb} {card_id}: the claim is not yours, the card is {now}; stop working on it"
-
-
-def _existing(card_id: str, card: Record | None) -> Record:
-    if card is None:
-        raise NotFound(f"there is no card {card_id}")
-    return card
+        UPDATE backlog SET held = false FROM due WHERE backlog.id = due.id""").rowcount

@@ -92,7 +92,15 @@ def _consistent(card: dict[str, Any], text: str) -> dict[str, Any]:
     return {c: v for c, v in card.items() if v is not None or c not in _NEVER_NULL}
 
 
-_NEVER_NULL: Final = ("title", "priority", "status", "depends_on", "attempts", "created_at")
+_NEVER_NULL: Final = (
+    "title",
+    "priority",
+    "status",
+    "depends_on",
+    "attempts",
+    "created_at",
+    "block_count",
+)
 
 
 def _text(value: Any, key: str) -> str:
@@ -139,6 +147,12 @@ _READERS: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
         "acceptance": _acceptance,
         "created_at": lambda v, k: values.moment(_text(v, k), k),
         "updated_at": lambda v, k: values.moment(_text(v, k), k),
+        "role": lambda v, k: values.optional(_text(v, k), k),
+        "max_attempts": _integer(0),
+        "not_before": lambda v, k: values.moment(_text(v, k), k),
+        "block_reason": lambda v, k: values.block_reason(_text(v, k)),
+        "block_note": lambda v, k: values.optional(_text(v, k), k),
+        "block_count": _integer(0),
     }.items()
 }
 

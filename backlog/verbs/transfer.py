@@ -25,7 +25,8 @@ CREATE TEMPORARY TABLE backlog_import (
     number int, given text[], id text COLLATE "C" PRIMARY KEY, title text, body text, phase text,
     priority int, status text, depends_on jsonb, claim_owner text, claim_ttl_seconds int,
     claimed_at timestamptz, attempts int, idempotency_key text, acceptance jsonb,
-    created_at timestamptz, fresh boolean NOT NULL DEFAULT false
+    created_at timestamptz, role text, max_attempts int, not_before timestamptz, block_reason text,
+    block_note text, block_count int, fresh boolean NOT NULL DEFAULT false
 ) ON COMMIT DROP"""
 
 # Cards without a time of their own keep the order of their lines.
@@ -34,6 +35,7 @@ _DEFAULTS: Final = {
     "status": "coalesce(line.status, 'ready')",
     "depends_on": "coalesce(line.depends_on, '[]')",
     "attempts": "coalesce(line.attempts, 0)",
+    "block_count": "coalesce(line.block_count, 0)",
     "acceptance": "nullif(line.acceptance -> 'acceptance', 'null')",
     "created_at": "coalesce(line.created_at, now() + line.number * interval '1 microsecond')",
 }
@@ -56,6 +58,7 @@ SELECT count(*) FROM (
 _CHANGED: Final = {
     column: f"CASE WHEN '{column}' = ANY (line.given) THEN {new} ELSE backlog.{column} END"
     for column in STORED[1:]
+    if column != "block_count"  # the database's own
     for new in [
         "greatest(line.attempts, backlog.attempts)"
         if column == "attempts"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from backlog.session import PsycopgSession
-from backlog.verbs import claims
+from backlog.verbs import claims, moves
 from benchmarks import data
 from benchmarks.server import connect, run_python
 
@@ -26,6 +26,6 @@ def client(url: str) -> Iterator[Callable[[], None]]:
         def cycle() -> None:
             card = claims.claim(session, "worker")
             assert card
-            claims.complete(session, card.id, "worker", card.attempts)
+            moves.complete(session, card.id, "worker", card.attempts)
 
         yield cycle

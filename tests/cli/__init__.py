@@ -20,6 +20,13 @@ KEYS = [
     "acceptance",
     "createdAt",
     "updatedAt",
+    # The original's end here; more may follow.
+    "role",
+    "maxAttempts",
+    "notBefore",
+    "blockReason",
+    "blockNote",
+    "blockCount",
 ]
 
 

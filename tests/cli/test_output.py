@@ -20,7 +20,8 @@ def test_what_was_not_given_is_null_or_its_default(call):
     card = call("create", "--id", "A", "--title", "t", "--json").json
     assert [key for key in KEYS if card[key] is None] == [
         *("body", "phase", "claimOwner", "claimTtlSeconds", "claimedAt"),
-        *("idempotencyKey", "acceptance"),
+        *("idempotencyKey", "acceptance", "role", "maxAttempts", "notBefore"),
+        *("blockReason", "blockNote"),
     ]
     assert (card["priority"], card["status"], card["attempts"]) == (0, "ready", 0)
     assert card["dependsOn"] == []

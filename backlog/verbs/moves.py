@@ -1,0 +1,209 @@
+"""From one status to another by id: complete, block, cancel, unblock, reopen."""
+
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from backlog import lifecycle, values
+from backlog.errors import Cancelled, ClaimLost, NotFound, Stale, WrongState
+from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, Move
+from backlog.records import COLUMNS, Record, iso
+from backlog.session import TELLING, Session, in_statement, telling
+from backlog.verbs.runs import Report, ended
+
+NOTHING_SAID: Final = Report()
+
+# The usual case: the card may move. The scan is by id alone; see `_STATUS`.
+_MOVE: Final = f"""
+UPDATE backlog SET {{changes}} WHERE id = %s AND {{condition}} AND {TELLING} IS NOT NULL
+RETURNING {COLUMNS}"""
+
+# The other: wait for the card, move it if it may by now, and tell what was seen.
+_LOOK: Final = f"""
+WITH seen AS MATERIALIZED (
+    SELECT * FROM backlog WHERE id = %s FOR NO KEY UPDATE
+), moved AS (
+    UPDATE backlog SET {{changes}} FROM seen WHERE backlog.id = seen.id AND {{condition}}
+    AND {TELLING} IS NOT NULL RETURNING backlog.*
+)
+SELECT true, {COLUMNS} FROM moved AS backlog
+UNION ALL
+SELECT false, {COLUMNS} FROM seen AS backlog WHERE NOT EXISTS (SELECT FROM moved)"""
+
+# Concatenated, so that no index on status, whose statistics may be old, can serve the scan.
+STATUS: Final = "({row}.status || '') = ANY(%s)"
+
+
+class Expected(NamedTuple):
+    """What the caller takes for granted: who holds the card, since when it is as it is."""
+
+    owner: str | None = None
+    attempt: int | None = None
+    seen: datetime | None = None
+
+    @property
+    def owned(self) -> bool:
+        return self.owner is not None or self.attempt is not None
+
+    def conditions(self) -> dict[str, Any]:
+        """SQL about `{row}`, and its parameter."""
+        conditions = {
+            "{row}.claim_owner = %s": self.owner,
+            "{row}.attempts = %s": self.attempt,
+            "{row}.updated_at = %s": self.seen,
+        }
+        return {sql: value for sql, value in conditions.items() if value is not None}
+
+
+Changes = tuple[str, tuple[Any, ...]]
+
+
+def complete(
+    session: Session,
+    card_id: str,
+    owner: str | None = None,
+    attempt: int | None = None,
+    *,
+    seen: datetime | None = None,
+    report: Report = NOTHING_SAID,
+) -> Record | None:
+    """Finish a card: done, its claim released, its dependents one step closer.
+
+    With `owner` or `attempt` the card must be claimed so; with `seen`, the `updated_at` the caller
+    saw, it must not have changed since. None if the card does not exist. Raises `ClaimLost`,
+    `Stale`, or `WrongState` from blocked. A done card stays as it is.
+    """
+    said = report.text(card_id)
+    return transition(session, lifecycle.COMPLETE, card_id, Expected(owner, attempt, seen), said)
+
+
+def block(
+    session: Session,
+    card_id: str,
+    owner: str | None = None,
+    attempt: int | None = None,
+    *,
+    reason: str = DEFAULT_BLOCK_REASON,
+    note: str | None = None,
+    seen: datetime | None = None,
+    report: Report = NOTHING_SAID,
+) -> Record | None:
+    """Take a card out of the pool until it is unblocked; as `complete`, from all but done.
+
+    `reason` is one of `lifecycle.BLOCK_REASONS`, `note` says more. A blocked card stays as it is.
+    """
+    changes = _blocked(reason, note)
+    expected = Expected(owner, attempt, seen)
+    return transition(session, lifecycle.BLOCK, card_id, expected, report.text(card_id), changes)
+
+
+def cancel(
+    session: Session, card_id: str, *, reason: str | None = None, seen: datetime | None = None
+) -> Record | None:
+    """Take a card from its worker and out of the pool, blocked, at once; as `block`.
+
+    Whoever works on it is told by the next renewal, or whatever else it says of this attempt: it is
+    refused as `Cancelled`.
+    """
+    said = Report(outcome="cancelled").text(card_id, "cancel")
+    note = "cancelled" if reason is None else f"cancelled: {values.line(reason, 'reason')}"
+    changes = _blocked(DEFAULT_BLOCK_REASON, note)
+    return transition(session, lifecycle.CANCEL, card_id, Expected(seen=seen), said, changes)
+
+
+def _blocked(reason: str, note: str | None) -> Changes:
+    return "status = 'blocked', block_reason = %s, block_note = %s", (
+        values.block_reason(reason),
+        note and values.optional(note, "note"),
+    )
+
+
+def unblock(session: Session, card_id: str, *, seen: datetime | None = None) -> Record:
+    """A blocked card is ready again. Raises `NotFound`, `WrongState`, `Stale`."""
+    expected = Expected(seen=seen)
+    return existing(card_id, transition(session, lifecycle.UNBLOCK, card_id, expected))
+
+
+def reopen(session: Session, card_id: str, *, seen: datetime | None = None) -> Record:
+    """A done card is ready again; dependents not yet done wait for it. As `unblock`."""
+    expected = Expected(seen=seen)
+    return existing(card_id, transition(session, lifecycle.REOPEN, card_id, expected))
+
+
+def transition(
+    session: Session,
+    move: Move,
+    card_id: str,
+    expected: Expected,
+    report: str = "",
+    changes: Changes | None = None,
+) -> Record | None:
+    """Move one card by its id; None if it does not exist.
+
+    Raises `WrongState`, `ClaimLost`, `Cancelled`, `Stale`.
+    """
+    what, params = changes or ("status = %s", (move.to,))
+    statuses = [CLAIMED] if expected.owned else list(move.sources)
+    conditions = {STATUS: statuses, **expected.conditions()}
+    condition = " AND ".join(conditions)
+    wanted = (*conditions.values(), *telling(expected.owner, report))
+    moved, card = move_card(session, card_id, what, params, condition, wanted)
+    if expected.owned and not moved:
+        raise _lost(session, move.verb, card_id, expected, card)
+    if moved or card is None:
+        return card
+    if expected.seen is not None and card.updated_at != expected.seen:
+        raise stale(card)
+    if move.settled and card.status == move.to:
+        return card
+    raise WrongState(f"cannot {move.verb} {card_id}: it is {card.status}; {move.otherwise}")
+
+
+@in_statement
+def move_card(
+    session: Session,
+    card_id: str,
+    changes: str,
+    assigned: tuple[Any, ...],
+    condition: str,
+    wanted: tuple[Any, ...],
+) -> tuple[bool, Record | None]:
+    """Whether the card met the condition and was changed, and the card as it is then, if any.
+
+    `{row}` in `changes` and `condition` stands for the card as it was; `wanted` ends with what
+    `telling` gives.
+    """
+    sql = _MOVE.format(changes=changes, condition=condition).format(row="backlog")
+    row = session.execute(sql, (*assigned, card_id, *wanted)).fetchone()
+    if row:
+        return True, Record._make(row)
+    sql = _LOOK.format(changes=changes, condition=condition).format(row="seen")
+    row = session.execute(sql, (card_id, *assigned, *wanted)).fetchone()
+    return (row[0], Record._make(row[1:])) if row else (False, None)
+
+
+def stale(card: Record) -> Stale:
+    """The refusal for a caller who saw another state of this card."""
+    return Stale(f"{card.id} was changed at {iso(card.updated_at)}; look at it again")
+
+
+def existing(card_id: str, card: Record | None) -> Record:
+    """The card. Raises `NotFound` if it is None."""
+    if card is None:
+        raise NotFound(f"there is no card {card_id}")
+    return card
+
+
+def _lost(
+    session: Session, verb: str, card_id: str, expected: Expected, card: Record | None
+) -> ClaimLost:
+    if card is None:
+        return ClaimLost(
+            f"cannot {verb} {card_id}: it does not exist (any more); stop working on it"
+        )
+    if ended(session, card_id, expected.attempt, expected.owner) == "cancelled":
+        why = f" ({card.block_note})" if card.block_note else ""
+        return Cancelled(f"cannot {verb} {card_id}: this attempt was cancelled{why}; stop working")
+    now = card.lease if card.status == CLAIMED else card.status
+    return ClaimLost(
+        f"cannot {verb} {card_id}: the claim is not yours, the card is {now}; stop working on it"
+    )

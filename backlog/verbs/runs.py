@@ -1,0 +1,112 @@
+"""Runs: every attempt at a card, how it ended, and what the worker said of it."""
+
+import os
+import re
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from backlog import values
+from backlog.errors import UsageError
+from backlog.lifecycle import DEFAULT_MAX_ATTEMPTS
+from backlog.session import Session
+
+_COLUMNS: Final = """card_id, attempt, owner, started_at, ended_at, outcome, summary, result::text,
+    tokens, cost"""
+_COST = re.compile(r"[0-9]{1,14}(\.[0-9]{1,6})?")
+
+
+class Report(NamedTuple):
+    """What a worker says of its attempt as it ends it.
+
+    `result` is JSON text, `cost` decimal text. `outcome` replaces the one that the move means
+    (a release that is a failure); an attempt that is not `counted` leaves the cap as far away as
+    it was.
+    """
+
+    summary: str | None = None
+    result: str | None = None
+    tokens: int | None = None
+    cost: str | None = None
+    outcome: str | None = None
+    counted: bool = True
+
+    def text(self, card_id: str | None, verb: str | None = None, *, back: bool = False) -> str:
+        """For the triggers; empty if nothing is said. Raises `UsageError`.
+
+        It is said of this card alone, or (None) of every card that moves. One that may go `back` to
+        the pool must know how many attempts a card has that names none itself.
+        """
+        if self == _NOTHING and verb is None and not back:
+            return ""
+        said: dict[str, Any] = {
+            "card": card_id,
+            "cap": _cap() if back else None,
+            "verb": verb,
+            "outcome": self.outcome,
+            "summary": self.summary and values.optional(self.summary, "summary"),
+            "tokens": _tokens(self.tokens),
+            "cost": _cost(self.cost),
+            "counted": None if self.counted else False,
+        }
+        given = {key: value for key, value in said.items() if value is not None}
+        parts = [f'"{key}":{values.json_text(value)}' for key, value in given.items()]
+        if self.result is not None:
+            parts.append(f'"result":{values.document(self.result, "result")}')
+        return "{" + ",".join(parts) + "}"
+
+
+_NOTHING: Final = Report()
+
+
+def _cap() -> int:
+    said = os.environ.get("BACKLOG_MAX_ATTEMPTS") or str(DEFAULT_MAX_ATTEMPTS)
+    return values.integer(said, "BACKLOG_MAX_ATTEMPTS", 0)
+
+
+def _tokens(number: int | None) -> int | None:
+    if number is not None and not 0 <= number <= values.BIGINT_MAX:
+        raise UsageError(f"tokens must be between 0 and {values.BIGINT_MAX}, not {number}")
+    return number
+
+
+def _cost(number: str | None) -> str | None:
+    if number is not None and not _COST.fullmatch(number):
+        raise UsageError(f"cost must be a number such as 0.25, with up to 6 decimals, not {number}")
+    return number
+
+
+class Run(NamedTuple):
+    """One attempt at a card, over or (with no end and no outcome) going on.
+
+    `attempt` is None for a completion without a claim. `result` is JSON text, `cost` a `Decimal`.
+    """
+
+    card_id: str
+    attempt: int | None
+    owner: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+    summary: str | None
+    result: str | None
+    tokens: int | None
+    cost: Any
+
+
+def runs(session: Session, card_id: str, limit: int | None = None) -> list[Run]:
+    """The newest `limit` runs of a card (None: all), oldest first; one that is open is the last."""
+    sql = f"""
+        SELECT {_COLUMNS} FROM (
+            SELECT * FROM backlog_run WHERE card_id = %s ORDER BY id DESC NULLS FIRST LIMIT %s
+        ) AS newest ORDER BY id NULLS LAST"""
+    return [Run._make(row) for row in session.execute(sql, (card_id, limit)).fetchall()]
+
+
+def ended(session: Session, card_id: str, attempt: int | None, owner: str | None) -> str | None:
+    """How this attempt (None: the owner's last one) ended; None if it did not."""
+    sql = """
+        SELECT outcome FROM backlog_ended_run
+        WHERE card_id = %s AND (attempt = %s OR %s::int IS NULL AND owner = %s)
+        ORDER BY id DESC LIMIT 1"""
+    row = session.execute(sql, (card_id, attempt, attempt, owner)).fetchone()
+    return str(row[0]) if row else None
