@@ -30,7 +30,7 @@ def _timeless(text: str) -> str:
 @pytest.mark.usefixtures("store")
 def test_every_command_of_the_readme_prints_what_it_shows(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BACKLOG_OWNER", "olga")
+    monkeypatch.setenv("LOGNAME", "olga")
     shutil.copytree(PROJECT / "examples", tmp_path / "examples")
     for line, shown in _steps():
         words, _, target = line.partition(" > ")
@@ -53,7 +53,7 @@ def test_every_store_action_is_named(action):
 
 def test_every_setting_stands_in_the_table():
     read = set()
-    for path in (PROJECT / "fleet_backlog").rglob("*.py"):
+    for path in (*(PROJECT / "fleet_backlog").rglob("*.py"), *(PROJECT / "backlog").rglob("*.py")):
         text = path.read_text()
         read |= set(re.findall(r'env\.\w+\(\s*"(\w+)"', text))
         read |= set(re.findall(r'environ\.get\(\s*"(\w+)"', text))
