@@ -7,8 +7,9 @@ from django.db import connection
 from django.urls import reverse
 
 from backlog.models import Card
-from backlog.verbs.board import LiveBoard, board
+from backlog.verbs.board import board
 from backlog.verbs.filters import Filter
+from backlog.verbs.live import LiveBoard
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,8 +11,9 @@ from django.views.decorators.http import require_safe
 
 from backlog.access import CHANGE, may, reads
 from backlog.models import Card
-from backlog.verbs.board import PER_CELL, Board, Cell, LiveBoard
+from backlog.verbs.board import PER_CELL, Board, Cell
 from backlog.verbs.filters import CELLS
+from backlog.verbs.live import LiveBoard
 from backlog.views.actions import offered
 from backlog.views.choice import Choice
 
