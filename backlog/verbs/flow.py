@@ -34,6 +34,17 @@ def workers(session: Session) -> list[Worker]:
     return [Worker(owner, cards) for owner, cards in held.items()]
 
 
+def expired(workers: list[Worker]) -> list[tuple[BoardCard, datetime]]:
+    """The cards whose lease is over, and since when; first the one that it is longest of."""
+    late = [
+        (card, card.claim_expires_at)
+        for worker in workers
+        for card in worker.cards
+        if card.expired and card.claim_expires_at
+    ]
+    return sorted(late, key=lambda each: each[1])
+
+
 class Day(NamedTuple):
     """What happened on one day (UTC), and how many cards there were in each status at its end."""
 
@@ -129,13 +140,15 @@ SELECT 'created to done', count(seconds), {_PERCENTILES}
 FROM (SELECT waited AS seconds FROM times) AS waited"""
 
 _AGES: Final = f"""
-SELECT status || ' for', count(*), {_PERCENTILES} FROM (
-    SELECT status, extract(epoch FROM now() - status_changed_at)::float AS seconds
-    FROM backlog WHERE status <> 'done') AS open GROUP BY status ORDER BY 1"""
+SELECT status || ', since ' || since, count(*), {_PERCENTILES} FROM (
+    SELECT status, since, extract(epoch FROM now() - at)::float AS seconds
+    FROM backlog CROSS JOIN LATERAL (VALUES
+        ('created', created_at), ('its status changed', status_changed_at)) AS moment (since, at)
+    WHERE status <> 'done') AS open GROUP BY status, since ORDER BY status, since"""
 
 
 def times(session: Session, number: int) -> list[Spread]:
-    """How long the cards done in the last `number` days took, and how long open ones stand."""
+    """How long the cards done in the last `number` days took, and how old open ones are."""
     since = datetime.now(UTC) - timedelta(days=number)
     rows = session.execute(_CYCLES, (since,)).fetchall() + session.execute(_AGES).fetchall()
     return [Spread(name, count, *(spread or (None, None, None))) for name, count, spread in rows]
