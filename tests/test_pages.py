@@ -171,6 +171,56 @@ def test_a_stale_form_is_shown_again_with_what_was_typed_and_the_card_as_it_is(a
     assert Card.objects.get(pk="A").title == "Changed meanwhile"
 
 
+def _stale_edit(admin_client):
+    """The page after a save of a title, when title, phase and body were changed meanwhile."""
+    card = _make("A", phase="M1", body="Old")
+    Card.objects.edit("A", title="Theirs", phase="M2", body="New\n<i>", depends_on=["X"])
+    data = {"title": "Mine", "priority": "0", "phase": "M2", "body": "Old"}
+    return admin_client.post(
+        reverse("edit", args=["A"]), {**data, "seen": card.updated_at.isoformat()}
+    )
+
+
+def test_a_stale_form_carries_over_to_the_card_as_it_is_now(admin_client):
+    form = _stale_edit(admin_client).context["form"]
+    shown = {field.name: field.value() for field in form}
+    assert (shown["title"], shown["body"], shown["phase"]) == ("Mine", "Old", "M2")
+    assert shown["seen"] == Card.objects.get(pk="A").updated_at.isoformat()
+
+
+def test_a_field_that_differs_says_what_the_card_has_now(admin_client):
+    page = _stale_edit(admin_client)
+    marked = {
+        field.name: field.help_text.partition("now:</strong> ")[2]
+        for field in page.context["form"]
+        if "The card has now" in field.help_text
+    }
+    assert marked == {
+        "title": '<span class="now">Theirs</span>',
+        "body": '<span class="now">New\n&lt;i&gt;</span>',
+        "depends_on": '<span class="now">X</span>',
+    }
+    assert "edit by " in page.text
+    assert dict(page.context["form"].current)["Phase"] == "M2"
+
+
+def test_saving_again_applies_what_was_typed_on_top_of_what_was_shown(admin_client):
+    form = _stale_edit(admin_client).context["form"]
+    data = {field.name: "" if field.value() is None else field.value() for field in form}
+    assert admin_client.post(reverse("edit", args=["A"]), data).url == "/card/A/"
+    card = Card.objects.get(pk="A")
+    assert (card.title, card.body, card.phase, card.depends_on) == ("Mine", "Old", "M2", [])
+
+
+def test_saving_again_is_refused_if_the_card_changed_once_more(admin_client):
+    form = _stale_edit(admin_client).context["form"]
+    data = {field.name: "" if field.value() is None else field.value() for field in form}
+    Card.objects.edit("A", title="Theirs again")
+    page = admin_client.post(reverse("edit", args=["A"]), data)
+    assert (page.status_code, "Theirs again" in page.text) == (409, True)
+    assert Card.objects.get(pk="A").title == "Theirs again"
+
+
 def test_a_form_saves_only_what_was_changed(admin_client):
     card = _make("A", phase="M1")
     data = {"title": "Other", "priority": "0", "phase": "M1", "seen": card.updated_at.isoformat()}
