@@ -16,6 +16,8 @@ _PARTS: Final = {
     "soak": "200,000 cycles with autovacuum on",
     "transaction": "one transaction left open",
     "board": "the pages at 100,000 cards",
+    "polls": "unchanged polls a second, where ab is installed",
+    "boards": "the board beside Backlog.md, where it is installed",
 }
 
 
