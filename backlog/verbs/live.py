@@ -1,7 +1,8 @@
 """What was read is read again only if it can have changed.
 
 Two equal snapshots of the database see the same transactions, so what was read after the first is
-still what is there; only a lease runs out without a write. One look-up says so, exactly.
+still what is there; only a lease runs out, or a card's time comes, without a write. One look-up says
+so, exactly.
 """
 
 from collections import OrderedDict
@@ -11,23 +12,25 @@ from typing import Final, NamedTuple
 
 from backlog.session import Session
 from backlog.verbs.board import Board, board
+from backlog.verbs.claims import wake
 from backlog.verbs.filters import ALL, Filter
 
 _NOW: Final = """
-SELECT pg_current_snapshot()::text, (SELECT min(claim_expires_at) FROM backlog
-    WHERE claim_expires_at > now()), now()"""
+SELECT pg_current_snapshot()::text, least(
+    (SELECT min(claim_expires_at) FROM backlog WHERE claim_expires_at > now()),
+    (SELECT min(not_before) FROM backlog WHERE held)), now()"""
 
 
 class Look(NamedTuple):
-    """What can be seen of the database at one moment, by its clock; when the next lease ends."""
+    """What can be seen of the database at one moment, by its clock; when time changes it next."""
 
     snapshot: str
-    expiry: datetime | None
+    until: datetime | None
     now: datetime
 
     def holds(self, later: "Look") -> bool:
         """Whether what was read since this look is at a later one what would be read again."""
-        return self.snapshot == later.snapshot and (self.expiry is None or later.now < self.expiry)
+        return self.snapshot == later.snapshot and (self.until is None or later.now < self.until)
 
 
 def look(session: Session) -> Look:
@@ -71,6 +74,8 @@ class LiveBoard:
         kept = self._recent.get((chosen, page))
         if kept and kept[0].holds(now):
             return kept[1]
+        if now.until is not None and now.until <= now.now:
+            wake(session)
         fresh = board(session, chosen, page)
         self._recent.keep((chosen, page), (now, fresh))
         return fresh
