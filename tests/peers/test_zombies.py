@@ -144,6 +144,23 @@ def test_a_fresh_claim_that_inherits_the_old_heartbeat_and_is_killed(
     assert 30 < left() <= 40
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE backlog SET claim_owner = 'v' WHERE id = 'A'",
+        "UPDATE backlog SET claim_owner = 'v', attempts = attempts + 1 WHERE id = 'A'",
+        "UPDATE backlog SET attempts = attempts + 1 WHERE id = 'A'",
+    ],
+)
+def test_a_takeover_by_hand_that_inherits_the_old_heartbeat(sql, session, claimed, pass_time, left):
+    """Peers: "A fresh claim that inherits the old heartbeat …": not even one that names no time."""
+    pass_time(59)
+    session.execute(sql)
+    before, now = runs.runs(session, "A")
+    assert 50 < left() <= 60
+    assert before.ended_at <= now.started_at
+
+
 @pytest.mark.parametrize(("ttl", "lasts"), [(None, 60), (5, 5), (3600, 3600)])
 def test_a_heartbeat_that_does_not_extend_the_ttl(ttl, lasts, session, claimed, pass_time, left):
     """Peers: "A heartbeat that does not extend the TTL": it counts from the heartbeat."""
