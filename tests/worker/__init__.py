@@ -30,9 +30,9 @@ def until(happens: Callable[[], Any], what: str = "it") -> Any:
 class Worker:
     """A worker that runs meanwhile; `log` is what it has written to stderr so far."""
 
-    def __init__(self, words: list[str], env: dict[str, str], **popen: Any) -> None:
+    def __init__(self, argv: list[str], env: dict[str, str], **popen: Any) -> None:
         self._process = subprocess.Popen(
-            [*MANAGE, "backlog", "work", *words],
+            argv,
             env={**os.environ, **env},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -77,11 +77,15 @@ class Worker:
 
 @contextmanager
 def working(
-    script: str, *options: str, env: dict[str, str] | None = None, **popen: Any
+    script: str,
+    *options: str,
+    env: dict[str, str] | None = None,
+    program: list[str] = MANAGE,
+    **popen: Any,
 ) -> Iterator[Worker]:
     """A worker named w whose command is this shell script; killed at the end if it still runs."""
-    words = ["--owner", "w", *options, "--", "sh", "-c", script]
-    worker = Worker(words, env or {}, **popen)
+    words = ["work", "--owner", "w", *options, "--", "sh", "-c", script]
+    worker = Worker([*program, "backlog", *words], env or {}, **popen)
     try:
         yield worker
     finally:
