@@ -1,10 +1,10 @@
-"""Pictures made on the server: where things go. The templates write the SVG.
+"""The picture of a card's neighbourhood: where things go. The template writes the SVG.
 
-The graph is drawn in layers after Sugiyama: longest paths give the layers, the mean place of the
+It is drawn in layers after Sugiyama: longest paths give the layers, the mean place of the
 neighbours (barycentre) the order within them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Final, NamedTuple
 
@@ -117,63 +117,3 @@ def _arrow(start: Box, end: Box) -> str:
 
 def _short(text: str, room: int = 20) -> str:
     return text if len(text) <= room else text[: room - 1] + "…"
-
-
-class Area(NamedTuple):
-    """One filled shape of a stacked chart."""
-
-    name: str
-    points: str
-
-
-class Bars(NamedTuple):
-    """One group of bars: its label and for each the name, x, y, width and height."""
-
-    label: str
-    bars: list[tuple[str, float, float, float, float]]
-
-
-CHART: Final = (720, 200)
-
-
-def stacked(series: dict[str, Sequence[int]]) -> list[Area]:
-    """Series of equal length, one above the other, the first at the bottom, in a box of `CHART`."""
-    width, height = CHART
-    length = max((len(values) for values in series.values()), default=0)
-    if length < 2:
-        return []
-    top = max(1, *(sum(column) for column in zip(*series.values(), strict=True)))
-    floor = [0] * length
-    areas = []
-    for name, values in series.items():
-        roof = [low + value for low, value in zip(floor, values, strict=True)]
-        there = list(enumerate(roof))
-        back = list(enumerate(floor))[::-1]
-        points = " ".join(
-            f"{x * width / (length - 1):.1f},{height - y * height / top:.1f}"
-            for x, y in (*there, *back)
-        )
-        areas.append(Area(name, points))
-        floor = roof
-    return areas
-
-
-def bars(labels: Sequence[str], series: dict[str, Sequence[int]]) -> list[Bars]:
-    """Bars side by side for each label, in a box of `CHART`."""
-    width, height = CHART
-    top = max(1, *(value for values in series.values() for value in values), 1)
-    room = width / max(1, len(labels))
-    each = room * 0.8 / max(1, len(series))
-    return [
-        Bars(label, list(_group(place * room + room * 0.1, each, place, series, height / top)))
-        for place, label in enumerate(labels)
-    ]
-
-
-def _group(
-    left: float, each: float, place: int, series: dict[str, Sequence[int]], scale: float
-) -> Iterable[tuple[str, float, float, float, float]]:
-    for number, (name, values) in enumerate(series.items()):
-        tall = values[place] * scale
-        x, y = left + number * each, CHART[1] - tall
-        yield name, round(x, 1), round(y, 1), round(each, 1), round(tall, 1)

@@ -1,5 +1,6 @@
 """Forms for cards: what the domain would refuse is an error of the form, in its words."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -115,6 +116,8 @@ class CardForm(CardModelForm):
 
     # Whether the card had changed since the form was opened.
     stale = False
+    # Of a form that `again` made: what the card has in each field, with the field's label.
+    current: Sequence[tuple[str, Any]] = ()
 
     field_order = ("id", "title", "body", "phase", "priority", "depends_on", "acceptance")
 
@@ -175,6 +178,26 @@ class CardForm(CardModelForm):
         changed = {name: given[name] for name in self.changed_data if name in values.FIELDS}
         cards.edit(session, self.instance.pk, seen=values.moment(seen, "seen"), **changed)
         return _written(self.instance.pk)
+
+    def again(self, fresh: Card) -> "CardForm":
+        """What was typed, in a form for the card as it is now; a field that differs says so.
+
+        Sent again it is an edit of that card, which has then been seen.
+        """
+        form = CardForm(instance=fresh)
+        # A form of its own: a field keeps what it began with once it was asked.
+        shown = [field for field in CardForm(instance=fresh) if field.name in values.FIELDS]
+        form.current = [(str(field.label), field.value()) for field in shown]
+        for name, value in ((field.name, field.value()) for field in shown):
+            typed, field = self[name].data, form.fields[name]
+            if field.has_changed(form.initial.get(name), typed):
+                form.initial[name] = typed
+                field.help_text = format_html(
+                    '{} <strong>The card has now:</strong> <span class="now">{}</span>',
+                    field.help_text,
+                    "nothing" if value in (None, "") else value,
+                )
+        return form
 
     def _post_clean(self) -> None:
         """Nothing: the instance is the verb's to make, and the verb has validated."""

@@ -20,7 +20,7 @@ from django.db.models.functions import Coalesce, Now
 from backlog.lifecycle import DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, READY
 from backlog.records import Record
 from backlog.values import parse_json
-from backlog.verbs import cards, claims, history, leases, moves, reports
+from backlog.verbs import cards, claims, history, leases, moves, reports, runs
 
 if TYPE_CHECKING:
     from backlog.models import Card
@@ -114,6 +114,12 @@ class CardQuerySet(models.QuerySet["Card"]):
             moves.block(self._whole(), card_id, owner, attempt, reason=reason, note=note, seen=seen)
         )
 
+    def cancel(
+        self, card_id: str, *, reason: str | None = None, seen: datetime | None = None
+    ) -> "Card | None":
+        """As `backlog.verbs.moves.cancel`."""
+        return self._card(moves.cancel(self._whole(), card_id, reason=reason, seen=seen))
+
     def unblock(self, card_id: str, *, seen: datetime | None = None) -> "Card":
         """As `backlog.verbs.moves.unblock`."""
         return self._model(moves.unblock(self._whole(), card_id, seen=seen))
@@ -190,6 +196,10 @@ class CardQuerySet(models.QuerySet["Card"]):
     def explain_card(self, card_id: str) -> reports.Explanation:
         """As `backlog.verbs.reports.explain`."""
         return reports.explain(self._whole(), card_id)
+
+    def runs(self, card_id: str, limit: int | None = None) -> list[runs.Run]:
+        """As `backlog.verbs.runs.runs`."""
+        return runs.runs(self._whole(), card_id, limit)
 
     def history(self, card_id: str, limit: int | None = None) -> list[history.Event]:
         """As `backlog.verbs.history.history`."""

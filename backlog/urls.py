@@ -36,5 +36,4 @@ urlpatterns = [
     path("card/<card:card_id>/", cards.card, name="card"),
     path("card/<card:card_id>/edit/", cards.edit, name="edit"),
     path("fleet/", fleet.fleet, name="fleet"),
-    path("fleet/reclaim/", fleet.reclaim, name="reclaim"),
 ]

@@ -12,9 +12,12 @@ _PARTS: Final = {
     "claim": "one claim, one client",
     "cycles": "claim + complete with 1 to 64 clients, beside other queues",
     "command": "the command, whole process",
+    "life": "runs and events, leases, idle waiters",
     "soak": "200,000 cycles with autovacuum on",
     "transaction": "one transaction left open",
     "board": "the pages at 100,000 cards",
+    "polls": "unchanged polls a second, where ab is installed",
+    "boards": "the board beside Backlog.md, where it is installed",
 }
 
 

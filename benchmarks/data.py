@@ -86,6 +86,36 @@ def spread(connection: Connection) -> None:
     connection.execute("VACUUM ANALYZE backlog")
 
 
+def card_id(number: int) -> str:
+    """The id of the card of this number, from 0."""
+    return f"c{number:07}"
+
+
+def claim_first(connection: Connection, cards: int) -> None:
+    """The first cards are claimed for a day, in their first attempt."""
+    with connection.transaction():
+        _without_triggers(connection)
+        connection.execute(
+            """
+            UPDATE backlog SET status = 'claimed', claim_owner = 'worker', attempts = 1,
+                claim_ttl_seconds = 86400, claimed_at = now(), status_changed_at = now(),
+                claim_expires_at = now() + interval '1 day'
+            WHERE id < %s AND status <> 'claimed'""",
+            (card_id(cards),),
+        )
+    connection.execute("VACUUM ANALYZE backlog")
+
+
+def expire_first(connection: Connection, cards: int) -> None:
+    """The leases of the first cards are over."""
+    with connection.transaction():
+        _without_triggers(connection)
+        connection.execute(
+            "UPDATE backlog SET claim_expires_at = now() - interval '1 second' WHERE id < %s",
+            (card_id(cards),),
+        )
+
+
 def fill_bare(connection: Connection) -> None:
     """Replace the bare table's cards by as many as there are, all of them ready."""
     connection.execute(BARE)

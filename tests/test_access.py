@@ -28,7 +28,6 @@ OPENS = {
     "act": "operator",
     "create": "operator",
     "edit": "operator",
-    "reclaim": "operator",
     "login": "anonymous",
     "logout": "nobody",
     "healthz": "anonymous",
@@ -61,7 +60,7 @@ OPENS = {
     "admin:axes_accesslog_add": "-",
     "admin:axes_accessfailurelog_add": "-",
 }
-POSTED = {"act", "reclaim", "logout", "admin:logout"}
+POSTED = {"act", "logout", "admin:logout"}
 READING = {name for name, role in OPENS.items() if role == "viewer"}
 
 make_groups = import_module("backlog.migrations.0004_roles").make_groups

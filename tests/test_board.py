@@ -1,14 +1,16 @@
 """The board and the list: lanes, filters, and what an open page is told of changes."""
 
 import re
+from html.parser import HTMLParser
 
 import pytest
 from django.db import connection
 from django.urls import reverse
 
 from backlog.models import Card
-from backlog.verbs.board import LiveBoard, board
+from backlog.verbs.board import board
 from backlog.verbs.filters import Filter
+from backlog.verbs.live import LiveBoard
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -198,6 +200,35 @@ def test_a_title_is_text_and_never_markup(admin_client):
     Card.objects.create(id="<i>", title="<script>alert(1)</script>", phase="<b>")
     for page in ("/", "/cards/", "/fleet/"):
         assert "<script>alert" not in admin_client.get(page).text
+
+
+def test_nothing_that_a_card_shows_is_ever_markup(admin_client):
+    odd = """<i a='b' c="d">&amp;"""
+    for n, name in enumerate("ABC"):
+        _make(name + odd, priority=n, depends_on=["missing" + odd] if name == "A" else [])
+    Card.objects.claim(odd)
+    Card.objects.block("B" + odd, reason="other", note=odd)
+    parsed = _Texts(admin_client.get("/").text)
+    assert "i" not in parsed.tags
+    assert {"A" + odd, "B" + odd, "C" + odd} <= set(parsed.cards)
+    for shown in (odd, f"other: {odd}", f"missing{odd} ", f"Card B{odd}"):
+        assert shown.strip() in parsed.text
+
+
+class _Texts(HTMLParser):
+    """What a browser would read: tags, text, and the ids of the cards."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags, self.cards, self.text = set(), [], ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.cards += [value for name, value in attrs if name == "data-card"]
+
+    def handle_data(self, data):
+        self.text += data
 
 
 @pytest.mark.parametrize("query", ["status=nope", "layout=x", "page=x", "page=0", "sort=x"])

@@ -1,11 +1,14 @@
 """The card's page, the forms and the fleet."""
 
+import re
+from datetime import date, timedelta
 from html import unescape
 
 import pytest
 from django.urls import reverse
 
-from backlog.drawing import graph, stacked
+from backlog.charts import bars, stacked
+from backlog.drawing import graph
 from backlog.markup import markdown
 from backlog.models import Card
 from backlog.verbs.flow import days, times, workers
@@ -168,6 +171,56 @@ def test_a_stale_form_is_shown_again_with_what_was_typed_and_the_card_as_it_is(a
     assert Card.objects.get(pk="A").title == "Changed meanwhile"
 
 
+def _stale_edit(admin_client):
+    """The page after a save of a title, when title, phase and body were changed meanwhile."""
+    card = _make("A", phase="M1", body="Old")
+    Card.objects.edit("A", title="Theirs", phase="M2", body="New\n<i>", depends_on=["X"])
+    data = {"title": "Mine", "priority": "0", "phase": "M2", "body": "Old"}
+    return admin_client.post(
+        reverse("edit", args=["A"]), {**data, "seen": card.updated_at.isoformat()}
+    )
+
+
+def test_a_stale_form_carries_over_to_the_card_as_it_is_now(admin_client):
+    form = _stale_edit(admin_client).context["form"]
+    shown = {field.name: field.value() for field in form}
+    assert (shown["title"], shown["body"], shown["phase"]) == ("Mine", "Old", "M2")
+    assert shown["seen"] == Card.objects.get(pk="A").updated_at.isoformat()
+
+
+def test_a_field_that_differs_says_what_the_card_has_now(admin_client):
+    page = _stale_edit(admin_client)
+    marked = {
+        field.name: field.help_text.partition("now:</strong> ")[2]
+        for field in page.context["form"]
+        if "The card has now" in field.help_text
+    }
+    assert marked == {
+        "title": '<span class="now">Theirs</span>',
+        "body": '<span class="now">New\n&lt;i&gt;</span>',
+        "depends_on": '<span class="now">X</span>',
+    }
+    assert "edit by " in page.text
+    assert dict(page.context["form"].current)["Phase"] == "M2"
+
+
+def test_saving_again_applies_what_was_typed_on_top_of_what_was_shown(admin_client):
+    form = _stale_edit(admin_client).context["form"]
+    data = {field.name: "" if field.value() is None else field.value() for field in form}
+    assert admin_client.post(reverse("edit", args=["A"]), data).url == "/card/A/"
+    card = Card.objects.get(pk="A")
+    assert (card.title, card.body, card.phase, card.depends_on) == ("Mine", "Old", "M2", [])
+
+
+def test_saving_again_is_refused_if_the_card_changed_once_more(admin_client):
+    form = _stale_edit(admin_client).context["form"]
+    data = {field.name: "" if field.value() is None else field.value() for field in form}
+    Card.objects.edit("A", title="Theirs again")
+    page = admin_client.post(reverse("edit", args=["A"]), data)
+    assert (page.status_code, "Theirs again" in page.text) == (409, True)
+    assert Card.objects.get(pk="A").title == "Theirs again"
+
+
 def test_a_form_saves_only_what_was_changed(admin_client):
     card = _make("A", phase="M1")
     data = {"title": "Other", "priority": "0", "phase": "M1", "seen": card.updated_at.isoformat()}
@@ -183,15 +236,53 @@ def test_the_fleet_shows_who_holds_what_and_whose_lease_is_over(admin_client):
     Card.objects.filter(pk="A").update(claimed_at="2020-01-01T00:00:00Z")
     (late, other) = workers(Card.objects.session())
     assert (late.owner, late.expired, other.owner, other.expired) == ("slow", 1, "quick", 0)
-    assert "Reclaim all 1 expired" in admin_client.get("/fleet/").text
+
+
+def _late(*ids: str) -> None:
+    """Cards whose leases are over."""
+    for card_id in ids:
+        _make(card_id)
+        Card.objects.claim_card(card_id, "w")
+    Card.objects.filter(pk__in=ids).update(claimed_at="2020-01-01T00:00:00Z")
+
+
+def _sent(page: str, name: str) -> list[str]:
+    """The values of what a form of the page sends by this name."""
+    return [unescape(value) for value in re.findall(f'name="{name}"\\s+value="([^"]*)"', page)]
 
 
 def test_expired_claims_are_reclaimed_together(admin_client):
-    _make("A")
-    Card.objects.claim("w")
-    Card.objects.filter(pk="A").update(claimed_at="2020-01-01T00:00:00Z")
-    page = admin_client.post(reverse("reclaim"), follow=True)
-    assert ("Reclaimed A" in page.text, Card.objects.get(pk="A").status) == (True, "ready")
+    _late("A", "B")
+    page = admin_client.get("/fleet/").text
+    assert "Reclaim all 2" in page
+    seen = {"action": "reclaim", "card": _sent(page, "card")}
+    assert "2 done" in admin_client.post(reverse("act"), seen).text
+    assert set(Card.objects.values_list("status", flat=True)) == {"ready"}
+
+
+def test_an_expired_claim_is_reclaimed_by_its_own_button(admin_client):
+    _late("A", "B")
+    page = admin_client.get("/fleet/").text
+    seen = {"one": _sent(page, "one")[0], "card": _sent(page, "card"), "next": "/fleet/"}
+    assert admin_client.post(reverse("act"), seen).url == "/fleet/"
+    assert Card.objects.get(pk="A").status == "ready"
+    assert Card.objects.get(pk="B").status == "claimed"
+
+
+def test_a_claim_renewed_since_the_fleet_was_shown_is_not_reclaimed(admin_client):
+    _late("A", "B")
+    page = admin_client.get("/fleet/").text
+    Card.objects.renew("A", "w", 1)
+    answer = admin_client.post(reverse("act"), {"action": "reclaim", "card": _sent(page, "card")})
+    assert "1 done, 1 refused" in answer.text
+    assert Card.objects.get(pk="A").status == "claimed"
+
+
+def test_who_may_not_change_cards_sees_expired_claims_without_buttons(client, settings):
+    settings.BACKLOG_PUBLIC_BOARD = True
+    _late("A")
+    page = client.get("/fleet/").text
+    assert ("Expired claims" in page, "Reclaim" in page) == (True, False)
 
 
 def test_an_idle_fleet_shows_how_a_worker_begins(admin_client):
@@ -231,10 +322,62 @@ def test_cycle_times_run_from_the_first_claim(session):
     assert (cycle.number, round(cycle.p50 / 60)) == (1, 60)
 
 
-def test_a_stacked_chart_fills_its_box():
-    (below, above) = stacked({"done": [1, 1], "ready": [0, 1]})
-    assert below.points == "0.0,100.0 720.0,100.0 720.0,200.0 0.0,200.0"
-    assert above.points.startswith("0.0,100.0 720.0,0.0")
+def test_open_cards_are_as_old_as_their_creation_and_their_status(session):
+    _make("A")
+    session.execute("ALTER TABLE backlog DISABLE TRIGGER USER")
+    session.execute("UPDATE backlog SET created_at = created_at - interval '2 hours'")
+    session.execute("UPDATE backlog SET status_changed_at = status_changed_at - interval '1 hour'")
+    session.execute("ALTER TABLE backlog ENABLE TRIGGER USER")
+    ages = {spread.name: round(spread.p50 / 3600) for spread in times(session, 7) if spread.number}
+    assert ages == {"ready, since created": 2, "ready, since its status changed": 1}
+
+
+def _days(number: int) -> list[date]:
+    return [date(2026, 1, 1) + timedelta(days=back) for back in range(number)]
+
+
+def test_a_stacked_chart_stands_on_its_axes():
+    chart = stacked(_days(2), {"done": [1, 1], "ready": [0, 1]})
+    (below, above) = chart.areas
+    left, right, middle = chart.left, chart.right, (chart.top + chart.bottom) / 2
+    bottom = f"{right}.0,{chart.bottom}.0 {left}.0,{chart.bottom}.0"
+    assert below.points == f"{left}.0,{middle} {right}.0,{middle} {bottom}"
+    assert above.points.startswith(f"{left}.0,{middle} {right}.0,{chart.top}.0")
+
+
+@pytest.mark.parametrize(
+    ("most", "labels"),
+    [
+        (0, ["0", "1"]),
+        (1, ["0", "1"]),
+        (5, ["0", "1", "2", "3", "4", "5"]),
+        (7, ["0", "2", "4", "6", "8"]),
+        (99_999, ["0", "20,000", "40,000", "60,000", "80,000", "100,000"]),
+    ],
+)
+def test_counts_have_round_ticks(most, labels):
+    up = bars(_days(7), {"done": [0] * 6 + [most]}).up
+    assert [tick.label for tick in up] == labels
+
+
+@pytest.mark.parametrize(
+    ("number", "labels"),
+    [
+        (1, ["1 Jan"]),
+        (7, [f"{n} Jan" for n in range(1, 8)]),
+        (30, ["5 Jan", "10 Jan", "15 Jan", "20 Jan", "25 Jan", "30 Jan"]),
+        (90, ["12 Jan", "25 Jan", "7 Feb", "20 Feb", "5 Mar", "18 Mar", "31 Mar"]),
+    ],
+)
+def test_days_are_labelled_back_from_today(number, labels):
+    across = stacked(_days(number), {"done": [1] * number}).across
+    assert [tick.label for tick in across] == labels
+
+
+def test_the_charts_say_what_their_axes_count(admin_client):
+    _make("A")
+    page = admin_client.get("/fleet/?days=7").text
+    assert page.count(">cards</text>") == page.count(">day, UTC</text>") == 2
 
 
 @pytest.mark.parametrize("query", ["days=8", "days=x"])

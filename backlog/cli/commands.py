@@ -280,7 +280,19 @@ def explain(session: Session, options: Namespace) -> Reply:
         state = "waiting"
     text = [f"{found.id}: {state}"]
     text += [f"{kind}: {', '.join(ids)}" for kind, ids in lists.items() if ids]
-    answer = {"id": found.id, "status": found.status, "claimable": found.claimable, **lists}
+    until = found.not_before and iso(found.not_before)
+    text += [f"not before: {until}"] if until else []
+    text += [f"paused: {pause} ({pause.reason})" for pause in found.pauses]
+    text += [f"at its limit: {limit} ({limit.used} of {limit.most})" for limit in found.limits]
+    answer = {
+        "id": found.id,
+        "status": found.status,
+        "claimable": found.claimable,
+        **lists,
+        "notBefore": until,
+        "paused": [str(pause) for pause in found.pauses],
+        "atLimit": [str(limit) for limit in found.limits],
+    }
     return Reply(document(answer), text)
 
 

@@ -19,13 +19,21 @@ CREATE TRIGGER backlog_run_kept BEFORE UPDATE ON backlog_ended_run
 FOR EACH ROW EXECUTE FUNCTION backlog_run_kept();
 
 -- What the verb says of the move it is about to make of this card: verb, outcome, summary, result,
--- tokens, cost, counted (does the attempt count towards the cap), cap. NULL: nothing.
-CREATE FUNCTION backlog_report(card text) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+-- tokens, cost, counted (does the attempt count towards the cap), cap. NULL: nothing. What is said
+-- of one card holds for one move of it.
+CREATE FUNCTION backlog_report(card text) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     said text := current_setting('backlog.report', true);
+    about text;
 BEGIN
-    IF said <> '' AND coalesce(said::jsonb ->> 'card', card) = card THEN
-        RETURN said::jsonb;
+    IF said <> '' THEN
+        about := said::jsonb ->> 'card';
+        IF about = card THEN
+            PERFORM set_config('backlog.report', '', true);
+        END IF;
+        IF coalesce(about, card) = card THEN
+            RETURN said::jsonb;
+        END IF;
     END IF;
     RETURN NULL;
 END $$;

@@ -1,18 +1,12 @@
-"""The backlog as lanes: by phase, and in each by what can happen to a card next.
-
-What a page shows is read again only if something was committed since, or a lease ran out: the
-database's snapshot says so exactly, for the price of one look-up.
-"""
+"""The backlog as lanes: by phase, and in each by what can happen to a card next."""
 
 import re
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
 from hashlib import blake2b
 from itertools import starmap
-from threading import Lock
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from backlog.session import Session
 from backlog.verbs.claims import Scope
@@ -74,10 +68,6 @@ _HOLDS_UP: Final = """
 SELECT edge.dependency_id, count(*) FROM backlog_dependency edge
 JOIN backlog dependent ON dependent.id = edge.card_id
 WHERE edge.dependency_id = ANY(%s) AND dependent.status <> 'done' GROUP BY edge.dependency_id"""
-
-_NOW: Final = """
-SELECT pg_current_snapshot()::text, (SELECT min(claim_expires_at) FROM backlog
-    WHERE claim_expires_at > now()), now()"""
 
 
 class BoardCard(NamedTuple):
@@ -288,37 +278,3 @@ def with_edges(session: Session, cards: Iterable[BoardCard]) -> list[BoardCard]:
 
 def _digest(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
-class _Kept(NamedTuple):
-    snapshot: str
-    until: datetime | None
-    board: Board
-
-
-class LiveBoard:
-    """Boards as they are now, read from the cards only if they can have changed; thread-safe.
-
-    Two equal snapshots see the same transactions, so what was read is still what is there; only
-    a lease runs out without a write.
-    """
-
-    def __init__(self, capacity: int = 64) -> None:
-        self._kept: OrderedDict[Any, _Kept] = OrderedDict()
-        self._capacity = capacity
-        self._lock = Lock()
-
-    def now(self, session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
-        """As `board`."""
-        key = (chosen, page)
-        snapshot, expiry, now = session.execute(_NOW).fetchone()
-        kept = self._kept.get(key)
-        if kept and kept.snapshot == snapshot and (kept.until is None or now < kept.until):
-            return kept.board
-        fresh = board(session, chosen, page)
-        with self._lock:
-            self._kept[key] = _Kept(snapshot, expiry, fresh)
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._capacity:
-                self._kept.popitem(last=False)
-        return fresh

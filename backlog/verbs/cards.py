@@ -8,6 +8,7 @@ from backlog import values
 from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents, NotFound
 from backlog.records import COLUMNS, Record
 from backlog.session import UNIQUE_VIOLATION, Session, in_transaction, sqlstate
+from backlog.verbs.claims import wake
 from backlog.verbs.graph import lock_graph, refuse_cycle
 from backlog.verbs.moves import stale
 
@@ -36,6 +37,8 @@ def list_cards(
     ready_only: bool = False,
 ) -> list[Record]:
     """Cards in the order of claims, narrowed by every filter given."""
+    if ready_only:
+        wake(session)
     wanted = [
         ("status = %s", status),
         ("phase = %s", phase),

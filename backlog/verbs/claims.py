@@ -331,9 +331,11 @@ _DUE_AT_ONCE: Final = 1000
 def wake(session: Session) -> int:
     """Let cards be claimed whose `not_before` has passed, up to a thousand; how many.
 
-    A claim does so itself. What others are changing at this moment is left to them.
+    A claim does so itself, and whoever lists what is claimable. What others are changing at this
+    moment is left to them.
     """
-    return _wake(session)
+    sql = "SELECT min(not_before) <= statement_timestamp() FROM backlog WHERE held"
+    return _wake(session) if session.execute(sql).fetchone()[0] else 0
 
 
 def _wake(session: Session) -> int:

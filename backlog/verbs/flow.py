@@ -34,6 +34,17 @@ def workers(session: Session) -> list[Worker]:
     return [Worker(owner, cards) for owner, cards in held.items()]
 
 
+def expired(workers: list[Worker]) -> list[tuple[BoardCard, datetime]]:
+    """The cards whose lease is over, and since when; first the one that it is longest of."""
+    late = [
+        (card, card.claim_expires_at)
+        for worker in workers
+        for card in worker.cards
+        if card.expired and card.claim_expires_at
+    ]
+    return sorted(late, key=lambda each: each[1])
+
+
 class Day(NamedTuple):
     """What happened on one day (UTC), and how many cards there were in each status at its end."""
 
@@ -107,7 +118,7 @@ class Spread(NamedTuple):
     p95: float | None
 
 
-_PERCENTILES: Final = "percentile_cont(ARRAY[0.5, 0.85, 0.95]) WITHIN GROUP (ORDER BY seconds)"
+_PERCENTILES: Final = "percentile_cont(ARRAY[0.5, 0.85, 0.95]) WITHIN GROUP (ORDER BY {})"
 
 _CYCLES: Final = f"""
 WITH finished AS (
@@ -122,20 +133,27 @@ WITH finished AS (
         WHERE event.card_id = finished.card_id AND event.verb = 'claim' AND event.at <= finished.at
     ) AS claimed ON true
 )
-SELECT 'first claim to done', count(seconds), {_PERCENTILES}
+SELECT 'first claim to done', count(seconds), {_PERCENTILES.format("seconds")}
 FROM (SELECT worked AS seconds FROM times) AS worked
 UNION ALL
-SELECT 'created to done', count(seconds), {_PERCENTILES}
+SELECT 'created to done', count(seconds), {_PERCENTILES.format("seconds")}
 FROM (SELECT waited AS seconds FROM times) AS waited"""
 
+# Of intervals: they are sorted sooner than seconds made of them.
 _AGES: Final = f"""
-SELECT status || ' for', count(*), {_PERCENTILES} FROM (
-    SELECT status, extract(epoch FROM now() - status_changed_at)::float AS seconds
-    FROM backlog WHERE status <> 'done') AS open GROUP BY status ORDER BY 1"""
+SELECT status, count(*), {_PERCENTILES.format("now() - created_at")},
+    {_PERCENTILES.format("now() - status_changed_at")}
+FROM backlog WHERE status <> 'done' GROUP BY status ORDER BY status"""
 
 
 def times(session: Session, number: int) -> list[Spread]:
-    """How long the cards done in the last `number` days took, and how long open ones stand."""
+    """How long the cards done in the last `number` days took, and how old open ones are."""
     since = datetime.now(UTC) - timedelta(days=number)
-    rows = session.execute(_CYCLES, (since,)).fetchall() + session.execute(_AGES).fetchall()
-    return [Spread(name, count, *(spread or (None, None, None))) for name, count, spread in rows]
+    cycles = session.execute(_CYCLES, (since,)).fetchall()
+    took = [Spread(name, count, *(spread or (None, None, None))) for name, count, spread in cycles]
+    ages = [
+        Spread(f"{status}, since {moment}", count, *(age.total_seconds() for age in spread))
+        for status, count, *spreads in session.execute(_AGES).fetchall()
+        for moment, spread in zip(("created", "its status changed"), spreads, strict=True)
+    ]
+    return took + ages

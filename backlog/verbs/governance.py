@@ -13,10 +13,15 @@ _LIMITS_LOCK: Final = "SELECT pg_advisory_xact_lock(1650549611, -3) FROM backlog
 
 _WHO: Final = "coalesce(nullif(%s, ''), session_user)"
 
+# What is claimed is read once, however many limits there are, and not at all without any.
 _LIMITS: Final = """
-SELECT scope, name, most, actor, since, CASE scope
-    WHEN 'phase' THEN (SELECT count(*) FROM backlog WHERE claimed_at IS NOT NULL AND phase = name)
-    ELSE (SELECT count(*) FROM backlog WHERE claimed_at IS NOT NULL AND claim_owner = name) END
+WITH held AS MATERIALIZED (
+    SELECT phase, claim_owner, count(*) AS cards FROM backlog
+    WHERE claimed_at IS NOT NULL GROUP BY phase, claim_owner
+)
+SELECT scope, name, most, actor, since, coalesce((
+    SELECT sum(cards) FROM held
+    WHERE CASE scope WHEN 'phase' THEN phase ELSE claim_owner END = name), 0)::int
 FROM backlog_limit ORDER BY scope, name"""
 
 

@@ -1,11 +1,14 @@
 """Questions about the backlog: how much, why not, and is what is derived still right."""
 
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from backlog.errors import NotFound
-from backlog.lifecycle import BLOCKED, READY, STATUSES
+from backlog.lifecycle import BLOCKED, FLEET, READY, STATUSES
 from backlog.session import Session
+from backlog.verbs import governance
 from backlog.verbs.claims import EVERYTHING, Scope
+from backlog.verbs.governance import Limit, Pause
 
 _STATS: Final = """
 SELECT status, count(*),
@@ -38,7 +41,11 @@ def stats(session: Session, scope: Scope = EVERYTHING) -> Stats:
 
 
 class Explanation(NamedTuple):
-    """Whether a card can be claimed, or what it waits for: three lists of ids, disjoint."""
+    """Whether a card can be claimed, or what it waits for: three lists of ids, disjoint.
+
+    `not_before` is set while the card is held back until then. A claimable card, and no other, may
+    still be kept from claims by pauses of the fleet or its phase and by a full limit on its phase.
+    """
 
     id: str
     status: str
@@ -46,13 +53,17 @@ class Explanation(NamedTuple):
     unfinished: list[str]
     blocked: list[str]
     missing: list[str]
+    not_before: datetime | None
+    pauses: list[Pause]
+    limits: list[Limit]
 
 
 def explain(session: Session, card_id: str) -> Explanation:
     """Why a card is claimable or not. Raises `NotFound`."""
     sql = """
-        SELECT card.status, card.claimable, d.id, d.status FROM backlog card
-        LEFT JOIN LATERAL (
+        SELECT card.status, card.open_dependencies = 0, card.phase,
+            CASE WHEN card.not_before > now() THEN card.not_before END, d.id, d.status
+        FROM backlog card LEFT JOIN LATERAL (
             SELECT d.id, d.n, b.status
             FROM jsonb_array_elements_text(card.depends_on) WITH ORDINALITY AS d (id, n)
             LEFT JOIN backlog b ON b.id = d.id WHERE b.status IS DISTINCT FROM 'done'
@@ -61,8 +72,11 @@ def explain(session: Session, card_id: str) -> Explanation:
     rows = session.execute(sql, (card_id,)).fetchall()
     if not rows:
         raise NotFound(f"there is no card {card_id}")
-    waits = [row[2:] for row in rows if row[2] is not None]
-    status, claimable = rows[0][:2]
+    waits = [row[4:] for row in rows if row[4] is not None]
+    status, met, phase, not_before = rows[0][:4]
+    claimable = status == READY and met and not_before is None
+    pauses = governance.pauses(session) if claimable else []
+    limits = governance.limits(session) if claimable else []
     return Explanation(
         card_id,
         status,
@@ -70,7 +84,14 @@ def explain(session: Session, card_id: str) -> Explanation:
         unfinished=[i for i, state in waits if state not in (None, BLOCKED)],
         blocked=[i for i, state in waits if state == BLOCKED],
         missing=[i for i, state in waits if state is None],
+        not_before=not_before,
+        pauses=[p for p in pauses if p.scope == FLEET or _is(p, phase)],
+        limits=[each for each in limits if not each.room and _is(each, phase)],
     )
+
+
+def _is(rule: Pause | Limit, phase: str | None) -> bool:
+    return (rule.scope, rule.name) == ("phase", phase)
 
 
 class Check(NamedTuple):

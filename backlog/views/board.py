@@ -1,19 +1,18 @@
 """The board: lanes by phase, kept up to date by asking what has changed."""
 
-from functools import lru_cache
-
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from backlog.access import CHANGE, may, reads
 from backlog.models import Card
-from backlog.verbs.board import PER_CELL, Board, Cell, LiveBoard
+from backlog.verbs.board import Board
 from backlog.verbs.filters import CELLS
+from backlog.verbs.live import LiveBoard
 from backlog.views.actions import offered
+from backlog.views.cell import cell_html
 from backlog.views.choice import Choice
 
 _LIVE = LiveBoard()
@@ -63,13 +62,6 @@ def cells(request: HttpRequest) -> HttpResponse:
 
 def _shown(choice: Choice) -> Board:
     return _LIVE.now(Card.objects.session(), choice.filter, choice.page)
-
-
-# What a cell shows is a function of the cell alone, so that most of a page is made only once.
-@lru_cache(maxsize=2048)
-def cell_html(cell: Cell) -> SafeString:
-    """The cell as HTML."""
-    return render_to_string("backlog/_cell.html", {"cell": cell, "per_cell": PER_CELL})
 
 
 def _uncached(response: HttpResponse) -> HttpResponse:

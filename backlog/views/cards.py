@@ -110,13 +110,14 @@ def edit(request: HttpRequest, card_id: str) -> HttpResponse:
         return render(request, "backlog/no_card.html", context, status=404)
     if request.method == "POST" and not request.POST.get("seen"):
         raise UsageError("a form for a card says which state of the card it was filled from")
-    fresh = without_criteria.get(pk=card_id)  # validation writes into its instance
     form = CardForm(_typed(request), instance=found)
     form.fields["id"].disabled = True
-    if _written(form) is None:
-        return _form_page(request, form, fresh)
-    messages.success(request, f"Saved {card_id}")
-    return redirect("card", card_id)
+    if _written(form) is not None:
+        messages.success(request, f"Saved {card_id}")
+        return redirect("card", card_id)
+    if not form.stale:
+        return _form_page(request, form, found)
+    return _stale_page(request, form, without_criteria.get(pk=card_id))
 
 
 def _typed(request: HttpRequest) -> QueryDict | None:
@@ -142,6 +143,14 @@ def _written(form: CardForm) -> Card | None:
         return None
 
 
-def _form_page(request: HttpRequest, form: CardForm, fresh: Card | None = None) -> HttpResponse:
-    context = {"form": form, "card": fresh}
-    return render(request, "backlog/edit.html", context, status=409 if form.stale else 200)
+def _form_page(request: HttpRequest, form: CardForm, card: Card | None = None) -> HttpResponse:
+    return render(request, "backlog/edit.html", {"form": form, "card": card})
+
+
+def _stale_page(request: HttpRequest, form: CardForm, fresh: Card) -> HttpResponse:
+    """What was typed carried over to the card as it is now, to be sent again or not."""
+    again = form.again(fresh)
+    again.fields["id"].disabled = True
+    last = next(iter(Card.objects.history(fresh.pk, 1)), None)
+    context = {"form": again, "card": fresh, "stale": True, "last": last}
+    return render(request, "backlog/edit.html", context, status=409)

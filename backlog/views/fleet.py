@@ -1,17 +1,19 @@
 """The fleet: who holds what, and how the work flows."""
 
-from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from collections.abc import Sequence
 
-from backlog.access import CHANGE, may, needs, reads
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from backlog.access import CHANGE, may, reads
 from backlog.actions import Seen
-from backlog.drawing import CHART, bars, stacked
+from backlog.charts import Chart, bars, stacked
 from backlog.errors import UsageError
 from backlog.lifecycle import STATUSES
 from backlog.models import Card
-from backlog.verbs.flow import MOST_CLAIMS, days, times, workers
+from backlog.verbs.flow import MOST_CLAIMS, Day, days, expired, times, workers
 
 SPANS = (7, 30, 90)
 
@@ -19,32 +21,27 @@ SPANS = (7, 30, 90)
 @reads
 @require_safe
 def fleet(request: HttpRequest) -> HttpResponse:
-    """Workers and their claims, statistics, and flow over the last `days`."""
+    """Workers and their claims, what of them expired, and flow over the last `days`."""
     given = request.GET.get("days", "30")
     if given not in map(str, SPANS):
         raise UsageError(f"days must be one of {', '.join(map(str, SPANS))}")
     session = Card.objects.session()
     past = days(session, int(given))
-    order = tuple(reversed(STATUSES))  # done at the bottom, as cumulative flow is drawn
+    working = workers(session)
+    now = timezone.now()
     context = {
         "workers": [
-            (worker, [(card, str(Seen.of(card))) for card in worker.cards])
-            for worker in workers(session)
+            (worker, [(card, str(Seen.of(card))) for card in worker.cards]) for worker in working
+        ],
+        "expired": [
+            (card, str(Seen.of(card)), (now - since).total_seconds())
+            for card, since in expired(working)
         ],
         "stats": Card.objects.stats(),
         "most_claims": MOST_CLAIMS,
         "times": times(session, int(given)),
         "past": past[::-1],
-        "flow": stacked({status: [day.standing[status] for day in past] for status in order}),
-        "bars": bars(
-            [day.day.isoformat() for day in past],
-            {
-                "created": [day.created for day in past],
-                "claimed": [day.claimed for day in past],
-                "done": [day.done for day in past],
-            },
-        ),
-        "chart": CHART,
+        **_charts(past),
         "statuses": STATUSES,
         "spans": SPANS,
         "span": int(given),
@@ -53,13 +50,13 @@ def fleet(request: HttpRequest) -> HttpResponse:
     return render(request, "backlog/fleet.html", context)
 
 
-@needs(CHANGE)
-@require_POST
-def reclaim(request: HttpRequest) -> HttpResponse:
-    """Return every expired claim to the pool."""
-    ids = Card.objects.reclaim()
-    if ids:
-        messages.success(request, f"Reclaimed {', '.join(ids)}")
-    else:
-        messages.info(request, "No claim has expired: nothing to reclaim.")
-    return redirect("fleet")
+def _charts(past: Sequence[Day]) -> dict[str, Chart]:
+    dates = [day.day for day in past]
+    bottom_up = reversed(STATUSES)  # done at the bottom, as cumulative flow is drawn
+    standing = {status: [day.standing[status] for day in past] for status in bottom_up}
+    happened = {
+        "created": [day.created for day in past],
+        "claimed": [day.claimed for day in past],
+        "done": [day.done for day in past],
+    }
+    return {"flow": stacked(dates, standing), "bars": bars(dates, happened)}

@@ -24,7 +24,7 @@ SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "port": str(layout.PORT),
-    "max_connections": "200",
+    "max_connections": "300",
     "jit": "off",
     "fsync": "on",
     "timezone": "UTC",

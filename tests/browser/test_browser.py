@@ -175,6 +175,35 @@ def test_all_of_it_works_without_javascript(browser, live_server, log_in):
     context.close()
 
 
+def test_a_stale_edit_is_carried_over_and_saved_on_top(browser, live_server, log_in):
+    context = browser.new_context(java_script_enabled=False)
+    log_in(context)
+    page = context.new_page()
+    page.goto(live_server.url + "/card/ready-1/edit/")
+    page.get_by_label("Title").fill("Mine")
+    Card.objects.edit("ready-1", title="Theirs", priority=5)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("nothing was saved")
+    expect(page.get_by_label("Title")).to_have_value("Mine")
+    expect(page.get_by_label("Title")).to_have_accessible_description("The card has now: Theirs")
+    page.get_by_label("Priority").fill("5")
+    page.get_by_role("button", name="Save").click()
+    card = Card.objects.get(pk="ready-1")
+    assert (card.title, card.priority) == ("Mine", 5)
+    context.close()
+
+
+def test_a_stale_edit_is_accessible(operator, live_server):
+    operator.goto(live_server.url + "/card/ready-1/edit/")
+    Card.objects.edit("ready-1", title="Theirs")
+    operator.get_by_label("Title").fill("Mine")
+    operator.get_by_role("button", name="Save").click()
+    expect(operator.get_by_role("alert")).to_be_visible()
+    for theme in ("light", "dark"):
+        operator.emulate_media(color_scheme=theme)
+        assert _violations(operator) == []
+
+
 def test_a_destructive_action_asks_once(operator, live_server):
     operator.goto(live_server.url + "/card/held/")
     operator.get_by_role("button", name="Release").click()
@@ -186,8 +215,9 @@ def test_a_destructive_action_asks_once(operator, live_server):
 
 def test_expired_claims_are_reclaimed_from_the_fleet(operator, live_server):
     operator.goto(live_server.url + "/fleet/")
-    operator.get_by_role("button", name="Reclaim all 1 expired").click()
-    expect(operator.locator(".messages")).to_contain_text("Reclaimed late")
+    operator.get_by_role("button", name="Reclaim all 1").click()
+    expect(operator.locator(".messages")).to_contain_text("Reclaim: late")
+    expect(operator.get_by_role("heading", name="Expired claims")).to_have_count(0)
 
 
 def test_the_admin_acts_on_what_is_selected(operator, live_server, complaints):

@@ -17,7 +17,8 @@ def tangled(call, card):
 def test_explain_names_what_a_card_waits_for_by_kind(call, tangled):
     assert call("explain", "--id", "A", "--json").out == (
         '{"id":"A","status":"ready","claimable":false,'
-        '"unfinished":["open","held"],"blocked":["stuck"],"missing":["missing"]}\n'
+        '"unfinished":["open","held"],"blocked":["stuck"],"missing":["missing"],'
+        '"notBefore":null,"paused":[],"atLimit":[]}\n'
     )
 
 

@@ -166,7 +166,7 @@ def test_a_data_directory_that_is_none_is_refused(root: Path) -> None:
 
 
 def test_a_connection_waits_while_the_server_is_full(store: Store) -> None:
-    connections = [store.connect() for _ in range(200)]
+    connections = [store.connect() for _ in range(int(supervisor.SETTINGS["max_connections"]))]
     with spawn(store.root, "store.connect().close()") as late:
         time.sleep(1.5)
         assert late.poll() is None

@@ -1,10 +1,15 @@
 """The same life of a backlog on the oldest and the newest PostgreSQL, and through PgBouncer."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import psycopg
 import pytest
 
+from backlog.errors import Refusal
+from backlog.session import ACTOR, PsycopgSession
+from backlog.verbs import cards, claims, history
 from tests.pgbouncer import PROGRAM, PgBouncer
 from tests.servers import Server, distribution_programs, wheel_programs
 from tests.tier import On
@@ -114,3 +119,57 @@ def test_an_archive_goes_back_in(on, tmp_path):
     assert (ran.status, ran.err) == (0, "")
     assert on("stats", "--json").json["counts"] == dict(ready=20, claimed=0, blocked=0, done=0)  # noqa: C408 (a literal would not fit the line)
     assert len(on.drain(2)) == 20
+
+
+def as_somebody(url, name):
+    """Change a card of one's own by verbs, by one that is refused and in a transaction undone."""
+    ACTOR.set(name)
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as opened:
+        session = PsycopgSession(opened)
+        cards.create(session, name, "t")
+        for n in range(20):
+            cards.edit(session, name, priority=n + 1)
+            claims.block(session, name)
+            with pytest.raises(Refusal):
+                claims.complete(session, name)
+            claims.unblock(session, name)
+            with session.transaction():
+                cards.edit(session, name, priority=-1)
+                raise psycopg.Rollback
+
+
+def as_nobody(url, name):
+    """Change a card of one's own past the verbs: who did it is the database's role."""
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as opened:
+        opened.execute("INSERT INTO backlog (id, title) VALUES (%s, 't')", (name,))
+        for n in range(60):
+            opened.execute("UPDATE backlog SET priority = %s WHERE id = %s", (n + 1, name))
+
+
+def test_an_actor_is_never_another_client_s(on, place):
+    ways = {f"{way.__name__}-{n}": way for n in range(6) for way in (as_somebody, as_nobody)}
+    with ThreadPoolExecutor(len(ways)) as pool:
+        racing = [
+            pool.submit(copy_context().run, way, place[1], name) for name, way in ways.items()
+        ]
+    assert [each.result() for each in racing] == [None] * len(ways)
+    with psycopg.connect(place[1], autocommit=True) as opened:
+        found = {name: history.history(PsycopgSession(opened), name) for name in ways}
+    actors = {name: {event.actor for event in events} for name, events in found.items()}
+    assert actors == {n: {n if way is as_somebody else "operator"} for n, way in ways.items()}
+    assert {len(events) for events in found.values()} == {61}
+
+
+def test_an_actor_is_forgotten_with_its_transaction(on, place):
+    connect = {"conninfo": place[1], "autocommit": True, "prepare_threshold": None}
+    with psycopg.connect(**connect) as one, psycopg.connect(**connect) as other:
+        for number, opened in enumerate((one, other, one, other)):
+            copy_context().run(_create_as, opened, f"A{number}", f"name-{number}")
+            for asked in (one, other):
+                (left,) = asked.execute("SELECT current_setting('backlog.actor', true)").fetchone()
+                assert left in ("", None)
+
+
+def _create_as(opened, card_id, name):
+    ACTOR.set(name)
+    cards.create(PsycopgSession(opened), card_id, "t")

@@ -1,0 +1,200 @@
+"""A worker's life: what runs and events cost a cycle, many leases, idle waiters."""
+
+import random
+import re
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Final
+
+from psycopg import Connection
+
+from backlog.session import PsycopgSession
+from backlog.verbs import cards, claims, leases, moves
+from benchmarks import data
+from benchmarks.report import Figure, blocks, milliseconds, progress, show, table
+from benchmarks.server import Server, connect
+
+_WAITERS: Final = 200
+_ARRIVALS: Final = 40
+
+
+def run(server: Server, quick: bool) -> None:
+    show(
+        "What runs and events cost",
+        _without_records(server, 300 if quick else 2_000),
+        "Claim and completion by one client, interleaved; beside it the same schema whose triggers "
+        "write no event and no run.",
+    )
+    show(
+        "Leases",
+        _leases(server, 10_000 if quick else 100_000, 100 if quick else 400),
+        "Renewals and sweeps where so many cards are claimed, to those where a hundred are.",
+    )
+    table(f"{_WAITERS} that wait for work", _waiters(server, 5 if quick else 20))
+
+
+# Runs and events ----------------------------------------------------------------------------------
+
+
+def _without_records(server: Server, cycles: int) -> list[Figure]:
+    with ExitStack() as stack:
+        kept, bare = (
+            stack.enter_context(connect(server.backlog(name))) for name in ("records", "no_records")
+        )
+        _stop_recording(bare)
+        places = [kept, bare]
+        for place in places:
+            data.fill(place, 20_000)
+        taken: dict[Connection, list[float]] = {place: [] for place in places}
+        for n in range(cycles + 20):
+            for place in random.sample(places, 2):
+                seconds = _timed(lambda place=place: _cycle(place))
+                if n >= 20:
+                    taken[place].append(seconds)
+        mine, other = taken[kept], taken[bare]
+        ratios = blocks(mine, other)
+    return [Figure("a cycle, to one without", milliseconds(mine), milliseconds(other), ratios)]
+
+
+def _stop_recording(connection: Connection) -> None:
+    """Leave out of the trigger's function what writes events and runs."""
+    name = "'backlog_before_move'::regproc"
+    row = connection.execute(f"SELECT pg_get_functiondef({name})").fetchone()
+    assert row
+    written = r"INSERT INTO backlog_event\b(?:[^;']|'[^']*')*;|PERFORM backlog_end_run\([^;]*;"
+    body, number = re.subn(written, "NULL;", row[0])
+    assert number == 5, number
+    connection.execute(body.encode())
+
+
+def _cycle(connection: Connection) -> None:
+    session = PsycopgSession(connection)
+    card = claims.claim(session, "worker")
+    assert card
+    moves.complete(session, card.id, "worker", card.attempts)
+
+
+# Leases ------------------------------------------------------------------------------------
+
+
+def _leases(server: Server, many: int, samples: int) -> list[Figure]:
+    with ExitStack() as stack:
+        full, few = (
+            stack.enter_context(connect(server.backlog(name))) for name in ("held", "few_held")
+        )
+        for place, held in ((full, many), (few, 100)):
+            progress(f"{held:,} claimed cards")
+            data.fill(place, many)
+            data.claim_first(place, held)
+        subjects: dict[str, Callable[[Connection, int], object]] = {
+            "renew": lambda place, n: leases.renew(
+                PsycopgSession(place), data.card_id(n % 100), "worker", 1
+            ),
+            "sweep, nothing expired": lambda place, n: leases.reclaim(PsycopgSession(place)),
+            "sweep, a hundred expired": _expired_sweep,
+        }
+        return [
+            _pair(f"{name}, {many:,} claimed to 100", full, few, verb, samples)
+            for name, verb in subjects.items()
+        ]
+
+
+def _expired_sweep(place: Connection, n: int) -> float:
+    """Seconds of the sweep alone; the cards are claimed again afterwards."""
+    data.expire_first(place, 100)
+    seconds = _timed(lambda: leases.reclaim(PsycopgSession(place)))
+    data.claim_first(place, 100)
+    return seconds
+
+
+def _pair(
+    name: str,
+    full: Connection,
+    few: Connection,
+    verb: Callable[[Connection, int], object],
+    samples: int,
+) -> Figure:
+    taken: dict[Connection, list[float]] = {full: [], few: []}
+    if verb is _expired_sweep:
+        samples //= 10
+    for n in range(samples):
+        for place in random.sample([full, few], 2):
+            before = time.perf_counter()
+            own = verb(place, n)
+            seconds = time.perf_counter() - before
+            taken[place].append(own if isinstance(own, float) else seconds)
+    mine, other = taken[full], taken[few]
+    return Figure(name, milliseconds(mine), milliseconds(other), blocks(mine, other))
+
+
+def _timed(act: Callable[[], object]) -> float:
+    before = time.perf_counter()
+    act()
+    return time.perf_counter() - before
+
+
+# Waiting ----------------------------------------------------------------------------------------
+
+
+def _waiters(server: Server, seconds: int) -> list[tuple[str, ...]]:
+    """What so many idle waiters ask a second, and how soon one of them has a card that is made."""
+    url = server.backlog("waiting")
+    with ExitStack() as stack:
+        observer = stack.enter_context(connect(url))
+        got: dict[str, float] = {}
+        done = threading.Event()
+        connections = [stack.enter_context(connect(url)) for _ in range(_WAITERS)]
+        threads = [
+            threading.Thread(target=_wait, args=(connection, got, done), daemon=True)
+            for connection in connections
+        ]
+        for thread in threads:
+            thread.start()
+        progress(f"{_WAITERS} wait; they grow patient")
+        time.sleep(10)
+        before, busy = _asked(observer), time.process_time()
+        time.sleep(seconds)
+        asked = (_asked(observer) - before) / seconds
+        client = (time.process_time() - busy) / seconds
+        latencies = [_arrival(PsycopgSession(observer), n, got) for n in range(_ARRIVALS)]
+        done.set()
+        for n in range(_WAITERS):
+            cards.create(PsycopgSession(observer), f"end-{n}", "End")
+        for thread in threads:
+            thread.join(10)
+    ordered = sorted(latencies)
+    return [
+        ("figure", "measured"),
+        ("transactions a second, all idle", f"{asked:,.0f}"),
+        ("processor time of the waiters' process", f"{client:.0%} of one"),
+        ("from created to claimed, median", milliseconds(ordered)),
+        ("the slowest of " + str(_ARRIVALS), f"{ordered[-1] * 1000:.0f} ms"),
+    ]
+
+
+def _wait(connection: Connection, got: dict[str, float], done: threading.Event) -> None:
+    session = PsycopgSession(connection)
+    while not done.is_set():
+        for card in claims.wait(session, "waiter", seconds=60).cards:
+            got[card.id] = time.perf_counter()
+
+
+def _arrival(session: PsycopgSession, n: int, got: dict[str, float]) -> float:
+    card_id = f"new-{n}"
+    before = time.perf_counter()
+    cards.create(session, card_id, "New")
+    while card_id not in got:
+        time.sleep(0.001)
+    time.sleep(random.uniform(0.2, 0.4))
+    return got[card_id] - before
+
+
+def _asked(connection: Connection) -> int:
+    # The statistics of a backend arrive within a second or so of what it did.
+    row = connection.execute(
+        "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
+    ).fetchone()
+    assert row
+    return int(row[0])

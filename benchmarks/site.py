@@ -1,0 +1,86 @@
+"""`manage.py serve` on a backlog of the run's, and what a server's processes cost."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.server import PROJECT, connect, environment
+
+_SECRET_KEY = "a key of the benchmark's own, for as long as it runs"  # noqa: S105 (it opens nothing)
+
+_LOG_IN = """
+import django
+django.setup()
+from django.contrib.auth.models import Group, User
+from django.test import Client
+user = User.objects.create_user("reader")
+user.groups.add(Group.objects.get(name="operator"))
+client = Client()
+client.force_login(user)
+print(client.cookies["sessionid"].value)
+"""
+
+
+class Site(NamedTuple):
+    """A site that runs: where, the cookie of an operator, its first process, its database."""
+
+    address: str
+    cookie: str
+    process: int
+    url: str
+
+    def cpu(self) -> float:
+        """Seconds of processor time so far, of the web processes and of their connections'."""
+        with connect(self.url) as connection:
+            backends = connection.execute(
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid()"
+            ).fetchall()
+        return session_cpu(self.process) + sum(_cpu(pid) for (pid,) in backends)
+
+
+@contextmanager
+def served(url: str) -> Iterator[Site]:
+    """The site on this database, with its two processes, until the end of the block."""
+    env = {**environment(url), "SECRET_KEY": _SECRET_KEY}
+    manage = [sys.executable, "manage.py", "serve", "--bind", "127.0.0.1:0"]
+    logged_in = subprocess.run(
+        [sys.executable, "-c", _LOG_IN], cwd=PROJECT, env=env, capture_output=True, check=True
+    )
+    with subprocess.Popen(
+        manage, cwd=PROJECT, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            assert process.stdout
+            said = next(line for line in process.stdout if "Serving on" in line)
+            address = said.partition("http://")[2].partition("/")[0]
+            yield Site(f"http://{address}", logged_in.stdout.decode().strip(), process.pid, url)
+        finally:
+            process.terminate()
+
+
+def session_cpu(leader: int) -> float:
+    """Seconds of processor time of every process of this one's session, ended ones included."""
+    members = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    return sum(_cpu(pid) for pid in members if _session(pid) == leader)
+
+
+def _fields(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # it has ended meanwhile
+        return []
+
+
+def _session(pid: int) -> int | None:
+    fields = _fields(pid)
+    return int(fields[3]) if fields else None
+
+
+def _cpu(pid: int) -> float:
+    """Its own and that of its children that have ended."""
+    return sum(map(int, _fields(pid)[11:15])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,268 @@
+"""What holds claims back: time, pauses, limits; and what a claim may ask for."""
+
+import time
+from functools import partial
+
+import pytest
+
+from backlog.errors import UsageError
+from backlog.verbs import cards, claims, governance, leases, moves, reports
+from backlog.verbs.claims import Pool
+from tests.workers import Background
+
+
+def taken(session, owner="w", pool=claims.ANY_CARD, count=1):
+    got = claims.take(session, owner, 60, pool, count)
+    return [card.id for card in got.cards] or got.why
+
+
+# Until a time --------------------------------------------------------------------------------
+
+
+def test_a_card_given_back_with_a_delay_is_not_claimed_before(session, card):
+    card("A")
+    claims.claim(session, "w")
+    leases.release(session, "A", delay=3600)
+    assert taken(session) == "empty"
+    assert reports.explain(session, "A").not_before is not None
+
+
+def test_it_is_claimed_at_once_when_its_time_has_come(session, card):
+    card("A")
+    card("B", priority=-1)
+    claims.claim(session, "w")
+    leases.release(session, "A", delay=1)
+    time.sleep(1.1)
+    assert [card.id for card in cards.list_cards(session, ready_only=True)] == ["A", "B"]
+    assert taken(session) == ["A"]
+
+
+def test_a_due_card_goes_before_what_could_be_claimed_all_along(session, card):
+    card("A", priority=9)
+    card("B")
+    claims.claim(session, "w")
+    leases.release(session, "A", delay=1)
+    time.sleep(1.1)
+    assert taken(session) == ["A"]
+
+
+def test_a_due_card_that_somebody_locks_holds_nobody_up(session, sessions, card):
+    card("A", priority=9)
+    card("B")
+    claims.claim(session, "w")
+    leases.release(session, "A", delay=0)
+    other = sessions()
+    with other.transaction():
+        other.execute("SELECT FROM backlog WHERE id = 'A' FOR UPDATE")
+        assert taken(session) == ["B"]
+
+
+def test_a_time_set_by_hand_holds_back_and_cleared_lets_go(call, card):
+    card("A")
+    call("edit", "--id", "A", "--not-before", "2999-01-01T00:00:00Z")
+    assert call("claim", "--owner", "w", "--id", "A", "--json").out == "null\n"
+    call("edit", "--id", "A", "--not-before", "")
+    assert call("claim", "--owner", "w", "--json").json["notBefore"] is None
+
+
+def test_a_claim_forgets_the_time_it_was_held_back_until(session, card):
+    card("A")
+    claims.claim(session, "w")
+    leases.release(session, "A", delay=0)
+    assert claims.claim_card(session, "A", "w").not_before is None
+
+
+def test_waking_is_no_change_of_the_card(session, card):
+    card("A")
+    claims.claim(session, "w")
+    before = leases.release(session, "A", delay=1)
+    time.sleep(1.1)
+    assert claims.wake(session) == 1
+    assert cards.show(session, "A") == before
+
+
+# Pauses ----------------------------------------------------------------------------------------
+
+PAUSES = {
+    "fleet": ("fleet", ""),
+    "phase": ("phase", "M1"),
+    "owner": ("owner", "w"),
+}
+
+
+@pytest.mark.parametrize("scope", PAUSES.values(), ids=PAUSES)
+def test_a_pause_stops_claims_and_resume_lets_them_go_on(scope, session, card):
+    card("A", phase="M1")
+    governance.pause(session, *scope, "lunch")
+    assert taken(session) == "paused"
+    assert claims.take_card(session, "A", "w") == (None, "paused")
+    governance.resume(session, *scope)
+    assert taken(session) == ["A"]
+
+
+def test_a_pause_of_another_scope_stops_nothing(session, card):
+    card("A", phase="M1")
+    governance.pause(session, "phase", "M2", "lunch")
+    governance.pause(session, "owner", "v", "lunch")
+    assert taken(session) == ["A"]
+
+
+def test_work_in_other_phases_goes_on_past_a_paused_one(session, card):
+    card("A", phase="M1", priority=9)
+    card("B")
+    governance.pause(session, "phase", "M1", "lunch")
+    assert taken(session) == ["B"]
+    assert taken(session) == "paused"
+
+
+def test_running_work_goes_on_while_all_is_paused(session, card):
+    card("A")
+    claims.claim(session, "w")
+    governance.pause(session, "fleet", "", "lunch")
+    assert leases.renew(session, "A", "w", 1).status == "claimed"
+    assert moves.complete(session, "A", "w", 1).status == "done"
+
+
+def test_who_paused_and_since_when_is_told(call, monkeypatch):
+    monkeypatch.setenv("BACKLOG_OWNER", "olga")
+    call("pause", "--reason", "lunch")
+    (pause,) = call("paused", "--json").json
+    assert (pause["scope"], pause["name"], pause["actor"]) == ("fleet", "", "olga")
+    assert pause["reason"] == "lunch"
+
+
+def test_a_merge_gate_reads_the_exit_status_and_fails_closed(call):
+    assert call("paused").status == 0
+    call("pause", "--phase", "M1", "--reason", "freeze")
+    assert [call("paused").status, call("paused", "--phase", "M1").status] == [6, 6]
+    assert call("paused", "--phase", "M2").status == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("pause", "--reason", " "),
+        ("pause", "--phase", "", "--reason", "r"),
+        ("pause", "--owner", " ", "--reason", "r"),
+        ("pause", "--phase", "M1", "--owner", "w", "--reason", "r"),
+        ("resume", "--phase", ""),
+        ("limit", "--max", "1"),
+        ("limit", "--phase", "M1", "--max", "-1"),
+        ("limit", "--phase", "", "--max", "1"),
+        ("unlimit",),
+    ],
+)
+def test_a_blank_or_double_scope_is_refused_and_nothing_is_held(words, call):
+    assert call(*words).status == 2
+    assert call("paused").status == 0
+    assert call("limits").out == "(no limits)\n"
+
+
+def test_the_environment_s_worker_is_not_the_one_to_pause(call, monkeypatch):
+    monkeypatch.setenv("BACKLOG_OWNER", "w")
+    call("pause", "--reason", "lunch")
+    assert call("paused", "--json").json[0]["scope"] == "fleet"
+
+
+# Limits ------------------------------------------------------------------------------------------
+
+
+def test_a_limit_of_a_phase_caps_its_claims_and_no_others(session, card):
+    for n in range(3):
+        card(f"A{n}", phase="M1", priority=9)
+    card("B")
+    governance.limit(session, "phase", "M1", 2)
+    assert [taken(session) for _ in range(4)] == [["A0"], ["A1"], ["B"], "limit"]
+
+
+def test_a_limit_of_an_owner_caps_that_owner(session, card):
+    card("A")
+    card("B")
+    governance.limit(session, "owner", "w", 1)
+    assert (taken(session, "w"), taken(session, "w"), taken(session, "v")) == (
+        ["A"],
+        "limit",
+        ["B"],
+    )
+
+
+def test_a_slot_that_is_free_again_is_used(session, card):
+    card("A", phase="M1")
+    card("B", phase="M1")
+    governance.limit(session, "phase", "M1", 1)
+    claims.claim(session, "w")
+    assert claims.take_card(session, "B", "w") == (None, "limit")
+    moves.complete(session, "A")
+    assert claims.claim_card(session, "B", "w").id == "B"
+
+
+def test_several_at_once_stay_within_the_limits(session, card):
+    for n in range(6):
+        card(f"A{n}", phase="M1" if n < 4 else "M2")
+    governance.limit(session, "phase", "M1", 2)
+    governance.limit(session, "owner", "w", 3)
+    assert taken(session, count=6) == ["A0", "A1", "A4"]
+
+
+def test_a_limit_counts_what_another_claim_took_a_moment_ago(session, sessions, card):
+    card("A", phase="M1")
+    card("B", phase="M1")
+    governance.limit(session, "phase", "M1", 1)
+    other = sessions()
+    with other.transaction():
+        assert taken(other) == ["A"]
+        claim = Background(session, claims.take, "v")
+        assert claim.waits()
+    assert claim.result() == ([], "limit")
+
+
+# What a claim may ask for ------------------------------------------------------------------------
+
+
+def test_a_claim_of_a_phase_or_role_takes_no_other(session, card):
+    card("A", priority=9)
+    card("B", phase="M1", priority=5)
+    card("C", phase="M1", role="review")
+    assert taken(session, pool=Pool("M1", "review")) == ["C"]
+    assert taken(session, pool=Pool(role="code")) == "empty"
+    assert taken(session, pool=Pool("M1")) == ["B"]
+
+
+def test_several_come_in_the_order_of_claims(session, card):
+    for n, priority in enumerate((1, 9, 5)):
+        card(f"A{n}", priority=priority)
+    assert taken(session, count=2) == ["A1", "A2"]
+    assert taken(session, count=2) == ["A0"]
+
+
+@pytest.mark.parametrize("count", [0, -1, 1001])
+def test_a_count_out_of_range_is_refused(count, session):
+    with pytest.raises(UsageError, match="between 1 and 1000"):
+        claims.take(session, "w", count=count)
+
+
+def test_a_claim_that_waits_gets_what_comes(session, sessions, card):
+    waiting = Background(sessions(), partial(claims.wait, owner="w", seconds=20))
+    time.sleep(0.3)
+    card("A")
+    assert [card.id for card in waiting.result().cards] == ["A"]
+
+
+def test_a_claim_that_waited_in_vain_says_why(session):
+    assert claims.wait(session, "w", seconds=0) == ([], "empty")
+
+
+def test_finishing_and_claiming_the_next_is_one_transaction(session, card):
+    card("A")
+    card("B", needs=["A"])
+    claims.claim(session, "w")
+    done, following = claims.complete_and_claim(session, "A", "w", 1)
+    assert (done.status, [card.id for card in following.cards]) == ("done", ["B"])
+
+
+def test_what_cannot_be_finished_claims_nothing(call, card):
+    card("A")
+    card("B")
+    call("claim", "--owner", "w")
+    assert call("complete", "--id", "A", "--owner", "v", "--claim-next").status == 4
+    assert call("show", "--id", "B", "--json").json["status"] == "ready"
