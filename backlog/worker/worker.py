@@ -22,8 +22,8 @@ FAILED: Final = "failed"
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _GUARD_SECONDS: Final = 0.2
-# What a command has between SIGTERM and SIGKILL once the grace of a stop is over, and what the
-# database has to answer after that.
+# What a command has between SIGTERM and SIGKILL once the grace of a stop is over, at most, and what
+# the database has to answer after that.
 _TO_DIE_SECONDS: Final = 5.0
 _TO_SETTLE_SECONDS: Final = 10.0
 
@@ -135,7 +135,7 @@ class _Worker:
         for attempt in self._attempts():
             attempt.guard()
         if self._give_back_at is not None and now() >= self._give_back_at:
-            self._give_back(_TO_DIE_SECONDS)
+            self._give_back(min(_TO_DIE_SECONDS, self._plan.grace))
 
     def _give_back(self, to_die: float) -> None:
         self._give_back_at = None

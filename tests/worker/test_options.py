@@ -7,6 +7,8 @@ import pytest
 
 from tests.worker import status_of
 
+pytestmark = pytest.mark.one_tier
+
 
 @pytest.mark.parametrize(
     ("words", "said"),

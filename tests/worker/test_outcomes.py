@@ -1,12 +1,13 @@
 """How a command ends says what becomes of its card."""
 
 import json
+import re
 import shlex
 
 import pytest
 
 from backlog.verbs import cards
-from tests.conftest import MANAGE
+from tests.conftest import MANAGE, PROJECT
 from tests.worker import last_run, status_of
 
 BACKLOG = shlex.join([*MANAGE, "backlog"])
@@ -122,3 +123,14 @@ def test_a_card_that_the_command_gave_back_itself_is_left_alone(session, card, o
     ran = once(f"{BACKLOG} release --id A --owner w --attempt 1")
     assert (ran.status, status_of(session, "A")) == (1, "ready")
     assert "what=lost" in ran.err
+
+
+def test_the_example_of_the_documentation_works(session, card, command):
+    card("A", body="three small words")
+    card("B")
+    example = (PROJECT / "examples" / "worker").read_text()
+    shown = re.search(r"```python\n(.*?)```", (PROJECT / "docs" / "workers.md").read_text(), re.S)
+    command("work", "--owner", "w", "--drain", "--", str(PROJECT / "examples" / "worker"))
+    assert shown[1] in example
+    assert last_run(session, "A").summary == "3 words"
+    assert cards.find(session, "B").block_note == "say in the body what to count"

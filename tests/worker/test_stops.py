@@ -8,6 +8,8 @@ import pytest
 from backlog.verbs import leases
 from tests.worker import alive, last_run, status_of, until, working
 
+pytestmark = pytest.mark.one_tier
+
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_an_idle_worker_stops_at_once(store, number):

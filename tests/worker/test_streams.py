@@ -10,6 +10,8 @@ from backlog.worker.output import LONGEST_LINE, Answers, Complaints
 from tests.conftest import MANAGE
 from tests.worker import alive, last_run, working
 
+pytestmark = pytest.mark.one_tier
+
 
 @pytest.fixture
 def work(command):
