@@ -219,6 +219,14 @@ class BlockForm(forms.Form):
     )
 
 
+class CancelForm(forms.Form):
+    """Why nobody is to work on the card any more."""
+
+    reason = forms.CharField(
+        required=False, empty_value=None, help_text="Its worker and its history say it."
+    )
+
+
 class PriorityForm(forms.Form):
     """Higher is sooner."""
 
