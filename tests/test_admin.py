@@ -68,6 +68,18 @@ def test_a_card_is_changed(admin_client):
     assert Card.objects.get(pk="B").title == "Other"
 
 
+def test_role_cap_and_time_are_fields_of_the_form(admin_client):
+    _change(admin_client, "A", role="r", max_attempts="3", not_before="2030-01-02T03:04")
+    card = Card.objects.get(pk="A")
+    assert (card.role, card.max_attempts, card.held) == ("r", 3, True)
+
+
+def test_the_list_is_filtered_by_role(admin_client):
+    Card.objects.edit("A", role="reviewer")
+    page = admin_client.get(reverse("admin:backlog_card_changelist") + "?role=reviewer")
+    assert [card.pk for card in page.context["cl"].result_list] == ["A"]
+
+
 def test_a_cycle_is_an_error_of_the_form(admin_client):
     assert "waits for A" in unescape(_change(admin_client, "A", depends_on="B").text)
 
