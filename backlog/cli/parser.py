@@ -10,6 +10,7 @@ from backlog import values
 from backlog.cli import commands, governing, store, work
 from backlog.errors import UsageError
 from backlog.lifecycle import BLOCK_REASONS, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS
+from backlog.verbs.claims import MOST_AT_ONCE
 
 
 class Parser(argparse.ArgumentParser):
@@ -133,7 +134,7 @@ VERBS: Final[tuple[Verb, ...]] = (
             (_LEASE[0], {**_LEASE[1], "default": DEFAULT_TTL_SECONDS}),
             _OPTIONAL_ID,
             *_POOL,
-            _number("--count", 1, "up to so many, as an array"),
+            _number("--count", 1, "up to so many, as an array", high=MOST_AT_ONCE),
             _number("--wait", 0, "seconds to wait for something to claim"),
             _flag("--exit-code", "exit with 3 when there is nothing to claim, 6 paused, 7 limit"),
         ),
