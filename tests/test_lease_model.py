@@ -5,7 +5,13 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from backlog.errors import Refusal
 from backlog.records import Record
@@ -17,13 +23,14 @@ from tests.lease_model import CAP, Fleet, Scope
 
 STEP = 1000  # seconds; no run of this test takes half of one
 LENGTHS = st.sampled_from([STEP // 2, STEP * 3 // 2, STEP * 5 // 2])
-IDS = st.sampled_from("ABCDE")
+IDS = st.sampled_from("ABC")
 OWNERS = st.sampled_from(["w1", "w2"])
-PHASES = st.sampled_from([None, "M1", "M2"])
-CLAIM = st.tuples(st.none() | OWNERS, st.none() | st.integers(1, 4))
+PHASES = st.sampled_from([None, "M1"])
+# Whose claim a verb names: by hand, anybody's, or (None) that of who holds the card in the model.
+BY = st.none() | st.tuples(st.none() | OWNERS, st.none() | st.integers(1, 4))
 REASONS = st.sampled_from(["needs_input", "other"])
 SAID = st.tuples(st.sampled_from([None, "failed"]), st.booleans())
-LIMITED = st.sampled_from([("phase", "M1"), ("phase", "M2"), ("owner", "w1")])
+LIMITED = st.sampled_from([("phase", "M1"), ("owner", "w1")])
 PAUSED = st.sampled_from([("fleet", ""), ("phase", "M1"), ("owner", "w2")])
 
 TABLES = "backlog, backlog_deleted, backlog_event, backlog_ended_run, backlog_pause, backlog_limit"
@@ -68,6 +75,10 @@ BROKEN = {
         SELECT id FROM backlog WHERE status IS DISTINCT FROM (SELECT to_status FROM backlog_event
             WHERE card_id = backlog.id ORDER BY backlog_event.id DESC LIMIT 1)""",
 }
+ANYTHING_BROKEN = " UNION ALL ".join(
+    f"SELECT '{what}', * FROM ({sql}) AS broken"  # noqa: S608 (this file's own words)
+    for what, sql in BROKEN.items()
+)
 
 
 def shape(given: Any) -> Any:
@@ -99,11 +110,24 @@ class Leases(RuleBasedStateMachine):
         self.attempts: dict[str, int] = {}
         self.used: dict[Scope, int] = {}
         session.execute(f"TRUNCATE {TABLES}")
-        for card_id in "ABC":
-            self.create(card_id, 0, "M1" if card_id == "B" else None, False, None)
+        for card_id, phase in {"A": "M1", "B": "M1", "C": None}.items():
+            self.create(card_id, 0, phase, False, None)
+
+    def claim_of(self, card_id: str, by: tuple[Any, Any] | None) -> tuple[Any, Any]:
+        card = self.model.cards.get(card_id)
+        return by or (card and card.owner, card and card.attempts)
 
     def same(self, name: str, verb: Callable[..., Any], *words: Any) -> None:
         assert end(verb) == end(getattr(self.model, name), *words)
+
+    @initialize(
+        limits=st.dictionaries(LIMITED, st.integers(1, 2)), paused=st.sets(PAUSED, max_size=1)
+    )
+    def begin(self, limits: dict[Scope, int], paused: set[Scope]) -> None:
+        for scope, most in limits.items():
+            self.limit(scope, most)
+        for scope in paused:
+            self.pause(scope, True)
 
     @rule(
         card=IDS,
@@ -141,21 +165,24 @@ class Leases(RuleBasedStateMachine):
         words = (card, owner, ttl)
         self.same("take_card", lambda: claims.take_card(self.session, *words), *words)
 
-    @rule(card=IDS, owner=OWNERS, attempt=st.none() | st.integers(1, 3), ttl=LENGTHS)
-    def complete_and_claim(self, card: str, owner: str, attempt: int | None, ttl: int) -> None:
-        words = (card, owner, attempt)
+    @rule(card=IDS, by=BY, ttl=LENGTHS)
+    def complete_and_claim(self, card: str, by: Any, ttl: int) -> None:
+        owner, attempt = self.claim_of(card, by)
+        words = (card, owner or "w1", attempt)
         self.same(
             "complete_and_claim",
             lambda: claims.complete_and_claim(self.session, *words, ttl=ttl),
             *(*words, ttl),
         )
 
-    @rule(card=IDS, by=CLAIM, ttl=st.none() | LENGTHS)
-    def renew(self, card: str, by: tuple[Any, Any], ttl: int | None) -> None:
+    @rule(card=IDS, by=BY, ttl=st.none() | LENGTHS)
+    def renew(self, card: str, by: Any, ttl: int | None) -> None:
+        by = self.claim_of(card, by)
         self.same("renew", lambda: leases.renew(self.session, card, *by, ttl), card, *by, ttl)
 
-    @rule(card=IDS, by=CLAIM, delay=st.none() | LENGTHS, said=SAID)
+    @rule(card=IDS, by=BY, delay=st.none() | LENGTHS, said=SAID)
     def release(self, card: str, by: Any, delay: int | None, said: tuple[Any, bool]) -> None:
+        by = self.claim_of(card, by)
         report = Report(outcome=said[0], counted=said[1])
         self.same(
             "release",
@@ -163,20 +190,23 @@ class Leases(RuleBasedStateMachine):
             *(card, *by, delay, said),
         )
 
-    @rule(card=IDS, by=CLAIM | st.just((None, None)))
-    def complete(self, card: str, by: tuple[Any, Any]) -> None:
+    @rule(card=IDS, by=BY)
+    def complete(self, card: str, by: Any) -> None:
+        by = self.claim_of(card, by)
         self.same("complete", lambda: moves.complete(self.session, card, *by), card, *by)
 
-    @rule(card=IDS, by=CLAIM | st.just((None, None)), reason=REASONS)
-    def block(self, card: str, by: tuple[Any, Any], reason: str) -> None:
+    @rule(card=IDS, by=BY, reason=REASONS)
+    def block(self, card: str, by: Any, reason: str) -> None:
+        by = self.claim_of(card, by)
         verb = lambda: moves.block(self.session, card, *by, reason=reason)  # noqa: E731 (as above)
         self.same("block", verb, card, *by, reason)
 
-    @rule(
-        verb=st.sampled_from([moves.cancel, moves.unblock, moves.reopen, leases.reclaim_card]),
-        card=IDS,
-    )
-    def move_by_hand(self, verb: Callable[..., Any], card: str) -> None:
+    @rule(verb=st.sampled_from([moves.cancel, leases.reclaim_card]), card=IDS)
+    def take_from_its_worker(self, verb: Callable[..., Any], card: str) -> None:
+        self.same(verb.__name__, lambda: verb(self.session, card), card)
+
+    @rule(verb=st.sampled_from([moves.unblock, moves.reopen]), card=IDS)
+    def put_back(self, verb: Callable[..., Any], card: str) -> None:
         self.same(verb.__name__, lambda: verb(self.session, card), card)
 
     @rule(verb=st.sampled_from([leases.reclaim, claims.wake]))
@@ -248,8 +278,7 @@ class Leases(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_broken(self) -> None:
-        for what, sql in BROKEN.items():
-            assert self.session.execute(sql).fetchall() == [], what
+        assert self.session.execute(ANYTHING_BROKEN).fetchall() == []
         assert reports.check(self.session).ok
 
     @invariant()
@@ -267,17 +296,18 @@ class Leases(RuleBasedStateMachine):
         self.attempts = {card.id: card.attempts for card in found}
         self.used = {(each.scope, each.name): each.used for each in limits}
 
-    @invariant()
-    def what_explains_a_card_is_what_claims_it(self) -> None:
-        for card in self.model.cards.values():
-            is_free = card.status == "ready" and not self.model.waits(card)
-            is_free = is_free and not (card.wait is not None and card.wait > 0)
-            assert reports.explain(self.session, card.id).claimable == is_free
+    @rule(card=IDS)
+    def explain(self, card: str) -> None:
+        known = self.model.cards.get(card)
+        if known is not None:
+            is_held = known.wait is not None and known.wait > 0
+            is_free = known.status == "ready" and not self.model.waits(known) and not is_held
+            assert reports.explain(self.session, card).claimable == is_free
 
 
 def test_leases_and_time_are_as_in_the_model(session: PsycopgSession, monkeypatch: Any) -> None:
     monkeypatch.setenv("BACKLOG_MAX_ATTEMPTS", str(CAP))
     bounded = settings(
-        max_examples=80, stateful_step_count=30, deadline=None, derandomize=True, database=None
+        max_examples=70, stateful_step_count=50, deadline=None, derandomize=True, database=None
     )
     run_state_machine_as_test(lambda: Leases(session), settings=bounded)
