@@ -3,20 +3,18 @@
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Final, NoReturn
 
 from backlog.cli import connection
+from backlog.cli.loops import Opener
 from backlog.cli.parser import parse
 from backlog.cli.reply import Reply
 from backlog.errors import Refusal
-from backlog.session import ACTOR, Session, as_refusal
+from backlog.session import ACTOR, as_refusal
 from backlog.values import json_text
-
-Opener = Callable[[], AbstractContextManager[Session]]
 
 INTERRUPTED = 130
 
@@ -72,7 +70,9 @@ def _actor(environ: Mapping[str, str]) -> str:
 def _run(options: Namespace, open_session: Opener | None) -> int:
     if "run_store" in options:
         return _answer(options.run_store(options), options)
-    with (open_session or connection.open_session)() as session:
+    # For what goes on beyond this session: the database may be restarted meanwhile.
+    options.open_session = open_session or connection.open_session
+    with options.open_session() as session:
         return _answer(options.run(session, options), options)
 
 
