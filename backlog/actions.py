@@ -8,7 +8,7 @@ from django import forms
 
 from backlog import access, values
 from backlog.errors import NotFound, Refusal, Stale, UsageError, WrongState
-from backlog.forms import BlockForm, DependencyForm, PhaseForm, PriorityForm
+from backlog.forms import BlockForm, CancelForm, DependencyForm, PhaseForm, PriorityForm
 from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY, STATUSES
 from backlog.models import Card
 
@@ -98,6 +98,15 @@ _ACTIONS: Final = (
         (READY, CLAIMED),
         lambda seen, fields: Card.objects.block(seen.card_id, seen=seen.updated_at, **fields),
         BlockForm,
+    ),
+    Action(
+        "cancel",
+        "Cancel",
+        (READY, CLAIMED),
+        lambda seen, fields: Card.objects.cancel(seen.card_id, seen=seen.updated_at, **fields),
+        CancelForm,
+        warning="Its worker is told at its next renewal and must stop; the card is blocked.",
+        warns=(CLAIMED,),
     ),
     Action(
         "unblock",

@@ -17,6 +17,7 @@ from backlog.changelist import (
     BoundedPaginator,
     CardChangeList,
     PhaseFilter,
+    RoleFilter,
     StateFilter,
 )
 from backlog.forms import CardForm
@@ -81,7 +82,7 @@ class CardAdmin(CardModelAdmin):
     form = CardForm
     paginator = BoundedPaginator
     list_display = ("id", "title", "phase", "priority", "state", "claim_owner", "attempts")
-    list_filter = ("status", StateFilter, BlockReasonFilter, PhaseFilter)
+    list_filter = ("status", StateFilter, BlockReasonFilter, PhaseFilter, RoleFilter)
     search_fields = ("id", "title", "claim_owner", "=phase")
     date_hierarchy = "created_at"
     ordering = ("-priority", "created_at", "id")
@@ -107,6 +108,7 @@ class CardAdmin(CardModelAdmin):
     )
     fieldsets = (
         (None, {"fields": ("id", "title", "body", "phase", "priority", "seen")}),
+        ("Who claims it, and when", {"fields": ("role", "max_attempts", "not_before")}),
         ("Dependencies and criteria", {"fields": ("depends_on", "acceptance")}),
         ("Written by the backlog itself", {"fields": readonly_fields}),
         ("More", {"fields": ("idempotency_key",), "classes": ["collapse"]}),

@@ -95,12 +95,13 @@ class BlockReasonFilter(admin.SimpleListFilter):
         return queryset.filter(status=BLOCKED, block_reason=chosen) if chosen else queryset
 
 
-class PhaseFilter(admin.SimpleListFilter):
-    """One phase, typed: there may be thousands, and to list them would read every card."""
+class TypedFilter(admin.SimpleListFilter):
+    """One value of a column, typed: there may be thousands, and to list them would read every card.
 
-    title = "phase"
-    parameter_name = "phase"
-    template = "admin/backlog/card/phase_filter.html"
+    The parameter is named like the column.
+    """
+
+    template = "admin/backlog/card/typed_filter.html"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("", "")]  # with none at all, Django would leave the filter out
@@ -119,7 +120,16 @@ class PhaseFilter(admin.SimpleListFilter):
         }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> QuerySet[Card]:
-        return queryset.filter(phase=self.value()) if self.value() else queryset
+        chosen = {str(self.parameter_name): self.value()}
+        return queryset.filter(**chosen) if self.value() else queryset
+
+
+class PhaseFilter(TypedFilter):
+    title = parameter_name = "phase"
+
+
+class RoleFilter(TypedFilter):
+    title = parameter_name = "role"
 
 
 class Date(NamedTuple):

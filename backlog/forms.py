@@ -1,6 +1,8 @@
 """Forms for cards: what the domain would refuse is an error of the form, in its words."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -102,11 +104,50 @@ class AcceptanceField(forms.CharField):
         return bool(shown.strip() != (data or "").replace("\r\n", "\n").strip())
 
 
+class MomentField(forms.Field):
+    """A time in UTC, to the second, as browsers ask for it; typed, it may carry an offset."""
+
+    widget = forms.TextInput(attrs={"type": "datetime-local", "step": 1})
+
+    def prepare_value(self, value: Any) -> Any:
+        """The time as the browser's field has it; text as it was typed."""
+        if not isinstance(value, datetime):
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+
+    def to_python(self, value: Any) -> datetime | None:
+        text = (value or "").strip()
+        with suppress(ValueError):
+            local = datetime.fromisoformat(text)
+            text = f"{local.isoformat()}Z" if local.tzinfo is None else text
+        try:
+            return values.moment(text, "not before") if text else None
+        except Refusal as refusal:
+            raise forms.ValidationError(str(refusal)) from None
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Whether it is another second than was shown: a browser leaves out seconds of 0."""
+        try:
+            return self.to_python(self.prepare_value(initial)) != self.to_python(data)
+        except forms.ValidationError:
+            return True
+
+
 class CardForm(CardModelForm):
     """Add or change a card through the verbs; its state is changed by actions, not here."""
 
     depends_on = IdsField(required=False, help_text="Ids of the cards it waits for.")
     acceptance = AcceptanceField(required=False, help_text="One criterion a line, or JSON.")
+    max_attempts = forms.IntegerField(
+        required=False,
+        widget=forms.NumberInput(attrs={"min": 0}),
+        help_text="Claims before it is blocked, not ready, again. Empty: the default; 0: no cap.",
+    )
+    not_before = MomentField(
+        required=False,
+        label="Not before (UTC)",
+        help_text="No worker claims it earlier. Empty: at once.",
+    )
     # Of a card that exists, the `updated_at` that the form shows.
     seen = forms.CharField(
         required=False,
@@ -119,7 +160,18 @@ class CardForm(CardModelForm):
     # Of a form that `again` made: what the card has in each field, with the field's label.
     current: Sequence[tuple[str, Any]] = ()
 
-    field_order = ("id", "title", "body", "phase", "priority", "depends_on", "acceptance")
+    field_order = (
+        "id",
+        "title",
+        "body",
+        "phase",
+        "priority",
+        "role",
+        "depends_on",
+        "acceptance",
+        "max_attempts",
+        "not_before",
+    )
 
     class Meta:
         model = Card
@@ -129,7 +181,10 @@ class CardForm(CardModelForm):
             "body",
             "phase",
             "priority",
+            "role",
             "depends_on",
+            "max_attempts",
+            "not_before",
             "idempotency_key",
         )
         # Its text is asked for below: Python loses digits of a number, or refuses to read it.
@@ -138,8 +193,10 @@ class CardForm(CardModelForm):
             "id": forms.TextInput,
             "title": forms.TextInput(attrs={"size": 80}),
             "phase": forms.TextInput,
+            "role": forms.TextInput,
             "idempotency_key": forms.TextInput,
         }
+        help_texts = {"role": "Who can work on it: a claim may ask for cards of one role."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -169,7 +226,7 @@ class CardForm(CardModelForm):
         """Create the card, or edit what the form changed. Raises `Refusal`."""
         given = dict(self.cleaned_data)
         seen = given.pop("seen", "")
-        for name in ("body", "phase", "idempotency_key"):
+        for name in ("body", "phase", "role", "idempotency_key"):
             given[name] = given.get(name) or None
         session = Card.objects.session()
         if not self.instance.pk:
@@ -216,6 +273,14 @@ class BlockForm(forms.Form):
     )
     note = forms.CharField(
         required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="What would unblock it."
+    )
+
+
+class CancelForm(forms.Form):
+    """Why nobody is to work on the card any more."""
+
+    reason = forms.CharField(
+        required=False, empty_value=None, help_text="Its worker and its history say it."
     )
 
 

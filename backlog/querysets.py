@@ -197,6 +197,10 @@ class CardQuerySet(models.QuerySet["Card"]):
         """As `backlog.verbs.reports.explain`."""
         return reports.explain(self._whole(), card_id)
 
+    def spent(self, card_id: str) -> runs.Spent:
+        """As `backlog.verbs.runs.spent`."""
+        return runs.spent(self._whole(), card_id)
+
     def runs(self, card_id: str, limit: int | None = None) -> list[runs.Run]:
         """As `backlog.verbs.runs.runs`."""
         return runs.runs(self._whole(), card_id, limit)

@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from backlog.actions import ACTIONS, Seen
+from backlog.errors import Cancelled
 from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY
 from backlog.models import Card
 
@@ -37,6 +38,7 @@ def _post(client, action: str, *cards: Card, **more):
 
 FIELDS = {
     "block": {"reason": "needs_input", "note": "which one?"},
+    "cancel": {"reason": "the plan changes"},
     "priority": {"priority": "7"},
     "phase": {"phase": "M9"},
     "link": {"dependency": "D"},
@@ -57,6 +59,8 @@ def test_every_action_is_done_from_every_status_it_is_offered_in(admin_client, n
     [
         ("complete", CLAIMED, DONE),
         ("block", READY, BLOCKED),
+        ("cancel", READY, BLOCKED),
+        ("cancel", CLAIMED, BLOCKED),
         ("unblock", BLOCKED, READY),
         ("reopen", DONE, READY),
         ("release", CLAIMED, READY),
@@ -83,6 +87,30 @@ def test_a_block_keeps_its_reason_and_who_gave_it(admin_client, card):
     assert (event.verb, event.actor, event.note) == ("block", "admin", "needs_input: which one?")
 
 
+def test_a_cancelled_worker_hears_of_it_at_its_next_renewal(admin_client):
+    _post(admin_client, "cancel", _bring(CLAIMED), confirmed="1", **FIELDS["cancel"])
+    with pytest.raises(Cancelled, match="cancelled: the plan changes"):
+        Card.objects.renew("A", "w", 1)
+
+
+def test_a_cancel_needs_no_reason(admin_client, card):
+    _post(admin_client, "cancel", card, reason="")
+    assert Card.objects.get(pk="A").block_note == "cancelled"
+
+
+def test_a_cancel_of_work_asks_once_and_keeps_the_reason_that_was_typed(admin_client):
+    page = _post(admin_client, "cancel", _bring(CLAIMED), reason="the plan changes")
+    assert "Its worker is told at its next renewal" in page.text
+    assert 'value="the plan changes"' in page.text
+    assert Card.objects.get(pk="A").status == CLAIMED
+
+
+def test_many_cards_are_cancelled_for_one_reason(admin_client, card):
+    page = _post(admin_client, "cancel", card, Card.objects.get(pk="D"), reason="late")
+    assert "2 done" in page.text
+    assert {*Card.objects.values_list("block_note", flat=True)} == {"cancelled: late"}
+
+
 @pytest.mark.parametrize("name", [*ACTIONS])
 def test_a_card_changed_meanwhile_is_shown_fresh_and_left_alone(admin_client, card, name):
     Card.objects.edit("A", title="Changed meanwhile")
@@ -93,7 +121,8 @@ def test_a_card_changed_meanwhile_is_shown_fresh_and_left_alone(admin_client, ca
 
 
 @pytest.mark.parametrize(
-    ("name", "status"), [("release", CLAIMED), ("reopen", DONE), ("delete", READY)]
+    ("name", "status"),
+    [("release", CLAIMED), ("cancel", CLAIMED), ("reopen", DONE), ("delete", READY)],
 )
 def test_what_takes_something_away_asks_once(admin_client, name, status):
     seen = _bring(status)

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from backlog import changelist
-from backlog.actions import Seen
+from backlog.actions import ACTIONS, Seen
 from backlog.models import Card
 from backlog.verbs.cards import show
 
@@ -66,6 +66,18 @@ def test_an_id_that_is_taken_is_an_error_of_the_form(admin_client):
 def test_a_card_is_changed(admin_client):
     assert _change(admin_client, "B", title="Other").status_code == 302
     assert Card.objects.get(pk="B").title == "Other"
+
+
+def test_role_cap_and_time_are_fields_of_the_form(admin_client):
+    _change(admin_client, "A", role="r", max_attempts="3", not_before="2030-01-02T03:04")
+    card = Card.objects.get(pk="A")
+    assert (card.role, card.max_attempts, card.held) == ("r", 3, True)
+
+
+def test_the_list_is_filtered_by_role(admin_client):
+    Card.objects.edit("A", role="reviewer")
+    page = admin_client.get(reverse("admin:backlog_card_changelist") + "?role=reviewer")
+    assert [card.pk for card in page.context["cl"].result_list] == ["A"]
 
 
 def test_a_cycle_is_an_error_of_the_form(admin_client):
@@ -231,8 +243,8 @@ def test_an_action_that_must_know_more_asks(admin_client):
 @pytest.mark.parametrize(
     ("status", "offered"),
     [
-        ("ready", {"complete", "block"}),
-        ("claimed", {"complete", "block", "release", "reclaim"}),
+        ("ready", {"complete", "block", "cancel"}),
+        ("claimed", {"complete", "block", "cancel", "release", "reclaim"}),
         ("blocked", {"unblock"}),
         ("done", {"reopen"}),
     ],
@@ -242,8 +254,7 @@ def test_the_form_offers_what_the_status_allows(admin_client, status, offered):
     make |= {"blocked": lambda: Card.objects.block("A"), "done": lambda: Card.objects.complete("A")}
     make[status]()
     page = admin_client.get(reverse("admin:backlog_card_change", args=["A"])).text
-    verbs = ("complete", "block", "unblock", "release", "reclaim", "reopen", "priority", "phase")
-    found = {verb for verb in verbs if f'name="action" value="{verb}"' in page}
+    found = {verb for verb in ACTIONS if f'name="action" value="{verb}"' in page}
     assert found == offered | {"priority", "phase"}
 
 

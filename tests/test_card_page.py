@@ -1,14 +1,18 @@
 """The card's page and its forms, where cards are many, texts are odd, or somebody was quicker."""
 
+import re
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from backlog.forms import CardForm
 from backlog.markup import LONGEST, markdown
 from backlog.models import Card
-from backlog.verbs import cards
+from backlog.verbs import cards, governance, leases, moves
+from backlog.verbs.runs import Report
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,9 +108,143 @@ def test_an_id_that_no_card_can_have_is_refused(admin_client, path):
     assert admin_client.get(path).status_code == 400
 
 
+GOVERNED = {"role": "reviewer", "max_attempts": "3", "not_before": "2030-01-02T03:04"}
+
+
+def test_a_card_is_made_for_a_role_with_a_cap_and_a_time(admin_client):
+    data = {"id": "N", "title": "New", "priority": "0", **GOVERNED}
+    admin_client.post(reverse("create"), data)
+    card = Card.objects.get(pk="N")
+    assert (card.role, card.max_attempts) == ("reviewer", 3)
+    assert card.not_before == datetime(2030, 1, 2, 3, 4, tzinfo=UTC)
+
+
+def test_an_edit_clears_role_cap_and_time(admin_client):
+    card = _make("A", role="r", max_attempts=3, not_before=datetime(2030, 1, 2, tzinfo=UTC))
+    _save(admin_client, card, role="", max_attempts="", not_before="")
+    card.refresh_from_db()
+    assert (card.role, card.max_attempts, card.not_before) == (None, None, None)
+
+
+def test_a_time_that_a_browser_sends_back_is_no_change(admin_client):
+    card = _make("A", not_before=datetime(2030, 1, 2, 3, 4, 0, 7, tzinfo=UTC))
+    form = admin_client.get(reverse("edit", args=["A"])).context["form"]
+    assert form["not_before"].value() == "2030-01-02T03:04:00"
+    _save(admin_client, card, title="Other", not_before="2030-01-02T03:04")
+    assert Card.objects.history("A")[-1].note == "title"
+
+
+def test_a_time_may_be_typed_with_an_offset(admin_client):
+    _save(admin_client, _make("A"), not_before="2030-01-02T03:04:00+02:00")
+    assert Card.objects.get(pk="A").not_before == datetime(2030, 1, 2, 1, 4, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"not_before": "tomorrow"}, "not before must be an ISO 8601 time"),
+        ({"not_before": "0001-01-01T00:00:00+14:00"}, "not before is out of range"),
+        ({"max_attempts": "-1"}, "max attempts must be a whole number between 0"),
+        ({"max_attempts": "many"}, "Enter a whole number."),
+        ({"role": "a\0b"}, "Null characters"),
+    ],
+)
+def test_what_no_worker_could_claim_by_is_an_error_of_the_form(admin_client, changes, said):
+    page = _save(admin_client, _make("A"), **changes)
+    assert (page.status_code, said in unescape(page.text)) == (200, True)
+
+
+def test_a_stale_form_carries_role_cap_and_time_over(admin_client):
+    card = _make("A")
+    Card.objects.edit("A", role="author", not_before=datetime(2031, 1, 1, tzinfo=UTC))
+    form = _save(admin_client, card, **GOVERNED).context["form"]
+    shown = {field.name: field.value() for field in form}
+    assert {name: shown[name] for name in GOVERNED} == GOVERNED
+    assert "2031-01-01T00:00:00" in form["not_before"].help_text
+    again = {name: "" if value is None else value for name, value in shown.items()}
+    admin_client.post(reverse("edit", args=["A"]), again)
+    assert Card.objects.get(pk="A").role == "reviewer"
+
+
 def test_claims_that_are_not_listed_are_mentioned(admin_client, monkeypatch):
     monkeypatch.setattr("backlog.views.fleet.MOST_CLAIMS", 1)
     for card_id in ("A", "B"):
         _make(card_id)
         Card.objects.claim("w")
     assert "whose lease ends first, of 2" in admin_client.get("/fleet/").text
+
+
+def _page(client, card_id: str = "A"):
+    return client.get(reverse("card", args=[card_id]))
+
+
+def _text(client, card_id: str = "A") -> str:
+    """What the page says, on one line."""
+    return " ".join(unescape(re.sub("<[^>]*>", " ", _page(client, card_id).text)).split())
+
+
+def test_a_card_shows_its_runs_with_what_their_workers_said(admin_client, session):
+    _make("A")
+    Card.objects.claim("slow")
+    failed = Report(outcome="failed", summary="no parser", tokens=1200, cost="0.25")
+    leases.release(session, "A", "slow", 1, report=failed)
+    Card.objects.claim("quick")
+    done = Report(summary="parsed", result='{"n": 1.50}', tokens=300, cost="0.5")
+    moves.complete(session, "A", "quick", 2, report=done)
+    shown = [
+        (run.attempt, run.owner, run.outcome) for run, _ in _page(admin_client).context["runs"]
+    ]
+    assert shown == [(2, "quick", "completed"), (1, "slow", "failed")]
+    page = _text(admin_client)
+    assert "2 of 10 attempts; 1,500 tokens; cost 0.75." in page
+    assert 'Result of attempt 2 {"n": 1.50}' in page
+
+
+def test_a_run_that_goes_on_is_at_work(admin_client):
+    _make("A")
+    Card.objects.claim("w")
+    assert "at work" in _text(admin_client)
+
+
+def test_a_completion_by_hand_is_a_run_without_an_attempt(admin_client):
+    _make("A")
+    Card.objects.complete("A")
+    assert "by hand" in _text(admin_client)
+
+
+def test_many_runs_are_shown_when_asked_for(admin_client):
+    _make("A", max_attempts=0)
+    for _ in range(22):
+        Card.objects.claim("w")
+        Card.objects.release("A")
+    assert "22 attempts, no cap. The newest 20 of them; all 22 ." in _text(admin_client)
+    assert len(admin_client.get("/card/A/?runs=all").context["runs"]) == 22
+
+
+def test_attempts_are_counted_against_the_cap_from_the_last_unblock(admin_client):
+    _make("A", max_attempts=3)
+    for _ in range(3):
+        Card.objects.claim("w")
+        Card.objects.release("A")
+    assert "Attempts 3 of 3" in _text(admin_client)
+    Card.objects.unblock("A")
+    page = _text(admin_client)
+    assert "0 of 3 attempts that count, of 3 in all" in page
+    assert "Last block attempts exhausted: 3 of 3 attempts" in page
+
+
+def test_a_card_says_until_when_it_is_held_back_and_for_whom_it_is(admin_client):
+    _make("A", role="reviewer", not_before=timezone.now() + timedelta(hours=2))
+    page = _text(admin_client)
+    assert "Not claimable. It is held back until" in page
+    assert "Role reviewer" in page
+
+
+def test_a_claimable_card_says_what_holds_claims_back(admin_client, session):
+    _make("A", phase="M1")
+    governance.pause(session, "phase", "M1", "release freeze")
+    governance.limit(session, "phase", "M1", 0)
+    page = _text(admin_client)
+    assert "Claimable, but no worker gets it now." in page
+    assert "Paused is phase M1, by" in page
+    assert "At its limit is phase M1: 0 of 0 claimed." in page

@@ -5,10 +5,9 @@ import select
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Final
 
-from backlog.errors import Busy, StoreUnavailable
 from backlog.session import Session, as_refusal
 
 Opener = Callable[[], AbstractContextManager[Session]]
@@ -29,6 +28,8 @@ def repeat(
     A database that is away is waited for, with growing pauses; that, and its return, is one line
     each on stderr. A step that fails has done nothing: it is made again.
     """
+    from backlog.worker.link import is_away
+
     failed = 0
     opened = ExitStack()
     now: Session | None = session
@@ -38,14 +39,15 @@ def repeat(
                 now = now or opened.enter_context(open_session())
                 lines = step(now)
             except Exception as error:
-                refusal = as_refusal(error)
-                if not isinstance(refusal, StoreUnavailable | Busy):
+                if not is_away(error):
                     raise
                 if not failed:
-                    sys.stderr.write(f"{' '.join(str(refusal).split())}; trying again\n")
+                    message = " ".join(str(as_refusal(error)).split())
+                    sys.stderr.write(f"{message}; trying again\n")
                 failed += 1
                 now = None
-                opened.close()
+                with suppress(Exception):  # a broken connection has nothing left to say
+                    opened.close()
             else:
                 if failed:
                     sys.stderr.write("the database is back\n")

@@ -1,6 +1,11 @@
 """How values are written on a page."""
 
+from decimal import Decimal
+
 from django import template
+
+from backlog.lifecycle import FLEET
+from backlog.verbs.governance import Limit, Pause
 
 register = template.Library()
 
@@ -16,3 +21,17 @@ def duration(seconds: float | None) -> str:
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
     return f"{max(seconds, 0):.1f} s"
+
+
+@register.filter
+def amount(number: int | Decimal | None) -> str:
+    """Every digit that says something, in groups of three; nothing for None."""
+    return "" if number is None else f"{Decimal(number).normalize():,f}"
+
+
+@register.filter
+def scope(rule: Pause | Limit) -> str:
+    """Whom a pause or a limit is about."""
+    if rule.scope == FLEET:
+        return "the fleet"
+    return f"{'worker' if rule.scope == 'owner' else rule.scope} {rule.name}"

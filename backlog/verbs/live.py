@@ -1,8 +1,8 @@
 """What was read is read again only if it can have changed.
 
 Two equal snapshots of the database see the same transactions, so what was read after the first is
-still what is there; only a lease runs out, or a card's time comes, without a write. One look-up says
-so, exactly.
+still what is there; only a lease ends, or a held back card is due, without a write. One look-up
+says so, exactly.
 """
 
 from collections import OrderedDict

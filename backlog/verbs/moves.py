@@ -1,6 +1,7 @@
 """From one status to another by id: complete, block, cancel, unblock, reopen."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle, values
@@ -158,6 +159,11 @@ def transition(
     raise WrongState(f"cannot {move.verb} {card_id}: it is {card.status}; {move.otherwise}")
 
 
+@lru_cache(maxsize=128)  # a new text, though equal, makes psycopg's own look-ups slower
+def _sql(template: str, changes: str, condition: str, row: str) -> str:
+    return template.format(changes=changes, condition=condition).format(row=row)
+
+
 @in_statement
 def move_card(
     session: Session,
@@ -172,11 +178,11 @@ def move_card(
     `{row}` in `changes` and `condition` stands for the card as it was; `wanted` ends with what
     `telling` gives.
     """
-    sql = _MOVE.format(changes=changes, condition=condition).format(row="backlog")
+    sql = _sql(_MOVE, changes, condition, "backlog")
     row = session.execute(sql, (*assigned, card_id, *wanted)).fetchone()
     if row:
         return True, Record._make(row)
-    sql = _LOOK.format(changes=changes, condition=condition).format(row="seen")
+    sql = _sql(_LOOK, changes, condition, "seen")
     row = session.execute(sql, (card_id, *assigned, *wanted)).fetchone()
     return (row[0], Record._make(row[1:])) if row else (False, None)
 

@@ -43,8 +43,8 @@ def stats(session: Session, scope: Scope = EVERYTHING) -> Stats:
 class Explanation(NamedTuple):
     """Whether a card can be claimed, or what it waits for: three lists of ids, disjoint.
 
-    `not_before` is set while the card is held back until then. A claimable card may still be kept
-    from claims, by pauses of the fleet or its phase and by a limit on its phase that is full.
+    `not_before` is set while the card is held back until then. A claimable card, and no other, may
+    still be kept from claims by pauses of the fleet or its phase and by a full limit on its phase.
     """
 
     id: str
@@ -74,16 +74,19 @@ def explain(session: Session, card_id: str) -> Explanation:
         raise NotFound(f"there is no card {card_id}")
     waits = [row[4:] for row in rows if row[4] is not None]
     status, met, phase, not_before = rows[0][:4]
+    claimable = status == READY and met and not_before is None
+    pauses = governance.pauses(session) if claimable else []
+    limits = governance.limits(session) if claimable else []
     return Explanation(
         card_id,
         status,
-        claimable=status == READY and met and not_before is None,
+        claimable,
         unfinished=[i for i, state in waits if state not in (None, BLOCKED)],
         blocked=[i for i, state in waits if state == BLOCKED],
         missing=[i for i, state in waits if state is None],
         not_before=not_before,
-        pauses=[p for p in governance.pauses(session) if p.scope == FLEET or _is(p, phase)],
-        limits=[each for each in governance.limits(session) if not each.room and _is(each, phase)],
+        pauses=[p for p in pauses if p.scope == FLEET or _is(p, phase)],
+        limits=[each for each in limits if not each.room and _is(each, phase)],
     )
 
 

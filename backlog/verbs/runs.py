@@ -40,7 +40,7 @@ class Report(NamedTuple):
             return ""
         said: dict[str, Any] = {
             "card": card_id,
-            "cap": _cap() if back else None,
+            "cap": default_cap() if back else None,
             "verb": verb,
             "outcome": self.outcome,
             "summary": self.summary and values.optional(self.summary, "summary"),
@@ -58,7 +58,8 @@ class Report(NamedTuple):
 _NOTHING: Final = Report()
 
 
-def _cap() -> int:
+def default_cap() -> int:
+    """How many attempts a card has that names no cap itself; 0: no cap. Raises `UsageError`."""
     said = os.environ.get("BACKLOG_MAX_ATTEMPTS") or str(DEFAULT_MAX_ATTEMPTS)
     return values.integer(said, "BACKLOG_MAX_ATTEMPTS", 0)
 
@@ -100,6 +101,20 @@ def runs(session: Session, card_id: str, limit: int | None = None) -> list[Run]:
             SELECT * FROM backlog_run WHERE card_id = %s ORDER BY id DESC NULLS FIRST LIMIT %s
         ) AS newest ORDER BY id NULLS LAST"""
     return [Run._make(row) for row in session.execute(sql, (card_id, limit)).fetchall()]
+
+
+class Spent(NamedTuple):
+    """What all runs of a card took together: None where no worker said."""
+
+    runs: int
+    tokens: int | None
+    cost: Any
+
+
+def spent(session: Session, card_id: str) -> Spent:
+    """How many runs a card has had, the open one included, and what was said of them."""
+    sql = "SELECT count(*), sum(tokens), sum(cost) FROM backlog_run WHERE card_id = %s"
+    return Spent(*session.execute(sql, (card_id,)).fetchone())
 
 
 def ended(session: Session, card_id: str, attempt: int | None, owner: str | None) -> str | None:

@@ -19,10 +19,12 @@ from backlog.forms import CardForm
 from backlog.lifecycle import READY
 from backlog.markup import markdown
 from backlog.models import Card
+from backlog.verbs import runs
 from backlog.verbs.neighbourhood import links, neighbourhood
 
 # As much of a card's history as its page shows.
 EVENTS = 100
+RUNS = 20
 
 
 @reads
@@ -53,8 +55,24 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
         "actions": [(action, _asked(action, found)) for action in _offered(request, found)],
         "may_change": may(request, CHANGE),
         "capped": len(events) == EVENTS,
+        **_runs(request, found),
     }
     return render(request, "backlog/card.html", context)
+
+
+def _runs(request: HttpRequest, card: Card) -> dict[str, Any]:
+    """The card's attempts, the newest first (`?runs=all`: every one), and what they took."""
+    everything = request.GET.get("runs") == "all"
+    listed = Card.objects.runs(card.pk, None if everything else RUNS)[::-1]
+    return {
+        "runs": [
+            (run, (run.ended_at - run.started_at).total_seconds() if run.ended_at else None)
+            for run in listed
+        ],
+        "spent": Card.objects.spent(card.pk),
+        "counted": card.attempts - card.attempts_forgiven,
+        "cap": runs.default_cap() if card.max_attempts is None else card.max_attempts,
+    }
 
 
 def _offered(request: HttpRequest, card: Card) -> list[Action]:

@@ -8,10 +8,11 @@ function span(seconds) {
 }
 
 export function tell(root = document) {
-  for (const time of root.querySelectorAll("time.ago, time.left")) {
+  for (const time of root.querySelectorAll("time.ago, time.left, time.due")) {
     const seconds = (Date.parse(time.dateTime) - Date.now()) / 1000;
     time.title = new Date(time.dateTime).toLocaleString();
     if (time.classList.contains("ago")) time.textContent = `${span(Math.max(0, -seconds))} ago`;
+    else if (time.classList.contains("due")) time.textContent = seconds > 0 ? `in ${span(seconds)}` : `${span(-seconds)} ago`;
     else time.textContent = seconds > 0 ? `${span(seconds)} left` : `${span(-seconds)} ago`;
   }
 }
