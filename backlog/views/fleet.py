@@ -14,6 +14,7 @@ from backlog.errors import UsageError
 from backlog.lifecycle import STATUSES
 from backlog.models import Card
 from backlog.verbs.flow import MOST_CLAIMS, Day, days, expired, times, workers
+from backlog.verbs.governance import pauses
 
 SPANS = (7, 30, 90)
 
@@ -30,6 +31,8 @@ def fleet(request: HttpRequest) -> HttpResponse:
     working = workers(session)
     now = timezone.now()
     context = {
+        "pauses": pauses(session),
+        "next": request.get_full_path(),
         "workers": [
             (worker, [(card, str(Seen.of(card))) for card in worker.cards]) for worker in working
         ],
