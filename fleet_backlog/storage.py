@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["ConfigurationError", "Embedded", "Server", "Storage", "StoreError", "from_environment"]
 
 _CONNECT_TIMEOUT_SECONDS = 10
+# A server that went without a word (its machine lost power, a firewall forgot the connection) is
+# noticed within a minute; the kernel's own patience is two hours.
+_TCP = {
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 40_000,  # milliseconds
+}
 # A statement is prepared when a connection runs it for the sixth time.
 _PREPARE_AFTER = 5
 
@@ -107,6 +115,7 @@ class Server:
             "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
             "application_name": "fleet-backlog",
             "prepare_threshold": _PREPARE_AFTER if self.prepare else None,
+            **_TCP,
             **given,
         }
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import ExitStack, closing, suppress
 from datetime import datetime
@@ -83,22 +83,27 @@ class Claimed(NamedTuple):
 
 
 def crowd(count: int, task: str, *words: str) -> list[list[Claimed]]:
-    """Run a task below in that many processes, which begin it at one moment; what each won."""
+    """Run a task below in that many processes at once; what each won."""
+    won = together(count, "tests.workers", task, *words)
+    return [[Claimed(i, n, datetime.fromisoformat(at)) for i, n, at in each] for each in won]
+
+
+def together(count: int, module: str, *words: str) -> list[list[Any]]:
+    """Run a module that calls `serve` in processes that begin at one moment; what each told."""
     with ExitStack() as running:
-        children = [running.enter_context(_child(task, *words, f"w{n}")) for n in range(count)]
+        children = [running.enter_context(_child(module, *words, f"w{n}")) for n in range(count)]
         for child in children:
             assert child.stdout.readline() == "here\n"
         for child in children:
             print("go", file=child.stdin, flush=True)
         outputs = [child.communicate(timeout=3 * _PATIENCE)[0] for child in children]
     assert [child.returncode for child in children] == [0] * count, outputs
-    won = [[json.loads(line) for line in output.splitlines()] for output in outputs]
-    return [[Claimed(i, n, datetime.fromisoformat(at)) for i, n, at in each] for each in won]
+    return [[json.loads(line) for line in output.splitlines()] for output in outputs]
 
 
-def _child(task: str, *words: str) -> Any:
+def _child(module: str, *words: str) -> Any:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.workers", task, *words],
+        [sys.executable, "-m", module, *words],
         cwd=PROJECT,
         env={**os.environ, "PYTHONWARNINGS": "error"},
         stdin=subprocess.PIPE,
@@ -128,7 +133,12 @@ def claim_one(session: PsycopgSession, owner: str) -> None:
 
 
 def _tell(card: Any) -> None:
-    print(json.dumps([card.id, card.attempts, card.claimed_at.isoformat()]), flush=True)  # noqa: T201 (the pipe to the test)
+    tell([card.id, card.attempts, card.claimed_at.isoformat()])
+
+
+def tell(what: Any) -> None:
+    """One line to the test."""
+    print(json.dumps(what), flush=True)  # noqa: T201 (the pipe to the test)
 
 
 def _unfinished(session: PsycopgSession) -> int:
@@ -137,11 +147,12 @@ def _unfinished(session: PsycopgSession) -> int:
     return found
 
 
-def _main(task: str, *words: str) -> None:
+def serve(tasks: Iterable[Callable[..., None]], task: str, *words: str) -> None:
+    """Do the task of this name when the test says go."""
     with closing(storage.from_environment().connect()) as connection:
         print("here", flush=True)  # noqa: T201 (the pipe to the test)
         sys.stdin.readline()
-        {"drain": drain, "claim_one": claim_one}[task](PsycopgSession(connection), *words)
+        {each.__name__: each for each in tasks}[task](PsycopgSession(connection), *words)
 
 
 # Every writer at once -----------------------------------------------------------------------------
@@ -286,4 +297,4 @@ def watch(session: PsycopgSession, end: float) -> tuple[int, list[reports.Check]
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    serve([drain, claim_one], *sys.argv[1:])

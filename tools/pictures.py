@@ -23,7 +23,7 @@ SHOTS = (
     ("board-dark", "/", 1440, 900, "dark"),
     ("board-phone", "/", 390, 844, "light"),
     ("card", "/card/bd-7xd7/", 1440, 900, "light"),
-    ("fleet", "/fleet/?days=7", 1440, 900, "dark"),
+    ("fleet", "/fleet/?days=7", 1440, 1500, "dark"),
     ("admin", "/admin/backlog/card/", 1440, 900, "light"),
 )
 

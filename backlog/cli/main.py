@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from io import TextIOWrapper
+from itertools import takewhile
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -50,7 +51,7 @@ def main(argv: Sequence[str], open_session: Opener | None = None, prog: str = "b
         refusal = as_refusal(error)
         if refusal is None:
             raise
-        _complain(refusal, as_json="--json" in argv)
+        _complain(refusal, as_json="--json" in takewhile("--".__ne__, argv))
         return refusal.exit_status
     finally:
         ACTOR.reset(acting)
@@ -72,7 +73,10 @@ def _actor(environ: Mapping[str, str]) -> str:
 def _run(options: Namespace, open_session: Opener | None) -> int:
     if "run_store" in options:
         return _answer(options.run_store(options), options)
-    with (open_session or connection.open_session)() as session:
+    connect = open_session or connection.open_session
+    if options.verb == "work":  # it connects again and again, on threads of its own
+        return _answer(options.run(connect, options), options)
+    with connect() as session:
         return _answer(options.run(session, options), options)
 
 

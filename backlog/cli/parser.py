@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any, Final, NoReturn
 
 from backlog import values
-from backlog.cli import commands, governing, store
+from backlog.cli import commands, governing, store, work
 from backlog.errors import UsageError
 from backlog.lifecycle import BLOCK_REASONS, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS
+from backlog.verbs.claims import MOST_AT_ONCE
 
 
 class Parser(argparse.ArgumentParser):
@@ -133,7 +134,7 @@ VERBS: Final[tuple[Verb, ...]] = (
             (_LEASE[0], {**_LEASE[1], "default": DEFAULT_TTL_SECONDS}),
             _OPTIONAL_ID,
             *_POOL,
-            _number("--count", 1, "up to so many, as an array"),
+            _number("--count", 1, "up to so many, as an array", high=MOST_AT_ONCE),
             _number("--wait", 0, "seconds to wait for something to claim"),
             _flag("--exit-code", "exit with 3 when there is nothing to claim, 6 paused, 7 limit"),
         ),
@@ -257,6 +258,22 @@ VERBS: Final[tuple[Verb, ...]] = (
         ),
     ),
     ("export", "every card as a JSON line", commands.export_cards, ()),
+    (
+        "work",
+        "claim cards and run a command for each: work --owner W -- COMMAND",
+        work.work,
+        (
+            _WORKER,
+            *_POOL,
+            _number("--ttl", 1, "seconds a lease lasts (900)", default=DEFAULT_TTL_SECONDS),
+            _number("--concurrency", 1, "cards at a time (1)", default=1),
+            _flag("--once", "one card; exit as claim --exit-code, or with 1 if it failed"),
+            _flag("--drain", "until nothing is claimable"),
+            _number("--grace", 0, "seconds commands have to end after SIGTERM (30)", default=30),
+            _number("--backoff", 0, "seconds after a failure, then twice that, … (10)", default=10),
+            ("command", {"nargs": argparse.REMAINDER, "metavar": "-- COMMAND", "help": "to run"}),
+        ),
+    ),
 )
 
 
@@ -311,10 +328,11 @@ def _join_values(argv: list[str]) -> list[str]:
     A value that begins with two dashes is left: more likely a variable before it was empty.
     """
     joined: list[str] = []
-    for word in argv:
+    end = argv.index("--") if "--" in argv else len(argv)
+    for word in argv[:end]:
         dashed = word.startswith("-") and not word.startswith("--")
         if dashed and joined and joined[-1] in _TAKES_VALUE:
             joined[-1] += f"={word}"
         else:
             joined.append(word)
-    return joined
+    return joined + argv[end:]

@@ -80,6 +80,10 @@ BEGIN
                 PERFORM backlog_end_run(OLD, NULL, NEW.updated_at,
                     CASE WHEN OLD.claim_expires_at <= NEW.updated_at THEN 'expired' ELSE 'released' END,
                     NULL);
+                -- The next attempt inherits no heartbeat.
+                IF NEW.claimed_at = OLD.claimed_at THEN
+                    NEW.claimed_at := NEW.updated_at;
+                END IF;
             END IF;
             NEW.status_changed_at := NEW.claimed_at;
             NEW.not_before := NULL;

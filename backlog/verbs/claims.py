@@ -25,7 +25,7 @@ from backlog.verbs.runs import Report
 
 # How often a claim looks again while claimable cards are all locked by others: about ten seconds.
 _LOOKS: Final = 220
-_MOST_AT_ONCE: Final = 1000
+MOST_AT_ONCE: Final = 1000
 
 _HOLD: Final = """status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
     claimed_at = clock_timestamp(), attempts = backlog.attempts + 1"""
@@ -99,8 +99,8 @@ def take(
     count: int = 1,
 ) -> Taken:
     """As `claim`, up to `count` cards of the pool in one transaction, and why if there are none."""
-    if not 1 <= count <= _MOST_AT_ONCE:
-        raise UsageError(f"count must be between 1 and {_MOST_AT_ONCE}, not {count}")
+    if not 1 <= count <= MOST_AT_ONCE:
+        raise UsageError(f"count must be between 1 and {MOST_AT_ONCE}, not {count}")
     return _take(session, _held(owner, ttl), pool.scope(), count)
 
 
@@ -223,7 +223,7 @@ class _Rules:
         limits = governance.locked_limits(session)
         pauses = governance.pauses(session)
         mine = [each.room for each in limits if (each.scope, each.name) == ("owner", owner)]
-        room = min(mine, default=_MOST_AT_ONCE)
+        room = min(mine, default=MOST_AT_ONCE)
         stopped = any(each.scope != "phase" and each.name in ("", owner) for each in pauses)
         return cls(
             PAUSED if stopped else AT_LIMIT if room == 0 else None,

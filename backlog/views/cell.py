@@ -1,6 +1,6 @@
 """A cell of the board, and the heading of a lane, as HTML, the same for every reader.
 
-A page has hundreds of cards: each is put together here, which takes a fifth of a template's time.
+A page has hundreds of cards: each is put together here, which takes a third of a template's time.
 `format_html` escapes whatever it is given, as a template does.
 """
 

@@ -1,6 +1,7 @@
 """A store that is not there, or goes: one line, exit 5 (2 for the configuration), no secret."""
 
 import os
+import socket
 import subprocess
 import time
 from contextlib import closing
@@ -152,3 +153,13 @@ def test_the_url_is_psql_s_as_well(server):
         check=True,
     )
     assert ran.stdout == "mine\n8MB\n"
+
+
+def test_a_server_that_goes_without_a_word_is_noticed_within_a_minute(server):
+    with (
+        closing(storage.Server(server.url).connect()) as opened,
+        socket.socket(fileno=os.dup(opened.fileno())) as connection,
+    ):
+        told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+        unacknowledged = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    assert (told, unacknowledged) == (20, 40_000)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from backlog.cli.main import main
 from backlog.querysets import DjangoSession
@@ -18,7 +18,11 @@ from backlog.querysets import DjangoSession
 
 @contextmanager
 def _session() -> Iterator[DjangoSession]:
-    yield DjangoSession(DEFAULT_DB_ALIAS)
+    try:
+        yield DjangoSession(DEFAULT_DB_ALIAS)
+    finally:
+        # Nobody else does, without a request: `work` opens another after one that broke.
+        connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
 
 
 class Command(BaseCommand):

@@ -1,0 +1,232 @@
+"""One card in one attempt: the command runs, the lease is kept, the end of it is told."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from backlog.errors import Cancelled, ClaimLost, NotFound, Refusal, UsageError
+from backlog.lifecycle import BLOCKED as CARD_BLOCKED
+from backlog.records import Record
+from backlog.session import Session
+from backlog.verbs import leases, moves, runs
+from backlog.verbs.runs import Report
+from backlog.worker import outcome
+from backlog.worker.clock import now
+from backlog.worker.command import Command, environment
+from backlog.worker.console import Log, Stream
+from backlog.worker.link import Away, Link
+from backlog.worker.outcome import BLOCKED, COMPLETED, FAILED, RELEASED, Said
+from backlog.worker.plan import Plan
+
+# Why a command was ended: somebody else may hold the card; its lease could not be renewed, and
+# may be over; somebody wants the card back; the worker stops.
+LOST: Final = "lost"
+EXPIRED: Final = "expired"
+CANCELLED: Final = "cancelled"
+STOPPED: Final = "stopped"
+
+# What a renewal that met no answer waits before the next: a part of the ttl, within limits.
+_RETRIES_IN_A_LEASE: Final = 20
+_LONGEST_RETRY_SECONDS: Final = 5.0
+
+
+class Surroundings(NamedTuple):
+    """What the attempts of a worker share."""
+
+    log: Log
+    out: Stream
+    err: Stream
+    over: threading.Event  # the worker waits for nothing any more
+
+
+class CannotStart(Refusal):
+    """The command cannot be run at all; no card is to be tried on it."""
+
+
+class Attempt:
+    """Made when the claim is answered; `claimed` is when it was asked for, on the worker's clock.
+
+    `run` is for a thread with a `Link`; the main thread calls `guard` and `give_back`, so that a
+    database that hangs cannot keep a command alive whose lease is over.
+    """
+
+    def __init__(self, plan: Plan, card: Record, claimed: float, around: Surroundings) -> None:
+        self.card = card
+        self._plan, self._around = plan, around
+        self._began = claimed
+        self._lease_ends = claimed + plan.ttl
+        self._ended_for: str | None = None
+        self._lock = threading.Lock()
+        self._command: Command | None = None
+
+    def run(self, link: Link) -> bool:
+        """Work on the card; whether it is completed. Raises `CannotStart`, `Away`."""
+        self._log("claimed", ttl=self._plan.ttl)
+        try:
+            self._start()
+        except OSError as error:
+            self._give_back(link, "the command could not be started")
+            raise CannotStart(f"cannot start {self._plan.argv[0]}: {error.strerror}") from None
+        if self._command is not None:
+            try:
+                self._keep(link, self._command)
+            finally:
+                self._end_now(self._command)
+        return self._settle(link)
+
+    def guard(self) -> None:
+        """End the command if its lease is over: another may hold the card by now."""
+        command = self._command
+        if command is None or command.ended.is_set():
+            return
+        if now() >= self._lease_ends and self._end_for(EXPIRED):
+            command.end(self._plan.grace)
+        command.press()
+
+    def give_back(self, grace: float) -> None:
+        """End the command, and the attempt without a judgement on it."""
+        with self._lock:
+            command = self._command
+            if command is None or not command.ended.is_set():
+                self._end_for(STOPPED)
+        if command is not None:
+            command.end(grace)
+
+    def _end_for(self, why: str) -> bool:
+        """Note why it ends, once; whether this is the reason."""
+        self._ended_for = self._ended_for or why
+        return self._ended_for == why
+
+    def _start(self) -> None:
+        plan, around = self._plan, self._around
+        environ = environment(plan.environ, plan.owner, self.card)
+        with self._lock:
+            if self._ended_for is None and now() < self._lease_ends:
+                self._command = Command(
+                    plan.argv, environ, self.card, plan.grace, around.out.write, around.err.write
+                )
+            else:
+                self._end_for(EXPIRED)
+
+    def _keep(self, link: Link, command: Command) -> None:
+        """Renew at a third of the lease, however long the command takes."""
+        due = self._began + self._plan.ttl / 3
+        while not command.ended.wait(max(0.0, due - now())):
+            next_due = self._renew(link) if self._ended_for in (None, STOPPED) else None
+            if next_due is None:
+                command.end(self._plan.grace)
+                command.ended.wait()
+                return
+            due = next_due
+
+    def _renew(self, link: Link) -> float | None:
+        """When to renew next; None: the claim is lost."""
+        card, plan = self.card, self._plan
+        sent = now()  # before the database counts from: the lease is never over earlier
+        try:
+            link.ask(lambda s: leases.renew(s, card.id, plan.owner, card.attempts, plan.ttl))
+        except (ClaimLost, NotFound) as lost:
+            self._end_for(CANCELLED if isinstance(lost, Cancelled) else LOST)
+            return None
+        except (Away, Refusal):
+            return now() + min(plan.ttl / _RETRIES_IN_A_LEASE, _LONGEST_RETRY_SECONDS)
+        self._lease_ends = sent + plan.ttl
+        return sent + plan.ttl / 3
+
+    def _end_now(self, command: Command) -> None:
+        """After an error of ours: a command must not outlive what watches it."""
+        if not command.ended.is_set():
+            command.end(0)
+            command.ended.wait()
+
+    def _settle(self, link: Link) -> bool:
+        if self._ended_for == STOPPED:
+            self._give_back(link, "the worker was stopped")
+            return False
+        if self._ended_for is not None:
+            self._log(self._ended_for, took=self._took())  # and nothing is written
+            return False
+        return self._judge(link)
+
+    def _judge(self, link: Link) -> bool:
+        command = self._command
+        assert command is not None  # else it was ended for a reason  # noqa: S101
+        said = outcome.said(command.answers.lines)
+        for reason in said.ignored:
+            self._log("ignored", reason=reason)
+        how = outcome.outcome_of(command.status)
+        last = said.summary or command.complaints.last
+        ending = outcome.ending(command.status, last)
+        report = Report(said.summary, said.result, said.tokens, said.cost)
+        delay = outcome.backoff(self._plan.backoff, self.card.attempts) or None
+        if how == COMPLETED:
+            return self._tell(link, COMPLETED, self._complete, report)
+        if how == BLOCKED:
+            report = report._replace(summary=ending)
+            return self._tell(link, BLOCKED, self._block(said, last), report)
+        if how == RELEASED:
+            report = report._replace(summary=ending, counted=False)
+        else:
+            report = report._replace(summary=ending, outcome=FAILED)
+        self._tell(link, how, self._release(delay), report, delay=delay, ending=ending)
+        return False
+
+    def _give_back(self, link: Link, why: str) -> None:
+        report = Report(summary=why, counted=False)
+        self._tell(link, RELEASED, self._release(None), report, ending=why)
+
+    def _complete(self, session: Session, report: Report) -> Record | None:
+        card = self.card
+        return moves.complete(session, card.id, self._plan.owner, card.attempts, report=report)
+
+    def _block(self, said: Said, note: str | None) -> "Verb":
+        card, reason = self.card, said.reason or outcome.DEFAULT_REASON
+        held = (card.id, self._plan.owner, card.attempts)
+        note = said.note or note or None
+        return lambda s, report: moves.block(s, *held, reason=reason, note=note, report=report)
+
+    def _release(self, delay: int | None) -> "Verb":
+        held = (self.card.id, self._plan.owner, self.card.attempts)
+        return lambda s, report: leases.release(s, *held, delay=delay, report=report)
+
+    def _tell(self, link: Link, how: str, verb: "Verb", report: Report, **more: Any) -> bool:
+        """Write the end of the attempt down, however long it takes; whether it is `completed`."""
+        try:
+            card = self._insist(link, lambda s: verb(s, report))
+        except ClaimLost as lost:
+            # An answer that was never heard leaves this: ended as we wanted, by ourselves.
+            held = (self.card.id, self.card.attempts, self._plan.owner)
+            if self._insist(link, lambda s: runs.ended(s, *held)) != how:
+                what = CANCELLED if isinstance(lost, Cancelled) else LOST
+                self._log(what, took=self._took(), reason=str(lost))
+                return False
+            card = None
+        except UsageError as error:
+            if report == _bare(report):
+                raise
+            self._log("ignored", reason=str(error))
+            return self._tell(link, how, verb, _bare(report), **more)
+        except Refusal as error:
+            self._log("refused", took=self._took(), reason=str(error))
+            return False
+        if card is not None and card.status == CARD_BLOCKED:
+            more |= {"blocked": card.block_reason, "delay": None}
+        self._log(how, took=self._took(), **more)
+        return how == COMPLETED
+
+    def _insist[T](self, link: Link, verb: Callable[[Session], T]) -> T:
+        return link.insist(verb, self._around.over)
+
+    def _took(self) -> float:
+        return round(now() - self._began, 3)
+
+    def _log(self, what: str, **more: Any) -> None:
+        self._around.log(what, self.card, **more)
+
+
+Verb = Callable[[Session, Report], Record | None]
+
+
+def _bare(report: Report) -> Report:
+    """What of a report decides anything."""
+    return Report(outcome=report.outcome, counted=report.counted)

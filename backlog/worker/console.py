@@ -1,0 +1,71 @@
+"""The worker's own streams: its log, and what its commands print."""
+
+import os
+import select
+import threading
+from datetime import UTC, datetime
+from queue import SimpleQueue
+from typing import Any, Final
+
+from backlog.records import Record, iso
+from backlog.values import json_text
+
+_LAST_WORDS_SECONDS: Final = 2.0
+
+
+class Stream:
+    """A file descriptor that threads share: what one writes stands together."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+        self._gone = False
+
+    def write(self, data: bytes) -> None:
+        """Write all of it; for a reader that has gone, nothing."""
+        with self._lock:
+            left = memoryview(data)
+            while left and not self._gone:
+                try:
+                    left = left[os.write(self._descriptor, left) :]
+                except BlockingIOError:
+                    select.select([], [self._descriptor], [])
+                except OSError:
+                    self._gone = True
+
+
+class Log:
+    """One line a transition, as `key=value` or as JSON.
+
+    A thread of its own writes: whoever keeps a lease waits for no reader.
+    """
+
+    def __init__(self, owner: str, stream: Stream, as_json: bool = False) -> None:
+        self._owner, self._stream, self._as_json = owner, stream, as_json
+        self._lines: SimpleQueue[bytes | None] = SimpleQueue()
+        self._writer = threading.Thread(target=self._write, daemon=True)
+        self._writer.start()
+
+    def __call__(self, what: str, card: Record | None = None, **more: Any) -> None:
+        said: dict[str, Any] = {"at": iso(datetime.now(UTC)), "owner": self._owner, "what": what}
+        if card is not None:
+            said |= {"card": card.id, "attempt": card.attempts}
+        said |= {key: value for key, value in more.items() if value is not None}
+        line = json_text(said) if self._as_json else " ".join(map(_pair, said.items()))
+        self._lines.put(line.encode(errors="backslashreplace") + b"\n")
+
+    def close(self) -> None:
+        """Let the last lines out, if somebody reads."""
+        self._lines.put(None)
+        self._writer.join(_LAST_WORDS_SECONDS)
+
+    def _write(self) -> None:
+        while (line := self._lines.get()) is not None:
+            self._stream.write(line)
+
+
+def _pair(item: tuple[str, Any]) -> str:
+    key, value = item
+    text = str(value)
+    plain = text.isprintable() and text and not set(text) & set(' "=')
+    return f"{key}={text if plain else json_text(text)}"

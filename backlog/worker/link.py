@@ -1,0 +1,81 @@
+"""The way to the store: a session that comes back after the store was away."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, suppress
+from threading import Event
+from typing import Final
+
+from backlog.errors import Busy, StoreUnavailable
+from backlog.session import Session, as_refusal, idle_pauses, sqlstate
+from backlog.worker.console import Log
+
+Opener = Callable[[], AbstractContextManager[Session]]
+
+# What a primary says that has just become a standby: the next connection finds the new one.
+_READ_ONLY: Final = "25006"
+
+
+class Away(Exception):
+    """The store does not answer now; what was asked of it may have happened."""
+
+
+class Link:
+    """One thread's session, opened when it is needed and anew after it broke."""
+
+    def __init__(self, connect: Opener, log: Log) -> None:
+        self._connect, self._log = connect, log
+        self._opened = ExitStack()
+        self._session: Session | None = None
+        self._away = False
+
+    def ask[T](self, verb: Callable[[Session], T]) -> T:
+        """The verb's answer. Raises what it raises, and `Away`."""
+        try:
+            if self._session is None:
+                self._session = self._opened.enter_context(self._connect())
+            answer = verb(self._session)
+        except Exception as error:
+            if not is_away(error):
+                self._note_back()
+                raise
+            self.close()
+            if not self._away:
+                self._away = True
+                self._log("store-away", reason=" ".join(str(as_refusal(error)).split()))
+            raise Away from error
+        self._note_back()
+        return answer
+
+    def insist[T](self, verb: Callable[[Session], T], until: Event) -> T:
+        """As `ask`, again and again, until there is an answer. Raises `Away` after `until`."""
+        for pause in idle_pauses():
+            try:
+                return self.ask(verb)
+            except Away:
+                if until.wait(pause):
+                    raise
+        raise AssertionError  # the pauses never end
+
+    def close(self) -> None:
+        self._session = None
+        with suppress(Exception):  # a broken connection has nothing left to say
+            self._opened.close()
+
+    def _note_back(self) -> None:
+        if self._away:
+            self._away = False
+            self._log("store-back")
+
+
+def is_away(error: Exception) -> bool:
+    """Whether trying again, on a new connection, may help."""
+    if isinstance(error, Busy | StoreUnavailable):
+        return True
+    state = sqlstate(error)
+    if state is not None:
+        return state == _READ_ONLY or isinstance(as_refusal(error), StoreUnavailable)
+    import psycopg
+
+    # Without a state: the client's own complaint. Not every one of them is about the connection.
+    cause = error if isinstance(error, psycopg.Error) else error.__cause__
+    return isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)

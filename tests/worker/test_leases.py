@@ -1,0 +1,145 @@
+"""A lease is kept for as long as the command takes, and never believed for longer."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from backlog.errors import ClaimLost
+from backlog.verbs import cards, claims, leases, moves, runs
+from tests.worker import alive, last_run, status_of, until, working
+
+OF_ITS_OWN = "import os; os.setpgid(0, 0); os.execlp('sleep', 'sleep', '1000')"
+# Says its number and a child's that moves to a process group of its own, and heeds no SIGTERM.
+STUBBORN = f"""
+trap '' TERM
+{sys.executable} -c "{OF_ITS_OWN}" &
+echo "pids $$ $!" >&2
+while :; do sleep 1; done"""
+
+
+@pytest.fixture
+def claimed(session, card):
+    """A worker that has begun with card A."""
+    card("A")
+
+    def begin(script, *options, **more):
+        return working(f"echo begun >&2; {script}", *options, **more)
+
+    return begin
+
+
+def test_a_command_may_take_longer_than_its_lease(session, claimed):
+    with claimed("sleep 3", "--ttl", "1", "--once") as worker:
+        worker.says("begun")
+        while status_of(session, "A") == "claimed":
+            assert leases.reclaim(session) == []
+            time.sleep(0.05)
+        assert worker.ends() == 0
+    assert [run.outcome for run in runs.runs(session, "A")] == ["completed"]
+
+
+def test_neither_output_nor_input_holds_a_renewal_up(session, card):
+    """It floods a reader that never reads, and reads nothing of a card of a megabyte."""
+    card("A", body="x" * 1_000_000)
+    with working("yes & sleep 1000", "--ttl", "1", stdout=-1) as worker:  # PIPE, unread
+        worker.says("what=claimed")
+        for _ in range(60):
+            assert leases.reclaim(session) == []
+            time.sleep(0.05)
+        worker.send(signal.SIGKILL)
+
+
+def test_a_lost_lease_ends_the_command_and_everything_it_started(session, claimed):
+    with claimed(STUBBORN, "--ttl", "1", "--grace", "1", "--once") as worker:
+        leader, child = map(int, worker.says(r"pids (\d+) (\d+)\n").groups())
+        until(lambda: os.getpgid(child) == child)  # which killing the first group would miss
+        leases.reclaim_card(session, "A")
+        worker.says("what=lost")
+        assert not alive(leader)
+        assert not alive(child)
+        assert worker.ends() == 1
+
+
+def test_nothing_is_written_for_a_lost_card(session, claimed):
+    with claimed("sleep 1000", "--ttl", "1", "--once") as worker:
+        worker.says("begun")
+        leases.reclaim_card(session, "A")
+        other = claims.claim(session, "other")
+        worker.says("what=lost")
+        worker.ends()
+    assert cards.find(session, "A") == other
+
+
+def test_the_worker_goes_on_with_the_next_card_after_a_loss(session, card, claimed):
+    card("B", priority=-1)
+    with claimed("[ $BACKLOG_CARD_ID = B ] || sleep 1000", "--ttl", "1") as worker:
+        worker.says("begun")
+        claims_of_a = leases.reclaim_card(session, "A")
+        claims.claim_card(session, "A", "other")
+        worker.says("what=completed card=B")
+    assert claims_of_a == ["A"]
+
+
+def test_a_cancelled_card_ends_its_command(session, claimed):
+    with claimed("sleep 1000", "--ttl", "1", "--once") as worker:
+        worker.says("begun")
+        moves.cancel(session, "A", reason="not needed")
+        worker.says("what=cancelled card=A attempt=1")
+        assert worker.ends() == 1
+    assert last_run(session, "A").outcome == "cancelled"
+
+
+def test_a_zombie_cannot_complete_a_card_that_was_claimed_again(session, claimed):
+    """Its worker is stopped for longer than the lease, while the command comes to its end."""
+    with claimed("sleep 1", "--ttl", "1", "--once") as worker:
+        worker.says("begun")
+        worker.send(signal.SIGSTOP)
+        until(lambda: leases.reclaim(session) == ["A"])
+        again = claims.claim(session, "w")
+        worker.send(signal.SIGCONT)
+        worker.says("what=(lost|expired)")
+        assert worker.ends() == 1
+    assert cards.find(session, "A") == again
+
+
+def test_an_orphan_cannot_complete_anything_with_the_attempt_it_was_given(session, card):
+    card("A")
+    claims.claim(session, "w")
+    leases.reclaim_card(session, "A")
+    claims.claim(session, "w")
+    with pytest.raises(ClaimLost):
+        moves.complete(session, "A", "w", 1)
+
+
+def test_a_renewal_that_hangs_does_not_keep_the_command_alive(session, sessions, claimed):
+    """Somebody keeps the card locked for longer than its lease lasts."""
+    with claimed("sleep 1000", "--ttl", "1", "--once") as worker:
+        worker.says("begun")
+        locking = sessions()
+        with locking.transaction():
+            locking.execute("SELECT FROM backlog WHERE id = 'A' FOR UPDATE")
+            began = time.monotonic()
+            child = children(worker.pid)[0]
+            until(lambda: not alive(child), "the end of the command")
+            assert time.monotonic() - began < 3
+        worker.says("what=(expired|lost)")
+
+
+def test_an_attempt_begins_with_nothing_of_the_attempt_before(session, card, command):
+    card("A")
+    stale = {"BACKLOG_CARD_PHASE": "old", "BACKLOG_ATTEMPT": "9", "BACKLOG_CARD_ID": "Z"}
+    run = ("work", "--owner", "w", "--drain", "--backoff", "0", "--", "sh", "-c")
+    script = "env | grep ^BACKLOG_ | grep -v JSON; exit $((BACKLOG_ATTEMPT < 3))"
+    ran = command(*run, script, env=stale)
+    assert "BACKLOG_CARD_PHASE" not in ran.out
+    assert [n for n in (1, 2, 3) if f"BACKLOG_ATTEMPT={n}\n" in ran.out] == [1, 2, 3]
+
+
+def children(pid: int) -> list[int]:
+    """The processes that one of its threads has started."""
+    listed = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in listed for child in path.read_text().split()]

@@ -1,0 +1,141 @@
+"""Which cards a worker takes, how many at once, and when it has done enough."""
+
+import os
+import re
+import signal
+import time
+from contextlib import closing, contextmanager
+from threading import Timer
+
+import pytest
+
+from backlog.session import PsycopgSession
+from backlog.verbs import claims, governance
+from backlog.worker.plan import Plan
+from backlog.worker.worker import DONE
+from backlog.worker.worker import work as run
+from fleet_backlog import storage
+from tests.worker import status_of, working
+
+
+@pytest.fixture
+def work(command):
+    def start(*words, script="exit 0"):
+        return command("work", "--owner", "w", *words, "--", "sh", "-c", script)
+
+    return start
+
+
+def test_draining_takes_what_its_own_work_makes_claimable(session, card, work):
+    card("C", needs=["B"])
+    card("B", needs=["A"])
+    card("A")
+    ran = work("--drain", "--concurrency", "3")
+    assert ran.status == 0
+    assert re.findall(r"what=completed card=(\w)", ran.err) == ["A", "B", "C"]
+
+
+def test_draining_waits_for_nothing_that_others_hold(session, card, work):
+    card("A")
+    card("B", needs=["A"])
+    claims.claim(session, "other")
+    ran = work("--drain")
+    assert (ran.status, "what=claimed" in ran.err) == (0, False)
+
+
+def test_draining_leaves_what_failed_for_later(session, card, work):
+    card("A")
+    ran = work("--drain", "--backoff", "60", script="exit 1")
+    assert (ran.status, ran.err.count("what=failed")) == (0, 1)
+
+
+def test_cards_run_side_by_side(session, card, work):
+    for n in range(4):
+        card(f"c{n}")
+    began = time.monotonic()
+    ran = work("--drain", "--concurrency", "4", script="sleep 1")
+    assert ran.err.count("what=completed") == 4
+    assert time.monotonic() - began < 3
+
+
+def test_never_more_run_than_allowed(session, card, work, tmp_path):
+    for n in range(8):
+        card(f"c{n}")
+    ran = work("--drain", "--concurrency", "2", script="sleep 0.1")
+    now = most = 0
+    for what in re.findall(r"what=(claimed|completed)", ran.err):
+        now += 1 if what == "claimed" else -1
+        most = max(most, now)
+    assert (most, now, ran.err.count("what=completed")) == (2, 0, 8)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "status"),
+    [
+        (lambda session: None, 3),
+        (lambda session: governance.pause(session, "fleet", "", "release"), 6),
+        (lambda session: governance.limit(session, "owner", "w", 0), 7),
+    ],
+    ids=["empty", "paused", "limit"],
+)
+def test_once_says_why_there_was_no_card(session, card, work, prepare, status):
+    card("A")
+    if status == 3:
+        claims.claim(session, "other")
+    prepare(session)
+    assert work("--once").status == status
+
+
+def test_once_takes_one_card(session, card, work):
+    card("A")
+    card("B")
+    assert work("--once").status == 0
+    assert (status_of(session, "A"), status_of(session, "B")) == ("done", "ready")
+
+
+def test_a_worker_takes_cards_of_its_phase_and_role_only(session, card, work):
+    card("A", phase="M1", role="coder")
+    card("B", phase="M1", role="tester")
+    card("C", phase="M2", role="coder")
+    work("--drain", "--phase", "M1", "--role", "coder")
+    assert [status_of(session, i) for i in "ABC"] == ["done", "ready", "ready"]
+
+
+def test_a_waiting_worker_takes_what_comes(session, card):
+    with working("exit 0") as worker:
+        worker.says("what=waiting reason=empty")
+        card("A")
+        worker.says("what=completed card=A")
+
+
+def test_a_paused_worker_waits_and_goes_on(session, card):
+    governance.pause(session, "fleet", "", "release")
+    card("A")
+    with working("exit 0") as worker:
+        worker.says("what=waiting reason=paused")
+        assert status_of(session, "A") == "ready"
+        governance.resume(session, "fleet", "")
+        worker.says("what=completed card=A")
+
+
+class Counting(PsycopgSession):
+    """Counts what it is asked."""
+
+    asked = 0
+
+    def execute(self, sql, params=()):
+        Counting.asked += 1
+        return super().execute(sql, params)
+
+
+@contextmanager
+def counting():
+    with closing(storage.from_environment().connect()) as connection:
+        yield Counting(connection)
+
+
+def test_ten_threads_that_wait_ask_as_seldom_as_one(store):
+    plan = Plan("w", ["true"], {}, concurrency=10)
+    Timer(2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    assert run(counting, plan) == DONE
+    assert 4 <= Counting.asked <= 24  # two statements a look

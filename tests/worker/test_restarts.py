@@ -1,0 +1,160 @@
+"""The store goes and comes back, and no card is lost over it."""
+
+import sys
+import time
+from contextlib import closing, contextmanager
+
+import psycopg
+import pytest
+
+from backlog.session import PsycopgSession
+from backlog.verbs import runs
+from backlog.worker.plan import ONCE, Plan
+from backlog.worker.worker import DONE
+from backlog.worker.worker import work as run
+from fleet_backlog import storage
+from fleet_backlog.embedded import Store
+from tests.conftest import PROJECT
+from tests.servers import Server, distribution_programs, wheel_programs
+from tests.tier import On
+from tests.worker import until, working
+
+pytestmark = pytest.mark.one_tier
+
+
+class Embedded:
+    """The embedded store, which whoever connects starts again."""
+
+    def __init__(self, root):
+        self.env = {"BACKLOG_DATA_DIR": str(root)}
+        self._store = Store(root)
+
+    def pause(self):
+        self._store.stop()
+
+    def resume(self):
+        self._store.start()
+
+
+@pytest.fixture(scope="module")
+def server():
+    made = Server(distribution_programs() or wheel_programs()).start()
+    made.env = {"DATABASE_URL": made.url}
+    yield made
+    made.stop()
+
+
+@pytest.fixture(params=["embedded", "server"])
+def place(request):
+    if request.param == "server":
+        return request.getfixturevalue("server")
+    return Embedded(request.getfixturevalue("store_root"))
+
+
+@pytest.fixture
+def on(place):
+    on = On(**place.env)
+    for card in on("list", "--json").json:
+        on("delete", "--id", card["id"], "--force")
+    return on
+
+
+def made(on, *ids):
+    for card_id in ids:
+        on("create", "--id", card_id, "--title", "t")
+
+
+def status_of(on, card_id):
+    return on("show", "--id", card_id, "--json").json["status"]
+
+
+def test_an_idle_worker_outlasts_a_restart(place, on):
+    with working("exit 0", env=place.env) as worker:
+        worker.says("waiting")
+        place.pause()
+        place.resume()
+        made(on, "A")
+        worker.says("what=completed card=A")
+
+
+def test_a_command_outlasts_a_restart(place, on):
+    made(on, "A")
+    with working("echo begun >&2; sleep 2", "--ttl", "60", "--once", env=place.env) as worker:
+        worker.says("begun")
+        place.pause()
+        place.resume()
+        assert worker.ends() == 0
+    assert status_of(on, "A") == "done"
+
+
+def test_a_completion_waits_for_the_store_to_come_back(server):
+    on = On(**server.env)
+    made(on, "C")
+    with working("echo begun >&2; sleep 1", "--once", env=server.env) as worker:
+        worker.says("begun")
+        server.pause()
+        worker.says("what=store-away")
+        time.sleep(1)
+        server.resume()
+        assert worker.ends() == 0
+    assert status_of(on, "C") == "done"
+
+
+def test_a_command_is_ended_when_its_lease_is_over_and_the_store_is_away(server):
+    on = On(**server.env)
+    made(on, "D")
+    with working("echo begun >&2; sleep 1000", "--ttl", "2", "--once", env=server.env) as worker:
+        worker.says("begun")
+        server.pause()
+        began = time.monotonic()
+        worker.says("what=expired")
+        assert time.monotonic() - began < 3
+        server.resume()
+        assert worker.ends() == 1
+    assert status_of(on, "D") == "claimed"
+    until(lambda: on("reclaim", "--json").json["reclaimed"] == ["D"], "the expiry")
+
+
+def test_a_store_that_is_not_there_at_the_start_is_told():
+    ran = On(DATABASE_URL="postgresql://u:p@127.0.0.1:1/db")
+    ran = ran("work", "--owner", "w", "--", "true")
+    assert (ran.status, ran.out, ran.err.count("\n")) == (5, "", 1)
+
+
+def test_a_worker_on_django_s_connection_outlasts_a_restart_too(server):
+    on = On(**server.env)
+    env = {**server.env, "DJANGO_SETTINGS_MODULE": "fleet_backlog.settings", "SECRET_KEY": "k"}
+    django = [sys.executable, "-m", "django"]
+    with working("exit 0", env=env, program=django, cwd=PROJECT) as worker:
+        worker.says("waiting")
+        server.pause()
+        worker.says("store-away")
+        server.resume()
+        made(on, "E")
+        worker.says("what=completed card=E")
+
+
+def test_a_completion_whose_answer_was_lost_is_not_taken_for_a_loss(session, card):
+    card("A")
+    assert run(forgetful, Plan("w", ["true"], {}, until=ONCE)) == DONE
+    assert Forgetful.forgot
+    assert [each.outcome for each in runs.runs(session, "A")] == ["completed"]
+
+
+class Forgetful(PsycopgSession):
+    """Breaks once the card is done, before anybody hears of it."""
+
+    forgot = False
+
+    def execute(self, sql, params=()):
+        result = super().execute(sql, params)
+        if not Forgetful.forgot and "done" in params:
+            Forgetful.forgot = True
+            raise psycopg.OperationalError("the connection is lost")
+        return result
+
+
+@contextmanager
+def forgetful():
+    with closing(storage.from_environment().connect()) as connection:
+        yield Forgetful(connection)

@@ -1,0 +1,129 @@
+"""What goes into a command, and what comes out of it."""
+
+import json
+import shlex
+import subprocess
+
+import pytest
+
+from backlog.worker.output import LONGEST_LINE, Answers, Complaints
+from tests.conftest import MANAGE
+from tests.worker import alive, last_run, working
+
+pytestmark = pytest.mark.one_tier
+
+
+@pytest.fixture
+def work(command):
+    def run(script, *words, **more):
+        return command("work", "--owner", "w", "--drain", *words, "--", "sh", "-c", script, **more)
+
+    return run
+
+
+def words(script):
+    """The words of a shell that start a worker for one card."""
+    return [*MANAGE, "backlog", "work", "--owner", "w", "--once", "--", "sh", "-c", script]
+
+
+def test_a_command_finds_its_card_on_stdin_and_in_its_environment(session, card, work):
+    card("A", title="Zoë = 'ü'", phase="M1", role="coder")
+    show = "$BACKLOG_OWNER $BACKLOG_CARD_ID $BACKLOG_ATTEMPT $BACKLOG_CARD_PHASE $BACKLOG_CARD_ROLE"
+    ran = work(f'cat; echo "{show}"; echo "$BACKLOG_CARD"', env={"LC_ALL": "C"})
+    stdin, variables, variable = ran.out.splitlines()
+    assert variables == "w A 1 M1 coder"
+    assert stdin == variable
+    assert json.loads(stdin)["title"] == "Zoë = 'ü'"
+
+
+def test_a_card_too_long_for_a_variable_is_on_stdin_only(session, card, work):
+    card("A", body="x" * 200_000)
+    ran = work("echo ${BACKLOG_CARD:-none}; wc -c")
+    none, count = ran.out.split()
+    assert none == "none"
+    assert int(count) > 200_000
+
+
+def test_a_command_that_never_reads_its_card_is_no_problem(session, card, work):
+    card("A", body="x" * 1_000_000)
+    assert "what=completed" in work("exit 0").err
+
+
+def test_no_line_of_one_command_stands_within_another_s(session, card, work):
+    for n in range(4):
+        card(f"c{n}")
+    line = "$BACKLOG_CARD_ID:" + "x" * 5000
+    script = f"for i in 1 2 3 4 5 6 7 8 9; do printf %s {line[:2000]}; echo {line[2000:]}; done"
+    ran = work(script, "--concurrency", "4")
+    assert {len(each) for each in ran.out.splitlines()} == {len("c0:") + 5000}
+
+
+def test_gigabytes_without_a_newline_need_little_memory(session, card, command):
+    card("A")
+    limit = 'ulimit -v 900000; exec "$@"'
+    ran = subprocess.run(
+        ["bash", "-c", limit, "-", *words("head -c 1500000000 /dev/zero; exit 0")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ran.returncode, last_run(session, "A").outcome) == (0, "completed"), ran.stderr
+
+
+def test_an_answer_after_a_flood_is_heard(session, card, work):
+    card("A")
+    work("""yes | head -c 20000000 >&2; echo '{"summary":"after all"}'""")
+    assert last_run(session, "A").summary == "after all"
+
+
+def test_a_reader_that_leaves_stops_nothing(session, card):
+    card("A")
+    worker = shlex.join(words("yes | head -c 1000000; exit 0"))
+    subprocess.run(["sh", "-c", f"{worker} 2>&- | head -c 9"], check=True, capture_output=True)
+    assert last_run(session, "A").outcome == "completed"
+
+
+def test_what_a_command_leaves_running_is_ended_with_it(session, card):
+    card("A")
+    with working("sleep 1000 & echo child=$! >&2; exit 0", "--once") as worker:
+        assert worker.ends() == 0
+        assert not alive(int(worker.says(r"child=(\d+)")[1]))
+
+
+def test_a_daemon_that_keeps_the_pipes_holds_nothing_up(session, card):
+    card("A")
+    script = """echo '{"summary":"left one"}'; setsid sh -c 'echo pid=$$ >&2; exec sleep 30' &"""
+    with working(f"{script} sleep 0.2; exit 0", "--once") as worker:
+        pid = int(worker.says(r"pid=(\d+)")[1])
+        assert worker.ends(10) == 0
+        subprocess.run(["kill", str(pid)], check=True)
+    assert last_run(session, "A").summary == "left one"
+
+
+def test_lines_of_any_cut_are_remembered_whole():
+    passed = []
+    tee = Answers(passed.append)
+    for piece in (b'{"a"', b":1}", b'\n{"b":2}\r\nx\n{"c', b'":3}'):
+        tee.feed(piece)
+    tee.close()
+    assert list(tee.lines) == [b'{"a":1}', b'{"b":2}', b'{"c":3}']
+    assert b"".join(passed) == b'{"a":1}\n{"b":2}\r\nx\n{"c":3}\n'
+
+
+def test_a_line_too_long_is_passed_on_and_forgotten():
+    passed = []
+    tee = Answers(passed.append)
+    long = b"{" + b" " * (2 * LONGEST_LINE) + b"}\n"
+    for n in range(0, len(long), 65536):
+        tee.feed(long[n : n + 65536])
+    tee.feed(b"{}\n")
+    assert (list(tee.lines), b"".join(passed)) == ([b"{}"], long + b"{}\n")
+
+
+def test_the_last_complaint_is_one_printable_line_cut_short():
+    tee = Complaints(lambda data: None)
+    tee.feed(b"first\n\x1b[31mred\x00\xff" + b"!" * 5000 + b"\n   \n")
+    assert tee.last.startswith("[31mred \ufffd!!!")
+    assert len(tee.last) == 501
