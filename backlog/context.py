@@ -8,6 +8,8 @@ PAGES = (
     ("board", "Board"),
     ("cards", "Cards"),
     ("fleet", "Fleet"),
+    ("activity", "Activity"),
+    ("doctor", "Doctor"),
     ("control", "Pause and limits"),
 )
 

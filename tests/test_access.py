@@ -25,6 +25,8 @@ OPENS = {
     "cards": "viewer",
     "card": "viewer",
     "fleet": "viewer",
+    "activity": "viewer",
+    "doctor": "viewer",
     "control": "viewer",
     "pause": "operator",
     "resume": "operator",
