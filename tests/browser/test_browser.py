@@ -19,6 +19,8 @@ PAGES = {
     "create": "/cards/new/",
     "edit": "/card/ready-1/edit/",
     "fleet": "/fleet/",
+    "activity": "/activity/",
+    "doctor": "/doctor/",
     "control": "/control/",
     "admin": "/admin/",
     "admin list": "/admin/backlog/card/",
@@ -61,7 +63,7 @@ def test_the_login_is_accessible(page, live_server, complaints, theme):
 
 
 @pytest.mark.parametrize("width", [320, 768, 3840])
-@pytest.mark.parametrize("name", ["board", "list", "card", "create", "fleet", "control"])
+@pytest.mark.parametrize("name", ["board", "list", "card", "create", "fleet", "activity", "doctor"])
 def test_no_page_scrolls_sideways(operator, live_server, name, width):
     operator.set_viewport_size({"width": width, "height": 800})
     operator.goto(live_server.url + PAGES[name])

@@ -26,7 +26,7 @@ def governed(session):
 
 @pytest.mark.usefixtures("governed")
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["board", "list", "fleet", "control", "held"])
+@pytest.mark.parametrize("name", ["board", "list", "fleet", "control", "doctor", "held"])
 def test_what_is_held_back_is_accessible(operator, live_server, complaints, name, theme):
     operator.emulate_media(color_scheme=theme)
     operator.goto(live_server.url + {**PAGES, "held": "/card/held/"}[name])
@@ -34,7 +34,7 @@ def test_what_is_held_back_is_accessible(operator, live_server, complaints, name
 
 
 @pytest.mark.usefixtures("governed")
-@pytest.mark.parametrize("name", ["board", "list", "fleet", "control"])
+@pytest.mark.parametrize("name", ["board", "list", "fleet", "control", "doctor"])
 def test_what_is_held_back_fits_a_phone(operator, live_server, name):
     operator.set_viewport_size({"width": 320, "height": 800})
     operator.goto(live_server.url + PAGES[name])
@@ -108,6 +108,29 @@ def test_pauses_and_limits_work_without_javascript(browser, live_server, log_in,
     assert [each[:3] for each in governance.limits(session)] == [("owner", "w", 4)]
     page.get_by_role("button", name="Remove the limit of worker w").click()
     expect(page.locator("main")).to_contain_text("There are no limits.")
+    context.close()
+
+
+def test_the_doctor_s_findings_are_settled_by_keyboard(operator, live_server, complaints):
+    operator.goto(live_server.url + "/doctor/")
+    for name, said in (("Unblock stopped", "Unblock: stopped"), ("Reclaim late", "Reclaim: late")):
+        operator.get_by_role("button", name=name).focus()
+        operator.keyboard.press("Enter")
+        expect(operator.locator(".messages")).to_contain_text(said)
+    expect(operator.locator("main")).to_contain_text("All is well")
+
+
+def test_events_are_narrowed_without_javascript(browser, live_server, log_in):
+    context = browser.new_context(java_script_enabled=False)
+    log_in(context)
+    page = context.new_page()
+    page.goto(live_server.url + "/")
+    page.get_by_role("link", name="Activity").click()
+    page.get_by_label("What").select_option("claim")
+    page.get_by_label("Who").fill("worker-1")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("tbody tr")).to_contain_text("held")
     context.close()
 
 
