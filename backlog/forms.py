@@ -280,7 +280,10 @@ class CancelForm(forms.Form):
     """Why nobody is to work on the card any more."""
 
     reason = forms.CharField(
-        required=False, empty_value=None, help_text="Its worker and its history say it."
+        required=False,
+        empty_value=None,
+        label="Reason to cancel",
+        help_text="Its worker is told, and its history keeps it.",
     )
 
 

@@ -1,9 +1,11 @@
 """Pauses and limits on the pages: who sees them, who sets them, and what an open board is told."""
 
 import re
+from datetime import UTC, datetime
 from html import unescape
 
 import pytest
+from django.urls import reverse
 
 from backlog.models import Card
 from backlog.verbs import governance
@@ -163,3 +165,11 @@ def test_all_that_holds_claims_back_is_one_look(session, django_assert_num_queri
         found = rules(Card.objects.session())
     assert found.pauses == tuple(governance.pauses(session))
     assert found.limits == tuple(governance.limits(session))
+
+
+def test_a_card_that_is_held_back_says_so_wherever_it_is_shown(admin_client):
+    Card.objects.edit("A", not_before=datetime(2030, 1, 2, 3, 4, tzinfo=UTC))
+    assert "held back, until 2 Jan 03:04" in _text(admin_client.get("/"))
+    assert "held back, until 2 Jan 2030 03:04" in _text(admin_client.get("/cards/"))
+    admin = reverse("admin:backlog_card_changelist")
+    assert "held back until 2030-01-02 03:04 UTC" in _text(admin_client.get(admin))

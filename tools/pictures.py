@@ -46,10 +46,10 @@ def a_fleet_at_work() -> None:
         backlog("claim", "--owner", f"agent-{number}", "--ttl", str(300 * (number + 1)))
     backlog("claim", "--owner", "agent-7", "--ttl", "1")
     stuck = backlog("claim", "--owner", "agent-8").partition("\t")[0]
-    note = "which of the two formats is meant?"
-    backlog("block", "--id", stuck, "--reason", "needs_input", "--note", note)
+    why = ("--reason", "needs_input", "--note", "which of the two formats is meant?")
+    backlog("block", "--id", stuck, "--owner", "agent-8", *why)
     backlog("pause", "--owner", "agent-8", "--reason", "its machine is being replaced")
-    backlog("limit", "--phase", PHASE, "--max", "3")
+    backlog("limit", "--phase", "bug", "--max", "3")
 
 
 def main() -> None:

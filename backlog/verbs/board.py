@@ -30,7 +30,7 @@ _CHIPS: Final = 4
 # The columns of a `BoardCard`, its edges excepted.
 SHOWN: Final = """id, title, phase, priority, status, claimable, claim_owner, claim_expires_at,
     coalesce(claim_expires_at <= now(), false) AS expired, attempts, open_dependencies,
-    block_reason, block_note, status_changed_at, updated_at"""
+    block_reason, block_note, status_changed_at, updated_at, CASE WHEN held THEN not_before END"""
 
 # In two parts, so that each is read from its index alone: what is claimed is not in the board's.
 _COUNTS: Final = f"""
@@ -89,6 +89,7 @@ class BoardCard(NamedTuple):
     block_note: str | None
     status_changed_at: datetime
     updated_at: datetime
+    held_until: datetime | None = None
     waits_for: tuple[tuple[str, str | None], ...] = ()
     holds_up: int = 0
 
