@@ -175,12 +175,10 @@ class Spending(NamedTuple):
 MOST_PHASES: Final = 25
 
 _SPENT: Final = f"""
-SELECT phase, sum(runs)::bigint, sum(tokens), sum(cost) FROM (
-    SELECT card_id, count(*) AS runs, sum(tokens) AS tokens, sum(cost) AS cost
-    FROM backlog_ended_run WHERE ended_at >= %s GROUP BY card_id
-) AS run LEFT JOIN backlog card ON card.id = run.card_id
-GROUP BY phase
-ORDER BY sum(cost) DESC NULLS LAST, sum(tokens) DESC NULLS LAST, sum(runs) DESC, phase
+SELECT phase, count(*), sum(tokens), sum(cost)
+FROM backlog_ended_run run LEFT JOIN backlog card ON card.id = run.card_id
+WHERE run.ended_at >= %s GROUP BY phase
+ORDER BY sum(cost) DESC NULLS LAST, sum(tokens) DESC NULLS LAST, count(*) DESC, phase
 LIMIT {MOST_PHASES}"""
 
 
