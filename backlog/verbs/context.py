@@ -50,6 +50,10 @@ class _Section(NamedTuple):
     heading: str
     parts: list[_Part]
 
+    @property
+    def said(self) -> bool:
+        return any(part.line or part.text.strip() for part in self.parts)
+
 
 def context(session: Session, card_id: str, max_bytes: int = DEFAULT_CONTEXT_BYTES) -> str:
     """The card, what it asks for, what came before. Raises `NotFound`.
@@ -65,7 +69,7 @@ def context(session: Session, card_id: str, max_bytes: int = DEFAULT_CONTEXT_BYT
         _Section("Attempts before", _attempts(session, card)),
         _Section("Blocks", _blocks(session, card)),
     ]
-    return _fit([each for each in sections if any(map(any, each.parts))], max_bytes)
+    return _fit([each for each in sections if each.said], max_bytes)
 
 
 def _facts(card: Record) -> list[_Part]:

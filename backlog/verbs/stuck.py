@@ -91,10 +91,14 @@ def _waiting(session: Session) -> dict[str, list[str]]:
 
 def _pages(session: Session, sql: str) -> Iterator[Any]:
     with session.transaction():
+        # Both queries read much if there is much; with statistics from a time when there was little,
+        # the planner would compare each row with each.
+        session.execute("SET LOCAL enable_nestloop = off")
         session.execute(f"DECLARE backlog_stuck NO SCROLL CURSOR FOR {sql}")
         while rows := session.execute(f"FETCH {_PAGE} FROM backlog_stuck").fetchall():
             yield from rows
         session.execute("CLOSE backlog_stuck")
+        session.execute("SET LOCAL enable_nestloop TO DEFAULT")
 
 
 def _behind_cycles(edges: dict[str, list[str]]) -> dict[str, list[str]]:
