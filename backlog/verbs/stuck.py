@@ -91,7 +91,7 @@ def _waiting(session: Session) -> dict[str, list[str]]:
 
 def _pages(session: Session, sql: str) -> Iterator[Any]:
     with session.transaction():
-        # Both queries read much if there is much; with statistics from a time when there was little,
+        # Both queries read much if there is much; with statistics of a time when there was little,
         # the planner would compare each row with each.
         session.execute("SET LOCAL enable_nestloop = off")
         session.execute(f"DECLARE backlog_stuck NO SCROLL CURSOR FOR {sql}")
