@@ -37,7 +37,7 @@ def tail(session: Session, options: Namespace) -> Reply:
             (line[:-1] for line in _follow(session, options, _text)),
         )
     events = newest(session, options.limit)
-    return Reply(map(_json, events), map(_line, events) if events else ["(no events)"])
+    return Reply(map(_json, events), map(_line_of_all, events) if events else ["(no events)"])
 
 
 def _follow(session: Session, options: Namespace, shown: Callable[[Event], str]) -> Iterator[str]:
@@ -88,7 +88,7 @@ def _json(event: Event) -> str:
 
 
 def _text(event: Event) -> str:
-    return _line(event) + "\n"
+    return _line_of_all(event) + "\n"
 
 
 def _keys(event: Event, timespec: str = "milliseconds") -> dict[str, Any]:
@@ -115,6 +115,11 @@ def _line(event: Event) -> str:
         event.note or "-",
     )
     return "\t".join(" ".join(field.split()) for field in fields)
+
+
+def _line_of_all(event: Event) -> str:
+    """As `_line`, where the card does not go without saying."""
+    return f"{' '.join(event.card_id.split())}\t{_line(event)}"
 
 
 _RUN_KEYS: Final = {

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from backlog.session import Session
 from backlog.verbs.claims import Scope
 from backlog.verbs.filters import ALL, CELL, CELLS, Filter
+from backlog.verbs.governance import Limit, Pause, rules
 
 PER_CELL: Final = 10
 LANES_A_PAGE: Final = 25
@@ -29,7 +30,7 @@ _CHIPS: Final = 4
 # The columns of a `BoardCard`, its edges excepted.
 SHOWN: Final = """id, title, phase, priority, status, claimable, claim_owner, claim_expires_at,
     coalesce(claim_expires_at <= now(), false) AS expired, attempts, open_dependencies,
-    block_reason, block_note, status_changed_at, updated_at"""
+    block_reason, block_note, status_changed_at, updated_at, CASE WHEN held THEN not_before END"""
 
 # In two parts, so that each is read from its index alone: what is claimed is not in the board's.
 _COUNTS: Final = f"""
@@ -88,6 +89,7 @@ class BoardCard(NamedTuple):
     block_note: str | None
     status_changed_at: datetime
     updated_at: datetime
+    held_until: datetime | None = None
     waits_for: tuple[tuple[str, str | None], ...] = ()
     holds_up: int = 0
 
@@ -127,10 +129,25 @@ class Cell(NamedTuple):
 
 
 class Lane(NamedTuple):
-    """One phase (None: cards without one) with a cell for each of `CELLS`."""
+    """One phase (None: cards without one) with a cell for each of `CELLS`, and what holds it back.
+
+    Its heading is swapped by itself, as a cell is: it has a key and a signature too.
+    """
 
     phase: str | None
     cells: tuple[Cell, ...]
+    pause: Pause | None = None
+    limit: Limit | None = None
+
+    @property
+    def key(self) -> str:
+        """As a cell's."""
+        return self.cells[0]._replace(name="lane").key
+
+    @property
+    def signature(self) -> str:
+        """Another one whenever the heading says something else."""
+        return _digest(repr((self.phase, self.done, self.total, self.pause, self.limit)))
 
     @property
     def total(self) -> int:
@@ -147,15 +164,28 @@ class Lane(NamedTuple):
 
 
 class Board:
-    """One page of lanes, and what the whole selection counts."""
+    """One page of lanes, what the whole selection counts, and what is paused."""
 
-    def __init__(self, lanes: tuple[Lane, ...], page: int, pages: int, totals: dict[str, int]):
+    def __init__(
+        self,
+        lanes: tuple[Lane, ...],
+        page: int,
+        pages: int,
+        totals: dict[str, int],
+        pauses: tuple[Pause, ...] = (),
+    ):
         self.lanes, self.page, self.pages, self.totals = lanes, page, pages, totals
+        self.pauses = pauses
 
     @cached_property
     def cells(self) -> dict[str, Cell]:
         """The cells by their keys, in the order of the page."""
         return {cell.key: cell for lane in self.lanes for cell in lane.cells}
+
+    @cached_property
+    def headings(self) -> dict[str, Lane]:
+        """The lanes by the keys of their headings."""
+        return {lane.key: lane for lane in self.lanes}
 
     @cached_property
     def attention(self) -> tuple[BoardCard, ...]:
@@ -166,9 +196,19 @@ class Board:
 
     @cached_property
     def signatures(self) -> dict[str, str]:
-        """What each cell shows, by key; the totals and what needs attention, as `totals`."""
-        cells = {key: cell.signature for key, cell in self.cells.items()}
-        return {"totals": _digest(repr((self.totals, self.attention))), **cells}
+        """What each cell and heading shows, by key; the totals and what needs attention, as
+        `totals`; what is paused, as `banner`."""
+        return {
+            "totals": _digest(repr((self.totals, self.attention))),
+            "banner": self.banner,
+            **{key: lane.signature for key, lane in self.headings.items()},
+            **{key: cell.signature for key, cell in self.cells.items()},
+        }
+
+    @cached_property
+    def banner(self) -> str:
+        """Another one whenever the banner says something else."""
+        return _digest(repr(self.pauses))
 
     @cached_property
     def version(self) -> str:
@@ -185,6 +225,7 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
     page = min(max(page, 1), pages)
     shown = phases[(page - 1) * LANES_A_PAGE : page * LANES_A_PAGE]
     cards = _first_cards(session, scope, [phase for phase in shown if not _finished(counts[phase])])
+    held_back = rules(session)
     lanes = tuple(
         Lane(
             phase,
@@ -192,10 +233,11 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
                 Cell(phase, name, *counts[phase].get(name, (0, 0)), cards.get((phase, name), ()))
                 for name in CELLS
             ),
+            *held_back.of_phase(phase),
         )
         for phase in shown
     )
-    return Board(lanes, page, pages, _totals(counts))
+    return Board(lanes, page, pages, _totals(counts), held_back.pauses)
 
 
 Counts = dict[str | None, dict[str, tuple[int, int]]]

@@ -1,0 +1,287 @@
+"""Limits and pauses under 64 claimers at once: in no snapshot too many, and none too few."""
+
+import threading
+import time
+from collections import Counter
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import pytest
+
+from backlog.errors import ClaimLost
+from backlog.session import PsycopgSession
+from backlog.verbs import cards, claims, governance, leases, moves
+from backlog.verbs.claims import Pool
+from tests.workers import Background
+
+CREW = 64
+PHASE_LIMIT = 5
+OWNER_LIMIT = 2
+PATIENCE = 120  # seconds; a hang fails the test instead of the run
+
+M1 = Pool(phase="M1")
+
+
+@pytest.fixture
+def crew(sessions: Any) -> list[PsycopgSession]:
+    """Sixty-four sessions, each for a worker of its own."""
+    return [sessions() for _ in range(CREW)]
+
+
+@pytest.fixture
+def many(session: PsycopgSession) -> Any:
+    """Makes so many cards of a phase."""
+
+    def make(count: int, phase: str | None = "M1") -> None:
+        with session.transaction():
+            for number in range(count):
+                cards.create(session, f"{phase}-{number}", "Card", phase=phase)
+
+    return make
+
+
+def at_once(crew: list[PsycopgSession], verb: Any, *args: Any) -> list[Any]:
+    """What the verb gives to each of the crew, called with its number, all at one moment."""
+    start = threading.Barrier(len(crew))
+
+    def run(session: PsycopgSession, number: int) -> Any:
+        start.wait(PATIENCE)
+        return verb(session, number, *args)
+
+    running = [Background(session, run, number) for number, session in enumerate(crew)]
+    return [each.result() for each in running]
+
+
+# Claims that are held -----------------------------------------------------------------------------
+
+
+def hold(session: PsycopgSession, number: int, pool: Pool = M1) -> claims.Taken:
+    return claims.take(session, f"w{number}", 600, pool)
+
+
+def hold_as_two(session: PsycopgSession, number: int) -> claims.Taken:
+    return claims.take(session, f"w{number % 2}", 600)
+
+
+def hold_several(session: PsycopgSession, number: int) -> claims.Taken:
+    return claims.take(session, f"w{number}", 600, M1, 3)
+
+
+def hold_one_by_id(session: PsycopgSession, number: int) -> claims.TakenCard:
+    return claims.take_card(session, f"M1-{number}", f"w{number}")
+
+
+def test_of_64_claims_at_once_a_phase_takes_its_limit(session, crew, many):
+    many(CREW)
+    governance.limit(session, "phase", "M1", PHASE_LIMIT)
+    taken = at_once(crew, hold)
+    assert Counter(each.why for each in taken) == {None: PHASE_LIMIT, "limit": CREW - PHASE_LIMIT}
+    assert len({each.cards[0].id for each in taken if each.cards}) == PHASE_LIMIT
+
+
+def test_of_64_claims_by_id_at_once_a_phase_takes_its_limit(session, crew, many):
+    many(CREW)
+    governance.limit(session, "phase", "M1", PHASE_LIMIT)
+    taken = at_once(crew, hold_one_by_id)
+    assert Counter(each.why for each in taken) == {None: PHASE_LIMIT, "limit": CREW - PHASE_LIMIT}
+
+
+def test_of_64_claims_of_several_at_once_a_phase_takes_its_limit(session, crew, many):
+    many(3 * CREW)
+    governance.limit(session, "phase", "M1", PHASE_LIMIT)
+    assert sum(len(each.cards) for each in at_once(crew, hold_several)) == PHASE_LIMIT
+
+
+def test_of_64_claims_at_once_an_owner_gets_its_limit(session, crew, many):
+    many(CREW, phase=None)
+    governance.limit(session, "owner", "w0", OWNER_LIMIT)
+    taken = at_once(crew, hold_as_two)
+    owners = Counter(card.claim_owner for each in taken for card in each.cards)
+    assert owners == {"w0": OWNER_LIMIT, "w1": CREW // 2}
+
+
+def test_what_is_not_limited_is_taken_by_all_others(session, crew, many):
+    many(CREW)
+    many(CREW, phase="M2")
+    governance.limit(session, "phase", "M1", PHASE_LIMIT)
+    taken = at_once(crew, hold, Pool())
+    phases = Counter(card.phase for each in taken for card in each.cards)
+    assert phases == {"M1": PHASE_LIMIT, "M2": CREW - PHASE_LIMIT}
+
+
+def test_a_slot_that_is_given_back_is_taken_by_one_of_64(session, crew, many):
+    many(CREW)
+    governance.limit(session, "phase", "M1", PHASE_LIMIT)
+    held = [each.cards[0] for each in at_once(crew, hold) if each.cards]
+    moves.complete(session, held[0].id)
+    leases.release(session, held[1].id)
+    assert sum(len(each.cards) for each in at_once(crew, hold)) == 2
+
+
+# Claims that come and go --------------------------------------------------------------------------
+
+
+class Seen(NamedTuple):
+    """What one snapshot after the other showed: the most of the phase, the most of an owner."""
+
+    snapshots: int
+    phase: int
+    owner: int
+
+
+class Shift:
+    """While it lasts; `full`: all slots were seen taken, until when whoever has one keeps it."""
+
+    def __init__(self) -> None:
+        self.full, self.over = threading.Event(), threading.Event()
+
+
+def watch(session: PsycopgSession, shift: Shift) -> Seen:
+    sql = """
+        SELECT coalesce(sum(n), 0), coalesce(max(n), 0) FROM (
+            SELECT count(*) AS n FROM backlog WHERE status = 'claimed' AND phase = 'M1'
+            GROUP BY claim_owner) AS held"""
+    seen = Seen(0, 0, 0)
+    while not shift.over.is_set():
+        phase, owner = session.execute(sql).fetchone()
+        seen = Seen(seen.snapshots + 1, max(seen.phase, phase), max(seen.owner, owner))
+        if seen.phase >= PHASE_LIMIT:
+            shift.full.set()
+    return seen
+
+
+def come_and_go(session: PsycopgSession, number: int, shift: Shift) -> int:
+    """Claim and finish as one of four owners until all is done; how many it finished."""
+    owner = f"w{number % 4}"
+    finished = 0
+    while not shift.over.is_set():
+        for card in claims.take(session, owner, 600, M1).cards:
+            assert shift.full.wait(PATIENCE)
+            if card.attempts == 1 and number % 3 == 0:
+                leases.release(session, card.id, owner, card.attempts)
+            else:
+                moves.complete(session, card.id, owner, card.attempts)
+                finished += 1
+        sql = "SELECT NOT EXISTS (SELECT FROM backlog WHERE status <> 'done')"
+        if session.execute(sql).fetchone()[0]:
+            shift.over.set()
+    return finished
+
+
+MOST_AT_ONCE = """
+    SELECT max(n) FROM (
+        SELECT sum(change) OVER (PARTITION BY {scope} ORDER BY at, change) AS n FROM (
+            SELECT started_at AS at, 1 AS change, owner FROM backlog_run
+            UNION ALL SELECT ended_at, -1, owner FROM backlog_run) AS changes) AS held"""
+
+
+def test_limits_hold_in_every_snapshot_while_64_come_and_go(session, sessions, crew, many):
+    many(300)
+    governance.limit(session, "phase", "M1", PHASE_LIMIT)
+    for number in range(4):
+        governance.limit(session, "owner", f"w{number}", OWNER_LIMIT)
+    shift = Shift()
+    watcher = Background(sessions(), watch, shift)
+    assert sum(at_once(crew, come_and_go, shift)) == 300
+    seen = watcher.result()
+    assert (seen.phase, seen.owner) == (PHASE_LIMIT, OWNER_LIMIT)  # never more, and all slots used
+    assert seen.snapshots > 20
+    assert session.execute(MOST_AT_ONCE.format(scope="1")).fetchone() == (PHASE_LIMIT,)
+    assert session.execute(MOST_AT_ONCE.format(scope="owner")).fetchone() == (OWNER_LIMIT,)
+
+
+# Pauses -------------------------------------------------------------------------------------------
+
+CLOCK = "SELECT clock_timestamp()"
+PAUSES = [("fleet", ""), ("phase", "M1"), ("owner", "w")]
+
+
+def claim_until(session: PsycopgSession, number: int, over: threading.Event) -> list[Any]:
+    """Claim as w, and when each claim that got something had begun, by the database's clock."""
+    begun = []
+    while not over.is_set():
+        (now,) = session.execute(CLOCK).fetchone()
+        if claims.take(session, "w", 600, M1).cards:
+            begun.append(now)
+    return begun
+
+
+@pytest.mark.parametrize("scope", PAUSES, ids=[scope for scope, _ in PAUSES])
+def test_a_claim_that_begins_after_a_pause_committed_takes_nothing(scope, session, crew, many):
+    many(2000)
+    over = threading.Event()
+    racing = Background(session, lambda _: at_once(crew[1:], claim_until, over))
+    _wait_for(crew[0], "claimed", 50)
+    governance.pause(crew[0], *scope, "freeze")
+    (paused,) = crew[0].execute(CLOCK).fetchone()
+    held = _settled(crew[0])
+    over.set()
+    begun = [moment for each in racing.result() for moment in each]
+    assert max(begun) < paused
+    assert 50 <= len(begun) == held < 2000
+
+
+def _wait_for(session: PsycopgSession, status: str, count: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while len(cards.list_cards(session, status)) < count:
+        assert time.monotonic() < deadline, f"never {count} {status}"
+
+
+def _settled(session: PsycopgSession) -> int:
+    """How many are claimed once the claims under way have ended, and a second later still."""
+    before, now = -1, len(cards.list_cards(session, "claimed"))
+    while before != now:
+        time.sleep(1)
+        before, now = now, len(cards.list_cards(session, "claimed"))
+    return now
+
+
+@pytest.mark.parametrize("scope", PAUSES, ids=[scope for scope, _ in PAUSES])
+def test_what_runs_goes_on_while_paused_and_claims_after_it(scope, session, crew, many):
+    many(2 * CREW)
+    for _ in range(CREW):
+        claims.take(session, "w", 600, M1)
+    governance.pause(session, *scope, "freeze")
+    assert at_once(crew, go_on) == [True] * CREW
+    assert claims.take(session, "w", 600, M1) == ([], "paused")
+    governance.resume(session, *scope)
+    assert Counter(len(each.cards) for each in at_once(crew, hold_as_w)) == {1: CREW}
+
+
+def go_on(session: PsycopgSession, number: int) -> bool:
+    """Renew, try to claim another and finish; whether it went so."""
+    card_id = f"M1-{number}"
+    renewed = leases.renew(session, card_id, "w", 1)
+    with suppress(ClaimLost):
+        done = moves.complete(session, card_id, "w", 1)
+        return (renewed.status, done.status, hold_as_w(session, number).why) == (
+            "claimed",
+            "done",
+            "paused",
+        )
+    return False
+
+
+def hold_as_w(session: PsycopgSession, number: int) -> claims.Taken:
+    return claims.take(session, "w", 600, M1)
+
+
+def test_a_pause_of_one_phase_leaves_64_claims_to_the_others(session, crew, many):
+    many(CREW)
+    many(CREW, phase="M2")
+    governance.pause(session, "phase", "M1", "freeze")
+    taken = at_once(crew, hold, Pool())
+    assert Counter(card.phase for each in taken for card in each.cards) == {"M2": CREW}
+
+
+def test_a_pause_and_its_end_over_and_over_lose_no_card(session, crew, many):
+    many(200)
+    shift = Shift()
+    shift.full.set()
+    racing = Background(session, lambda _: at_once(crew[1:], come_and_go, shift))
+    for _ in range(10):
+        governance.pause(crew[0], "fleet", "", "freeze")
+        time.sleep(0.05)
+        governance.resume(crew[0], "fleet", "")
+        time.sleep(0.05)
+    assert sum(racing.result()) == 200
