@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from backlog import lifecycle
 from backlog.lifecycle import FLEET
 from backlog.session import Session
 from backlog.verbs import governance, reports
 from backlog.verbs.stuck import CYCLE, MISSING, Stuck, stuck
 
-BLOCKED: Final = "blocked"
+BLOCKED: Final = lifecycle.BLOCKED
 EXHAUSTED: Final = "exhausted"
 WAITING: Final = "waiting"
 EXPIRED: Final = "expired"

@@ -8,43 +8,27 @@ for itself. A claimed card ends the search: its worker may complete it.
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from backlog.session import Session
+from backlog.lifecycle import READY
+from backlog.session import Session, hashing
 
-BLOCKED: Final = "blocked"
 MISSING: Final = "missing"
 CYCLE: Final = "cycle"
 
 _PAGE: Final = 5000
 
-# What is blocked or missing, and all that waits for it: look-ups from there on, so that it costs
-# what is stuck. The status is one more look-up: of a join, statistics that are old, or none, would
-# make a scan of all cards for each.
-_HELD_UP: Final = """
-WITH RECURSIVE reached (id, kind) AS (
-    (SELECT id, 'blocked' FROM backlog WHERE status = 'blocked'
-    UNION ALL
-    SELECT DISTINCT dependency_id, 'missing' FROM backlog_dependency edge
-    WHERE NOT EXISTS (SELECT FROM backlog WHERE id = edge.dependency_id))
-    UNION
-    SELECT next.id, NULL FROM reached CROSS JOIN LATERAL (
-        SELECT card_id AS id FROM backlog_dependency WHERE dependency_id = reached.id
-        AND (SELECT status FROM backlog WHERE id = card_id) = 'ready' OFFSET 0
-    ) AS next
-)
-SELECT id, kind, CASE WHEN kind IS NULL THEN ARRAY(
-    SELECT dependency_id FROM backlog_dependency WHERE card_id = id ORDER BY dependency_id
-) END FROM reached"""
-
-# Cards that wait for cards that wait: only they can be on a cycle, or behind one.
+# Cards that wait for what is not done and will not be at once: what is claimable or claimed is left
+# out. The status of what they wait for is empty where it does not exist.
 _WAITING: Final = """
-SELECT edge.card_id, array_agg(edge.dependency_id ORDER BY edge.dependency_id)
+SELECT edge.card_id, array_agg(edge.dependency_id ORDER BY edge.dependency_id),
+    array_agg(coalesce(needed.status, '') ORDER BY edge.dependency_id)
 FROM backlog_dependency edge
 JOIN backlog card ON card.id = edge.card_id
-JOIN backlog needed ON needed.id = edge.dependency_id
-WHERE card.open_dependencies > 0 AND card.status IN ('ready', 'blocked')
-    AND needed.open_dependencies > 0 AND needed.status IN ('ready', 'blocked')
+LEFT JOIN backlog needed ON needed.id = edge.dependency_id
+WHERE card.status IN ('ready', 'blocked') AND card.open_dependencies > 0 AND (
+    needed.id IS NULL OR needed.status = 'blocked'
+    OR needed.status = 'ready' AND needed.open_dependencies > 0)
 GROUP BY edge.card_id"""
 
 Edges = Mapping[str, Sequence[str]]
@@ -65,43 +49,32 @@ class Stuck(NamedTuple):
 def stuck(session: Session) -> list[Stuck]:
     """Every card that waits in vain, causes before effects: those on cycles first.
 
-    A blocked card is in here only if it is on a cycle as well.
+    A blocked card is in here only if it is on a cycle as well. Holds in memory what waits for what
+    waits, nothing else of the backlog.
     """
-    kinds, edges = _held_up(session)
-    behind = _behind_cycles(_waiting(session))
+    kinds, edges = _waiting(session)
+    behind = _behind_cycles(edges)
     rings = {card: ring for ring in _rings(behind) for card in ring}
     on_cycle = [Stuck(card, CYCLE, card, _next(card, behind, rings)) for card in sorted(rings)]
-    return [*on_cycle, *_spread(kinds, rings, _dependents(edges, behind))]
+    return [*on_cycle, *_spread(kinds, rings, _dependents(edges))]
 
 
-def _held_up(session: Session) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """The blocked and the missing, and what the cards that wait for them wait for."""
+def _waiting(session: Session) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """What is blocked or missing of that which cards wait for; and the cards, with what that is."""
     kinds, edges = {}, {}
-    for card, kind, needs in _pages(session, _HELD_UP):
-        if kind is None:
-            edges[card] = needs
-        else:
-            kinds[card] = kind
+    with hashing(session):
+        session.execute(f"DECLARE backlog_waiting NO SCROLL CURSOR FOR {_WAITING}")
+        while rows := session.execute(f"FETCH {_PAGE} FROM backlog_waiting").fetchall():
+            for card, needs, statuses in rows:
+                edges[card] = needs
+                for needed, status in zip(needs, statuses, strict=True):
+                    if status != READY:
+                        kinds[needed] = status or MISSING
+        session.execute("CLOSE backlog_waiting")
     return kinds, edges
 
 
-def _waiting(session: Session) -> dict[str, list[str]]:
-    return dict(_pages(session, _WAITING))
-
-
-def _pages(session: Session, sql: str) -> Iterator[Any]:
-    with session.transaction():
-        # Both queries read much if there is much; with statistics of a time when there was little,
-        # the planner would compare each row with each.
-        session.execute("SET LOCAL enable_nestloop = off")
-        session.execute(f"DECLARE backlog_stuck NO SCROLL CURSOR FOR {sql}")
-        while rows := session.execute(f"FETCH {_PAGE} FROM backlog_stuck").fetchall():
-            yield from rows
-        session.execute("CLOSE backlog_stuck")
-        session.execute("SET LOCAL enable_nestloop TO DEFAULT")
-
-
-def _behind_cycles(edges: dict[str, list[str]]) -> dict[str, list[str]]:
+def _behind_cycles(edges: Edges) -> dict[str, list[str]]:
     """The part of the graph that can never be worked off: cycles, and what waits for them."""
     sorter = TopologicalSorter(edges)
     try:
@@ -110,11 +83,11 @@ def _behind_cycles(edges: dict[str, list[str]]) -> dict[str, list[str]]:
         pass  # it still gives out all that is on no cycle and waits for none
     else:
         return {}
+    left = set(edges)
     while ready := sorter.get_ready():
         sorter.done(*ready)
-        for card in ready:
-            edges.pop(card, None)
-    return {card: [n for n in needs if n in edges] for card, needs in edges.items()}
+        left.difference_update(ready)
+    return {card: [needed for needed in edges[card] if needed in left] for card in left}
 
 
 def _rings(edges: Edges) -> Iterator[set[str]]:
@@ -156,18 +129,15 @@ def _next(card: str, edges: Edges, rings: Mapping[str, set[str]]) -> str:
     return next(needed for needed in edges[card] if needed in rings[card])
 
 
-def _dependents(*graphs: Edges) -> dict[str, set[str]]:
-    dependents: dict[str, set[str]] = {}
-    for edges in graphs:
-        for card, needs in edges.items():
-            for needed in needs:
-                dependents.setdefault(needed, set()).add(card)
+def _dependents(edges: Edges) -> dict[str, list[str]]:
+    dependents: dict[str, list[str]] = {}
+    for card, needs in edges.items():
+        for needed in needs:
+            dependents.setdefault(needed, []).append(card)
     return dependents
 
 
-def _spread(
-    kinds: Mapping[str, str], rings: Iterable[str], dependents: Mapping[str, set[str]]
-) -> Iterator[Stuck]:
+def _spread(kinds: Mapping[str, str], rings: Iterable[str], dependents: Edges) -> Iterator[Stuck]:
     """Each card that waits for a root, named with the nearest one."""
     roots = {**dict.fromkeys(rings, CYCLE), **kinds}
     seen = set(roots)
