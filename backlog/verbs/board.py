@@ -119,8 +119,7 @@ class Cell(NamedTuple):
     @property
     def key(self) -> str:
         """A name for the cell that is the same in every process, fit for an HTML id."""
-        phase = "-" if self.phase is None else f"={self.phase}"
-        return f"{self.name}-{_digest(phase)}"
+        return _key(self.name, self.phase)
 
     @property
     def signature(self) -> str:
@@ -128,11 +127,28 @@ class Cell(NamedTuple):
         return _digest(repr(self))
 
 
-class Lane(NamedTuple):
-    """One phase (None: cards without one) with a cell for each of `CELLS`, and what holds it back.
+class Heading(NamedTuple):
+    """What stands above the cells of a lane; swapped by itself, as a cell is."""
 
-    Its heading is swapped by itself, as a cell is: it has a key and a signature too.
-    """
+    phase: str | None
+    done: int
+    total: int
+    pause: Pause | None
+    limit: Limit | None
+
+    @property
+    def key(self) -> str:
+        """As a cell's."""
+        return _key("lane", self.phase)
+
+    @property
+    def signature(self) -> str:
+        """Another one whenever it says something else."""
+        return _digest(repr(self))
+
+
+class Lane(NamedTuple):
+    """One phase (None: cards without one): a cell for each of `CELLS`, and what holds it back."""
 
     phase: str | None
     cells: tuple[Cell, ...]
@@ -140,14 +156,8 @@ class Lane(NamedTuple):
     limit: Limit | None = None
 
     @property
-    def key(self) -> str:
-        """As a cell's."""
-        return self.cells[0]._replace(name="lane").key
-
-    @property
-    def signature(self) -> str:
-        """Another one whenever the heading says something else."""
-        return _digest(repr((self.phase, self.done, self.total, self.pause, self.limit)))
+    def heading(self) -> Heading:
+        return Heading(self.phase, self.done, self.total, self.pause, self.limit)
 
     @property
     def total(self) -> int:
@@ -183,9 +193,9 @@ class Board:
         return {cell.key: cell for lane in self.lanes for cell in lane.cells}
 
     @cached_property
-    def headings(self) -> dict[str, Lane]:
-        """The lanes by the keys of their headings."""
-        return {lane.key: lane for lane in self.lanes}
+    def headings(self) -> dict[str, Heading]:
+        """The headings of the lanes by their keys."""
+        return {lane.heading.key: lane.heading for lane in self.lanes}
 
     @cached_property
     def attention(self) -> tuple[BoardCard, ...]:
@@ -201,7 +211,7 @@ class Board:
         return {
             "totals": _digest(repr((self.totals, self.attention))),
             "banner": self.banner,
-            **{key: lane.signature for key, lane in self.headings.items()},
+            **{key: heading.signature for key, heading in self.headings.items()},
             **{key: cell.signature for key, cell in self.cells.items()},
         }
 
@@ -316,6 +326,10 @@ def with_edges(session: Session, cards: Iterable[BoardCard]) -> list[BoardCard]:
         )
         for card in cards
     ]
+
+
+def _key(name: str, phase: str | None) -> str:
+    return f"{name}-{_digest('-' if phase is None else f'={phase}')}"
 
 
 def _digest(text: str) -> str:

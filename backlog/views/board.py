@@ -32,7 +32,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "choice": choice,
         "cells": CELLS,
         "lanes": [
-            (lane, heading_html(lane), [cell_html(cell) for cell in lane.cells])
+            (lane, heading_html(lane.heading), [cell_html(cell) for cell in lane.cells])
             for lane in shown.lanes
         ],
         "phases": [lane.phase for lane in shown.lanes if lane.phase],

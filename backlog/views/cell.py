@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from backlog.actions import Seen
-from backlog.verbs.board import BoardCard, Cell, Lane
+from backlog.verbs.board import BoardCard, Cell, Heading
 
 _NOTHING: Final = SafeString("")
 _NOTE: Final = 120
@@ -35,9 +35,9 @@ def cell_html(cell: Cell) -> SafeString:
 
 
 @lru_cache(maxsize=256)
-def heading_html(lane: Lane) -> SafeString:
-    """The heading of the lane as HTML."""
-    return render_to_string("backlog/_lane.html", {"lane": lane})
+def heading_html(heading: Heading) -> SafeString:
+    """The heading of a lane as HTML."""
+    return render_to_string("backlog/_lane.html", {"lane": heading})
 
 
 def _card(card: BoardCard, cell: str) -> SafeString:
