@@ -124,6 +124,8 @@ class CardAdmin(CardModelAdmin):
     def state(self, card: Card) -> str:
         """The status, or what it amounts to: claimable, waiting on how many, why blocked."""
         if card.status == READY:
+            if card.held and not card.open_dependencies:
+                return f"held back until {card.not_before:%Y-%m-%d %H:%M} UTC"
             return "claimable" if card.claimable else f"waiting on {card.open_dependencies}"
         if card.status == BLOCKED:
             return f"blocked: {card.get_block_reason_display()}"

@@ -4,7 +4,14 @@ from typing import Any
 
 from django.http import HttpRequest
 
-PAGES = (("board", "Board"), ("cards", "Cards"), ("fleet", "Fleet"))
+PAGES = (
+    ("board", "Board"),
+    ("cards", "Cards"),
+    ("fleet", "Fleet"),
+    ("activity", "Activity"),
+    ("doctor", "Doctor"),
+    ("control", "Pause and limits"),
+)
 
 
 def pages(request: HttpRequest) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from backlog import values
 from backlog.errors import Refusal, Stale, StoreUnavailable
-from backlog.lifecycle import BLOCK_REASONS, BLOCKED, CLAIMED, DEFAULT_BLOCK_REASON, READY
+from backlog.lifecycle import BLOCK_REASONS, BLOCKED, CLAIMED, DEFAULT_BLOCK_REASON, FLEET, READY
 from backlog.models import Card
 from backlog.session import as_refusal
 from backlog.verbs import cards
@@ -280,7 +280,10 @@ class CancelForm(forms.Form):
     """Why nobody is to work on the card any more."""
 
     reason = forms.CharField(
-        required=False, empty_value=None, help_text="Its worker and its history say it."
+        required=False,
+        empty_value=None,
+        label="Reason to cancel",
+        help_text="Its worker is told, and its history keeps it.",
     )
 
 
@@ -300,3 +303,32 @@ class DependencyForm(forms.Form):
     """Another card, by its id."""
 
     dependency = forms.CharField(label="Id of the card it waits for")
+
+
+SCOPES: Sequence[tuple[str, str]] = (
+    (FLEET, "the whole fleet"),
+    ("phase", "a phase"),
+    ("owner", "a worker"),
+)
+
+
+class PauseForm(forms.Form):
+    """Whose claims to stop, and why."""
+
+    scope = forms.ChoiceField(label="Pause", choices=SCOPES)
+    name = forms.CharField(
+        required=False, label="Name", help_text="Of the phase or the worker; empty for the fleet."
+    )
+    reason = forms.CharField(help_text="Everybody sees it until it is resumed.")
+
+
+class LimitForm(forms.Form):
+    """How much one phase, or one worker, may have claimed at once."""
+
+    scope = forms.ChoiceField(label="Limit", choices=SCOPES[1:])
+    name = forms.CharField(label="Name", help_text="Of the phase or the worker.")
+    most = forms.IntegerField(
+        label="Claims at once",
+        widget=forms.NumberInput(attrs={"min": 0}),
+        help_text="What is claimed stays claimed. 0: no claims at all.",
+    )

@@ -4,7 +4,7 @@ import re
 
 from django.urls import path, register_converter
 
-from backlog.views import actions, board, cards, fleet, listing
+from backlog.views import actions, activity, board, cards, control, doctor, fleet, listing
 
 
 class CardId:
@@ -36,4 +36,11 @@ urlpatterns = [
     path("card/<card:card_id>/", cards.card, name="card"),
     path("card/<card:card_id>/edit/", cards.edit, name="edit"),
     path("fleet/", fleet.fleet, name="fleet"),
+    path("activity/", activity.activity, name="activity"),
+    path("doctor/", doctor.doctor, name="doctor"),
+    path("control/", control.control, name="control"),
+    path("control/pause/", control.pause, name="pause"),
+    path("control/resume/", control.resume, name="resume"),
+    path("control/limit/", control.limit, name="limit"),
+    path("control/unlimit/", control.unlimit, name="unlimit"),
 ]

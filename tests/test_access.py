@@ -25,6 +25,13 @@ OPENS = {
     "cards": "viewer",
     "card": "viewer",
     "fleet": "viewer",
+    "activity": "viewer",
+    "doctor": "viewer",
+    "control": "viewer",
+    "pause": "operator",
+    "resume": "operator",
+    "limit": "operator",
+    "unlimit": "operator",
     "act": "operator",
     "create": "operator",
     "edit": "operator",
@@ -60,7 +67,7 @@ OPENS = {
     "admin:axes_accesslog_add": "-",
     "admin:axes_accessfailurelog_add": "-",
 }
-POSTED = {"act", "logout", "admin:logout"}
+POSTED = {"act", "pause", "resume", "limit", "unlimit", "logout", "admin:logout"}
 READING = {name for name, role in OPENS.items() if role == "viewer"}
 
 make_groups = import_module("backlog.migrations.0004_roles").make_groups

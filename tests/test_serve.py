@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -323,5 +324,75 @@ def test_a_port_that_is_given_is_the_port(fresh):
 def test_no_connection_is_shared_with_the_processes(fresh, server):
     env = {**fresh, "DATABASE_URL": server.url}
     sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fleet-backlog'"
-    with _serving(env), psycopg.connect(server.url) as watcher:
+    with _serving(env, "--no-sweep"), psycopg.connect(server.url) as watcher:
         assert watcher.execute(sql).fetchone()[0] == 0
+
+
+# Its sweeps ---------------------------------------------------------------------------------------
+
+
+def _sweeps(pid: int) -> list[int]:
+    """The processes that sweep for this server."""
+    return [
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        if _reads(path).startswith(f"{sys.executable}\0-m\0fleet_backlog.sweeping\0".encode())
+        and f"\nPPid:\t{pid}\n".encode() in _reads(path.with_name("status"))
+    ]
+
+
+def _reads(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _soon(condition) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+
+
+def _expired(connection) -> int:
+    sql = "SELECT count(*) FROM backlog WHERE status = 'claimed'"
+    return connection.execute(sql).fetchone()[0]
+
+
+def test_it_sweeps_and_starts_what_sweeps_again_if_it_dies(fresh):
+    env = {**fresh, "SWEEP_SECONDS": "1"}
+    with (
+        _serving(env) as (process, _),
+        Store(Path(env["BACKLOG_DATA_DIR"])).connect() as connection,
+    ):
+        connection.autocommit = True
+        for _ in range(2):
+            connection.execute("DELETE FROM backlog")
+            connection.execute(
+                "INSERT INTO backlog"
+                " (id, title, status, claim_owner, claim_ttl_seconds, claimed_at)"
+                " VALUES ('A', 'A', 'claimed', 'w', 1, '2020-01-01Z')"
+            )
+            _soon(lambda: not _expired(connection))
+            (sweeping,) = _sweeps(process.pid)
+            os.kill(sweeping, signal.SIGKILL)
+        sql = "SELECT DISTINCT actor FROM backlog_event WHERE verb = 'reclaim'"
+        assert connection.execute(sql).fetchall() == [("sweep",)]
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_the_sweeps_end_with_the_server_however_it_ends(fresh, sig):
+    with _serving(fresh) as (process, _):
+        _soon(lambda: _sweeps(process.pid))
+        (sweeping,) = _sweeps(process.pid)
+        process.send_signal(sig)
+        process.wait(30)
+        _soon(lambda: b"sweeping" not in _reads(Path(f"/proc/{sweeping}/cmdline")))
+
+
+def test_the_sweeps_can_be_left_to_others(fresh):
+    with _serving(fresh, "--no-sweep") as (process, url):
+        assert _ask(f"{url}/healthz")[0] == 200
+        time.sleep(1.5)
+        assert _sweeps(process.pid) == []

@@ -23,6 +23,7 @@ SHOTS = (
     ("board-dark", "/", 1440, 900, "dark"),
     ("board-phone", "/", 390, 844, "light"),
     ("card", "/card/bd-7xd7/", 1440, 900, "light"),
+    ("doctor", "/doctor/", 1440, 900, "light"),
     ("fleet", "/fleet/?days=7", 1440, 1500, "dark"),
     ("admin", "/admin/backlog/card/", 1440, 900, "light"),
 )
@@ -39,13 +40,16 @@ def a_fleet_at_work() -> None:
     backlog("import", "examples/beads-sample.jsonl")
     for number in range(4):
         card = backlog("claim", "--owner", f"agent-{number}").partition("\t")[0]
-        backlog("complete", "--id", card, "--owner", f"agent-{number}")
+        said = ("--summary", "as asked", "--tokens", str(9_000 * (number + 2)), "--cost", "0.35")
+        backlog("complete", "--id", card, "--owner", f"agent-{number}", *said)
     for number in range(7):
         backlog("claim", "--owner", f"agent-{number}", "--ttl", str(300 * (number + 1)))
     backlog("claim", "--owner", "agent-7", "--ttl", "1")
     stuck = backlog("claim", "--owner", "agent-8").partition("\t")[0]
-    note = "which of the two formats is meant?"
-    backlog("block", "--id", stuck, "--reason", "needs_input", "--note", note)
+    why = ("--reason", "needs_input", "--note", "which of the two formats is meant?")
+    backlog("block", "--id", stuck, "--owner", "agent-8", *why)
+    backlog("pause", "--owner", "agent-8", "--reason", "its machine is being replaced")
+    backlog("limit", "--phase", "bug", "--max", "3")
 
 
 def main() -> None:

@@ -5,19 +5,16 @@ from argparse import Namespace
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from backlog import values
 from backlog.cli.reply import Reply, document
-from backlog.errors import NotFound, UsageError
+from backlog.errors import UsageError
 from backlog.lifecycle import AT_LIMIT, DEFAULT_TTL_SECONDS, EMPTY, PAUSED
 from backlog.records import Record, iso, to_json, to_line
 from backlog.session import Session
 from backlog.verbs import cards, claims, leases, moves, reports
 from backlog.verbs.runs import Report
-
-if TYPE_CHECKING:
-    from backlog.verbs.history import Event
 
 # The exit status of a claim that took nothing, if it is asked for.
 NOTHING_TAKEN: Final = {EMPTY: 3, PAUSED: 6, AT_LIMIT: 7}
@@ -230,44 +227,6 @@ def show(session: Session, options: Namespace) -> Reply:
     return Reply([to_json(card) + "\n"], details)
 
 
-def history(session: Session, options: Namespace) -> Reply:
-    from backlog.verbs.history import history as events_of
-
-    events = events_of(session, options.card_id, options.limit)
-    if not events and cards.find(session, options.card_id) is None:
-        raise NotFound(f"there is no card {options.card_id}, and there never was")
-    return Reply(
-        document([_event_keys(event) for event in events]),
-        map(_event_line, events) if events else ["(no history)"],
-    )
-
-
-def _event_keys(event: "Event") -> dict[str, Any]:
-    return {
-        "id": event.id,
-        "cardId": event.card_id,
-        "at": iso(event.at),
-        "actor": event.actor,
-        "verb": event.verb,
-        "from": event.from_status,
-        "to": event.to_status,
-        "attempt": event.attempt,
-        "note": event.note,
-    }
-
-
-def _event_line(event: "Event") -> str:
-    fields = (
-        iso(event.at),
-        event.actor,
-        event.verb,
-        f"{event.from_status or '-'}→{event.to_status or '-'}",
-        f"attempt={event.attempt}",
-        event.note or "-",
-    )
-    return "\t".join(" ".join(field.split()) for field in fields)
-
-
 def explain(session: Session, options: Namespace) -> Reply:
     found = reports.explain(session, options.card_id)
     lists = {
@@ -319,14 +278,6 @@ def import_cards(session: Session, options: Namespace) -> Reply:
     answer = {**done._asdict(), "dryRun": options.dry_run}
     text = ", ".join(f"{kind}: {count}" for kind, count in done._asdict().items())
     return Reply(document(answer), [text + (" (dry run)" if options.dry_run else "")])
-
-
-def export_cards(session: Session, options: Namespace) -> Reply:
-    from backlog.verbs import transfer
-
-    # Microseconds here: the order of claims survives an import elsewhere.
-    lines = (to_json(card, "microseconds") + "\n" for card in transfer.export_cards(session))
-    return Reply(lines, (line[:-1] for line in lines))
 
 
 def _read(file: str) -> list[bytes]:

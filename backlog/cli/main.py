@@ -3,21 +3,19 @@
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 from itertools import takewhile
 from pathlib import Path
 from typing import Final, NoReturn
 
 from backlog.cli import connection
+from backlog.cli.loops import Opener
 from backlog.cli.parser import parse
 from backlog.cli.reply import Reply
 from backlog.errors import Refusal
-from backlog.session import ACTOR, Session, as_refusal
+from backlog.session import ACTOR, as_refusal
 from backlog.values import json_text
-
-Opener = Callable[[], AbstractContextManager[Session]]
 
 INTERRUPTED = 130
 
@@ -76,6 +74,8 @@ def _run(options: Namespace, open_session: Opener | None) -> int:
     connect = open_session or connection.open_session
     if options.verb == "work":  # it connects again and again, on threads of its own
         return _answer(options.run(connect, options), options)
+    # For what goes on beyond this session: the database may be restarted meanwhile.
+    options.open_session = connect
     with connect() as session:
         return _answer(options.run(session, options), options)
 

@@ -7,9 +7,15 @@ from functools import partial
 from typing import Any, Final, NoReturn
 
 from backlog import values
-from backlog.cli import commands, governing, store, work
+from backlog.cli import commands, events, governing, reports, store, sweeping, work
 from backlog.errors import UsageError
-from backlog.lifecycle import BLOCK_REASONS, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS
+from backlog.lifecycle import (
+    BLOCK_REASONS,
+    DEFAULT_BLOCK_REASON,
+    DEFAULT_CONTEXT_BYTES,
+    DEFAULT_TTL_SECONDS,
+    LEAST_CONTEXT_BYTES,
+)
 from backlog.verbs.claims import MOST_AT_ONCE
 
 
@@ -186,8 +192,37 @@ VERBS: Final[tuple[Verb, ...]] = (
     (
         "history",
         "what happened to a card, oldest first",
-        commands.history,
+        events.history,
         (_CLAIMED_ID, _number("--limit", 1, "the newest so many events")),
+    ),
+    (
+        "tail",
+        "what happened last, to any card, oldest first",
+        events.tail,
+        (
+            _number("--limit", 0, "the newest so many events (%(default)s)", default=20),
+            _flag("--follow", "and what happens from now on"),
+        ),
+    ),
+    (
+        "runs",
+        "the attempts at a card, oldest first",
+        events.runs,
+        (_CLAIMED_ID, _number("--limit", 1, "the newest so many runs")),
+    ),
+    (
+        "context",
+        "a card and what came before, in Markdown, for a language model",
+        reports.context,
+        (
+            _CLAIMED_ID,
+            _number(
+                "--max-bytes",
+                LEAST_CONTEXT_BYTES,
+                "cut to this size (%(default)s)",
+                default=DEFAULT_CONTEXT_BYTES,
+            ),
+        ),
     ),
     (
         "edit",
@@ -246,6 +281,13 @@ VERBS: Final[tuple[Verb, ...]] = (
     ),
     ("unlimit", "no limit any more", governing.unlimit, _SCOPE),
     ("limits", "every limit, and how much of it is used", governing.limits, ()),
+    ("doctor", "what never goes on by itself, and the way out", reports.doctor, ()),
+    (
+        "sweep",
+        "reclaim what is expired, wake what is due, prune what is old",
+        sweeping.sweep,
+        (_number("--every", 1, "for ever, with so many seconds between"),),
+    ),
     ("check", "recount what is derived and report drift", commands.check, ()),
     (
         "import",
@@ -257,7 +299,12 @@ VERBS: Final[tuple[Verb, ...]] = (
             _flag("--dry-run", "check everything, write nothing"),
         ),
     ),
-    ("export", "every card as a JSON line", commands.export_cards, ()),
+    (
+        "export",
+        "every card as a JSON line",
+        events.export,
+        (_flag("--events", "every event instead"), _flag("--runs", "every ended run instead")),
+    ),
     (
         "work",
         "claim cards and run a command for each: work --owner W -- COMMAND",

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from backlog.session import Session
 from backlog.verbs.claims import Scope
 from backlog.verbs.filters import ALL, CELL, CELLS, Filter
+from backlog.verbs.governance import Limit, Pause, rules
 
 PER_CELL: Final = 10
 LANES_A_PAGE: Final = 25
@@ -29,7 +30,7 @@ _CHIPS: Final = 4
 # The columns of a `BoardCard`, its edges excepted.
 SHOWN: Final = """id, title, phase, priority, status, claimable, claim_owner, claim_expires_at,
     coalesce(claim_expires_at <= now(), false) AS expired, attempts, open_dependencies,
-    block_reason, block_note, status_changed_at, updated_at"""
+    block_reason, block_note, status_changed_at, updated_at, CASE WHEN held THEN not_before END"""
 
 # In two parts, so that each is read from its index alone: what is claimed is not in the board's.
 _COUNTS: Final = f"""
@@ -88,6 +89,7 @@ class BoardCard(NamedTuple):
     block_note: str | None
     status_changed_at: datetime
     updated_at: datetime
+    held_until: datetime | None = None
     waits_for: tuple[tuple[str, str | None], ...] = ()
     holds_up: int = 0
 
@@ -117,8 +119,7 @@ class Cell(NamedTuple):
     @property
     def key(self) -> str:
         """A name for the cell that is the same in every process, fit for an HTML id."""
-        phase = "-" if self.phase is None else f"={self.phase}"
-        return f"{self.name}-{_digest(phase)}"
+        return _key(self.name, self.phase)
 
     @property
     def signature(self) -> str:
@@ -126,11 +127,37 @@ class Cell(NamedTuple):
         return _digest(repr(self))
 
 
+class Heading(NamedTuple):
+    """What stands above the cells of a lane; swapped by itself, as a cell is."""
+
+    phase: str | None
+    done: int
+    total: int
+    pause: Pause | None
+    limit: Limit | None
+
+    @property
+    def key(self) -> str:
+        """As a cell's."""
+        return _key("lane", self.phase)
+
+    @property
+    def signature(self) -> str:
+        """Another one whenever it says something else."""
+        return _digest(repr(self))
+
+
 class Lane(NamedTuple):
-    """One phase (None: cards without one) with a cell for each of `CELLS`."""
+    """One phase (None: cards without one): a cell for each of `CELLS`, and what holds it back."""
 
     phase: str | None
     cells: tuple[Cell, ...]
+    pause: Pause | None = None
+    limit: Limit | None = None
+
+    @property
+    def heading(self) -> Heading:
+        return Heading(self.phase, self.done, self.total, self.pause, self.limit)
 
     @property
     def total(self) -> int:
@@ -147,15 +174,28 @@ class Lane(NamedTuple):
 
 
 class Board:
-    """One page of lanes, and what the whole selection counts."""
+    """One page of lanes, what the whole selection counts, and what is paused."""
 
-    def __init__(self, lanes: tuple[Lane, ...], page: int, pages: int, totals: dict[str, int]):
+    def __init__(
+        self,
+        lanes: tuple[Lane, ...],
+        page: int,
+        pages: int,
+        totals: dict[str, int],
+        pauses: tuple[Pause, ...] = (),
+    ):
         self.lanes, self.page, self.pages, self.totals = lanes, page, pages, totals
+        self.pauses = pauses
 
     @cached_property
     def cells(self) -> dict[str, Cell]:
         """The cells by their keys, in the order of the page."""
         return {cell.key: cell for lane in self.lanes for cell in lane.cells}
+
+    @cached_property
+    def headings(self) -> dict[str, Heading]:
+        """The headings of the lanes by their keys."""
+        return {lane.heading.key: lane.heading for lane in self.lanes}
 
     @cached_property
     def attention(self) -> tuple[BoardCard, ...]:
@@ -166,9 +206,19 @@ class Board:
 
     @cached_property
     def signatures(self) -> dict[str, str]:
-        """What each cell shows, by key; the totals and what needs attention, as `totals`."""
-        cells = {key: cell.signature for key, cell in self.cells.items()}
-        return {"totals": _digest(repr((self.totals, self.attention))), **cells}
+        """What each cell and heading shows, by key; the totals and what needs attention, as
+        `totals`; what is paused, as `banner`."""
+        return {
+            "totals": _digest(repr((self.totals, self.attention))),
+            "banner": self.banner,
+            **{key: heading.signature for key, heading in self.headings.items()},
+            **{key: cell.signature for key, cell in self.cells.items()},
+        }
+
+    @cached_property
+    def banner(self) -> str:
+        """Another one whenever the banner says something else."""
+        return _digest(repr(self.pauses))
 
     @cached_property
     def version(self) -> str:
@@ -185,6 +235,7 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
     page = min(max(page, 1), pages)
     shown = phases[(page - 1) * LANES_A_PAGE : page * LANES_A_PAGE]
     cards = _first_cards(session, scope, [phase for phase in shown if not _finished(counts[phase])])
+    held_back = rules(session)
     lanes = tuple(
         Lane(
             phase,
@@ -192,10 +243,11 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
                 Cell(phase, name, *counts[phase].get(name, (0, 0)), cards.get((phase, name), ()))
                 for name in CELLS
             ),
+            *held_back.of_phase(phase),
         )
         for phase in shown
     )
-    return Board(lanes, page, pages, _totals(counts))
+    return Board(lanes, page, pages, _totals(counts), held_back.pauses)
 
 
 Counts = dict[str | None, dict[str, tuple[int, int]]]
@@ -274,6 +326,10 @@ def with_edges(session: Session, cards: Iterable[BoardCard]) -> list[BoardCard]:
         )
         for card in cards
     ]
+
+
+def _key(name: str, phase: str | None) -> str:
+    return f"{name}-{_digest('-' if phase is None else f'={phase}')}"
 
 
 def _digest(text: str) -> str:

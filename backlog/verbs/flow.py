@@ -1,7 +1,7 @@
 """The fleet at work: who holds what, and how cards flow, from their events."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from backlog.lifecycle import STATUSES
 from backlog.session import Session
@@ -157,3 +157,32 @@ def times(session: Session, number: int) -> list[Spread]:
         for moment, spread in zip(("created", "its status changed"), spreads, strict=True)
     ]
     return took + ages
+
+
+class Spending(NamedTuple):
+    """What runs of cards of one phase (None: of none, or deleted by now) took together.
+
+    Tokens and cost are None where no worker said.
+    """
+
+    phase: str | None
+    runs: int
+    tokens: int | None
+    cost: Any
+
+
+# As many phases are named.
+MOST_PHASES: Final = 25
+
+_SPENT: Final = f"""
+SELECT phase, count(*), sum(tokens), sum(cost)
+FROM backlog_ended_run run LEFT JOIN backlog card ON card.id = run.card_id
+WHERE run.ended_at >= %s GROUP BY phase
+ORDER BY sum(cost) DESC NULLS LAST, sum(tokens) DESC NULLS LAST, count(*) DESC, phase
+LIMIT {MOST_PHASES}"""
+
+
+def spending(session: Session, number: int) -> list[Spending]:
+    """What the runs that ended in the last `number` days took, the dearest phase first."""
+    since = datetime.now(UTC) - timedelta(days=number)
+    return [Spending._make(row) for row in session.execute(_SPENT, (since,)).fetchall()]

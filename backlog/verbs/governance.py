@@ -24,6 +24,13 @@ SELECT scope, name, most, actor, since, coalesce((
     WHERE CASE scope WHEN 'phase' THEN phase ELSE claim_owner END = name), 0)::int
 FROM backlog_limit ORDER BY scope, name"""
 
+_RULES: Final = f"""
+SELECT true AS pauses, scope, name, reason, actor, since, NULL::int, NULL::int FROM backlog_pause
+UNION ALL
+SELECT false, scope, name, NULL, actor, since, most, used
+FROM ({_LIMITS}) AS rule (scope, name, most, actor, since, used)
+ORDER BY pauses DESC, since, scope, name"""
+
 
 class Pause(NamedTuple):
     """Nothing of this scope is claimed. `name`: of the phase or the owner; empty for the fleet."""
@@ -121,6 +128,31 @@ def unlimit(session: Session, scope: str, name: str) -> None:
 def limits(session: Session) -> list[Limit]:
     """Every limit, and how much of it is used."""
     return [Limit._make(row) for row in session.execute(_LIMITS).fetchall()]
+
+
+class Rules(NamedTuple):
+    """All that holds claims back: pauses, oldest first, and limits."""
+
+    pauses: tuple[Pause, ...] = ()
+    limits: tuple[Limit, ...] = ()
+
+    def of_phase(self, phase: str | None) -> tuple[Pause | None, Limit | None]:
+        """The pause and the limit of this phase; not those of the fleet or of a worker."""
+        key = ("phase", phase)
+        return (
+            next((each for each in self.pauses if (each.scope, each.name) == key), None),
+            next((each for each in self.limits if (each.scope, each.name) == key), None),
+        )
+
+
+def rules(session: Session) -> Rules:
+    """As `pauses` and `limits`, in one look."""
+    rows = session.execute(_RULES).fetchall()
+    limited = [Limit._make(row[1:3] + row[6:7] + row[4:6] + row[7:]) for row in rows if not row[0]]
+    return Rules(
+        tuple(Pause._make(row[1:6]) for row in rows if row[0]),
+        tuple(sorted(limited, key=lambda each: each[:2])),
+    )
 
 
 def locked_limits(session: Session) -> list[Limit]:

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from backlog.session import Session
 
-_COLUMNS: Final = "id, card_id, at, actor, verb, from_status, to_status, attempt, note"
+COLUMNS: Final = "id, card_id, at, actor, verb, from_status, to_status, attempt, note"
 
 
 class Event(NamedTuple):
@@ -28,7 +28,35 @@ def history(session: Session, card_id: str, limit: int | None = None) -> list[Ev
     A deleted card keeps its history; an id that never was has none.
     """
     sql = f"""
-        SELECT {_COLUMNS} FROM (
-            SELECT {_COLUMNS} FROM backlog_event WHERE card_id = %s ORDER BY id DESC LIMIT %s
+        SELECT {COLUMNS} FROM (
+            SELECT {COLUMNS} FROM backlog_event WHERE card_id = %s ORDER BY id DESC LIMIT %s
         ) AS newest ORDER BY id"""
     return [Event._make(row) for row in session.execute(sql, (card_id, limit)).fetchall()]
+
+
+def last_id(session: Session) -> int:
+    """The highest id that any event was given, visible or not; 0 if none was."""
+    sql = """
+        SELECT coalesce(pg_sequence_last_value(
+            pg_get_serial_sequence('backlog_event', 'id')::regclass), 0)"""
+    last: int = session.execute(sql).fetchone()[0]
+    return last
+
+
+def newest(session: Session, limit: int) -> list[Event]:
+    """The newest `limit` events of all cards, oldest first.
+
+    No tree has the ids in their order (every claim would have to write it): a window of the last
+    ids, which the index of ranges finds, widens until it holds enough.
+    """
+    last = last_id(session)
+    sql = f"""
+        SELECT {COLUMNS} FROM (
+            SELECT {COLUMNS} FROM backlog_event WHERE id > %s ORDER BY id DESC LIMIT %s
+        ) AS newest ORDER BY id"""
+    window = 4 * limit
+    while True:
+        rows = session.execute(sql, (last - window, limit)).fetchall()
+        if len(rows) == limit or window >= last:
+            return [Event._make(row) for row in rows]
+        window *= 8

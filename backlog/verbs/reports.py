@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from backlog.errors import NotFound
 from backlog.lifecycle import BLOCKED, FLEET, READY, STATUSES
-from backlog.session import Session
+from backlog.session import Session, hashing
 from backlog.verbs import governance
 from backlog.verbs.claims import EVERYTHING, Scope
 from backlog.verbs.governance import Limit, Pause
@@ -133,6 +133,7 @@ ORDER BY 1, 2"""
 def check(session: Session) -> Check:
     """Count everything again that triggers keep, and compare; reads only."""
     total = session.execute("SELECT count(*) FROM backlog").fetchone()[0]
-    counts = [tuple(row) for row in session.execute(_COUNTS).fetchall()]
-    edges = [tuple(row) for row in session.execute(_EDGES).fetchall()]
+    with hashing(session):
+        counts = [tuple(row) for row in session.execute(_COUNTS).fetchall()]
+        edges = [tuple(row) for row in session.execute(_EDGES).fetchall()]
     return Check(total, counts, edges)

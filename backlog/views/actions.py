@@ -31,11 +31,11 @@ def act(request: HttpRequest) -> HttpResponse:
     cards = [Seen.parse(text) for text in dict.fromkeys(texts)]
     if not cards:
         messages.warning(request, f"{action.label}: select a card first.")
-        return redirect(_next(request))
+        return redirect(way_back(request))
     form = _form(request, action)
     unconfirmed = action.asks(cards) and "confirmed" not in request.POST
     if (form is not None and not form.is_valid()) or unconfirmed:
-        context = {"action": action, "cards": cards, "form": form, "next": _next(request)}
+        context = {"action": action, "cards": cards, "form": form, "next": way_back(request)}
         context["warning"] = action.warning if action.asks(cards) else ""
         return render(request, "backlog/ask.html", context)
     outcomes = act_on(action, cards, form.cleaned_data if form is not None else {})
@@ -72,14 +72,14 @@ def _answer(request: HttpRequest, action: Action, outcomes: list[Outcome]) -> Ht
     refused = [outcome for outcome in outcomes if outcome.refusal]
     if not refused and len(outcomes) == 1:
         messages.success(request, f"{action.label}: {outcomes[0].card_id}")
-        return redirect(_next(request))
+        return redirect(way_back(request))
     if len(outcomes) > 1:
         context = {
             "action": action,
             "outcomes": outcomes,
             "refused": len(refused),
             "done": len(outcomes) - len(refused),
-            "next": _next(request),
+            "next": way_back(request),
         }
         return render(request, "backlog/outcomes.html", context)
     (outcome,) = refused
@@ -90,15 +90,15 @@ def _answer(request: HttpRequest, action: Action, outcomes: list[Outcome]) -> Ht
         "outcome": outcome,
         "card": fresh,
         "last": next(iter(Card.objects.history(outcome.card_id, 1)), None),
-        "next": _next(request),
+        "next": way_back(request),
     }
     return render(request, "backlog/refused.html", context, status=outcome.refusal.http_status)
 
 
-def _next(request: HttpRequest) -> str:
+def way_back(request: HttpRequest, otherwise: str = "board") -> str:
     """Where the operator came from; only ever a page of this site."""
     target = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return target if target and safe else resolve_url("board")
+    return target if target and safe else resolve_url(otherwise)

@@ -1,9 +1,12 @@
 """The board: lanes by phase, kept up to date by asking what has changed."""
 
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from backlog.access import CHANGE, may, reads
@@ -12,7 +15,7 @@ from backlog.verbs.board import Board
 from backlog.verbs.filters import CELLS
 from backlog.verbs.live import LiveBoard
 from backlog.views.actions import offered
-from backlog.views.cell import cell_html
+from backlog.views.cell import cell_html, heading_html
 from backlog.views.choice import Choice
 
 _LIVE = LiveBoard()
@@ -28,11 +31,14 @@ def board(request: HttpRequest) -> HttpResponse:
         "board": shown,
         "choice": choice,
         "cells": CELLS,
-        "lanes": [(lane, [(cell, cell_html(cell)) for cell in lane.cells]) for lane in shown.lanes],
+        "lanes": [
+            (lane, heading_html(lane.heading), [cell_html(cell) for cell in lane.cells])
+            for lane in shown.lanes
+        ],
         "phases": [lane.phase for lane in shown.lanes if lane.phase],
         "keep": choice.hidden("layout"),
         "actions": offered(request),
-        "may_change": may(request, CHANGE),
+        **_banner(request, shown, choice),
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,
     }
     return render(request, "backlog/board.html", context)
@@ -51,13 +57,31 @@ def live(request: HttpRequest) -> HttpResponse:
 @reads
 @require_safe
 def cells(request: HttpRequest) -> HttpResponse:
-    """The cells with these keys as they are now: a map of key to HTML, without those now gone."""
-    shown = _shown(Choice.of(request))
-    found = {key: shown.cells[key] for key in request.GET.getlist("key") if key in shown.cells}
-    html: dict[str, str] = {key: cell_html(cell) for key, cell in found.items()}
-    context = {"board": shown, "may_change": may(request, CHANGE)}
-    html["totals"] = render_to_string("backlog/_totals.html", context)
+    """The cells and headings with these keys as they are now: a map of key to HTML, without those
+    now gone; always the totals and the banner."""
+    choice = Choice.of(request)
+    shown = _shown(choice)
+    html: dict[str, str] = {}
+    for key in request.GET.getlist("key"):
+        if key in shown.cells:
+            html[key] = cell_html(shown.cells[key])
+        elif key in shown.headings:
+            html[key] = heading_html(shown.headings[key])
+    context = {"board": shown, **_banner(request, shown, choice)}
+    for name in ("totals", "banner"):
+        html[name] = render_to_string(f"backlog/_{name}.html", context, request)
     return _uncached(JsonResponse({"cells": html}))
+
+
+def _banner(request: HttpRequest, shown: Board, choice: Choice) -> dict[str, Any]:
+    """What is paused, for whom to resume, and where that leads back to."""
+    page = str(choice.page) if choice.page > 1 else None
+    return {
+        "pauses": shown.pauses,
+        "signature": shown.banner,
+        "may_change": may(request, CHANGE),
+        "next": (reverse("board") + choice.url(key=None, page=page)).removesuffix("?"),
+    }
 
 
 def _shown(choice: Choice) -> Board:

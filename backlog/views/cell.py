@@ -1,4 +1,4 @@
-"""A cell of the board as HTML, the same for every reader.
+"""A cell of the board, and the heading of a lane, as HTML, the same for every reader.
 
 A page has hundreds of cards: each is put together here, which takes a third of a template's time.
 `format_html` escapes whatever it is given, as a template does.
@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from backlog.actions import Seen
-from backlog.verbs.board import BoardCard, Cell
+from backlog.verbs.board import BoardCard, Cell, Heading
 
 _NOTHING: Final = SafeString("")
 _NOTE: Final = 120
@@ -34,11 +34,17 @@ def cell_html(cell: Cell) -> SafeString:
     return render_to_string("backlog/_cell.html", context)
 
 
+@lru_cache(maxsize=256)
+def heading_html(heading: Heading) -> SafeString:
+    """The heading of a lane as HTML."""
+    return render_to_string("backlog/_lane.html", {"lane": heading})
+
+
 def _card(card: BoardCard, cell: str) -> SafeString:
     return format_html(
         '<li class="card{}" data-card="{}"><input type="checkbox" form="act" name="card"'
         ' value="{}" aria-label="Select {}"> <a href="{}"><b>{}</b> {}</a>'
-        '<p><span title="priority">p{}</span>{} <span>{} {}</span>{}{}</p>{}{}</li>',
+        '<p><span title="priority">p{}</span>{} <span>{} {}</span>{}{}</p>{}{}{}</li>',
         " overdue" if card.expired else "",
         card.id,
         str(Seen.of(card)),
@@ -52,6 +58,7 @@ def _card(card: BoardCard, cell: str) -> SafeString:
         _time("ago", "since ", card.status_changed_at),
         format_html(" <span>attempt {}</span>", card.attempts) if card.attempts > 1 else _NOTHING,
         format_html(" <span>holds up {}</span>", card.holds_up) if card.holds_up else _NOTHING,
+        _held(card),
         _waits(card),
         _why(card) if cell == "blocked" else _NOTHING,
     )
@@ -64,6 +71,14 @@ def _lease(card: BoardCard) -> SafeString:
     left = _time("left", "", card.claim_expires_at)
     return format_html(
         ' <span class="owner">{}</span> <span>{} {}</span>', card.claim_owner, state, left
+    )
+
+
+def _held(card: BoardCard) -> SafeString:
+    if card.held_until is None or card.cell != "waiting":
+        return _NOTHING
+    return format_html(
+        '<p class="chips">held back, {}</p>', _time("due", "until ", card.held_until)
     )
 
 

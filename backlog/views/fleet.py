@@ -13,7 +13,8 @@ from backlog.charts import Chart, bars, stacked
 from backlog.errors import UsageError
 from backlog.lifecycle import STATUSES
 from backlog.models import Card
-from backlog.verbs.flow import MOST_CLAIMS, Day, days, expired, times, workers
+from backlog.verbs.flow import MOST_CLAIMS, Day, days, expired, spending, times, workers
+from backlog.verbs.governance import pauses
 
 SPANS = (7, 30, 90)
 
@@ -30,6 +31,8 @@ def fleet(request: HttpRequest) -> HttpResponse:
     working = workers(session)
     now = timezone.now()
     context = {
+        "pauses": pauses(session),
+        "next": request.get_full_path(),
         "workers": [
             (worker, [(card, str(Seen.of(card))) for card in worker.cards]) for worker in working
         ],
@@ -40,6 +43,7 @@ def fleet(request: HttpRequest) -> HttpResponse:
         "stats": Card.objects.stats(),
         "most_claims": MOST_CLAIMS,
         "times": times(session, int(given)),
+        "spending": spending(session, int(given)),
         "past": past[::-1],
         **_charts(past),
         "statuses": STATUSES,

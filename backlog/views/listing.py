@@ -4,10 +4,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from backlog.access import reads
+from backlog.access import CHANGE, may, reads
 from backlog.actions import Seen
 from backlog.models import Card
 from backlog.verbs.filters import CELLS
+from backlog.verbs.governance import pauses
 from backlog.verbs.listing import PAGE, SORTS, cards
 from backlog.views.actions import offered
 from backlog.views.choice import Choice
@@ -31,8 +32,11 @@ def card_list(request: HttpRequest) -> HttpResponse:
     """A page of the cards chosen by the URL, in the order it says."""
     choice = Choice.of(request)
     sort = request.GET.get("sort") or "claim"
-    found = cards(Card.objects.session(), choice.filter, sort, choice.page)
+    session = Card.objects.session()
+    found = cards(session, choice.filter, sort, choice.page)
     context = {
+        "pauses": pauses(session),
+        "next": request.get_full_path(),
         "found": found,
         "rows": [(card, str(Seen.of(card))) for card in found.cards],
         "choice": choice,
@@ -42,6 +46,7 @@ def card_list(request: HttpRequest) -> HttpResponse:
         "columns": [(name, label, name and choice.url(sort=name)) for name, label in _COLUMNS],
         "keep": choice.hidden("sort"),
         "actions": offered(request),
+        "may_change": may(request, CHANGE),
         "last_page": -(-found.total // PAGE),
     }
     return render(request, "backlog/list.html", context)

@@ -19,6 +19,9 @@ PAGES = {
     "create": "/cards/new/",
     "edit": "/card/ready-1/edit/",
     "fleet": "/fleet/",
+    "activity": "/activity/",
+    "doctor": "/doctor/",
+    "control": "/control/",
     "admin": "/admin/",
     "admin list": "/admin/backlog/card/",
     "admin add": "/admin/backlog/card/add/",
@@ -28,7 +31,7 @@ PAGES = {
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}}
 
 
-def _violations(page) -> list[str]:
+def violations(page) -> list[str]:
     found = Axe().run(page, options=RULES).response["violations"]
     return [
         f"{rule['id']}: {node['target']} {node['html'][:160]}"
@@ -49,18 +52,18 @@ def test_a_page_is_accessible_and_its_console_silent(
     said = [line for line in complaints if status == 404 and "404" in line]
     for line in said:
         complaints.remove(line)
-    assert _violations(operator) == []
+    assert violations(operator) == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_login_is_accessible(page, live_server, complaints, theme):
     page.emulate_media(color_scheme=theme)
     page.goto(live_server.url + "/")
-    assert _violations(page) == []
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("width", [320, 768, 3840])
-@pytest.mark.parametrize("name", ["board", "list", "card", "create", "fleet"])
+@pytest.mark.parametrize("name", ["board", "list", "card", "create", "fleet", "activity", "doctor"])
 def test_no_page_scrolls_sideways(operator, live_server, name, width):
     operator.set_viewport_size({"width": width, "height": 800})
     operator.goto(live_server.url + PAGES[name])
@@ -201,7 +204,7 @@ def test_a_stale_edit_is_accessible(operator, live_server):
     expect(operator.get_by_role("alert")).to_be_visible()
     for theme in ("light", "dark"):
         operator.emulate_media(color_scheme=theme)
-        assert _violations(operator) == []
+        assert violations(operator) == []
 
 
 def test_a_destructive_action_asks_once(operator, live_server):

@@ -44,19 +44,33 @@ function say(text) {
   news.textContent = text;
 }
 
+// Above the lanes; sent whenever anything is.
+const ABOVE = ["totals", "banner"];
+
 async function take(now) {
-  const keys = Object.keys(now.cells).filter((key) => key !== "totals");
-  const here = new Map([...lanes.querySelectorAll(".cell")].map((cell) => [cell.id, cell]));
+  const keys = Object.keys(now.cells).filter((key) => !ABOVE.includes(key));
+  const here = new Map([...lanes.querySelectorAll("[data-signature]")].map((part) => [part.id, part]));
   if (keys.length !== here.size || keys.some((key) => !here.has(key))) return rebuild(now.version);
   const busy = (cell) => cell.contains(document.activeElement?.closest("form, select, textarea"));
   const changed = keys.filter((key) => here.get(key).dataset.signature !== now.cells[key]);
   const free = changed.filter((key) => !busy(here.get(key)));
   const parts = await read(lanes.dataset.cells, free.map((key) => ["key", key]));
+  const banner = document.getElementById("banner");
+  const paused = banner.dataset.signature !== now.cells.banner;
+  if (!paused || busy(banner)) delete parts.cells.banner;
   keeping(() => {
     for (const [key, html] of Object.entries(parts.cells)) put(key, html);
   });
-  if (free.length === changed.length) version = now.version;
-  if (free.length) say(`${free.length} ${free.length === 1 ? "cell" : "cells"} updated`);
+  if (free.length === changed.length && !(paused && busy(banner))) version = now.version;
+  const cells = free.filter((key) => here.get(key).matches(".cell")).length;
+  if (parts.cells.banner) say(pauses());
+  else if (cells) say(`${cells} ${cells === 1 ? "cell" : "cells"} updated`);
+}
+
+// What the banner says, for who does not see it.
+function pauses() {
+  const said = [...document.querySelectorAll("#banner strong")].map((each) => each.textContent);
+  return said.join(" ") || "Nothing is paused any more.";
 }
 
 function fragment(html) {
@@ -68,7 +82,10 @@ function fragment(html) {
 function put(key, html) {
   const fresh = fragment(html);
   tell(fresh);
-  document.getElementById(key).replaceWith(fresh);
+  const old = document.getElementById(key);
+  if (old.tagName !== "SUMMARY") return old.replaceWith(fresh);
+  old.replaceChildren(...fresh.childNodes); // it may have the focus
+  old.dataset.signature = fresh.dataset.signature;
 }
 
 // A lane came or went: the lanes are taken from the page as it is now.
@@ -80,7 +97,8 @@ async function rebuild(next) {
   );
   keeping(() => {
     lanes.replaceChildren(...fresh.getElementById("lanes").children);
-    document.getElementById("totals").replaceWith(fresh.getElementById("totals"));
+    for (const id of ABOVE) document.getElementById(id).replaceWith(fresh.getElementById(id));
+    tell(document.getElementById("banner"));
     for (const lane of lanes.querySelectorAll(".lane")) {
       lane.open = open.get(lane.dataset.phase) ?? lane.open;
     }

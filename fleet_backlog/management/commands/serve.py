@@ -16,6 +16,7 @@ from django.db import OperationalError, connections, transaction
 from django.db.models import Model
 from django.urls import get_resolver
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
 from backlog import schema
@@ -24,6 +25,7 @@ from backlog.querysets import DjangoSession
 from fleet_backlog import storage
 from fleet_backlog.forwarded import FromProxies, Network, networks
 from fleet_backlog.listening import CannotListen, listen, shown
+from fleet_backlog.sweeping import Sweeping
 from fleet_backlog.wsgi import application
 
 OPERATOR = "operator"
@@ -53,6 +55,10 @@ class Command(BaseCommand):
         count("--workers", os.environ.get("WEB_WORKERS") or "2", "processes")
         count("--threads", os.environ.get("WEB_THREADS") or "8", "requests at once in each")
         count("--graceful-timeout", "30", "seconds that running requests have after SIGTERM")
+        count("--sweep", os.environ.get("SWEEP_SECONDS") or "15", "seconds between sweeps")
+        parser.add_argument(
+            "--no-sweep", action="store_const", const=None, dest="sweep", help="leave it to others"
+        )
         parser.add_argument("--access-log", metavar="FILE", help="a line a request; - is stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -138,8 +144,19 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         os._exit(0)
 
 
-def _keep_queue(arbiter: Any, worker: Any) -> None:
+class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    def manage_workers(self) -> None:
+        super().manage_workers()
+        self.app.sweeping.keep()
+
+    def stop(self, graceful: bool = True) -> None:
+        self.app.sweeping.stop()
+        super().stop(graceful)
+
+
+def _after_fork(arbiter: Any, worker: Any) -> None:
     worker.missed = arbiter.SIG_QUEUE
+    arbiter.app.sweeping.let_go()
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -147,6 +164,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self, opened: socket.socket, proxies: list[Network], options: dict[str, Any]
     ) -> None:
         self._proxies = proxies
+        self.sweeping = Sweeping(options["sweep"])
         self._settings = {
             "bind": f"fd://{opened.detach()}",
             "workers": options["workers"],
@@ -155,7 +173,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "preload_app": True,
             "control_socket_disable": True,
             "when_ready": options["when_ready"],
-            "post_fork": _keep_queue,
+            "post_fork": _after_fork,
             "loglevel": "warning",
             "graceful_timeout": options["graceful_timeout"],
             # Longer than a proxy keeps a connection: it never sends into one that just closed.
@@ -169,6 +187,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "access_log_format": _ACCESS_LOG_FORMAT,
         }
         super().__init__()
+
+    def run(self) -> None:
+        _Arbiter(self).run()
 
     def load_config(self) -> None:
         for name, value in self._settings.items():

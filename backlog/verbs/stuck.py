@@ -1,0 +1,151 @@
+"""Cards that can never become ready by themselves, each with the cause that holds it up.
+
+A card that waits goes on when everything it waits for is done. So it never does if it waits,
+directly or through others that wait, for a card that is blocked, for an id that does not exist, or
+for itself. A claimed card ends the search: its worker may complete it.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from typing import Final, NamedTuple
+
+from backlog.lifecycle import READY
+from backlog.session import Session, hashing
+
+MISSING: Final = "missing"
+CYCLE: Final = "cycle"
+
+_PAGE: Final = 5000
+
+# Cards that wait for what is not done and will not be at once: what is claimable or claimed is left
+# out. The status of what they wait for is empty where it does not exist.
+_WAITING: Final = """
+SELECT edge.card_id, array_agg(edge.dependency_id ORDER BY edge.dependency_id),
+    array_agg(coalesce(needed.status, '') ORDER BY edge.dependency_id)
+FROM backlog_dependency edge
+JOIN backlog card ON card.id = edge.card_id
+LEFT JOIN backlog needed ON needed.id = edge.dependency_id
+WHERE card.status IN ('ready', 'blocked') AND card.open_dependencies > 0 AND (
+    needed.id IS NULL OR needed.status = 'blocked'
+    OR needed.status = 'ready' AND needed.open_dependencies > 0)
+GROUP BY edge.card_id"""
+
+Edges = Mapping[str, Sequence[str]]
+
+
+class Stuck(NamedTuple):
+    """A card that never becomes ready, and why: `kind` of the `root` that it waits for.
+
+    `through` is what the card itself waits for on the way there. On a cycle, the root is the card.
+    """
+
+    id: str
+    kind: str
+    root: str
+    through: str
+
+
+def stuck(session: Session) -> list[Stuck]:
+    """Every card that waits in vain, causes before effects: those on cycles first.
+
+    A blocked card is in here only if it is on a cycle as well. Holds in memory what waits for what
+    waits, nothing else of the backlog.
+    """
+    kinds, edges = _waiting(session)
+    behind = _behind_cycles(edges)
+    rings = {card: ring for ring in _rings(behind) for card in ring}
+    on_cycle = [Stuck(card, CYCLE, card, _next(card, behind, rings)) for card in sorted(rings)]
+    return [*on_cycle, *_spread(kinds, rings, _dependents(edges))]
+
+
+def _waiting(session: Session) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """What is blocked or missing of that which cards wait for; and the cards, with what that is."""
+    kinds, edges = {}, {}
+    with hashing(session):
+        session.execute(f"DECLARE backlog_waiting NO SCROLL CURSOR FOR {_WAITING}")
+        while rows := session.execute(f"FETCH {_PAGE} FROM backlog_waiting").fetchall():
+            for card, needs, statuses in rows:
+                edges[card] = needs
+                for needed, status in zip(needs, statuses, strict=True):
+                    if status != READY:
+                        kinds[needed] = status or MISSING
+        session.execute("CLOSE backlog_waiting")
+    return kinds, edges
+
+
+def _behind_cycles(edges: Edges) -> dict[str, list[str]]:
+    """The part of the graph that can never be worked off: cycles, and what waits for them."""
+    sorter = TopologicalSorter(edges)
+    try:
+        sorter.prepare()
+    except CycleError:
+        pass  # it still gives out all that is on no cycle and waits for none
+    else:
+        return {}
+    left = set(edges)
+    while ready := sorter.get_ready():
+        sorter.done(*ready)
+        left.difference_update(ready)
+    return {card: [needed for needed in edges[card] if needed in left] for card in left}
+
+
+def _rings(edges: Edges) -> Iterator[set[str]]:
+    """The strongly connected components of more than one card, by Tarjan's algorithm."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    path: dict[str, None] = {}  # in order
+    for start in edges:
+        work = [] if start in index else [(start, iter(edges[start]))]
+        while work:
+            card, needs = work[-1]
+            if card not in index:
+                index[card] = low[card] = len(index)
+                path[card] = None
+            for needed in needs:
+                if needed not in index:
+                    work.append((needed, iter(edges[needed])))
+                    break
+                if needed in path:
+                    low[card] = min(low[card], index[needed])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[card])
+                if low[card] == index[card] and len(ring := _cut(path, card)) > 1:
+                    yield ring
+
+
+def _cut(path: dict[str, None], card: str) -> set[str]:
+    """Take the card and all after it from the path."""
+    taken: set[str] = set()
+    while card not in taken:
+        taken.add(path.popitem()[0])
+    return taken
+
+
+def _next(card: str, edges: Edges, rings: Mapping[str, set[str]]) -> str:
+    """What the card waits for on its cycle."""
+    return next(needed for needed in edges[card] if needed in rings[card])
+
+
+def _dependents(edges: Edges) -> dict[str, list[str]]:
+    dependents: dict[str, list[str]] = {}
+    for card, needs in edges.items():
+        for needed in needs:
+            dependents.setdefault(needed, []).append(card)
+    return dependents
+
+
+def _spread(kinds: Mapping[str, str], rings: Iterable[str], dependents: Edges) -> Iterator[Stuck]:
+    """Each card that waits for a root, named with the nearest one."""
+    roots = {**dict.fromkeys(rings, CYCLE), **kinds}
+    seen = set(roots)
+    ahead = deque((root, root) for root in sorted(roots))
+    while ahead:
+        needed, root = ahead.popleft()
+        for card in sorted(dependents.get(needed, ())):
+            if card not in seen:
+                seen.add(card)
+                ahead.append((card, root))
+                yield Stuck(card, roots[root], root, needed)

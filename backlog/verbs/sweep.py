@@ -1,0 +1,81 @@
+"""What has to happen to cards when their time comes, and nobody does it: one pass of it.
+
+Any number of passes may run at once: each takes what no other holds at that moment.
+"""
+
+from typing import Final, NamedTuple
+
+from backlog.session import Session, in_statement
+from backlog.verbs import claims, leases
+
+_BATCH: Final = 10_000
+
+# What is older than so many days. Ids follow time closely enough to say where that ends.
+_SPAN: Final = """
+SELECT min(id), max(id) FROM {table} WHERE {moment} < now() - make_interval(days => %s)"""
+
+# Of cards that are done or gone. What is said of an open one is what its next worker, or whoever is
+# to unblock it, has to go by: it is kept whole.
+_PRUNE: Final = """
+DELETE FROM {table} AS old WHERE id BETWEEN %s AND %s
+    AND {moment} < now() - make_interval(days => %s)
+    AND NOT EXISTS (SELECT FROM backlog WHERE id = old.card_id AND status <> 'done'){kept}"""
+
+_EVENTS: Final = {"table": "backlog_event", "moment": "at", "kept": ""}
+
+# Whoever waits for a card will read what came of it.
+_RUNS: Final = {
+    "table": "backlog_ended_run",
+    "moment": "ended_at",
+    "kept": """
+    AND NOT EXISTS (
+        SELECT FROM backlog_dependency edge JOIN backlog waiting ON waiting.id = edge.card_id
+        WHERE edge.dependency_id = old.card_id AND waiting.status <> 'done')""",
+}
+
+
+class Swept(NamedTuple):
+    """What a pass did: ids of reclaimed cards, how many woke, how much was pruned."""
+
+    reclaimed: list[str]
+    woken: int
+    events: int
+    runs: int
+
+
+def sweep(session: Session, retention_days: int = 0) -> Swept:
+    """Reclaim expired claims, wake held cards that are due, forget what is older than so many days.
+
+    0 keeps everything. Events and runs go only with cards that are done or deleted, and the runs of
+    a card not while another waits for it.
+    """
+    return Swept(
+        leases.reclaim(session),
+        _wake(session),
+        _prune(session, _EVENTS, retention_days),
+        _prune(session, _RUNS, retention_days),
+    )
+
+
+def _wake(session: Session) -> int:
+    woken = 0
+    while some := claims.wake(session):
+        woken += some
+    return woken
+
+
+def _prune(session: Session, what: dict[str, str], days: int) -> int:
+    """In batches of ids, each a transaction: neither long nor in anybody's way."""
+    if not days:
+        return 0
+    low, high = session.execute(_SPAN.format(**what), (days,)).fetchone()
+    if low is None:
+        return 0
+    batches = range(low, high + 1, _BATCH)
+    return sum(_prune_batch(session, what, first, days) for first in batches)
+
+
+@in_statement
+def _prune_batch(session: Session, what: dict[str, str], first: int, days: int) -> int:
+    sql = _PRUNE.format(**what)
+    return session.execute(sql, (first, first + _BATCH - 1, days)).rowcount

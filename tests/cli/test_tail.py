@@ -1,0 +1,188 @@
+"""tail, runs, and the exports of what happened."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from tests.conftest import MANAGE
+from tests.servers import Server, wheel_programs
+
+KEYS = ["id", "cardId", "at", "actor", "verb", "from", "to", "attempt", "note"]
+
+
+@contextmanager
+def _process(*words, env=None):
+    """The command as a process whose lines are read as they come."""
+    process = subprocess.Popen(
+        [*MANAGE, "backlog", *words],
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=30)
+
+
+def _card_ids(lines):
+    return [json.loads(line)["cardId"] for line in lines]
+
+
+# tail ---------------------------------------------------------------------------------------------
+
+
+def test_tail_shows_the_newest_of_all_cards_oldest_first(call, card):
+    for card_id in "ABC":
+        card(card_id)
+    call("claim", "--owner", "w")
+    lines = call("tail", "--limit", "2", "--json").out.splitlines()
+    assert [(e["cardId"], e["verb"]) for e in map(json.loads, lines)] == [
+        ("C", "create"),
+        ("A", "claim"),
+    ]
+    assert list(json.loads(lines[0])) == KEYS
+    card_id, _, *fields = call("tail", "--limit", "1").out.split("\t")
+    assert (card_id, fields[:3]) == ("A", ["w", "claim", "ready→claimed"])
+
+
+def test_tail_of_nothing(call):
+    assert call("tail") == (0, "(no events)\n", "")
+    assert call("tail", "--json") == (0, "", "")
+
+
+@pytest.mark.parametrize("limit", ["-1", "x", "", "1e3"])
+def test_a_limit_that_is_no_number_is_wrong_usage(call, limit):
+    assert (call("tail", f"--limit={limit}").status, call("tail", f"--limit={limit}").out) == (
+        2,
+        "",
+    )
+
+
+def test_following_goes_on_with_what_happens(call, card):
+    card("A")
+    with _process("tail", "--follow", "--json", "--limit", "1") as process:
+        assert _card_ids([process.stdout.readline()]) == ["A"]
+        for card_id in "BC":
+            card(card_id)
+        assert _card_ids([process.stdout.readline() for _ in "BC"]) == ["B", "C"]
+
+
+@pytest.mark.parametrize(("sig", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -15)])
+def test_following_ends_quietly_when_told_to(card, sig, status):
+    card("A")
+    with _process("tail", "--follow") as process:
+        process.stdout.readline()
+        process.send_signal(sig)
+        assert process.communicate(timeout=20) == ("", "")
+        assert process.returncode == status
+
+
+def test_following_ends_when_nobody_reads_any_more(card):
+    card("A")
+    with _process("tail", "--follow") as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(20) == 0, "no event was needed to notice"
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.one_tier
+def test_following_outlives_a_restart_of_the_database():
+    server = Server(wheel_programs()).start()
+    env = {"DATABASE_URL": server.url}
+
+    def create(card_id):
+        words = [*MANAGE, "backlog", "create", "--id", card_id, "--title", "T"]
+        subprocess.run(words, env={**os.environ, **env}, check=True, capture_output=True)
+
+    try:
+        create("A")
+        with _process("tail", "--follow", "--json", env=env) as process:
+            assert _card_ids([process.stdout.readline()]) == ["A"]
+            server.pause()
+            assert "; trying again" in process.stderr.readline()
+            time.sleep(1)
+            server.resume()
+            create("B")
+            assert _card_ids([process.stdout.readline()]) == ["B"]
+            assert process.stderr.readline() == "the database is back\n"
+    finally:
+        server.stop()
+
+
+# runs ---------------------------------------------------------------------------------------------
+
+
+def test_runs_tell_of_every_attempt(call, card):
+    card("A")
+    call("claim", "--owner", "w")
+    call("release", "--id", "A", "--owner", "w", "--failed", "--summary", "no luck")
+    call("claim", "--owner", "v")
+    first, second = call("runs", "--id", "A", "--json").json
+    assert list(first) == [
+        "cardId", "attempt", "owner", "startedAt", "endedAt", "outcome", "summary", "result",
+        "tokens", "cost",
+    ]  # fmt: skip
+    assert (first["attempt"], first["outcome"], first["summary"]) == (1, "failed", "no luck")
+    assert (second["owner"], second["endedAt"], second["outcome"]) == ("v", None, None)
+    assert call("runs", "--id", "A", "--limit", "1", "--json").json == [second]
+    lines = call("runs", "--id", "A").out.splitlines()
+    assert [line.split("\t")[:3] for line in lines] == [
+        ["attempt=1", "w", "failed"],
+        ["attempt=2", "v", "open"],
+    ]
+
+
+def test_what_a_run_reports_keeps_every_digit(call, card):
+    card("A")
+    call("claim", "--owner", "w")
+    result = '{"n":12345678901234567890.10,"s":"é"}'
+    call("complete", "--id", "A", "--owner", "w", "--result", result, "--cost", "0.10",
+         "--tokens", "9007199254740993")  # fmt: skip
+    out = call("runs", "--id", "A", "--json").out
+    assert '"n": 12345678901234567890.10' in out
+    assert '"tokens":9007199254740993,"cost":0.10' in out
+
+
+def test_a_card_without_runs_and_one_that_does_not_exist(call, card):
+    card("A")
+    assert call("runs", "--id", "A") == (0, "(no runs)\n", "")
+    assert call("runs", "--id", "A", "--json").out == "[]\n"
+    assert call("runs", "--id", "B").status == 1
+
+
+# export -------------------------------------------------------------------------------------------
+
+
+def test_export_of_events_has_every_one_oldest_first(call, card):
+    for card_id in "AB":
+        card(card_id)
+    call("complete", "--id", "B")
+    call("delete", "--id", "A")
+    events = [json.loads(line) for line in call("export", "--events").out.splitlines()]
+    assert [(event["cardId"], event["verb"]) for event in events] == [
+        ("A", "create"), ("B", "create"), ("B", "complete"), ("A", "delete"),
+    ]  # fmt: skip
+    assert list(events[0]) == KEYS
+
+
+def test_export_of_runs_has_every_one_that_is_over(call, card):
+    card("A")
+    call("claim", "--owner", "w")
+    assert call("export", "--runs").out == ""
+    call("complete", "--id", "A", "--owner", "w")
+    (line,) = call("export", "--runs").out.splitlines()
+    assert json.loads(line)["outcome"] == "completed"
+
+
+def test_two_exports_at_once_are_wrong_usage(call):
+    ran = call("export", "--events", "--runs")
+    assert (ran.status, ran.out, ran.err.count("\n")) == (2, "", 1)

@@ -1,0 +1,121 @@
+"""What breaks the peers: deadlocks that nothing shows, commands that disagree on readiness."""
+
+import json
+import random
+import shlex
+
+import pytest
+
+from backlog.verbs import cards, claims, moves, reports
+from backlog.verbs.board import board
+from backlog.verbs.doctor import doctor
+from backlog.verbs.stuck import CYCLE
+
+
+def _cards(session):
+    """The record alone, as `{id: (status, dependencies, held)}`."""
+    sql = "SELECT id, status, depends_on, coalesce(not_before > now(), false) FROM backlog"
+    return {row[0]: row[1:] for row in session.execute(sql).fetchall()}
+
+
+def _claimable(record):
+    """By the contract: ready, not held back, and every dependency exists and is done."""
+    return {
+        card_id
+        for card_id, (status, needs, held) in record.items()
+        if status == "ready" and not held
+        and all(needed in record and record[needed][0] == "done" for needed in needs)
+    }  # fmt: skip
+
+
+def _in_vain(record):
+    """By working the backlog off: what is neither blocked nor ever done."""
+    done = {card_id for card_id, (status, *_) in record.items() if status in ("done", "claimed")}
+    while more := {
+        card_id
+        for card_id, (status, needs, _) in record.items()
+        if status == "ready" and card_id not in done and done.issuperset(needs)
+    }:
+        done |= more
+    return {
+        card_id
+        for card_id, (status, *_) in record.items()
+        if card_id not in done and status == "ready"
+    }
+
+
+@pytest.fixture(params=range(25))
+def tangle(request, session):
+    """Cards of every status, with dependencies at random: missing ones and cycles among them."""
+    chance = random.Random(request.param)  # noqa: S311 (not a secret)
+    size = chance.choice([3, 10, 40])
+    ids = [f"c{number}" for number in range(size)]
+    for card_id in ids:
+        cards.create(session, card_id, "T", priority=chance.randrange(3),
+                     phase=chance.choice([None, "M1", "M2"]))  # fmt: skip
+    for card_id in ids:
+        others = [other for other in [*ids, "missing"] if other != card_id]
+        backwards = [other for other in others if other < card_id]
+        some = others if chance.random() < 0.1 else backwards  # by chance in a circle
+        needs = chance.sample(some, min(len(some), chance.choice([0, 1, 1, 2])))
+        sql = "UPDATE backlog SET depends_on = %s WHERE id = %s"
+        session.execute(sql, (json.dumps(needs), card_id))
+    for card_id in ids:
+        fate = chance.random()
+        if fate < 0.35:
+            moves.complete(session, card_id)
+        elif fate < 0.42:
+            moves.block(session, card_id)
+        elif fate < 0.5:
+            claims.claim_card(session, card_id, "w")
+        elif fate < 0.55:
+            cards.delete(session, card_id, force=True)
+        elif fate < 0.6:
+            sql = "UPDATE backlog SET not_before = now() + interval '1 hour' WHERE id = %s"
+            session.execute(sql, (card_id,))
+    return session
+
+
+def test_four_commands_that_disagree_on_readiness(tangle, call):
+    """Claim, list, explain, stats and board agree, and they agree with the contract."""
+    session = tangle
+    record = _cards(session)
+    expected = _claimable(record)
+    assert {each["id"] for each in call("list", "--ready-only", "--json").json} == expected
+    assert {i for i in record if reports.explain(session, i).claimable} == expected
+    assert board(session).totals["ready"] == len(expected)
+    ready = sum(status == "ready" for status, *_ in record.values())
+    assert reports.stats(session).counts["ready"] == ready
+    stuck = {each.id for each in doctor(session)}
+    assert not stuck & expected, "the doctor despairs of a card that can be claimed"
+    claimed = set()
+    while card := claims.claim(session, "all"):
+        claimed.add(card.id)
+    assert claimed == expected
+
+
+def test_silent_deadlock_on_a_blocked_archived_or_missing_parent(tangle):
+    """Every card that never goes on is found, no other is, each with its cause."""
+    session = tangle
+    record = _cards(session)
+    found = {each.id: each for each in doctor(session)}
+    blocked = {card_id for card_id, (status, *_) in record.items() if status == "blocked"}
+    assert set(found) == blocked | _in_vain(record)
+    for each in found.values():
+        if each.kind not in ("blocked", "exhausted", CYCLE):
+            root = record.get(each.because)
+            assert root is None or root[0] == "blocked" or found[each.because].kind == CYCLE
+
+
+def test_silent_deadlock_every_one_has_a_way_out(tangle, call):
+    """Following the ways out, one after the other, ends with nothing stuck, and never by force."""
+    session = tangle
+    session.execute("DELETE FROM backlog WHERE status = 'claimed'")
+    for _ in range(200):
+        found = doctor(session)
+        if not found:
+            break
+        words = shlex.split(found[0].way_out)[1:]
+        assert "--force" not in words
+        assert call(*words).status == 0, found[0]
+    assert doctor(session) == []

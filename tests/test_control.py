@@ -1,0 +1,175 @@
+"""Pauses and limits on the pages: who sees them, who sets them, and what an open board is told."""
+
+import re
+from datetime import UTC, datetime
+from html import unescape
+
+import pytest
+from django.urls import reverse
+
+from backlog.models import Card
+from backlog.verbs import governance
+from backlog.verbs.board import board
+from backlog.verbs.governance import rules
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def card(store, transactional_db):
+    return Card.objects.create(id="A", title="First", phase="M1")
+
+
+def _text(page) -> str:
+    """What a page says, on one line."""
+    return " ".join(unescape(re.sub("<[^>]*>", " ", page.text)).split())
+
+
+def _pauses() -> list[tuple[str, ...]]:
+    return [each[:4] for each in rules(Card.objects.session()).pauses]
+
+
+@pytest.mark.parametrize(
+    ("scope", "name", "said"),
+    [
+        ("fleet", "", "the fleet"),
+        ("phase", "M1", "phase M1"),
+        ("owner", "w", "worker w"),
+    ],
+)
+def test_an_operator_pauses_and_resumes(admin_client, scope, name, said):
+    fields = {"scope": scope, "name": name, "reason": "release freeze"}
+    page = admin_client.post("/control/pause/", fields, follow=True)
+    assert f"Paused: {said}" in _text(page)
+    assert _pauses() == [(scope, name, "release freeze", "admin")]
+    assert Card.objects.claim("w") is None
+    page = admin_client.post("/control/resume/", {"scope": scope, "name": name}, follow=True)
+    assert f"Resumed: {said}" in _text(page)
+    assert Card.objects.claim("w") is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"reason": " "}, "This field is required"),
+        ({"scope": "fleet"}, "the fleet has no name"),
+        ({"name": ""}, "phase must not be blank"),
+        ({"scope": "planet"}, "not one of the available choices"),
+        ({"reason": "a\0b"}, "Null characters"),
+    ],
+)
+def test_what_cannot_be_paused_is_an_error_of_the_form(admin_client, changes, said):
+    fields = {"scope": "phase", "name": "M1", "reason": "freeze", **changes}
+    page = admin_client.post("/control/pause/", fields)
+    assert (page.status_code, said in _text(page)) == (200, True)
+    assert _pauses() == []
+
+
+def test_what_is_not_paused_any_more_is_said(admin_client):
+    fields = {"scope": "phase", "name": "M1"}
+    assert "not paused any more" in admin_client.post("/control/resume/", fields, follow=True).text
+
+
+def test_a_scope_that_does_not_exist_is_refused(admin_client):
+    assert admin_client.post("/control/resume/", {"scope": "planet"}).status_code == 400
+    assert admin_client.post("/control/unlimit/", {"scope": "fleet"}).status_code == 400
+
+
+def test_an_operator_sets_changes_and_removes_a_limit(admin_client):
+    Card.objects.claim("w")
+    fields = {"scope": "phase", "name": "M1", "most": "3"}
+    assert "1 of 3" in _text(admin_client.post("/control/limit/", fields, follow=True))
+    page = admin_client.post("/control/limit/", {**fields, "most": "1"}, follow=True)
+    assert "1 of 1 at its limit" in _text(page)
+    page = admin_client.post("/control/unlimit/", fields, follow=True)
+    assert "There are no limits." in _text(page)
+    page = admin_client.post("/control/unlimit/", fields, follow=True)
+    assert "there is no limit on phase M1" in _text(page)
+
+
+@pytest.mark.parametrize("most", ["", "-1", "many", "9" * 30])
+def test_what_is_no_limit_is_an_error_of_the_form(admin_client, most):
+    fields = {"scope": "phase", "name": "M1", "most": most}
+    page = admin_client.post("/control/limit/", fields)
+    assert (page.status_code, "errorlist" in page.text) == (200, True)
+    assert rules(Card.objects.session()).limits == ()
+
+
+@pytest.mark.parametrize("path", ["/", "/cards/", "/fleet/"])
+def test_a_pause_is_a_banner_with_who_why_and_a_way_out(admin_client, session, path):
+    governance.pause(session, "phase", "M1", "<i>freeze</i>")
+    page = admin_client.get(path)
+    assert "Paused: phase M1. <i>freeze</i>" in _text(page)
+    back = unescape(re.search(r'name="next"\s+value="([^"]*)"', page.text)[1])
+    fields = {"scope": "phase", "name": "M1", "next": back}
+    assert admin_client.post("/control/resume/", fields).url == path
+
+
+def test_a_reader_sees_a_pause_without_buttons(client, settings, session):
+    settings.BACKLOG_PUBLIC_BOARD = True
+    governance.pause(session, "fleet", "", "freeze")
+    governance.limit(session, "phase", "M1", 2)
+    for path in ("/", "/cards/", "/fleet/", "/control/"):
+        page = client.get(path)
+        assert "freeze" in page.text
+        assert '<form method="post"' not in page.text
+        assert "/control/resume/" not in page.text
+
+
+def test_a_lane_says_that_it_is_paused_or_at_its_limit(admin_client, session):
+    Card.objects.claim("w")
+    governance.pause(session, "phase", "M1", "freeze")
+    governance.limit(session, "phase", "M1", 1)
+    page = _text(admin_client.get("/"))
+    assert "paused: freeze at its limit: 1 of 1 claimed" in page
+    governance.limit(session, "phase", "M1", 2)
+    assert "paused: freeze 1 of 2 claimed" in _text(admin_client.get("/"))
+
+
+def _changed(before: dict[str, str]) -> set[str]:
+    """The kinds of the parts of the board that are not as they were."""
+    after = board(Card.objects.session()).signatures
+    return {key.partition("-")[0] for key in after if after[key] != before[key]}
+
+
+def test_a_pause_changes_the_banner_and_the_heading_of_its_lane(session):
+    before = board(Card.objects.session()).signatures
+    governance.pause(session, "phase", "M1", "freeze")
+    assert _changed(before) == {"banner", "lane"}
+
+
+def test_a_limit_changes_the_heading_of_its_lane(session):
+    before = board(Card.objects.session()).signatures
+    governance.limit(session, "phase", "M1", 3)
+    assert _changed(before) == {"lane"}
+
+
+def test_an_open_board_is_told_of_a_pause(admin_client, session):
+    before = admin_client.get("/live/").json()
+    assert admin_client.get("/live/", {"v": before["version"]}).status_code == 204
+    governance.pause(session, "phase", "M1", "freeze")
+    after = admin_client.get("/live/", {"v": before["version"]}).json()["cells"]
+    changed = [key for key in after if after[key] != before["cells"][key]]
+    fresh = admin_client.get("/live/cells/", {"key": changed, "layout": "columns"}).json()["cells"]
+    (heading,) = [key for key in fresh if key.startswith("lane-")]
+    assert "paused: freeze" in fresh[heading]
+    assert 'value="/?layout=columns"' in fresh["banner"]
+    assert "csrfmiddlewaretoken" in fresh["banner"]
+
+
+def test_all_that_holds_claims_back_is_one_look(session, django_assert_num_queries):
+    governance.pause(session, "owner", "w", "late")
+    governance.pause(session, "fleet", "", "freeze")
+    governance.limit(session, "phase", "M1", 3)
+    with django_assert_num_queries(1):
+        found = rules(Card.objects.session())
+    assert found.pauses == tuple(governance.pauses(session))
+    assert found.limits == tuple(governance.limits(session))
+
+
+def test_a_card_that_is_held_back_says_so_wherever_it_is_shown(admin_client):
+    Card.objects.edit("A", not_before=datetime(2030, 1, 2, 3, 4, tzinfo=UTC))
+    assert "held back, until 2 Jan 03:04" in _text(admin_client.get("/"))
+    assert "held back, until 2 Jan 2030 03:04" in _text(admin_client.get("/cards/"))
+    admin = reverse("admin:backlog_card_changelist")
+    assert "held back until 2030-01-02 03:04 UTC" in _text(admin_client.get(admin))

@@ -1,0 +1,301 @@
+"""The doctor: every card that never goes on by itself, why, and the command that lets it."""
+
+import json
+import random
+import shlex
+import time
+
+import pytest
+
+from backlog.verbs.doctor import command, doctor
+from tests.conftest import Ran
+
+
+@pytest.fixture
+def findings(session):
+    """What the doctor finds, as `{id or scope: finding}`."""
+
+    def find():
+        found = doctor(session)
+        return {finding.id or f"{finding.scope}:{finding.name}": finding for finding in found}
+
+    return find
+
+
+@pytest.fixture
+def raw(session):
+    """Makes a card wait for others without asking anybody: no check of cycles."""
+
+    def link(card_id, *needs):
+        sql = "UPDATE backlog SET depends_on = %s WHERE id = %s"
+        session.execute(sql, (json.dumps(needs), card_id))
+
+    return link
+
+
+@pytest.fixture
+def follow(call):
+    """Runs a way out, as the shell would."""
+
+    def run(way_out: str) -> Ran:
+        program, *words = shlex.split(way_out)
+        assert program == "backlog"
+        assert "--force" not in words
+        return call(*words)
+
+    return run
+
+
+# Cards --------------------------------------------------------------------------------------------
+
+
+def test_a_backlog_that_goes_on_by_itself_has_no_findings(call, card):
+    card("A")
+    card("B", needs=["A"])
+    card("C")
+    call("claim", "--owner", "w", "--id", "C")
+    card("D", needs=["C"])
+    assert call("doctor") == (0, "(healthy)\n", "")
+    assert call("doctor", "--json") == (0, '{"ok":true,"findings":[]}\n', "")
+
+
+def test_a_blocked_card_says_why_and_how_many_it_holds_up(call, card, findings):
+    card("A")
+    card("B", needs=["A"])
+    card("C", needs=["B"])
+    call("block", "--id", "A", "--reason", "needs_input", "--note", "which port?")
+    found = findings()
+    assert (found["A"].kind, found["A"].way_out) == ("blocked", "backlog unblock --id A")
+    assert found["A"].message == "blocked: needs_input: which port?"
+    assert (found["A"].count, found["A"].holds_up) == (1, 2)
+    assert [(found[i].kind, found[i].because, found[i].reason) for i in "BC"] == [
+        ("waiting", "A", "blocked"),
+        ("waiting", "A", "blocked"),
+    ]
+
+
+def test_an_exhausted_card_is_of_its_own_kind(call, card, findings):
+    card("A", max_attempts=1)
+    card("B", needs=["A"])
+    call("claim", "--owner", "w")
+    call("release", "--id", "A", "--owner", "w")
+    found = findings()
+    assert (found["A"].kind, found["A"].reason) == ("exhausted", "attempts_exhausted")
+    assert (found["B"].kind, found["B"].because, found["B"].reason) == ("waiting", "A", "exhausted")
+
+
+def test_a_card_that_does_not_exist_is_named(card, findings, follow, call):
+    card("A", needs=["nowhere"])
+    card("B", needs=["A"])
+    found = findings()
+    assert (found["A"].kind, found["A"].because) == ("missing", "nowhere")
+    assert (found["B"].kind, found["B"].because, found["B"].reason) == (
+        "waiting", "nowhere", "missing",
+    )  # fmt: skip
+    assert found["B"].way_out == found["A"].way_out == "backlog unlink --from A --to nowhere"
+    follow(found["A"].way_out)
+    assert call("doctor").status == 0
+
+
+def test_a_cycle_made_behind_our_back_is_found_with_all_that_waits_for_it(
+    card, raw, findings, follow, call
+):
+    for card_id in "ABCDE":
+        card(card_id)
+    raw("A", "B")
+    raw("B", "C")
+    raw("C", "A", "E")
+    card("W", needs=["B"])
+    card("X", needs=["W", "E"])
+    found = findings()
+    assert [found[i].kind for i in "ABC"] == ["cycle"] * 3
+    assert [(found[i].kind, found[i].because, found[i].reason) for i in "WX"] == [
+        ("waiting", "B", "cycle"),
+        ("waiting", "B", "cycle"),
+    ]
+    assert set(found) == {*"ABCWX"}
+    assert follow(found["X"].way_out).status == 0
+    assert call("doctor").status == 0
+
+
+def test_a_claimed_card_on_a_cycle_is_its_way_out(card, raw, findings, call):
+    card("A")
+    card("B", needs=["A"])
+    call("claim", "--owner", "w", "--id", "A")
+    raw("A", "B")
+    assert findings() == {}
+
+
+def test_a_blocked_card_on_a_cycle_is_both(card, raw, session, call):
+    card("A")
+    card("B", needs=["A"])
+    call("block", "--id", "A")
+    raw("A", "B")
+    assert [(each.kind, each.id) for each in doctor(session)] == [
+        ("blocked", "A"), ("cycle", "A"), ("cycle", "B"),
+    ]  # fmt: skip
+
+
+def test_a_done_card_ends_the_search(card, call, findings):
+    card("A")
+    card("B", needs=["A"])
+    card("C", needs=["B"])
+    call("complete", "--id", "B")
+    call("block", "--id", "A")
+    assert set(findings()) == {"A"}
+
+
+def test_a_card_that_is_held_back_goes_on_by_itself(card, session, findings):
+    card("A")
+    session.execute("UPDATE backlog SET not_before = now() + interval '1 hour' WHERE id = 'A'")
+    card("B", needs=["A"])
+    assert findings() == {}
+
+
+def test_an_expired_claim_is_a_finding(card, call, session, findings, follow):
+    card("A")
+    call("claim", "--owner", "w")
+    session.execute("UPDATE backlog SET claimed_at = '2020-01-01Z'")
+    found = findings()["A"]
+    assert (found.kind, found.name, found.way_out) == ("expired", "w", "backlog reclaim")
+    follow(found.way_out)
+    assert findings() == {}
+
+
+@pytest.mark.parametrize("card_id", ["a b", "it's", "-n", "--x", '"', "$HOME", "ü;rm", "back\\sl"])
+def test_a_way_out_can_be_pasted_whatever_the_id(card, call, follow, findings, card_id):
+    card(card_id)
+    card("W", needs=[card_id])
+    call("block", f"--id={card_id}")
+    assert follow(findings()["W"].way_out).status == 0
+    assert findings() == {}
+
+
+def test_a_command_joins_an_option_only_with_what_looks_like_one():
+    assert command("unblock", "--id", "-n") == "backlog unblock --id=-n"
+    assert command("unblock", "--id", "n") == "backlog unblock --id n"
+
+
+# Scopes -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "count"),
+    [([], "fleet:None", 3), (["--phase", "M1"], "phase:M1", 2), (["--owner", "w"], "owner:w", 3)],
+)
+def test_a_pause_with_waiting_work_is_a_finding(card, call, follow, findings, words, key, count):
+    card("A", phase="M1")
+    card("B", phase="M1")
+    card("C")
+    call("pause", *words, "--reason", "incident")
+    found = findings()
+    assert list(found) == [key]
+    assert (found[key].kind, found[key].count, found[key].reason) == ("paused", count, "incident")
+    assert follow(found[key].way_out).status == 0
+    assert findings() == {}
+
+
+def test_a_pause_that_holds_nothing_back_is_none(call, card, findings):
+    card("A")
+    call("pause", "--phase", "M2", "--reason", "incident")
+    assert findings() == {}
+
+
+def test_a_limit_of_nothing_is_a_finding_only_while_it_holds_work(card, call, follow, findings):
+    call("limit", "--phase", "M1", "--max", "0")
+    assert findings() == {}
+    card("A", phase="M1")
+    found = findings()["phase:M1"]
+    assert (found.kind, found.count) == ("limit", 1)
+    assert follow(found.way_out).status == 0
+    assert findings() == {}
+
+
+def test_a_full_limit_is_a_finding_when_nobody_of_it_is_at_work(card, call, session, findings):
+    for card_id in "AB":
+        card(card_id, phase="M1")
+    call("limit", "--phase", "M1", "--max", "1")
+    call("claim", "--owner", "w")
+    assert findings() == {}
+    session.execute("UPDATE backlog SET claimed_at = '2020-01-01Z' WHERE status = 'claimed'")
+    assert findings()["phase:M1"].way_out == "backlog reclaim"
+
+
+# Drift --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE backlog SET open_dependencies = 0 WHERE id = 'it''s'",
+        "DELETE FROM backlog_dependency WHERE card_id = 'it''s'",
+        "INSERT INTO backlog_dependency VALUES ('A', E'b\\\\c')",
+    ],
+)
+def test_drift_is_found_and_its_way_out_repairs_it(card, session, command, findings, damage):
+    card("A")
+    card("b\\c")
+    card("it's", needs=["A"])
+    session.execute("SET session_replication_role = replica")
+    session.execute(damage)
+    session.execute("RESET session_replication_role")
+    ways = [found.way_out for found in doctor(session) if found.kind == "drift"]
+    assert len(ways) == 1
+    assert command(*shlex.split(ways[0])[1:]).status == 0
+    assert findings() == {}
+
+
+# At the command line ------------------------------------------------------------------------------
+
+
+def test_the_answer_is_one_object_with_one_finding_each(card, call):
+    card("A")
+    card("B", needs=["A"])
+    call("block", "--id", "A", "--reason", "transient")
+    ran = call("doctor", "--json")
+    assert (ran.status, ran.out.count("\n")) == (1, 1)
+    assert ran.json == {
+        "ok": False,
+        "findings": [
+            {"kind": "blocked", "wayOut": "backlog unblock --id A", "id": "A",
+             "reason": "transient", "count": 1, "holdsUp": 1},
+            {"kind": "waiting", "wayOut": "backlog unblock --id A", "id": "B", "because": "A",
+             "reason": "blocked"},
+        ],
+    }  # fmt: skip
+
+
+def test_people_get_a_line_a_finding(card, call):
+    card("A", title="x")
+    card("B", needs=["A"])
+    call("block", "--id", "A", "--note", "two\nlines")
+    assert call("doctor") == (
+        1,
+        "blocked\tA\tblocked: other: two lines\tbacklog unblock --id A\n"
+        "waiting\tB\twaits for A, which is blocked\tbacklog unblock --id A\n",
+        "",
+    )
+
+
+@pytest.mark.one_tier
+@pytest.mark.parametrize("analyzed", ["never", "while it was small", "now"])
+def test_a_large_backlog_is_diagnosed_in_seconds(session, card, analyzed):
+    """25,000 cards, 60,000 edges, a cycle of 5,000; whatever the planner knows of them."""
+    if analyzed == "while it was small":
+        card("x", needs=["y"])
+        session.execute("ANALYZE backlog, backlog_dependency")
+    chance = random.Random(4)  # noqa: S311 (not a secret)
+    rows = []
+    for number in range(20_000):
+        needs = sorted({f"c{chance.randrange(number)}" for _ in range(3)}) if number > 100 else []
+        status = "blocked" if chance.random() < 0.01 else "ready"
+        rows.append((f"c{number}", "T", status, json.dumps(needs)))
+    rows += [(f"d{n}", "T", "ready", json.dumps([f"d{(n + 1) % 5000}"])) for n in range(5000)]
+    session.copy("COPY backlog (id, title, status, depends_on) FROM STDIN", rows)
+    if analyzed == "now":
+        session.execute("ANALYZE backlog, backlog_dependency")
+    begin = time.monotonic()
+    found = doctor(session)
+    assert time.monotonic() - begin < 10
+    assert sum(each.kind == "cycle" for each in found) == 5000
+    assert sum(each.kind == "blocked" for each in found) > 100

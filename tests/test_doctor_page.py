@@ -1,0 +1,129 @@
+"""The doctor's page: what needs an operator, with a button where there is one."""
+
+import re
+from html import unescape
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from backlog.models import Card
+from backlog.verbs import governance
+from backlog.views import doctor as views
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def empty(store, transactional_db):
+    pass
+
+
+def _make(card_id: str, **fields):
+    return Card.objects.create(id=card_id, title=f"Card {card_id}", **fields)
+
+
+def _groups(client) -> dict[str, list[str | None]]:
+    """The kinds of what is found, and the cards."""
+    groups = client.get("/doctor/").context["groups"]
+    return {group.kind: [finding.id for finding, _ in group.rows] for group in groups}
+
+
+def _press(client, kind: str):
+    """Press the first button of a kind; the page that follows."""
+    page = client.get("/doctor/").text
+    section = re.search(rf'<section aria-labelledby="{kind}">.*?</section>', page, re.S)[0]
+    form = re.search(r'<form method="post" action="([^"]+)">(.*?)</form>', section, re.S)
+    fields = dict(re.findall(r'name="(\w+)"\s+value="([^"]*)"', form[2]))
+    return client.post(form[1], {name: unescape(value) for name, value in fields.items()})
+
+
+def test_a_backlog_that_goes_on_by_itself_is_well(admin_client):
+    _make("A")
+    assert "All is well" in admin_client.get("/doctor/").text
+
+
+def test_a_blocked_card_is_unblocked_with_what_it_holds_up(admin_client):
+    _make("A")
+    _make("B", depends_on=["A"])
+    Card.objects.block("A", reason="needs_input")
+    assert _groups(admin_client) == {"blocked": ["A"], "waiting": ["B"]}
+    assert _press(admin_client, "blocked").url == "/doctor/"
+    assert _groups(admin_client) == {}
+
+
+def test_a_dependency_that_does_not_exist_is_removed(admin_client):
+    _make("A", depends_on=["nowhere"])
+    assert _groups(admin_client) == {"missing": ["A"]}
+    _press(admin_client, "missing")
+    assert Card.objects.get(pk="A").depends_on == []
+
+
+def test_a_cycle_made_behind_our_back_is_opened(admin_client):
+    _make("A")
+    _make("B", depends_on=["A"])
+    Card.objects.filter(pk="A").update(depends_on=["B"])
+    assert _groups(admin_client) == {"cycle": ["A", "B"]}
+    _press(admin_client, "cycle")
+    assert "cycle" not in _groups(admin_client)
+
+
+def test_a_lease_that_is_over_is_reclaimed(admin_client):
+    _make("A")
+    Card.objects.claim("w")
+    Card.objects.filter(pk="A").update(claimed_at="2020-01-01T00:00:00Z")
+    _press(admin_client, "expired")
+    assert Card.objects.get(pk="A").status == "ready"
+
+
+def test_what_is_paused_with_work_waiting_is_resumed(admin_client, session):
+    _make("A", phase="M1")
+    governance.pause(session, "phase", "M1", "freeze")
+    assert _press(admin_client, "paused").url == "/doctor/"
+    assert _groups(admin_client) == {}
+
+
+def test_a_limit_that_nothing_frees_leads_to_the_limits(admin_client, session):
+    _make("A", phase="M1")
+    governance.limit(session, "phase", "M1", 0)
+    page = admin_client.get("/doctor/").text
+    assert '<a href="/control/">phase M1</a>' in page
+    assert "backlog unlimit --phase M1" in page
+
+
+def test_what_is_counted_wrongly_comes_with_its_command(admin_client, session):
+    _make("A", depends_on=["nowhere"])
+    session.execute("ALTER TABLE backlog_dependency DISABLE TRIGGER USER")
+    session.execute("DELETE FROM backlog_dependency")
+    session.execute("ALTER TABLE backlog_dependency ENABLE TRIGGER USER")
+    assert "backlog store psql -- -c" in unescape(admin_client.get("/doctor/").text)
+
+
+def test_only_the_first_findings_of_a_kind_are_listed(admin_client, monkeypatch):
+    monkeypatch.setattr(views, "MOST", 2)
+    for n in range(3):
+        _make(f"A{n}")
+        Card.objects.block(f"A{n}")
+    page = admin_client.get("/doctor/")
+    assert len(page.context["groups"][0].rows) == 2
+    assert ("Blocked (3)" in page.text, "The first 2;" in page.text) == (True, True)
+
+
+def test_a_reader_sees_the_findings_without_buttons(client, settings):
+    settings.BACKLOG_PUBLIC_BOARD = True
+    _make("A")
+    Card.objects.block("A")
+    page = client.get("/doctor/").text
+    assert ("backlog unblock --id A" in page, '<form method="post"' in page) == (True, False)
+
+
+def test_the_doctor_asks_the_same_of_few_cards_and_of_many(admin_client):
+    def asked(number: int) -> int:
+        for n in range(number):
+            _make(f"A{number}-{n}")
+            Card.objects.block(f"A{number}-{n}")
+        with CaptureQueriesContext(connection) as queries:
+            admin_client.get("/doctor/")
+        return len(queries)
+
+    assert asked(1) == asked(30)

@@ -1,0 +1,45 @@
+"""Tokens and cost by phase, as workers have said them."""
+
+from decimal import Decimal
+
+import pytest
+
+from backlog.models import Card
+from backlog.verbs import moves
+from backlog.verbs.flow import spending
+from backlog.verbs.runs import Report
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def runs(store, transactional_db, session):
+    for card_id, phase, tokens, cost in (
+        ("A", "M1", 1000, "0.25"),
+        ("B", "M1", 500, None),
+        ("C", "M2", None, "0.5"),
+        ("D", None, None, None),
+    ):
+        Card.objects.create(id=card_id, title=card_id, phase=phase)
+        moves.complete(session, card_id, report=Report(tokens=tokens, cost=cost))
+
+
+def test_what_runs_took_is_summed_by_phase_the_dearest_first(session):
+    assert spending(session, 7) == [
+        ("M2", 1, None, Decimal("0.5")),
+        ("M1", 2, 1500, Decimal("0.25")),
+        (None, 1, None, None),
+    ]
+
+
+def test_what_ended_before_the_span_is_left_out(session):
+    session.execute("ALTER TABLE backlog_ended_run DISABLE TRIGGER USER")
+    session.execute("UPDATE backlog_ended_run SET ended_at = ended_at - interval '8 days'")
+    session.execute("ALTER TABLE backlog_ended_run ENABLE TRIGGER USER")
+    assert (spending(session, 7), len(spending(session, 30))) == ([], 3)
+
+
+def test_the_fleet_shows_it(admin_client):
+    page = admin_client.get("/fleet/").text
+    assert "What runs took, by phase" in page
+    assert "1,500" in page

@@ -1,0 +1,199 @@
+"""Sweeps: expired claims return, held cards wake, what is old is forgotten; any number at once."""
+
+import json
+import os
+import signal
+import subprocess
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from backlog.verbs import cards, claims, moves
+from backlog.verbs.runs import Report
+from backlog.verbs.sweep import Swept, sweep
+from tests.conftest import MANAGE
+from tests.servers import Server, wheel_programs
+from tests.workers import Background
+
+OLD = "2020-01-01Z"
+
+
+@pytest.fixture
+def age(session):
+    """Makes everything that happened so far old."""
+
+    def make_old():
+        session.execute("SET session_replication_role = replica")
+        session.execute("UPDATE backlog_event SET at = %s", (OLD,))
+        session.execute("UPDATE backlog_ended_run SET ended_at = %s", (OLD,))
+        session.execute("RESET session_replication_role")
+
+    return make_old
+
+
+@pytest.fixture
+def kept(session):
+    """The cards with events, and those with runs."""
+
+    def read(table):
+        rows = session.execute(f"SELECT DISTINCT card_id FROM {table} ORDER BY 1").fetchall()  # noqa: S608 (this file's own words)
+        return [row[0] for row in rows]
+
+    return lambda: (read("backlog_event"), read("backlog_ended_run"))
+
+
+def _expire(session, number):
+    session.execute(
+        "INSERT INTO backlog (id, title, status, claim_owner, claim_ttl_seconds, claimed_at)"
+        " SELECT 'e' || n, 'T', 'claimed', 'w', 1, %s FROM generate_series(1, %s) n",
+        (OLD, number),
+    )
+
+
+def test_a_sweep_reclaims_and_wakes(session, card):
+    _expire(session, 1)
+    card("A")
+    session.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '50 ms'"
+                    " WHERE id = 'A'")  # fmt: skip
+    session.execute("SELECT pg_sleep(0.1)")
+    assert sweep(session) == Swept(["e1"], 1, 0, 0)
+    assert sweep(session) == Swept([], 0, 0, 0)
+
+
+def test_nothing_is_forgotten_unless_asked(session, card, age, kept):
+    card("A")
+    claims.claim(session, "w")
+    moves.complete(session, "A")
+    age()
+    assert sweep(session) == Swept([], 0, 0, 0)
+    assert kept() == (["A"], ["A"])
+
+
+def test_what_is_old_is_forgotten_of_cards_that_are_done_or_gone(session, card, age, kept):
+    for card_id in ("done", "gone", "open", "needed", "young"):
+        card(card_id, priority=1)
+    card("waits", needs=["needed", "open"])
+    for card_id in ("done", "gone", "open", "needed"):
+        claims.claim_card(session, card_id, "w")
+    for card_id in ("done", "needed"):
+        moves.complete(session, card_id, report=Report(summary="well"))
+    cards.delete(session, "gone")
+    moves.block(session, "open")
+    age()
+    moves.complete(session, "young")
+    swept = sweep(session, 30)
+    assert kept() == (["open", "waits", "young"], ["needed", "open", "young"])
+    assert swept.runs == 2
+
+
+def test_what_is_younger_than_asked_is_kept(session, card, kept):
+    card("A")
+    moves.complete(session, "A")
+    assert sweep(session, 1) == Swept([], 0, 0, 0)
+    assert kept() == (["A"], ["A"])
+
+
+def test_many_events_are_forgotten_in_batches(session, card, age):
+    session.execute("""
+        INSERT INTO backlog_event (card_id, actor, verb, attempt)
+        SELECT 'gone', 'x', 'edit', 0 FROM generate_series(1, 25000)""")
+    age()
+    assert sweep(session, 1).events == 25_000
+
+
+def test_sweeps_at_once_share_the_work(session, sessions):
+    _expire(session, 300)
+    running = [Background(sessions(), sweep) for _ in range(6)]
+    reclaimed = [card for each in running for card in each.result().reclaimed]
+    reclaimed += sweep(session).reclaimed
+    assert sorted(reclaimed) == sorted(f"e{n}" for n in range(1, 301))
+
+
+# At the command line ------------------------------------------------------------------------------
+
+
+def test_one_pass_says_what_it_did(call, session):
+    _expire(session, 2)
+    assert call("sweep", "--json").json == {
+        "reclaimed": ["e1", "e2"], "woken": 0, "pruned": {"events": 0, "runs": 0},
+    }  # fmt: skip
+    assert call("sweep").out == "reclaimed: -; woken: 0; pruned: 0 events, 0 runs\n"
+
+
+@pytest.mark.parametrize("days", ["many", "-1", "1.5"])
+def test_a_retention_that_is_no_number_is_wrong_usage(call, monkeypatch, days):
+    monkeypatch.setenv("BACKLOG_RETENTION_DAYS", days)
+    ran = call("sweep")
+    assert (ran.status, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert "BACKLOG_RETENTION_DAYS" in ran.err
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "x", ""])
+def test_an_interval_that_is_none_is_wrong_usage(call, seconds):
+    assert call("sweep", f"--every={seconds}").status == 2
+
+
+@contextmanager
+def _sweeping(*words, env=None):
+    process = subprocess.Popen(
+        [*MANAGE, "backlog", "sweep", "--every", "1", "--json", *words],
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_for_ever_is_a_line_a_pass_that_did_something_until_it_is_told_to_stop(session, sig):
+    _expire(session, 1)
+    with _sweeping() as process:
+        assert json.loads(process.stdout.readline())["reclaimed"] == ["e1"]
+        session.execute("UPDATE backlog SET not_before = now() + interval '10 ms'")
+        assert json.loads(process.stdout.readline())["woken"] == 1
+        process.send_signal(sig)
+        assert process.communicate(timeout=20) == ("", "")
+        assert process.returncode == 0
+
+
+def test_processes_at_once_reclaim_each_card_once(session):
+    with _sweeping() as a, _sweeping() as b, _sweeping() as c:
+        _expire(session, 200)
+        while session.execute("SELECT count(*) FROM backlog WHERE status = 'claimed'").fetchone()[
+            0
+        ]:
+            pass
+        events = session.execute("SELECT count(*) FROM backlog_event WHERE verb = 'reclaim'")
+        assert events.fetchone()[0] == 200
+        assert [each.poll() for each in (a, b, c)] == [None] * 3
+
+
+@pytest.mark.one_tier
+def test_it_outlives_a_restart_of_the_database_and_says_so_once():
+    server = Server(wheel_programs()).start()
+    env = {"DATABASE_URL": server.url}
+    try:
+        subprocess.run([*MANAGE, "backlog", "stats"], env={**os.environ, **env}, check=True,
+                       capture_output=True)  # fmt: skip
+        with _sweeping(env=env) as process:
+            with psycopg.connect(server.url, autocommit=True) as connection:
+                _expire(connection, 1)
+            assert json.loads(process.stdout.readline())["reclaimed"] == ["e1"]
+            server.pause()
+            assert "; trying again" in process.stderr.readline()
+            server.resume()
+            assert process.stderr.readline() == "the database is back\n"
+            with psycopg.connect(server.url, autocommit=True) as connection:
+                connection.execute("DELETE FROM backlog")
+                _expire(connection, 2)
+            assert json.loads(process.stdout.readline())["reclaimed"] == ["e1", "e2"]
+            process.terminate()
+            assert process.wait(20) == 0
+    finally:
+        server.stop()
