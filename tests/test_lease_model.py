@@ -19,6 +19,7 @@ from backlog.session import PsycopgSession
 from backlog.verbs import cards, claims, governance, leases, moves, reports
 from backlog.verbs.claims import Pool, Taken, TakenCard
 from backlog.verbs.runs import Report
+from tests.invariants import broken
 from tests.lease_model import CAP, Fleet, Scope
 
 STEP = 1000  # seconds; no run of this test takes half of one
@@ -50,35 +51,6 @@ CARDS = """
 RUNS = """
     SELECT card_id, attempt, owner, outcome FROM backlog_run
     ORDER BY card_id, id NULLS LAST"""
-
-# Whatever the model says: rows of these are rows too many.
-BROKEN = {
-    "claimed without exactly one open run, or the other way round": """
-        SELECT card_id FROM backlog FULL JOIN (SELECT card_id, count(*) AS n FROM backlog_run
-            WHERE ended_at IS NULL GROUP BY card_id) AS open ON card_id = id
-        WHERE (coalesce(status, '') = 'claimed') <> (n IS NOT DISTINCT FROM 1)""",
-    "an attempt twice": """
-        SELECT card_id FROM backlog_run WHERE attempt IS NOT NULL
-        GROUP BY card_id, attempt HAVING count(*) > 1""",
-    "an attempt lost": """
-        SELECT backlog.id FROM backlog LEFT JOIN backlog_run ON card_id = backlog.id
-        GROUP BY backlog.id HAVING count(attempt) <> attempts OR max(attempt) <> attempts""",
-    "two attempts at one time": """
-        SELECT card_id FROM (SELECT card_id, started_at, ended_at,
-            lag(ended_at) OVER (PARTITION BY card_id ORDER BY id NULLS LAST) AS before
-            FROM backlog_run) AS run WHERE before > started_at OR ended_at < started_at""",
-    "events that do not follow each other": """
-        SELECT card_id FROM (SELECT card_id, from_status,
-            lag(to_status) OVER (PARTITION BY card_id ORDER BY id) AS before
-            FROM backlog_event) AS event WHERE before IS DISTINCT FROM from_status""",
-    "an event that is not the state": """
-        SELECT id FROM backlog WHERE status IS DISTINCT FROM (SELECT to_status FROM backlog_event
-            WHERE card_id = backlog.id ORDER BY backlog_event.id DESC LIMIT 1)""",
-}
-ANYTHING_BROKEN = " UNION ALL ".join(
-    f"SELECT '{what}', * FROM ({sql}) AS broken"  # noqa: S608 (this file's own words)
-    for what, sql in BROKEN.items()
-)
 
 
 def shape(given: Any) -> Any:
@@ -278,7 +250,7 @@ class Leases(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_broken(self) -> None:
-        assert self.session.execute(ANYTHING_BROKEN).fetchall() == []
+        assert broken(self.session) == []
         assert reports.check(self.session).ok
 
     @invariant()
