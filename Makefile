@@ -19,7 +19,7 @@ with-store = unset DATABASE_URL && BACKLOG_DATA_DIR=$$(mktemp -d) && export BACK
 ARGS =
 
 .DEFAULT_GOAL = help
-.PHONY: help setup up test check format lock bench clean
+.PHONY: help setup up test chaos check format lock bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ up: setup ## start the store and serve the app on 127.0.0.1:8000
 test: setup ## every test, on each tier of the store
 	BACKLOG_TEST_TIER=embedded $(PYTHON) -m pytest $(ARGS)
 	BACKLOG_TEST_TIER=server $(PYTHON) -m pytest -m "not one_tier" $(ARGS)
+
+chaos: setup ## workers, backends and the postmaster killed at random, for five minutes
+	BACKLOG_CHAOS_SECONDS=300 $(PYTHON) -m pytest tests/test_chaos.py -k acknowledged $(ARGS)
 
 check: setup ## lint, types, layers, templates, migrations, deployment
 	.venv/bin/ruff check

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from fleet_backlog.embedded import binaries
+from fleet_backlog.embedded import binaries, processes
 
 
 def wheel_programs() -> Path:
@@ -40,6 +40,7 @@ class Server:
         self.port = free_port()
         self.password = secrets.token_urlsafe(12)
         self.url = f"postgresql://operator:{self.password}@127.0.0.1:{self.port}/backlog"
+        self.data = self.directory / "data"
         self._programs = programs
         self._user = "nobody" if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
@@ -53,7 +54,7 @@ class Server:
         subprocess.run(
             [
                 self._programs / "initdb",
-                f"--pgdata={self.directory / 'data'}",
+                f"--pgdata={self.data}",
                 "--username=operator",
                 "--auth=scram-sha-256",
                 f"--pwfile={password_file}",
@@ -82,7 +83,7 @@ class Server:
             self._process = subprocess.Popen(
                 [
                     self._programs / "postgres",
-                    f"-D{self.directory / 'data'}",
+                    f"-D{self.data}",
                     *(f"--{name}={value}" for name, value in options.items()),
                 ],
                 **self._as_user(),
@@ -96,6 +97,13 @@ class Server:
         assert self._process is not None
         self._process.send_signal(2)  # fast shutdown
         self._process.wait(30)
+
+    def revive(self) -> None:
+        """Start the process after somebody killed it."""
+        assert self._process is not None
+        self._process.wait(30)
+        processes.end_orphans(self.data)
+        self.resume()
 
     def stop(self) -> None:
         self.pause()

@@ -1,0 +1,88 @@
+"""The processes of the chaos: `python -m tests.chaos.children ROLE NAME JOURNAL SEED`."""
+
+import random
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from backlog.errors import ClaimLost, Refusal
+from backlog.session import PsycopgSession, Session
+from backlog.verbs import cards, claims, leases, moves
+from backlog.verbs.runs import Report
+from fleet_backlog import storage
+from tests.chaos.journal import Journal
+
+TTL = 2
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, storage.StoreError)
+
+Turn = Callable[[Session, Journal, str, random.Random], None]
+
+# How a worker ends an attempt, and how often in a hundred.
+ENDS: dict[str, tuple[int, Callable[..., Any]]] = {
+    "completed": (80, moves.complete),
+    "released": (8, leases.release),
+    "failed": (8, partial(leases.release, report=Report(outcome="failed"))),
+    "blocked": (4, partial(moves.block, reason="needs_input")),
+}
+
+
+def work(session: Session, journal: Journal, owner: str, chance: random.Random) -> None:
+    """One card: claim it, take a while over it, perhaps far too long, and say how it went."""
+    card = claims.claim(session, owner, TTL)
+    if card is None:
+        time.sleep(0.05)
+        return
+    held = (card.id, owner, card.attempts)
+    say = partial(journal, owner=owner, card=card.id, attempt=card.attempts)
+    say("claimed")
+    (how,) = chance.choices(list(ENDS), [weight for weight, _ in ENDS.values()])
+    try:
+        time.sleep(chance.random() / 5)
+        if chance.random() < 0.3:
+            renewed = leases.renew(session, *held, TTL)
+            say("renewed", time=renewed.claimed_at.isoformat())  # type: ignore[union-attr]  # (it is claimed)
+        if chance.random() < 0.05:
+            time.sleep(1.5 * TTL)  # and wakes up as a zombie
+        say("trying")
+        ENDS[how][1](session, *held)
+        say(how)
+    except ClaimLost:
+        say("refused", tried=how)
+
+
+def create(session: Session, journal: Journal, owner: str, chance: random.Random) -> None:
+    """A card that may wait for some of those before it."""
+    sql = "SELECT id FROM backlog ORDER BY created_at DESC LIMIT 5"
+    newest = [row[0] for row in session.execute(sql).fetchall()]
+    needs = chance.sample(newest, min(len(newest), chance.choice([0, 0, 0, 1, 2])))
+    card_id = f"{owner}-{time.monotonic_ns()}"
+    phase = chance.choice(["M1", "M2"])
+    cards.create(session, card_id, "Card", depends_on=needs, phase=phase)
+    journal("created", card=card_id)
+    time.sleep(0.08)
+
+
+def main(role: str, name: str, path: str, seed: str) -> None:
+    """Take turns for ever, on a new connection whenever the store was away."""
+    turn = {"work": work, "create": create}[role]
+    chance, journal = random.Random(seed), Journal(Path(path))  # noqa: S311 (not a secret)
+    while True:
+        with suppress(*AWAY), closing(storage.from_environment().connect()) as connection:
+            _take_turns(turn, PsycopgSession(connection), journal, name, chance)
+        time.sleep(0.1)
+
+
+def _take_turns(turn: Turn, session: Session, *rest: Any) -> None:
+    while True:
+        with suppress(Refusal):  # busy, or a cycle
+            turn(session, *rest)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

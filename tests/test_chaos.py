@@ -1,0 +1,168 @@
+"""A fleet in trouble ends with every acknowledged word kept: see `tests/chaos`.
+
+BACKLOG_CHAOS_SECONDS says for how long (`make chaos`: five minutes), BACKLOG_CHAOS_SEED how.
+"""
+
+import os
+import random
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backlog.verbs import claims, leases, moves
+from fleet_backlog.embedded import Store
+from tests.chaos.children import TTL
+from tests.chaos.driver import CLOCK, Chaos, Place, fleet
+from tests.chaos.verdict import unfinished, verdict
+from tests.conftest import MANAGE
+from tests.servers import Server, distribution_programs, wheel_programs
+from tests.tiers import TIER
+
+SECONDS = float(os.environ.get("BACKLOG_CHAOS_SECONDS", "20"))
+SEED = int(os.environ.get("BACKLOG_CHAOS_SEED") or random.randrange(10**6))  # noqa: S311 (not a secret)
+PATIENCE = 180  # seconds; a hang fails the test instead of the run
+
+
+@pytest.fixture
+def embedded(store_root: Path) -> Place:
+    """An embedded store of its own, which whoever connects starts again."""
+    env = {**_bare(), "BACKLOG_DATA_DIR": str(store_root)}
+    _first_use(env)
+    return Place(env, Store(store_root).data_dir, lambda: None)
+
+
+@pytest.fixture
+def server() -> Iterator[Place]:
+    """A server of its own, which is started again after a while."""
+    made = Server(distribution_programs() or wheel_programs()).start()
+    env = {**_bare(), "DATABASE_URL": made.url}
+    _first_use(env)
+    yield Place(env, made.data, lambda: (time.sleep(1), made.revive()))
+    made.stop()
+
+
+def _bare() -> dict[str, str]:
+    store = ("DATABASE_URL", "BACKLOG_DATA_DIR")
+    return {name: value for name, value in os.environ.items() if name not in store}
+
+
+def _first_use(env: dict[str, str]) -> None:
+    subprocess.run([*MANAGE, "backlog", "list"], env=env, check=True, capture_output=True)
+
+
+@pytest.fixture
+def chaos(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chaos]:
+    made = Chaos(request.getfixturevalue(TIER), SEED, tmp_path)
+    yield made
+    made.end_all()
+
+
+def test_chaos_loses_nothing_that_was_acknowledged(
+    chaos: Chaos, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Workers, backends and the postmaster die by kill -9, cards are cancelled, claims paused."""
+    fleet(chaos, SEED)
+    chaos.rage(SECONDS)
+    chaos.end("creator")
+    chaos.settle(PATIENCE)
+    assert chaos.ask(unfinished) == [], f"seed {SEED}"
+
+    _unblock_until_all_is_done(chaos)
+    chaos.end_all()
+    assert chaos.complaints() == [], f"seed {SEED}"
+    said = chaos.acknowledged()
+    assert chaos.ask(lambda session: verdict(session, said)) == [], f"seed {SEED}"
+    told, strikes = Counter(entry["what"] for entry in said), Counter(chaos.strikes)
+    assert _is_enough(said, chaos.strikes), (told, strikes)
+    with capsys.disabled():
+        print(f"\n{TIER}, seed {SEED}: {dict(told)}, {dict(strikes)}")  # noqa: T201 (how bad it was)
+
+
+def _unblock_until_all_is_done(chaos: Chaos) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while blocked := chaos.ask(_blocked):
+        assert time.monotonic() < deadline, blocked
+        for card_id in blocked:
+            chaos.ask(lambda session, card_id=card_id: moves.unblock(session, card_id))
+        chaos.settle(PATIENCE)
+    assert chaos.ask(_statuses) == {"done"}
+
+
+def _blocked(session: Any) -> list[str]:
+    sql = "SELECT id FROM backlog WHERE status = 'blocked'"
+    return [row[0] for row in session.execute(sql).fetchall()]
+
+
+def _statuses(session: Any) -> set[str]:
+    return {row[0] for row in session.execute("SELECT DISTINCT status FROM backlog").fetchall()}
+
+
+def _is_enough(said: list[dict[str, Any]], strikes: list[str]) -> bool:
+    """Whether there was any chaos at all, and any work in it, by workers of both kinds."""
+    completed = Counter(entry["owner"][0] for entry in said if entry["what"] == "completed")
+    return min(completed["w"], completed["c"], len(strikes)) > SECONDS / 4
+
+
+# The judge of it ----------------------------------------------------------------------------------
+
+HELD = {"card": "A", "attempt": 1, "owner": "w"}
+FORGED = {
+    "a claim that is not stored": {**HELD, "what": "claimed", "attempt": 2},
+    "a claim of somebody else's": {**HELD, "what": "claimed", "owner": "v"},
+    "a completion of what was released": {**HELD, "what": "completed"},
+    "a refusal of what was done": {**HELD, "what": "refused", "tried": "released"},
+    "a renewal after the end": {**HELD, "what": "renewed", "time": "2100-01-01T00:00:00+00:00"},
+    "a card that is not stored": {"what": "created", "card": "B"},
+}
+
+
+@pytest.fixture
+def released(session: Any, card: Any) -> None:
+    """What w did with A: one claim, given back."""
+    card("A")
+    claims.claim(session, "w")
+    leases.release(session, "A", "w", 1)
+
+
+@pytest.mark.usefixtures("released")
+@pytest.mark.parametrize("entry", FORGED.values(), ids=FORGED)
+def test_the_verdict_finds(entry: dict[str, Any], session: Any) -> None:
+    true = [{**HELD, "what": "claimed"}, {**HELD, "what": "released"}]
+    assert verdict(session, true) == []
+    assert verdict(session, [*true, entry]) != []
+
+
+@pytest.mark.usefixtures("released")
+def test_the_verdict_finds_a_claim_that_two_were_given(session: Any) -> None:
+    assert len(verdict(session, [{**HELD, "what": "claimed"}] * 2)) == 1
+
+
+@pytest.mark.usefixtures("released")
+def test_the_verdict_finds_an_attempt_that_is_lost(session: Any) -> None:
+    session.execute("DELETE FROM backlog_ended_run")
+    assert [what for what, _ in verdict(session, [])] == ["an attempt lost"]
+
+
+# Clocks -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hours", [-30, 30])
+def test_the_clock_of_a_worker_is_nobody_s(hours: int, session: Any, card: Any) -> None:
+    """A lease lasts as long by a clock that is a day ahead or behind as by the right one."""
+    card("A")
+    wrong = {**os.environ, "PYTHONPATH": str(CLOCK), "CHAOS_CLOCK_HOURS": str(hours)}
+    words = ["work", "--owner", "w", "--ttl", str(TTL), "--once", "--", "sleep", str(1.5 * TTL)]
+    ran = subprocess.run(
+        [*MANAGE, "backlog", *words], env=wrong, capture_output=True, check=False, text=True
+    )
+    sql = (
+        "SELECT outcome, now() - ended_at < interval '1 minute', now()::date FROM backlog_ended_run"
+    )
+    ((outcome, is_now, today),) = session.execute(sql).fetchall()
+    assert (ran.returncode, outcome, is_now) == (0, "completed", True)
+    assert f"at={today}" not in ran.stderr  # its log is the one thing that its clock is for
