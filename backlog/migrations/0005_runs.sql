@@ -249,8 +249,9 @@ BEGIN
     IF NEW.status = OLD.status AND NEW.attempts = OLD.attempts THEN
         NEW.updated_at := clock_timestamp();
     END IF;
+    -- With the status it has by now: a move in the same statement is an event before this one.
     INSERT INTO backlog_event (card_id, at, actor, verb, from_status, to_status, attempt, note)
-    SELECT NEW.id, NEW.updated_at, backlog_actor(), verb, OLD.status, OLD.status, OLD.attempts, note
+    SELECT NEW.id, NEW.updated_at, backlog_actor(), verb, NEW.status, NEW.status, NEW.attempts, note
     FROM (VALUES ('link', added), ('unlink', removed), ('edit', edited)) AS change (verb, note)
     WHERE note IS NOT NULL;
     RETURN NEW;
