@@ -1,0 +1,142 @@
+"""A process that does every verb about claims at random, with leases of a second.
+
+`python -m tests.lease_storm storm SECONDS NAME`, as `tests.workers.together` starts it.
+"""
+
+import random
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from psycopg import errors
+
+from backlog.errors import Refusal
+from backlog.records import Record
+from backlog.session import Session
+from backlog.verbs import cards, claims, governance, leases, moves
+from backlog.verbs.claims import Pool
+from backlog.verbs.runs import Report
+from tests.workers import serve, tell
+
+IDS = [f"c{number}" for number in range(12)]
+PHASE, LIMIT = "M1", 3
+
+BY_HAND = [
+    "UPDATE backlog SET status = 'ready' WHERE id = %s",
+    "UPDATE backlog SET claim_owner = 'hand' WHERE id = %s AND status = 'claimed'",
+    "UPDATE backlog SET status = 'done', title = 'By hand' WHERE id = %s",
+    "UPDATE backlog SET priority = priority + 1, body = 'By hand' WHERE id = %s",
+]
+
+
+def create(session: Session, card_id: str) -> None:
+    phase = PHASE if card_id in IDS[::2] else None
+    cards.create(session, card_id, "Card", phase=phase, max_attempts=5)
+
+
+class Hand:
+    """One who claims, and remembers every claim it ever had."""
+
+    def __init__(self, session: Session, name: str) -> None:
+        self._session, self._name = session, name
+        self._chance = random.Random(name)  # noqa: S311 (not a secret)
+        self._held: list[tuple[str, str, int]] = []
+        self._turns: dict[Callable[[], Any], int] = {
+            self.claim: 20,
+            self.claim_several: 5,
+            self.claim_one: 5,
+            self.end_an_attempt: 30,
+            self.renew: 8,
+            self.move_a_card: 25,
+            self.hold_back: 2,
+            self.sweep: 8,
+            self.pause: 1,
+            self.resume: 6,
+            self.write_by_hand: 3,
+            self.begin_anew: 2,
+        }
+
+    def turn(self) -> None:
+        (act,) = self._chance.choices(list(self._turns), list(self._turns.values()))
+        act()
+
+    def claim(self) -> None:
+        self._took(claims.take(self._session, self._name, 1).cards)
+
+    def claim_several(self) -> None:
+        self._took(claims.take(self._session, self._name, 1, Pool(), 3).cards)
+
+    def claim_one(self) -> None:
+        card = claims.claim_card(self._session, self._chance.choice(IDS), self._name, 1)
+        self._took([card] if card else [])
+
+    def _took(self, taken: list[Record]) -> None:
+        for card in taken:
+            self._held.append((card.id, self._name, card.attempts))
+            self._say("claimed", self._held[-1])
+
+    def _say(self, what: str, claim: tuple[str, str, int]) -> None:
+        tell({"what": what, "card": claim[0], "owner": claim[1], "attempt": claim[2]})
+
+    def _claim(self) -> tuple[str, str, int]:
+        """Mostly the last one, which may well be over."""
+        some = self._held[-1:] if self._chance.random() < 0.8 else self._held
+        return self._chance.choice(some or [(IDS[0], self._name, 1)])
+
+    def end_an_attempt(self) -> None:
+        ends: dict[str, Any] = {
+            "completed": moves.complete,
+            "released": partial(leases.release, delay=self._chance.choice([None, 0, 1])),
+            "failed": partial(leases.release, report=Report(outcome="failed", counted=False)),
+            "blocked": moves.block,
+        }
+        what, claim = self._chance.choice(list(ends)), self._claim()
+        ends[what](self._session, *claim)
+        self._say(what, claim)
+
+    def renew(self) -> None:
+        leases.renew(self._session, *self._claim(), ttl=1)
+
+    def move_a_card(self) -> None:
+        verbs: list[Any] = [moves.unblock, moves.unblock, moves.reopen, moves.reopen, moves.cancel]
+        verb = self._chance.choice([*verbs, leases.reclaim_card, moves.complete])
+        verb(self._session, self._chance.choice(IDS))
+
+    def hold_back(self) -> None:
+        sql = "UPDATE backlog SET not_before = clock_timestamp() + interval '0.3 s' WHERE id = %s"
+        self._session.execute(sql, [self._chance.choice(IDS)])
+
+    def sweep(self) -> None:
+        self._chance.choice([leases.reclaim, claims.wake])(self._session)
+
+    def pause(self) -> None:
+        scope = self._chance.choice([("fleet", ""), ("phase", PHASE)])
+        governance.pause(self._session, *scope, "storm")
+
+    def resume(self) -> None:
+        for scope in (("fleet", ""), ("phase", PHASE)):
+            governance.resume(self._session, *scope)
+
+    def write_by_hand(self) -> None:
+        with suppress(errors.DeadlockDetected):  # a raw statement's own affair
+            self._session.execute(self._chance.choice(BY_HAND), [self._chance.choice(IDS)])
+
+    def begin_anew(self) -> None:
+        card_id = self._chance.choice(IDS)
+        cards.delete(self._session, card_id, force=True)
+        create(self._session, card_id)
+
+
+def storm(session: Session, seconds: str, name: str) -> None:
+    hand = Hand(session, name)
+    end = time.monotonic() + float(seconds)
+    while time.monotonic() < end:
+        with suppress(Refusal):
+            hand.turn()
+
+
+if __name__ == "__main__":
+    serve([storm], *sys.argv[1:])

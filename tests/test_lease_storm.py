@@ -1,0 +1,56 @@
+"""Every verb about claims, by many processes at once: what one snapshot after the other shows."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from backlog.session import PsycopgSession
+from backlog.verbs import governance, reports
+from tests.chaos.verdict import verdict
+from tests.invariants import broken
+from tests.lease_storm import IDS, LIMIT, PHASE, create
+from tests.workers import Background, together
+
+SECONDS = 8
+PROCESSES = 6
+ENOUGH = 100  # claims, and acknowledged ends; a snapshot takes a while
+
+RUNNING = "SELECT count(*) FROM backlog WHERE status = 'claimed' AND phase = %s"
+
+
+@pytest.fixture
+def storm(session: PsycopgSession) -> Background:
+    """What the processes told, when they are through."""
+    for card_id in IDS:
+        create(session, card_id)
+    governance.limit(session, "phase", PHASE, LIMIT)
+    words = ("tests.lease_storm", "storm", str(SECONDS))
+    return Background(session, lambda _: together(PROCESSES, *words))
+
+
+def test_no_snapshot_shows_a_claim_without_its_run_or_a_limit_exceeded(
+    storm: Background, sessions: Any
+) -> None:
+    watcher = sessions()
+    seen: Counter[Any] = Counter()
+    while not storm.ended:
+        seen[_snapshot(watcher)] += 1
+    said = [entry for each in storm.result() for entry in each]
+    told = Counter(entry["what"] == "claimed" for entry in said)
+
+    assert {wrong for wrong, _ in seen} == {()}
+    assert max(running for _, running in seen) == LIMIT  # never more, and all slots used
+    assert verdict(watcher, said) == []
+    assert min(told[True], told[False]) > ENOUGH, told
+    assert seen.total() > ENOUGH / 10
+
+
+def _snapshot(session: PsycopgSession) -> tuple[tuple[Any, ...], int]:
+    """What is broken in it, and how much of the phase is claimed."""
+    with session.transaction():
+        session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        wrong = broken(session)
+        wrong += [] if (check := reports.check(session)).ok else [tuple(map(str, check))]
+        (running,) = session.execute(RUNNING, [PHASE]).fetchone()
+        return tuple(wrong), running
