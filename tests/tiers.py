@@ -7,6 +7,7 @@ Loaded before Django reads its settings, which read the environment.
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,10 @@ import pytest
 from tests.servers import Server, distribution_programs, wheel_programs
 
 TIER = os.environ.get("BACKLOG_TEST_TIER", "embedded")
+
+# A run in the background ignores these, and so would every process that a test starts and stops.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _root = Path(tempfile.mkdtemp(prefix="backlog-store-"))
 _server: Server | None = None

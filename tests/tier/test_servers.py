@@ -9,7 +9,7 @@ import pytest
 
 from backlog.errors import Refusal
 from backlog.session import ACTOR, PsycopgSession
-from backlog.verbs import cards, claims, history
+from backlog.verbs import cards, history, moves
 from tests.pgbouncer import PROGRAM, PgBouncer
 from tests.servers import Server, distribution_programs, wheel_programs
 from tests.tier import On
@@ -129,10 +129,10 @@ def as_somebody(url, name):
         cards.create(session, name, "t")
         for n in range(20):
             cards.edit(session, name, priority=n + 1)
-            claims.block(session, name)
+            moves.block(session, name)
             with pytest.raises(Refusal):
-                claims.complete(session, name)
-            claims.unblock(session, name)
+                moves.complete(session, name)
+            moves.unblock(session, name)
             with session.transaction():
                 cards.edit(session, name, priority=-1)
                 raise psycopg.Rollback
