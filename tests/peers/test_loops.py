@@ -84,7 +84,15 @@ def test_runaway_loops_of_processes_that_only_die(session, card):
     assert cards.show(session, "A").block_note == "10 of 10 attempts"
 
 
-def test_runaway_loops_that_an_import_or_an_edit_begins_again(session, card):
+def test_runaway_loops_of_a_command_that_always_fails(session, card, command):
+    """Peers: "Runaway loops": a worker that drains the backlog comes to an end of its own."""
+    card("A")
+    ran = command("work", "--owner", "w", "--drain", "--backoff", "0", "--", "false")
+    assert (ran.status, cards.show(session, "A").block_reason) == (0, "attempts_exhausted")
+    assert [run.outcome for run in runs.runs(session, "A")] == ["failed"] * CAP
+
+
+def test_runaway_loops_that_an_edit_begins_again(session, card):
     """Peers: "Runaway loops": only unblocking a card gives it more attempts."""
     card("A")
     run_away(session, _fail)

@@ -13,6 +13,7 @@ from backlog.errors import Cancelled, ClaimLost
 from backlog.verbs import cards, claims, leases, moves, runs
 from backlog.verbs.claims import Pool
 from tests.conftest import PROJECT
+from tests.worker import alive, status_of, working
 from tests.workers import Background
 
 WORDS = {
@@ -209,6 +210,28 @@ def _sweep_until(session, end):
         found += leases.reclaim(session)
         time.sleep(0.01)
     return found
+
+
+def test_one_tool_call_longer_than_the_ttl_that_work_runs(session, card):
+    """Peers: "One tool call longer than the TTL": `work` renews, whatever its command does."""
+    card("A")
+    with working("sleep 3", "--ttl", "1", "--once") as worker:
+        worker.says("what=claimed")
+        while status_of(session, "A") == "claimed":
+            assert leases.reclaim(session) == []
+        assert worker.ends() == 0
+    assert [run.outcome for run in runs.runs(session, "A")] == ["completed"]
+
+
+def test_reclaim_that_does_not_stop_the_command_of_a_worker(session, card):
+    """Peers: "Reclaim that does not stop the worker": what `work` started ends with the claim."""
+    card("A")
+    with working("echo pid $$ >&2; sleep 1000", "--ttl", "1", "--once") as worker:
+        pid = int(worker.says(r"pid (\d+)\n").group(1))
+        leases.reclaim_card(session, "A")
+        worker.says("what=lost")
+        assert not alive(pid)
+    assert [run.outcome for run in runs.runs(session, "A")] == ["released"]
 
 
 # Locks --------------------------------------------------------------------------------------------
