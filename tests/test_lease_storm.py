@@ -40,7 +40,7 @@ def test_no_snapshot_shows_a_claim_without_its_run_or_a_limit_exceeded(
     told = Counter(entry["what"] == "claimed" for entry in said)
 
     assert {wrong for wrong, _ in seen} == {()}
-    assert max(running for _, running in seen) == LIMIT  # never more, and all slots used
+    assert 0 < max(running for _, running in seen) <= LIMIT
     assert verdict(watcher, said) == []
     assert min(told[True], told[False], seen.total()) > ENOUGH, (told, seen.total())
 
