@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from backlog.errors import Refusal, StoreUnavailable
+from backlog.errors import Busy, Refusal, StoreUnavailable
 from backlog.session import PsycopgSession
 from backlog.verbs import governance, moves
 from fleet_backlog import storage
@@ -166,11 +166,11 @@ class Chaos:
             try:
                 with closing(storage.from_environment(self._place.env).connect()) as connection:
                     return verb(PsycopgSession(connection))
-            except Refusal:
-                return None
-            except AWAY:
+            except (Busy, *AWAY):
                 if time.monotonic() > deadline:
                     raise
+            except Refusal:
+                return None
             time.sleep(0.1)
 
     # Peace ----------------------------------------------------------------------------------------
