@@ -118,7 +118,7 @@ STATIC_URL = "static/"
 # Served from the packages themselves: there is nothing to collect first.
 WHITENOISE_USE_FINDERS = True
 
-# HTTPS: on by default in production, off where DEBUG is on or `serve` listens on loopback only.
+# HTTPS: off unless the environment says that the site is served so.
 HTTPS = env.bool("HTTPS", default=False)
 SECURE_SSL_REDIRECT = HTTPS
 # A week without a login at most. Scripts cannot read it, other sites cannot post with it: Django's
@@ -156,7 +156,14 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+        "nowhere": {"class": "logging.NullHandler"},
+    },
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {"django": {"handlers": [], "propagate": True}},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        # Anybody can ask for another host: that is answered with 400, and worth no traceback.
+        "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
+    },
 }

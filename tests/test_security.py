@@ -149,3 +149,8 @@ def test_a_client_is_whom_the_last_proxy_saw(settings, peer, forwarded, https, s
     settings.HTTPS = https
     headers = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {}
     assert address(RequestFactory().get("/", REMOTE_ADDR=peer, **headers)) == seen
+
+
+def test_a_foreign_host_is_refused_without_a_traceback_in_the_log(client, capsys):
+    assert client.get("/healthz", headers={"host": "elsewhere.example"}).status_code == 400
+    assert capsys.readouterr() == ("", "")
