@@ -54,7 +54,8 @@ def test_neither_output_nor_input_holds_a_renewal_up(session, card):
 
 
 def test_a_lost_lease_ends_the_command_and_everything_it_started(session, claimed):
-    with claimed(STUBBORN, "--ttl", "1", "--grace", "1", "--once") as worker:
+    with claimed(STUBBORN, "--ttl", "6", "--grace", "1", "--once") as worker:
+        # The lease is long enough for a busy machine not to lose it before it is taken.
         leader, child = map(int, worker.says(r"pids (\d+) (\d+)\n").groups())
         until(lambda: os.getpgid(child) == child)  # which killing the first group would miss
         leases.reclaim_card(session, "A")
