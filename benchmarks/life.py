@@ -63,7 +63,10 @@ def _stop_recording(connection: Connection) -> None:
     name = "'backlog_before_move'::regproc"
     row = connection.execute(f"SELECT pg_get_functiondef({name})").fetchone()
     assert row
-    written = r"INSERT INTO backlog_event\b(?:[^;']|'[^']*')*;|PERFORM backlog_end_run\([^;]*;"
+    written = (
+        r"INSERT INTO backlog_event\b(?:[^;']|'[^']*')*;"
+        r"|(?:PERFORM|run_ended :=) backlog_end_run\([^;]*;"
+    )
     body, number = re.subn(written, "NULL;", row[0])
     assert number == 5, number
     connection.execute(body.encode())

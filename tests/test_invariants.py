@@ -70,6 +70,14 @@ def test_an_update_is_refused_that_gives(change, session, card):
     assert cards.show(session, "A") == before
 
 
+@pytest.mark.parametrize("column", ["claim_owner", "claim_ttl_seconds", "claimed_at"])
+def test_a_claim_cannot_lose(column, session, claimed):
+    before = cards.show(session, "A")
+    with pytest.raises(errors.CheckViolation, match="A: a claimed card, and no other, has"):
+        session.execute(f"UPDATE backlog SET {column} = NULL")
+    assert cards.show(session, "A") == before
+
+
 NOT_DEPENDENCIES = {
     "null": "null",
     "a text": '"B"',

@@ -259,10 +259,18 @@ def check(session: Session, options: Namespace) -> Reply:
     found = reports.check(session)
     counts = [{"id": i, "openDependencies": kept, "recounted": n} for i, kept, n in found.counts]
     edges = [{"id": i, "dependency": d, "edge": problem} for i, d, problem in found.edges]
-    answer = {"ok": found.ok, "cards": found.cards, "counts": counts, "edges": edges}
+    claims = [{"id": i, "claim": problem} for i, problem in found.claims]
+    answer = {
+        "ok": found.ok,
+        "cards": found.cards,
+        "counts": counts,
+        "edges": edges,
+        "claims": claims,
+    }
     text = [f"{i}: counts {kept} open dependencies, has {n}" for i, kept, n in found.counts]
     text += [f"{i}: {problem} edge to {d}" for i, d, problem in found.edges]
-    text.append(f"{found.cards} cards, {len(counts) + len(edges)} differences")
+    text += [f"{i}: {problem}" for i, problem in found.claims]
+    text.append(f"{found.cards} cards, {found.differences} differences")
     return Reply(document(answer), text, 0 if found.ok else 1)
 
 

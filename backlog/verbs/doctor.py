@@ -191,6 +191,16 @@ def _drifted(session: Session) -> Iterator[Finding]:
             else f"INSERT INTO backlog_dependency (card_id, dependency_id) VALUES ({pair})"
         )
         yield Finding(DRIFT, f"{problem} edge to {needed}", _psql(sql), id=card, because=needed)
+    for card, problem in found.claims:
+        yield Finding(DRIFT, problem, _psql(_MENDED[problem].format(_literal(card))), id=card)
+
+
+_MENDED: Final = {
+    reports.CLAIMED_BY_NOBODY: "UPDATE backlog SET status = 'ready' WHERE id = {}",
+    reports.HELD_UNCLAIMED: "UPDATE backlog SET claim_owner = NULL, claim_ttl_seconds = NULL,"
+    " claimed_at = NULL WHERE id = {}",
+    reports.WRONG_EXPIRY: "UPDATE backlog SET claimed_at = claimed_at WHERE id = {}",
+}
 
 
 def _named(scope: str, name: str) -> list[str]:

@@ -95,18 +95,25 @@ def _is(rule: Pause | Limit, phase: str | None) -> bool:
 
 
 class Check(NamedTuple):
-    """What `check` found: counts and edges that are not what `depends_on` and `status` say.
+    """What `check` found: counts, edges and claims that are not what the record says.
 
-    `counts` has `(id, kept, recounted)`, `edges` has `(id, dependency, "missing" or "stray")`.
+    `counts` has `(id, kept, recounted)`, `edges` has `(id, dependency, "missing" or "stray")`,
+    `claims` has `(id, problem)`: CLAIMED_BY_NOBODY, HELD_UNCLAIMED or WRONG_EXPIRY.
     """
 
     cards: int
     counts: list[tuple[str, int, int]]
     edges: list[tuple[str, str, str]]
+    claims: list[tuple[str, str]]
 
     @property
     def ok(self) -> bool:
-        return not self.counts and not self.edges
+        return not self.differences
+
+    @property
+    def differences(self) -> int:
+        """How many."""
+        return len(self.counts) + len(self.edges) + len(self.claims)
 
 
 _RECORDED: Final = """
@@ -129,6 +136,21 @@ SELECT card_id, dependency_id, 'stray' FROM (
     SELECT card_id, dependency_id FROM backlog_dependency EXCEPT {_RECORDED}) stray
 ORDER BY 1, 2"""
 
+CLAIMED_BY_NOBODY: Final = "claimed without an owner, a ttl and a time"
+HELD_UNCLAIMED: Final = "not claimed, but with an owner, a ttl or a time of a claim"
+WRONG_EXPIRY: Final = "expires at another time than its claim says"
+
+_CLAIMS: Final = f"""
+SELECT id, CASE WHEN held = 3 * (status = 'claimed')::int THEN '{WRONG_EXPIRY}'
+    WHEN status = 'claimed' THEN '{CLAIMED_BY_NOBODY}' ELSE '{HELD_UNCLAIMED}' END
+FROM (
+    SELECT id, status, num_nonnulls(claim_owner, claim_ttl_seconds, claimed_at) AS held,
+        claim_expires_at = claimed_at + make_interval(secs => claim_ttl_seconds) AS expires
+    FROM backlog WHERE claimed_at IS NOT NULL OR claim_expires_at IS NOT NULL
+        OR status = 'claimed' OR claim_owner IS NOT NULL OR claim_ttl_seconds IS NOT NULL
+) AS claim
+WHERE held <> 3 * (status = 'claimed')::int OR expires IS NOT TRUE ORDER BY id"""
+
 
 def check(session: Session) -> Check:
     """Count everything again that triggers keep, and compare; reads only."""
@@ -136,4 +158,5 @@ def check(session: Session) -> Check:
     with hashing(session):
         counts = [tuple(row) for row in session.execute(_COUNTS).fetchall()]
         edges = [tuple(row) for row in session.execute(_EDGES).fetchall()]
-    return Check(total, counts, edges)
+        claims = [tuple(row) for row in session.execute(_CLAIMS).fetchall()]
+    return Check(total, counts, edges, claims)

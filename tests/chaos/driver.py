@@ -109,8 +109,8 @@ class Chaos:
 
     # Strikes --------------------------------------------------------------------------------------
 
-    def rage(self, seconds: float) -> None:
-        """One strike after the other, each of them at random."""
+    def rage(self, seconds: float, is_enough: Callable[[], bool], patience: float) -> None:
+        """One strike after the other, each of them at random, until it is enough."""
         ways = {
             self.kill_a_child: 8,
             self.kill_a_backend: 2,
@@ -118,8 +118,9 @@ class Chaos:
             self.cancel_a_card: 4,
             self.pause_for_a_moment: 2,
         }
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        begun = time.monotonic()
+        while (lasted := time.monotonic() - begun) < seconds or not is_enough():
+            assert lasted < patience, "the fleet gets nothing done"
             time.sleep(self._chance.uniform(0.1, 0.6))
             (strike,) = self._chance.choices(list(ways), list(ways.values()))
             self.strikes.append(strike.__name__)

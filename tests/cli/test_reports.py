@@ -58,7 +58,8 @@ def test_explain_agrees_with_list_and_claim(call, tangled):
 
 def test_check_of_a_sound_store(call, tangled):
     assert call("check") == (0, "5 cards, 0 differences\n", "")
-    assert call("check", "--json").json == {"ok": True, "cards": 5, "counts": [], "edges": []}
+    nothing = {"counts": [], "edges": [], "claims": []}
+    assert call("check", "--json").json == {"ok": True, "cards": 5, **nothing}
 
 
 @pytest.fixture
@@ -98,6 +99,18 @@ def test_check_reports_missing_and_stray_edges(call, tangled, damage):
         {"id": "open", "dependency": "over", "edge": "stray"},
     ]
     assert call("check").out.startswith("A: missing edge to held\nopen: stray edge to over\n")
+
+
+def test_check_reports_what_a_claim_can_not_be(call, tangled, damage):
+    damage("UPDATE backlog SET claim_ttl_seconds = 60 WHERE id = 'A'")
+    damage("UPDATE backlog SET claimed_at = NULL WHERE id = 'held'")
+    ran = call("check", "--json")
+    assert (ran.status, ran.json["ok"]) == (1, False)
+    assert ran.json["claims"] == [
+        {"id": "A", "claim": "not claimed, but with an owner, a ttl or a time of a claim"},
+        {"id": "held", "claim": "claimed without an owner, a ttl and a time"},
+    ]
+    assert call("check").out.endswith("\n5 cards, 2 differences\n")
 
 
 def test_check_changes_nothing(call, tangled, damage):
