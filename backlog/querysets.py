@@ -9,13 +9,14 @@ import json
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connections, models, transaction
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import ExpressionWrapper, Q
 from django.db.models.functions import Coalesce, Now
+from psycopg.pq import Format
 
 from backlog.lifecycle import DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, READY
 from backlog.records import Record
@@ -24,6 +25,11 @@ from backlog.verbs import cards, claims, history, leases, moves, reports, runs
 
 if TYPE_CHECKING:
     from backlog.models import Card
+
+# A set: Django looks up each column of the table in it, for each card.
+_FIELDS: Final = frozenset(Record._fields)
+_DEPENDS_ON: Final = Record._fields.index("depends_on")
+_ACCEPTANCE: Final = Record._fields.index("acceptance")
 
 
 class DjangoSession:
@@ -39,10 +45,10 @@ class DjangoSession:
         # Server-side binding, which the ORM does without by default: only so can the connection
         # keep the statement prepared. Logging, error classes and wrappers stay Django's.
         raw: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # (the stubs lack it)
+        raw.format = Format.BINARY  # in text, Django takes times apart in Python
         wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-        cursor = wrap(raw)
-        cursor.execute(sql, params)
-        return cursor
+        wrap(raw).execute(sql, params)
+        return raw
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         with connections[self._using].cursor() as cursor, cursor.copy(sql) as copy:
@@ -242,11 +248,10 @@ class CardQuerySet(models.QuerySet["Card"]):
         return None if record is None else self._model(record)
 
     def _model(self, record: Record) -> "Card":
-        values = record._replace(
-            depends_on=record.dependencies,  # type: ignore[arg-type]  # (a model has the list)
-            acceptance=_as_value(record.acceptance),
-        )
-        return self.model.from_db(self.db, list(Record._fields), list(values))
+        values: list[Any] = list(record)
+        values[_DEPENDS_ON] = record.dependencies
+        values[_ACCEPTANCE] = _as_value(record.acceptance)
+        return self.model.from_db(self.db, _FIELDS, values)
 
 
 def _as_value(acceptance: str | None) -> Any:

@@ -215,7 +215,8 @@ class Fleet:
         card = self._moved(card_id, owner, attempt, ["claimed"])
         if delay is not None:
             card.hold_back(delay)
-        card.give_back(*said)
+        outcome, counted = said
+        card.give_back(outcome or "released", counted)
         return card_id
 
     def reclaim(self) -> list[str]:

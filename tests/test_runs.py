@@ -3,7 +3,7 @@
 import pytest
 
 from backlog.errors import Cancelled, UsageError
-from backlog.verbs import cards, claims, leases, moves, runs
+from backlog.verbs import cards, claims, history, leases, moves, runs
 from backlog.verbs.runs import Report
 
 OPEN = "SELECT card_id FROM backlog_run WHERE ended_at IS NULL ORDER BY card_id"
@@ -56,6 +56,13 @@ def test_an_expired_attempt_is_a_run_that_expired(session, claimed):
     expire(session)
     leases.reclaim(session)
     assert outcomes(session) == [(1, "w", "expired")]
+
+
+def test_an_attempt_given_back_after_its_lease_was_given_back(session, claimed):
+    expire(session)
+    leases.release(session, "A", "w", 1)
+    assert outcomes(session) == [(1, "w", "released")]
+    assert [event.verb for event in history.history(session, "A")][-1] == "release"
 
 
 def test_a_claim_is_the_open_run(session, claimed):

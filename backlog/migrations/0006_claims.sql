@@ -26,7 +26,6 @@ CREATE OR REPLACE FUNCTION backlog_before_move() RETURNS trigger LANGUAGE plpgsq
 DECLARE
     fault text;
     report jsonb;
-    given_back text;
     run_ended text;
     cap integer;
     moment timestamptz;
@@ -66,12 +65,12 @@ BEGIN
                 END IF;
                 NEW.status_changed_at := NEW.updated_at;
                 IF OLD.status = 'claimed' OR NEW.status = 'done' THEN
-                    given_back := CASE WHEN OLD.claim_expires_at <= NEW.updated_at
-                        THEN 'expired' ELSE 'released' END;
                     -- Assigned, not performed: an expression costs less than a statement.
                     run_ended := backlog_end_run(OLD, backlog_actor(), NEW.updated_at,
-                        CASE NEW.status WHEN 'done' THEN 'completed' WHEN 'blocked' THEN 'blocked'
-                            ELSE given_back END,
+                        CASE WHEN NEW.status = 'done' THEN 'completed'
+                            WHEN NEW.status = 'blocked' THEN 'blocked'
+                            WHEN OLD.claim_expires_at <= NEW.updated_at THEN 'expired'
+                            ELSE 'released' END,
                         report);
                 END IF;
                 IF NEW.status = 'ready' AND OLD.status = 'claimed' THEN
@@ -102,7 +101,7 @@ BEGIN
                         ELSE CASE OLD.status
                             WHEN 'done' THEN 'reopen'
                             WHEN 'blocked' THEN 'unblock'
-                            ELSE CASE given_back WHEN 'expired' THEN 'reclaim' ELSE 'release' END
+                            ELSE CASE run_ended WHEN 'expired' THEN 'reclaim' ELSE 'release' END
                         END
                     END), OLD.status, NEW.status, NEW.attempts,
                     nullif(concat_ws('; ',

@@ -41,7 +41,8 @@ def release(
         changes += ", not_before = clock_timestamp() + make_interval(secs => %s)"
         params = (values.at_least(delay, "delay", 0),)
     expected = Expected(owner, attempt, seen)
-    said = report.text(card_id, back=True)
+    # Said, not inferred: a lease that is over is still given back by whoever says so.
+    said = report._replace(outcome=report.outcome or "released").text(card_id, back=True)
     return existing(
         card_id,
         transition(session, lifecycle.RELEASE, card_id, expected, said, (changes, params)),

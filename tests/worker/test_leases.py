@@ -1,6 +1,7 @@
 """A lease is kept for as long as the command takes, and never believed for longer."""
 
 import os
+import shlex
 import signal
 import sys
 import time
@@ -16,7 +17,7 @@ OF_ITS_OWN = "import os; os.setpgid(0, 0); os.execlp('sleep', 'sleep', '1000')"
 # Says its number and a child's that moves to a process group of its own, and heeds no SIGTERM.
 STUBBORN = f"""
 trap '' TERM
-{sys.executable} -c "{OF_ITS_OWN}" &
+{shlex.quote(sys.executable)} -c "{OF_ITS_OWN}" &
 echo "pids $$ $!" >&2
 while :; do sleep 1; done"""
 
