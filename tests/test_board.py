@@ -10,7 +10,7 @@ from django.urls import reverse
 from backlog.models import Card
 from backlog.verbs.board import board
 from backlog.verbs.filters import Filter
-from backlog.verbs.live import LiveBoard
+from backlog.verbs.live import Live
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -131,7 +131,7 @@ def test_a_card_says_what_it_waits_for_and_whom_it_holds_up():
 
 def test_nothing_is_read_again_while_nothing_was_committed(django_assert_num_queries):
     _make("A")
-    live = LiveBoard()
+    live = Live(board)
     first = live.now(Card.objects.session())
     with django_assert_num_queries(1):
         assert live.now(Card.objects.session()) is first
@@ -139,7 +139,7 @@ def test_nothing_is_read_again_while_nothing_was_committed(django_assert_num_que
 
 def test_a_commit_anywhere_is_seen_at_the_next_look(sessions):
     _make("A")
-    live = LiveBoard()
+    live = Live(board)
     before = live.now(Card.objects.session()).version
     sessions().execute("UPDATE backlog SET title = 'Other' WHERE id = 'A'")
     assert live.now(Card.objects.session()).version != before
@@ -148,7 +148,7 @@ def test_a_commit_anywhere_is_seen_at_the_next_look(sessions):
 def test_a_lease_that_runs_out_is_seen_without_a_write():
     _make("A")
     Card.objects.claim("w", 1)
-    live = LiveBoard()
+    live = Live(board)
     before = live.now(Card.objects.session()).version
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(1.1)")

@@ -127,3 +127,13 @@ def test_the_doctor_asks_the_same_of_few_cards_and_of_many(admin_client):
         return len(queries)
 
     assert asked(1) == asked(30)
+
+
+def test_nothing_is_counted_again_while_nothing_was_committed(admin_client):
+    _make("A")
+    assert _groups(admin_client) == {}
+    with CaptureQueriesContext(connection) as asked:
+        assert _groups(admin_client) == {}
+    assert not [query["sql"] for query in asked if "recounted" in query["sql"]]
+    Card.objects.block("A")
+    assert _groups(admin_client) == {"blocked": ["A"]}

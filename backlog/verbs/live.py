@@ -6,14 +6,13 @@ says so, exactly.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import datetime
 from threading import Lock
 from typing import Final, NamedTuple
 
 from backlog.session import Session
-from backlog.verbs.board import Board, board
 from backlog.verbs.claims import wake
-from backlog.verbs.filters import ALL, Filter
 
 _NOW: Final = """
 SELECT pg_current_snapshot()::text, least(
@@ -62,20 +61,25 @@ class Recent[K, V]:
                 self._values.popitem(last=False)
 
 
-class LiveBoard:
-    """Boards as they are now, read from the cards only if they can have changed; thread-safe."""
+class Live[*Q, V]:
+    """Answers as they are now, read from the database only if they can have changed; thread-safe.
 
-    def __init__(self, capacity: int = 64) -> None:
-        self._recent: Recent[tuple[Filter, int], tuple[Look, Board]] = Recent(capacity)
+    `read` takes a session and the question's parts, which are hashable; of the last `capacity`
+    questions the answers are kept.
+    """
 
-    def now(self, session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
-        """As `board`."""
+    def __init__(self, read: Callable[[Session, *Q], V], capacity: int = 64) -> None:
+        self._read = read
+        self._recent: Recent[tuple[*Q], tuple[Look, V]] = Recent(capacity)
+
+    def now(self, session: Session, *question: *Q) -> V:
+        """As `read` would answer."""
         now = look(session)
-        kept = self._recent.get((chosen, page))
+        kept = self._recent.get(question)
         if kept and kept[0].holds(now):
             return kept[1]
         if now.until is not None and now.until <= now.now:
             wake(session)
-        fresh = board(session, chosen, page)
-        self._recent.keep((chosen, page), (now, fresh))
+        fresh = self._read(session, *question)
+        self._recent.keep(question, (now, fresh))
         return fresh

@@ -11,14 +11,15 @@ from django.views.decorators.http import require_safe
 
 from backlog.access import CHANGE, may, reads
 from backlog.models import Card
+from backlog.verbs import board as verbs
 from backlog.verbs.board import Board
 from backlog.verbs.filters import CELLS
-from backlog.verbs.live import LiveBoard
+from backlog.verbs.live import Live
 from backlog.views.actions import offered
 from backlog.views.cell import cell_html, heading_html
 from backlog.views.choice import Choice
 
-_LIVE = LiveBoard()
+_LIVE = Live(verbs.board)
 
 
 @reads
