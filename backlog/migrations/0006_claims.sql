@@ -181,3 +181,34 @@ BEGIN
     NEW.open_dependencies := backlog_count_open(ids);
     RETURN NEW;
 END $$;
+
+DROP FUNCTION backlog_recount_dependents(text);
+
+-- A card became done or stopped being done: its dependents are counted again, from the record; how
+-- many there are. Every completion comes here, mostly for none: hence the level is looked at first.
+CREATE FUNCTION backlog_recount_dependents(card text) RETURNS integer LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+DECLARE
+    dependents text[];
+BEGIN
+    -- First of all: an older snapshot may not even show the dependents.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM backlog_require_read_committed();
+    END IF;
+    dependents := ARRAY(SELECT card_id FROM backlog_dependency WHERE dependency_id = card);
+    IF cardinality(dependents) > 0 THEN
+        PERFORM FROM backlog WHERE id = ANY (dependents) ORDER BY id FOR NO KEY UPDATE;
+        UPDATE backlog SET open_dependencies =
+            backlog_count_open(ARRAY(SELECT jsonb_array_elements_text(depends_on)))
+        WHERE id = ANY (dependents);
+    END IF;
+    RETURN cardinality(dependents);
+END $$;
+
+CREATE OR REPLACE FUNCTION backlog_after_finish() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    recounted integer;
+BEGIN
+    recounted := backlog_recount_dependents(NEW.id);
+    RETURN NULL;
+END $$;
