@@ -64,6 +64,22 @@ def test_a_claim_of_what_is_locked_for_ever_is_busy(session, sessions, card, mon
             claims.claim(session, "w")
 
 
+def test_a_claim_that_may_not_look_again_spoils_nothing_of_the_transaction_around_it(
+    session, sessions, card, monkeypatch
+):
+    """An old snapshot shows A as claimable for ever; what the caller did before still counts."""
+    monkeypatch.setattr(claims, "_LOOKS", 2)
+    card("A")
+    card("B", needs=["X"])
+    with session.transaction():
+        session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        session.execute("UPDATE backlog SET body = 'Before' WHERE id = 'B'")
+        claims.claim(sessions(), "first")
+        with pytest.raises(Busy):
+            claims.claim(session, "w")
+    assert cards.show(session, "B").body == "Before"
+
+
 def test_a_claim_looks_for_about_ten_seconds():
     assert 6 < sum(pauses(claims._LOOKS)) < 12
 

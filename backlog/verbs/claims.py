@@ -156,8 +156,10 @@ def _claim_now(
 ) -> list[Record]:
     """One statement; none also where it met a failure that is cured by looking again."""
     condition, params = scope
+    sql = _claim_sql(condition, count, gated)
     try:
-        rows = session.execute(_claim_sql(condition, count, gated), (*params, *held)).fetchall()
+        with session.statement():
+            rows = session.execute(sql, (*params, *held)).fetchall()
     except Exception as error:
         if sqlstate(error) not in RETRIED:
             raise
