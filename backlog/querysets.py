@@ -48,7 +48,7 @@ class DjangoSession:
         raw.format = Format.BINARY  # in text, Django takes times apart in Python
         wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
         wrap(raw).execute(sql, params)
-        return raw
+        return raw  # its rows are here already: nothing is left to wrap
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:

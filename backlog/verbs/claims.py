@@ -125,7 +125,7 @@ def wait(
 
 
 def _take(session: Session, held: tuple[str, int], scope: Scope, count: int) -> Taken:
-    cards = _claim_now(session, held, scope, count, gated=True)
+    cards = _claim_now(session, held, scope, count)
     return Taken(cards) if cards else _look_again(session, held, scope, count)
 
 
@@ -140,7 +140,7 @@ def _look_again(session: Session, held: tuple[str, int], scope: Scope, count: in
         if taken is not None:
             return taken
         time.sleep(pause)
-        cards = _claim_now(session, held, scope, count, gated=True)
+        cards = _claim_now(session, held, scope, count)
         if cards:
             return Taken(cards)
     raise Busy("every claimable card is locked by another transaction; try again")
@@ -151,19 +151,23 @@ def _claim_sql(condition: str, count: int, gated: bool) -> str:
     return _CLAIM.format(scope=f"{condition} AND {_GATE}" if gated else condition, count=count)
 
 
-def _claim_now(
-    session: Session, held: tuple[str, int], scope: Scope, count: int = 1, *, gated: bool = False
-) -> list[Record]:
-    """One statement; none also where it met a failure that is cured by looking again."""
-    condition, params = scope
-    sql = _claim_sql(condition, count, gated)
+def _claim_now(session: Session, held: tuple[str, int], scope: Scope, count: int) -> list[Record]:
+    """As `_claim`, gated; none also where it met a failure that is cured by looking again."""
     try:
         with session.statement():
-            rows = session.execute(sql, (*params, *held)).fetchall()
+            return _claim(session, held, scope, count, gated=True)
     except Exception as error:
         if sqlstate(error) not in RETRIED:
             raise
         return []
+
+
+def _claim(
+    session: Session, held: tuple[str, int], scope: Scope, count: int, *, gated: bool
+) -> list[Record]:
+    """One statement."""
+    condition, params = scope
+    rows = session.execute(_claim_sql(condition, count, gated), (*params, *held)).fetchall()
     cards = [Record._make(row) for row in rows]
     return sorted(cards, key=_place) if count > 1 else cards
 
@@ -184,7 +188,7 @@ def _governed(session: Session, held: tuple[str, int], scope: Scope, count: int)
         return Taken([], rules.why)
     cards: list[Record] = []
     while len(cards) < min(count, rules.room):
-        found = _claim_now(session, held, _and(scope, rules.open_phases()))
+        found = _claim(session, held, _and(scope, rules.open_phases()), 1, gated=False)
         if not found:
             break
         cards += found

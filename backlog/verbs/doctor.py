@@ -176,6 +176,14 @@ def _at_work(session: Session, scope: str, name: str) -> bool:
     return at_work
 
 
+_MENDED: Final = {
+    reports.CLAIMED_BY_NOBODY: "UPDATE backlog SET status = 'ready' WHERE id = {}",
+    reports.HELD_UNCLAIMED: "UPDATE backlog SET claim_owner = NULL, claim_ttl_seconds = NULL,"
+    " claimed_at = NULL WHERE id = {}",
+    reports.WRONG_EXPIRY: "UPDATE backlog SET claimed_at = claimed_at WHERE id = {}",
+}
+
+
 def _drifted(session: Session) -> Iterator[Finding]:
     """What the database derives and is wrong about: only a statement of SQL puts it right."""
     found = reports.check(session)
@@ -193,14 +201,6 @@ def _drifted(session: Session) -> Iterator[Finding]:
         yield Finding(DRIFT, f"{problem} edge to {needed}", _psql(sql), id=card, because=needed)
     for card, problem in found.claims:
         yield Finding(DRIFT, problem, _psql(_MENDED[problem].format(_literal(card))), id=card)
-
-
-_MENDED: Final = {
-    reports.CLAIMED_BY_NOBODY: "UPDATE backlog SET status = 'ready' WHERE id = {}",
-    reports.HELD_UNCLAIMED: "UPDATE backlog SET claim_owner = NULL, claim_ttl_seconds = NULL,"
-    " claimed_at = NULL WHERE id = {}",
-    reports.WRONG_EXPIRY: "UPDATE backlog SET claimed_at = claimed_at WHERE id = {}",
-}
 
 
 def _named(scope: str, name: str) -> list[str]:

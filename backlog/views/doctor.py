@@ -30,7 +30,7 @@ _KINDS: Final = {
     verbs.EXPIRED: ("Lease over", "Their workers have not been heard of in time."),
     verbs.PAUSED: ("Paused with work waiting", "Claims take none of it until it is resumed."),
     verbs.LIMIT: ("At a limit that nothing will free", "None of its claims is live."),
-    verbs.DRIFT: ("Counted wrongly", "What the database keeps is not what the cards say."),
+    verbs.DRIFT: ("Kept wrongly", "What the database derives is not what the cards say."),
 }
 
 # What can be done here and now to the card that is found.
