@@ -64,11 +64,11 @@ def _stop_recording(connection: Connection) -> None:
     row = connection.execute(f"SELECT pg_get_functiondef({name})").fetchone()
     assert row
     written = (
-        r"INSERT INTO backlog_event\b(?:[^;']|'[^']*')*;"
+        r"(?:WITH run AS|INSERT INTO backlog_event\b)(?:[^;']|'[^']*')*;"
         r"|(?:PERFORM|run_ended :=) backlog_end_run\([^;]*;"
     )
     body, number = re.subn(written, "NULL;", row[0])
-    assert number == 5, number
+    assert number == 6, number
     connection.execute(body.encode())
 
 

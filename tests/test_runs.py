@@ -65,6 +65,31 @@ def test_an_attempt_given_back_after_its_lease_was_given_back(session, claimed):
     assert [event.verb for event in history.history(session, "A")][-1] == "release"
 
 
+COMPLETIONS = {
+    "verb": lambda s: moves.complete(s, "verb", "w", 1),
+    "report": lambda s: moves.complete(s, "report", "w", 1, report=Report(outcome="completed")),
+    "by hand": lambda s: s.execute("UPDATE backlog SET status = 'done' WHERE id = 'by hand'"),
+}
+
+
+def test_every_way_to_complete_leaves_the_same_behind(session, card):
+    session.execute("SELECT set_config('backlog.actor', 'w', false)")
+    for card_id, complete in COMPLETIONS.items():
+        card(card_id, title="Card")
+        claims.claim(session, "w")
+        complete(session)
+    left = session.execute("""
+        SELECT DISTINCT to_jsonb(card) - '{id,created_at,updated_at,status_changed_at}'::text[],
+            to_jsonb(run) - '{id,card_id,started_at,ended_at}'::text[],
+            to_jsonb(event) - '{id,card_id,at}'::text[],
+            run.started_at < run.ended_at, run.ended_at = event.at, event.at = card.updated_at,
+            card.updated_at = card.status_changed_at
+        FROM backlog card
+        JOIN backlog_ended_run run ON run.card_id = card.id
+        JOIN backlog_event event ON event.card_id = card.id AND verb = 'complete'""").fetchall()
+    assert [row[3:] for row in left] == [(True, True, True, True)]
+
+
 def test_a_claim_is_the_open_run(session, claimed):
     (run,) = runs.runs(session, "A")
     assert (run.attempt, run.owner, run.started_at) == (1, "w", claimed.claimed_at)

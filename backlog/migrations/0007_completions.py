@@ -1,0 +1,17 @@
+"""What a completion costs, without a change in what it does."""
+
+from pathlib import Path
+
+from django.db import migrations
+
+_SQL = Path(__file__).with_suffix(".sql")
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("backlog", "0006_claims"),
+    ]
+
+    operations = [
+        migrations.RunSQL(_SQL.read_text(), migrations.RunSQL.noop),
+    ]

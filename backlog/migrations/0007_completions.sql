@@ -1,0 +1,143 @@
+-- What a completion costs: it is known by one expression, as a claim is, and its run and its event are
+-- one statement. The function is that of 0006 but for this.
+CREATE OR REPLACE FUNCTION backlog_before_move() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    fault text;
+    report jsonb;
+    run_ended text;
+    cap integer;
+    moment timestamptz;
+BEGIN
+    -- The two moves of every cycle are looked at in one expression each: PL/pgSQL makes an expression
+    -- ready anew in every transaction, at about a microsecond. All else is looked at in full.
+    -- First a claim as the verbs make it.
+    IF (NEW.status = 'claimed' AND OLD.status <> 'claimed' AND NEW.id = OLD.id
+            AND NEW.attempts = OLD.attempts + 1 AND NEW.claim_owner ~ '\S'
+            AND NEW.claim_ttl_seconds >= 1 AND NEW.claimed_at IS NOT NULL
+            AND NEW.not_before IS NULL) IS NOT TRUE THEN
+        -- A completion as the verbs make it, of which nothing is said.
+        IF NEW.status = 'done' AND OLD.status = 'claimed' AND OLD.claim_owner IS NOT NULL
+                AND NEW.id = OLD.id AND NEW.attempts = OLD.attempts
+                AND num_nulls(NEW.claim_owner, NEW.claim_ttl_seconds, NEW.claimed_at,
+                    NEW.claim_expires_at) = 4
+                AND coalesce(current_setting('backlog.report', true), '') = '' THEN
+            moment := clock_timestamp();
+            NEW.updated_at := moment;
+            NEW.status_changed_at := moment;
+            WITH run AS (
+                INSERT INTO backlog_ended_run (card_id, attempt, owner, started_at, ended_at, outcome)
+                VALUES (OLD.id, OLD.attempts, OLD.claim_owner, OLD.status_changed_at, moment,
+                    'completed')
+            )
+            INSERT INTO backlog_event
+                (card_id, at, actor, verb, from_status, to_status, attempt, note)
+            VALUES (OLD.id, moment, backlog_actor(), 'complete', 'claimed', 'done', OLD.attempts,
+                'held by ' || OLD.claim_owner);
+            RETURN NEW;
+        END IF;
+        fault := CASE
+            WHEN NEW.id <> OLD.id THEN 'the id of a card cannot change'
+            WHEN NEW.attempts < OLD.attempts THEN 'the attempts of a card never go down'
+            WHEN NEW.status NOT IN ('ready', 'claimed', 'blocked', 'done') THEN
+                'status must be ready, claimed, blocked or done'
+            WHEN NEW.status = 'claimed' AND (NEW.claim_owner !~ '\S' OR NEW.claim_ttl_seconds < 1) THEN
+                'owner must not be blank, ttl at least 1'
+            -- Whoever leaves the status gives back the claim: see below.
+            WHEN (NEW.status = 'claimed' OR OLD.status <> 'claimed')
+                    AND num_nonnulls(NEW.claim_owner, NEW.claim_ttl_seconds, NEW.claimed_at)
+                        <> 3 * (NEW.status = 'claimed')::int THEN
+                'a claimed card, and no other, has an owner, a ttl and the time of its claim'
+            END;
+        IF fault IS NOT NULL THEN
+            PERFORM backlog_refuse(OLD.id, fault);
+        END IF;
+        IF NEW.status <> 'claimed' THEN
+            NEW.updated_at := clock_timestamp();
+            IF OLD.status = 'claimed' THEN
+                NEW.claim_owner := NULL;
+                NEW.claim_ttl_seconds := NULL;
+                NEW.claimed_at := NULL;
+            END IF;
+            IF NEW.status <> OLD.status THEN
+                IF current_setting('backlog.report', true) <> '' THEN
+                    report := backlog_report(NEW.id);
+                END IF;
+                NEW.status_changed_at := NEW.updated_at;
+                IF OLD.status = 'claimed' OR NEW.status = 'done' THEN
+                    -- Assigned, not performed: an expression costs less than a statement.
+                    run_ended := backlog_end_run(OLD, backlog_actor(), NEW.updated_at,
+                        CASE WHEN NEW.status = 'done' THEN 'completed'
+                            WHEN NEW.status = 'blocked' THEN 'blocked'
+                            WHEN OLD.claim_expires_at <= NEW.updated_at THEN 'expired'
+                            ELSE 'released' END,
+                        report);
+                END IF;
+                IF NEW.status = 'ready' AND OLD.status = 'claimed' THEN
+                    IF NOT coalesce((report ->> 'counted')::boolean, true) THEN
+                        NEW.attempts_forgiven := OLD.attempts_forgiven + 1;
+                    END IF;
+                    -- Ten, where nobody says.
+                    cap := coalesce(NEW.max_attempts, (report ->> 'cap')::integer, 10);
+                    IF cap > 0 AND NEW.attempts - NEW.attempts_forgiven >= cap THEN
+                        NEW.status := 'blocked';
+                        NEW.block_reason := 'attempts_exhausted';
+                        NEW.block_note := format('%s of %s attempts', NEW.attempts - NEW.attempts_forgiven, cap);
+                    END IF;
+                ELSIF NEW.status = 'ready' AND OLD.status = 'blocked' THEN
+                    NEW.attempts_forgiven := NEW.attempts;
+                END IF;
+                IF NEW.status = 'blocked' THEN
+                    NEW.block_reason := coalesce(NEW.block_reason, 'other');
+                    NEW.block_count := CASE WHEN NEW.block_reason = OLD.block_reason
+                        THEN OLD.block_count ELSE 0 END + 1;
+                END IF;
+                INSERT INTO backlog_event
+                    (card_id, at, actor, verb, from_status, to_status, attempt, note)
+                VALUES (NEW.id, NEW.updated_at, backlog_actor(),
+                    coalesce(report ->> 'verb', CASE NEW.status
+                        WHEN 'done' THEN 'complete'
+                        WHEN 'blocked' THEN 'block'
+                        ELSE CASE OLD.status
+                            WHEN 'done' THEN 'reopen'
+                            WHEN 'blocked' THEN 'unblock'
+                            ELSE CASE run_ended WHEN 'expired' THEN 'reclaim' ELSE 'release' END
+                        END
+                    END), OLD.status, NEW.status, NEW.attempts,
+                    nullif(concat_ws('; ',
+                        CASE NEW.status WHEN 'blocked' THEN concat_ws(': ', NEW.block_reason, NEW.block_note) END,
+                        'held by ' || OLD.claim_owner), ''));
+            ELSIF NEW.attempts <> OLD.attempts THEN
+                INSERT INTO backlog_event
+                    (card_id, at, actor, verb, from_status, to_status, attempt, note)
+                VALUES (NEW.id, NEW.updated_at, backlog_actor(), 'edit', NEW.status, NEW.status,
+                    NEW.attempts, concat_ws(' ', 'attempts', OLD.attempts, '→', NEW.attempts));
+            END IF;
+            NEW.claim_expires_at := NULL;
+            RETURN NEW;
+        END IF;
+        IF OLD.status <> 'claimed' OR NEW.claim_owner IS DISTINCT FROM OLD.claim_owner THEN
+            NEW.attempts := greatest(NEW.attempts, OLD.attempts + 1);
+        END IF;
+        IF NEW.attempts = OLD.attempts THEN  -- renewed: the same claim, and no change of the card
+            NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
+            RETURN NEW;
+        END IF;
+        IF OLD.status = 'claimed' THEN  -- taken away by a writer that asked nobody
+            moment := clock_timestamp();
+            PERFORM backlog_end_run(OLD, NULL, moment,
+                CASE WHEN OLD.claim_expires_at <= moment THEN 'expired' ELSE 'released' END, NULL);
+            -- The next attempt inherits no heartbeat.
+            IF NEW.claimed_at = OLD.claimed_at THEN
+                NEW.claimed_at := moment;
+            END IF;
+        END IF;
+        NEW.not_before := NULL;
+        NEW.held := false;
+    END IF;
+    NEW.updated_at := clock_timestamp();
+    NEW.status_changed_at := NEW.claimed_at;
+    NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
+    INSERT INTO backlog_event (card_id, at, actor, verb, from_status, to_status, attempt)
+    VALUES (NEW.id, NEW.updated_at, NEW.claim_owner, 'claim', OLD.status, 'claimed', NEW.attempts);
+    RETURN NEW;
+END $$;
