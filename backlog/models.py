@@ -17,7 +17,7 @@ from backlog.lifecycle import (
     READY,
     STATUSES,
 )
-from backlog.querysets import CardQuerySet
+from backlog.querysets import CardManager
 
 
 class Card(models.Model):
@@ -78,7 +78,7 @@ class Card(models.Model):
         db_persist=True,
     )
 
-    objects = CardQuerySet.as_manager()
+    objects = CardManager()
 
     # By the database's clock; only as `CardQuerySet.with_expired` reads cards.
     expired: bool

@@ -1,4 +1,4 @@
-"""The verbs for Django: queryset methods over `backlog.verbs`, in and out as `Card`.
+"""The verbs for Django: methods of the manager and its querysets, in and out as `Card`.
 
 Verbs on one card take its id and act on the whole table; called on a filtered queryset they
 raise `TypeError`, because the filter would be ignored. `claim`, `reclaim` and `stats` honour the
@@ -10,26 +10,29 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
+from weakref import WeakKeyDictionary
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db import connections, models, transaction
+from django.db import connections, models, router, transaction
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import ExpressionWrapper, Q
+from django.db.models.base import ModelState
 from django.db.models.functions import Coalesce, Now
 from psycopg.pq import Format
 
 from backlog.lifecycle import DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, READY
 from backlog.records import Record
+from backlog.session import Answer
 from backlog.values import parse_json
 from backlog.verbs import cards, claims, history, leases, moves, reports, runs
 
 if TYPE_CHECKING:
     from backlog.models import Card
 
-# A set: Django looks up each column of the table in it, for each card.
-_FIELDS: Final = frozenset(Record._fields)
-_DEPENDS_ON: Final = Record._fields.index("depends_on")
-_ACCEPTANCE: Final = Record._fields.index("acceptance")
+
+# Of each connection of Django's the cursor that its statements share: a new one each time costs a
+# cycle 1 %. Such a connection belongs to one thread.
+_CURSORS: Final[WeakKeyDictionary[Any, Any]] = WeakKeyDictionary()
 
 
 class DjangoSession:
@@ -38,17 +41,20 @@ class DjangoSession:
     def __init__(self, using: str) -> None:
         self._connection = connections[using]
 
-    def execute(self, sql: str, params: Sequence[Any] = ()) -> Any:
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> Answer:
         connection = self._connection
         connection.close_if_health_check_failed()  # once a request: the server may have restarted
         connection.ensure_connection()
-        # Server-side binding, which the ORM does without by default: only so can the connection
-        # keep the statement prepared. Logging, error classes and wrappers stay Django's.
-        raw: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # (the stubs lack it)
-        raw.format = Format.BINARY  # in text, Django takes times apart in Python
+        cursor: Any = _CURSORS.get(connection)
+        if cursor is None or cursor.connection is not connection.connection:
+            # Server-side binding, which the ORM does without by default: only so can the
+            # connection keep the statement prepared.
+            cursor = _CURSORS[connection] = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # (the stubs lack it)
+            cursor.format = Format.BINARY  # in text, Django takes times apart in Python
+        # Logging, error classes and wrappers stay Django's.
         wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-        wrap(raw).execute(sql, params)
-        return raw  # its rows are here already: nothing is left to wrap
+        wrap(cursor).execute(sql, params)
+        return Answer(cursor)
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
@@ -62,28 +68,12 @@ class DjangoSession:
         return self.transaction() if self._connection.in_atomic_block else nullcontext()
 
 
-class CardQuerySet(models.QuerySet["Card"]):
-    """Cards, and what can happen to them."""
+class CardVerbs:
+    """What can happen to cards, of all of them or of a queryset's."""
 
-    def claimable(self) -> Self:
-        """Ready, and every dependency exists and is done."""
-        return self.filter(claimable=True)
-
-    def waiting(self) -> Self:
-        """Ready, but a dependency is unfinished or does not exist."""
-        return self.filter(status=READY, claimable=False)
-
-    def with_expired(self) -> Self:
-        """Each card with `expired`: its lease is over, by the database's clock."""
-        return self.annotate(
-            expired=Coalesce(
-                ExpressionWrapper(Q(claim_expires_at__lte=Now()), models.BooleanField()), False
-            )
-        )
-
-    def in_claim_order(self) -> Self:
-        """Highest priority first, then oldest, then lowest id."""
-        return self.order_by("-priority", "created_at", "id")
+    model: "type[Card]"
+    _db: str | None
+    _hints: dict[str, Any]
 
     def claim(self, owner: str, ttl: int = DEFAULT_TTL_SECONDS) -> "Card | None":
         """As `backlog.verbs.claims.claim`, from the cards of this queryset."""
@@ -219,9 +209,58 @@ class CardQuerySet(models.QuerySet["Card"]):
         return self._whole()
 
     @property
+    def _using(self) -> str:
+        return self._db or router.db_for_write(self.model, **self._hints)
+
+    @property
     def _session(self) -> DjangoSession:
-        self._for_write = True
-        return DjangoSession(self.db)
+        return DjangoSession(self._using)
+
+    def _whole(self) -> DjangoSession:
+        return self._session
+
+    def _scope(self) -> claims.Scope:
+        return claims.EVERYTHING
+
+    def _card(self, record: Record | None) -> "Card | None":
+        return None if record is None else self._model(record)
+
+    def _model(self, record: Record) -> "Card":
+        """Made as unpickling makes one: without `__init__` and its signals, half of the cost."""
+        state = ModelState()
+        state.adding, state.db = False, self._using
+        card = self.model.__new__(self.model)
+        card.__dict__.update(
+            record._asdict(),
+            _state=state,
+            depends_on=record.dependencies,
+            acceptance=_as_value(record.acceptance),
+        )
+        return card
+
+
+class CardQuerySet(CardVerbs, models.QuerySet["Card"]):
+    """Cards, and what can happen to them."""
+
+    def claimable(self) -> Self:
+        """Ready, and every dependency exists and is done."""
+        return self.filter(claimable=True)
+
+    def waiting(self) -> Self:
+        """Ready, but a dependency is unfinished or does not exist."""
+        return self.filter(status=READY, claimable=False)
+
+    def with_expired(self) -> Self:
+        """Each card with `expired`: its lease is over, by the database's clock."""
+        return self.annotate(
+            expired=Coalesce(
+                ExpressionWrapper(Q(claim_expires_at__lte=Now()), models.BooleanField()), False
+            )
+        )
+
+    def in_claim_order(self) -> Self:
+        """Highest priority first, then oldest, then lowest id."""
+        return self.order_by("-priority", "created_at", "id")
 
     def _whole(self) -> DjangoSession:
         if self.query.where or self.query.is_sliced:
@@ -236,7 +275,7 @@ class CardQuerySet(models.QuerySet["Card"]):
         if not query.where:
             return claims.EVERYTHING
         try:
-            sql, params = query.get_compiler(self.db).compile(query.where)
+            sql, params = query.get_compiler(self._using).compile(query.where)
         except EmptyResultSet:
             return " AND false", ()
         except FullResultSet:
@@ -245,14 +284,12 @@ class CardQuerySet(models.QuerySet["Card"]):
             raise TypeError("this verb takes filters on the card's own columns only")
         return f" AND ({sql})", tuple(params)
 
-    def _card(self, record: Record | None) -> "Card | None":
-        return None if record is None else self._model(record)
 
-    def _model(self, record: Record) -> "Card":
-        values: list[Any] = list(record)
-        values[_DEPENDS_ON] = record.dependencies
-        values[_ACCEPTANCE] = _as_value(record.acceptance)
-        return self.model.from_db(self.db, _FIELDS, values)
+_Manager = models.Manager.from_queryset(CardQuerySet)
+
+
+class CardManager(CardVerbs, _Manager["Card"]):
+    """Its verbs act on all cards, without a queryset made for each."""
 
 
 def _as_value(acceptance: str | None) -> Any:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, Protocol
 from backlog.errors import Busy, Refusal, StoreUnavailable, UsageError
 
 if TYPE_CHECKING:
-    from psycopg import Connection
+    from psycopg import Connection, Cursor
 
 # Serialization failure, deadlock: nothing has changed, and the next try may well succeed.
 RETRIED: Final = ("40001", "40P01")
@@ -62,13 +62,14 @@ class Session(Protocol):
         """What a single statement needs so that it can be tried again: mostly nothing."""
 
 
-class _Answer:
-    """A result apart from the cursor that fetched it."""
+class Answer:
+    """A result apart from the cursor that fetched it, which may be used again."""
 
     __slots__ = ("_rows", "rowcount")
 
-    def __init__(self, rows: list[Any], rowcount: int) -> None:
-        self._rows, self.rowcount = iter(rows), rowcount
+    def __init__(self, cursor: "Cursor[Any]") -> None:
+        self._rows = iter(() if cursor.rownumber is None else cursor.fetchall())
+        self.rowcount = cursor.rowcount
 
     def fetchone(self) -> Any:
         return next(self._rows, None)
@@ -88,9 +89,7 @@ class PsycopgSession:
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> Result:
         with self._lock:
-            cursor = self._cursor.execute(sql, params)
-            rows = [] if cursor.rownumber is None else cursor.fetchall()
-            return _Answer(rows, cursor.rowcount)
+            return Answer(self._cursor.execute(sql, params))
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
