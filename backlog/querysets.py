@@ -51,9 +51,15 @@ class DjangoSession:
             # connection keep the statement prepared.
             cursor = _CURSORS[connection] = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # (the stubs lack it)
             cursor.format = Format.BINARY  # in text, Django takes times apart in Python
-        # Logging, error classes and wrappers stay Django's.
-        wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-        wrap(cursor).execute(sql, params)
+        # Error classes, logging and wrappers stay Django's; the last two only if somebody listens.
+        if connection.queries_logged:
+            connection.make_debug_cursor(cursor).execute(sql, params)
+        elif connection.execute_wrappers:
+            connection.make_cursor(cursor).execute(sql, params)
+        else:
+            connection.validate_no_broken_transaction()
+            with connection.wrap_database_errors:
+                cursor.execute(sql, params)
         return Answer(cursor)
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
@@ -230,12 +236,10 @@ class CardVerbs:
         state = ModelState()
         state.adding, state.db = False, self._using
         card = self.model.__new__(self.model)
-        card.__dict__.update(
-            record._asdict(),
-            _state=state,
-            depends_on=record.dependencies,
-            acceptance=_as_value(record.acceptance),
-        )
+        fields = card.__dict__ = record._asdict()
+        fields["_state"] = state
+        fields["depends_on"] = record.dependencies
+        fields["acceptance"] = _as_value(record.acceptance)
         return card
 
 

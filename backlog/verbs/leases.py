@@ -10,11 +10,11 @@ from backlog.session import TELLING, Session, in_statement, telling
 from backlog.verbs.claims import EVERYTHING, Scope
 from backlog.verbs.moves import (
     NOTHING_SAID,
-    STATUS,
     Expected,
     existing,
     move_card,
     stale,
+    status_in,
     transition,
 )
 from backlog.verbs.runs import Report
@@ -97,9 +97,9 @@ def reclaim_card(session: Session, card_id: str, *, seen: datetime | None = None
 
     Raises `Stale`.
     """
-    conditions = {STATUS: [CLAIMED], **Expected(seen=seen).conditions()}
+    conditions = Expected(seen=seen).conditions()
+    condition = " AND ".join((status_in([CLAIMED]), *conditions))
     wanted = (*conditions.values(), *telling(report=Report().text(card_id, "reclaim", back=True)))
-    condition = " AND ".join(conditions)
     moved, card = move_card(session, card_id, "status = 'ready'", (), condition, wanted)
     if not moved and card is not None and seen not in (None, card.updated_at):
         raise stale(card)
