@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 from weakref import WeakKeyDictionary
 
@@ -22,7 +23,7 @@ from psycopg.pq import Format
 
 from backlog.lifecycle import DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, READY
 from backlog.records import Record
-from backlog.session import Answer
+from backlog.session import Answer, Cursors
 from backlog.values import parse_json
 from backlog.verbs import cards, claims, history, leases, moves, reports, runs
 
@@ -30,9 +31,15 @@ if TYPE_CHECKING:
     from backlog.models import Card
 
 
-# Of each connection of Django's the cursor that its statements share: a new one each time costs a
-# cycle 1 %. Such a connection belongs to one thread.
-_CURSORS: Final[WeakKeyDictionary[Any, Any]] = WeakKeyDictionary()
+_CURSORS: Final[WeakKeyDictionary[Any, tuple[Any, Cursors]]] = WeakKeyDictionary()
+
+
+def _cursor(connection: Any) -> Any:
+    # Server-side binding, which the ORM does without by default: only so can the connection keep
+    # the statement prepared.
+    cursor: Any = ServerBindingCursor(connection)  # type: ignore[call-arg]  # (the stubs lack it)
+    cursor.format = Format.BINARY  # in text, Django takes times apart in Python
+    return cursor
 
 
 class DjangoSession:
@@ -45,12 +52,9 @@ class DjangoSession:
         connection = self._connection
         connection.close_if_health_check_failed()  # once a request: the server may have restarted
         connection.ensure_connection()
-        cursor: Any = _CURSORS.get(connection)
-        if cursor is None or cursor.connection is not connection.connection:
-            # Server-side binding, which the ORM does without by default: only so can the
-            # connection keep the statement prepared.
-            cursor = _CURSORS[connection] = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # (the stubs lack it)
-            cursor.format = Format.BINARY  # in text, Django takes times apart in Python
+        cursors = self._cursors()
+        cursor: Any
+        sql, cursor = cursors.take(sql)
         # Error classes, logging and wrappers stay Django's; the last two only if somebody listens.
         if connection.queries_logged:
             connection.make_debug_cursor(cursor).execute(sql, params)
@@ -60,7 +64,14 @@ class DjangoSession:
             connection.validate_no_broken_transaction()
             with connection.wrap_database_errors:
                 cursor.execute(sql, params)
-        return Answer(cursor)
+        return cursors.answer(sql, cursor)
+
+    def _cursors(self) -> Cursors:
+        opened = self._connection.connection
+        kept = _CURSORS.get(self._connection)
+        if kept is None or kept[0] is not opened:
+            kept = _CURSORS[self._connection] = opened, Cursors(partial(_cursor, opened))
+        return kept[1]
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
