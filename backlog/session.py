@@ -97,7 +97,7 @@ class Cursors:
     def answer(self, sql: str, cursor: "Cursor[Any]") -> Answer:
         """The result of a cursor that was taken and has executed its text."""
         answer = Answer(cursor)
-        if cursor.rowcount <= _KEPT_ROWS:  # a cursor keeps its last result
+        if answer.rowcount <= _KEPT_ROWS:  # a cursor keeps its last result
             if len(self._kept) == _KEPT_CURSORS:
                 self._kept.clear()
             self._kept[sql] = sql, cursor

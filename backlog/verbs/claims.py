@@ -87,8 +87,9 @@ def claim(
     continues the WHERE clause, with its parameters. None never means that somebody held a lock:
     a claim that found only locked cards looks again, and raises `Busy` after about ten seconds.
     """
-    taken = _take(session, _held(owner, ttl), scope, 1)
-    return taken.cards[0] if taken.cards else None
+    held = _held(owner, ttl)
+    cards = _claim_now(session, held, scope, 1) or _look_again(session, held, scope, 1).cards
+    return cards[0] if cards else None
 
 
 def take(
@@ -101,7 +102,9 @@ def take(
     """As `claim`, up to `count` cards of the pool in one transaction, and why if there are none."""
     if not 1 <= count <= MOST_AT_ONCE:
         raise UsageError(f"count must be between 1 and {MOST_AT_ONCE}, not {count}")
-    return _take(session, _held(owner, ttl), pool.scope(), count)
+    held, scope = _held(owner, ttl), pool.scope()
+    cards = _claim_now(session, held, scope, count)
+    return Taken(cards) if cards else _look_again(session, held, scope, count)
 
 
 def wait(
@@ -122,11 +125,6 @@ def wait(
             return taken
         time.sleep(min(pause, left))
     raise AssertionError("the pauses do not end")
-
-
-def _take(session: Session, held: tuple[str, int], scope: Scope, count: int) -> Taken:
-    cards = _claim_now(session, held, scope, count)
-    return Taken(cards) if cards else _look_again(session, held, scope, count)
 
 
 def _look_again(session: Session, held: tuple[str, int], scope: Scope, count: int) -> Taken:
@@ -307,6 +305,7 @@ def _take_this(
     return move_card(session, card_id, _HOLD, held, condition, telling(held[0]))
 
 
+@lru_cache(maxsize=64, typed=True)  # a worker always asks as the same owner
 def _held(owner: str, ttl: int) -> tuple[str, int]:
     return values.name(owner, "owner"), values.ttl(ttl)
 

@@ -14,7 +14,6 @@ from backlog.verbs.moves import (
     existing,
     move_card,
     stale,
-    status_in,
     transition,
 )
 from backlog.verbs.runs import Report
@@ -97,9 +96,8 @@ def reclaim_card(session: Session, card_id: str, *, seen: datetime | None = None
 
     Raises `Stale`.
     """
-    conditions = Expected(seen=seen).conditions()
-    condition = " AND ".join((status_in([CLAIMED]), *conditions))
-    wanted = (*conditions.values(), *telling(report=Report().text(card_id, "reclaim", back=True)))
+    condition, given = Expected(seen=seen).conditions((CLAIMED,))
+    wanted = (*given, *telling(report=Report().text(card_id, "reclaim", back=True)))
     moved, card = move_card(session, card_id, "status = 'ready'", (), condition, wanted)
     if not moved and card is not None and seen not in (None, card.updated_at):
         raise stale(card)

@@ -1,8 +1,7 @@
 """From one status to another by id: complete, block, cancel, unblock, reopen."""
 
-from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle, values
@@ -14,7 +13,7 @@ from backlog.verbs.runs import Report, ended
 
 NOTHING_SAID: Final = Report()
 
-# The usual case: the card may move. The scan is by id alone; see `status_in`.
+# The usual case: the card may move. The scan is by id alone; see `_conditions`.
 _MOVE: Final = f"""
 UPDATE backlog SET {{changes}} WHERE id = %s AND {{condition}} AND {TELLING} IS NOT NULL
 RETURNING {COLUMNS}"""
@@ -43,23 +42,26 @@ class Expected(NamedTuple):
     def owned(self) -> bool:
         return self.owner is not None or self.attempt is not None
 
-    def conditions(self) -> dict[str, Any]:
-        """SQL about `{row}`, and its parameter."""
-        conditions = {
-            "{row}.claim_owner = %s": self.owner,
-            "{row}.attempts = %s": self.attempt,
-            "{row}.updated_at = %s": self.seen,
-        }
-        return {sql: value for sql, value in conditions.items() if value is not None}
+    def conditions(self, sources: tuple[str, ...]) -> tuple[str, tuple[Any, ...]]:
+        """SQL about `{row}`: it has one of these statuses, and is as expected; its parameters."""
+        given = tuple([value for value in self if value is not None])
+        return _conditions(sources, *[value is not None for value in self]), given
+
+
+@cache
+def _conditions(sources: tuple[str, ...], owner: bool, attempt: bool, seen: bool) -> str:
+    # The statuses, which are no caller's, stand in the text: psycopg is slow to send a list.
+    # Concatenated, so that no index on status, whose statistics may be old, can serve the scan.
+    parts = {
+        "({row}.status || '') IN ('" + "', '".join(sources) + "')": True,
+        "{row}.claim_owner = %s": owner,
+        "{row}.attempts = %s": attempt,
+        "{row}.updated_at = %s": seen,
+    }
+    return " AND ".join(sql for sql, wanted in parts.items() if wanted)
 
 
 Changes = tuple[str, tuple[Any, ...]]
-
-
-def status_in(statuses: Iterable[str]) -> str:
-    """SQL about `{row}`; with the statuses in its text, because psycopg is slow to send a list."""
-    # Concatenated, so that no index on status, whose statistics may be old, can serve the scan.
-    return "({row}.status || '') IN ('" + "', '".join(statuses) + "')"
 
 
 # The triggers clear the claim of a card that leaves it, whoever moves it; in the statement it is
@@ -156,10 +158,8 @@ def transition(
     Raises `WrongState`, `ClaimLost`, `Cancelled`, `Stale`.
     """
     what, params = changes or ("status = %s", (move.to,))
-    conditions = expected.conditions()
-    sources = status_in([CLAIMED] if expected.owned else move.sources)
-    condition = " AND ".join((sources, *conditions))
-    wanted = (*conditions.values(), *telling(expected.owner, report))
+    condition, given = expected.conditions((CLAIMED,) if expected.owned else move.sources)
+    wanted = (*given, *telling(expected.owner, report))
     moved, card = move_card(session, card_id, what, params, condition, wanted)
     if expected.owned and not moved:
         raise _lost(session, move.verb, card_id, expected, card)
