@@ -2,7 +2,8 @@
 
 Verbs on one card take its id and act on the whole table; called on a filtered queryset they
 raise `TypeError`, because the filter would be ignored. `claim`, `reclaim` and `stats` honour the
-queryset's filters (not its order: the order of claims is fixed).
+queryset's filters (not its order: the order of claims is fixed). The cards that verbs return have
+sent no signals of `Model.__init__`.
 """
 
 import json
@@ -30,7 +31,7 @@ from backlog.verbs import cards, claims, history, leases, moves, reports, runs
 if TYPE_CHECKING:
     from backlog.models import Card
 
-
+# Of each of Django's connections: what it has open, and that one's cursors.
 _CURSORS: Final[WeakKeyDictionary[Any, tuple[Any, Cursors]]] = WeakKeyDictionary()
 
 

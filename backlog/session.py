@@ -23,7 +23,6 @@ UNIQUE_VIOLATION: Final = "23505"
 
 _TRIES: Final = 30
 _KEPT_CURSORS: Final = 32
-_KEPT_ROWS: Final = 100
 _IDLE: Final = 0  # psycopg.pq.TransactionStatus.IDLE; psycopg is imported where it is needed
 
 # Who acts, for the events of what follows in this context; empty: the database's role.
@@ -83,7 +82,7 @@ class Cursors:
     """A connection's cursors, each for one statement, to be used again.
 
     psycopg's cursor finds out anew how to send parameters and read rows whenever it meets another
-    text: 4 % of a claim.
+    text. Made anew for each statement, cursors cost a claim 6 % (docs/benchmarks.md).
     """
 
     def __init__(self, make: "Callable[[], Cursor[Any]]") -> None:
@@ -97,7 +96,7 @@ class Cursors:
     def answer(self, sql: str, cursor: "Cursor[Any]") -> Answer:
         """The result of a cursor that was taken and has executed its text."""
         answer = Answer(cursor)
-        if answer.rowcount <= _KEPT_ROWS:  # a cursor keeps its last result
+        if answer.rowcount <= 1:  # a cursor keeps its last result, too
             if len(self._kept) == _KEPT_CURSORS:
                 self._kept.clear()
             self._kept[sql] = sql, cursor

@@ -1,0 +1,92 @@
+"""What a verb gets from its connection, whatever was asked before."""
+
+import gc
+import weakref
+
+import pytest
+from django.db import connection, transaction
+from psycopg import Connection, Cursor
+
+from backlog.models import Card
+from backlog.querysets import DjangoSession
+from backlog.session import Cursors, PsycopgSession
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NUMBERS = "SELECT i FROM generate_series(1, %s) AS i"
+
+
+@pytest.fixture(params=[PsycopgSession, DjangoSession])
+def any_session(request, session, transactional_db):
+    return session if request.param is PsycopgSession else DjangoSession("default")
+
+
+def test_a_result_is_not_touched_by_the_next_of_the_same_statement(any_session):
+    first = any_session.execute(NUMBERS, (2,))
+    second = any_session.execute(NUMBERS, (3,))
+    assert (first.rowcount, first.fetchone(), first.fetchall()) == (2, (1,), [(2,)])
+    assert (second.rowcount, second.fetchall(), second.fetchone()) == (3, [(1,), (2,), (3,)], None)
+
+
+def test_a_statement_that_failed_succeeds_when_its_parameters_are_right(any_session):
+    sql = "SELECT 1 / %s::integer"
+    assert any_session.execute(sql, (1,)).fetchone() == (1,)
+    with pytest.raises(Exception, match="division by zero"):
+        any_session.execute(sql, (0,))
+    assert any_session.execute(sql, (1,)).fetchone() == (1,)
+
+
+def test_a_statement_without_rows_has_none(any_session):
+    result = any_session.execute("SET application_name = 'backlog'")
+    assert (result.fetchone(), result.fetchall()) == (None, [])
+
+
+def test_many_statements_do_not_keep_many_cursors(session):
+    connection: Connection = session._connection
+    made: list[weakref.ref[Cursor]] = []
+
+    def make():
+        cursor = connection.cursor()
+        made.append(weakref.ref(cursor))
+        return cursor
+
+    cursors = Cursors(make)
+    for n in range(200):
+        sql, cursor = cursors.take(f"SELECT {n}")
+        cursors.answer(sql, cursor.execute(sql))
+    sql, cursor = cursors.take(NUMBERS)
+    cursors.answer(sql, cursor.execute(sql, (1000,)))
+    del cursor
+    gc.collect()
+    kept = [each() is not None for each in made]
+    assert 1 <= sum(kept) <= 32
+    assert not kept[-1]  # nor a large result
+
+
+# Through Django's connection -----------------------------------------------------------------
+
+
+def test_a_verb_outlives_the_connection_it_was_first_asked_on(store):
+    Card.objects.create(id="A", title="A")
+    assert Card.objects.claim("w")
+    connection.close()
+    assert Card.objects.claim("w") is None
+
+
+def test_a_wrapper_of_statements_sees_those_of_the_verbs(store):
+    seen = []
+
+    def wrapper(execute, sql, params, many, context):
+        seen.append(sql)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(wrapper):
+        Card.objects.claim("w")
+    assert any("SKIP LOCKED" in sql for sql in seen)
+
+
+def test_a_verb_in_a_broken_transaction_says_so(store):
+    with transaction.atomic():
+        transaction.set_rollback(True)
+        with pytest.raises(transaction.TransactionManagementError, match="end of the 'atomic'"):
+            Card.objects.stats()
