@@ -148,7 +148,7 @@ class Forgetful(PsycopgSession):
 
     def execute(self, sql, params=()):
         result = super().execute(sql, params)
-        if not Forgetful.forgot and "done" in params:
+        if not Forgetful.forgot and "status = 'done'" in sql:
             Forgetful.forgot = True
             raise psycopg.OperationalError("the connection is lost")
         return result
