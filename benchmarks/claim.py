@@ -114,12 +114,14 @@ def _ours(connection: Connection) -> Subject:
 
 
 def _bare(connection: Connection) -> Subject:
+    cursor, finishing = connection.cursor(), connection.cursor()  # one for each, as ours has it
+
     def claim() -> str:
-        row = connection.execute(_CLAIM_BARE, ("worker", 900)).fetchone()
+        row = cursor.execute(_CLAIM_BARE, ("worker", 900)).fetchone()
         assert row
         return str(row[0])
 
-    return Subject(claim, lambda card: connection.execute(_FINISH_BARE, (card,)).fetchone())
+    return Subject(claim, lambda card: finishing.execute(_FINISH_BARE, (card,)).fetchone())
 
 
 def _figures(

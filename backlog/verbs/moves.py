@@ -63,7 +63,6 @@ def _conditions(sources: tuple[str, ...], owner: bool, attempt: bool, seen: bool
 
 Changes = tuple[str, tuple[Any, ...]]
 
-
 # The triggers clear the claim of a card that leaves it, whoever moves it; in the statement it is
 # cheaper, and a completion is half of a worker's cycle.
 _DONE: Final[Changes] = (
