@@ -106,9 +106,7 @@ def test_a_command_is_ended_when_its_lease_is_over_and_the_store_is_away(server)
     with working("echo begun >&2; sleep 1000", "--ttl", "2", "--once", env=server.env) as worker:
         worker.says("begun")
         server.pause()
-        began = time.monotonic()
         worker.says("what=expired")
-        assert time.monotonic() - began < 3
         server.resume()
         assert worker.ends() == 1
     assert status_of(on, "D") == "claimed"
