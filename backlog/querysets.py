@@ -8,7 +8,7 @@ sent no signals of `Model.__init__`.
 
 import json
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -24,7 +24,7 @@ from psycopg.pq import Format
 
 from backlog.lifecycle import DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, READY
 from backlog.records import Record
-from backlog.session import Answer, Cursors
+from backlog.session import ALONE, Cursors
 from backlog.values import parse_json
 from backlog.verbs import cards, claims, history, leases, moves, reports, runs
 
@@ -49,14 +49,26 @@ class DjangoSession:
     def __init__(self, using: str) -> None:
         self._connection = connections[using]
 
-    def execute(self, sql: str, params: Sequence[Any] = ()) -> Answer:
-        connection = self._connection
-        connection.close_if_health_check_failed()  # once a request: the server may have restarted
-        connection.ensure_connection()
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> Any:
+        self._ready()
+        cursor = _cursor(self._connection.connection)
+        self._run(cursor, sql, params)
+        return cursor
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
+        self._ready()
         cursors = self._cursors()
-        cursor: Any
-        sql, cursor = cursors.take(sql)
+        taken = cursors.take(sql)
+        self._run(taken[1], taken[0], params)
+        return cursors.rows(taken)
+
+    def _ready(self) -> None:
+        self._connection.close_if_health_check_failed()  # once a request: it may have restarted
+        self._connection.ensure_connection()
+
+    def _run(self, cursor: Any, sql: str, params: Sequence[Any]) -> None:
         # Error classes, logging and wrappers stay Django's; the last two only if somebody listens.
+        connection = self._connection
         if connection.queries_logged:
             connection.make_debug_cursor(cursor).execute(sql, params)
         elif connection.execute_wrappers:
@@ -65,7 +77,6 @@ class DjangoSession:
             connection.validate_no_broken_transaction()
             with connection.wrap_database_errors:
                 cursor.execute(sql, params)
-        return cursors.answer(sql, cursor)
 
     def _cursors(self) -> Cursors:
         opened = self._connection.connection
@@ -83,7 +94,7 @@ class DjangoSession:
         return transaction.atomic(using=self._connection.alias)
 
     def statement(self) -> AbstractContextManager[Any]:
-        return self.transaction() if self._connection.in_atomic_block else nullcontext()
+        return self.transaction() if self._connection.in_atomic_block else ALONE
 
 
 class CardVerbs:

@@ -23,6 +23,7 @@ UNIQUE_VIOLATION: Final = "23505"
 
 _TRIES: Final = 30
 _KEPT_CURSORS: Final = 32
+ALONE: Final = nullcontext()
 _IDLE: Final = 0  # psycopg.pq.TransactionStatus.IDLE; psycopg is imported where it is needed
 
 # Who acts, for the events of what follows in this context; empty: the database's role.
@@ -30,6 +31,8 @@ ACTOR: ContextVar[str] = ContextVar("backlog_actor", default="")
 
 # Tells the triggers, until the transaction ends; not null. Parameters: what `telling` gives.
 TELLING: Final = "set_config('backlog.actor', %s, true) || set_config('backlog.report', %s, true)"
+
+_TELL: Final = f"SELECT {TELLING}"
 
 
 def telling(actor: str | None = None, report: str = "") -> tuple[str, str]:
@@ -52,6 +55,9 @@ class Session(Protocol):
     def execute(self, sql: str, params: Sequence[Any] = ()) -> Result:
         """Run one statement; parameters are `%s`."""
 
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
+        """What a statement gives that is run again and again: it costs less the next time."""
+
     def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Feed rows to a `COPY … FROM STDIN`."""
 
@@ -60,22 +66,6 @@ class Session(Protocol):
 
     def statement(self) -> AbstractContextManager[Any]:
         """What a single statement needs so that it can be tried again: mostly nothing."""
-
-
-class Answer:
-    """A result apart from the cursor that fetched it, which may be used again."""
-
-    __slots__ = ("_rows", "rowcount")
-
-    def __init__(self, cursor: "Cursor[Any]") -> None:
-        self._rows = iter(() if cursor.rownumber is None else cursor.fetchall())
-        self.rowcount = cursor.rowcount
-
-    def fetchone(self) -> Any:
-        return next(self._rows, None)
-
-    def fetchall(self) -> list[Any]:
-        return list(self._rows)
 
 
 class Cursors:
@@ -93,14 +83,14 @@ class Cursors:
         """The text to execute (equal is not enough for psycopg), and the cursor for it."""
         return self._kept.pop(sql, None) or (sql, self._make())
 
-    def answer(self, sql: str, cursor: "Cursor[Any]") -> Answer:
-        """The result of a cursor that was taken and has executed its text."""
-        answer = Answer(cursor)
-        if answer.rowcount <= 1:  # a cursor keeps its last result, too
+    def rows(self, taken: "tuple[str, Cursor[Any]]") -> list[Any]:
+        """What was executed gave; the cursor may be taken again."""
+        rows = taken[1].fetchall()
+        if len(rows) <= 1:  # a cursor keeps its last result, too
             if len(self._kept) == _KEPT_CURSORS:
                 self._kept.clear()
-            self._kept[sql] = sql, cursor
-        return answer
+            self._kept[taken[0]] = taken
+        return rows
 
 
 class PsycopgSession:
@@ -111,9 +101,12 @@ class PsycopgSession:
         self._cursors = Cursors(connection.cursor)
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> Result:
-        sql, cursor = self._cursors.take(sql)
-        cursor.execute(sql, params)
-        return self._cursors.answer(sql, cursor)
+        return self._connection.execute(sql, params)
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
+        taken = self._cursors.take(sql)
+        taken[1].execute(taken[0], params)
+        return self._cursors.rows(taken)
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
@@ -125,7 +118,7 @@ class PsycopgSession:
 
     def statement(self) -> AbstractContextManager[Any]:
         inside = self._connection.pgconn.transaction_status != _IDLE
-        return self.transaction() if inside else nullcontext()
+        return self.transaction() if inside else ALONE
 
 
 type Verb[**P, T] = Callable[Concatenate[Session, P], T]
@@ -137,7 +130,7 @@ def in_transaction[**P, T](verb: Verb[P, T]) -> Verb[P, T]:
     @wraps(verb)
     def run(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> T:
         def work() -> T:
-            session.execute(f"SELECT {TELLING}", telling())
+            session.rows(_TELL, telling())
             return verb(session, *args, **kwargs)
 
         return _again(session.transaction, work)

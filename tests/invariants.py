@@ -5,6 +5,9 @@ from typing import Any
 from backlog.session import Session
 
 BROKEN = {
+    "claimable against the rule, or not claimable": """
+        SELECT id FROM backlog
+        WHERE claimable <> (status = 'ready' AND open_dependencies = 0 AND NOT held)""",
     "claimed without exactly one open run, or the other way round": """
         SELECT coalesce(id, card_id) FROM backlog FULL JOIN (
             SELECT card_id, count(*) AS n FROM backlog_run

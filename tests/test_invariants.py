@@ -360,19 +360,29 @@ STATEMENTS = {
         WHEN NOT MATCHED THEN INSERT (id, title, status) VALUES (i, i, 'done')""",
     "a derived column itself": "UPDATE backlog SET open_dependencies = 5 - open_dependencies",
     "a derived column of a new row": """INSERT INTO backlog
-        (id, title, depends_on, open_dependencies)
-        VALUES ('Y', 'y', '["A"]', 0), ('Z', 'z', '[]', 1)""",
+        (id, title, depends_on, open_dependencies, claimable)
+        VALUES ('Y', 'y', '["A"]', 0, true), ('Z', 'z', '[]', 1, false)""",
+    "what is claimable": "UPDATE backlog SET claimable = NOT claimable",
+    "what is claimable, and why": """UPDATE backlog SET claimable = NOT claimable,
+        status = CASE status WHEN 'done' THEN 'ready' ELSE 'done' END""",
+    "what is claimable, and what it waits for": """UPDATE backlog SET
+        claimable = NOT claimable, depends_on = CASE id WHEN 'B' THEN '[]' ELSE depends_on END""",
+    "what is claimable, and until when it is held": """UPDATE backlog SET
+        claimable = NOT claimable, not_before = now() + interval '1 hour'""",
+    "what is held": "UPDATE backlog SET held = NOT held",
+    "a reopened card that is held": """UPDATE backlog SET
+        status = 'ready', not_before = now() + interval '1 hour' WHERE status = 'done'""",
 }
 
 
 @pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS)
-def test_counts_and_edges_are_right_after(statement, session, chain):
+def test_what_is_derived_is_right_after(statement, session, chain):
     session.execute(statement)
     check = reports.check(session)
     assert check.ok, check
 
 
-def test_counts_and_edges_are_right_after_copy(session, chain):
+def test_what_is_derived_is_right_after_copy(session, chain):
     rows = [
         ("Y", "y", "ready", '["X", "D", "Z"]'),
         ("X", "x", "done", '["A"]'),
@@ -386,8 +396,10 @@ def test_counts_and_edges_are_right_after_copy(session, chain):
 def test_what_is_derived_can_not_be_written(session, claimed, card, row):
     expiry = row("A", "claim_expires_at")
     card("B", needs=["A"])
-    session.execute("UPDATE backlog SET open_dependencies = 0, claim_expires_at = now()")
+    session.execute("""UPDATE backlog
+        SET open_dependencies = 0, claimable = true, claim_expires_at = now()""")
     assert row("A", "claim_expires_at") == expiry
+    assert row("A", "claimable") == (False,)
     assert row("B", "open_dependencies, claimable") == (1, False)
 
 

@@ -163,7 +163,8 @@ def _delete(session: PsycopgSession) -> None:
 
 LOCK_DEPENDENTS = "PERFORM FROM backlog WHERE id = ANY (dependents) ORDER BY id FOR NO KEY UPDATE;"
 COUNT = "backlog_count_open(ARRAY(SELECT jsonb_array_elements_text(depends_on)))"
-COUNT_IN_THE_STATEMENT = """(SELECT count(*) FROM jsonb_array_elements_text(depends_on) d (id)
+COUNT_IN_THE_STATEMENT = """(SELECT count(*)::integer
+    FROM jsonb_array_elements_text(depends_on) d (id)
     WHERE NOT EXISTS (SELECT FROM backlog b WHERE b.id = d.id AND b.status = 'done'))"""
 
 Mutant = list[tuple[str, str, str]]  # function, a part of it, what stands there instead

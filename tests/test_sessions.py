@@ -21,24 +21,17 @@ def any_session(request, session, transactional_db):
     return session if request.param is PsycopgSession else DjangoSession("default")
 
 
-def test_a_result_is_not_touched_by_the_next_of_the_same_statement(any_session):
-    first = any_session.execute(NUMBERS, (2,))
-    second = any_session.execute(NUMBERS, (3,))
-    assert (first.rowcount, first.fetchone(), first.fetchall()) == (2, (1,), [(2,)])
-    assert (second.rowcount, second.fetchall(), second.fetchone()) == (3, [(1,), (2,), (3,)], None)
+def test_rows_are_not_touched_by_the_same_statement_run_again(any_session):
+    none, one, two = (any_session.rows(NUMBERS, (n,)) for n in range(3))
+    assert (none, one, two) == ([], [(1,)], [(1,), (2,)])
 
 
 def test_a_statement_that_failed_succeeds_when_its_parameters_are_right(any_session):
     sql = "SELECT 1 / %s::integer"
-    assert any_session.execute(sql, (1,)).fetchone() == (1,)
+    assert any_session.rows(sql, (1,)) == [(1,)]
     with pytest.raises(Exception, match="division by zero"):
-        any_session.execute(sql, (0,))
-    assert any_session.execute(sql, (1,)).fetchone() == (1,)
-
-
-def test_a_statement_without_rows_has_none(any_session):
-    result = any_session.execute("SET application_name = 'backlog'")
-    assert (result.fetchone(), result.fetchall()) == (None, [])
+        any_session.rows(sql, (0,))
+    assert any_session.rows(sql, (1,)) == [(1,)]
 
 
 def test_many_statements_do_not_keep_many_cursors(session):
@@ -51,12 +44,11 @@ def test_many_statements_do_not_keep_many_cursors(session):
         return cursor
 
     cursors = Cursors(make)
-    for n in range(200):
-        sql, cursor = cursors.take(f"SELECT {n}")
-        cursors.answer(sql, cursor.execute(sql))
-    sql, cursor = cursors.take(NUMBERS)
-    cursors.answer(sql, cursor.execute(sql, (1000,)))
-    del cursor
+    for sql, params in [*((f"SELECT {n}", ()) for n in range(200)), (NUMBERS, (1000,))]:
+        taken = cursors.take(sql)
+        taken[1].execute(taken[0], params)
+        cursors.rows(taken)
+    del taken
     gc.collect()
     kept = [each() is not None for each in made]
     assert 1 <= sum(kept) <= 32

@@ -32,19 +32,20 @@ _HOLD: Final = """status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
 
 # What the planner finds out once, before it looks at any card: nothing is paused, limited or due.
 # A claim that finds this gate shut goes the longer way, so that those that find it open pay
-# nothing for pauses and limits. The least time, rather than EXISTS, cannot be planned as a scan.
-_GATE: Final = """NOT EXISTS (SELECT FROM backlog_pause) AND NOT EXISTS (SELECT FROM backlog_limit)
-    AND coalesce((SELECT min(not_before) FROM backlog WHERE held) > statement_timestamp(), true)"""
+# little for pauses and limits. The least time, rather than EXISTS, cannot be planned as a scan.
+_DUE: Final = "(SELECT not_before FROM backlog WHERE held ORDER BY not_before LIMIT 1)"
+_GATE: Final = f"""NOT EXISTS (SELECT FROM backlog_pause) AND NOT EXISTS (SELECT FROM backlog_limit)
+    AND coalesce({_DUE} > statement_timestamp(), true)"""
 
-# MATERIALIZED: a plain subquery may be executed again and lock a second card. The lock is the
-# weakest that an update needs, so that it does not wait for foreign key checks.
+# By the place of the version that was locked, which nobody else can move. By id, a card that
+# changed meanwhile would be looked for once more, and the list with it: it would lock other cards.
+# The lock is the weakest that an update needs, so that it does not wait for foreign key checks.
 _CLAIM: Final = f"""
-WITH next AS MATERIALIZED (
-    SELECT id FROM backlog WHERE claimable{{scope}}
+UPDATE backlog SET {_HOLD} WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM backlog WHERE claimable{{scope}}
     ORDER BY priority DESC, created_at, id
     FOR NO KEY UPDATE SKIP LOCKED LIMIT {{count}}
-)
-UPDATE backlog SET {_HOLD} FROM next WHERE backlog.id = next.id
+))
 RETURNING {COLUMNS}"""
 
 _LOOK: Final = f"""
@@ -165,7 +166,7 @@ def _claim(
 ) -> list[Record]:
     """One statement."""
     condition, params = scope
-    rows = session.execute(_claim_sql(condition, count, gated), (*params, *held)).fetchall()
+    rows = session.rows(_claim_sql(condition, count, gated), (*held, *params))
     cards = [Record._make(row) for row in rows]
     return sorted(cards, key=_place) if count > 1 else cards
 
@@ -339,7 +340,7 @@ def wake(session: Session) -> int:
     A claim does so itself, and whoever lists what is claimable. What others are changing at this
     moment is left to them.
     """
-    sql = "SELECT min(not_before) <= statement_timestamp() FROM backlog WHERE held"
+    sql = f"SELECT {_DUE} <= statement_timestamp()"
     return _wake(session) if session.execute(sql).fetchone()[0] else 0
 
 

@@ -191,12 +191,12 @@ def move_card(
     `telling` gives.
     """
     sql = _sql(_MOVE, changes, condition, "backlog")
-    row = session.execute(sql, (*assigned, card_id, *wanted)).fetchone()
-    if row:
+    for row in session.rows(sql, (*assigned, card_id, *wanted)):
         return True, Record._make(row)
     sql = _sql(_LOOK, changes, condition, "seen")
-    row = session.execute(sql, (card_id, *assigned, *wanted)).fetchone()
-    return (row[0], Record._make(row[1:])) if row else (False, None)
+    for moved, *row in session.rows(sql, (card_id, *assigned, *wanted)):
+        return moved, Record._make(row)
+    return False, None
 
 
 def stale(card: Record) -> Stale:

@@ -98,7 +98,8 @@ class Check(NamedTuple):
     """What `check` found: counts, edges and claims that are not what the record says.
 
     `counts` has `(id, kept, recounted)`, `edges` has `(id, dependency, "missing" or "stray")`,
-    `claims` has `(id, problem)`: CLAIMED_BY_NOBODY, HELD_UNCLAIMED or WRONG_EXPIRY.
+    `claims` has `(id, problem)`: CLAIMED_BY_NOBODY, HELD_UNCLAIMED, WRONG_EXPIRY or, where nothing
+    else is wrong with the card, NOT_BY_THE_RULE.
     """
 
     cards: int
@@ -139,17 +140,21 @@ ORDER BY 1, 2"""
 CLAIMED_BY_NOBODY: Final = "claimed without an owner, a ttl and a time"
 HELD_UNCLAIMED: Final = "not claimed, but with an owner, a ttl or a time of a claim"
 WRONG_EXPIRY: Final = "expires at another time than its claim says"
+NOT_BY_THE_RULE: Final = "claimable and should not be, or the other way round"
 
 _CLAIMS: Final = f"""
-SELECT id, CASE WHEN held = 3 * (status = 'claimed')::int THEN '{WRONG_EXPIRY}'
-    WHEN status = 'claimed' THEN '{CLAIMED_BY_NOBODY}' ELSE '{HELD_UNCLAIMED}' END
+SELECT id, CASE WHEN given <> 3 * (status = 'claimed')::int THEN
+        CASE status WHEN 'claimed' THEN '{CLAIMED_BY_NOBODY}' ELSE '{HELD_UNCLAIMED}' END
+    WHEN wrong_expiry THEN '{WRONG_EXPIRY}' ELSE '{NOT_BY_THE_RULE}' END
 FROM (
-    SELECT id, status, num_nonnulls(claim_owner, claim_ttl_seconds, claimed_at) AS held,
-        claim_expires_at = claimed_at + make_interval(secs => claim_ttl_seconds) AS expires
-    FROM backlog WHERE claimed_at IS NOT NULL OR claim_expires_at IS NOT NULL
-        OR status = 'claimed' OR claim_owner IS NOT NULL OR claim_ttl_seconds IS NOT NULL
-) AS claim
-WHERE held <> 3 * (status = 'claimed')::int OR expires IS NOT TRUE ORDER BY id"""
+    SELECT id, status, num_nonnulls(claim_owner, claim_ttl_seconds, claimed_at) AS given,
+        claim_expires_at IS DISTINCT FROM claimed_at + make_interval(secs => claim_ttl_seconds)
+            AS wrong_expiry,
+        claimable <> backlog_claimable(status, open_dependencies, held) AND id <> ALL (%s)
+            AS not_by_the_rule
+    FROM backlog
+) AS card
+WHERE given <> 3 * (status = 'claimed')::int OR wrong_expiry OR not_by_the_rule ORDER BY id"""
 
 
 def check(session: Session) -> Check:
@@ -158,5 +163,6 @@ def check(session: Session) -> Check:
     with hashing(session):
         counts = [tuple(row) for row in session.execute(_COUNTS).fetchall()]
         edges = [tuple(row) for row in session.execute(_EDGES).fetchall()]
-        claims = [tuple(row) for row in session.execute(_CLAIMS).fetchall()]
+        miscounted = [each[0] for each in counts]
+        claims = [tuple(row) for row in session.execute(_CLAIMS, (miscounted,)).fetchall()]
     return Check(total, counts, edges, claims)

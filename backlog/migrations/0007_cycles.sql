@@ -1,5 +1,112 @@
--- What a completion costs: it is known by one expression, as a claim is, and its run and its event are
--- one statement. The function is that of 0006 but for this.
+-- What a cycle of claim and completion costs, without a change in what it does. Functions are those of
+-- the migrations before but for what a comment here says.
+
+-- PostgreSQL parses the expression of a generated column anew for every UPDATE, whatever it changes: a
+-- twentieth of a claim. So triggers keep `claimable`, as they keep what it is made of.
+ALTER TABLE backlog ALTER COLUMN claimable DROP EXPRESSION;
+ALTER TABLE backlog ALTER COLUMN claimable SET DEFAULT false, ALTER COLUMN claimable SET NOT NULL;
+
+-- The one rule of readiness.
+CREATE FUNCTION backlog_claimable(status text, open_dependencies integer, held boolean)
+RETURNS boolean LANGUAGE sql IMMUTABLE RETURN status = 'ready' AND open_dependencies = 0 AND NOT held;
+
+-- Each function that changes one of the three is the last to do so, or is followed by one that is.
+CREATE OR REPLACE FUNCTION backlog_before_insert() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    ids text[] := backlog_dependency_ids(NEW.id, NEW.depends_on);
+BEGIN
+    IF NEW.id !~ '\S' OR NEW.title !~ '\S' OR NEW.claim_owner !~ '\S' THEN
+        PERFORM backlog_refuse(NEW.id, 'id, title and owner must not be blank');
+    ELSIF NEW.status NOT IN ('ready', 'claimed', 'blocked', 'done') THEN
+        PERFORM backlog_refuse(NEW.id, 'status must be ready, claimed, blocked or done');
+    ELSIF NEW.claim_ttl_seconds < 1 OR NEW.attempts < 0 THEN
+        PERFORM backlog_refuse(NEW.id, 'ttl must be at least 1 and attempts at least 0');
+    ELSIF num_nonnulls(NEW.claim_owner, NEW.claim_ttl_seconds, NEW.claimed_at)
+            <> 3 * (NEW.status = 'claimed')::int THEN
+        PERFORM backlog_refuse(NEW.id, 'a claimed card, and no other, has an owner, a ttl and the time of its claim');
+    END IF;
+    PERFORM backlog_require_read_committed();
+    PERFORM backlog_lock_id(NEW.id);
+    NEW.attempts := greatest(
+        NEW.attempts,
+        CASE WHEN NEW.status = 'claimed' THEN 1 END,
+        -- (id, attempts) names one claim for ever, also when a deleted id is used again.
+        (SELECT attempts + (NEW.status = 'claimed')::int FROM backlog_deleted WHERE id = NEW.id));
+    -- What it went through elsewhere does not count here.
+    NEW.attempts_forgiven := NEW.attempts - (NEW.status = 'claimed')::int;
+    NEW.updated_at := clock_timestamp();
+    NEW.status_changed_at := CASE NEW.status
+        WHEN 'claimed' THEN NEW.claimed_at
+        WHEN 'ready' THEN least(NEW.created_at, NEW.updated_at)
+        ELSE NEW.updated_at END;
+    IF NEW.status = 'blocked' THEN
+        NEW.block_reason := coalesce(NEW.block_reason, 'other');
+        NEW.block_count := greatest(NEW.block_count, 1);
+    END IF;
+    NEW.held := coalesce(NEW.not_before > NEW.updated_at, false);
+    NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
+    PERFORM backlog_hold(ids);
+    NEW.open_dependencies := backlog_count_open(ids);
+    NEW.claimable := backlog_claimable(NEW.status, NEW.open_dependencies, NEW.held);
+    RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION backlog_before_depend() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    ids text[] := backlog_dependency_ids(NEW.id, NEW.depends_on);
+BEGIN
+    PERFORM backlog_hold(ARRAY(
+        SELECT unnest(ids) EXCEPT SELECT jsonb_array_elements_text(OLD.depends_on)));
+    NEW.open_dependencies := backlog_count_open(ids);
+    NEW.claimable := backlog_claimable(NEW.status, NEW.open_dependencies, NEW.held);
+    RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION backlog_before_hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.held := coalesce(NEW.not_before > clock_timestamp(), false);
+    NEW.claimable := backlog_claimable(NEW.status, NEW.open_dependencies, NEW.held);
+    RETURN NEW;
+END $$;
+
+DROP TRIGGER backlog_before_count ON backlog;
+
+CREATE OR REPLACE FUNCTION backlog_before_count() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.open_dependencies := OLD.open_dependencies;
+    NEW.claimable := OLD.claimable;
+    NEW.status_changed_at := OLD.status_changed_at;
+    NEW.block_count := OLD.block_count;
+    NEW.attempts_forgiven := OLD.attempts_forgiven;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER backlog_before_count BEFORE UPDATE OF
+    open_dependencies, claimable, status_changed_at, block_count, attempts_forgiven
+ON backlog FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION backlog_before_count();
+
+CREATE OR REPLACE FUNCTION backlog_recount_dependents(card text) RETURNS integer LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+DECLARE
+    dependents text[];
+BEGIN
+    -- First of all: an older snapshot may not even show the dependents.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM backlog_require_read_committed();
+    END IF;
+    dependents := ARRAY(SELECT card_id FROM backlog_dependency WHERE dependency_id = card);
+    IF cardinality(dependents) > 0 THEN
+        PERFORM FROM backlog WHERE id = ANY (dependents) ORDER BY id FOR NO KEY UPDATE;
+        UPDATE backlog SET (open_dependencies, claimable) = (
+            SELECT open, backlog_claimable(status, open, held)
+            FROM backlog_count_open(ARRAY(SELECT jsonb_array_elements_text(depends_on))) AS count (open))
+        WHERE id = ANY (dependents);
+    END IF;
+    RETURN cardinality(dependents);
+END $$;
+
+-- Further, a completion is known by one expression, as a claim is, and its run and its event are one
+-- statement.
 CREATE OR REPLACE FUNCTION backlog_before_move() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     fault text;
@@ -113,12 +220,14 @@ BEGIN
                     NEW.attempts, concat_ws(' ', 'attempts', OLD.attempts, '→', NEW.attempts));
             END IF;
             NEW.claim_expires_at := NULL;
+            NEW.claimable := backlog_claimable(NEW.status, NEW.open_dependencies, NEW.held);
             RETURN NEW;
         END IF;
         IF OLD.status <> 'claimed' OR NEW.claim_owner IS DISTINCT FROM OLD.claim_owner THEN
             NEW.attempts := greatest(NEW.attempts, OLD.attempts + 1);
         END IF;
         IF NEW.attempts = OLD.attempts THEN  -- renewed: the same claim, and no change of the card
+            NEW.claimable := false;
             NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
             RETURN NEW;
         END IF;
@@ -134,6 +243,7 @@ BEGIN
         NEW.not_before := NULL;
         NEW.held := false;
     END IF;
+    NEW.claimable := false;
     NEW.updated_at := clock_timestamp();
     NEW.status_changed_at := NEW.claimed_at;
     NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
@@ -141,3 +251,8 @@ BEGIN
     VALUES (NEW.id, NEW.updated_at, NEW.claim_owner, 'claim', OLD.status, 'claimed', NEW.attempts);
     RETURN NEW;
 END $$;
+
+-- The first range of a new index would be kept up to date with every event; later ones are summarized
+-- when they are full.
+SELECT brin_desummarize_range('backlog_event_time', 0) FROM backlog_event
+HAVING count(*) = 0;
