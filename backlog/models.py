@@ -233,47 +233,36 @@ class EndedRun(models.Model):
         return f"{self.card_id} {self.outcome} by {self.owner}"
 
 
-class Pause(models.Model):
-    """Nothing of this scope is claimed until it is resumed; what runs goes on."""
+_NAMED = Q(scope__in=LIMIT_SCOPES) & ~Q(name="")
 
-    pk = models.CompositePrimaryKey("scope", "name")
+
+class Rule(models.Model):
+    """What holds claims back until it is taken away: a pause, or a limit.
+
+    A pause: nothing of its scope is claimed; what runs goes on. A limit: at most so many cards of
+    the phase, or of the owner, are claimed at once. In one table, because every claim asks whether
+    there is any.
+    """
+
+    pk = models.CompositePrimaryKey("kind", "scope", "name")
+    kind = models.TextField(choices=[("pause", "pause"), ("limit", "limit")])
     scope = models.TextField(choices=[(scope, scope) for scope in PAUSE_SCOPES])
     name = models.TextField(blank=True)  # of the phase or the owner; empty for the fleet
-    reason = models.TextField()
+    reason = models.TextField(null=True)  # a pause has one
+    most = models.IntegerField(null=True)  # a limit has it
     actor = models.TextField()
     since = models.DateTimeField(db_default=Now())
 
     class Meta:
-        db_table = "backlog_pause"
+        db_table = "backlog_rule"
         constraints = [
             models.CheckConstraint(
-                condition=Q(scope="fleet", name="") | Q(scope__in=("phase", "owner")) & ~Q(name=""),
-                name="backlog_pause_scope",
+                condition=Q(kind="pause", reason__isnull=False, most__isnull=True)
+                & (Q(scope="fleet", name="") | _NAMED)
+                | Q(kind="limit", reason__isnull=True, most__isnull=False, most__gte=0) & _NAMED,
+                name="backlog_rule_kind",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.scope} {self.name}".strip()
-
-
-class Limit(models.Model):
-    """At most so many cards of this phase, or of this owner, are claimed at once."""
-
-    pk = models.CompositePrimaryKey("scope", "name")
-    scope = models.TextField(choices=[(scope, scope) for scope in LIMIT_SCOPES])
-    name = models.TextField()
-    most = models.IntegerField()
-    actor = models.TextField()
-    since = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        db_table = "backlog_limit"
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(scope__in=("phase", "owner"), most__gte=0) & ~Q(name=""),
-                name="backlog_limit_scope",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.most} of {self.scope} {self.name}"
+        return f"{self.kind} of {self.scope} {self.name}".strip()

@@ -24,7 +24,7 @@ from psycopg.pq import Format
 
 from backlog.lifecycle import DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, READY
 from backlog.records import Record
-from backlog.session import ALONE, Cursors
+from backlog.session import Cursors
 from backlog.values import parse_json
 from backlog.verbs import cards, claims, history, leases, moves, reports, runs
 
@@ -57,10 +57,7 @@ class DjangoSession:
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
         self._ready()
-        cursors = self._cursors()
-        taken = cursors.take(sql)
-        self._run(taken[1], taken[0], params)
-        return cursors.rows(taken)
+        return self._cursors().rows(sql, params, self._run)
 
     def _ready(self) -> None:
         self._connection.close_if_health_check_failed()  # once a request: it may have restarted
@@ -93,8 +90,8 @@ class DjangoSession:
     def transaction(self) -> AbstractContextManager[Any]:
         return transaction.atomic(using=self._connection.alias)
 
-    def statement(self) -> AbstractContextManager[Any]:
-        return self.transaction() if self._connection.in_atomic_block else ALONE
+    def inside(self) -> bool:
+        return self._connection.in_atomic_block
 
 
 class CardVerbs:

@@ -23,7 +23,6 @@ UNIQUE_VIOLATION: Final = "23505"
 
 _TRIES: Final = 30
 _KEPT_CURSORS: Final = 32
-ALONE: Final = nullcontext()
 _IDLE: Final = 0  # psycopg.pq.TransactionStatus.IDLE; psycopg is imported where it is needed
 
 # Who acts, for the events of what follows in this context; empty: the database's role.
@@ -64,8 +63,8 @@ class Session(Protocol):
     def transaction(self) -> AbstractContextManager[Any]:
         """One transaction (a savepoint inside one)."""
 
-    def statement(self) -> AbstractContextManager[Any]:
-        """What a single statement needs so that it can be tried again: mostly nothing."""
+    def inside(self) -> bool:
+        """Whether a transaction is open: a statement that may fail needs a savepoint then."""
 
 
 class Cursors:
@@ -79,17 +78,23 @@ class Cursors:
         self._make = make
         self._kept: dict[str, tuple[str, Cursor[Any]]] = {}
 
-    def take(self, sql: str) -> "tuple[str, Cursor[Any]]":
-        """The text to execute (equal is not enough for psycopg), and the cursor for it."""
-        return self._kept.pop(sql, None) or (sql, self._make())
-
-    def rows(self, taken: "tuple[str, Cursor[Any]]") -> list[Any]:
-        """What was executed gave; the cursor may be taken again."""
-        rows = taken[1].fetchall()
+    def rows(
+        self, sql: str, params: Sequence[Any] = (), run: Callable[..., object] | None = None
+    ) -> list[Any]:
+        """What the statement gives; `run` executes it, given the cursor, where that takes more."""
+        # Taken out, so that nobody else uses it meanwhile. The text comes with it: one that is only
+        # equal makes psycopg look again.
+        kept = self._kept.pop(sql, None) or (sql, self._make())
+        sql, cursor = kept
+        if run is None:
+            cursor.execute(sql, params)
+        else:
+            run(cursor, sql, params)
+        rows = cursor.fetchall()
         if len(rows) <= 1:  # a cursor keeps its last result, too
             if len(self._kept) == _KEPT_CURSORS:
                 self._kept.clear()
-            self._kept[taken[0]] = taken
+            self._kept[sql] = kept
         return rows
 
 
@@ -98,15 +103,10 @@ class PsycopgSession:
 
     def __init__(self, connection: "Connection[Any]") -> None:
         self._connection = connection
-        self._cursors = Cursors(connection.cursor)
+        self.rows = Cursors(connection.cursor).rows
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> Result:
         return self._connection.execute(sql, params)
-
-    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
-        taken = self._cursors.take(sql)
-        taken[1].execute(taken[0], params)
-        return self._cursors.rows(taken)
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
@@ -116,9 +116,8 @@ class PsycopgSession:
     def transaction(self) -> AbstractContextManager[Any]:
         return self._connection.transaction()
 
-    def statement(self) -> AbstractContextManager[Any]:
-        inside = self._connection.pgconn.transaction_status != _IDLE
-        return self.transaction() if inside else ALONE
+    def inside(self) -> bool:
+        return self._connection.pgconn.transaction_status != _IDLE
 
 
 type Verb[**P, T] = Callable[Concatenate[Session, P], T]
@@ -143,7 +142,14 @@ def in_statement[**P, T](verb: Verb[P, T]) -> Verb[P, T]:
 
     @wraps(verb)
     def run(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return _again(session.statement, lambda: verb(session, *args, **kwargs))
+        if session.inside():
+            return _again(session.transaction, lambda: verb(session, *args, **kwargs))
+        try:
+            return verb(session, *args, **kwargs)
+        except Exception as error:
+            if sqlstate(error) not in RETRIED:
+                raise
+        return _again(nullcontext, lambda: verb(session, *args, **kwargs))
 
     return run
 

@@ -48,8 +48,7 @@ def store(django_db_setup: None) -> None:
     """The store with its schema and no cards in it."""
     with closing(storage.from_environment().connect()) as opened:
         opened.execute(
-            "TRUNCATE backlog, backlog_deleted, backlog_event, backlog_ended_run, backlog_pause,"
-            " backlog_limit"
+            "TRUNCATE backlog, backlog_deleted, backlog_event, backlog_ended_run, backlog_rule"
         )
 
 

@@ -34,7 +34,7 @@ SAID = st.tuples(st.sampled_from([None, "failed"]), st.booleans())
 LIMITED = st.sampled_from([("phase", "M1"), ("owner", "w1")])
 PAUSED = st.sampled_from([("fleet", ""), ("phase", "M1"), ("owner", "w2")])
 
-TABLES = "backlog, backlog_deleted, backlog_event, backlog_ended_run, backlog_pause, backlog_limit"
+TABLES = "backlog, backlog_deleted, backlog_event, backlog_ended_run, backlog_rule"
 TIMES = {
     "backlog": (
         *("created_at", "updated_at", "status_changed_at"),

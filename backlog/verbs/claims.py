@@ -30,11 +30,11 @@ MOST_AT_ONCE: Final = 1000
 _HOLD: Final = """status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
     claimed_at = clock_timestamp(), attempts = backlog.attempts + 1"""
 
-# What the planner finds out once, before it looks at any card: nothing is paused, limited or due.
+# What the planner finds out once, before it looks at any card: no rule, nothing that is due.
 # A claim that finds this gate shut goes the longer way, so that those that find it open pay
 # little for pauses and limits. The least time, rather than EXISTS, cannot be planned as a scan.
 _DUE: Final = "(SELECT not_before FROM backlog WHERE held ORDER BY not_before LIMIT 1)"
-_GATE: Final = f"""NOT EXISTS (SELECT FROM backlog_pause) AND NOT EXISTS (SELECT FROM backlog_limit)
+_GATE: Final = f"""NOT EXISTS (SELECT FROM backlog_rule)
     AND coalesce({_DUE} > statement_timestamp(), true)"""
 
 # By the place of the version that was locked, which nobody else can move. By id, a card that
@@ -153,8 +153,10 @@ def _claim_sql(condition: str, count: int, gated: bool) -> str:
 def _claim_now(session: Session, held: tuple[str, int], scope: Scope, count: int) -> list[Record]:
     """As `_claim`, gated; none also where it met a failure that is cured by looking again."""
     try:
-        with session.statement():
-            return _claim(session, held, scope, count, gated=True)
+        if session.inside():
+            with session.transaction():
+                return _claim(session, held, scope, count, gated=True)
+        return _claim(session, held, scope, count, gated=True)
     except Exception as error:
         if sqlstate(error) not in RETRIED:
             raise

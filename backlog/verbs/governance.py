@@ -9,27 +9,21 @@ from backlog.lifecycle import FLEET, LIMIT_SCOPES, PAUSE_SCOPES
 from backlog.session import ACTOR, Session, in_transaction
 
 # Claims under a limit come one after the other, so that each counts those before it.
-_LIMITS_LOCK: Final = "SELECT pg_advisory_xact_lock(1650549611, -3) FROM backlog_limit LIMIT 1"
+_LIMITS_LOCK: Final = """
+SELECT pg_advisory_xact_lock(1650549611, -3) FROM backlog_rule WHERE kind = 'limit' LIMIT 1"""
 
 _WHO: Final = "coalesce(nullif(%s, ''), session_user)"
 
 # What is claimed is read once, however many limits there are, and not at all without any.
-_LIMITS: Final = """
+_RULES: Final = """
 WITH held AS MATERIALIZED (
     SELECT phase, claim_owner, count(*) AS cards FROM backlog
     WHERE claimed_at IS NOT NULL GROUP BY phase, claim_owner
 )
-SELECT scope, name, most, actor, since, coalesce((
+SELECT kind, scope, name, reason, most, actor, since, CASE kind WHEN 'limit' THEN coalesce((
     SELECT sum(cards) FROM held
-    WHERE CASE scope WHEN 'phase' THEN phase ELSE claim_owner END = name), 0)::int
-FROM backlog_limit ORDER BY scope, name"""
-
-_RULES: Final = f"""
-SELECT true AS pauses, scope, name, reason, actor, since, NULL::int, NULL::int FROM backlog_pause
-UNION ALL
-SELECT false, scope, name, NULL, actor, since, most, used
-FROM ({_LIMITS}) AS rule (scope, name, most, actor, since, used)
-ORDER BY pauses DESC, since, scope, name"""
+    WHERE CASE scope WHEN 'phase' THEN phase ELSE claim_owner END = name), 0)::int END
+FROM backlog_rule ORDER BY since, scope, name"""
 
 
 class Pause(NamedTuple):
@@ -72,8 +66,9 @@ def pause(session: Session, scope: str, name: str, reason: str) -> Pause:
     has the new reason. Raises `UsageError`.
     """
     sql = f"""
-        INSERT INTO backlog_pause (scope, name, reason, actor) VALUES (%s, %s, %s, {_WHO})
-        ON CONFLICT (scope, name) DO UPDATE SET
+        INSERT INTO backlog_rule (kind, scope, name, reason, actor)
+        VALUES ('pause', %s, %s, %s, {_WHO})
+        ON CONFLICT (kind, scope, name) DO UPDATE SET
             reason = excluded.reason, actor = excluded.actor, since = excluded.since
         RETURNING scope, name, reason, actor, since"""
     params = (*_scope(scope, name, PAUSE_SCOPES), values.line(reason, "reason"), ACTOR.get())
@@ -84,7 +79,7 @@ def pause(session: Session, scope: str, name: str, reason: str) -> Pause:
 def resume(session: Session, scope: str, name: str) -> Pause | None:
     """Claims take cards of this scope again; the pause that was, None if there was none."""
     sql = """
-        DELETE FROM backlog_pause WHERE scope = %s AND name = %s
+        DELETE FROM backlog_rule WHERE kind = 'pause' AND scope = %s AND name = %s
         RETURNING scope, name, reason, actor, since"""
     row = session.execute(sql, _scope(scope, name, PAUSE_SCOPES)).fetchone()
     return Pause._make(row) if row else None
@@ -93,9 +88,9 @@ def resume(session: Session, scope: str, name: str) -> Pause | None:
 def pauses(session: Session, phase: str | None = None, owner: str | None = None) -> list[Pause]:
     """What is paused, oldest first; with a phase or an owner, what holds that one back."""
     sql = """
-        SELECT scope, name, reason, actor, since FROM backlog_pause
-        WHERE scope = 'fleet' OR (%s::text IS NULL AND %s::text IS NULL)
-            OR (scope, name) IN (('phase', %s), ('owner', %s))
+        SELECT scope, name, reason, actor, since FROM backlog_rule
+        WHERE kind = 'pause' AND (scope = 'fleet' OR (%s::text IS NULL AND %s::text IS NULL)
+            OR (scope, name) IN (('phase', %s), ('owner', %s)))
         ORDER BY since, scope, name"""
     rows = session.execute(sql, (phase, owner, phase, owner)).fetchall()
     return [Pause._make(row) for row in rows]
@@ -109,8 +104,9 @@ def limit(session: Session, scope: str, name: str, most: int) -> Limit:
     """
     session.execute(
         f"""
-        INSERT INTO backlog_limit (scope, name, most, actor) VALUES (%s, %s, %s, {_WHO})
-        ON CONFLICT (scope, name) DO UPDATE SET
+        INSERT INTO backlog_rule (kind, scope, name, most, actor)
+        VALUES ('limit', %s, %s, %s, {_WHO})
+        ON CONFLICT (kind, scope, name) DO UPDATE SET
             most = excluded.most, actor = excluded.actor, since = excluded.since""",
         (*_scope(scope, name, LIMIT_SCOPES), values.at_least(most, "max", 0), ACTOR.get()),
     )
@@ -120,14 +116,14 @@ def limit(session: Session, scope: str, name: str, most: int) -> Limit:
 @in_transaction
 def unlimit(session: Session, scope: str, name: str) -> None:
     """As many cards of this scope as there are may be claimed again. Raises `NotFound`."""
-    sql = "DELETE FROM backlog_limit WHERE scope = %s AND name = %s"
+    sql = "DELETE FROM backlog_rule WHERE kind = 'limit' AND scope = %s AND name = %s"
     if not session.execute(sql, _scope(scope, name, LIMIT_SCOPES)).rowcount:
         raise NotFound(f"there is no limit on {scope} {name}")
 
 
 def limits(session: Session) -> list[Limit]:
     """Every limit, and how much of it is used."""
-    return [Limit._make(row) for row in session.execute(_LIMITS).fetchall()]
+    return list(rules(session).limits)
 
 
 class Rules(NamedTuple):
@@ -147,12 +143,13 @@ class Rules(NamedTuple):
 
 def rules(session: Session) -> Rules:
     """As `pauses` and `limits`, in one look."""
-    rows = session.execute(_RULES).fetchall()
-    limited = [Limit._make(row[1:3] + row[6:7] + row[4:6] + row[7:]) for row in rows if not row[0]]
-    return Rules(
-        tuple(Pause._make(row[1:6]) for row in rows if row[0]),
-        tuple(sorted(limited, key=lambda each: each[:2])),
-    )
+    pauses, limits = [], []
+    for kind, scope, name, reason, most, actor, since, used in session.execute(_RULES).fetchall():
+        if kind == "pause":
+            pauses.append(Pause(scope, name, reason, actor, since))
+        else:
+            limits.append(Limit(scope, name, most, actor, since, used))
+    return Rules(tuple(pauses), tuple(sorted(limits)))
 
 
 def locked_limits(session: Session) -> list[Limit]:

@@ -37,7 +37,7 @@ def left(session):
 @pytest.fixture
 def rows(session):
     """All rows of what a verb may change, to see that nothing did."""
-    tables = ("backlog", "backlog_event", "backlog_ended_run", "backlog_pause", "backlog_limit")
+    tables = ("backlog", "backlog_event", "backlog_ended_run", "backlog_rule")
 
     def read():
         read_all = "SELECT each::text FROM {} AS each ORDER BY 1"
