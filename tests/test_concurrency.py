@@ -54,6 +54,25 @@ def test_a_claim_of_what_another_claim_took_meanwhile_is_none(sessions, card):
     assert claim.result() is None
 
 
+def test_a_card_that_changes_between_a_claim_s_look_and_its_lock_is_claimed_as_it_is_then(
+    session, sessions, card
+):
+    """And it is the only one that the claim locks: what it takes instead would be out of order."""
+    card("A", priority=1)
+    card("B")
+    gate, one = sessions(), sessions()
+    looking = " AND (SELECT pg_advisory_xact_lock_shared(7) IS NOT NULL)"
+    with one.transaction():
+        with gate.transaction():
+            gate.execute("SELECT pg_advisory_xact_lock(7)")
+            claim = Background(one, claims.claim, "w", 900, (looking, ()))
+            assert claim.waits()  # it has its snapshot
+            cards.edit(session, "A", title="Changed")
+        claimed = claim.result()
+        assert (claimed.id, claimed.title, claimed.attempts) == ("A", "Changed", 1)
+        assert claims.claim(session, "w").id == "B"
+
+
 def test_a_claim_of_what_is_locked_for_ever_is_busy(session, sessions, card, monkeypatch):
     monkeypatch.setattr(claims, "_LOOKS", 5)
     card("A")
