@@ -170,9 +170,16 @@ class Costs(PsycopgSession):
         self.found: list[float] = []
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> Result:
+        self._explain(sql, params)
+        return super().execute(sql, params)
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
+        self._explain(sql, params)
+        return super().rows(sql, params)
+
+    def _explain(self, sql: str, params: Sequence[Any]) -> None:
         plan = super().execute(f"EXPLAIN (FORMAT JSON) {sql}", params).fetchone()
         self.found.append(plan[0][0]["Plan"]["Total Cost"])
-        return super().execute(sql, params)
 
 
 def test_no_verb_is_worth_compiling(connection: psycopg.Connection[Any]) -> None:

@@ -125,6 +125,10 @@ class Counting(PsycopgSession):
         Counting.asked += 1
         return super().execute(sql, params)
 
+    def rows(self, sql, params=()):
+        Counting.asked += 1
+        return super().rows(sql, params)
+
 
 @contextmanager
 def counting():

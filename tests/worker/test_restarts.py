@@ -144,8 +144,8 @@ class Forgetful(PsycopgSession):
 
     forgot = False
 
-    def execute(self, sql, params=()):
-        result = super().execute(sql, params)
+    def rows(self, sql, params=()):
+        result = super().rows(sql, params)
         if not Forgetful.forgot and "status = 'done'" in sql:
             Forgetful.forgot = True
             raise psycopg.OperationalError("the connection is lost")
