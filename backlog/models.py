@@ -4,6 +4,8 @@ The constraint and the triggers in `migrations/0002_derived.sql` hold for every 
 of `querysets` are the way to change a card on purpose.
 """
 
+from datetime import UTC, datetime
+
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Now
@@ -107,8 +109,6 @@ class Card(models.Model):
                 name="backlog_role_queue",
                 condition=Q(claimable=True, role__isnull=False),
             ),
-            # Which cards are held back, and until when.
-            models.Index("not_before", name="backlog_held", condition=Q(held=True)),
             # Neither this nor the one below has what is claimed: nothing to write at a claim.
             models.Index(
                 "status", "priority", name="backlog_status_priority", condition=~Q(status=CLAIMED)
@@ -233,33 +233,38 @@ class EndedRun(models.Model):
         return f"{self.card_id} {self.outcome} by {self.owner}"
 
 
+_ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
 _NAMED = Q(scope__in=LIMIT_SCOPES) & ~Q(name="")
 
 
 class Rule(models.Model):
-    """What holds claims back until it is taken away: a pause, or a limit.
+    """What a claim must heed from `due` on: a pause, a limit, or a card that was held back so long.
 
     A pause: nothing of its scope is claimed; what runs goes on. A limit: at most so many cards of
-    the phase, or of the owner, are claimed at once. In one table, because every claim asks whether
-    there is any.
+    the phase, or of the owner, are claimed at once. A hold: the card may have to be let go. In one
+    table, because every claim asks whether there is any. Triggers write the holds; one that is
+    needed no longer is deleted when it is due.
     """
 
     pk = models.CompositePrimaryKey("kind", "scope", "name")
-    kind = models.TextField(choices=[("pause", "pause"), ("limit", "limit")])
-    scope = models.TextField(choices=[(scope, scope) for scope in PAUSE_SCOPES])
-    name = models.TextField(blank=True)  # of the phase or the owner; empty for the fleet
+    kind = models.TextField(choices=[(kind, kind) for kind in ("pause", "limit", "hold")])
+    scope = models.TextField(choices=[(scope, scope) for scope in (*PAUSE_SCOPES, "card")])
+    name = models.TextField(blank=True)  # of the phase, the owner or the card; empty for the fleet
     reason = models.TextField(null=True)  # a pause has one
     most = models.IntegerField(null=True)  # a limit has it
     actor = models.TextField()
     since = models.DateTimeField(db_default=Now())
+    due = models.DateTimeField(db_default=_ALWAYS)
 
     class Meta:
         db_table = "backlog_rule"
+        indexes = [models.Index("due", name="backlog_rule_due")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind="pause", reason__isnull=False, most__isnull=True)
                 & (Q(scope="fleet", name="") | _NAMED)
-                | Q(kind="limit", reason__isnull=True, most__isnull=False, most__gte=0) & _NAMED,
+                | Q(kind="limit", reason__isnull=True, most__isnull=False, most__gte=0) & _NAMED
+                | Q(kind="hold", scope="card"),
                 name="backlog_rule_kind",
             ),
         ]

@@ -233,6 +233,8 @@ def test_a_full_limit_is_a_finding_when_nobody_of_it_is_at_work(card, call, sess
         "DELETE FROM backlog_dependency WHERE card_id = 'it''s'",
         "INSERT INTO backlog_dependency VALUES ('A', E'b\\\\c')",
         "UPDATE backlog SET claimable = NOT claimable WHERE id = 'A'",
+        "UPDATE backlog SET held = true, claimable = false, not_before = now() + interval '1 hour'"
+        " WHERE id = 'A'",
         "UPDATE backlog SET claimable = NOT claimable WHERE id = 'it''s'",
         "UPDATE backlog SET claim_owner = 'w' WHERE id = 'it''s'",
         "UPDATE backlog SET status = 'claimed' WHERE id = 'A'",

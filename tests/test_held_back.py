@@ -81,6 +81,56 @@ def test_waking_is_no_change_of_the_card(session, card):
     assert cards.show(session, "A") == before
 
 
+HOLDS = "SELECT name FROM backlog_rule WHERE kind = 'hold'"
+
+
+@pytest.mark.parametrize(
+    "undo",
+    [
+        "UPDATE backlog SET not_before = NULL WHERE id = 'A'",
+        "UPDATE backlog SET status = 'done' WHERE id = 'A'",
+        "DELETE FROM backlog WHERE id = 'A'",
+        "TRUNCATE backlog",
+    ],
+)
+def test_a_hold_that_is_needed_no_longer_stops_nothing_and_is_forgotten(undo, session, card):
+    card("A")
+    session.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '50 ms'")
+    session.execute(undo)
+    card("B", priority=9)
+    time.sleep(0.1)
+    assert claims.claim(session, "w").id == "B"
+    claims.wake(session)
+    assert session.execute(HOLDS).fetchall() == []
+
+
+def test_a_card_that_is_locked_when_it_is_due_is_let_go_later(session, sessions, card):
+    card("A")
+    session.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '50 ms'")
+    time.sleep(0.1)
+    other = sessions()
+    with other.transaction():
+        other.execute("SELECT FROM backlog FOR UPDATE")
+        assert claims.wake(session) == 0
+    assert session.execute(HOLDS).fetchall() == [("A",)]
+    assert claims.claim(session, "w").id == "A"
+    assert session.execute(HOLDS).fetchall() == []
+
+
+def test_a_card_held_again_while_others_let_go_is_let_go_when_it_is_due(session, sessions, card):
+    """The one who holds it has not committed yet when the others look."""
+    card("A")
+    session.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '50 ms'")
+    time.sleep(0.1)
+    other = sessions()
+    with other.transaction():
+        other.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '0.5 s'")
+        assert claims.wake(session) == 0
+    assert claims.claim(session, "w") is None
+    time.sleep(0.6)
+    assert claims.claim(session, "w").id == "A"
+
+
 # Pauses ----------------------------------------------------------------------------------------
 
 PAUSES = {

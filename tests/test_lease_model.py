@@ -42,6 +42,7 @@ TIMES = {
     ),
     "backlog_ended_run": ("started_at", "ended_at"),
     "backlog_event": ("at",),
+    "backlog_rule": ("due",),
 }
 
 CARDS = """

@@ -108,7 +108,7 @@ NEW_EDGES: dict[str, Verb] = {
 
 # Indexes without an entry here: they have no root that a session could remember, so that each plan
 # reads their first page.
-EMPTY_INDEXES = ("backlog_role_queue", "backlog_held", "backlog_idempotency_key")
+EMPTY_INDEXES = ("backlog_role_queue", "backlog_rule_due", "backlog_idempotency_key")
 MOST_OF_AN_EMPTY_INDEX = 12
 
 TOUCHED = """

@@ -1,5 +1,6 @@
 """What a cycle of claim and completion costs, without a change in what it does."""
 
+import datetime
 from pathlib import Path
 
 from django.db import migrations, models
@@ -18,17 +19,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunSQL(
-            _SQL.read_text(),
-            migrations.RunSQL.noop,
-            state_operations=[
-                migrations.AlterField(
-                    model_name="card",
-                    name="claimable",
-                    field=models.BooleanField(db_default=False, default=False, editable=False),
-                ),
-            ],
-        ),
         # One table to look into instead of two.
         migrations.CreateModel(
             name="Rule",
@@ -45,17 +35,33 @@ class Migration(migrations.Migration):
                         serialize=False,
                     ),
                 ),
-                ("kind", models.TextField(choices=[("pause", "pause"), ("limit", "limit")])),
+                (
+                    "kind",
+                    models.TextField(
+                        choices=[("pause", "pause"), ("limit", "limit"), ("hold", "hold")]
+                    ),
+                ),
                 (
                     "scope",
                     models.TextField(
-                        choices=[("fleet", "fleet"), ("phase", "phase"), ("owner", "owner")]
+                        choices=[
+                            ("fleet", "fleet"),
+                            ("phase", "phase"),
+                            ("owner", "owner"),
+                            ("card", "card"),
+                        ]
                     ),
                 ),
                 ("name", models.TextField(blank=True)),
                 ("reason", models.TextField(null=True)),
                 ("most", models.IntegerField(null=True)),
                 ("actor", models.TextField()),
+                (
+                    "due",
+                    models.DateTimeField(
+                        db_default=datetime.datetime(2000, 1, 1, 0, 0, tzinfo=datetime.UTC)
+                    ),
+                ),
                 (
                     "since",
                     models.DateTimeField(db_default=Now()),
@@ -64,6 +70,9 @@ class Migration(migrations.Migration):
             options={
                 "db_table": "backlog_rule",
             },
+        ),
+        migrations.AddIndex(
+            model_name="rule", index=models.Index(models.F("due"), name="backlog_rule_due")
         ),
         migrations.AddConstraint(
             model_name="rule",
@@ -90,12 +99,25 @@ class Migration(migrations.Migration):
                         ("scope__in", ("phase", "owner")),
                         models.Q(("name", ""), _negated=True),
                     ),
+                    models.Q(("kind", "hold"), ("scope", "card")),
                     _connector="OR",
                 ),
                 name="backlog_rule_kind",
             ),
         ),
         migrations.RunSQL(_RULES, migrations.RunSQL.noop),
+        migrations.RunSQL(
+            _SQL.read_text(),
+            migrations.RunSQL.noop,
+            state_operations=[
+                migrations.AlterField(
+                    model_name="card",
+                    name="claimable",
+                    field=models.BooleanField(db_default=False, default=False, editable=False),
+                ),
+            ],
+        ),
+        migrations.RemoveIndex(model_name="card", name="backlog_held"),
         migrations.DeleteModel(name="Limit"),
         migrations.DeleteModel(name="Pause"),
     ]

@@ -252,6 +252,22 @@ BEGIN
     RETURN NEW;
 END $$;
 
+-- A card that is held back is a rule from when it may be let go. Whoever lets cards go deletes what is
+-- needed no longer, so a rule that is left over does no harm: a claim goes the longer way once.
+CREATE FUNCTION backlog_after_hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO backlog_rule (kind, scope, name, actor, due)
+    VALUES ('hold', 'card', NEW.id, backlog_actor(), NEW.not_before)
+    ON CONFLICT (kind, scope, name) DO UPDATE SET actor = excluded.actor, due = excluded.due;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER backlog_after_hold AFTER INSERT OR UPDATE OF not_before, held ON backlog
+FOR EACH ROW WHEN (NEW.held) EXECUTE FUNCTION backlog_after_hold();
+
+INSERT INTO backlog_rule (kind, scope, name, actor, due)
+SELECT 'hold', 'card', id, '', not_before FROM backlog WHERE held;
+
 -- The first range of a new index would be kept up to date with every event; later ones are summarized
 -- when they are full.
 SELECT brin_desummarize_range('backlog_event_time', 0) FROM backlog_event

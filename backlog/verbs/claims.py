@@ -30,12 +30,10 @@ MOST_AT_ONCE: Final = 1000
 _HOLD: Final = """status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
     claimed_at = clock_timestamp(), attempts = backlog.attempts + 1"""
 
-# What the planner finds out once, before it looks at any card: no rule, nothing that is due.
-# A claim that finds this gate shut goes the longer way, so that those that find it open pay
-# little for pauses and limits. The least time, rather than EXISTS, cannot be planned as a scan.
-_DUE: Final = "(SELECT not_before FROM backlog WHERE held ORDER BY not_before LIMIT 1)"
-_GATE: Final = f"""NOT EXISTS (SELECT FROM backlog_rule)
-    AND coalesce({_DUE} > statement_timestamp(), true)"""
+# What the planner finds out once, before it looks at any card: no rule is due. A claim that finds
+# this gate shut goes the longer way, so that those that find it open pay little for it.
+_GATE: Final = """coalesce(
+    (SELECT due FROM backlog_rule ORDER BY due LIMIT 1) > statement_timestamp(), true)"""
 
 # By the place of the version that was locked, which nobody else can move. By id, a card that
 # changed meanwhile would be looked for once more, and the list with it: it would lock other cards.
@@ -342,14 +340,26 @@ def wake(session: Session) -> int:
     A claim does so itself, and whoever lists what is claimable. What others are changing at this
     moment is left to them.
     """
-    sql = f"SELECT {_DUE} <= statement_timestamp()"
-    return _wake(session) if session.execute(sql).fetchone()[0] else 0
+    return _wake(session) if session.execute(f"SELECT EXISTS ({_DUE})").fetchone()[0] else 0
+
+
+_DUE: Final = """
+SELECT name COLLATE "C" FROM backlog_rule
+WHERE kind = 'hold' AND due <= statement_timestamp()"""
 
 
 def _wake(session: Session) -> int:
-    return session.execute(f"""
-        WITH due AS MATERIALIZED (
-            SELECT id FROM backlog WHERE held AND not_before <= statement_timestamp()
-            ORDER BY not_before FOR NO KEY UPDATE SKIP LOCKED LIMIT {_DUE_AT_ONCE}
-        )
-        UPDATE backlog SET held = false FROM due WHERE backlog.id = due.id""").rowcount
+    woken = session.execute(f"""
+        UPDATE backlog SET held = false WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM backlog
+            WHERE id = ANY (ARRAY({_DUE} ORDER BY due LIMIT {_DUE_AT_ONCE}))
+                AND held AND not_before <= statement_timestamp()
+            FOR NO KEY UPDATE SKIP LOCKED))""").rowcount
+    # Those of cards that others are changing stay.
+    session.execute(f"""
+        DELETE FROM backlog_rule WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM backlog_rule AS rule
+            WHERE kind = 'hold' AND due <= statement_timestamp() AND NOT EXISTS (
+                SELECT FROM backlog WHERE id = rule.name COLLATE "C" AND held)
+            ORDER BY due FOR UPDATE SKIP LOCKED LIMIT {_DUE_AT_ONCE}))""")
+    return woken

@@ -181,6 +181,7 @@ _MENDED: Final = {
     reports.HELD_UNCLAIMED: "UPDATE backlog SET claim_owner = NULL, claim_ttl_seconds = NULL,"
     " claimed_at = NULL WHERE id = {}",
     reports.WRONG_EXPIRY: "UPDATE backlog SET claimed_at = claimed_at WHERE id = {}",
+    reports.NEVER_LET_GO: "UPDATE backlog SET not_before = not_before WHERE id = {}",
     reports.NOT_BY_THE_RULE: "UPDATE backlog SET depends_on = depends_on WHERE id = {}",
 }
 

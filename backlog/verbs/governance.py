@@ -23,7 +23,7 @@ WITH held AS MATERIALIZED (
 SELECT kind, scope, name, reason, most, actor, since, CASE kind WHEN 'limit' THEN coalesce((
     SELECT sum(cards) FROM held
     WHERE CASE scope WHEN 'phase' THEN phase ELSE claim_owner END = name), 0)::int END
-FROM backlog_rule ORDER BY since, scope, name"""
+FROM backlog_rule WHERE kind IN ('pause', 'limit') ORDER BY since, scope, name"""
 
 
 class Pause(NamedTuple):

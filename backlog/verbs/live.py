@@ -17,7 +17,7 @@ from backlog.verbs.claims import wake
 _NOW: Final = """
 SELECT pg_current_snapshot()::text, least(
     (SELECT min(claim_expires_at) FROM backlog WHERE claim_expires_at > now()),
-    (SELECT min(not_before) FROM backlog WHERE held)), now()"""
+    (SELECT min(due) FROM backlog_rule WHERE kind = 'hold')), now()"""
 
 
 class Look(NamedTuple):

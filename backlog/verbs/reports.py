@@ -98,8 +98,8 @@ class Check(NamedTuple):
     """What `check` found: counts, edges and claims that are not what the record says.
 
     `counts` has `(id, kept, recounted)`, `edges` has `(id, dependency, "missing" or "stray")`,
-    `claims` has `(id, problem)`: CLAIMED_BY_NOBODY, HELD_UNCLAIMED, WRONG_EXPIRY or, where nothing
-    else is wrong with the card, NOT_BY_THE_RULE.
+    `claims` has `(id, problem)`: CLAIMED_BY_NOBODY, HELD_UNCLAIMED, WRONG_EXPIRY, NEVER_LET_GO or,
+    where nothing else is wrong with the card, NOT_BY_THE_RULE.
     """
 
     cards: int
@@ -140,21 +140,28 @@ ORDER BY 1, 2"""
 CLAIMED_BY_NOBODY: Final = "claimed without an owner, a ttl and a time"
 HELD_UNCLAIMED: Final = "not claimed, but with an owner, a ttl or a time of a claim"
 WRONG_EXPIRY: Final = "expires at another time than its claim says"
+NEVER_LET_GO: Final = "held back, and nothing lets it go"
 NOT_BY_THE_RULE: Final = "claimable and should not be, or the other way round"
 
 _CLAIMS: Final = f"""
 SELECT id, CASE WHEN given <> 3 * (status = 'claimed')::int THEN
         CASE status WHEN 'claimed' THEN '{CLAIMED_BY_NOBODY}' ELSE '{HELD_UNCLAIMED}' END
-    WHEN wrong_expiry THEN '{WRONG_EXPIRY}' ELSE '{NOT_BY_THE_RULE}' END
+    WHEN wrong_expiry THEN '{WRONG_EXPIRY}' WHEN never_let_go THEN '{NEVER_LET_GO}'
+    ELSE '{NOT_BY_THE_RULE}' END
 FROM (
     SELECT id, status, num_nonnulls(claim_owner, claim_ttl_seconds, claimed_at) AS given,
         claim_expires_at IS DISTINCT FROM claimed_at + make_interval(secs => claim_ttl_seconds)
             AS wrong_expiry,
+        held AND NOT EXISTS (
+            SELECT FROM backlog_rule AS rule
+            WHERE (kind, scope, name) = ('hold', 'card', backlog.id COLLATE "default")
+                AND due <= not_before) AS never_let_go,
         claimable <> backlog_claimable(status, open_dependencies, held) AND id <> ALL (%s)
             AS not_by_the_rule
     FROM backlog
 ) AS card
-WHERE given <> 3 * (status = 'claimed')::int OR wrong_expiry OR not_by_the_rule ORDER BY id"""
+WHERE given <> 3 * (status = 'claimed')::int OR wrong_expiry OR never_let_go OR not_by_the_rule
+ORDER BY id"""
 
 
 def check(session: Session) -> Check:
