@@ -116,9 +116,9 @@ print([os.waitpid(child, 0)[1] for child in children], store.start())
 def test_a_fork_of_the_starter_can_stop_and_start_it(store: Store) -> None:
     code = """
 store.start()
-if os.fork() == 0:
+if (child := os.fork()) == 0:
     os._exit(0 if store.stop() and store.start() else 1)
-print(os.wait()[1], store.start(), store.stop())
+print(os.waitpid(child, 0)[1], store.start(), store.stop())
 """
     assert run(store.root, code) == "0 False True"
 
