@@ -1,7 +1,7 @@
 """The tables: the card, and what the database derives from it.
 
-The constraint and the triggers in `migrations/0002_derived.sql` hold for every writer; the verbs
-of `querysets` are the way to change a card on purpose.
+The triggers of `migrations/*.sql` hold for every writer; the verbs of `querysets` are the way to
+change a card on purpose.
 """
 
 from datetime import UTC, datetime

@@ -104,10 +104,15 @@ def test_a_hold_that_is_needed_no_longer_stops_nothing_and_is_forgotten(undo, se
     assert session.execute(HOLDS).fetchall() == []
 
 
-def test_a_card_that_is_locked_when_it_is_due_is_let_go_later(session, sessions, card):
+@pytest.fixture
+def due(session, card):
+    """A held card A whose time has come."""
     card("A")
     session.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '50 ms'")
     time.sleep(0.1)
+
+
+def test_a_card_that_is_locked_when_it_is_due_is_let_go_later(session, sessions, due):
     other = sessions()
     with other.transaction():
         other.execute("SELECT FROM backlog FOR UPDATE")
@@ -117,11 +122,8 @@ def test_a_card_that_is_locked_when_it_is_due_is_let_go_later(session, sessions,
     assert session.execute(HOLDS).fetchall() == []
 
 
-def test_a_card_held_again_while_others_let_go_is_let_go_when_it_is_due(session, sessions, card):
+def test_a_card_held_again_while_others_let_go_is_let_go_when_it_is_due(session, sessions, due):
     """The one who holds it has not committed yet when the others look."""
-    card("A")
-    session.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '50 ms'")
-    time.sleep(0.1)
     other = sessions()
     with other.transaction():
         other.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '0.5 s'")

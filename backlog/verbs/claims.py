@@ -355,7 +355,8 @@ def _wake(session: Session) -> int:
             WHERE id = ANY (ARRAY({_DUE} ORDER BY due LIMIT {_DUE_AT_ONCE}))
                 AND held AND not_before <= statement_timestamp()
             FOR NO KEY UPDATE SKIP LOCKED))""").rowcount
-    # Those of cards that others are changing stay.
+    # Those of cards that others are changing stay. By ctid, as a claim: a rule that was written
+    # anew since this statement's snapshot is not the one that is deleted.
     session.execute(f"""
         DELETE FROM backlog_rule WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM backlog_rule AS rule
