@@ -10,8 +10,6 @@ from django.shortcuts import redirect, render
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from backlog.access import may
-from backlog.actions import ACTIONS, Action, Seen, act
 from backlog.changelist import (
     BlockReasonFilter,
     BoundedPaginator,
@@ -20,9 +18,11 @@ from backlog.changelist import (
     RoleFilter,
     StateFilter,
 )
-from backlog.forms import CardForm
 from backlog.lifecycle import BLOCKED, READY
 from backlog.models import Card
+from backlog.web.access import may
+from backlog.web.buttons import ACTIONS, Action, Seen, act
+from backlog.web.forms import CardForm
 
 if TYPE_CHECKING:
     CardModelAdmin = admin.ModelAdmin[Card]
@@ -183,7 +183,7 @@ class CardAdmin(CardModelAdmin):
     ) -> HttpResponse:
         """What the database kept of every change, whoever made it."""
         card = self.get_object(request, object_id)
-        events = Card.objects.history(card.pk, EVENTS)[::-1] if card else []
+        events = card.events.newest_first()[:EVENTS] if card else []
         extra = {**(extra_context or {}), "events": events}
         return super().history_view(request, object_id, extra)
 

@@ -20,7 +20,7 @@ from django.utils.timezone import localtime
 
 from backlog.lifecycle import BLOCK_REASONS, BLOCKED, READY
 from backlog.models import Card
-from backlog.verbs.filters import Filter
+from backlog.web.queries.filters import Filter
 
 if TYPE_CHECKING:
     CardPaginator = Paginator[Card]

@@ -1,5 +1,6 @@
 """The statuses of a card and the moves between them. No queries here."""
 
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 READY: Final = "ready"
@@ -32,6 +33,15 @@ OUTCOMES: Final = ("completed", "released", "expired", "blocked", "failed", "can
 # As often is a card claimed, since it was made or last unblocked, before it is blocked instead of
 # returning to ready; 0: no cap.
 DEFAULT_MAX_ATTEMPTS: Final = 10
+
+# What a counter may be set to, and how far the database counts it: never to the end of its type,
+# where one more would be an error for whoever claims next.
+MOST_COUNTED: Final = 1_000_000_000
+MOST_STORED: Final = 2_000_000_000
+
+# Times that every client, time zone and sum of a time and a lease can hold.
+EARLIEST: Final = datetime(1000, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
 
 # Why there was nothing to claim.
 EMPTY: Final = "empty"

@@ -1,25 +1,42 @@
 """The tables: the card, and what the database derives from it.
 
-The triggers of `migrations/*.sql` hold for every writer; the verbs of `querysets` are the way to
-change a card on purpose.
+The constraints here and the triggers of `backlog/sql` hold for every writer; the verbs of
+`querysets` are the way to change a card on purpose.
 """
 
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
+from django.db.models.lookups import Exact
 
 from backlog.lifecycle import (
     BLOCK_REASONS,
+    BLOCKED,
     CLAIMED,
+    EARLIEST,
+    LATEST,
     LIMIT_SCOPES,
+    MOST_STORED,
     OUTCOMES,
     PAUSE_SCOPES,
     READY,
     STATUSES,
 )
-from backlog.querysets import CardManager
+from backlog.querysets import CardQuerySet, EventQuerySet, RuleQuerySet, RunQuerySet
+
+_DEPENDS_ON_TYPE = Func("depends_on", function="jsonb_typeof", output_field=models.TextField())
+_DEPENDS_ON_ITSELF = Func(
+    "depends_on", "id", function="jsonb_exists", output_field=models.BooleanField()
+)
+_DEPENDS_ON_NO_ID = Func(
+    "depends_on",
+    Value('strict $[*] ? (@.type() != "string" || !(@ like_regex "\\\\S"))'),
+    function="jsonb_path_exists_opr",  # the operator @?, which is silent about what is no array
+    output_field=models.BooleanField(),
+)
 
 
 class Card(models.Model):
@@ -66,16 +83,19 @@ class Card(models.Model):
     status_changed_at = models.DateTimeField(db_default=Now(), editable=False)
     open_dependencies = models.IntegerField(default=0, db_default=0, editable=False)
     claim_expires_at = models.DateTimeField(null=True, editable=False)
-    # `not_before` lay ahead when somebody looked last: `backlog.verbs.claims.wake` looks again.
+    # `not_before` lay ahead when somebody looked last: `backlog.verbs.pool.wake` looks again.
     held = models.BooleanField(default=False, db_default=False, editable=False)
     # Attempts that do not count towards the cap: those before it was unblocked, and temporary ones.
     attempts_forgiven = models.IntegerField(default=0, db_default=0, editable=False)
 
-    # The one predicate of readiness (ready, no open dependencies, not held): what claims, lists,
-    # counts and pages ask. A generated column would cost each claim a twentieth.
-    claimable = models.BooleanField(default=False, db_default=False, editable=False)
+    # The one predicate of readiness: what claims, lists, counts and pages ask.
+    claimable = models.GeneratedField(
+        expression=Q(status=READY, open_dependencies=0, held=False),  # type: ignore[arg-type]  # (the stubs)
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
 
-    objects = CardManager()
+    objects = CardQuerySet.as_manager()
 
     # By the database's clock; only as `CardQuerySet.with_expired` reads cards.
     expired: bool
@@ -132,6 +152,8 @@ class Card(models.Model):
                 condition=Q(claimed_at__isnull=False),
             ),
         ]
+        # What a card can never be, whoever writes, also where triggers do not run. What a constraint
+        # cannot say (moves, other rows, distinct ids) the triggers of `backlog/sql` refuse.
         constraints = [
             # Not unique=True, which adds an index for LIKE, and without NULLs: a claim would have
             # to write both.
@@ -140,21 +162,85 @@ class Card(models.Model):
                 name="backlog_idempotency_key",
                 condition=Q(idempotency_key__isnull=False),
             ),
+            models.CheckConstraint(
+                condition=Q(status__in=STATUSES),
+                name="backlog_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status=CLAIMED,
+                    claim_owner__isnull=False,
+                    claim_ttl_seconds__isnull=False,
+                    claimed_at__isnull=False,
+                )
+                | ~Q(status=CLAIMED)
+                & Q(
+                    claim_owner__isnull=True,
+                    claim_ttl_seconds__isnull=True,
+                    claimed_at__isnull=True,
+                ),
+                name="backlog_claimed_iff_held",
+            ),
+            models.CheckConstraint(
+                condition=Q(id__regex=r"\S", title__regex=r"\S", claim_owner__regex=r"\S"),
+                name="backlog_not_blank",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=BLOCKED, block_reason__isnull=True)
+                & Q(block_reason__in=BLOCK_REASONS),
+                name="backlog_blocked_for_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    claim_ttl_seconds__gte=1,
+                    attempts__range=(0, MOST_STORED),
+                    attempts_forgiven__range=(0, MOST_STORED),
+                    block_count__range=(0, MOST_STORED),
+                    max_attempts__gte=0,
+                ),
+                name="backlog_counters_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    created_at__range=(EARLIEST, LATEST),
+                    updated_at__range=(EARLIEST, LATEST),
+                    claimed_at__range=(EARLIEST, LATEST),
+                    not_before__range=(EARLIEST, LATEST),
+                ),
+                name="backlog_times_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(Exact(_DEPENDS_ON_TYPE, "array"))
+                & ~Q(_DEPENDS_ON_ITSELF)
+                & ~Q(_DEPENDS_ON_NO_ID),
+                name="backlog_depends_on_ids",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.id} {self.title}"
 
 
+def _of_card(related_name: str) -> Any:
+    """A card by its id. The triggers keep the rule, and the primary keys are the indexes."""
+    return models.ForeignKey(
+        Card,
+        models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name=related_name,
+    )
+
+
 class Dependency(models.Model):
     """An edge of the DAG, for look-ups in both directions; `Card.depends_on` is the record.
 
-    Kept by triggers. Plain ids instead of foreign keys: a dependency need not exist yet.
+    Kept by triggers. No constraint of the database's: a dependency need not exist yet.
     """
 
     pk = models.CompositePrimaryKey("card_id", "dependency_id")
-    card_id = models.TextField(db_collation="C")
-    dependency_id = models.TextField(db_collation="C")
+    card = _of_card("dependencies")
+    dependency = _of_card("dependents")
 
     class Meta:
         db_table = "backlog_dependency"
@@ -188,7 +274,7 @@ class Event(models.Model):
 
     # One tree for both: a claim writes an event, and pays for each index. `id` is an identity.
     pk = models.CompositePrimaryKey("card_id", "id")
-    card_id = models.TextField(db_collation="C")
+    card = _of_card("events")
     id = models.BigIntegerField(editable=False)
     at = models.DateTimeField(db_default=Now())
     actor = models.TextField()
@@ -198,6 +284,8 @@ class Event(models.Model):
     attempt = models.IntegerField()
     note = models.TextField(null=True)
 
+    objects = EventQuerySet.as_manager()
+
     class Meta:
         db_table = "backlog_event"  # its other index, on ranges of time, is in the migration
 
@@ -205,32 +293,62 @@ class Event(models.Model):
         return f"{self.verb} {self.card_id} by {self.actor}"
 
 
-class EndedRun(models.Model):
-    """One attempt that is over, or one completion without a claim. Appended by triggers.
+class _Attempt(models.Model):
+    """One attempt at a card, or one completion without a claim (`attempt` is None then).
 
-    The run that is not over is the claim itself, so a card is claimed if and only if exactly one of
-    its runs is open: the view `backlog_run` has both kinds. `attempt` is None for a completion
-    without a claim; `result` is what the worker said, `cost` in the fleet's own currency.
+    `result` is what the worker said, `cost` in the fleet's own currency.
     """
 
-    pk = models.CompositePrimaryKey("card_id", "id")
-    card_id = models.TextField(db_collation="C")
-    id = models.BigIntegerField(editable=False)
     attempt = models.IntegerField(null=True)
     owner = models.TextField()
     started_at = models.DateTimeField()
-    ended_at = models.DateTimeField()
-    outcome = models.TextField(choices=[(outcome, outcome) for outcome in OUTCOMES])
     summary = models.TextField(null=True)
     result = models.JSONField(null=True)
     tokens = models.BigIntegerField(null=True)
     cost = models.DecimalField(max_digits=20, decimal_places=6, null=True)
 
     class Meta:
-        db_table = "backlog_ended_run"
+        abstract = True
 
     def __str__(self) -> str:
-        return f"{self.card_id} {self.outcome} by {self.owner}"
+        return f"attempt {self.attempt} by {self.owner}"
+
+
+class EndedRun(_Attempt):
+    """A run that is over. Appended by triggers.
+
+    The run that is not over is the claim itself, so a card is claimed if and only if exactly one of
+    its runs is open: see `Run`.
+    """
+
+    pk = models.CompositePrimaryKey("card_id", "id")
+    card = _of_card("ended_runs")
+    id = models.BigIntegerField(editable=False)
+    ended_at = models.DateTimeField()
+    outcome = models.TextField(choices=[(outcome, outcome) for outcome in OUTCOMES])
+
+    class Meta:
+        db_table = "backlog_ended_run"
+
+
+class Run(_Attempt):
+    """Every run, the open one (the claim) among them, with no end, no outcome and the highest id.
+
+    A view: nothing is written here.
+    """
+
+    pk = models.CompositePrimaryKey("card_id", "id")
+    card = _of_card("runs")
+    id = models.BigIntegerField(editable=False)
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.TextField(null=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        db_table = "backlog_run"
+        managed = False
+        default_permissions = ()
 
 
 _ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
@@ -255,6 +373,8 @@ class Rule(models.Model):
     actor = models.TextField()
     since = models.DateTimeField(db_default=Now())
     due = models.DateTimeField(db_default=_ALWAYS)
+
+    objects = RuleQuerySet.as_manager()
 
     class Meta:
         db_table = "backlog_rule"

@@ -1,277 +1,60 @@
-"""The verbs for Django: methods of the manager and its querysets, in and out as `Card`.
+"""Querysets: what is asked of the tables, and the verbs of a card for Django.
 
-Verbs on one card take its id and act on the whole table; called on a filtered queryset they
-raise `TypeError`, because the filter would be ignored. `claim`, `reclaim` and `stats` honour the
-queryset's filters (not its order: the order of claims is fixed). The cards that verbs return have
-sent no signals of `Model.__init__`.
+A verb on one card takes its id and acts on the whole table; on a filtered queryset it raises
+`TypeError`, because the filter would be ignored. `claim`, `reclaim` and `stats` honour the
+queryset's filters (not its order: the order of claims is fixed). A verb that is refused raises a
+`backlog.errors.Refusal`, and nothing has changed. `seen` is the `updated_at` that the caller saw:
+a card that was changed since is left alone, and `Stale` raised.
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Self
-from weakref import WeakKeyDictionary
 
+from django.apps import apps
 from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db import connections, models, router, transaction
-from django.db.backends.postgresql.base import ServerBindingCursor
-from django.db.models import ExpressionWrapper, Q
-from django.db.models.base import ModelState
+from django.db import models, transaction
+from django.db.models import Count, Expression, ExpressionWrapper, Func, Q, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
-from psycopg.pq import Format
+from django.db.models.lookups import GreaterThan
 
-from backlog.lifecycle import DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, READY
+from backlog.connection import DjangoSession
+from backlog.lifecycle import DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, EMPTY, READY
 from backlog.records import Record
-from backlog.session import Cursors
 from backlog.values import parse_json
-from backlog.verbs import cards, claims, history, leases, moves, reports, runs
+from backlog.verbs import cards, claims, moves, pool
+from backlog.verbs.claims import Taken
+from backlog.verbs.pool import EVERYTHING, Pool, Statement
 
 if TYPE_CHECKING:
-    from backlog.models import Card
-
-# Of each of Django's connections: what it has open, and that one's cursors.
-_CURSORS: Final[WeakKeyDictionary[Any, tuple[Any, Cursors]]] = WeakKeyDictionary()
+    from backlog.models import Card, Event, Rule, Run  # noqa: F401 (named in quotes)
 
 
-def _cursor(connection: Any) -> Any:
-    # Server-side binding, which the ORM does without by default: only so can the connection keep
-    # the statement prepared.
-    cursor: Any = ServerBindingCursor(connection)  # type: ignore[call-arg]  # (the stubs lack it)
-    cursor.format = Format.BINARY  # in text, Django takes times apart in Python
-    return cursor
+class Place(Expression):
+    """Where the version of a card is that a statement sees: its `ctid`."""
+
+    output_field = models.TextField()
+
+    def as_sql(self, *args: Any, **kwargs: Any) -> tuple[str, tuple[()]]:
+        return '"backlog"."ctid"', ()
 
 
-class DjangoSession:
-    """Django's connection as the verbs use it; inside `atomic`, a verb is a savepoint."""
-
-    def __init__(self, using: str) -> None:
-        self._connection = connections[using]
-
-    def execute(self, sql: str, params: Sequence[Any] = ()) -> Any:
-        self._ready()
-        cursor = _cursor(self._connection.connection)
-        self._run(cursor, sql, params)
-        return cursor
-
-    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
-        self._ready()
-        return self._cursors().rows(sql, params, self._run)
-
-    def _ready(self) -> None:
-        self._connection.close_if_health_check_failed()  # once a request: it may have restarted
-        self._connection.ensure_connection()
-
-    def _run(self, cursor: Any, sql: str, params: Sequence[Any]) -> None:
-        # Error classes, logging and wrappers stay Django's; the last two only if somebody listens.
-        connection = self._connection
-        if connection.queries_logged:
-            connection.make_debug_cursor(cursor).execute(sql, params)
-        elif connection.execute_wrappers:
-            connection.make_cursor(cursor).execute(sql, params)
-        else:
-            connection.validate_no_broken_transaction()
-            with connection.wrap_database_errors:
-                cursor.execute(sql, params)
-
-    def _cursors(self) -> Cursors:
-        opened = self._connection.connection
-        kept = _CURSORS.get(self._connection)
-        if kept is None or kept[0] is not opened:
-            kept = _CURSORS[self._connection] = opened, Cursors(partial(_cursor, opened))
-        return kept[1]
-
-    def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
-            for row in rows:
-                copy.write_row(row)
-
-    def transaction(self) -> AbstractContextManager[Any]:
-        return transaction.atomic(using=self._connection.alias)
-
-    def inside(self) -> bool:
-        return self._connection.in_atomic_block
+# In the statement's text and no parameter: only so does the planner see that the index serves.
+_READY: Final = Func(template=f"'{READY}'", output_field=models.TextField())
+_TRUE: Final = Func(template="true", output_field=models.BooleanField())
 
 
-class CardVerbs:
-    """What can happen to cards, of all of them or of a queryset's."""
-
-    model: "type[Card]"
-    _db: str | None
-    _hints: dict[str, Any]
-
-    def claim(self, owner: str, ttl: int = DEFAULT_TTL_SECONDS) -> "Card | None":
-        """As `backlog.verbs.claims.claim`, from the cards of this queryset."""
-        return self._card(claims.claim(self._session, owner, ttl, self._scope()))
-
-    def claim_card(self, card_id: str, owner: str, ttl: int = DEFAULT_TTL_SECONDS) -> "Card | None":
-        """As `backlog.verbs.claims.claim_card`."""
-        return self._card(claims.claim_card(self._whole(), card_id, owner, ttl))
-
-    def complete(
-        self,
-        card_id: str,
-        owner: str | None = None,
-        attempt: int | None = None,
-        *,
-        seen: datetime | None = None,
-    ) -> "Card | None":
-        """As `backlog.verbs.moves.complete`."""
-        return self._card(moves.complete(self._whole(), card_id, owner, attempt, seen=seen))
-
-    def block(
-        self,
-        card_id: str,
-        owner: str | None = None,
-        attempt: int | None = None,
-        *,
-        reason: str = DEFAULT_BLOCK_REASON,
-        note: str | None = None,
-        seen: datetime | None = None,
-    ) -> "Card | None":
-        """As `backlog.verbs.moves.block`."""
-        return self._card(
-            moves.block(self._whole(), card_id, owner, attempt, reason=reason, note=note, seen=seen)
-        )
-
-    def cancel(
-        self, card_id: str, *, reason: str | None = None, seen: datetime | None = None
-    ) -> "Card | None":
-        """As `backlog.verbs.moves.cancel`."""
-        return self._card(moves.cancel(self._whole(), card_id, reason=reason, seen=seen))
-
-    def unblock(self, card_id: str, *, seen: datetime | None = None) -> "Card":
-        """As `backlog.verbs.moves.unblock`."""
-        return self._model(moves.unblock(self._whole(), card_id, seen=seen))
-
-    def reopen(self, card_id: str, *, seen: datetime | None = None) -> "Card":
-        """As `backlog.verbs.moves.reopen`."""
-        return self._model(moves.reopen(self._whole(), card_id, seen=seen))
-
-    def release(
-        self,
-        card_id: str,
-        owner: str | None = None,
-        attempt: int | None = None,
-        *,
-        seen: datetime | None = None,
-    ) -> "Card":
-        """As `backlog.verbs.leases.release`."""
-        return self._model(leases.release(self._whole(), card_id, owner, attempt, seen=seen))
-
-    def renew(
-        self,
-        card_id: str,
-        owner: str | None = None,
-        attempt: int | None = None,
-        ttl: int | None = None,
-    ) -> "Card":
-        """As `backlog.verbs.leases.renew`."""
-        return self._model(leases.renew(self._whole(), card_id, owner, attempt, ttl))
-
-    def reclaim(self) -> list[str]:
-        """As `backlog.verbs.leases.reclaim`, among the cards of this queryset."""
-        return leases.reclaim(self._session, self._scope())
-
-    def reclaim_card(self, card_id: str, *, seen: datetime | None = None) -> list[str]:
-        """As `backlog.verbs.leases.reclaim_card`."""
-        return leases.reclaim_card(self._whole(), card_id, seen=seen)
-
-    def link(self, card_id: str, dependency_id: str, *, seen: datetime | None = None) -> "Card":
-        """As `backlog.verbs.cards.link`."""
-        return self._model(cards.link(self._whole(), card_id, dependency_id, seen=seen))
-
-    def unlink(self, card_id: str, dependency_id: str, *, seen: datetime | None = None) -> "Card":
-        """As `backlog.verbs.cards.unlink`."""
-        return self._model(cards.unlink(self._whole(), card_id, dependency_id, seen=seen))
-
-    def create(self, **fields: Any) -> "Card":
-        """As `backlog.verbs.cards.create`: `id`, `title`, …; `acceptance` is any JSON value."""
-        card_id, title = fields.pop("id", ""), fields.pop("title", "")
-        return self._model(cards.create(self._whole(), card_id, title, **_as_json_text(fields)))
-
-    def edit(self, card_id: str, *, seen: datetime | None = None, **fields: Any) -> "Card":
-        """As `backlog.verbs.cards.edit`; `acceptance` is any JSON value."""
-        return self._model(cards.edit(self._whole(), card_id, seen=seen, **_as_json_text(fields)))
-
-    def delete_card(
-        self, card_id: str, *, force: bool = False, seen: datetime | None = None
-    ) -> "Card":
-        """As `backlog.verbs.cards.delete`."""
-        return self._model(cards.delete(self._whole(), card_id, force=force, seen=seen))
-
-    def delete_together(self, card_ids: Sequence[str], *, force: bool = False) -> "list[Card]":
-        """As `backlog.verbs.cards.delete_together`."""
-        gone = cards.delete_together(self._whole(), card_ids, force=force)
-        return [self._model(record) for record in gone]
-
-    def unfinished_dependents(self, card_ids: Sequence[str]) -> list[tuple[str, str]]:
-        """As `backlog.verbs.cards.unfinished_dependents`."""
-        return cards.unfinished_dependents(self._whole(), card_ids)
-
-    def stats(self) -> reports.Stats:
-        """As `backlog.verbs.reports.stats`, of the cards of this queryset."""
-        return reports.stats(self._session, self._scope())
-
-    def explain_card(self, card_id: str) -> reports.Explanation:
-        """As `backlog.verbs.reports.explain`."""
-        return reports.explain(self._whole(), card_id)
-
-    def spent(self, card_id: str) -> runs.Spent:
-        """As `backlog.verbs.runs.spent`."""
-        return runs.spent(self._whole(), card_id)
-
-    def runs(self, card_id: str, limit: int | None = None) -> list[runs.Run]:
-        """As `backlog.verbs.runs.runs`."""
-        return runs.runs(self._whole(), card_id, limit)
-
-    def history(self, card_id: str, limit: int | None = None) -> list[history.Event]:
-        """As `backlog.verbs.history.history`."""
-        return history.history(self._whole(), card_id, limit)
-
-    def session(self) -> DjangoSession:
-        """For the verbs that answer pages of their own: `backlog.verbs.board`, `.listing`."""
-        return self._whole()
-
-    @property
-    def _using(self) -> str:
-        return self._db or router.db_for_write(self.model, **self._hints)
-
-    @property
-    def _session(self) -> DjangoSession:
-        return DjangoSession(self._using)
-
-    def _whole(self) -> DjangoSession:
-        return self._session
-
-    def _scope(self) -> claims.Scope:
-        return claims.EVERYTHING
-
-    def _card(self, record: Record | None) -> "Card | None":
-        return None if record is None else self._model(record)
-
-    def _model(self, record: Record) -> "Card":
-        """Made as unpickling makes one: without `__init__` and its signals, half of the cost."""
-        state = ModelState()
-        state.adding, state.db = False, self._using
-        card = self.model.__new__(self.model)
-        fields = card.__dict__ = record._asdict()
-        fields["_state"] = state
-        fields["depends_on"] = record.dependencies
-        fields["acceptance"] = _as_value(record.acceptance)
-        return card
-
-
-class CardQuerySet(CardVerbs, models.QuerySet["Card"]):
+class CardQuerySet(models.QuerySet["Card"]):
     """Cards, and what can happen to them."""
 
     def claimable(self) -> Self:
-        """Ready, and every dependency exists and is done."""
+        """Ready, and every dependency exists and is done, and not held back."""
         return self.filter(claimable=True)
 
     def waiting(self) -> Self:
-        """Ready, but a dependency is unfinished or does not exist."""
+        """Ready, but a dependency is unfinished or does not exist, or it is held back."""
         return self.filter(status=READY, claimable=False)
 
     def with_expired(self) -> Self:
@@ -286,34 +69,306 @@ class CardQuerySet(CardVerbs, models.QuerySet["Card"]):
         """Highest priority first, then oldest, then lowest id."""
         return self.order_by("-priority", "created_at", "id")
 
-    def _whole(self) -> DjangoSession:
+    def next_to_claim(self, count: int = 1) -> Self:
+        """The cards that the next claim of `count` takes, locked; those that others lock left out.
+
+        To be evaluated in a transaction. What `claim` does in one statement.
+        """
+        return (
+            self.claimable()
+            .in_claim_order()
+            .select_for_update(skip_locked=True, no_key=True)[:count]
+        )
+
+    def claim(
+        self,
+        owner: str,
+        ttl: int = DEFAULT_TTL_SECONDS,
+        *,
+        phase: str | None = None,
+        role: str | None = None,
+        count: int = 1,
+        card_id: str | None = None,
+        wait: int = 0,
+    ) -> "Taken[Card]":
+        """Give `owner` the first `count` claimable cards of this queryset for `ttl` seconds.
+
+        One statement: the update of what `next_to_claim` locks. `phase` and `role` narrow the
+        queryset. `card_id` asks for that card or none; whoever is changing it is waited for. With
+        nothing to claim, looks again for `wait` seconds.
+
+        Gives `Taken`: its `cards`, in the order of claims (the first is its `card`), or `why` there
+        are none: `lifecycle.EMPTY`, `PAUSED`, `AT_LIMIT`. Raises `UsageError`, and `Busy` if
+        others kept every claimable card locked for about ten seconds.
+        """
+        session = self._session if card_id is None else self.session()
+        source = _Compiled(self, Pool(phase, role))
+        try:
+            taken = claims.claim(session, owner, ttl, source, count, card_id=card_id, wait=wait)
+        except EmptyResultSet:  # of `none()`, say
+            return Taken([], EMPTY)
+        return Taken([self._made(record) for record in taken.cards], taken.why)
+
+    def complete(
+        self,
+        card_id: str,
+        owner: str | None = None,
+        attempt: int | None = None,
+        *,
+        seen: datetime | None = None,
+    ) -> "Card | None":
+        """Finish a card: done, its claim released, its dependents one step closer.
+
+        With `owner` or `attempt` the card must be claimed so. The card as it is then, or None if
+        there is none. Raises `ClaimLost`, `Stale`, `WrongState` from blocked.
+        """
+        return self._card(moves.complete(self.session(), card_id, owner, attempt, seen=seen))
+
+    def block(
+        self,
+        card_id: str,
+        owner: str | None = None,
+        attempt: int | None = None,
+        *,
+        reason: str = DEFAULT_BLOCK_REASON,
+        note: str | None = None,
+        seen: datetime | None = None,
+    ) -> "Card | None":
+        """Take a card out of the pool until it is unblocked.
+
+        `reason` is one of `lifecycle.BLOCK_REASONS`, `note` says more. Answers and raises as
+        `complete`; `WrongState` from done.
+        """
+        return self._card(
+            moves.block(
+                self.session(), card_id, owner, attempt, reason=reason, note=note, seen=seen
+            )
+        )
+
+    def cancel(
+        self, card_id: str, *, reason: str | None = None, seen: datetime | None = None
+    ) -> "Card | None":
+        """Take a card from its worker and out of the pool, blocked; the worker is told.
+
+        The card, or None if there is none. Raises `WrongState` from done, `Stale`.
+        """
+        return self._card(moves.cancel(self.session(), card_id, reason=reason, seen=seen))
+
+    def unblock(self, card_id: str, *, seen: datetime | None = None) -> "Card":
+        """A blocked card is ready again. Raises `NotFound`, `WrongState`, `Stale`."""
+        return self._made(moves.unblock(self.session(), card_id, seen=seen))
+
+    def reopen(self, card_id: str, *, seen: datetime | None = None) -> "Card":
+        """A done card is ready again. Raises `NotFound`, `WrongState`, `Stale`."""
+        return self._made(moves.reopen(self.session(), card_id, seen=seen))
+
+    def release(
+        self,
+        card_id: str,
+        owner: str | None = None,
+        attempt: int | None = None,
+        *,
+        seen: datetime | None = None,
+    ) -> "Card":
+        """Give a claimed card back. Raises `NotFound`, `WrongState`, `ClaimLost`, `Stale`."""
+        return self._made(moves.release(self.session(), card_id, owner, attempt, seen=seen))
+
+    def renew(
+        self,
+        card_id: str,
+        owner: str | None = None,
+        attempt: int | None = None,
+        ttl: int | None = None,
+    ) -> "Card":
+        """Extend a lease to `ttl` seconds from now (None: as long as before).
+
+        Raises `NotFound`, `WrongState`, `ClaimLost`, and `Cancelled` if the attempt was.
+        """
+        return self._made(moves.renew(self.session(), card_id, owner, attempt, ttl))
+
+    def reclaim(self) -> list[str]:
+        """Return the cards of this queryset whose lease is over to the pool; their ids in order."""
+        return moves.reclaim(self._session, self._condition())
+
+    def reclaim_card(self, card_id: str, *, seen: datetime | None = None) -> list[str]:
+        """Return a claimed card to the pool, whatever its lease; its id, or nothing. Or `Stale`."""
+        return moves.reclaim_card(self.session(), card_id, seen=seen)
+
+    def link(self, card_id: str, dependency_id: str, *, seen: datetime | None = None) -> "Card":
+        """From now on the card waits for the dependency. Raises `NotFound`, `Cycle`, `Stale`."""
+        return self._made(cards.link(self.session(), card_id, dependency_id, seen=seen))
+
+    def unlink(self, card_id: str, dependency_id: str, *, seen: datetime | None = None) -> "Card":
+        """The card no longer waits for the dependency. Raises `NotFound`, `Stale`."""
+        return self._made(cards.unlink(self.session(), card_id, dependency_id, seen=seen))
+
+    def create(self, **fields: Any) -> "Card":
+        """A new ready card: `id`, `title` and whatever else of `values.FIELDS`.
+
+        `acceptance` is any JSON value. A card with the same `idempotency_key` is given unchanged
+        instead. Raises `UsageError`, `DuplicateId`, `Cycle`.
+        """
+        card_id, title = fields.pop("id", ""), fields.pop("title", "")
+        return self._made(cards.create(self.session(), card_id, title, **_as_json_text(fields)))
+
+    def edit(self, card_id: str, *, seen: datetime | None = None, **fields: Any) -> "Card":
+        """Change some fields, as for `create`; None clears one that may be empty.
+
+        Raises `UsageError`, `NotFound`, `Stale`, `Cycle`, `DuplicateKey`.
+        """
+        return self._made(cards.edit(self.session(), card_id, seen=seen, **_as_json_text(fields)))
+
+    def delete_card(
+        self, card_id: str, *, force: bool = False, seen: datetime | None = None
+    ) -> "Card":
+        """Remove a card; the card as it was.
+
+        Raises `NotFound`, `Stale`, and unless `force` `HasDependents`.
+        """
+        return self._made(cards.delete(self.session(), card_id, force=force, seen=seen))
+
+    def delete_together(self, card_ids: Sequence[str], *, force: bool = False) -> "list[Card]":
+        """Remove cards, all or none, that may wait for each other. Raises as `delete_card`."""
+        gone = cards.delete_together(self.session(), card_ids, force=force)
+        return [self._made(record) for record in gone]
+
+    def unfinished_dependents(self, card_ids: Sequence[str]) -> list[tuple[str, str]]:
+        """Cards, not done and not among these, that wait for these: pairs (waiting, needed)."""
+        return cards.unfinished_dependents(self.session(), card_ids)
+
+    def stats(self) -> pool.Stats:
+        """How many of the queryset's cards there are in each status, and how old; see `Stats`."""
+        return pool.stats(self._session, self._condition())
+
+    def explain_card(self, card_id: str) -> pool.Explanation:
+        """Why a card is claimable or not; see `Explanation`. Raises `NotFound`."""
+        return pool.explain(self.session(), card_id)
+
+    def session(self) -> DjangoSession:
+        """The connection, for a verb about all cards. Raises `TypeError` on a filtered queryset."""
         if self.query.where or self.query.is_sliced:
             raise TypeError("this verb acts on one card by its id: call it on Card.objects")
         return self._session
 
-    def _scope(self) -> claims.Scope:
-        """The queryset's filters as SQL that continues a WHERE clause."""
+    @property
+    def _using(self) -> str:
+        self._for_write = True  # a router may name another database for it
+        return self.db
+
+    @property
+    def _session(self) -> DjangoSession:
+        return DjangoSession(self._using)
+
+    def _condition(self) -> Statement:
+        """The queryset's filters as SQL that continues a WHERE clause on `backlog`."""
         query = self.query
         if query.is_sliced or query.distinct or query.combinator or query.group_by:
             raise TypeError("this verb takes filters only, no slice, distinct, union or grouping")
         if not query.where:
-            return claims.EVERYTHING
+            return EVERYTHING
         try:
             sql, params = query.get_compiler(self._using).compile(query.where)
         except EmptyResultSet:
             return " AND false", ()
         except FullResultSet:
-            return claims.EVERYTHING
+            return EVERYTHING
         if len(query.alias_map) > 1:
             raise TypeError("this verb takes filters on the card's own columns only")
         return f" AND ({sql})", tuple(params)
 
+    def _card(self, record: Record | None) -> "Card | None":
+        return None if record is None else self._made(record)
 
-_Manager = models.Manager.from_queryset(CardQuerySet)
+    def _made(self, record: Record) -> "Card":
+        """The whole card: no field of it is a query of its own."""
+        dependencies, acceptance = record.dependencies, _as_value(record.acceptance)
+        given = record._replace(depends_on=dependencies, acceptance=acceptance)  # type: ignore[arg-type]
+        return self.model.from_db(self._using, Record._fields, given)
 
 
-class CardManager(CardVerbs, _Manager["Card"]):
-    """Its verbs act on all cards, without a queryset made for each."""
+class _Compiled:
+    """What a claim takes cards from: a queryset, narrowed; as SQL, which the ORM compiles."""
+
+    def __init__(self, cards: CardQuerySet, among: Pool) -> None:
+        self._cards, self._pool = cards, among
+        self._whole = cards._condition() == EVERYTHING
+
+    def condition(self) -> Statement:
+        return _narrowed(self._cards, self._pool)._condition()
+
+    def next_to_claim(self, count: int, gated: bool, closed: Sequence[str]) -> Statement:
+        if not self._whole:
+            return _compile(self._cards, self._pool, count, gated, closed)
+        given = tuple(value for value in self._pool if value is not None)
+        wanted = tuple(value is not None for value in self._pool)
+        return _kept(self._cards._using, wanted, count, gated, len(closed)), (*given, *closed)
+
+
+@lru_cache(maxsize=64)
+def _kept(using: str, wanted: tuple[bool, ...], count: int, gated: bool, closed: int) -> str:
+    """The statement for all cards: of each shape it is compiled once, which takes 0.2 ms."""
+    among = Pool(*("" if is_wanted else None for is_wanted in wanted))
+    return _compile(
+        apps.get_model("backlog", "Card").objects.using(using), among, count, gated, [""] * closed
+    )[0]
+
+
+def _compile(
+    cards: CardQuerySet, among: Pool, count: int, gated: bool, closed: Sequence[str]
+) -> Statement:
+    chosen = cards.filter(_gate()) if gated else cards
+    chosen = _narrowed(chosen, among)
+    if closed:
+        chosen = chosen.exclude(phase__in=closed)
+    places: Any = chosen.annotate(ctid=Place()).values("ctid")
+    places = places.next_to_claim(count)
+    # Django compiles a lock only in a transaction. Nothing is sent: this one is empty.
+    with transaction.atomic(using=cards._using, savepoint=False):
+        sql, params = places.query.get_compiler(cards._using).as_sql()
+    return sql, tuple(params)
+
+
+def _gate() -> Any:
+    """No rule is due: a claim need not look at pauses, limits and holds."""
+    first_due = apps.get_model("backlog", "Rule").objects.order_by("due").values("due")[:1]
+    return Coalesce(GreaterThan(Subquery(first_due), Now()), _TRUE)
+
+
+def _narrowed(cards: CardQuerySet, among: Pool) -> CardQuerySet:
+    if among.phase is not None:
+        # The status, which a claimable card has anyway, makes it a range of `backlog_lanes`.
+        cards = cards.filter(phase=among.phase, status=_READY)
+    return cards if among.role is None else cards.filter(role=among.role)
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    """Events, in the order in which they were given their ids."""
+
+    def newest_first(self) -> Self:
+        return self.order_by("-id")
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    """Runs of cards: those that are over, and the one that is open, which is the last."""
+
+    def newest_first(self) -> Self:
+        return self.order_by("-id")
+
+    def spent(self) -> dict[str, Any]:
+        """What they took together: `runs`, `tokens`, `cost`; None where no worker said."""
+        return self.aggregate(runs=Count("*"), tokens=Sum("tokens"), cost=Sum("cost"))
+
+
+class RuleQuerySet(models.QuerySet["Rule"]):
+    """What holds claims back."""
+
+    def pauses(self) -> Self:
+        """Oldest first."""
+        return self.filter(kind="pause").order_by("since", "scope", "name")
+
+    def limits(self) -> Self:
+        """By what they are about."""
+        return self.filter(kind="limit").order_by("scope", "name")
 
 
 def _as_value(acceptance: str | None) -> Any:

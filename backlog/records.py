@@ -35,6 +35,13 @@ class Record(NamedTuple):
     block_reason: str | None
     block_note: str | None
     block_count: int
+    # From here on it stays within: the command prints none of it.
+    status_changed_at: datetime
+    open_dependencies: int
+    claim_expires_at: datetime | None
+    held: bool
+    attempts_forgiven: int
+    claimable: bool
 
     @property
     def dependencies(self) -> list[str]:
@@ -59,7 +66,7 @@ COLUMNS: Final = ", ".join(
 # The wire's names are the original command's: its scripts are written against them.
 WIRE_NAMES: Final = {
     name: name.split("_")[0] + "".join(part.title() for part in name.split("_")[1:])
-    for name in Record._fields
+    for name in Record._fields[: Record._fields.index("block_count") + 1]
 }
 
 
@@ -72,7 +79,7 @@ def to_json(card: Record | None, timespec: str = "milliseconds") -> str:
         return "null"
     pairs = (
         key + (str(value) if is_json and value is not None else _json_value(value, timespec))
-        for (key, is_json), value in zip(_KEYS, card, strict=True)
+        for (key, is_json), value in zip(_KEYS, card, strict=False)  # the rest stays within
     )
     return "{" + ",".join(pairs) + "}"
 

@@ -7,7 +7,7 @@ The verbs run on a plain psycopg connection (the command, which must start fast)
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Protocol
@@ -170,21 +170,6 @@ def _again[T](scope: Callable[[], AbstractContextManager[Any]], work: Callable[[
         if pause is None:
             raise Busy("other transactions kept getting in the way; try again")
         time.sleep(pause)
-
-
-@contextmanager
-def hashing(session: Session) -> Iterator[None]:
-    """A transaction whose statements join much of one table with much of another.
-
-    With statistics from a time when there was little in them, the planner would compare each row
-    with each. What it may not do, it counts as so dear that it would compile the rest.
-    """
-    with session.transaction():
-        session.execute("SET LOCAL enable_nestloop = off")
-        session.execute("SET LOCAL jit = off")
-        yield
-        session.execute("SET LOCAL enable_nestloop TO DEFAULT")
-        session.execute("SET LOCAL jit TO DEFAULT")
 
 
 def pauses(tries: int) -> Iterator[float]:

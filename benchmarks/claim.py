@@ -106,7 +106,7 @@ def _ours(connection: Connection) -> Subject:
     session = PsycopgSession(connection)
 
     def claim() -> str:
-        card = claims.claim(session, "worker", 900)
+        card = claims.claim(session, "worker", 900).card
         assert card
         return card.id
 

@@ -5,7 +5,7 @@ from typing import Final
 from psycopg import Connection
 
 from backlog.session import PsycopgSession
-from backlog.verbs import reports
+from backlog.verbs import check
 
 _CHECKED_UP_TO: Final = 10_000
 
@@ -72,7 +72,7 @@ def fill(connection: Connection, cards: int, shape: str = "flat") -> None:
         )
     connection.execute("VACUUM ANALYZE backlog, backlog_dependency")
     if cards <= _CHECKED_UP_TO:
-        assert reports.check(PsycopgSession(connection)).ok
+        assert check.recount(PsycopgSession(connection)).ok
 
 
 def spread(connection: Connection) -> None:

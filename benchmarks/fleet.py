@@ -72,7 +72,7 @@ def _work(session: PsycopgSession, cycles: float, seconds: float) -> int:
     done = 0
     end = time.monotonic() + seconds
     while done < cycles and time.monotonic() < end:
-        card = claims.claim(session, "worker")
+        card = claims.claim(session, "worker").card
         assert card, "the backlog is empty"
         moves.complete(session, card.id, "worker", card.attempts)
         done += 1

@@ -11,7 +11,7 @@ from typing import Final
 from psycopg import Connection
 
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, claims, leases, moves
+from backlog.verbs import cards, claims, moves
 from benchmarks import data
 from benchmarks.report import Figure, blocks, milliseconds, progress, show, table
 from benchmarks.server import Server, connect
@@ -74,7 +74,7 @@ def _stop_recording(connection: Connection) -> None:
 
 def _cycle(connection: Connection) -> None:
     session = PsycopgSession(connection)
-    card = claims.claim(session, "worker")
+    card = claims.claim(session, "worker").card
     assert card
     moves.complete(session, card.id, "worker", card.attempts)
 
@@ -92,10 +92,10 @@ def _leases(server: Server, many: int, samples: int) -> list[Figure]:
             data.fill(place, many)
             data.claim_first(place, held)
         subjects: dict[str, Callable[[Connection, int], object]] = {
-            "renew": lambda place, n: leases.renew(
+            "renew": lambda place, n: moves.renew(
                 PsycopgSession(place), data.card_id(n % 100), "worker", 1
             ),
-            "sweep, nothing expired": lambda place, n: leases.reclaim(PsycopgSession(place)),
+            "sweep, nothing expired": lambda place, n: moves.reclaim(PsycopgSession(place)),
             "sweep, a hundred expired": _expired_sweep,
         }
         return [
@@ -107,7 +107,7 @@ def _leases(server: Server, many: int, samples: int) -> list[Figure]:
 def _expired_sweep(place: Connection, n: int) -> float:
     """Seconds of the sweep alone; the cards are claimed again afterwards."""
     data.expire_first(place, 100)
-    seconds = _timed(lambda: leases.reclaim(PsycopgSession(place)))
+    seconds = _timed(lambda: moves.reclaim(PsycopgSession(place)))
     data.claim_first(place, 100)
     return seconds
 
@@ -180,7 +180,7 @@ def _waiters(server: Server, seconds: int) -> list[tuple[str, ...]]:
 def _wait(connection: Connection, got: dict[str, float], done: threading.Event) -> None:
     session = PsycopgSession(connection)
     while not done.is_set():
-        for card in claims.wait(session, "waiter", seconds=60).cards:
+        for card in claims.claim(session, "waiter", wait=60).cards:
             got[card.id] = time.perf_counter()
 
 

@@ -18,7 +18,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from backlog.models import Card
-from backlog.views.cell import cell_html
+from backlog.web.views.cell import cell_html
 
 
 def main(rounds: int) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 import psycopg
 from psycopg import Connection, sql
 
-from fleet_backlog.embedded import Store
+from backlog.store.embedded import Store
 
 PROJECT = Path(__file__).resolve().parent.parent
 _PREFIX = "backlog_bench_"

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.utils.decorators import method_decorator
 
-from backlog.access import ADMINISTER
+from backlog.web.access import ADMINISTER
 
 _OURS = "backlog"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import environ
 from django.utils.csp import CSP
 
-from fleet_backlog import storage
+from backlog.store import storage
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -34,9 +34,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
-    "fleet_backlog.headers.PermissionsPolicyMiddleware",
+    "fleet_backlog.serving.headers.PermissionsPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "backlog.middleware.UnchangedPollMiddleware",
+    "backlog.web.middleware.UnchangedPollMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -44,8 +44,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "backlog.middleware.ActorMiddleware",
-    "backlog.middleware.RefusalMiddleware",
+    "backlog.web.middleware.ActorMiddleware",
+    "backlog.web.middleware.RefusalMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -65,7 +65,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "backlog.context.pages",
+                "backlog.web.navigation.pages",
             ]
         },
     }
@@ -82,7 +82,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "backlog.permissions.OneQueryBackend",
+    "backlog.web.permissions.OneQueryBackend",
 ]
 # Ten failures of one account from one address, and that pair waits a quarter of an hour.
 AXES_FAILURE_LIMIT = 10
@@ -93,7 +93,7 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 # Which address that is behind a proxy, and when the proxy is believed, is said there.
-AXES_CLIENT_IP_CALLABLE = "fleet_backlog.clients.address"
+AXES_CLIENT_IP_CALLABLE = "fleet_backlog.serving.clients.address"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 

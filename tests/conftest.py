@@ -16,9 +16,9 @@ import pytest
 from backlog.cli import connection
 from backlog.cli.main import main
 from backlog.session import PsycopgSession
+from backlog.store import storage
+from backlog.store.embedded import Store
 from backlog.verbs import cards
-from fleet_backlog import storage
-from fleet_backlog.embedded import Store
 
 PROJECT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(PROJECT / "manage.py")]

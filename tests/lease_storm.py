@@ -16,8 +16,8 @@ from psycopg import errors
 from backlog.errors import Refusal
 from backlog.records import Record
 from backlog.session import Session
-from backlog.verbs import cards, claims, governance, leases, moves
-from backlog.verbs.claims import Pool
+from backlog.verbs import cards, claims, moves, pool, rules
+from backlog.verbs.pool import Pool
 from backlog.verbs.runs import Report
 from tests.workers import serve, tell
 
@@ -64,13 +64,13 @@ class Hand:
         act()
 
     def claim(self) -> None:
-        self._took(claims.take(self._session, self._name, 1).cards)
+        self._took(claims.claim(self._session, self._name, 1).cards)
 
     def claim_several(self) -> None:
-        self._took(claims.take(self._session, self._name, 1, Pool(), 3).cards)
+        self._took(claims.claim(self._session, self._name, 1, Pool(), 3).cards)
 
     def claim_one(self) -> None:
-        card = claims.claim_card(self._session, self._chance.choice(IDS), self._name, 1)
+        card = claims.claim(self._session, self._name, 1, card_id=self._chance.choice(IDS)).card
         self._took([card] if card else [])
 
     def _took(self, taken: list[Record]) -> None:
@@ -89,8 +89,8 @@ class Hand:
     def end_an_attempt(self) -> None:
         ends: dict[str, Any] = {
             "completed": moves.complete,
-            "released": partial(leases.release, delay=self._chance.choice([None, 0, 1])),
-            "failed": partial(leases.release, report=Report(outcome="failed", counted=False)),
+            "released": partial(moves.release, delay=self._chance.choice([None, 0, 1])),
+            "failed": partial(moves.release, report=Report(outcome="failed", counted=False)),
             "blocked": moves.block,
         }
         what, claim = self._chance.choice(list(ends)), self._claim()
@@ -98,11 +98,11 @@ class Hand:
         self._say(what, claim)
 
     def renew(self) -> None:
-        leases.renew(self._session, *self._claim(), ttl=1)
+        moves.renew(self._session, *self._claim(), ttl=1)
 
     def move_a_card(self) -> None:
         verbs: list[Any] = [moves.unblock, moves.unblock, moves.reopen, moves.reopen, moves.cancel]
-        verb = self._chance.choice([*verbs, leases.reclaim_card, moves.complete])
+        verb = self._chance.choice([*verbs, moves.reclaim_card, moves.complete])
         verb(self._session, self._chance.choice(IDS))
 
     def hold_back(self) -> None:
@@ -110,15 +110,15 @@ class Hand:
         self._session.execute(sql, [self._chance.choice(IDS)])
 
     def sweep(self) -> None:
-        self._chance.choice([leases.reclaim, claims.wake])(self._session)
+        self._chance.choice([moves.reclaim, pool.wake])(self._session)
 
     def pause(self) -> None:
         scope = self._chance.choice([("fleet", ""), ("phase", PHASE)])
-        governance.pause(self._session, *scope, "storm")
+        rules.pause(self._session, *scope, "storm")
 
     def resume(self) -> None:
         for scope in (("fleet", ""), ("phase", PHASE)):
-            governance.resume(self._session, *scope)
+            rules.resume(self._session, *scope)
 
     def write_by_hand(self) -> None:
         with suppress(errors.DeadlockDetected):  # a raw statement's own affair

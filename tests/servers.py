@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from fleet_backlog.embedded import binaries, processes
+from backlog.store.embedded import binaries, processes
 
 
 def wheel_programs() -> Path:

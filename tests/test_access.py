@@ -10,8 +10,8 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from backlog.actions import ACTIONS, Seen
 from backlog.models import Card
+from backlog.web.buttons import ACTIONS, Seen
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -5,10 +5,10 @@ from html import unescape
 import pytest
 from django.urls import reverse
 
-from backlog.actions import ACTIONS, Seen
 from backlog.errors import Cancelled
 from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY
 from backlog.models import Card
+from backlog.web.buttons import ACTIONS, Seen
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,7 +22,7 @@ def card(store, transactional_db):
 def _bring(status: str) -> Card:
     """The card A in this status."""
     if status == CLAIMED:
-        Card.objects.claim_card("A", "w")
+        Card.objects.claim("w", card_id="A")
         Card.objects.filter(pk="A").update(claimed_at="2020-01-01T00:00:00Z")
     elif status == BLOCKED:
         Card.objects.block("A")

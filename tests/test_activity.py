@@ -5,8 +5,8 @@ import re
 import pytest
 
 from backlog.models import Card
-from backlog.verbs import activity as verbs
-from backlog.verbs.activity import Chosen, activity
+from backlog.web.queries import activity as verbs
+from backlog.web.queries.activity import Chosen, activity
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,9 +8,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from backlog import changelist
-from backlog.actions import ACTIONS, Seen
 from backlog.models import Card
 from backlog.verbs.cards import show
+from backlog.web.buttons import ACTIONS, Seen
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -150,7 +150,7 @@ def test_a_filter_shows_the_cards_it_names(admin_client, query, shown):
         Card.objects.create(
             id=card_id, title=f"Also {card_id}", phase="M1" if card_id > "C" else None
         )
-    Card.objects.claim_card("C", "worker-1")
+    Card.objects.claim("worker-1", card_id="C")
     Card.objects.filter(pk="C").update(claimed_at="2020-01-01T00:00:00Z")
     Card.objects.block("D", reason="needs_input")
     page = _list(admin_client, query)
@@ -164,7 +164,7 @@ def test_a_filter_shows_the_cards_it_names(admin_client, query, shown):
 def test_the_list_says_what_keeps_a_card(admin_client, state, query):
     for card_id in "CD":
         Card.objects.create(id=card_id, title=card_id)
-    Card.objects.claim_card("C", "w")
+    Card.objects.claim("w", card_id="C")
     Card.objects.filter(pk="C").update(claimed_at="2020-01-01T00:00:00Z")
     Card.objects.block("D", reason="needs_input")
     assert f'<td class="field-state">{state}</td>' in _list(admin_client, f"?id={query}")
@@ -250,7 +250,7 @@ def test_an_action_that_must_know_more_asks(admin_client):
     ],
 )
 def test_the_form_offers_what_the_status_allows(admin_client, status, offered):
-    make = {"claimed": lambda: Card.objects.claim_card("A", "w"), "ready": lambda: None}
+    make = {"claimed": lambda: Card.objects.claim("w", card_id="A").card, "ready": lambda: None}
     make |= {"blocked": lambda: Card.objects.block("A"), "done": lambda: Card.objects.complete("A")}
     make[status]()
     page = admin_client.get(reverse("admin:backlog_card_change", args=["A"])).text
@@ -341,7 +341,7 @@ def test_the_chosen_dependency_joins_those_of_the_text(admin_client):
 
 
 def test_the_history_of_a_card_tells_of_changes_made_elsewhere(admin_client):
-    Card.objects.claim_card("A", "worker-1")
+    Card.objects.claim("worker-1", card_id="A")
     page = admin_client.get(reverse("admin:backlog_card_history", args=["A"])).text
     assert "worker-1" in page
     assert "claim" in page

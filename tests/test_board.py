@@ -8,9 +8,9 @@ from django.db import connection
 from django.urls import reverse
 
 from backlog.models import Card
-from backlog.verbs.board import board
-from backlog.verbs.filters import Filter
-from backlog.verbs.live import Live
+from backlog.web.live import Live
+from backlog.web.queries.board import board
+from backlog.web.queries.filters import Filter
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

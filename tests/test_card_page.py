@@ -8,11 +8,11 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from backlog.forms import CardForm
-from backlog.markup import LONGEST, markdown
 from backlog.models import Card
-from backlog.verbs import cards, governance, leases, moves
+from backlog.verbs import cards, moves, rules
 from backlog.verbs.runs import Report
+from backlog.web.forms import CardForm
+from backlog.web.markup import LONGEST, markdown
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -167,7 +167,7 @@ def test_a_stale_form_carries_role_cap_and_time_over(admin_client):
 
 
 def test_claims_that_are_not_listed_are_mentioned(admin_client, monkeypatch):
-    monkeypatch.setattr("backlog.views.fleet.MOST_CLAIMS", 1)
+    monkeypatch.setattr("backlog.web.views.fleet.MOST_CLAIMS", 1)
     for card_id in ("A", "B"):
         _make(card_id)
         Card.objects.claim("w")
@@ -187,7 +187,7 @@ def test_a_card_shows_its_runs_with_what_their_workers_said(admin_client, sessio
     _make("A")
     Card.objects.claim("slow")
     failed = Report(outcome="failed", summary="no parser", tokens=1200, cost="0.25")
-    leases.release(session, "A", "slow", 1, report=failed)
+    moves.release(session, "A", "slow", 1, report=failed)
     Card.objects.claim("quick")
     done = Report(summary="parsed", result='{"n": 1.50}', tokens=300, cost="0.5")
     moves.complete(session, "A", "quick", 2, report=done)
@@ -242,8 +242,8 @@ def test_a_card_says_until_when_it_is_held_back_and_for_whom_it_is(admin_client)
 
 def test_a_claimable_card_says_what_holds_claims_back(admin_client, session):
     _make("A", phase="M1")
-    governance.pause(session, "phase", "M1", "release freeze")
-    governance.limit(session, "phase", "M1", 0)
+    rules.pause(session, "phase", "M1", "release freeze")
+    rules.limit(session, "phase", "M1", 0)
     page = _text(admin_client)
     assert "Claimable, but no worker gets it now." in page
     assert "Paused is phase M1, by" in page

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from backlog.verbs import claims, leases, moves
-from fleet_backlog.embedded import Store
+from backlog.store.embedded import Store
+from backlog.verbs import claims, moves
 from tests.chaos.driver import CLOCK, Chaos, Place, fleet
 from tests.chaos.verdict import unfinished, verdict
 from tests.conftest import MANAGE
@@ -125,7 +125,7 @@ def released(session: Any, card: Any) -> None:
     """What w did with A: one claim, given back."""
     card("A")
     claims.claim(session, "w")
-    leases.release(session, "A", "w", 1)
+    moves.release(session, "A", "w", 1)
 
 
 @pytest.mark.usefixtures("released")

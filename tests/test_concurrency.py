@@ -13,8 +13,9 @@ from django.db import connection, transaction
 from backlog.errors import Busy, Cycle, DuplicateId
 from backlog.models import Card
 from backlog.session import PsycopgSession, pauses
-from backlog.verbs import cards, claims, graph, leases, moves, transfer
-from tests.workers import Background, cycles
+from backlog.verbs import cards, claims, graph, moves, transfer
+from backlog.verbs.pool import ANY_CARD, EVERYTHING
+from tests.workers import Background, claim_card, claim_first, cycles
 
 LOCK_A = "SELECT FROM backlog WHERE id = 'A' FOR UPDATE"
 
@@ -28,7 +29,7 @@ def test_a_claim_takes_the_next_card_when_the_first_is_locked(session, sessions,
     other = sessions()
     with other.transaction():
         other.execute(LOCK_A)
-        assert claims.claim(session, "w").id == "B"
+        assert claims.claim(session, "w").card.id == "B"
 
 
 def test_a_claim_gets_the_only_card_when_its_lock_is_given_up(sessions, card):
@@ -36,7 +37,7 @@ def test_a_claim_gets_the_only_card_when_its_lock_is_given_up(sessions, card):
     other = sessions()
     with other.transaction():
         other.execute(LOCK_A)
-        claim = Background(sessions(), claims.claim, "w")
+        claim = Background(sessions(), claim_first, "w")
         time.sleep(0.1)
         assert not claim.ended
         raise psycopg.Rollback
@@ -48,10 +49,22 @@ def test_a_claim_of_what_another_claim_took_meanwhile_is_none(sessions, card):
     other = sessions()
     with other.transaction():
         claims.claim(other, "first")
-        claim = Background(sessions(), claims.claim, "second")
+        claim = Background(sessions(), claim_first, "second")
         time.sleep(0.1)
         assert not claim.ended
     assert claim.result() is None
+
+
+class Looking:
+    """All cards, at which a claim looks as long as somebody holds the advisory lock 7."""
+
+    def condition(self):
+        return EVERYTHING
+
+    def next_to_claim(self, *how):
+        sql, params = ANY_CARD.next_to_claim(*how)
+        looks = "(SELECT pg_advisory_xact_lock_shared(7) IS NOT NULL)"
+        return sql.replace(" WHERE ", f" WHERE {looks} AND "), params
 
 
 def test_a_card_that_changes_between_a_claim_s_look_and_its_lock_is_claimed_as_it_is_then(
@@ -61,16 +74,15 @@ def test_a_card_that_changes_between_a_claim_s_look_and_its_lock_is_claimed_as_i
     card("A", priority=1)
     card("B")
     gate, one = sessions(), sessions()
-    looking = " AND (SELECT pg_advisory_xact_lock_shared(7) IS NOT NULL)"
     with one.transaction():
         with gate.transaction():
             gate.execute("SELECT pg_advisory_xact_lock(7)")
-            claim = Background(one, claims.claim, "w", 900, (looking, ()))
+            claim = Background(one, claims.claim, "w", 900, Looking())
             assert claim.waits()  # it has its snapshot
             cards.edit(session, "A", title="Changed")
-        claimed = claim.result()
+        claimed = claim.result().card
         assert (claimed.id, claimed.title, claimed.attempts) == ("A", "Changed", 1)
-        assert claims.claim(session, "w").id == "B"
+        assert claims.claim(session, "w").card.id == "B"
 
 
 def test_a_claim_of_what_is_locked_for_ever_is_busy(session, sessions, card, monkeypatch):
@@ -108,7 +120,7 @@ def test_a_locked_card_that_waits_is_nothing_to_claim(session, sessions, card):
     other = sessions()
     with other.transaction():
         other.execute(LOCK_A)
-        assert claims.claim(session, "w") is None
+        assert claims.claim(session, "w").card is None
 
 
 # A claim by id waits, then decides ---------------------------------------------------------------
@@ -119,7 +131,7 @@ def test_a_claim_by_id_gets_the_card_if_its_change_is_undone(sessions, card):
     other = sessions()
     with other.transaction():
         moves.block(other, "A")
-        claim = Background(sessions(), claims.claim_card, "A", "w")
+        claim = Background(sessions(), claim_card, "A", "w")
         assert claim.waits()
         raise psycopg.Rollback
     assert claim.result().claim_owner == "w"
@@ -131,7 +143,7 @@ def test_a_claim_by_id_is_none_if_the_card_has_left_the_pool(verb, sessions, car
     other = sessions()
     with other.transaction():
         verb(other, "A")
-        claim = Background(sessions(), claims.claim_card, "A", "w")
+        claim = Background(sessions(), claim_card, "A", "w")
         assert claim.waits()
     assert claim.result() is None
 
@@ -142,7 +154,7 @@ def test_a_claim_by_id_gets_the_card_whose_last_dependency_is_being_finished(ses
     other = sessions()
     with other.transaction():
         moves.complete(other, "B")
-        claim = Background(sessions(), claims.claim_card, "A", "w")
+        claim = Background(sessions(), claim_card, "A", "w")
         assert claim.waits()
     assert claim.result().claim_owner == "w"
 
@@ -154,14 +166,14 @@ def test_a_claim_by_id_is_none_if_a_dependency_is_being_reopened(sessions, card)
     moves.complete(other, "B")
     with other.transaction():
         moves.reopen(other, "B")
-        claim = Background(sessions(), claims.claim_card, "A", "w")
+        claim = Background(sessions(), claim_card, "A", "w")
         assert claim.waits()
     assert claim.result() is None
 
 
 def test_of_two_claims_by_id_one_wins(sessions, card):
     card("A")
-    both = [Background(sessions(), claims.claim_card, "A", f"w{n}") for n in range(2)]
+    both = [Background(sessions(), claim_card, "A", f"w{n}") for n in range(2)]
     assert sorted(claim.result() is None for claim in both) == [False, True]
 
 
@@ -176,9 +188,9 @@ def test_an_expired_card_that_is_being_renewed_is_left_to_its_holder(session, se
     session.execute(EXPIRE, ["A"])
     holder = sessions()
     with holder.transaction():
-        leases.renew(holder, "A", "w", 1)
-        assert leases.reclaim(session) == []
-    assert leases.reclaim(session) == []
+        moves.renew(holder, "A", "w", 1)
+        assert moves.reclaim(session) == []
+    assert moves.reclaim(session) == []
 
 
 def test_of_two_reclaims_each_card_is_returned_by_one(session, sessions, card):
@@ -186,7 +198,7 @@ def test_of_two_reclaims_each_card_is_returned_by_one(session, sessions, card):
         card(f"c{n}")
         claims.claim(session, "w")
         session.execute(EXPIRE, [f"c{n}"])
-    both = [Background(sessions(), leases.reclaim) for _ in range(2)]
+    both = [Background(sessions(), moves.reclaim) for _ in range(2)]
     assert sorted(both[0].result() + both[1].result()) == sorted(f"c{n}" for n in range(20))
 
 
@@ -370,7 +382,7 @@ def _create_and_complete(_: PsycopgSession) -> tuple[str, str]:
         return Card.objects.complete(kept.id).status, done.status
 
 
-@pytest.mark.parametrize("verb", [moves.block, leases.release, leases.renew])
+@pytest.mark.parametrize("verb", [moves.block, moves.release, moves.renew])
 def test_a_serialization_failure_is_not_shown(verb, session, sessions, card):
     card("A")
     claims.claim(session, "w")

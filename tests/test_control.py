@@ -8,9 +8,8 @@ import pytest
 from django.urls import reverse
 
 from backlog.models import Card
-from backlog.verbs import governance
-from backlog.verbs.board import board
-from backlog.verbs.governance import rules
+from backlog.verbs import rules
+from backlog.web.queries.board import board
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,7 +25,7 @@ def _text(page) -> str:
 
 
 def _pauses() -> list[tuple[str, ...]]:
-    return [each[:4] for each in rules(Card.objects.session()).pauses]
+    return [each[:4] for each in rules.in_force(Card.objects.session()).pauses]
 
 
 @pytest.mark.parametrize(
@@ -42,10 +41,10 @@ def test_an_operator_pauses_and_resumes(admin_client, scope, name, said):
     page = admin_client.post("/control/pause/", fields, follow=True)
     assert f"Paused: {said}" in _text(page)
     assert _pauses() == [(scope, name, "release freeze", "admin")]
-    assert Card.objects.claim("w") is None
+    assert Card.objects.claim("w").card is None
     page = admin_client.post("/control/resume/", {"scope": scope, "name": name}, follow=True)
     assert f"Resumed: {said}" in _text(page)
-    assert Card.objects.claim("w") is not None
+    assert Card.objects.claim("w").card is not None
 
 
 @pytest.mark.parametrize(
@@ -92,12 +91,12 @@ def test_what_is_no_limit_is_an_error_of_the_form(admin_client, most):
     fields = {"scope": "phase", "name": "M1", "most": most}
     page = admin_client.post("/control/limit/", fields)
     assert (page.status_code, "errorlist" in page.text) == (200, True)
-    assert rules(Card.objects.session()).limits == ()
+    assert rules.in_force(Card.objects.session()).limits == ()
 
 
 @pytest.mark.parametrize("path", ["/", "/cards/", "/fleet/"])
 def test_a_pause_is_a_banner_with_who_why_and_a_way_out(admin_client, session, path):
-    governance.pause(session, "phase", "M1", "<i>freeze</i>")
+    rules.pause(session, "phase", "M1", "<i>freeze</i>")
     page = admin_client.get(path)
     assert "Paused: phase M1. <i>freeze</i>" in _text(page)
     back = unescape(re.search(r'name="next"\s+value="([^"]*)"', page.text)[1])
@@ -107,8 +106,8 @@ def test_a_pause_is_a_banner_with_who_why_and_a_way_out(admin_client, session, p
 
 def test_a_reader_sees_a_pause_without_buttons(client, settings, session):
     settings.BACKLOG_PUBLIC_BOARD = True
-    governance.pause(session, "fleet", "", "freeze")
-    governance.limit(session, "phase", "M1", 2)
+    rules.pause(session, "fleet", "", "freeze")
+    rules.limit(session, "phase", "M1", 2)
     for path in ("/", "/cards/", "/fleet/", "/control/"):
         page = client.get(path)
         assert "freeze" in page.text
@@ -118,11 +117,11 @@ def test_a_reader_sees_a_pause_without_buttons(client, settings, session):
 
 def test_a_lane_says_that_it_is_paused_or_at_its_limit(admin_client, session):
     Card.objects.claim("w")
-    governance.pause(session, "phase", "M1", "freeze")
-    governance.limit(session, "phase", "M1", 1)
+    rules.pause(session, "phase", "M1", "freeze")
+    rules.limit(session, "phase", "M1", 1)
     page = _text(admin_client.get("/"))
     assert "paused: freeze at its limit: 1 of 1 claimed" in page
-    governance.limit(session, "phase", "M1", 2)
+    rules.limit(session, "phase", "M1", 2)
     assert "paused: freeze 1 of 2 claimed" in _text(admin_client.get("/"))
 
 
@@ -134,20 +133,20 @@ def _changed(before: dict[str, str]) -> set[str]:
 
 def test_a_pause_changes_the_banner_and_the_heading_of_its_lane(session):
     before = board(Card.objects.session()).signatures
-    governance.pause(session, "phase", "M1", "freeze")
+    rules.pause(session, "phase", "M1", "freeze")
     assert _changed(before) == {"banner", "lane"}
 
 
 def test_a_limit_changes_the_heading_of_its_lane(session):
     before = board(Card.objects.session()).signatures
-    governance.limit(session, "phase", "M1", 3)
+    rules.limit(session, "phase", "M1", 3)
     assert _changed(before) == {"lane"}
 
 
 def test_an_open_board_is_told_of_a_pause(admin_client, session):
     before = admin_client.get("/live/").json()
     assert admin_client.get("/live/", {"v": before["version"]}).status_code == 204
-    governance.pause(session, "phase", "M1", "freeze")
+    rules.pause(session, "phase", "M1", "freeze")
     after = admin_client.get("/live/", {"v": before["version"]}).json()["cells"]
     changed = [key for key in after if after[key] != before["cells"][key]]
     fresh = admin_client.get("/live/cells/", {"key": changed, "layout": "columns"}).json()["cells"]
@@ -158,13 +157,13 @@ def test_an_open_board_is_told_of_a_pause(admin_client, session):
 
 
 def test_all_that_holds_claims_back_is_one_look(session, django_assert_num_queries):
-    governance.pause(session, "owner", "w", "late")
-    governance.pause(session, "fleet", "", "freeze")
-    governance.limit(session, "phase", "M1", 3)
+    rules.pause(session, "owner", "w", "late")
+    rules.pause(session, "fleet", "", "freeze")
+    rules.limit(session, "phase", "M1", 3)
     with django_assert_num_queries(1):
-        found = rules(Card.objects.session())
-    assert found.pauses == tuple(governance.pauses(session))
-    assert found.limits == tuple(governance.limits(session))
+        found = rules.in_force(Card.objects.session())
+    assert found.pauses == tuple(rules.pauses(session))
+    assert found.limits == tuple(rules.limits(session))
 
 
 def test_a_card_that_is_held_back_says_so_wherever_it_is_shown(admin_client):

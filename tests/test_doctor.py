@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from backlog.session import hashing
-from backlog.verbs import reports, stuck
+from backlog.planner import no_nested_loops
+from backlog.verbs import check, stuck
 from backlog.verbs.doctor import command, doctor
 from tests.conftest import Ran
 
@@ -309,9 +309,9 @@ def large(request, session, card):
 def test_a_large_backlog_is_diagnosed_and_no_row_is_compared_with_each(session, large):
     kinds = Counter(each.kind for each in doctor(session))
     assert (kinds["cycle"], kinds["blocked"] > 100) == (5000, True)
-    with hashing(session):
+    with no_nested_loops(session):
         waiting = f"DECLARE waiting CURSOR FOR {stuck._WAITING}"
-        for sql in (waiting, reports._COUNTS, reports._EDGES):
+        for sql in (waiting, check._COUNTS, check._EDGES):
             assert list(loops(session.execute(f"EXPLAIN (FORMAT JSON) {sql}").fetchone()[0])) == []
 
 

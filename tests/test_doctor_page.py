@@ -8,8 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from backlog.models import Card
-from backlog.verbs import governance
-from backlog.views import doctor as views
+from backlog.verbs import rules
+from backlog.web.views import doctor as views
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,14 +78,14 @@ def test_a_lease_that_is_over_is_reclaimed(admin_client):
 
 def test_what_is_paused_with_work_waiting_is_resumed(admin_client, session):
     _make("A", phase="M1")
-    governance.pause(session, "phase", "M1", "freeze")
+    rules.pause(session, "phase", "M1", "freeze")
     assert _press(admin_client, "paused").url == "/doctor/"
     assert _groups(admin_client) == {}
 
 
 def test_a_limit_that_nothing_frees_leads_to_the_limits(admin_client, session):
     _make("A", phase="M1")
-    governance.limit(session, "phase", "M1", 0)
+    rules.limit(session, "phase", "M1", 0)
     page = admin_client.get("/doctor/").text
     assert '<a href="/control/">phase M1</a>' in page
     assert "backlog unlimit --phase M1" in page

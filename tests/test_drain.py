@@ -16,7 +16,7 @@ from psycopg import errors
 
 from backlog.errors import Refusal
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, claims, leases, moves, reports, transfer
+from backlog.verbs import cards, check, claims, moves, transfer
 from tests import workers
 from tests.tiers import TIER
 from tests.workers import PROJECT, Background, Claimed, crowd, cycles
@@ -64,9 +64,9 @@ def test_eight_processes_drain_a_real_backlog(
 ) -> None:
     with REAL_BACKLOG.open("rb") as lines:
         imported = transfer.import_cards(session, lines)
-    assert imported.created == reports.check(session).cards == count_lines(REAL_BACKLOG)
+    assert imported.created == check.recount(session).cards == count_lines(REAL_BACKLOG)
     session.execute("UPDATE backlog SET status = 'ready'")
-    assert reports.check(session).ok
+    assert check.recount(session).ok
     stuck = waiting_for_ever(session)
 
     start = time.monotonic()
@@ -91,7 +91,7 @@ def claimed_once_and_in_order(session: PsycopgSession, won: list[list[Claimed]])
     for card_id, status, finished in session.execute(sql, [list(times)]).fetchall():
         assert status == "done"
         assert finished < times[card_id]
-    assert reports.check(session).ok
+    assert check.recount(session).ok
 
 
 def waiting_for_ever(session: PsycopgSession) -> int:
@@ -119,7 +119,7 @@ STEP = st.one_of(
     st.tuples(st.sampled_from(["claim", "finish", "reclaim"])),
     st.tuples(st.just("guess"), IDS, st.integers(1, 4)),
     st.tuples(st.sampled_from([moves.complete, moves.block, moves.unblock, moves.reopen]), IDS),
-    st.tuples(st.sampled_from([leases.release, leases.reclaim_card, cards.delete]), IDS),
+    st.tuples(st.sampled_from([moves.release, moves.reclaim_card, cards.delete]), IDS),
     st.tuples(st.sampled_from([cards.link, cards.link, cards.unlink]), IDS, IDS),
     st.tuples(st.sampled_from([_create, _edit]), IDS, st.lists(IDS, max_size=2, unique=True)),
 )
@@ -142,7 +142,7 @@ class Worker:
                     getattr(self, verb)(*words)
 
     def claim(self) -> None:
-        card = claims.claim(self.session, self.owner)
+        card = claims.claim(self.session, self.owner).card
         if card is not None:
             self.claimed.append((card.id, card.attempts))
 
@@ -157,7 +157,7 @@ class Worker:
     def reclaim(self) -> None:
         with suppress(errors.DeadlockDetected):  # a raw statement's own affair
             self.session.execute("UPDATE backlog SET claimed_at = claimed_at - interval '1 hour'")
-        leases.reclaim(self.session)
+        moves.reclaim(self.session)
 
 
 def test_programs_of_verbs_at_once_break_nothing(sessions: Any) -> None:
@@ -182,7 +182,7 @@ def test_programs_of_verbs_at_once_break_nothing(sessions: Any) -> None:
 
 
 def nothing_is_broken(session: PsycopgSession, crew: list[Worker]) -> None:
-    assert reports.check(session).ok
+    assert check.recount(session).ok
     assert cycles(session) == []
     assert repeated(claim for worker in crew for claim in worker.claimed) == []
     assert repeated(claim for worker in crew for claim in worker.finished) == []
@@ -209,7 +209,7 @@ class Storm:
         self._verbs, self._raw = [sessions() for _ in range(5)], [sessions() for _ in range(3)]
         self._watcher = sessions()
         self.won: list[tuple[tuple[str, int], bool]] = []
-        self.drifts: list[reports.Check] = []
+        self.drifts: list[check.Check] = []
         self.written = self.snapshots = 0
 
     @property
@@ -246,5 +246,5 @@ def test_no_snapshot_shows_a_wrong_count_whoever_writes(sessions: Any) -> None:
     assert storm.drifts == []
     assert [claim for claim, premature in storm.won if premature] == []
     assert repeated(claim for claim, _ in storm.won) == []
-    assert reports.check(sessions()).ok
+    assert check.recount(sessions()).ok
     assert storm.volume > ENOUGH, (len(storm.won), storm.written, storm.snapshots)

@@ -5,9 +5,8 @@ import time
 
 import pytest
 
-from backlog.verbs.following import _UNSEEN, Follower
-from backlog.verbs.history import newest
-from fleet_backlog import storage
+from backlog.store import storage
+from backlog.verbs.history import _UNSEEN, Follower, newest
 from tests.workers import Background
 
 

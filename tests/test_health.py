@@ -8,9 +8,10 @@ import pytest
 from django.db import connections
 
 from backlog import schema
-from fleet_backlog import health, storage
-from fleet_backlog.forwarded import FromProxies, networks
-from fleet_backlog.storage import ConfigurationError
+from backlog.store import storage
+from backlog.store.storage import ConfigurationError
+from fleet_backlog.serving import probes
+from fleet_backlog.serving.proxies import FromProxies, networks
 
 SCHEMA = "the store's schema is older than the code: restart serve"
 
@@ -114,13 +115,13 @@ def test_a_table_that_is_locked_is_not_waited_for(ready):
 
 def test_a_store_that_hangs_is_not_waited_for(ready, monkeypatch):
     hangs = lambda: time.sleep(1)  # noqa: E731 (a stand-in for a server that is stopped)
-    monkeypatch.setattr(health, "PATIENCE_SECONDS", 0.1)
-    monkeypatch.setattr(health, "_reason", hangs)
+    monkeypatch.setattr(probes, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(probes, "_reason", hangs)
     assert ready() == (503, {"ready": False, "reason": "no answer from the store within 0.1 s"})
-    assert len(health._looks) == 1
-    first = health._looks[0]
+    assert len(probes._looks) == 1
+    first = probes._looks[0]
     assert ready()[0] == 503
-    assert health._looks[0] is first, "a second look began beside one that hangs"
+    assert probes._looks[0] is first, "a second look began beside one that hangs"
     first.join()
     monkeypatch.undo()
     assert ready()[0] == 200
@@ -128,7 +129,7 @@ def test_a_store_that_hangs_is_not_waited_for(ready, monkeypatch):
 
 def test_a_look_leaves_no_connection(ready):
     ready()
-    health._looks[0].join()
+    probes._looks[0].join()
     with closing(storage.from_environment().connect()) as watcher:
         sql = """SELECT count(*) FROM pg_stat_activity
             WHERE query LIKE '%django_migrations%' AND pid <> pg_backend_pid()"""

@@ -6,13 +6,13 @@ from functools import partial
 import pytest
 
 from backlog.errors import UsageError
-from backlog.verbs import cards, claims, governance, leases, moves, reports
-from backlog.verbs.claims import Pool
+from backlog.verbs import cards, claims, moves, pool, rules
+from backlog.verbs.pool import Pool
 from tests.workers import Background
 
 
-def taken(session, owner="w", pool=claims.ANY_CARD, count=1):
-    got = claims.take(session, owner, 60, pool, count)
+def taken(session, owner="w", pool=pool.ANY_CARD, count=1):
+    got = claims.claim(session, owner, 60, pool, count)
     return [card.id for card in got.cards] or got.why
 
 
@@ -22,16 +22,16 @@ def taken(session, owner="w", pool=claims.ANY_CARD, count=1):
 def test_a_card_given_back_with_a_delay_is_not_claimed_before(session, card):
     card("A")
     claims.claim(session, "w")
-    leases.release(session, "A", delay=3600)
+    moves.release(session, "A", delay=3600)
     assert taken(session) == "empty"
-    assert reports.explain(session, "A").not_before is not None
+    assert pool.explain(session, "A").not_before is not None
 
 
 def test_it_is_claimed_at_once_when_its_time_has_come(session, card):
     card("A")
     card("B", priority=-1)
     claims.claim(session, "w")
-    leases.release(session, "A", delay=1)
+    moves.release(session, "A", delay=1)
     time.sleep(1.1)
     assert [card.id for card in cards.list_cards(session, ready_only=True)] == ["A", "B"]
     assert taken(session) == ["A"]
@@ -41,7 +41,7 @@ def test_a_due_card_goes_before_what_could_be_claimed_all_along(session, card):
     card("A", priority=9)
     card("B")
     claims.claim(session, "w")
-    leases.release(session, "A", delay=1)
+    moves.release(session, "A", delay=1)
     time.sleep(1.1)
     assert taken(session) == ["A"]
 
@@ -50,7 +50,7 @@ def test_a_due_card_that_somebody_locks_holds_nobody_up(session, sessions, card)
     card("A", priority=9)
     card("B")
     claims.claim(session, "w")
-    leases.release(session, "A", delay=0)
+    moves.release(session, "A", delay=0)
     other = sessions()
     with other.transaction():
         other.execute("SELECT FROM backlog WHERE id = 'A' FOR UPDATE")
@@ -68,16 +68,16 @@ def test_a_time_set_by_hand_holds_back_and_cleared_lets_go(call, card):
 def test_a_claim_forgets_the_time_it_was_held_back_until(session, card):
     card("A")
     claims.claim(session, "w")
-    leases.release(session, "A", delay=0)
-    assert claims.claim_card(session, "A", "w").not_before is None
+    moves.release(session, "A", delay=0)
+    assert claims.claim(session, "w", card_id="A").card.not_before is None
 
 
 def test_waking_is_no_change_of_the_card(session, card):
     card("A")
     claims.claim(session, "w")
-    before = leases.release(session, "A", delay=1)
+    before = moves.release(session, "A", delay=1)
     time.sleep(1.1)
-    assert claims.wake(session) == 1
+    assert pool.wake(session) == 1
     assert cards.show(session, "A") == before
 
 
@@ -99,8 +99,8 @@ def test_a_hold_that_is_needed_no_longer_stops_nothing_and_is_forgotten(undo, se
     session.execute(undo)
     card("B", priority=9)
     time.sleep(0.1)
-    assert claims.claim(session, "w").id == "B"
-    claims.wake(session)
+    assert claims.claim(session, "w").card.id == "B"
+    pool.wake(session)
     assert session.execute(HOLDS).fetchall() == []
 
 
@@ -116,9 +116,9 @@ def test_a_card_that_is_locked_when_it_is_due_is_let_go_later(session, sessions,
     other = sessions()
     with other.transaction():
         other.execute("SELECT FROM backlog FOR UPDATE")
-        assert claims.wake(session) == 0
+        assert pool.wake(session) == 0
     assert session.execute(HOLDS).fetchall() == [("A",)]
-    assert claims.claim(session, "w").id == "A"
+    assert claims.claim(session, "w").card.id == "A"
     assert session.execute(HOLDS).fetchall() == []
 
 
@@ -127,10 +127,10 @@ def test_a_card_held_again_while_others_let_go_is_let_go_when_it_is_due(session,
     other = sessions()
     with other.transaction():
         other.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '0.5 s'")
-        assert claims.wake(session) == 0
-    assert claims.claim(session, "w") is None
+        assert pool.wake(session) == 0
+    assert claims.claim(session, "w").card is None
     time.sleep(0.6)
-    assert claims.claim(session, "w").id == "A"
+    assert claims.claim(session, "w").card.id == "A"
 
 
 # Pauses ----------------------------------------------------------------------------------------
@@ -145,24 +145,24 @@ PAUSES = {
 @pytest.mark.parametrize("scope", PAUSES.values(), ids=PAUSES)
 def test_a_pause_stops_claims_and_resume_lets_them_go_on(scope, session, card):
     card("A", phase="M1")
-    governance.pause(session, *scope, "lunch")
+    rules.pause(session, *scope, "lunch")
     assert taken(session) == "paused"
-    assert claims.take_card(session, "A", "w") == (None, "paused")
-    governance.resume(session, *scope)
+    assert claims.claim(session, "w", card_id="A") == ([], "paused")
+    rules.resume(session, *scope)
     assert taken(session) == ["A"]
 
 
 def test_a_pause_of_another_scope_stops_nothing(session, card):
     card("A", phase="M1")
-    governance.pause(session, "phase", "M2", "lunch")
-    governance.pause(session, "owner", "v", "lunch")
+    rules.pause(session, "phase", "M2", "lunch")
+    rules.pause(session, "owner", "v", "lunch")
     assert taken(session) == ["A"]
 
 
 def test_work_in_other_phases_goes_on_past_a_paused_one(session, card):
     card("A", phase="M1", priority=9)
     card("B")
-    governance.pause(session, "phase", "M1", "lunch")
+    rules.pause(session, "phase", "M1", "lunch")
     assert taken(session) == ["B"]
     assert taken(session) == "paused"
 
@@ -170,8 +170,8 @@ def test_work_in_other_phases_goes_on_past_a_paused_one(session, card):
 def test_running_work_goes_on_while_all_is_paused(session, card):
     card("A")
     claims.claim(session, "w")
-    governance.pause(session, "fleet", "", "lunch")
-    assert leases.renew(session, "A", "w", 1).status == "claimed"
+    rules.pause(session, "fleet", "", "lunch")
+    assert moves.renew(session, "A", "w", 1).status == "claimed"
     assert moves.complete(session, "A", "w", 1).status == "done"
 
 
@@ -223,14 +223,14 @@ def test_a_limit_of_a_phase_caps_its_claims_and_no_others(session, card):
     for n in range(3):
         card(f"A{n}", phase="M1", priority=9)
     card("B")
-    governance.limit(session, "phase", "M1", 2)
+    rules.limit(session, "phase", "M1", 2)
     assert [taken(session) for _ in range(4)] == [["A0"], ["A1"], ["B"], "limit"]
 
 
 def test_a_limit_of_an_owner_caps_that_owner(session, card):
     card("A")
     card("B")
-    governance.limit(session, "owner", "w", 1)
+    rules.limit(session, "owner", "w", 1)
     assert (taken(session, "w"), taken(session, "w"), taken(session, "v")) == (
         ["A"],
         "limit",
@@ -241,29 +241,29 @@ def test_a_limit_of_an_owner_caps_that_owner(session, card):
 def test_a_slot_that_is_free_again_is_used(session, card):
     card("A", phase="M1")
     card("B", phase="M1")
-    governance.limit(session, "phase", "M1", 1)
+    rules.limit(session, "phase", "M1", 1)
     claims.claim(session, "w")
-    assert claims.take_card(session, "B", "w") == (None, "limit")
+    assert claims.claim(session, "w", card_id="B") == ([], "limit")
     moves.complete(session, "A")
-    assert claims.claim_card(session, "B", "w").id == "B"
+    assert claims.claim(session, "w", card_id="B").card.id == "B"
 
 
 def test_several_at_once_stay_within_the_limits(session, card):
     for n in range(6):
         card(f"A{n}", phase="M1" if n < 4 else "M2")
-    governance.limit(session, "phase", "M1", 2)
-    governance.limit(session, "owner", "w", 3)
+    rules.limit(session, "phase", "M1", 2)
+    rules.limit(session, "owner", "w", 3)
     assert taken(session, count=6) == ["A0", "A1", "A4"]
 
 
 def test_a_limit_counts_what_another_claim_took_a_moment_ago(session, sessions, card):
     card("A", phase="M1")
     card("B", phase="M1")
-    governance.limit(session, "phase", "M1", 1)
+    rules.limit(session, "phase", "M1", 1)
     other = sessions()
     with other.transaction():
         assert taken(other) == ["A"]
-        claim = Background(session, claims.take, "v")
+        claim = Background(session, claims.claim, "v")
         assert claim.waits()
     assert claim.result() == ([], "limit")
 
@@ -290,18 +290,18 @@ def test_several_come_in_the_order_of_claims(session, card):
 @pytest.mark.parametrize("count", [0, -1, 1001])
 def test_a_count_out_of_range_is_refused(count, session):
     with pytest.raises(UsageError, match="between 1 and 1000"):
-        claims.take(session, "w", count=count)
+        claims.claim(session, "w", count=count)
 
 
 def test_a_claim_that_waits_gets_what_comes(session, sessions, card):
-    waiting = Background(sessions(), partial(claims.wait, owner="w", seconds=20))
+    waiting = Background(sessions(), partial(claims.claim, owner="w", wait=20))
     time.sleep(0.3)
     card("A")
     assert [card.id for card in waiting.result().cards] == ["A"]
 
 
 def test_a_claim_that_waited_in_vain_says_why(session):
-    assert claims.wait(session, "w", seconds=0) == ([], "empty")
+    assert claims.claim(session, "w", wait=0) == ([], "empty")
 
 
 def test_finishing_and_claiming_the_next_is_one_transaction(session, card):

@@ -11,7 +11,7 @@ from psycopg import errors
 
 from backlog.models import Card
 from backlog.session import ACTOR, PsycopgSession
-from backlog.verbs import cards, claims, leases, moves, transfer
+from backlog.verbs import cards, claims, moves, transfer
 from backlog.verbs.history import history
 
 HOLD = "status = 'claimed', claim_owner = 'w', claim_ttl_seconds = 60, claimed_at = now()"
@@ -89,12 +89,12 @@ def _linked(session: PsycopgSession) -> None:
 VERBS: dict[str, tuple[Prepare, Prepare, tuple[Any, ...]]] = {
     "claim": (
         _nothing,
-        lambda s: claims.claim(s, "w"),
+        lambda s: claims.claim(s, "w").card,
         ("claim", "ready", "claimed", "w", 1, None),
     ),
     "claim of an id": (
         _nothing,
-        lambda s: claims.claim_card(s, "A", "w"),
+        lambda s: claims.claim(s, "w", card_id="A").card,
         ("claim", "ready", "claimed", "w", 1, None),
     ),
     "complete by its worker": (
@@ -134,22 +134,22 @@ VERBS: dict[str, tuple[Prepare, Prepare, tuple[Any, ...]]] = {
     ),
     "release": (
         _claimed,
-        lambda s: leases.release(s, "A", "w"),
+        lambda s: moves.release(s, "A", "w"),
         ("release", "claimed", "ready", "w", 1, "held by w"),
     ),
     "reclaim of what is expired": (
         _expired,
-        lambda s: leases.reclaim(s),
+        lambda s: moves.reclaim(s),
         ("reclaim", "claimed", "ready", "olga", 1, "held by w"),
     ),
     "reclaim of an expired id": (
         _expired,
-        lambda s: leases.reclaim_card(s, "A"),
+        lambda s: moves.reclaim_card(s, "A"),
         ("reclaim", "claimed", "ready", "olga", 1, "held by w"),
     ),
     "reclaim of a lease that still lasts": (
         _claimed,
-        lambda s: leases.reclaim_card(s, "A"),
+        lambda s: moves.reclaim_card(s, "A"),
         ("reclaim", "claimed", "ready", "olga", 1, "held by w"),
     ),
     "link": (
@@ -220,9 +220,9 @@ def test_an_import_is_one_event_a_card(session, events):
 NO_CHANGE: dict[str, tuple[Prepare, Prepare]] = {
     "complete of a done card": (_done, lambda s: moves.complete(s, "A")),
     "block of a blocked card": (_blocked, lambda s: moves.block(s, "A", reason="capability")),
-    "claim of a claimed card": (_claimed, lambda s: claims.claim_card(s, "A", "v")),
-    "reclaim of a ready card": (_nothing, lambda s: leases.reclaim_card(s, "A")),
-    "reclaim of a lease that lasts": (_claimed, lambda s: leases.reclaim(s)),
+    "claim of a claimed card": (_claimed, lambda s: claims.claim(s, "v", card_id="A").card),
+    "reclaim of a ready card": (_nothing, lambda s: moves.reclaim_card(s, "A")),
+    "reclaim of a lease that lasts": (_claimed, lambda s: moves.reclaim(s)),
     "link again": (_linked, lambda s: cards.link(s, "A", "B")),
     "unlink again": (_nothing, lambda s: cards.unlink(s, "A", "B")),
     "edit of nothing": (_nothing, lambda s: cards.edit(s, "A")),
@@ -256,7 +256,7 @@ def test_a_heartbeat_is_no_event_and_no_change(session, card, events, row):
     _claimed(session)
     before = row("updated_at, status_changed_at, attempts")
     events()
-    leases.renew(session, "A", "w", ttl=60)
+    moves.renew(session, "A", "w", ttl=60)
     assert events() == []
     assert row("updated_at, status_changed_at, attempts") == before
 

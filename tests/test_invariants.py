@@ -12,7 +12,7 @@ from psycopg import errors
 
 from backlog.models import Card
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, claims, leases, moves, reports
+from backlog.verbs import cards, check, claims, moves, pool
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_django_is_refused_the_same(change, orm):
 @pytest.fixture
 def claimed(session, card):
     card("A")
-    return claims.claim(session, "w")
+    return claims.claim(session, "w").card
 
 
 @pytest.mark.parametrize("status", ["ready", "blocked", "done"])
@@ -218,7 +218,7 @@ def test_a_renewal_is_the_same_attempt(session, claimed, row):
 def test_attempts_go_on_when_a_deleted_id_is_used_again(session, claimed, card):
     session.execute("DELETE FROM backlog")
     card("A")
-    assert claims.claim(session, "w").attempts == 2
+    assert claims.claim(session, "w").card.attempts == 2
     session.execute("DELETE FROM backlog")
     session.execute("INSERT INTO backlog (id, title) VALUES ('A', 'a')")
     session.execute(f"UPDATE backlog SET {HOLD}")
@@ -274,7 +274,7 @@ def test_django_s_changes_are_dated_by_the_database(orm, aged, row):
 
 
 def test_a_renewal_is_no_change(session, aged):
-    leases.renew(session, "A", "w", ttl=5)
+    moves.renew(session, "A", "w", ttl=5)
     assert not aged()
 
 
@@ -378,8 +378,8 @@ STATEMENTS = {
 @pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS)
 def test_what_is_derived_is_right_after(statement, session, chain):
     session.execute(statement)
-    check = reports.check(session)
-    assert check.ok, check
+    found = check.recount(session)
+    assert found.ok, found
 
 
 def test_what_is_derived_is_right_after_copy(session, chain):
@@ -389,8 +389,8 @@ def test_what_is_derived_is_right_after_copy(session, chain):
         ("Z", "z", "done", "[]"),
     ]
     session.copy("COPY backlog (id, title, status, depends_on) FROM STDIN", rows)
-    assert reports.check(session).ok
-    assert reports.explain(session, "Y").claimable
+    assert check.recount(session).ok
+    assert pool.explain(session, "Y").claimable
 
 
 def test_what_is_derived_can_not_be_written(session, claimed, card, row):
@@ -408,8 +408,8 @@ def test_a_stale_save_breaks_no_count(orm, session, chain):
     moves.complete(session, "A")
     moves.complete(session, "B")
     stale.save()
-    assert reports.check(session).ok
-    assert claims.claim(session, "w").id == "C"
+    assert check.recount(session).ok
+    assert claims.claim(session, "w").card.id == "C"
 
 
 def test_django_without_a_verb_breaks_no_count(orm, session, chain):
@@ -417,4 +417,4 @@ def test_django_without_a_verb_breaks_no_count(orm, session, chain):
     orm.objects.bulk_update([orm(id="C", depends_on=["A", "X"])], ["depends_on"])
     orm.objects.get(id="D").delete()
     orm.objects.bulk_create([orm(id="X", title="x", status="done", depends_on=["E"])])
-    assert reports.check(session).ok
+    assert check.recount(session).ok

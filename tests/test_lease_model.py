@@ -16,8 +16,8 @@ from hypothesis.stateful import (
 from backlog.errors import Refusal
 from backlog.records import Record
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, claims, governance, leases, moves, reports
-from backlog.verbs.claims import Pool, Taken, TakenCard
+from backlog.verbs import cards, check, claims, moves, pool, rules
+from backlog.verbs.pool import Pool, Taken, TakenCard
 from backlog.verbs.runs import Report
 from tests.invariants import broken
 from tests.lease_model import CAP, Fleet, Scope
@@ -123,20 +123,20 @@ class Leases(RuleBasedStateMachine):
 
     @rule(owner=OWNERS, ttl=LENGTHS)
     def claim(self, owner: str, ttl: int) -> None:
-        taken = claims.claim(self.session, owner, ttl)
+        taken = claims.claim(self.session, owner, ttl).card
         expected, _ = self.model.take(owner, ttl, None, 1)
         assert ([taken.id] if taken else []) == expected
 
     @rule(owner=OWNERS, ttl=LENGTHS, phase=PHASES, count=st.integers(1, 3))
     def take(self, owner: str, ttl: int, phase: str | None, count: int) -> None:
         pool = Pool(phase=phase)
-        taken = end(lambda: claims.take(self.session, owner, ttl, pool, count))
+        taken = end(lambda: claims.claim(self.session, owner, ttl, pool, count))
         assert taken == end(self.model.take, owner, ttl, phase, count)
 
     @rule(card=IDS, owner=OWNERS, ttl=LENGTHS)
     def take_card(self, card: str, owner: str, ttl: int) -> None:
         words = (card, owner, ttl)
-        self.same("take_card", lambda: claims.take_card(self.session, *words), *words)
+        self.same("take_card", lambda: claims.claim(self.session, owner, ttl, card_id=card), *words)
 
     @rule(card=IDS, by=BY, ttl=LENGTHS)
     def complete_and_claim(self, card: str, by: Any, ttl: int) -> None:
@@ -151,7 +151,7 @@ class Leases(RuleBasedStateMachine):
     @rule(card=IDS, by=BY, ttl=st.none() | LENGTHS)
     def renew(self, card: str, by: Any, ttl: int | None) -> None:
         by = self.claim_of(card, by)
-        self.same("renew", lambda: leases.renew(self.session, card, *by, ttl), card, *by, ttl)
+        self.same("renew", lambda: moves.renew(self.session, card, *by, ttl), card, *by, ttl)
 
     @rule(card=IDS, by=BY, delay=st.none() | LENGTHS, said=SAID)
     def release(self, card: str, by: Any, delay: int | None, said: tuple[Any, bool]) -> None:
@@ -159,7 +159,7 @@ class Leases(RuleBasedStateMachine):
         report = Report(outcome=said[0], counted=said[1])
         self.same(
             "release",
-            lambda: leases.release(self.session, card, *by, delay=delay, report=report),
+            lambda: moves.release(self.session, card, *by, delay=delay, report=report),
             *(card, *by, delay, said),
         )
 
@@ -174,7 +174,7 @@ class Leases(RuleBasedStateMachine):
         verb = lambda: moves.block(self.session, card, *by, reason=reason)  # noqa: E731 (as above)
         self.same("block", verb, card, *by, reason)
 
-    @rule(verb=st.sampled_from([moves.cancel, leases.reclaim_card]), card=IDS)
+    @rule(verb=st.sampled_from([moves.cancel, moves.reclaim_card]), card=IDS)
     def take_from_its_worker(self, verb: Callable[..., Any], card: str) -> None:
         self.same(verb.__name__, lambda: verb(self.session, card), card)
 
@@ -182,7 +182,7 @@ class Leases(RuleBasedStateMachine):
     def put_back(self, verb: Callable[..., Any], card: str) -> None:
         self.same(verb.__name__, lambda: verb(self.session, card), card)
 
-    @rule(verb=st.sampled_from([leases.reclaim, claims.wake]))
+    @rule(verb=st.sampled_from([moves.reclaim, pool.wake]))
     def sweep(self, verb: Callable[..., Any]) -> None:
         self.same(verb.__name__, lambda: verb(self.session))
 
@@ -198,22 +198,20 @@ class Leases(RuleBasedStateMachine):
     @rule(scope=PAUSED, on=st.booleans())
     def pause(self, scope: Scope, on: bool) -> None:
         if on:
-            governance.pause(self.session, *scope, "freeze")
+            rules.pause(self.session, *scope, "freeze")
         else:
-            assert (governance.resume(self.session, *scope) is not None) == (
-                scope in self.model.pauses
-            )
+            assert (rules.resume(self.session, *scope) is not None) == (scope in self.model.pauses)
         self.model.pauses = self.model.pauses | {scope} if on else self.model.pauses - {scope}
 
     @rule(scope=LIMITED, most=st.integers(0, 2))
     def limit(self, scope: Scope, most: int) -> None:
-        made = governance.limit(self.session, *scope, most)
+        made = rules.limit(self.session, *scope, most)
         self.model.limits[scope] = most
         assert (made.most, made.used) == (most, self.model.used(scope))
 
     @rule(scope=LIMITED)
     def unlimit(self, scope: Scope) -> None:
-        self.same("unlimit", lambda: governance.unlimit(self.session, *scope), scope)
+        self.same("unlimit", lambda: rules.unlimit(self.session, *scope), scope)
 
     @rule(steps=st.integers(1, 2))
     def time_passes(self, steps: int) -> None:
@@ -252,18 +250,18 @@ class Leases(RuleBasedStateMachine):
     @invariant()
     def nothing_is_broken(self) -> None:
         assert broken(self.session) == []
-        assert reports.check(self.session).ok
+        assert check.recount(self.session).ok
 
     @invariant()
     def no_claim_was_paused_or_beyond_a_limit(self) -> None:
         """As the tables have it, whatever the model thinks."""
-        pauses = {(each.scope, each.name) for each in governance.pauses(self.session)}
+        pauses = {(each.scope, each.name) for each in rules.pauses(self.session)}
         found = cards.list_cards(self.session)
         for card in found:
             if card.status == "claimed" and card.attempts > self.attempts.get(card.id, 0):
                 scopes = {("fleet", ""), ("phase", card.phase), ("owner", card.claim_owner)}
                 assert not scopes & pauses
-        limits = governance.limits(self.session)
+        limits = rules.limits(self.session)
         for each in limits:
             assert each.used <= max(each.most, self.used.get((each.scope, each.name), each.used))
         self.attempts = {card.id: card.attempts for card in found}
@@ -275,7 +273,7 @@ class Leases(RuleBasedStateMachine):
         if known is not None:
             is_held = known.wait is not None and known.wait > 0
             is_free = known.status == "ready" and not self.model.waits(known) and not is_held
-            assert reports.explain(self.session, card).claimable == is_free
+            assert pool.explain(self.session, card).claimable == is_free
 
 
 def test_leases_and_time_are_as_in_the_model(session: PsycopgSession, monkeypatch: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backlog.session import PsycopgSession
-from backlog.verbs import governance, reports
+from backlog.verbs import check, rules
 from tests.chaos.verdict import verdict
 from tests.invariants import broken
 from tests.lease_storm import IDS, LIMIT, PHASE, create
@@ -24,7 +24,7 @@ def storm(session: PsycopgSession) -> Background:
     """What the processes told, when they are through."""
     for card_id in IDS:
         create(session, card_id)
-    governance.limit(session, "phase", PHASE, LIMIT)
+    rules.limit(session, "phase", PHASE, LIMIT)
     words = ("tests.lease_storm", "storm", str(SECONDS))
     return Background(session, lambda _: together(PROCESSES, *words))
 
@@ -50,6 +50,6 @@ def _snapshot(session: PsycopgSession) -> tuple[tuple[Any, ...], int]:
     with session.transaction():
         session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         wrong = broken(session)
-        wrong += [] if (check := reports.check(session)).ok else [tuple(map(str, check))]
+        wrong += [] if (found := check.recount(session)).ok else [tuple(map(str, found))]
         (running,) = session.execute(RUNNING, [PHASE]).fetchone()
         return tuple(wrong), running

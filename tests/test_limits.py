@@ -10,8 +10,8 @@ import pytest
 
 from backlog.errors import ClaimLost
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, claims, governance, leases, moves
-from backlog.verbs.claims import Pool
+from backlog.verbs import cards, claims, moves, rules
+from backlog.verbs.pool import Pool
 from tests.workers import Background
 
 CREW = 64
@@ -56,24 +56,24 @@ def at_once(crew: list[PsycopgSession], verb: Any, *args: Any) -> list[Any]:
 
 
 def hold(session: PsycopgSession, number: int, pool: Pool = M1) -> claims.Taken:
-    return claims.take(session, f"w{number}", 600, pool)
+    return claims.claim(session, f"w{number}", 600, pool)
 
 
 def hold_as_two(session: PsycopgSession, number: int) -> claims.Taken:
-    return claims.take(session, f"w{number % 2}", 600)
+    return claims.claim(session, f"w{number % 2}", 600)
 
 
 def hold_several(session: PsycopgSession, number: int) -> claims.Taken:
-    return claims.take(session, f"w{number}", 600, M1, 3)
+    return claims.claim(session, f"w{number}", 600, M1, 3)
 
 
-def hold_one_by_id(session: PsycopgSession, number: int) -> claims.TakenCard:
-    return claims.take_card(session, f"M1-{number}", f"w{number}")
+def hold_one_by_id(session: PsycopgSession, number: int) -> claims.Taken[Any]:
+    return claims.claim(session, f"w{number}", card_id=f"M1-{number}")
 
 
 def test_of_64_claims_at_once_a_phase_takes_its_limit(session, crew, many):
     many(CREW)
-    governance.limit(session, "phase", "M1", PHASE_LIMIT)
+    rules.limit(session, "phase", "M1", PHASE_LIMIT)
     taken = at_once(crew, hold)
     assert Counter(each.why for each in taken) == {None: PHASE_LIMIT, "limit": CREW - PHASE_LIMIT}
     assert len({each.cards[0].id for each in taken if each.cards}) == PHASE_LIMIT
@@ -81,20 +81,20 @@ def test_of_64_claims_at_once_a_phase_takes_its_limit(session, crew, many):
 
 def test_of_64_claims_by_id_at_once_a_phase_takes_its_limit(session, crew, many):
     many(CREW)
-    governance.limit(session, "phase", "M1", PHASE_LIMIT)
+    rules.limit(session, "phase", "M1", PHASE_LIMIT)
     taken = at_once(crew, hold_one_by_id)
     assert Counter(each.why for each in taken) == {None: PHASE_LIMIT, "limit": CREW - PHASE_LIMIT}
 
 
 def test_of_64_claims_of_several_at_once_a_phase_takes_its_limit(session, crew, many):
     many(3 * CREW)
-    governance.limit(session, "phase", "M1", PHASE_LIMIT)
+    rules.limit(session, "phase", "M1", PHASE_LIMIT)
     assert sum(len(each.cards) for each in at_once(crew, hold_several)) == PHASE_LIMIT
 
 
 def test_of_64_claims_at_once_an_owner_gets_its_limit(session, crew, many):
     many(CREW, phase=None)
-    governance.limit(session, "owner", "w0", OWNER_LIMIT)
+    rules.limit(session, "owner", "w0", OWNER_LIMIT)
     taken = at_once(crew, hold_as_two)
     owners = Counter(card.claim_owner for each in taken for card in each.cards)
     assert owners == {"w0": OWNER_LIMIT, "w1": CREW // 2}
@@ -103,7 +103,7 @@ def test_of_64_claims_at_once_an_owner_gets_its_limit(session, crew, many):
 def test_what_is_not_limited_is_taken_by_all_others(session, crew, many):
     many(CREW)
     many(CREW, phase="M2")
-    governance.limit(session, "phase", "M1", PHASE_LIMIT)
+    rules.limit(session, "phase", "M1", PHASE_LIMIT)
     taken = at_once(crew, hold, Pool())
     phases = Counter(card.phase for each in taken for card in each.cards)
     assert phases == {"M1": PHASE_LIMIT, "M2": CREW - PHASE_LIMIT}
@@ -111,10 +111,10 @@ def test_what_is_not_limited_is_taken_by_all_others(session, crew, many):
 
 def test_a_slot_that_is_given_back_is_taken_by_one_of_64(session, crew, many):
     many(CREW)
-    governance.limit(session, "phase", "M1", PHASE_LIMIT)
+    rules.limit(session, "phase", "M1", PHASE_LIMIT)
     held = [each.cards[0] for each in at_once(crew, hold) if each.cards]
     moves.complete(session, held[0].id)
-    leases.release(session, held[1].id)
+    moves.release(session, held[1].id)
     assert sum(len(each.cards) for each in at_once(crew, hold)) == 2
 
 
@@ -155,10 +155,10 @@ def come_and_go(session: PsycopgSession, number: int, shift: Shift) -> int:
     owner = f"w{number % 4}"
     finished = 0
     while not shift.over.is_set():
-        for card in claims.take(session, owner, 600, M1).cards:
+        for card in claims.claim(session, owner, 600, M1).cards:
             assert shift.full.wait(PATIENCE)
             if card.attempts == 1 and number % 3 == 0:
-                leases.release(session, card.id, owner, card.attempts)
+                moves.release(session, card.id, owner, card.attempts)
             else:
                 moves.complete(session, card.id, owner, card.attempts)
                 finished += 1
@@ -177,9 +177,9 @@ MOST_AT_ONCE = """
 
 def test_limits_hold_in_every_snapshot_while_64_come_and_go(session, sessions, crew, many):
     many(300)
-    governance.limit(session, "phase", "M1", PHASE_LIMIT)
+    rules.limit(session, "phase", "M1", PHASE_LIMIT)
     for number in range(4):
-        governance.limit(session, "owner", f"w{number}", OWNER_LIMIT)
+        rules.limit(session, "owner", f"w{number}", OWNER_LIMIT)
     shift = Shift()
     watcher = Background(sessions(), watch, shift)
     assert sum(at_once(crew, come_and_go, shift)) == 300
@@ -201,7 +201,7 @@ def claim_until(session: PsycopgSession, number: int, over: threading.Event) -> 
     begun = []
     while not over.is_set():
         (now,) = session.execute(CLOCK).fetchone()
-        if claims.take(session, "w", 600, M1).cards:
+        if claims.claim(session, "w", 600, M1).cards:
             begun.append(now)
     return begun
 
@@ -212,7 +212,7 @@ def test_a_claim_that_begins_after_a_pause_committed_takes_nothing(scope, sessio
     over = threading.Event()
     racing = Background(session, lambda _: at_once(crew[1:], claim_until, over))
     _wait_for(crew[0], "claimed", 50)
-    governance.pause(crew[0], *scope, "freeze")
+    rules.pause(crew[0], *scope, "freeze")
     (paused,) = crew[0].execute(CLOCK).fetchone()
     held = _settled(crew[0])
     over.set()
@@ -240,18 +240,18 @@ def _settled(session: PsycopgSession) -> int:
 def test_what_runs_goes_on_while_paused_and_claims_after_it(scope, session, crew, many):
     many(2 * CREW)
     for _ in range(CREW):
-        claims.take(session, "w", 600, M1)
-    governance.pause(session, *scope, "freeze")
+        claims.claim(session, "w", 600, M1)
+    rules.pause(session, *scope, "freeze")
     assert at_once(crew, go_on) == [True] * CREW
-    assert claims.take(session, "w", 600, M1) == ([], "paused")
-    governance.resume(session, *scope)
+    assert claims.claim(session, "w", 600, M1) == ([], "paused")
+    rules.resume(session, *scope)
     assert Counter(len(each.cards) for each in at_once(crew, hold_as_w)) == {1: CREW}
 
 
 def go_on(session: PsycopgSession, number: int) -> bool:
     """Renew, try to claim another and finish; whether it went so."""
     card_id = f"M1-{number}"
-    renewed = leases.renew(session, card_id, "w", 1)
+    renewed = moves.renew(session, card_id, "w", 1)
     with suppress(ClaimLost):
         done = moves.complete(session, card_id, "w", 1)
         return (renewed.status, done.status, hold_as_w(session, number).why) == (
@@ -263,13 +263,13 @@ def go_on(session: PsycopgSession, number: int) -> bool:
 
 
 def hold_as_w(session: PsycopgSession, number: int) -> claims.Taken:
-    return claims.take(session, "w", 600, M1)
+    return claims.claim(session, "w", 600, M1)
 
 
 def test_a_pause_of_one_phase_leaves_64_claims_to_the_others(session, crew, many):
     many(CREW)
     many(CREW, phase="M2")
-    governance.pause(session, "phase", "M1", "freeze")
+    rules.pause(session, "phase", "M1", "freeze")
     taken = at_once(crew, hold, Pool())
     assert Counter(card.phase for each in taken for card in each.cards) == {"M2": CREW}
 
@@ -280,8 +280,8 @@ def test_a_pause_and_its_end_over_and_over_lose_no_card(session, crew, many):
     shift.full.set()
     racing = Background(session, lambda _: at_once(crew[1:], come_and_go, shift))
     for _ in range(10):
-        governance.pause(crew[0], "fleet", "", "freeze")
+        rules.pause(crew[0], "fleet", "", "freeze")
         time.sleep(0.05)
-        governance.resume(crew[0], "fleet", "")
+        rules.resume(crew[0], "fleet", "")
         time.sleep(0.05)
     assert sum(racing.result()) == 200

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, claims, leases, moves, reports
-from fleet_backlog import storage
+from backlog.store import storage
+from backlog.verbs import cards, check, claims, moves
 from tests.workers import Background
 
 Drift = list[tuple[str, int, int]]
@@ -31,7 +31,7 @@ class Scenario:
         self.one, self.two, self.three = sessions(), sessions(), sessions()
 
     def drift(self) -> Drift:
-        return reports.check(self.one).counts
+        return check.recount(self.one).counts
 
     def meanwhile(self, verb: Callable[..., Any], *args: Any) -> Background:
         """Start the verb on the second connection and see it wait or end."""
@@ -291,7 +291,7 @@ def test_an_older_snapshot_may_claim_and_release(level: str, scenario: Scenario)
     scenario.card("A")
     with older_snapshot(scenario.one, level):
         claims.claim(scenario.one, "w")
-        leases.release(scenario.one, "A", "w")
+        moves.release(scenario.one, "A", "w")
     assert cards.show(scenario.one, "A").attempts == 1
 
 
@@ -301,7 +301,7 @@ def test_an_older_snapshot_may_claim_and_release(level: str, scenario: Scenario)
 def claimed_once(scenario: Scenario) -> None:
     scenario.card("A")
     claims.claim(scenario.one, "w")
-    leases.release(scenario.one, "A")
+    moves.release(scenario.one, "A")
 
 
 def test_an_id_used_again_while_it_is_deleted_continues_its_attempts(scenario: Scenario) -> None:
@@ -310,7 +310,7 @@ def test_an_id_used_again_while_it_is_deleted_continues_its_attempts(scenario: S
         cards.delete(scenario.one, "A")
         second = scenario.meanwhile(cards.create, "A", "Again")
     second.result()
-    assert claims.claim(scenario.one, "w").attempts == 2
+    assert claims.claim(scenario.one, "w").card.attempts == 2
 
 
 @pytest.mark.parametrize("level", ISOLATION)
@@ -321,5 +321,5 @@ def test_an_id_used_again_in_an_older_snapshot_continues_its_attempts_or_is_refu
     with suppress(psycopg.Error), older_snapshot(scenario.two, level):
         cards.delete(scenario.one, "A")
         scenario.two.execute("INSERT INTO backlog (id, title) VALUES ('A', 'Again')")
-    again = claims.claim(scenario.one, "w")
+    again = claims.claim(scenario.one, "w").card
     assert again is None or again.attempts == 2

@@ -22,7 +22,8 @@ from backlog.errors import (
 )
 from backlog.records import Record
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, claims, leases, moves, reports
+from backlog.verbs import cards, check, moves, pool
+from tests.workers import claim_card, claim_first
 
 
 @dataclass
@@ -80,7 +81,7 @@ class Backlog:
     def in_order(self) -> list[Entry]:
         return sorted(self.cards.values(), key=lambda card: (-card.priority, card.number))
 
-    def claim(self, owner: str, ttl: int) -> Entry | None:
+    def claim_first(self, owner: str, ttl: int) -> Entry | None:
         first = next(filter(self.claimable, self.in_order()), None)
         return first and self.claim_card(first.id, owner, ttl)
 
@@ -285,31 +286,31 @@ class Verbs(RuleBasedStateMachine):
 
     @rule(owner=OWNERS, ttl=TTLS)
     def claim(self, owner: str, ttl: int) -> None:
-        self.both(claims.claim, owner, ttl)
+        self.both(claim_first, owner, ttl)
 
     @rule(card=IDS, owner=OWNERS, ttl=TTLS)
     def claim_card(self, card: str, owner: str, ttl: int) -> None:
-        self.both(claims.claim_card, card, owner, ttl)
+        self.both(claim_card, card, owner, ttl)
 
-    @rule(verb=st.sampled_from([moves.complete, moves.block, leases.release]), card=IDS, by=CLAIM)
+    @rule(verb=st.sampled_from([moves.complete, moves.block, moves.release]), card=IDS, by=CLAIM)
     def leave(self, verb: Callable[..., Any], card: str, by: tuple[Any, Any]) -> None:
         self.both(verb, card, *by)
 
-    @rule(verb=st.sampled_from([moves.complete, moves.block, leases.release]), card=IDS)
+    @rule(verb=st.sampled_from([moves.complete, moves.block, moves.release]), card=IDS)
     def leave_by_hand(self, verb: Callable[..., Any], card: str) -> None:
         self.both(verb, card, None, None)
 
     @rule(card=IDS, by=CLAIM, ttl=st.none() | TTLS)
     def renew(self, card: str, by: tuple[Any, Any], ttl: int | None) -> None:
-        self.both(leases.renew, card, *by, ttl)
+        self.both(moves.renew, card, *by, ttl)
 
-    @rule(verb=st.sampled_from([moves.unblock, moves.reopen, leases.reclaim_card]), card=IDS)
+    @rule(verb=st.sampled_from([moves.unblock, moves.reopen, moves.reclaim_card]), card=IDS)
     def back_to_the_pool(self, verb: Callable[..., Any], card: str) -> None:
         self.both(verb, card)
 
     @rule()
     def reclaim(self) -> None:
-        self.both(leases.reclaim)
+        self.both(moves.reclaim)
 
     @rule(card=IDS)
     def time_passes(self, card: str) -> None:
@@ -345,7 +346,7 @@ class Verbs(RuleBasedStateMachine):
 
     @invariant()
     def nothing_has_drifted(self) -> None:
-        assert reports.check(self.session).ok
+        assert check.recount(self.session).ok
 
     @invariant()
     def every_card_is_as_in_the_model(self) -> None:
@@ -362,7 +363,7 @@ class Verbs(RuleBasedStateMachine):
         for card in self.model.cards.values():
             status = {i: self.model.cards[i].status for i in card.needs if i in self.model.cards}
             waits = self.model.open(card)
-            assert reports.explain(self.session, card.id) == reports.Explanation(
+            assert pool.explain(self.session, card.id) == pool.Explanation(
                 card.id,
                 card.status,
                 self.model.claimable(card),

@@ -7,12 +7,12 @@ from html import unescape
 import pytest
 from django.urls import reverse
 
-from backlog.charts import bars, stacked
-from backlog.drawing import graph
-from backlog.markup import markdown
 from backlog.models import Card
-from backlog.verbs.flow import days, times, workers
-from backlog.verbs.neighbourhood import Neighbourhood, Node, neighbourhood
+from backlog.web.charts import bars, stacked
+from backlog.web.drawing import graph
+from backlog.web.markup import markdown
+from backlog.web.queries.fleet import days, times, workers
+from backlog.web.queries.neighbourhood import Neighbourhood, Node, neighbourhood
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -242,7 +242,7 @@ def _late(*ids: str) -> None:
     """Cards whose leases are over."""
     for card_id in ids:
         _make(card_id)
-        Card.objects.claim_card(card_id, "w")
+        Card.objects.claim("w", card_id=card_id)
     Card.objects.filter(pk__in=ids).update(claimed_at="2020-01-01T00:00:00Z")
 
 

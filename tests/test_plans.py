@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from backlog.session import PsycopgSession, Result
-from backlog.verbs import cards, claims, leases, moves, reports
-from fleet_backlog import storage
+from backlog.store import storage
+from backlog.verbs import cards, claims, moves, pool
 
 MOST_PAGES = 60
 PER_DEPENDENT = 20  # more, for each card that is counted again
@@ -84,20 +84,20 @@ def backlog(request: pytest.FixtureRequest, django_db_setup: None) -> Iterator[N
 
 Verb = Callable[[PsycopgSession], Any]
 VERBS: dict[str, Verb] = {
-    "claim": lambda s: claims.claim(s, "w"),
-    "claim by id": lambda s: claims.claim_card(s, "c00150", "w"),
-    "claim by id of what waits": lambda s: claims.claim_card(s, "c30000", "w"),
+    "claim": lambda s: claims.claim(s, "w").card,
+    "claim by id": lambda s: claims.claim(s, "w", card_id="c00150").card,
+    "claim by id of what waits": lambda s: claims.claim(s, "w", card_id="c30000").card,
     "complete": lambda s: moves.complete(s, "c00000", "w", 1),
     "block": lambda s: moves.block(s, "c00000"),
     "reopen": lambda s: moves.reopen(s, "c70000"),
-    "release": lambda s: leases.release(s, "c00000", "w"),
-    "renew": lambda s: leases.renew(s, "c00000", "w", 1),
-    "reclaim of nothing": leases.reclaim,
-    "reclaim by id": lambda s: leases.reclaim_card(s, "c00000"),
+    "release": lambda s: moves.release(s, "c00000", "w"),
+    "renew": lambda s: moves.renew(s, "c00000", "w", 1),
+    "reclaim of nothing": moves.reclaim,
+    "reclaim by id": lambda s: moves.reclaim_card(s, "c00000"),
     "create": lambda s: cards.create(s, "new", "New"),
     "unlink": lambda s: cards.unlink(s, "c00200", "c00001"),
     "show": lambda s: cards.show(s, "c30000"),
-    "explain": lambda s: reports.explain(s, "c30000"),
+    "explain": lambda s: pool.explain(s, "c30000"),
 }
 # With the search for a cycle.
 NEW_EDGES: dict[str, Verb] = {

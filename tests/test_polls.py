@@ -13,8 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from backlog.models import Card
-from backlog.verbs.live import Recent
-from backlog.views import board as views
+from backlog.web.live import Recent
+from backlog.web.views import board as views
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

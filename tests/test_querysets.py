@@ -16,11 +16,11 @@ def cards(store, transactional_db):
 
 
 def test_a_claim_honours_the_filters_of_the_queryset():
-    assert Card.objects.filter(phase="M2").claim("w").pk == "B"
+    assert Card.objects.filter(phase="M2").claim("w").card.pk == "B"
 
 
 def test_a_claim_from_no_cards_is_none():
-    assert Card.objects.none().claim("w") is None
+    assert Card.objects.none().claim("w").card is None
 
 
 def test_stats_count_the_cards_of_the_queryset():
@@ -45,7 +45,7 @@ def test_a_claim_refuses_a_slice():
 
 
 def test_a_verb_returns_a_whole_card():
-    card = Card.objects.claim("w", ttl=60)
+    card = Card.objects.claim("w", ttl=60).card
     fresh = Card.objects.get(pk=card.pk)
     assert {f.name: getattr(card, f.name) for f in Card._meta.fields} == {
         f.name: getattr(fresh, f.name) for f in Card._meta.fields

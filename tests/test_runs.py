@@ -3,7 +3,7 @@
 import pytest
 
 from backlog.errors import Cancelled, UsageError
-from backlog.verbs import cards, claims, history, leases, moves, runs
+from backlog.verbs import cards, claims, history, moves, runs
 from backlog.verbs.runs import Report
 
 OPEN = "SELECT card_id FROM backlog_run WHERE ended_at IS NULL ORDER BY card_id"
@@ -14,7 +14,7 @@ CLAIMED = "SELECT id FROM backlog WHERE status = 'claimed' ORDER BY id"
 def claimed(session, card):
     """A card that w holds in its first attempt."""
     card("A")
-    return claims.claim(session, "w")
+    return claims.claim(session, "w").card
 
 
 def outcomes(session, card_id="A"):
@@ -29,12 +29,12 @@ WAYS = {
     "complete": (lambda s: moves.complete(s, "A", "w", 1), "completed"),
     "complete by the operator": (lambda s: moves.complete(s, "A"), "completed"),
     "block": (lambda s: moves.block(s, "A"), "blocked"),
-    "release": (lambda s: leases.release(s, "A", "w", 1), "released"),
+    "release": (lambda s: moves.release(s, "A", "w", 1), "released"),
     "release of a failure": (
-        lambda s: leases.release(s, "A", report=Report(outcome="failed")),
+        lambda s: moves.release(s, "A", report=Report(outcome="failed")),
         "failed",
     ),
-    "reclaim by id": (lambda s: leases.reclaim_card(s, "A"), "released"),
+    "reclaim by id": (lambda s: moves.reclaim_card(s, "A"), "released"),
     "cancel": (lambda s: moves.cancel(s, "A"), "cancelled"),
     "delete": (lambda s: cards.delete(s, "A"), "cancelled"),
     "update by hand": (
@@ -54,13 +54,13 @@ def test_an_attempt_ends_as_one_run(end, outcome, session, claimed):
 
 def test_an_expired_attempt_is_a_run_that_expired(session, claimed):
     expire(session)
-    leases.reclaim(session)
+    moves.reclaim(session)
     assert outcomes(session) == [(1, "w", "expired")]
 
 
 def test_an_attempt_given_back_after_its_lease_was_given_back(session, claimed):
     expire(session)
-    leases.release(session, "A", "w", 1)
+    moves.release(session, "A", "w", 1)
     assert outcomes(session) == [(1, "w", "released")]
     assert [event.verb for event in history.history(session, "A")][-1] == "release"
 
@@ -97,7 +97,7 @@ def test_a_claim_is_the_open_run(session, claimed):
 
 
 def test_a_renewal_does_not_move_the_start(session, claimed):
-    leases.renew(session, "A", "w", 1)
+    moves.renew(session, "A", "w", 1)
     assert runs.runs(session, "A")[0].started_at == claimed.claimed_at
 
 
@@ -123,7 +123,7 @@ def test_what_the_worker_says_is_kept_with_every_digit(session, claimed):
 
 def test_what_is_said_of_one_attempt_is_not_said_of_the_next(session, claimed):
     with session.transaction():
-        leases.release(session, "A", "w", 1, report=Report(summary="first"))
+        moves.release(session, "A", "w", 1, report=Report(summary="first"))
         claims.claim(session, "w")
         session.execute("UPDATE backlog SET status = 'done' WHERE id = 'A'")
     assert [run.summary for run in runs.runs(session, "A")] == ["first", None]
@@ -148,9 +148,9 @@ def test_runs_are_never_changed(session, claimed):
 @pytest.mark.parametrize(
     "say",
     [
-        lambda s: leases.renew(s, "A", "w", 1),
+        lambda s: moves.renew(s, "A", "w", 1),
         lambda s: moves.complete(s, "A", "w", 1),
-        lambda s: leases.release(s, "A", "w"),
+        lambda s: moves.release(s, "A", "w"),
     ],
     ids=["renew", "complete", "release"],
 )
@@ -164,8 +164,8 @@ def test_a_cancelled_attempt_hears_of_it_at_its_next_word(say, session, claimed)
 def test_the_attempt_after_a_cancelled_one_inherits_nothing(session, claimed):
     moves.cancel(session, "A")
     moves.unblock(session, "A")
-    again = claims.claim(session, "w", 60)
-    assert leases.renew(session, "A", "w", again.attempts).claim_ttl_seconds == 60
+    again = claims.claim(session, "w", 60).card
+    assert moves.renew(session, "A", "w", again.attempts).claim_ttl_seconds == 60
 
 
 def test_a_done_card_cannot_be_cancelled(call, card):
@@ -179,15 +179,15 @@ def test_a_done_card_cannot_be_cancelled(call, card):
 
 def attempt(session, end, times):
     for _ in range(times):
-        assert claims.claim_card(session, "A", "w")
+        assert claims.claim(session, "w", card_id="A").card
         end(session)
 
 
 ENDS = {
-    "release": lambda s: leases.release(s, "A"),
-    "failure": lambda s: leases.release(s, "A", report=Report(outcome="failed")),
-    "expiry": lambda s: (expire(s), leases.reclaim(s)),
-    "reclaim by id": lambda s: leases.reclaim_card(s, "A"),
+    "release": lambda s: moves.release(s, "A"),
+    "failure": lambda s: moves.release(s, "A", report=Report(outcome="failed")),
+    "expiry": lambda s: (expire(s), moves.reclaim(s)),
+    "reclaim by id": lambda s: moves.reclaim_card(s, "A"),
     "update by hand": lambda s: s.execute("UPDATE backlog SET status = 'ready'"),
 }
 
@@ -198,7 +198,7 @@ def test_the_last_attempt_blocks_the_card_whoever_ends_it(end, session, card):
     attempt(session, end, 3)
     blocked = cards.show(session, "A")
     assert (blocked.status, blocked.block_reason) == ("blocked", "attempts_exhausted")
-    assert claims.claim(session, "w") is None
+    assert claims.claim(session, "w").card is None
 
 
 def test_the_default_cap_is_ten(session, card):
@@ -243,7 +243,7 @@ def test_unblock_gives_all_attempts_again_and_lowers_none(session, card):
 def test_an_uncounted_attempt_leaves_the_cap_where_it_was(session, card):
     card("A", max_attempts=2)
     uncounted = Report(counted=False)
-    attempt(session, lambda s: leases.release(s, "A", report=uncounted), 5)
+    attempt(session, lambda s: moves.release(s, "A", report=uncounted), 5)
     attempt(session, ENDS["release"], 1)
     assert (cards.show(session, "A").status, cards.show(session, "A").attempts) == ("ready", 6)
 

@@ -8,7 +8,7 @@ import pytest
 
 from backlog.errors import Stale
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, claims, leases, moves
+from backlog.verbs import cards, claims, moves
 
 Prepare = Callable[[PsycopgSession], Any]
 
@@ -39,8 +39,8 @@ SEEN: dict[str, tuple[Prepare, Callable[..., Any]]] = {
     "block": (_nothing, moves.block),
     "unblock": (_blocked, moves.unblock),
     "reopen": (_done, moves.reopen),
-    "release": (_claimed, leases.release),
-    "reclaim": (_claimed, leases.reclaim_card),
+    "release": (_claimed, moves.release),
+    "reclaim": (_claimed, moves.reclaim_card),
     "delete": (_nothing, cards.delete),
     "edit": (_nothing, lambda s, i, seen: cards.edit(s, i, seen=seen, title="t")),
     "link": (_nothing, lambda s, i, seen: cards.link(s, i, "B", seen=seen)),
@@ -84,5 +84,5 @@ def test_a_heartbeat_does_not_make_a_page_stale(session, card):
     card("A")
     _claimed(session)
     seen: datetime = cards.show(session, "A").updated_at
-    leases.renew(session, "A")
-    assert leases.release(session, "A", seen=seen).status == "ready"
+    moves.renew(session, "A")
+    assert moves.release(session, "A", seen=seen).status == "ready"

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from backlog.cli.main import main
-from fleet_backlog.embedded import Store
+from backlog.store.embedded import Store
 from tests.conftest import MANAGE
 from tests.servers import Server, free_port, wheel_programs
 

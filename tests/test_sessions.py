@@ -57,9 +57,9 @@ def test_many_statements_do_not_keep_many_cursors(session):
 
 def test_a_verb_outlives_the_connection_it_was_first_asked_on(store):
     Card.objects.create(id="A", title="A")
-    assert Card.objects.claim("w")
+    assert Card.objects.claim("w").card
     connection.close()
-    assert Card.objects.claim("w") is None
+    assert Card.objects.claim("w").card is None
 
 
 def test_a_wrapper_of_statements_sees_those_of_the_verbs(store):

@@ -6,8 +6,8 @@ import pytest
 
 from backlog.models import Card
 from backlog.verbs import moves
-from backlog.verbs.flow import spending
 from backlog.verbs.runs import Report
+from backlog.web.queries.fleet import spending
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

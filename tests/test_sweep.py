@@ -75,7 +75,7 @@ def test_what_is_old_is_forgotten_of_cards_that_are_done_or_gone(session, card, 
         card(card_id, priority=1)
     card("waits", needs=["needed", "open"])
     for card_id in ("done", "gone", "open", "needed"):
-        claims.claim_card(session, card_id, "w")
+        claims.claim(session, "w", card_id=card_id)
     for card_id in ("done", "needed"):
         moves.complete(session, card_id, report=Report(summary="well"))
     cards.delete(session, "gone")

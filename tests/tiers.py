@@ -47,7 +47,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure() -> None:
-    from fleet_backlog.embedded import Store
+    from backlog.store.embedded import Store
 
     if _server:
         _server.stop()

@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 from psycopg import errors
 
 from backlog.errors import Refusal
+from backlog.records import Record
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, claims, leases, moves, reports, transfer
-from fleet_backlog import storage
+from backlog.store import storage
+from backlog.verbs import cards, check, claims, moves, transfer
 
 PROJECT = Path(__file__).resolve().parent.parent
 _PATIENCE = 60  # seconds; a hang fails the test instead of the run
@@ -61,6 +62,16 @@ class Background:
             self._end.set_result(verb(*args))
         except BaseException as error:
             self._end.set_exception(error)
+
+
+def claim_first(session: PsycopgSession, owner: str, ttl: int = 900) -> Record | None:
+    """The card that a claim of one takes."""
+    return claims.claim(session, owner, ttl).card
+
+
+def claim_card(session: PsycopgSession, card_id: str, owner: str, ttl: int = 900) -> Record | None:
+    """This card, if a claim takes it."""
+    return claims.claim(session, owner, ttl, card_id=card_id).card
 
 
 def cycles(session: PsycopgSession) -> list[str]:
@@ -115,7 +126,7 @@ def _child(module: str, *words: str) -> Any:
 def drain(session: PsycopgSession, left: str, owner: str) -> None:
     """Claim and complete until only `left` cards are not done."""
     while True:
-        card = claims.claim(session, owner)
+        card = claims.claim(session, owner).card
         if card is not None:
             _tell(card)
             moves.complete(session, card.id, owner, card.attempts)
@@ -127,7 +138,7 @@ def drain(session: PsycopgSession, left: str, owner: str) -> None:
 
 def claim_one(session: PsycopgSession, owner: str) -> None:
     """One claim, and nothing of it if there is nothing."""
-    card = claims.claim(session, owner)
+    card = claims.claim(session, owner).card
     if card is not None:
         _tell(card)
 
@@ -175,8 +186,8 @@ def verbs_at_random(
     while time.monotonic() < end:
         verb = chance.choices(_VERBS, [weight for _, weight in _VERBS])[0][0]
         with suppress(Refusal):
-            if verb in (claims.claim, claims.claim_card):
-                words = [chance.choice(_IDS)] if verb is claims.claim_card else []
+            if verb in (claim_first, claim_card):
+                words = [chance.choice(_IDS)] if verb is claim_card else []
                 won += _claim(session, verb, *words, owner)
             else:
                 verb(session, chance)
@@ -228,16 +239,16 @@ def _import(session: PsycopgSession, chance: random.Random) -> None:
 
 
 _VERBS: list[tuple[Any, int]] = [
-    (claims.claim, 20),
-    (claims.claim_card, 5),
+    (claim_first, 20),
+    (claim_card, 5),
     (_on_one(moves.complete), 20),
     (_on_one(moves.reopen), 8),
     (_on_one(moves.block), 3),
     (_on_one(moves.unblock), 6),
-    (_on_one(leases.release), 3),
-    (_on_one(leases.renew), 3),
-    (_on_one(leases.reclaim_card), 3),
-    (lambda session, _: leases.reclaim(session), 2),
+    (_on_one(moves.release), 3),
+    (_on_one(moves.renew), 3),
+    (_on_one(moves.reclaim_card), 3),
+    (lambda session, _: moves.reclaim(session), 2),
     (_on_two(cards.link), 8),
     (_on_two(cards.unlink), 4),
     (_create, 8),
@@ -283,16 +294,16 @@ def writes_at_random(session: PsycopgSession, end: float, seed: int) -> int:
     return done
 
 
-def watch(session: PsycopgSession, end: float) -> tuple[int, list[reports.Check]]:
+def watch(session: PsycopgSession, end: float) -> tuple[int, list[check.Check]]:
     """Check one snapshot after the other until `end`: how many there were, and the wrong ones."""
     snapshots, wrong = 0, []
     while time.monotonic() < end:
         with session.transaction():
             session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            check = reports.check(session)
+            found = check.recount(session)
         snapshots += 1
-        if not check.ok:
-            wrong.append(check)
+        if not found.ok:
+            wrong.append(found)
     return snapshots, wrong
 
 

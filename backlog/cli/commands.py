@@ -11,9 +11,10 @@ from backlog import values
 from backlog.cli.reply import Reply, document
 from backlog.errors import UsageError
 from backlog.lifecycle import AT_LIMIT, DEFAULT_TTL_SECONDS, EMPTY, PAUSED
-from backlog.records import Record, iso, to_json, to_line
+from backlog.records import WIRE_NAMES, Record, iso, to_json, to_line
 from backlog.session import Session
-from backlog.verbs import cards, claims, leases, moves, reports
+from backlog.verbs import cards, check, claims, moves, pool
+from backlog.verbs.pool import Pool
 from backlog.verbs.runs import Report
 
 # The exit status of a claim that took nothing, if it is asked for.
@@ -65,37 +66,30 @@ def _array(found: list[Record]) -> Iterator[str]:
 
 
 def claim(session: Session, options: Namespace) -> Reply:
-    taken = _taken_by_id(session, options) if options.card_id else _taken(session, options)
+    narrowed = (options.phase, options.role, options.count, options.wait)
+    if options.card_id and narrowed != (None, None, None, None):
+        raise UsageError("--id names the card: leave out --phase, --role, --count and --wait")
+    taken = claims.claim(
+        session,
+        options.owner,
+        options.ttl,
+        Pool(options.phase, options.role),
+        options.count or 1,
+        card_id=options.card_id,
+        wait=options.wait or 0,
+    )
     status = NOTHING_TAKEN[taken.why] if taken.why and options.exit_code else 0
     if options.count is None:
-        return _card(taken.cards[0] if taken.cards else None, status)
+        return _card(taken.card, status)
     text = map(to_line, taken.cards) if taken.cards else ["(none)"]
     return Reply(_array(taken.cards), text, status)
 
 
-def _taken(session: Session, options: Namespace) -> claims.Taken:
-    what = (options.owner, options.ttl, _pool(options), options.count or 1)
-    if options.wait is None:
-        return claims.take(session, *what)
-    return claims.wait(session, *what, seconds=options.wait)
-
-
-def _taken_by_id(session: Session, options: Namespace) -> claims.Taken:
-    if (options.phase, options.role, options.count, options.wait) != (None, None, None, None):
-        raise UsageError("--id names the card: leave out --phase, --role, --count and --wait")
-    taken = claims.take_card(session, options.card_id, options.owner, options.ttl)
-    return claims.Taken([] if taken.card is None else [taken.card], taken.why)
-
-
-def _pool(options: Namespace) -> claims.Pool:
-    return claims.Pool(options.phase, options.role)
-
-
 def reclaim(session: Session, options: Namespace) -> Reply:
     if options.card_id is None:
-        ids = leases.reclaim(session)
+        ids = moves.reclaim(session)
     else:
-        ids = leases.reclaim_card(session, options.card_id)
+        ids = moves.reclaim_card(session, options.card_id)
     text = f"reclaimed: {', '.join(ids)}" if ids else "(nothing to reclaim)"
     return Reply(document({"reclaimed": ids}), [text])
 
@@ -109,7 +103,7 @@ def unlink(session: Session, options: Namespace) -> Reply:
 
 
 def stats(session: Session, options: Namespace) -> Reply:
-    found = reports.stats(session)
+    found = pool.stats(session)
     age = found.oldest_ready_age_seconds
     answer = {
         "counts": found.counts,
@@ -138,10 +132,10 @@ def complete(session: Session, options: Namespace) -> Reply:
         session,
         *claim_it,
         ttl=options.ttl or DEFAULT_TTL_SECONDS,
-        pool=_pool(options),
+        pool=Pool(options.phase, options.role),
         report=_report(options),
     )
-    following = taken.cards[0] if taken.cards else None
+    following = taken.card
     return Reply(
         [f'{{"completed":{to_json(done)},"claimed":{to_json(following)}}}\n'],
         [to_line(done), to_line(following) if following else "(none)"],
@@ -183,7 +177,7 @@ def release(session: Session, options: Namespace) -> Reply:
         outcome="failed" if options.failed else None, counted=not options.uncounted
     )
     return _card(
-        leases.release(
+        moves.release(
             session,
             options.card_id,
             options.owner,
@@ -195,9 +189,7 @@ def release(session: Session, options: Namespace) -> Reply:
 
 
 def renew(session: Session, options: Namespace) -> Reply:
-    return _card(
-        leases.renew(session, options.card_id, options.owner, options.attempt, options.ttl)
-    )
+    return _card(moves.renew(session, options.card_id, options.owner, options.attempt, options.ttl))
 
 
 def edit(session: Session, options: Namespace) -> Reply:
@@ -221,14 +213,14 @@ def show(session: Session, options: Namespace) -> Reply:
     card = cards.show(session, options.card_id)
     details = [
         f"{name.replace('_', '-')}: {getattr(card, name)}"
-        for name in card._fields
+        for name in WIRE_NAMES
         if getattr(card, name) is not None
     ]
     return Reply([to_json(card) + "\n"], details)
 
 
 def explain(session: Session, options: Namespace) -> Reply:
-    found = reports.explain(session, options.card_id)
+    found = pool.explain(session, options.card_id)
     lists = {
         "unfinished": found.unfinished,
         "blocked": found.blocked,
@@ -255,8 +247,8 @@ def explain(session: Session, options: Namespace) -> Reply:
     return Reply(document(answer), text)
 
 
-def check(session: Session, options: Namespace) -> Reply:
-    found = reports.check(session)
+def check_all(session: Session, options: Namespace) -> Reply:
+    found = check.recount(session)
     counts = [{"id": i, "openDependencies": kept, "recounted": n} for i, kept, n in found.counts]
     edges = [{"id": i, "dependency": d, "edge": problem} for i, d, problem in found.edges]
     claims = [{"id": i, "claim": problem} for i, problem in found.claims]

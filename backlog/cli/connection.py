@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from backlog import schema
 from backlog.errors import StoreUnavailable, UsageError
 from backlog.session import PsycopgSession
-from fleet_backlog import storage
+from backlog.store import storage
 
 
 def configured() -> storage.Storage:

@@ -42,7 +42,7 @@ def tail(session: Session, options: Namespace) -> Reply:
 
 def _follow(session: Session, options: Namespace, shown: Callable[[Event], str]) -> Iterator[str]:
     from backlog.cli.loops import repeat, until_unread
-    from backlog.verbs.following import Follower
+    from backlog.verbs.history import Follower
 
     follower = Follower()
     started = False

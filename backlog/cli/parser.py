@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final, NoReturn
 
 from backlog import values
-from backlog.cli import commands, events, governing, reports, store, sweeping, work
+from backlog.cli import commands, events, reports, rules, store, sweep, work
 from backlog.errors import UsageError
 from backlog.lifecycle import (
     BLOCK_REASONS,
@@ -268,27 +268,27 @@ VERBS: Final[tuple[Verb, ...]] = (
     (
         "pause",
         "no claims, of the fleet, a phase or a worker",
-        governing.pause,
+        rules.pause,
         (*_SCOPE, _text("--reason", values.line, "why", required=True)),
     ),
-    ("resume", "claims again", governing.resume, _SCOPE),
-    ("paused", "what is paused; exit status 6 if anything is", governing.paused, _SCOPE),
+    ("resume", "claims again", rules.resume, _SCOPE),
+    ("paused", "what is paused; exit status 6 if anything is", rules.paused, _SCOPE),
     (
         "limit",
         "work in progress of a phase or a worker",
-        governing.limit,
+        rules.limit,
         (*_SCOPE, _number("--max", 0, "claims at once", required=True, dest="most")),
     ),
-    ("unlimit", "no limit any more", governing.unlimit, _SCOPE),
-    ("limits", "every limit, and how much of it is used", governing.limits, ()),
+    ("unlimit", "no limit any more", rules.unlimit, _SCOPE),
+    ("limits", "every limit, and how much of it is used", rules.limits, ()),
     ("doctor", "what never goes on by itself, and the way out", reports.doctor, ()),
     (
         "sweep",
         "reclaim what is expired, wake what is due, prune what is old",
-        sweeping.sweep,
+        sweep.sweep,
         (_number("--every", 1, "for ever, with so many seconds between"),),
     ),
-    ("check", "recount what is derived and report drift", commands.check, ()),
+    ("check", "recount what is derived and report drift", commands.check_all, ()),
     (
         "import",
         "cards from JSON lines, all or nothing",

@@ -39,7 +39,7 @@ def _finding_line(each: "Finding") -> str:
 
 
 def context(session: Session, options: Namespace) -> Reply:
-    from backlog.verbs.context import context as markdown_of
+    from backlog.verbs.briefing import context as markdown_of
 
     markdown = markdown_of(session, options.card_id, options.max_bytes)
     answer = {"id": options.card_id, "markdown": markdown}

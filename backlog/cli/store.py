@@ -12,9 +12,9 @@ from typing import Any, Final
 from backlog.cli.connection import configured, open_session
 from backlog.cli.reply import Reply, document
 from backlog.errors import Refusal, StoreUnavailable, UsageError, WrongState
-from backlog.verbs import reports
-from fleet_backlog.embedded import Store
-from fleet_backlog.storage import Embedded, StoreError
+from backlog.store.embedded import Store
+from backlog.store.storage import Embedded, StoreError
+from backlog.verbs import pool
 
 
 def add_parser(verbs: Any) -> None:
@@ -148,7 +148,7 @@ def _server_status() -> dict[str, Any]:
 def _reachable() -> int:
     """Start the store if it is down; how many cards it holds."""
     with open_session() as session:
-        return reports.stats(session).total
+        return pool.stats(session).total
 
 
 def _program(name: str) -> Path:

@@ -16,7 +16,7 @@ def work(connect: Any, options: Namespace) -> Reply:
     """Work, for as long as the options say. Nothing is on standard output but what commands say."""
     environ = dict(os.environb)  # before a connection drops variables from it
     argv = _command(options.command)
-    from backlog.verbs.claims import Pool
+    from backlog.verbs.pool import Pool
     from backlog.worker.plan import DRAIN, FOREVER, ONCE, Plan
     from backlog.worker.worker import DONE, FAILED
     from backlog.worker.worker import work as run

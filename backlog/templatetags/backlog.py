@@ -5,7 +5,7 @@ from decimal import Decimal
 from django import template
 
 from backlog.lifecycle import FLEET
-from backlog.verbs.governance import Limit, Pause
+from backlog.verbs.rules import Limit, Pause
 
 register = template.Library()
 

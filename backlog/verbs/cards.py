@@ -8,9 +8,9 @@ from backlog import values
 from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents, NotFound
 from backlog.records import COLUMNS, Record
 from backlog.session import UNIQUE_VIOLATION, Session, in_transaction, sqlstate
-from backlog.verbs.claims import wake
 from backlog.verbs.graph import lock_graph, refuse_cycle
 from backlog.verbs.moves import stale
+from backlog.verbs.pool import wake
 
 # In the order of claims, which is the order of every list.
 ORDER: Final = "priority DESC, created_at, id"

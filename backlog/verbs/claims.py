@@ -1,314 +1,91 @@
 """Claims: which card a worker gets, and why none."""
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from backlog import values
 from backlog.errors import Busy, UsageError
 from backlog.lifecycle import AT_LIMIT, DEFAULT_TTL_SECONDS, EMPTY, PAUSED, READY
+from backlog.planner import is_true_unindexed
 from backlog.records import COLUMNS, Record
 from backlog.session import (
     RETRIED,
     Session,
     idle_pauses,
-    in_statement,
     in_transaction,
     pauses,
     sqlstate,
     telling,
 )
-from backlog.verbs import governance
+from backlog.verbs import rules
 from backlog.verbs.moves import NOTHING_SAID, complete, existing, move_card
+from backlog.verbs.pool import ANY_CARD, GATE, Source, let_go
 from backlog.verbs.runs import Report
 
 # How often a claim looks again while claimable cards are all locked by others: about ten seconds.
 _LOOKS: Final = 220
 MOST_AT_ONCE: Final = 1000
 
-_HOLD: Final = """status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
+_LEASE: Final = """status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
     claimed_at = clock_timestamp(), attempts = backlog.attempts + 1"""
-
-# What the planner finds out once, before it looks at any card: no rule is due. A claim that finds
-# this gate shut goes the longer way, so that those that find it open pay little for it.
-_GATE: Final = """coalesce(
-    (SELECT due FROM backlog_rule ORDER BY due LIMIT 1) > statement_timestamp(), true)"""
 
 # By the place of the version that was locked, which nobody else can move. By id, a card that
 # changed meanwhile would be looked for once more, and the list with it: it would lock other cards.
 # The lock is the weakest that an update needs, so that it does not wait for foreign key checks.
-_CLAIM: Final = f"""
-UPDATE backlog SET {_HOLD} WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM backlog WHERE claimable{{scope}}
-    ORDER BY priority DESC, created_at, id
-    FOR NO KEY UPDATE SKIP LOCKED LIMIT {{count}}
-))
-RETURNING {COLUMNS}"""
+_CLAIM: Final = f"UPDATE backlog SET {_LEASE} WHERE ctid = ANY (ARRAY("
+_CLAIMED: Final = f")) RETURNING {COLUMNS}"
 
-_LOOK: Final = f"""
-SELECT {_GATE}, EXISTS (SELECT FROM backlog WHERE claimable{{scope}})"""
-
-Scope = tuple[str, tuple[Any, ...]]
-EVERYTHING: Final[Scope] = ("", ())
+_IS_OPEN: Final = f"SELECT {GATE}"
 
 
-class Pool(NamedTuple):
-    """Which cards a claim may take: those of a phase, of a role; None: of any."""
-
-    phase: str | None = None
-    role: str | None = None
-
-    def scope(self) -> Scope:
-        """SQL that continues a WHERE clause on `backlog`, and its parameters."""
-        # The status, which a claimable card has anyway, makes a phase a range of `backlog_lanes`.
-        parts = {" AND phase = %s AND status = 'ready'": self.phase, " AND role = %s": self.role}
-        given = {sql: value for sql, value in parts.items() if value is not None}
-        return "".join(given), tuple(given.values())
-
-
-ANY_CARD: Final = Pool()
-
-
-class Taken(NamedTuple):
+class Taken[C](NamedTuple):
     """The cards that a claim took, in the order of claims; or why none: EMPTY, PAUSED, AT_LIMIT."""
 
-    cards: list[Record]
+    cards: list[C]
     why: str | None = None
+
+    @property
+    def card(self) -> C | None:
+        """The first of them."""
+        return self.cards[0] if self.cards else None
 
 
 def claim(
-    session: Session, owner: str, ttl: int = DEFAULT_TTL_SECONDS, scope: Scope = EVERYTHING
-) -> Record | None:
-    """Give `owner` the first claimable card for `ttl` seconds; None if there is nothing to claim.
-
-    First is: highest priority, then oldest, then lowest id. `scope` narrows the pool: SQL that
-    continues the WHERE clause, with its parameters. None never means that somebody held a lock:
-    a claim that found only locked cards looks again, and raises `Busy` after about ten seconds.
-    """
-    held = _held(owner, ttl)
-    cards = _claim_now(session, held, scope, 1) or _look_again(session, held, scope, 1).cards
-    return cards[0] if cards else None
-
-
-def take(
     session: Session,
     owner: str,
     ttl: int = DEFAULT_TTL_SECONDS,
-    pool: Pool = ANY_CARD,
-    count: int = 1,
-) -> Taken:
-    """As `claim`, up to `count` cards of the pool in one transaction, and why if there are none."""
-    if not 1 <= count <= MOST_AT_ONCE:
-        raise UsageError(f"count must be between 1 and {MOST_AT_ONCE}, not {count}")
-    held, scope = _held(owner, ttl), pool.scope()
-    cards = _claim_now(session, held, scope, count)
-    return Taken(cards) if cards else _look_again(session, held, scope, count)
-
-
-def wait(
-    session: Session,
-    owner: str,
-    ttl: int = DEFAULT_TTL_SECONDS,
-    pool: Pool = ANY_CARD,
+    pool: Source = ANY_CARD,
     count: int = 1,
     *,
-    seconds: int,
-) -> Taken:
-    """As `take`; with nothing to take, look again for so many seconds, ever less often."""
-    end = time.monotonic() + seconds
+    card_id: str | None = None,
+    wait: int = 0,
+) -> Taken[Record]:
+    """Give `owner` the first `count` claimable cards of the pool for `ttl` seconds.
+
+    First is: highest priority, then oldest, then lowest id. With nothing to claim, look again for
+    `wait` seconds, ever less often. With `card_id`, that card or none, whatever the pool: whoever
+    is changing it is waited for. None never means that somebody held a lock: a claim that found
+    only locked cards looks again, and raises `Busy` after about ten seconds. Raises `UsageError`.
+    """
+    if not 1 <= count <= MOST_AT_ONCE:
+        raise UsageError(f"count must be between 1 and {MOST_AT_ONCE}, not {count}")
+    lease = _lease(owner, ttl)
+    if card_id is not None:
+        return _claim_card(session, lease, card_id)
+    taken = _claim_some(session, lease, pool, count)
+    if taken.cards or not wait:
+        return taken
+    end = time.monotonic() + wait
     for pause in idle_pauses():
-        taken = take(session, owner, ttl, pool, count)
         left = end - time.monotonic()
         if taken.cards or left <= 0:
-            return taken
-        time.sleep(min(pause, left))
-    raise AssertionError("the pauses do not end")
-
-
-def _look_again(session: Session, held: tuple[str, int], scope: Scope, count: int) -> Taken:
-    """Nothing was taken: because there is nothing, something is held back, or all is locked."""
-    condition, params = scope
-    for pause in pauses(_LOOKS):
-        is_open, claimable = session.execute(_LOOK.format(scope=condition), params).fetchone()
-        if is_open and not claimable:
-            return Taken([], EMPTY)
-        taken = None if is_open else _governed(session, held, scope, count)
-        if taken is not None:
-            return taken
-        time.sleep(pause)
-        cards = _claim_now(session, held, scope, count)
-        if cards:
-            return Taken(cards)
-    raise Busy("every claimable card is locked by another transaction; try again")
-
-
-@lru_cache(maxsize=64)  # a new text, though equal, makes psycopg's own look-ups slower
-def _claim_sql(condition: str, count: int, gated: bool) -> str:
-    return _CLAIM.format(scope=f"{condition} AND {_GATE}" if gated else condition, count=count)
-
-
-def _claim_now(session: Session, held: tuple[str, int], scope: Scope, count: int) -> list[Record]:
-    """As `_claim`, gated; none also where it met a failure that is cured by looking again."""
-    try:
-        if session.inside():
-            with session.transaction():
-                return _claim(session, held, scope, count, gated=True)
-        return _claim(session, held, scope, count, gated=True)
-    except Exception as error:
-        if sqlstate(error) not in RETRIED:
-            raise
-        return []
-
-
-def _claim(
-    session: Session, held: tuple[str, int], scope: Scope, count: int, *, gated: bool
-) -> list[Record]:
-    """One statement."""
-    condition, params = scope
-    rows = session.rows(_claim_sql(condition, count, gated), (*held, *params))
-    cards = [Record._make(row) for row in rows]
-    return sorted(cards, key=_place) if count > 1 else cards
-
-
-def _place(card: Record) -> tuple[int, datetime, str]:
-    return -card.priority, card.created_at, card.id
-
-
-@in_transaction
-def _governed(session: Session, held: tuple[str, int], scope: Scope, count: int) -> Taken | None:
-    """Where something is due, paused or limited: one card after the other.
-
-    None: there are claimable cards, all of them locked at this moment.
-    """
-    _wake(session)
-    rules = _Rules.of(session, held[0])
-    if rules.why:
-        return Taken([], rules.why)
-    cards: list[Record] = []
-    while len(cards) < min(count, rules.room):
-        found = _claim(session, held, _and(scope, rules.open_phases()), 1, gated=False)
-        if not found:
             break
-        cards += found
-        rules.count(found[0])
-    return Taken(cards) if cards else _why_none(session, scope, rules)
-
-
-def _and(scope: Scope, more: Scope) -> Scope:
-    return scope[0] + more[0], (*scope[1], *more[1])
-
-
-def _why_none(session: Session, scope: Scope, rules: "_Rules") -> Taken | None:
-    condition, params = scope
-    phases = session.execute(
-        f"""
-        SELECT phase, EXISTS (SELECT FROM backlog WHERE claimable AND phase = shut.phase{condition})
-        FROM unnest(%s::text[]) AS shut (phase)""",
-        (*params, [*rules.paused, *rules.full]),
-    ).fetchall()
-    waiting = {phase for phase, has_work in phases if has_work}
-    condition, params = _and(scope, rules.open_phases())
-    sql = f"SELECT EXISTS (SELECT FROM backlog WHERE claimable{condition})"
-    if session.execute(sql, params).fetchone()[0]:
-        return None
-    if waiting & rules.paused:
-        return Taken([], PAUSED)
-    return Taken([], AT_LIMIT if waiting else EMPTY)
-
-
-class _Rules:
-    """What an owner may not claim now; counted under the lock of the limits."""
-
-    def __init__(self, why: str | None, room: int, paused: set[str], rooms: dict[str, int]) -> None:
-        self.why, self.room, self.paused, self._rooms = why, room, paused, rooms
-
-    @classmethod
-    def of(cls, session: Session, owner: str) -> "_Rules":
-        limits = governance.locked_limits(session)
-        pauses = governance.pauses(session)
-        mine = [each.room for each in limits if (each.scope, each.name) == ("owner", owner)]
-        room = min(mine, default=MOST_AT_ONCE)
-        stopped = any(each.scope != "phase" and each.name in ("", owner) for each in pauses)
-        return cls(
-            PAUSED if stopped else AT_LIMIT if room == 0 else None,
-            room,
-            {each.name for each in pauses if each.scope == "phase"},
-            {each.name: each.room for each in limits if each.scope == "phase"},
-        )
-
-    @property
-    def full(self) -> set[str]:
-        return {phase for phase, room in self._rooms.items() if room <= 0}
-
-    def open_phases(self) -> Scope:
-        shut = sorted(self.paused | self.full)
-        return " AND (phase IS NULL OR phase <> ALL(%s))", (shut,)
-
-    def allow(self, card: Record) -> bool:
-        return self.why is None and card.phase not in self.paused | self.full
-
-    def count(self, card: Record) -> None:
-        if card.phase in self._rooms:
-            self._rooms[card.phase] -= 1
-
-
-def claim_card(
-    session: Session, card_id: str, owner: str, ttl: int = DEFAULT_TTL_SECONDS
-) -> Record | None:
-    """Give `owner` this card, waiting for whoever is changing it; None if it is not claimable."""
-    return take_card(session, card_id, owner, ttl).card
-
-
-class TakenCard(NamedTuple):
-    """The card, or why not: EMPTY (it is not claimable), PAUSED, AT_LIMIT."""
-
-    card: Record | None
-    why: str | None = None
-
-
-def take_card(
-    session: Session, card_id: str, owner: str, ttl: int = DEFAULT_TTL_SECONDS
-) -> TakenCard:
-    """As `claim_card`, and why not."""
-    held = _held(owner, ttl)
-    moved, card = _take_this(session, card_id, held, f"{_CLAIMABLE} AND {_GATE}")
-    if moved:
-        return TakenCard(card)
-    if card is None or card.status != READY or session.execute(f"SELECT {_GATE}").fetchone()[0]:
-        return TakenCard(None, EMPTY)
-    return _take_governed(session, card_id, held)
-
-
-# IS NOT FALSE: no index on what is claimable can serve the scan by id.
-_CLAIMABLE: Final = "{row}.claimable IS NOT FALSE"
-
-
-@in_transaction
-def _take_governed(session: Session, card_id: str, held: tuple[str, int]) -> TakenCard:
-    _wake(session)
-    rules = _Rules.of(session, held[0])
-    sql = f"SELECT {COLUMNS} FROM backlog WHERE id = %s FOR NO KEY UPDATE"
-    row = session.execute(sql, (card_id,)).fetchone()
-    if row is None:
-        return TakenCard(None, EMPTY)
-    card = Record._make(row)
-    if not rules.allow(card):
-        why = rules.why or (PAUSED if card.phase in rules.paused else AT_LIMIT)
-        return TakenCard(None, why)
-    moved, now = _take_this(session, card_id, held, _CLAIMABLE)
-    return TakenCard(now) if moved else TakenCard(None, EMPTY)
-
-
-def _take_this(
-    session: Session, card_id: str, held: tuple[str, int], condition: str
-) -> tuple[bool, Record | None]:
-    return move_card(session, card_id, _HOLD, held, condition, telling(held[0]))
-
-
-@lru_cache(maxsize=64, typed=True)  # a worker always asks as the same owner
-def _held(owner: str, ttl: int) -> tuple[str, int]:
-    return values.name(owner, "owner"), values.ttl(ttl)
+        time.sleep(min(pause, left))
+        taken = _claim_some(session, lease, pool, count)
+    return taken
 
 
 @in_transaction
@@ -319,48 +96,184 @@ def complete_and_claim(
     attempt: int | None = None,
     *,
     ttl: int = DEFAULT_TTL_SECONDS,
-    pool: Pool = ANY_CARD,
+    pool: Source = ANY_CARD,
     report: Report = NOTHING_SAID,
-) -> tuple[Record, Taken]:
-    """Finish a card and give its owner the next one: both, or, where either is refused, neither.
+) -> tuple[Record, Taken[Record]]:
+    """Finish a card and `claim` the next one: both, or, where either is refused, neither.
 
     Raises `NotFound`, `ClaimLost`.
     """
     done = existing(card_id, complete(session, card_id, owner, attempt, report=report))
-    return done, take(session, owner, ttl, pool)
+    return done, claim(session, owner, ttl, pool)
 
 
-_DUE_AT_ONCE: Final = 1000
+@lru_cache(maxsize=64, typed=True)  # a worker always asks as the same owner
+def _lease(owner: str, ttl: int) -> tuple[str, int]:
+    return values.name(owner, "owner"), values.ttl(ttl)
 
 
-@in_statement
-def wake(session: Session) -> int:
-    """Let cards be claimed whose `not_before` has passed, up to a thousand; how many.
+def _claim_some(
+    session: Session, lease: tuple[str, int], pool: Source, count: int
+) -> Taken[Record]:
+    cards = _claim_now(session, lease, pool, count)
+    return Taken(cards) if cards else _look_again(session, lease, pool, count)
 
-    A claim does so itself, and whoever lists what is claimable. What others are changing at this
-    moment is left to them.
+
+def _claim_now(session: Session, lease: tuple[str, int], pool: Source, count: int) -> list[Record]:
+    """As `_claim`, gated; none also where it met a failure that is cured by looking again."""
+    try:
+        if session.inside():
+            with session.transaction():
+                return _claim(session, lease, pool, count)
+        return _claim(session, lease, pool, count)
+    except Exception as error:
+        if sqlstate(error) not in RETRIED:
+            raise
+        return []
+
+
+def _claim(
+    session: Session,
+    lease: tuple[str, int],
+    pool: Source,
+    count: int,
+    *,
+    gated: bool = True,
+    closed: Sequence[str] = (),
+) -> list[Record]:
+    """One statement."""
+    select, params = pool.next_to_claim(count, gated, closed)
+    rows = session.rows(_claim_sql(select), (*lease, *params))
+    cards = [Record._make(row) for row in rows]
+    return sorted(cards, key=_place) if count > 1 else cards
+
+
+@lru_cache(maxsize=64)  # a new text, though equal, makes psycopg's own look-ups slower
+def _claim_sql(select: str) -> str:
+    return _CLAIM + select + _CLAIMED
+
+
+def _place(card: Record) -> tuple[int, datetime, str]:
+    return -card.priority, card.created_at, card.id
+
+
+def _look_again(
+    session: Session, lease: tuple[str, int], pool: Source, count: int
+) -> Taken[Record]:
+    """Nothing was taken: because there is nothing, a rule is due, or all is locked."""
+    condition, params = pool.condition()
+    look = f"SELECT {GATE}, EXISTS (SELECT FROM backlog WHERE claimable{condition})"
+    for pause in pauses(_LOOKS):
+        is_open, claimable = session.execute(look, params).fetchone()
+        if is_open and not claimable:
+            return Taken([], EMPTY)
+        taken = None if is_open else _claim_by_rules(session, lease, pool, count)
+        if taken is not None:
+            return taken
+        time.sleep(pause)
+        cards = _claim_now(session, lease, pool, count)
+        if cards:
+            return Taken(cards)
+    raise Busy("every claimable card is locked by another transaction; try again")
+
+
+@in_transaction
+def _claim_by_rules(
+    session: Session, lease: tuple[str, int], pool: Source, count: int
+) -> Taken[Record] | None:
+    """Where something is due, paused or limited: one card after the other.
+
+    None: there are claimable cards, all of them locked at this moment.
     """
-    return _wake(session) if session.execute(f"SELECT EXISTS ({_DUE})").fetchone()[0] else 0
+    let_go(session)
+    allowance = _Allowance.of(session, lease[0])
+    if allowance.why:
+        return Taken([], allowance.why)
+    cards: list[Record] = []
+    while len(cards) < min(count, allowance.room):
+        found = _claim(session, lease, pool, 1, gated=False, closed=allowance.closed)
+        if not found:
+            break
+        cards += found
+        allowance.count(found[0])
+    return Taken(cards) if cards else _why_none(session, pool, allowance)
 
 
-_DUE: Final = """
-SELECT name COLLATE "C" FROM backlog_rule
-WHERE kind = 'hold' AND due <= statement_timestamp()"""
+def _why_none(session: Session, pool: Source, allowance: "_Allowance") -> Taken[Record] | None:
+    condition, params = pool.condition()
+    sql = f"""
+        SELECT phase, EXISTS (SELECT FROM backlog WHERE claimable AND phase = closed.phase{condition})
+        FROM unnest(%s::text[]) AS closed (phase)
+        UNION ALL SELECT NULL, EXISTS (SELECT FROM backlog WHERE claimable
+            AND (phase IS NULL OR phase <> ALL (%s)){condition})"""
+    closed = allowance.closed
+    rows = session.execute(sql, (*params, closed, closed, *params)).fetchall()
+    waiting = {phase for phase, has_work in rows if has_work}
+    if None in waiting:
+        return None
+    if waiting & allowance.paused:
+        return Taken([], PAUSED)
+    return Taken([], AT_LIMIT if waiting else EMPTY)
 
 
-def _wake(session: Session) -> int:
-    woken = session.execute(f"""
-        UPDATE backlog SET held = false WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM backlog
-            WHERE id = ANY (ARRAY({_DUE} ORDER BY due LIMIT {_DUE_AT_ONCE}))
-                AND held AND not_before <= statement_timestamp()
-            FOR NO KEY UPDATE SKIP LOCKED))""").rowcount
-    # Those of cards that others are changing stay. By ctid, as a claim: a rule that was written
-    # anew since this statement's snapshot is not the one that is deleted.
-    session.execute(f"""
-        DELETE FROM backlog_rule WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM backlog_rule AS rule
-            WHERE kind = 'hold' AND due <= statement_timestamp() AND NOT EXISTS (
-                SELECT FROM backlog WHERE id = rule.name COLLATE "C" AND held)
-            ORDER BY due FOR UPDATE SKIP LOCKED LIMIT {_DUE_AT_ONCE}))""")
-    return woken
+class _Allowance:
+    """What the rules leave an owner to claim now; limits are counted under their lock."""
+
+    def __init__(self, why: str | None, room: int, paused: set[str], rooms: dict[str, int]) -> None:
+        self.why, self.room, self.paused, self._rooms = why, room, paused, rooms
+
+    @classmethod
+    def of(cls, session: Session, owner: str) -> Self:
+        limits = rules.locked_limits(session)
+        in_force = rules.pauses(session)
+        mine = [each.room for each in limits if (each.scope, each.name) == ("owner", owner)]
+        room = min(mine, default=MOST_AT_ONCE)
+        stopped = any(each.scope != "phase" and each.name in ("", owner) for each in in_force)
+        return cls(
+            PAUSED if stopped else AT_LIMIT if room == 0 else None,
+            room,
+            {each.name for each in in_force if each.scope == "phase"},
+            {each.name: each.room for each in limits if each.scope == "phase"},
+        )
+
+    @property
+    def closed(self) -> list[str]:
+        """The phases of which nothing may be claimed: paused, or full."""
+        return sorted(self.paused | {phase for phase, room in self._rooms.items() if room <= 0})
+
+    def count(self, card: Record) -> None:
+        """One more is claimed of its phase."""
+        if card.phase in self._rooms:
+            self._rooms[card.phase] -= 1
+
+
+def _claim_card(session: Session, lease: tuple[str, int], card_id: str) -> Taken[Record]:
+    moved, card = _move(session, lease, card_id, f"{_CLAIMABLE} AND {GATE}")
+    if moved and card is not None:
+        return Taken([card])
+    if card is None or card.status != READY or session.execute(_IS_OPEN).fetchone()[0]:
+        return Taken([], EMPTY)
+    return _claim_card_by_rules(session, lease, card_id)
+
+
+_CLAIMABLE: Final = is_true_unindexed("{row}.claimable")
+
+
+@in_transaction
+def _claim_card_by_rules(session: Session, lease: tuple[str, int], card_id: str) -> Taken[Record]:
+    let_go(session)
+    allowance = _Allowance.of(session, lease[0])
+    sql = "SELECT phase FROM backlog WHERE id = %s FOR NO KEY UPDATE"
+    row = session.execute(sql, (card_id,)).fetchone()
+    if row is None:
+        return Taken([], EMPTY)
+    if allowance.why or row[0] in allowance.closed:
+        return Taken([], allowance.why or (PAUSED if row[0] in allowance.paused else AT_LIMIT))
+    moved, card = _move(session, lease, card_id, _CLAIMABLE)
+    return Taken([card]) if moved and card is not None else Taken([], EMPTY)
+
+
+def _move(
+    session: Session, lease: tuple[str, int], card_id: str, condition: str
+) -> tuple[bool, Record | None]:
+    return move_card(session, card_id, _LEASE, lease, condition, telling(lease[0]))

@@ -10,7 +10,7 @@ from typing import Final
 from backlog import lifecycle
 from backlog.lifecycle import FLEET
 from backlog.session import Session
-from backlog.verbs import governance, reports
+from backlog.verbs import check, rules
 from backlog.verbs.stuck import CYCLE, MISSING, Stuck, stuck
 
 BLOCKED: Final = lifecycle.BLOCKED
@@ -127,7 +127,7 @@ def _expired(session: Session) -> Iterator[Finding]:
 
 
 def _paused(session: Session) -> Iterator[Finding]:
-    for pause in governance.pauses(session):
+    for pause in rules.pauses(session):
         count = _claimable(session, pause.scope, pause.name)
         if count:
             yield Finding(
@@ -144,7 +144,7 @@ def _paused(session: Session) -> Iterator[Finding]:
 
 def _limited(session: Session) -> Iterator[Finding]:
     """Limits that let nobody claim, and no work of theirs goes on that would change it."""
-    for limit in governance.limits(session):
+    for limit in rules.limits(session):
         count = _claimable(session, limit.scope, limit.name)
         if limit.room or not count or _at_work(session, limit.scope, limit.name):
             continue
@@ -177,18 +177,14 @@ def _at_work(session: Session, scope: str, name: str) -> bool:
 
 
 _MENDED: Final = {
-    reports.CLAIMED_BY_NOBODY: "UPDATE backlog SET status = 'ready' WHERE id = {}",
-    reports.HELD_UNCLAIMED: "UPDATE backlog SET claim_owner = NULL, claim_ttl_seconds = NULL,"
-    " claimed_at = NULL WHERE id = {}",
-    reports.WRONG_EXPIRY: "UPDATE backlog SET claimed_at = claimed_at WHERE id = {}",
-    reports.NEVER_LET_GO: "UPDATE backlog SET not_before = not_before WHERE id = {}",
-    reports.NOT_BY_THE_RULE: "UPDATE backlog SET depends_on = depends_on WHERE id = {}",
+    check.WRONG_EXPIRY: "UPDATE backlog SET claimed_at = claimed_at WHERE id = {}",
+    check.NEVER_LET_GO: "UPDATE backlog SET not_before = not_before WHERE id = {}",
 }
 
 
 def _drifted(session: Session) -> Iterator[Finding]:
     """What the database derives and is wrong about: only a statement of SQL puts it right."""
-    found = reports.check(session)
+    found = check.recount(session)
     for card, kept, counted in found.counts:
         message = f"counts {kept} open dependencies, has {counted}"
         sql = f"UPDATE backlog SET depends_on = depends_on WHERE id = {_literal(card)}"

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from backlog.errors import Cycle
+from backlog.planner import row_by_row
 from backlog.session import Session
 
 _GRAPH_LOCK: Final = "SELECT pg_advisory_xact_lock(1650549611, -1)"
 
 # The walk stops as soon as the limit is reached: Postgres evaluates a recursive query lazily.
-# OFFSET 0 keeps the look-up by id: joined, the planner would rather read all edges at every step.
-_REACHES: Final = """
+_REACHES: Final = f"""
 WITH RECURSIVE walk(id) AS (
     SELECT unnest(%s::text[]) COLLATE "C"
     UNION
     SELECT next.id FROM walk CROSS JOIN LATERAL (
-        SELECT {to} AS id FROM backlog_dependency WHERE {start} = walk.id OFFSET 0
+        {row_by_row("SELECT {to} AS id FROM backlog_dependency WHERE {start} = walk.id")}
     ) AS next
 ), part AS (SELECT id FROM walk LIMIT %s)
 SELECT count(*), array_agg(id) FILTER (WHERE id = ANY (%s)) FROM part"""

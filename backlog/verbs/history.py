@@ -1,5 +1,8 @@
 """What happened: the events that the database keeps of every change of a card."""
 
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -60,3 +63,100 @@ def newest(session: Session, limit: int) -> list[Event]:
         if len(rows) == limit or window >= last:
             return [Event._make(row) for row in rows]
         window *= 8
+
+
+# Following ---------------------------------------------------------------------------------------
+#
+# Ids are taken in order and become visible at commit. So an id that is not there may still come
+# (its transaction is running) or never (it was rolled back), and whoever asked only for ids above
+# the highest it has seen would lose the former.
+
+# One scan for each range, by the index of ranges: OFFSET 0 keeps the planner from joining them.
+_UNSEEN: Final = f"""
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, event.*
+FROM (SELECT) AS once LEFT JOIN (
+    SELECT event.* FROM unnest(%s::bigint[], %s::bigint[]) AS unseen (low, high)
+    CROSS JOIN LATERAL (
+        SELECT {COLUMNS} FROM backlog_event WHERE id BETWEEN unseen.low AND unseen.high OFFSET 0
+    ) AS event
+) AS event ON true ORDER BY event.id"""
+
+# A transaction id of our own: all that were given out before are lower. The snapshot's xmax would
+# not do: a running transaction may have one above it.
+_BOUND: Final = "SELECT pg_current_xact_id()::text::bigint"
+_OLDEST_RUNNING: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+
+_HIGHEST: Final = 2**63 - 1
+_PATIENCE_SECONDS: Final = 2
+# How far back events are awaited of a transaction that was running already, and runs on and on.
+_WINDOW: Final = 100_000
+
+
+class _Unseen(NamedTuple):
+    """Ids not seen yet. With `bound`: who may still bring them has a lower transaction id.
+
+    (Whoever takes an id has its transaction id by then: it holds a row of `backlog`.)
+    """
+
+    low: int
+    high: int = _HIGHEST
+    bound: int | None = None
+
+
+class Follower:
+    """The newest events, then, at each `poll`, those that have become visible since.
+
+    What it knows lasts: the session may be another one each time.
+    """
+
+    def __init__(self) -> None:
+        self._unseen: list[_Unseen] = []
+
+    def start(self, session: Session, limit: int) -> list[Event]:
+        """The newest `limit` events, oldest first; from here on none will be left out."""
+        last = last_id(session)
+        over = _all_ended(session, session.execute(_BOUND).fetchone()[0])
+        low = min([last + 1, *(event.id for event in newest(session, limit)[:1])])
+        self._unseen = [_Unseen(max(1, low if over else min(low, last - _WINDOW)))]
+        events = self.poll(session)
+        return events[max(0, len(events) - limit) :]
+
+    def poll(self, session: Session) -> list[Event]:
+        """The events that have become visible since the last call, in the order of their ids."""
+        ranges = [u.low for u in self._unseen], [u.high for u in self._unseen]
+        rows = session.execute(_UNSEEN, ranges).fetchall()
+        oldest_running = rows[0][0]
+        events = [Event._make(row[1:]) for row in rows if row[1] is not None]
+        ids = [event.id for event in events]
+        left = [
+            _Unseen(low, high, unseen.bound)
+            for unseen in self._unseen
+            if unseen.bound is None or unseen.bound > oldest_running
+            for low, high in _holes(unseen.low, unseen.high, ids)
+        ]
+        gaps, rest = left[:-1], left[-1]
+        if any(gap.bound is None for gap in gaps):
+            bound = session.execute(_BOUND).fetchone()[0]
+            gaps = [gap._replace(bound=gap.bound or bound) for gap in gaps]
+        self._unseen = [*gaps, rest]
+        return events
+
+
+def _holes(low: int, high: int, ids: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """What is left of the range without these ids, which are in order."""
+    for found in ids[bisect_left(ids, low) : bisect_right(ids, high)]:
+        if low < found:
+            yield low, found - 1
+        low = found + 1
+    if low <= high:
+        yield low, high
+
+
+def _all_ended(session: Session, bound: int) -> bool:
+    """Whether, before long, every transaction below the bound has come to its end."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while session.execute(_OLDEST_RUNNING).fetchone()[0] < bound:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from backlog import values
 from backlog.errors import DuplicateId, DuplicateKey, Refusal, UsageError
 from backlog.lifecycle import CLAIMED
-from backlog.records import WIRE_NAMES, Record
+from backlog.records import WIRE_NAMES
 
 # Told a stage, and how many lines have passed it.
 Progress = Callable[[str, int], None]
@@ -25,7 +25,7 @@ class Line(NamedTuple):
 
 
 # `updated_at` is the database's own: what a line says of it is checked and left.
-COLUMNS: Final = tuple(name for name in Record._fields if name != "updated_at")
+COLUMNS: Final = tuple(name for name in WIRE_NAMES if name != "updated_at")
 
 
 def read_lines(lines: Iterable[bytes], progress: Progress) -> list[Line]:
@@ -80,7 +80,7 @@ def _read_line(line: bytes) -> dict[str, Any]:
 def _consistent(card: dict[str, Any], text: str) -> dict[str, Any]:
     if card["id"] in (card.get("depends_on") or ()):
         values.dependencies(card["depends_on"], card["id"])
-    held = [card.get(column) is not None for column in Record._fields if column.startswith("claim")]
+    held = [card.get(column) is not None for column in WIRE_NAMES if column.startswith("claim")]
     if any(held) if card.get("status") != CLAIMED else not all(held):
         raise UsageError(
             "claimOwner, claimTtlSeconds and claimedAt belong to status claimed, all three"

@@ -98,8 +98,8 @@ def runs(session: Session, card_id: str, limit: int | None = None) -> list[Run]:
     """The newest `limit` runs of a card (None: all), oldest first; one that is open is the last."""
     sql = f"""
         SELECT {_COLUMNS} FROM (
-            SELECT * FROM backlog_run WHERE card_id = %s ORDER BY id DESC NULLS FIRST LIMIT %s
-        ) AS newest ORDER BY id NULLS LAST"""
+            SELECT * FROM backlog_run WHERE card_id = %s ORDER BY id DESC LIMIT %s
+        ) AS newest ORDER BY id"""
     return [Run._make(row) for row in session.execute(sql, (card_id, limit)).fetchall()]
 
 

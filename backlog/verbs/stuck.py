@@ -11,7 +11,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Final, NamedTuple
 
 from backlog.lifecycle import READY
-from backlog.session import Session, hashing
+from backlog.planner import no_nested_loops
+from backlog.session import Session
 
 MISSING: Final = "missing"
 CYCLE: Final = "cycle"
@@ -62,7 +63,7 @@ def stuck(session: Session) -> list[Stuck]:
 def _waiting(session: Session) -> tuple[dict[str, str], dict[str, list[str]]]:
     """What is blocked or missing of that which cards wait for; and the cards, with what that is."""
     kinds, edges = {}, {}
-    with hashing(session):
+    with no_nested_loops(session):
         session.execute(f"DECLARE backlog_waiting NO SCROLL CURSOR FOR {_WAITING}")
         while rows := session.execute(f"FETCH {_PAGE} FROM backlog_waiting").fetchall():
             for card, needs, statuses in rows:

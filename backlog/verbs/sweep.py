@@ -6,7 +6,7 @@ Any number of passes may run at once: each takes what no other holds at that mom
 from typing import Final, NamedTuple
 
 from backlog.session import Session, in_statement
-from backlog.verbs import claims, leases
+from backlog.verbs import moves, pool
 
 _BATCH: Final = 10_000
 
@@ -50,7 +50,7 @@ def sweep(session: Session, retention_days: int = 0) -> Swept:
     a card not while another waits for it.
     """
     return Swept(
-        leases.reclaim(session),
+        moves.reclaim(session),
         _wake(session),
         _prune(session, _EVENTS, retention_days),
         _prune(session, _RUNS, retention_days),
@@ -59,7 +59,7 @@ def sweep(session: Session, retention_days: int = 0) -> Swept:
 
 def _wake(session: Session) -> int:
     woken = 0
-    while some := claims.wake(session):
+    while some := pool.wake(session):
         woken += some
     return woken
 

@@ -8,7 +8,7 @@ from backlog.errors import Cancelled, ClaimLost, NotFound, Refusal, UsageError
 from backlog.lifecycle import BLOCKED as CARD_BLOCKED
 from backlog.records import Record
 from backlog.session import Session
-from backlog.verbs import leases, moves, runs
+from backlog.verbs import moves, runs
 from backlog.verbs.runs import Report
 from backlog.worker import outcome
 from backlog.worker.clock import now
@@ -124,7 +124,7 @@ class Attempt:
         card, plan = self.card, self._plan
         sent = now()  # before the database counts from: the lease is never over earlier
         try:
-            link.ask(lambda s: leases.renew(s, card.id, plan.owner, card.attempts, plan.ttl))
+            link.ask(lambda s: moves.renew(s, card.id, plan.owner, card.attempts, plan.ttl))
         except (ClaimLost, NotFound) as lost:
             self._end_for(CANCELLED if isinstance(lost, Cancelled) else LOST)
             return None
@@ -187,7 +187,7 @@ class Attempt:
 
     def _release(self, delay: int | None) -> "Verb":
         held = (self.card.id, self._plan.owner, self.card.attempts)
-        return lambda s, report: leases.release(s, *held, delay=delay, report=report)
+        return lambda s, report: moves.release(s, *held, delay=delay, report=report)
 
     def _tell(self, link: Link, how: str, verb: "Verb", report: Report, **more: Any) -> bool:
         """Write the end of the attempt down, however long it takes; whether it is `completed`."""

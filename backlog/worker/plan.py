@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from backlog.verbs.claims import Pool
+from backlog.verbs.pool import Pool
 
 ONCE: Final = "once"
 DRAIN: Final = "drain"

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from backlog.errors import StoreUnavailable
 from backlog.lifecycle import EMPTY
+from backlog.records import Record
 from backlog.session import ACTOR, Session, idle_pauses
 from backlog.verbs import claims
 from backlog.worker.attempt import Attempt, Surroundings
@@ -199,10 +200,10 @@ class _Worker:
                 self._look_again.wait(pause)
         return None
 
-    def _take(self, session: Session) -> tuple[float, claims.Taken]:
+    def _take(self, session: Session) -> tuple[float, claims.Taken[Record]]:
         """And when it was asked for: no lease of it is over earlier."""
         plan = self._plan
-        return now(), claims.take(session, plan.owner, plan.ttl, plan.pool)
+        return now(), claims.claim(session, plan.owner, plan.ttl, plan.pool)
 
     def _begun(self, attempt: Attempt) -> Attempt:
         with self._lock:

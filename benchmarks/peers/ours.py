@@ -24,7 +24,7 @@ def client(url: str) -> Iterator[Callable[[], None]]:
         session = PsycopgSession(connection)
 
         def cycle() -> None:
-            card = claims.claim(session, "worker")
+            card = claims.claim(session, "worker").card
             assert card
             moves.complete(session, card.id, "worker", card.attempts)
 

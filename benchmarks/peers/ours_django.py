@@ -19,7 +19,7 @@ def client(url: str) -> Iterator[Callable[[], None]]:
     from backlog.models import Card
 
     def cycle() -> None:
-        card = Card.objects.claim("worker")
+        card = Card.objects.claim("worker").card
         assert card
         Card.objects.complete(card.id, "worker", card.attempts)
 

@@ -46,8 +46,8 @@ def cards(store: None, transactional_db: None, settings: Any) -> None:
     for card_id in ("ready-1", "ready-2", "held", "late", "stopped", "over"):
         Card.objects.create(id=card_id, title=f"About {card_id}", phase="M1", body="Some *text*.")
     Card.objects.create(id="waits", title="Waits", phase="M2", depends_on=["ready-1", "stopped"])
-    Card.objects.claim_card("held", "worker-1")
-    Card.objects.claim_card("late", "worker-2")
+    Card.objects.claim("worker-1", card_id="held")
+    Card.objects.claim("worker-2", card_id="late")
     Card.objects.filter(pk="late").update(claimed_at="2020-01-01T00:00:00Z")
     Card.objects.block("stopped", reason="needs_input", note="which one?")
     Card.objects.complete("over")

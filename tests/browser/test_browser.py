@@ -73,7 +73,7 @@ def test_no_page_scrolls_sideways(operator, live_server, name, width):
 def test_a_claim_elsewhere_shows_by_itself_and_the_focus_stays(operator, live_server, complaints):
     operator.goto(live_server.url + "/")
     operator.locator('[data-card="ready-2"] a').first.focus()
-    Card.objects.claim_card("ready-1", "worker-9")
+    Card.objects.claim("worker-9", card_id="ready-1")
     expect(operator.locator('.claimed [data-card="ready-1"]')).to_contain_text("worker-9")
     focused = "document.activeElement.closest('[data-card]')?.dataset.card"
     assert operator.evaluate(focused) == "ready-2"
@@ -105,7 +105,7 @@ def test_a_new_lane_appears_by_itself(operator, live_server):
 def test_a_form_that_is_open_is_left_alone(operator, live_server):
     operator.goto(live_server.url + "/")
     operator.locator("#search").fill("half a wor")
-    Card.objects.claim_card("ready-1", "worker-9")
+    Card.objects.claim("worker-9", card_id="ready-1")
     expect(operator.locator('.claimed [data-card="ready-1"]')).to_be_visible()
     expect(operator.locator("#search")).to_have_value("half a wor")
     expect(operator.locator("#search")).to_be_focused()
@@ -128,7 +128,7 @@ def test_selected_cards_are_blocked_with_a_reason(operator, live_server, complai
 def test_a_move_of_what_changed_meanwhile_is_refused(operator, live_server):
     operator.goto(live_server.url + "/cards/")
     operator.locator('[data-card="ready-1"] input').check()
-    Card.objects.claim_card("ready-1", "worker-9")
+    Card.objects.claim("worker-9", card_id="ready-1")
     operator.get_by_role("button", name="Complete").click()
     expect(operator.locator("h1")).to_have_text("ready-1 has changed since you looked")
     expect(operator.locator("main")).to_contain_text("held by worker-9")

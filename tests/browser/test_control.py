@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from backlog.models import Card
-from backlog.verbs import governance, leases
+from backlog.verbs import moves, rules
 from backlog.verbs.runs import Report
 from tests.browser.test_browser import PAGES, violations
 
@@ -15,13 +15,13 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 @pytest.fixture
 def governed(session):
     """A pause of each kind, a limit that is full, one that is not, and runs that failed."""
-    governance.pause(session, "fleet", "", "release freeze, until the tag is made")
-    governance.pause(session, "phase", "M1", "the parser changes")
-    governance.pause(session, "owner", "worker-2", "it is late")
-    governance.limit(session, "phase", "M1", 2)
-    governance.limit(session, "owner", "worker-1", 5)
+    rules.pause(session, "fleet", "", "release freeze, until the tag is made")
+    rules.pause(session, "phase", "M1", "the parser changes")
+    rules.pause(session, "owner", "worker-2", "it is late")
+    rules.limit(session, "phase", "M1", 2)
+    rules.limit(session, "owner", "worker-1", 5)
     said = Report(outcome="failed", summary="no parser", result='{"n": 1}', tokens=1200, cost="0.5")
-    leases.release(session, "held", report=said)
+    moves.release(session, "held", report=said)
 
 
 @pytest.mark.usefixtures("governed")
@@ -45,28 +45,28 @@ def test_a_pause_elsewhere_shows_on_an_open_board(operator, live_server, complai
     operator.goto(live_server.url + "/")
     expect(operator.locator("#banner")).to_be_hidden()
     operator.locator(".lane summary").first.focus()
-    governance.pause(session, "phase", "M1", "release freeze")
+    rules.pause(session, "phase", "M1", "release freeze")
     expect(operator.locator("#banner")).to_contain_text("Paused: phase M1. release freeze")
     expect(operator.locator(".lane summary").first).to_contain_text("paused: release freeze")
     expect(operator.locator(".lane summary").first).to_be_focused()
     expect(operator.locator("#news")).to_have_text("Paused: phase M1.")
-    governance.resume(session, "phase", "M1")
+    rules.resume(session, "phase", "M1")
     expect(operator.locator("#banner")).to_be_hidden()
     expect(operator.locator("#news")).to_have_text("Nothing is paused any more.")
 
 
 def test_a_limit_elsewhere_shows_in_the_heading_of_its_lane(operator, live_server, session):
     operator.goto(live_server.url + "/")
-    governance.limit(session, "phase", "M1", 2)
+    rules.limit(session, "phase", "M1", 2)
     expect(operator.locator(".lane summary").first).to_contain_text("at its limit: 2 of 2 claimed")
 
 
 def test_a_banner_with_the_focus_is_left_alone(operator, live_server, session):
-    governance.pause(session, "phase", "M1", "release freeze")
+    rules.pause(session, "phase", "M1", "release freeze")
     operator.goto(live_server.url + "/")
     operator.get_by_role("button", name="Resume phase M1").focus()
-    governance.pause(session, "fleet", "", "everything")
-    Card.objects.claim_card("ready-2", "w")
+    rules.pause(session, "fleet", "", "everything")
+    Card.objects.claim("w", card_id="ready-2")
     Card.objects.block("ready-1")
     expect(operator.locator('.blocked [data-card="ready-1"]')).to_be_visible()
     expect(operator.get_by_role("button", name="Resume phase M1")).to_be_focused()
@@ -105,7 +105,7 @@ def test_pauses_and_limits_work_without_javascript(browser, live_server, log_in,
     page.get_by_role("button", name="Set the limit", exact=True).click()
     page.get_by_label("Claims at once of worker w").fill("4")
     page.get_by_role("button", name="Set the limit of worker w").click()
-    assert [each[:3] for each in governance.limits(session)] == [("owner", "w", 4)]
+    assert [each[:3] for each in rules.limits(session)] == [("owner", "w", 4)]
     page.get_by_role("button", name="Remove the limit of worker w").click()
     expect(page.locator("main")).to_contain_text("There are no limits.")
     context.close()

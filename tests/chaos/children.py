@@ -13,9 +13,9 @@ import psycopg
 
 from backlog.errors import ClaimLost, Refusal
 from backlog.session import PsycopgSession, Session
-from backlog.verbs import cards, claims, leases, moves
+from backlog.store import storage
+from backlog.verbs import cards, claims, moves
 from backlog.verbs.runs import Report
-from fleet_backlog import storage
 from tests.chaos.journal import Journal
 
 TTL = 2
@@ -26,15 +26,15 @@ Turn = Callable[[Session, Journal, str, random.Random], None]
 # How a worker ends an attempt, and how often in a hundred.
 ENDS: dict[str, tuple[int, Callable[..., Any]]] = {
     "completed": (80, moves.complete),
-    "released": (8, leases.release),
-    "failed": (8, partial(leases.release, report=Report(outcome="failed"))),
+    "released": (8, moves.release),
+    "failed": (8, partial(moves.release, report=Report(outcome="failed"))),
     "blocked": (4, partial(moves.block, reason="needs_input")),
 }
 
 
 def work(session: Session, journal: Journal, owner: str, chance: random.Random) -> None:
     """One card: claim it, take a while over it, perhaps far too long, and say how it went."""
-    card = claims.claim(session, owner, TTL)
+    card = claims.claim(session, owner, TTL).card
     if card is None:
         time.sleep(0.05)
         return
@@ -45,7 +45,7 @@ def work(session: Session, journal: Journal, owner: str, chance: random.Random) 
     try:
         time.sleep(chance.random() / 5)
         if chance.random() < 0.3:
-            renewed = leases.renew(session, *held, TTL)
+            renewed = moves.renew(session, *held, TTL)
             say("renewed", time=renewed.claimed_at.isoformat())  # type: ignore[union-attr]  # (it is claimed)
         if chance.random() < 0.05:
             time.sleep(1.5 * TTL)  # and wakes up as a zombie

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from backlog.errors import Busy, Refusal, StoreUnavailable
 from backlog.session import PsycopgSession
-from backlog.verbs import governance, moves
-from fleet_backlog import storage
-from fleet_backlog.embedded import processes
+from backlog.store import storage
+from backlog.store.embedded import processes
+from backlog.verbs import moves, rules
 from tests.chaos import journal
 from tests.chaos.children import AWAY
 from tests.conftest import MANAGE, PROJECT
@@ -156,9 +156,9 @@ class Chaos:
 
     def pause_for_a_moment(self) -> None:
         scope = self._chance.choice([("fleet", ""), ("phase", "M1"), ("owner", "w1")])
-        self.ask(lambda session: governance.pause(session, *scope, "chaos"))
+        self.ask(lambda session: rules.pause(session, *scope, "chaos"))
         time.sleep(0.3)
-        self.ask(lambda session: governance.resume(session, *scope))
+        self.ask(lambda session: rules.resume(session, *scope))
 
     def ask(self, verb: Callable[[PsycopgSession], Any]) -> Any:
         """Until there is an answer."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from fleet_backlog import storage
+from backlog.store import storage
 from tests.conftest import MANAGE, PROJECT
 
 SHELL = shlex.join([*MANAGE, "backlog"])

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 
 import fleet_backlog
-from fleet_backlog.embedded.account import Account
+from backlog.store.embedded.account import Account
 
 REPOSITORY = Path(fleet_backlog.__file__).parent.parent
 SITE = Path(psycopg.__file__).parent.parent
@@ -22,7 +22,7 @@ SITE = Path(psycopg.__file__).parent.parent
 PRELUDE = """
 import os, signal, subprocess, sys, time
 from pathlib import Path
-from fleet_backlog.embedded import Store, StoreError
+from backlog.store.embedded import Store, StoreError
 store = Store(Path(sys.argv[1]))
 """
 

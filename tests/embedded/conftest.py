@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet_backlog.embedded import Store, processes
+from backlog.store.embedded import Store, processes
 from tests.embedded import children
 
 

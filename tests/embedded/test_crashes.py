@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from fleet_backlog.embedded import Store, StoreError, processes
+from backlog.store.embedded import Store, StoreError, processes
 from tests.embedded.children import run, spawn
 
 CLAIM_FOR_EVER = """
@@ -149,7 +149,7 @@ def test_containers_share_a_server_over_its_socket(store: Store, container: list
 
 def test_no_second_server_gets_at_the_data(store: Store, container: list[str]) -> None:
     (store.socket_dir / ".s.PGSQL.5432").unlink()
-    code = "from fleet_backlog.embedded import lock\nlock.CLAIM_TIMEOUT = 0.5\nstore.connect()"
+    code = "from backlog.store.embedded import lock\nlock.CLAIM_TIMEOUT = 0.5\nstore.connect()"
 
     output = run(store.root, code, prefix=container, fails=True)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fleet_backlog.embedded import Store
+from backlog.store.embedded import Store
 from tests.embedded.children import run
 
 SITE = """
@@ -10,7 +10,7 @@ import django
 from django.conf import settings
 
 entry = {
-    "ENGINE": "fleet_backlog.embedded.backend",
+    "ENGINE": "backlog.store.embedded.backend",
     "NAME": "backlog",
     "USER": "backlog",
     "HOST": str(store.socket_dir),
@@ -154,7 +154,7 @@ with ThreadPoolExecutor(4) as pool:
 def test_a_pool_and_a_missing_root_are_configuration_errors(store: Store) -> None:
     code = """
 from django.core.exceptions import ImproperlyConfigured
-from fleet_backlog.embedded.backend.base import DatabaseWrapper
+from backlog.store.embedded.backend.base import DatabaseWrapper
 for options in ({}, {"root": str(store.root), "pool": True}):
     wrapper = DatabaseWrapper({**connection.settings_dict, "OPTIONS": options})
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet_backlog.embedded import Store, drop_libpq_variables, processes
+from backlog.store.embedded import Store, drop_libpq_variables, processes
 from tests.embedded.children import crowd, run
 
 CONNECT = "store.connect().close()"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet_backlog.embedded import Store
+from backlog.store.embedded import Store
 from tests.embedded.children import crowd, run, spawn
 
 # Which server answered: the cluster's identity and the postmaster's start.

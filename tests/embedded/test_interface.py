@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet_backlog.embedded import Store, StoreError, binaries
+from backlog.store.embedded import Store, StoreError, binaries
 from tests.embedded.children import run
 
 
@@ -30,7 +30,7 @@ new = set(sys.modules) - before
 print(sorted(name for name in new if not name.startswith(("encodings", "psycopg"))))
 print(sorted(name for name in sys.modules if name.startswith("fleet_backlog")))
 """
-    package = "fleet_backlog.embedded"
+    package = "backlog.store.embedded"
     light = ["fleet_backlog", package, f"{package}.errors", f"{package}.guard", f"{package}.layout"]
     assert run(store.root, code).splitlines() == ["[]", str(light)]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from fleet_backlog.embedded import Store, StoreError, lock, patience, supervisor
+from backlog.store.embedded import Store, StoreError, lock, patience, supervisor
 from tests.embedded.children import User, run, spawn
 from tests.embedded.conftest import Disk
 

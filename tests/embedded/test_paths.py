@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet_backlog.embedded import Store, StoreError, layout
+from backlog.store.embedded import Store, StoreError, layout
 from tests.embedded.children import User, run
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from fleet_backlog.embedded import Store
+from backlog.store.embedded import Store
 from tests.embedded.children import crowd, run
 
 # A worker that takes numbers, one a transaction, and says which the server acknowledged.

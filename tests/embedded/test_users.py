@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from fleet_backlog.embedded import Store, StoreError, processes
+from backlog.store.embedded import Store, StoreError, processes
 from tests.embedded import children
 from tests.embedded.children import User, run, spawn
 from tests.embedded.conftest import Disk

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from backlog.session import Session
-from backlog.verbs import cards, claims, leases
+from backlog.verbs import cards, claims, moves
 from tests.workers import serve, tell
 
 # A field for each of the writers of one card; those after them only link.
@@ -24,15 +24,15 @@ FIELDS: tuple[tuple[str, Any], ...] = (
 def claim_and_give_back(session: Session, card_id: str, owner: str) -> None:
     """For as long as there is anything to claim by its id; each attempt."""
     while cards.show(session, card_id).status != "blocked":
-        card = claims.claim_card(session, card_id, owner)
+        card = claims.claim(session, owner, card_id=card_id).card
         if card is not None:
             tell(card.attempts)
-            leases.release(session, card_id, owner, card.attempts)
+            moves.release(session, card_id, owner, card.attempts)
 
 
 def claim_and_vanish(session: Session, card_id: str, owner: str) -> None:
     """Ends without a word to anybody but the test."""
-    card = claims.claim_card(session, card_id, owner)
+    card = claims.claim(session, owner, card_id=card_id).card
     assert card is not None
     tell(card.attempts)
     os._exit(0)

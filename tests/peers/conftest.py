@@ -9,7 +9,7 @@ from backlog.verbs import claims
 def claimed(session, card):
     """A card that w holds in its first attempt, for a minute."""
     card("A")
-    return claims.claim(session, "w", 60)
+    return claims.claim(session, "w", 60).card
 
 
 @pytest.fixture

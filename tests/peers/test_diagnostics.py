@@ -6,10 +6,10 @@ import shlex
 
 import pytest
 
-from backlog.verbs import cards, claims, moves, reports
-from backlog.verbs.board import board
+from backlog.verbs import cards, claims, moves, pool
 from backlog.verbs.doctor import doctor
 from backlog.verbs.stuck import CYCLE
+from backlog.web.queries.board import board
 
 
 def _cards(session):
@@ -67,7 +67,7 @@ def tangle(request, session):
         elif fate < 0.42:
             moves.block(session, card_id)
         elif fate < 0.5:
-            claims.claim_card(session, card_id, "w")
+            claims.claim(session, "w", card_id=card_id)
         elif fate < 0.55:
             cards.delete(session, card_id, force=True)
         elif fate < 0.6:
@@ -82,14 +82,14 @@ def test_four_commands_that_disagree_on_readiness(tangle, call):
     record = _cards(session)
     expected = _claimable(record)
     assert {each["id"] for each in call("list", "--ready-only", "--json").json} == expected
-    assert {i for i in record if reports.explain(session, i).claimable} == expected
+    assert {i for i in record if pool.explain(session, i).claimable} == expected
     assert board(session).totals["ready"] == len(expected)
     ready = sum(status == "ready" for status, *_ in record.values())
-    assert reports.stats(session).counts["ready"] == ready
+    assert pool.stats(session).counts["ready"] == ready
     stuck = {each.id for each in doctor(session)}
     assert not stuck & expected, "the doctor despairs of a card that can be claimed"
     claimed = set()
-    while card := claims.claim(session, "all"):
+    while card := claims.claim(session, "all").card:
         claimed.add(card.id)
     assert claimed == expected
 

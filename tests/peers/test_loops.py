@@ -2,7 +2,7 @@
 
 import pytest
 
-from backlog.verbs import cards, claims, leases, moves, runs
+from backlog.verbs import cards, claims, moves, runs
 from backlog.verbs.runs import Report
 from tests.workers import together
 
@@ -11,19 +11,19 @@ CAP = 10
 
 
 def _fail(session, attempt):
-    leases.release(session, "A", "w", attempt, report=Report(outcome="failed"))
+    moves.release(session, "A", "w", attempt, report=Report(outcome="failed"))
 
 
 def _expire(session, _):
     session.execute("UPDATE backlog SET claimed_at = claimed_at - interval '1 hour'")
-    leases.reclaim(session)
+    moves.reclaim(session)
 
 
 ENDS = {
-    "release": lambda s, attempt: leases.release(s, "A", "w", attempt),
+    "release": lambda s, attempt: moves.release(s, "A", "w", attempt),
     "failure": _fail,
     "expiry": _expire,
-    "reclaim by id": lambda s, _: leases.reclaim_card(s, "A"),
+    "reclaim by id": lambda s, _: moves.reclaim_card(s, "A"),
     "update by hand": lambda s, _: s.execute("UPDATE backlog SET status = 'ready'"),
     "update by hand of an expired one": lambda s, _: s.execute(
         "UPDATE backlog SET status = 'ready', claimed_at = now() - interval '1 hour'"
@@ -34,7 +34,7 @@ ENDS = {
 def run_away(session, *ends):
     """Claim the card for as long as it is there to claim; how often it was."""
     for number in range(max(RUNAWAY)):
-        card = claims.claim(session, "w")
+        card = claims.claim(session, "w").card
         if card is None:
             return number
         ends[number % len(ends)](session, card.attempts)
@@ -62,9 +62,9 @@ def test_runaway_loops_that_starve_the_other_cards(session, card):
     card("A", priority=9)
     card("B")
     for attempt in range(1, CAP + 1):
-        assert claims.claim(session, "w").id == "A"
+        assert claims.claim(session, "w").card.id == "A"
         _fail(session, attempt)
-    assert claims.claim(session, "w").id == "B"
+    assert claims.claim(session, "w").card.id == "B"
 
 
 def test_runaway_loops_of_many_processes(session, card):
@@ -98,7 +98,7 @@ def test_runaway_loops_that_an_edit_begins_again(session, card):
     run_away(session, _fail)
     cards.edit(session, "A", title="Again", priority=7)
     session.execute("UPDATE backlog SET attempts_forgiven = 10, max_attempts = 99")
-    assert claims.claim(session, "w") is None
+    assert claims.claim(session, "w").card is None
 
 
 def test_block_outcomes_that_never_count_towards_the_cap(session, card):
@@ -116,7 +116,7 @@ def test_block_outcomes_that_nobody_sees_repeated(times, session, card, call):
     """Peers: "block outcomes …": unblocking takes a person, who sees how often it was in vain."""
     card("A")
     for _ in range(times):
-        attempt = claims.claim(session, "w").attempts
+        attempt = claims.claim(session, "w").card.attempts
         moves.block(session, "A", "w", attempt, reason="needs_input")
         moves.unblock(session, "A")
     shown = call("show", "--id", "A", "--json").json

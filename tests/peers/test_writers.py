@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from backlog.errors import Cycle
-from backlog.verbs import cards, claims, leases, moves, reports, runs, transfer
-from backlog.verbs.claims import Pool
+from backlog.verbs import cards, check, claims, moves, pool, runs, transfer
+from backlog.verbs.pool import Pool
 from tests.conftest import MANAGE
 from tests.peers.children import FIELDS
 from tests.workers import crowd, together
@@ -34,8 +34,8 @@ def test_double_claims_where_skip_locked_parses_but_does_nothing(session, sessio
     holders = [sessions(), sessions()]
     session.execute("SET lock_timeout = '1s'")
     with holders[0].transaction(), holders[1].transaction():
-        held = [claims.claim(holder, "w").id for holder in holders]
-        assert [*held, claims.claim(session, "v").id] == ["c0", "c1", "c2"]
+        held = [claims.claim(holder, "w").card.id for holder in holders]
+        assert [*held, claims.claim(session, "v").card.id] == ["c0", "c1", "c2"]
 
 
 @pytest.mark.parametrize("count", [1, 4])
@@ -45,8 +45,8 @@ def test_double_claims_of_several_at_once(count, session, sessions, card):
         card(f"c{number}")
     other = sessions()
     with other.transaction():
-        claims.take(other, "v", 60, Pool(), 2)
-        taken = claims.take(session, "w", 60, Pool(), count).cards
+        claims.claim(other, "v", 60, Pool(), 2)
+        taken = claims.claim(session, "w", 60, Pool(), count).cards
     assert [each.id for each in taken] == [f"c{n}" for n in range(2, 2 + count)]
 
 
@@ -145,7 +145,7 @@ REFUSED = {
 def one_of_each(session, card):
     for card_id, needs in {"C": [], "R": [], "B": [], "D": [], "W": ["R"]}.items():
         card(card_id, needs)
-    claims.claim_card(session, "C", "w")
+    claims.claim(session, "w", card_id="C")
     moves.block(session, "B")
     moves.complete(session, "D")
 
@@ -222,8 +222,8 @@ def a_pair(card):
 def test_dependency_tables_that_nothing_enforces(sql, session):
     """Peers: "dependency tables that nothing enforces": no way of a claim takes what waits."""
     session.execute(sql)
-    assert "B" not in [each.id for each in claims.take(session, "w", count=9).cards]
-    assert claims.claim_card(session, "B", "w") is None
+    assert "B" not in [each.id for each in claims.claim(session, "w", count=9).cards]
+    assert claims.claim(session, "w", card_id="B").card is None
     assert cards.list_cards(session, ready_only=True) == []
 
 
@@ -233,12 +233,12 @@ def test_dependency_tables_whose_damage_nobody_sees(sql, session, call):
     """Peers: "dependency tables …": an edge that is not the record's is found, and put right."""
     session.execute(sql)
     moves.complete(session, "A")
-    found = reports.check(session)
+    found = check.recount(session)
     assert (("B", "A", "missing") in found.edges, found.counts) == (True, [("B", 1, 0)])
-    assert (call("check").status, claims.claim(session, "w")) == (1, None)
+    assert (call("check").status, claims.claim(session, "w").card) == (1, None)
     call("unlink", "--from", "B", "--to", "A")
     call("link", "--from", "B", "--to", "A")
-    assert (call("check").status, claims.claim(session, "w").id) == (0, "B")
+    assert (call("check").status, claims.claim(session, "w").card.id) == (0, "B")
 
 
 @pytest.mark.usefixtures("a_pair")
@@ -246,9 +246,9 @@ def test_dependency_tables_that_gate_only_the_first_time(session):
     """Peers: "dependency tables …": what is reopened is waited for again."""
     moves.complete(session, "A")
     moves.reopen(session, "A")
-    assert claims.claim_card(session, "B", "w") is None
+    assert claims.claim(session, "w", card_id="B").card is None
     moves.complete(session, "A")
-    assert claims.claim(session, "w").id == "B"
+    assert claims.claim(session, "w").card.id == "B"
 
 
 # Ages ---------------------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ TOUCHES = {
     "edit": lambda s: cards.edit(s, "A", title="t", body="b", priority=4, phase="M1"),
     "link": lambda s: cards.link(s, "A", "B"),
     "unlink": lambda s: (cards.link(s, "A", "B"), cards.unlink(s, "A", "B")),
-    "renew": lambda s: leases.renew(s, "A"),
+    "renew": lambda s: moves.renew(s, "A"),
     "update of everything by hand": lambda s: s.execute(
         "UPDATE backlog SET status = status, title = title, updated_at = now(), "
         "status_changed_at = now(), claimed_at = claimed_at"
@@ -270,7 +270,7 @@ def test_age_that_resets_with_every_write(touch, session, card):
     """Peers: "age that resets with every write, so stuck cards look fresh"."""
     card("A", needs=[])
     card("B")
-    claims.claim_card(session, "A", "w")
+    claims.claim(session, "w", card_id="A")
     sql = "SELECT status_changed_at, created_at, attempts FROM backlog WHERE id = 'A'"
     before = session.execute(sql).fetchone(), runs.runs(session, "A")
     touch(session)
@@ -283,5 +283,5 @@ def test_age_of_the_oldest_ready_card_that_resets_with_every_write(session, card
     session.execute("UPDATE backlog SET created_at = now() - interval '1 hour'")
     cards.edit(session, "A", title="t")
     claims.claim(session, "w")
-    leases.release(session, "A")
-    assert reports.stats(session).oldest_ready_age_seconds >= 3600
+    moves.release(session, "A")
+    assert pool.stats(session).oldest_ready_age_seconds >= 3600

@@ -10,8 +10,8 @@ import time
 import pytest
 
 from backlog.errors import Cancelled, ClaimLost
-from backlog.verbs import cards, claims, leases, moves, runs
-from backlog.verbs.claims import Pool
+from backlog.verbs import cards, claims, moves, runs
+from backlog.verbs.pool import Pool
 from tests.conftest import PROJECT
 from tests.worker import alive, status_of, working
 from tests.workers import Background
@@ -20,13 +20,13 @@ WORDS = {
     "complete": lambda s, *claim: moves.complete(s, *claim),
     "complete and claim the next": lambda s, *claim: claims.complete_and_claim(s, *claim),
     "block": lambda s, *claim: moves.block(s, *claim),
-    "release": lambda s, *claim: leases.release(s, *claim),
-    "renew": lambda s, *claim: leases.renew(s, *claim),
+    "release": lambda s, *claim: moves.release(s, *claim),
+    "renew": lambda s, *claim: moves.renew(s, *claim),
 }
 WAYS_OF_LOSS = {
-    "expiry": lambda s, pass_time: (pass_time(61), leases.reclaim(s)),
-    "reclaim by id": lambda s, _: leases.reclaim_card(s, "A"),
-    "release by the operator": lambda s, _: leases.release(s, "A"),
+    "expiry": lambda s, pass_time: (pass_time(61), moves.reclaim(s)),
+    "reclaim by id": lambda s, _: moves.reclaim_card(s, "A"),
+    "release by the operator": lambda s, _: moves.release(s, "A"),
     "update by hand": lambda s, _: s.execute("UPDATE backlog SET status = 'ready'"),
 }
 
@@ -45,7 +45,7 @@ def test_zombie_workers_complete_a_card_that_was_re_claimed(
     """Peers: "Zombie workers complete a card that was re-claimed"."""
     card("next", priority=-1)
     lose(session, pass_time)
-    claims.claim_card(session, "A", second)
+    claims.claim(session, second, card_id="A")
     before = rows()
     with pytest.raises(ClaimLost):
         say(session, "A", "w", 1)
@@ -55,8 +55,8 @@ def test_zombie_workers_complete_a_card_that_was_re_claimed(
 def test_a_zombie_process_completes_a_card_that_was_re_claimed(session, claimed, command):
     """Peers: "Zombie workers complete …": a process that was told its attempt long ago."""
     told = {"BACKLOG_OWNER": "w", "BACKLOG_CARD_ID": "A", "BACKLOG_ATTEMPT": "1"}
-    leases.reclaim_card(session, "A")
-    again = claims.claim(session, "w")
+    moves.reclaim_card(session, "A")
+    again = claims.claim(session, "w").card
     assert [command(verb, env=told).status for verb in ("renew", "complete", "release")] == [4] * 3
     assert cards.show(session, "A") == again
 
@@ -75,8 +75,8 @@ def test_a_zombie_that_waits_for_the_reclaim_to_commit_is_refused(session, sessi
     """Peers: "Zombie workers complete …", when both are at it in the same moment."""
     other = sessions()
     with other.transaction():
-        leases.reclaim_card(other, "A")
-        claims.claim_card(other, "A", "v")
+        moves.reclaim_card(other, "A")
+        claims.claim(other, "v", card_id="A")
         zombie = Background(sessions(), moves.complete, "A", "w", 1)
         assert zombie.waits()
     assert isinstance(zombie.error(), ClaimLost)
@@ -87,7 +87,7 @@ def test_an_attempt_of_an_id_that_was_deleted_and_used_again_is_over(session, cl
     """Peers: "Zombie workers complete …": not even when the card is another one of the same id."""
     cards.delete(session, "A")
     card("A")
-    again = claims.claim(session, "w")
+    again = claims.claim(session, "w").card
     assert again.attempts == 2
     with pytest.raises(ClaimLost):
         moves.complete(session, "A", "w", 1)
@@ -101,23 +101,23 @@ def test_reclaim_that_does_not_stop_the_worker(lose, session, claimed, pass_time
     """Peers: "Reclaim that does not stop the worker": its next heartbeat tells it to."""
     lose(session, pass_time)
     with pytest.raises(ClaimLost, match="stop working"):
-        leases.renew(session, "A", "w", 1)
+        moves.renew(session, "A", "w", 1)
 
 
 def test_cancel_that_does_not_stop_the_worker(session, claimed):
     """Peers: "Reclaim that does not stop the worker": nor does what was called off go on."""
     moves.cancel(session, "A")
     moves.unblock(session, "A")
-    again = claims.claim(session, "v")
+    again = claims.claim(session, "v").card
     with pytest.raises(Cancelled, match="stop working"):
-        leases.renew(session, "A", "w", 1)
+        moves.renew(session, "A", "w", 1)
     assert cards.show(session, "A") == again
 
 
 TAKES = {
-    "claim": lambda s, ttl: claims.claim(s, "v", ttl),
-    "claim by id": lambda s, ttl: claims.claim_card(s, "A", "v", ttl),
-    "claim of a pool": lambda s, ttl: claims.take(s, "v", ttl, Pool(phase="M1"), 2),
+    "claim": lambda s, ttl: claims.claim(s, "v", ttl).card,
+    "claim by id": lambda s, ttl: claims.claim(s, "v", ttl, card_id="A").card,
+    "claim of a pool": lambda s, ttl: claims.claim(s, "v", ttl, Pool(phase="M1"), 2).card,
     "complete and claim the next": lambda s, ttl: claims.complete_and_claim(s, "B", "v", ttl=ttl),
 }
 each_take = pytest.mark.parametrize("take", TAKES.values(), ids=TAKES)
@@ -128,11 +128,11 @@ def held_before(session, card, pass_time):
     """A ready card whose last attempt ended by expiry, and B, which v holds."""
     card("B", priority=1)
     card("A", phase="M1")
-    claims.claim_card(session, "A", "w", 60)
-    leases.renew(session, "A", "w", 1, ttl=30)
+    claims.claim(session, "w", 60, card_id="A")
+    moves.renew(session, "A", "w", 1, ttl=30)
     pass_time(3600)
-    leases.reclaim(session)
-    claims.claim_card(session, "B", "v", 86_400)
+    moves.reclaim(session)
+    claims.claim(session, "v", 86_400, card_id="B")
 
 
 @each_take
@@ -141,7 +141,7 @@ def test_a_fresh_claim_that_inherits_the_old_heartbeat_and_is_killed(
 ):
     """Peers: "A fresh claim that inherits the old heartbeat and is killed"."""
     take(session, 40)
-    assert leases.reclaim(session) == []
+    assert moves.reclaim(session) == []
     assert 30 < left() <= 40
 
 
@@ -166,9 +166,9 @@ def test_a_takeover_by_hand_that_inherits_the_old_heartbeat(sql, session, claime
 def test_a_heartbeat_that_does_not_extend_the_ttl(ttl, lasts, session, claimed, pass_time, left):
     """Peers: "A heartbeat that does not extend the TTL": it counts from the heartbeat."""
     pass_time(59)
-    leases.renew(session, "A", "w", 1, ttl)
+    moves.renew(session, "A", "w", 1, ttl)
     assert lasts - 5 < left() <= lasts
-    assert leases.reclaim(session) == []
+    assert moves.reclaim(session) == []
 
 
 @each_take
@@ -176,20 +176,20 @@ def test_ttl_settings_accepted_but_inert(take, session, held_before, pass_time):
     """Peers: "TTL settings accepted but inert": each claim ends when it said, no earlier."""
     take(session, 40)
     pass_time(35)
-    assert leases.reclaim(session) == []
+    assert moves.reclaim(session) == []
     pass_time(5)
-    assert leases.reclaim(session) == ["A"]
+    assert moves.reclaim(session) == ["A"]
 
 
 def test_the_ttl_of_a_renewal_accepted_but_inert(session, claimed, pass_time):
     """Peers: "TTL settings accepted but inert": the renewal's counts, also for the next one."""
-    leases.renew(session, "A", "w", 1, ttl=200)
+    moves.renew(session, "A", "w", 1, ttl=200)
     pass_time(190)
-    assert leases.renew(session, "A", "w", 1).claim_ttl_seconds == 200
+    assert moves.renew(session, "A", "w", 1).claim_ttl_seconds == 200
     pass_time(190)
-    assert leases.reclaim(session) == []
+    assert moves.reclaim(session) == []
     pass_time(10)
-    assert leases.reclaim(session) == ["A"]
+    assert moves.reclaim(session) == ["A"]
 
 
 def test_one_tool_call_longer_than_the_ttl(session, sessions, card):
@@ -199,7 +199,7 @@ def test_one_tool_call_longer_than_the_ttl(session, sessions, card):
     sweeper = Background(sessions(), _sweep_until, time.monotonic() + 3.5)
     for _ in range(9):
         time.sleep(1 / 3)
-        leases.renew(session, "A", "w", 1)
+        moves.renew(session, "A", "w", 1)
     assert moves.complete(session, "A", "w", 1).status == "done"
     assert sweeper.result() == []
 
@@ -207,7 +207,7 @@ def test_one_tool_call_longer_than_the_ttl(session, sessions, card):
 def _sweep_until(session, end):
     found = []
     while time.monotonic() < end:
-        found += leases.reclaim(session)
+        found += moves.reclaim(session)
         time.sleep(0.01)
     return found
 
@@ -218,7 +218,7 @@ def test_one_tool_call_longer_than_the_ttl_that_work_runs(session, card):
     with working("sleep 3", "--ttl", "1", "--once") as worker:
         worker.says("what=claimed")
         while status_of(session, "A") == "claimed":
-            assert leases.reclaim(session) == []
+            assert moves.reclaim(session) == []
         assert worker.ends() == 0
     assert [run.outcome for run in runs.runs(session, "A")] == ["completed"]
 
@@ -228,7 +228,7 @@ def test_reclaim_that_does_not_stop_the_command_of_a_worker(session, card):
     card("A")
     with working("echo pid $$ >&2; sleep 1000", "--ttl", "1", "--once") as worker:
         pid = int(worker.says(r"pid (\d+)\n").group(1))
-        leases.reclaim_card(session, "A")
+        moves.reclaim_card(session, "A")
         worker.says("what=lost")
         assert not alive(pid)
     assert [run.outcome for run in runs.runs(session, "A")] == ["released"]
@@ -239,9 +239,9 @@ def test_reclaim_that_does_not_stop_the_command_of_a_worker(session, card):
 ENDS = {
     "complete": lambda s: moves.complete(s, "A", "w", 1),
     "block": lambda s: moves.block(s, "A", "w", 1),
-    "release": lambda s: leases.release(s, "A", "w", 1),
+    "release": lambda s: moves.release(s, "A", "w", 1),
     "cancel": lambda s: moves.cancel(s, "A"),
-    "reclaim": lambda s: leases.reclaim_card(s, "A"),
+    "reclaim": lambda s: moves.reclaim_card(s, "A"),
     "update by hand": lambda s: s.execute("UPDATE backlog SET status = 'blocked'"),
 }
 
@@ -257,8 +257,8 @@ def test_locks_that_outlive_their_runs(end, session, claimed):
 
 def test_release_that_leaves_the_lock(session, sessions, claimed):
     """Peers: "`release` that leaves the lock": another claims the card in the next moment."""
-    leases.release(session, "A", "w", 1)
-    assert claims.claim(sessions(), "v").id == "A"
+    moves.release(session, "A", "w", 1)
+    assert claims.claim(sessions(), "v").card.id == "A"
 
 
 HOLD = """
@@ -284,4 +284,4 @@ def test_locks_that_outlive_their_process(session, card):
         print("go", file=worker.stdin, flush=True)
         assert [worker.stdout.readline() for _ in range(2)] == ["here\n", "held\n"]
         worker.kill()
-    assert claims.claim(session, "v").attempts == 1
+    assert claims.claim(session, "v").card.attempts == 1

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fleet_backlog.embedded import Store
+from backlog.store.embedded import Store
 from tests.conftest import MANAGE, PROJECT, Ran
 
 WORKER = """

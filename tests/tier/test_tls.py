@@ -14,7 +14,7 @@ OPENSSL = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", 
 OPENSSL += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
 
 IS_TLS = """
-from fleet_backlog import storage
+from backlog.store import storage
 with storage.from_environment().connect() as connection:
     sql = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
     print(connection.execute(sql).fetchone()[0])
@@ -80,7 +80,7 @@ def test_a_certificate_of_another_name_is_refused(server, certificate):
 
 def test_django_gets_the_same_options(server, certificate):
     code = """
-from fleet_backlog import storage
+from backlog.store import storage
 print(storage.from_environment().django_database()["OPTIONS"]["sslmode"])"""
     with On(DATABASE_URL=f"{server.url}?sslmode=verify-full").python(code) as process:
         assert process.communicate()[0] == "verify-full\n"

@@ -9,7 +9,7 @@ from contextlib import closing
 import psycopg
 import pytest
 
-from fleet_backlog import storage
+from backlog.store import storage
 from tests.servers import Server, distribution_programs, free_port, wheel_programs
 from tests.tier import On, empty_store, unavailable
 

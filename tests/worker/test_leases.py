@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backlog.errors import ClaimLost
-from backlog.verbs import cards, claims, leases, moves, runs
+from backlog.verbs import cards, claims, moves, runs
 from tests.worker import alive, last_run, status_of, until, working
 
 OF_ITS_OWN = "import os; os.setpgid(0, 0); os.execlp('sleep', 'sleep', '1000')"
@@ -37,7 +37,7 @@ def test_a_command_may_take_longer_than_its_lease(session, claimed):
     with claimed("sleep 3", "--ttl", "1", "--once") as worker:
         worker.says("begun")
         while status_of(session, "A") == "claimed":
-            assert leases.reclaim(session) == []
+            assert moves.reclaim(session) == []
             time.sleep(0.05)
         assert worker.ends() == 0
     assert [run.outcome for run in runs.runs(session, "A")] == ["completed"]
@@ -49,7 +49,7 @@ def test_neither_output_nor_input_holds_a_renewal_up(session, card):
     with working("yes & sleep 1000", "--ttl", "1", stdout=-1) as worker:  # PIPE, unread
         worker.says("what=claimed")
         for _ in range(60):
-            assert leases.reclaim(session) == []
+            assert moves.reclaim(session) == []
             time.sleep(0.05)
         worker.send(signal.SIGKILL)
 
@@ -59,7 +59,7 @@ def test_a_lost_lease_ends_the_command_and_everything_it_started(session, claime
         # The lease is long enough for a busy machine not to lose it before it is taken.
         leader, child = map(int, worker.says(r"pids (\d+) (\d+)\n").groups())
         until(lambda: os.getpgid(child) == child)  # which killing the first group would miss
-        leases.reclaim_card(session, "A")
+        moves.reclaim_card(session, "A")
         worker.says("what=lost")
         assert not alive(leader)
         assert not alive(child)
@@ -69,8 +69,8 @@ def test_a_lost_lease_ends_the_command_and_everything_it_started(session, claime
 def test_nothing_is_written_for_a_lost_card(session, claimed):
     with claimed("sleep 1000", "--ttl", "1", "--once") as worker:
         worker.says("begun")
-        leases.reclaim_card(session, "A")
-        other = claims.claim(session, "other")
+        moves.reclaim_card(session, "A")
+        other = claims.claim(session, "other").card
         worker.says("what=lost")
         worker.ends()
     assert cards.find(session, "A") == other
@@ -80,8 +80,8 @@ def test_the_worker_goes_on_with_the_next_card_after_a_loss(session, card, claim
     card("B", priority=-1)
     with claimed("[ $BACKLOG_CARD_ID = B ] || sleep 1000", "--ttl", "1") as worker:
         worker.says("begun")
-        claims_of_a = leases.reclaim_card(session, "A")
-        claims.claim_card(session, "A", "other")
+        claims_of_a = moves.reclaim_card(session, "A")
+        claims.claim(session, "other", card_id="A")
         worker.says("what=completed card=B")
     assert claims_of_a == ["A"]
 
@@ -100,8 +100,8 @@ def test_a_zombie_cannot_complete_a_card_that_was_claimed_again(session, claimed
     with claimed("sleep 1", "--ttl", "1", "--once") as worker:
         worker.says("begun")
         worker.send(signal.SIGSTOP)
-        until(lambda: leases.reclaim(session) == ["A"])
-        again = claims.claim(session, "w")
+        until(lambda: moves.reclaim(session) == ["A"])
+        again = claims.claim(session, "w").card
         worker.send(signal.SIGCONT)
         worker.says("what=(lost|expired)")
         assert worker.ends() == 1
@@ -111,7 +111,7 @@ def test_a_zombie_cannot_complete_a_card_that_was_claimed_again(session, claimed
 def test_an_orphan_cannot_complete_anything_with_the_attempt_it_was_given(session, card):
     card("A")
     claims.claim(session, "w")
-    leases.reclaim_card(session, "A")
+    moves.reclaim_card(session, "A")
     claims.claim(session, "w")
     with pytest.raises(ClaimLost):
         moves.complete(session, "A", "w", 1)

@@ -9,11 +9,11 @@ from threading import Timer
 import pytest
 
 from backlog.session import PsycopgSession
-from backlog.verbs import claims, governance
+from backlog.store import storage
+from backlog.verbs import claims, rules
 from backlog.worker.plan import Plan
 from backlog.worker.worker import DONE
 from backlog.worker.worker import work as run
-from fleet_backlog import storage
 from tests.worker import status_of, working
 
 
@@ -71,8 +71,8 @@ def test_never_more_run_than_allowed(session, card, work, tmp_path):
     ("prepare", "status"),
     [
         (lambda session: None, 3),
-        (lambda session: governance.pause(session, "fleet", "", "release"), 6),
-        (lambda session: governance.limit(session, "owner", "w", 0), 7),
+        (lambda session: rules.pause(session, "fleet", "", "release"), 6),
+        (lambda session: rules.limit(session, "owner", "w", 0), 7),
     ],
     ids=["empty", "paused", "limit"],
 )
@@ -107,12 +107,12 @@ def test_a_waiting_worker_takes_what_comes(session, card):
 
 
 def test_a_paused_worker_waits_and_goes_on(session, card):
-    governance.pause(session, "fleet", "", "release")
+    rules.pause(session, "fleet", "", "release")
     card("A")
     with working("exit 0") as worker:
         worker.says("what=waiting reason=paused")
         assert status_of(session, "A") == "ready"
-        governance.resume(session, "fleet", "")
+        rules.resume(session, "fleet", "")
         worker.says("what=completed card=A")
 
 

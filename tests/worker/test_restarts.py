@@ -8,12 +8,12 @@ import psycopg
 import pytest
 
 from backlog.session import PsycopgSession
+from backlog.store import storage
+from backlog.store.embedded import Store
 from backlog.verbs import runs
 from backlog.worker.plan import ONCE, Plan
 from backlog.worker.worker import DONE
 from backlog.worker.worker import work as run
-from fleet_backlog import storage
-from fleet_backlog.embedded import Store
 from tests.conftest import PROJECT
 from tests.servers import Server, distribution_programs, wheel_programs
 from tests.tier import On

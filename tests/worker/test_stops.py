@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from backlog.verbs import leases
+from backlog.verbs import moves
 from tests.worker import alive, last_run, status_of, until, working
 
 pytestmark = pytest.mark.one_tier
@@ -69,7 +69,7 @@ def test_the_lease_is_kept_during_the_grace(session, card):
         worker.says("begun")
         worker.send(signal.SIGTERM)
         while status_of(session, "A") == "claimed":
-            assert leases.reclaim(session) == []
+            assert moves.reclaim(session) == []
             time.sleep(0.05)
         assert worker.ends() == 0
     assert status_of(session, "A") == "done"
@@ -84,7 +84,7 @@ def test_the_card_of_a_killed_worker_comes_back_by_expiry_and_nothing_else_is_to
         worker.says("begun")
         worker.send(signal.SIGKILL)
         worker.ends()
-    assert (status_of(session, "A"), leases.reclaim(session)) == ("claimed", [])
-    until(lambda: leases.reclaim(session) == ["A"], "the expiry")
+    assert (status_of(session, "A"), moves.reclaim(session)) == ("claimed", [])
+    until(lambda: moves.reclaim(session) == ["A"], "the expiry")
     assert last_run(session, "A").outcome == "expired"
     assert status_of(session, "B") == "ready"

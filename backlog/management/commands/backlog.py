@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from backlog.cli.main import main
-from backlog.querysets import DjangoSession
+from backlog.connection import DjangoSession
 
 
 @contextmanager

@@ -20,12 +20,12 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
 from backlog import schema
+from backlog.connection import DjangoSession
 from backlog.errors import Refusal
-from backlog.querysets import DjangoSession
-from fleet_backlog import storage
-from fleet_backlog.forwarded import FromProxies, Network, networks
-from fleet_backlog.listening import CannotListen, listen, shown
-from fleet_backlog.sweeping import Sweeping
+from backlog.store import storage
+from fleet_backlog.serving.listening import CannotListen, listen, shown
+from fleet_backlog.serving.proxies import FromProxies, Network, networks
+from fleet_backlog.serving.sweeper import Sweeping
 from fleet_backlog.wsgi import application
 
 OPERATOR = "operator"

@@ -1,0 +1,51 @@
+"""What keeps PostgreSQL's planner from plans that are good only while its statistics are right.
+
+Statistics come from whenever somebody looked last: a table that was empty then may hold a million
+rows now. Each function says in SQL that a shortcut is not to be taken, and why.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from backlog.session import Session
+
+
+def unindexed(text_column: str) -> str:
+    """The column, in a form that no index serves; its value is the same.
+
+    For a condition on the status beside one on the id: with statistics from a time when hardly any
+    card had that status, an index on it would be read instead of the primary key.
+    """
+    return f"({text_column} || '')"
+
+
+def is_true_unindexed(boolean_column: str) -> str:
+    """That the column, which is never NULL, is true; no partial index on its truth serves it.
+
+    For a claim by id, which would else read the whole queue's index for the one card.
+    """
+    return f"{boolean_column} IS NOT FALSE"
+
+
+def row_by_row(lateral: str) -> str:
+    """The SELECT of a LATERAL join, run once for each row before it, by its index.
+
+    Joined as a whole, the planner may rather read all of the table at every step of a walk.
+    """
+    return f"{lateral} OFFSET 0"
+
+
+@contextmanager
+def no_nested_loops(session: Session) -> Iterator[None]:
+    """A transaction whose statements join much of one table with much of another.
+
+    With old statistics the planner would compare each row with each. A plan with nested loops
+    switched off looks so expensive that PostgreSQL would compile it, which takes longer than it
+    runs; so compiling is switched off as well.
+    """
+    with session.transaction():
+        session.execute("SET LOCAL enable_nestloop = off")
+        session.execute("SET LOCAL jit = off")
+        yield
+        session.execute("SET LOCAL enable_nestloop TO DEFAULT")
+        session.execute("SET LOCAL jit TO DEFAULT")

@@ -1,0 +1,121 @@
+-- Moves: what a change of the status, of the claim or of the attempts brings with it.
+
+CREATE FUNCTION backlog_before_all() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM backlog_refuse(OLD.id, CASE WHEN NEW.id <> OLD.id THEN 'the id of a card cannot change'
+        ELSE 'the attempts of a card never go down' END);
+    RETURN NEW;
+END $$;
+
+-- Its name makes it the first: those after it change the attempts.
+CREATE TRIGGER backlog_before_all BEFORE UPDATE OF id, attempts ON backlog
+FOR EACH ROW WHEN (NEW.id <> OLD.id OR NEW.attempts < OLD.attempts)
+EXECUTE FUNCTION backlog_before_all();
+
+-- To claimed: a claim, a renewal of it, or a claim that is taken away.
+CREATE FUNCTION backlog_before_claim() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
+    IF OLD.status = 'claimed' THEN
+        IF NEW.claim_owner = OLD.claim_owner AND NEW.attempts = OLD.attempts THEN
+            RETURN NEW;  -- renewed: the same claim, and no change of the card
+        END IF;
+        -- Taken away, by a writer that asked nobody. The next attempt inherits no heartbeat.
+        PERFORM backlog_end_run(OLD, 'claimed', clock_timestamp(), NULL);
+        IF NEW.claimed_at = OLD.claimed_at THEN
+            NEW.claimed_at := clock_timestamp();
+            NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
+        END IF;
+    END IF;
+    -- Counted as far as the constraint allows: who is at the end of it is claimed all the same.
+    NEW.attempts := least(greatest(NEW.attempts, OLD.attempts + 1), 2000000000);
+    NEW.updated_at := clock_timestamp();
+    NEW.status_changed_at := coalesce(NEW.claimed_at, NEW.updated_at);
+    IF NEW.not_before IS NOT NULL OR NEW.held THEN
+        NEW.not_before := NULL;
+        NEW.held := false;
+    END IF;
+    INSERT INTO backlog_event (card_id, at, actor, verb, from_status, to_status, attempt)
+    VALUES (NEW.id, NEW.updated_at, coalesce(NEW.claim_owner, ''), 'claim', OLD.status, 'claimed',
+        NEW.attempts);
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER backlog_before_claim
+BEFORE UPDATE OF status, claim_owner, claim_ttl_seconds, claimed_at, attempts, claim_expires_at
+ON backlog FOR EACH ROW WHEN (NEW.status = 'claimed') EXECUTE FUNCTION backlog_before_claim();
+
+-- To another status, or within it.
+CREATE FUNCTION backlog_before_move() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    report jsonb;
+    outcome text;
+BEGIN
+    NEW.updated_at := clock_timestamp();
+    NEW.claim_expires_at := NULL;
+    IF OLD.status = 'claimed' THEN
+        -- A completion as the verbs make it, of which nothing is said, in as few expressions as it
+        -- takes: PL/pgSQL makes each ready anew in every transaction, at about a microsecond.
+        IF NEW.status = 'done' AND NEW.attempts = OLD.attempts
+                AND num_nulls(NEW.claim_owner, NEW.claim_ttl_seconds, NEW.claimed_at) = 3
+                AND coalesce(current_setting('backlog.report', true), '') = '' THEN
+            NEW.status_changed_at := NEW.updated_at;
+            WITH run AS (
+                INSERT INTO backlog_ended_run (card_id, attempt, owner, started_at, ended_at, outcome)
+                VALUES (OLD.id, OLD.attempts, OLD.claim_owner, OLD.status_changed_at, NEW.updated_at,
+                    'completed')
+            )
+            INSERT INTO backlog_event (card_id, at, actor, verb, from_status, to_status, attempt, note)
+            VALUES (OLD.id, NEW.updated_at, backlog_actor(), 'complete', 'claimed', 'done', OLD.attempts,
+                'held by ' || OLD.claim_owner);
+            RETURN NEW;
+        END IF;
+        NEW.claim_owner := NULL;
+        NEW.claim_ttl_seconds := NULL;
+        NEW.claimed_at := NULL;
+    END IF;
+    IF NEW.status = OLD.status THEN
+        PERFORM backlog_event_recount(OLD, NEW);
+        RETURN NEW;
+    END IF;
+    NEW.status_changed_at := NEW.updated_at;
+    report := backlog_report(NEW.id);
+    IF OLD.status = 'claimed' OR NEW.status = 'done' THEN
+        outcome := backlog_end_run(OLD, NEW.status, NEW.updated_at, report);
+    END IF;
+    IF NEW.status = 'ready' AND OLD.status = 'claimed' THEN
+        NEW := backlog_given_back(NEW, report);
+    ELSIF NEW.status = 'ready' AND OLD.status = 'blocked' THEN
+        NEW.attempts_forgiven := NEW.attempts;
+    END IF;
+    IF NEW.status = 'blocked' THEN
+        NEW.block_reason := coalesce(NEW.block_reason, 'other');
+        NEW.block_count := 1 + CASE WHEN NEW.block_reason = OLD.block_reason
+            THEN least(OLD.block_count, 1999999999) ELSE 0 END;
+    END IF;
+    PERFORM backlog_event_move(OLD, NEW, outcome, report);
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER backlog_before_move
+BEFORE UPDATE OF status, claim_owner, claim_ttl_seconds, claimed_at, attempts, claim_expires_at
+ON backlog FOR EACH ROW WHEN (NEW.status <> 'claimed') EXECUTE FUNCTION backlog_before_move();
+
+-- A card that returns to the pool; after its last attempt it is blocked instead.
+CREATE FUNCTION backlog_given_back(card backlog, report jsonb) RETURNS backlog LANGUAGE plpgsql AS $$
+DECLARE
+    -- Ten, where nobody says.
+    cap integer := coalesce(card.max_attempts, (report ->> 'cap')::integer, 10);
+    counted integer;
+BEGIN
+    IF NOT coalesce((report ->> 'counted')::boolean, true) THEN
+        card.attempts_forgiven := least(card.attempts_forgiven + 1, card.attempts);
+    END IF;
+    counted := card.attempts - card.attempts_forgiven;
+    IF cap > 0 AND counted >= cap THEN
+        card.status := 'blocked';
+        card.block_reason := 'attempts_exhausted';
+        card.block_note := format('%s of %s attempts', counted, cap);
+    END IF;
+    RETURN card;
+END $$;

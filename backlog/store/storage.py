@@ -1,0 +1,151 @@
+"""Which store the environment names, and how to connect to it.
+
+`DATABASE_URL` selects a PostgreSQL server; else the embedded store is used, in
+`BACKLOG_DATA_DIR` or the platform's user data directory.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backlog.store.embedded.errors import StoreError
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+__all__ = ["ConfigurationError", "Embedded", "Server", "Storage", "StoreError", "from_environment"]
+
+_CONNECT_TIMEOUT_SECONDS = 10
+# A server that went without a word (its machine lost power, a firewall forgot the connection) is
+# noticed within a minute; the kernel's own patience is two hours.
+_TCP = {
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 40_000,  # milliseconds
+}
+# A statement is prepared when a connection runs it for the sixth time.
+_PREPARE_AFTER = 5
+
+
+class ConfigurationError(Exception):
+    """The environment does not name a store; the message says what would."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The store that this host runs for its owner."""
+
+    root: Path
+
+    def connect(self) -> "Connection[Any]":
+        """Connect in autocommit mode, starting the store if needed. Raises `StoreError`."""
+        from backlog.store.embedded import Store
+
+        return Store(self.root).connect(autocommit=True)
+
+    def django_database(self) -> dict[str, Any]:
+        """An entry of Django's DATABASES."""
+        from backlog.store.embedded import Store
+
+        address = Store(self.root).connect_params()
+        return {
+            "ENGINE": "backlog.store.embedded.backend",
+            "NAME": address["dbname"],
+            "USER": address["user"],
+            "HOST": address["host"],
+            "OPTIONS": {"root": str(self.root), "prepare_threshold": _PREPARE_AFTER},
+        }
+
+    def client_env(self) -> dict[str, str]:
+        """The environment in which psql and pg_dump reach this store."""
+        from backlog.store.embedded import Store
+
+        return Store(self.root).client_env()
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server; the URL is libpq's, so every option of it (TLS, several hosts) works."""
+
+    url: str
+    # Off, because prepared statements do not survive PgBouncer's transaction mode before 1.21.
+    prepare: bool = False
+
+    def connect(self) -> "Connection[Any]":
+        """Connect in autocommit mode. Raises psycopg's errors."""
+        import psycopg
+
+        return psycopg.connect(autocommit=True, **self._parameters())
+
+    def django_database(self) -> dict[str, Any]:
+        """An entry of Django's DATABASES."""
+        parameters = self._parameters()
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": parameters.pop("dbname", ""),
+            "OPTIONS": parameters,
+            # Cursors outside a transaction do not survive PgBouncer's transaction mode.
+            "DISABLE_SERVER_SIDE_CURSORS": True,
+        }
+
+    def client_env(self) -> dict[str, str]:
+        """The environment in which psql and pg_dump reach this server.
+
+        Not their command line: other users of the host can read that, the password included.
+        """
+        from psycopg.pq import Conninfo
+
+        given = {o.envvar: o.val for o in Conninfo.parse(self.url.encode()) if o.envvar and o.val}
+        return {**os.environ, **{name.decode(): value.decode() for name, value in given.items()}}
+
+    def _parameters(self) -> dict[str, Any]:
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import conninfo_to_dict
+
+        try:
+            given = conninfo_to_dict(self.url)
+        except ProgrammingError as error:
+            # Without what follows the colon: it may quote the password.
+            reason = str(error).partition(":")[0]
+            raise ConfigurationError(f"DATABASE_URL cannot be read: {reason}") from None
+        return {
+            "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
+            "application_name": "fleet-backlog",
+            "prepare_threshold": _PREPARE_AFTER if self.prepare else None,
+            **_TCP,
+            **given,
+        }
+
+
+Storage = Embedded | Server
+
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> Storage:
+    """The store to use. Raises `ConfigurationError`."""
+    url = environ.get("DATABASE_URL", "").strip()
+    if url:
+        if not url.startswith(("postgres://", "postgresql://")):
+            scheme = url.partition(":")[0] if ":" in url else "nothing"
+            raise ConfigurationError(
+                f"DATABASE_URL must begin with postgres:// or postgresql://, not {scheme}"
+            )
+        return Server(url, environ.get("PREPARE_STATEMENTS", "").lower() in ("on", "true", "1"))
+    return Embedded(_data_dir(environ.get("BACKLOG_DATA_DIR", "")))
+
+
+def _data_dir(given: str) -> Path:
+    if given:
+        try:
+            return Path(given).expanduser().absolute()
+        except RuntimeError:
+            raise ConfigurationError(
+                f"BACKLOG_DATA_DIR names a home directory that does not exist: {given}"
+            ) from None
+    if os.name == "posix" and os.geteuid() == 0:
+        return Path("/var/lib/fleet-backlog")
+    from platformdirs import user_data_path
+
+    return user_data_path("fleet-backlog", appauthor=False)

@@ -1,0 +1,90 @@
+"""What a page shows, as its URL says it."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Self
+
+from django.http import HttpRequest, QueryDict
+
+from backlog import values
+from backlog.errors import UsageError
+from backlog.web.queries.filters import ALL, CELLS, Filter
+
+LAYOUTS = ("rows", "columns")
+
+
+class Choice(NamedTuple):
+    """The filter, the page (from 1) and the layout; `parameters` as the URL has them."""
+
+    filter: Filter
+    page: int
+    layout: str
+    parameters: QueryDict
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Self:
+        """Read the URL. Raises `UsageError` for what cannot be chosen."""
+        given = request.GET
+        cells = tuple(dict.fromkeys(given.getlist("status")))
+        for cell in cells:
+            if cell and cell not in CELLS:
+                raise UsageError(f"status must be one of {', '.join(CELLS)}")
+        layout = given.get("layout", "rows")
+        if layout not in LAYOUTS:
+            raise UsageError(f"layout must be one of {', '.join(LAYOUTS)}")
+        chosen = Filter(
+            phases=_phases(given),
+            cells=tuple(cell for cell in cells if cell),
+            owner=values.text(given.get("owner", "").strip(), "owner"),
+            text=values.text(given.get("q", "").strip(), "text"),
+            stuck=given.get("stuck", "") not in ("", "0"),
+        )
+        page = values.integer(given.get("page") or "1", "page", 1)
+        return cls(chosen, page, layout, given)
+
+    def url(self, **changes: str | int | None) -> str:
+        """The query string with these parameters instead; None leaves one out, and so the page."""
+        query = self.parameters.copy()
+        query.pop("page", None)
+        for name, value in changes.items():
+            query.pop(name, None)
+            if value is not None:
+                query[name] = str(value)
+        return f"?{query.urlencode()}"
+
+    @property
+    def columns(self) -> str:
+        """This page with lanes as columns."""
+        return self.url(layout="columns")
+
+    @property
+    def rows(self) -> str:
+        """This page with lanes as rows."""
+        return self.url(layout=None)
+
+    @property
+    def before(self) -> str:
+        """The page before this one."""
+        return self.url(page=self.page - 1)
+
+    @property
+    def after(self) -> str:
+        """The page after this one."""
+        return self.url(page=self.page + 1)
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether anything is filtered."""
+        return self.filter != ALL
+
+    def hidden(self, *names: str) -> Iterator[tuple[str, str]]:
+        """Parameters that a filter form does not ask for and must carry."""
+        for name in names:
+            for value in self.parameters.getlist(name):
+                yield name, value
+
+
+def _phases(given: QueryDict) -> tuple[str, ...]:
+    """The phases asked for. An empty field of the filter form asks for none; the link to the cards
+    without a phase says so by `phase=&phase=`."""
+    asked = [values.text(phase, "phase") for phase in given.getlist("phase")]
+    return () if asked == [""] else tuple(dict.fromkeys(asked))

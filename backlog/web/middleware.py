@@ -1,0 +1,102 @@
+"""What requests have in common: unchanged polls, the account as the actor, refusals as pages."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+
+from backlog.errors import StoreUnavailable
+from backlog.models import Card
+from backlog.session import ACTOR, as_refusal
+from backlog.web.live import Look, Recent, look
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+# Open boards that a process remembers, about a kilobyte each.
+_POLLS: Final = 4096
+
+
+class _Unchanged(NamedTuple):
+    """An answer that nothing has changed: what it was read by, and until when the session lasts."""
+
+    look: Look
+    until: datetime | None
+    headers: dict[str, str]
+
+    def holds(self, now: Look) -> bool:
+        return self.look.holds(now) and (self.until is None or timezone.now() < self.until)
+
+
+class UnchangedPollMiddleware:
+    """Answers the poll of an open board for one look-up while nothing was committed.
+
+    Who asks and what they may see are rows like the cards. If the same request was once let
+    through and told that nothing has changed, and the database is the one it was before that, a
+    second time would end in the same answer. Only a session runs out without a write, as a lease
+    does. So this stands in front of the session; what stands in front of it runs as ever.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        self._recent: Recent[tuple[object, ...], _Unchanged] = Recent(_POLLS)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method != "GET" or request.path != reverse("live"):
+            return self.get_response(request)
+        cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+        key = (
+            cookie,
+            request.get_full_path(),
+            request.META.get("HTTP_HOST"),
+            settings.BACKLOG_PUBLIC_BOARD,
+        )
+        now = look(Card.objects.session())  # before the session and the account are read
+        kept = self._recent.get(key)
+        if kept and kept.holds(now):
+            return HttpResponse(status=204, headers=kept.headers)
+        response = self.get_response(request)
+        if response.status_code == 204 and not response.cookies:
+            until = Session.objects.filter(pk=cookie).values_list("expire_date", flat=True).first()
+            self._recent.keep(key, _Unchanged(now, until, dict(response.headers)))
+        return response
+
+
+class ActorMiddleware:
+    """Events of what a request changes name its account."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method in ("GET", "HEAD"):
+            return self.get_response(request)
+        token = ACTOR.set(request.user.get_username())
+        try:
+            return self.get_response(request)
+        finally:
+            ACTOR.reset(token)
+
+
+class RefusalMiddleware:
+    """What the domain refuses is a page in plain words."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        refusal = as_refusal(error)
+        # A store that is away is the error handler's: its reason names the database's address.
+        if refusal is None or isinstance(refusal, StoreUnavailable):
+            return None
+        # Without the context of a request: it may need the store.
+        context = {"message": str(refusal), "status": refusal.http_status}
+        return render(None, "backlog/refusal.html", context, status=refusal.http_status)

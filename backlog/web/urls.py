@@ -1,0 +1,46 @@
+"""The pages of the board."""
+
+import re
+
+from django.urls import path, register_converter
+
+from backlog.web.views import activity, board, buttons, cards, doctor, fleet, listing, rules
+
+
+class CardId:
+    """Any id in one segment of a path: what is special in a path is `_` and two hex digits."""
+
+    regex = "[^/]+"
+
+    def to_python(self, value: str) -> str:
+        return re.sub("_([0-9A-F]{2})", lambda found: chr(int(found[1], 16)), value)
+
+    def to_url(self, value: str) -> str:
+        special = "." if value in (".", "..") else r"[_/\\?#%;&+]"
+        return re.sub(re.escape(special) if special == "." else special, _escaped, value)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"_{ord(found[0]):02X}"
+
+
+register_converter(CardId, "card")
+
+urlpatterns = [
+    path("", board.board, name="board"),
+    path("live/", board.live, name="live"),
+    path("live/cells/", board.cells, name="live_cells"),
+    path("cards/", listing.card_list, name="cards"),
+    path("cards/new/", cards.create, name="create"),
+    path("cards/act/", buttons.act, name="act"),
+    path("card/<card:card_id>/", cards.card, name="card"),
+    path("card/<card:card_id>/edit/", cards.edit, name="edit"),
+    path("fleet/", fleet.fleet, name="fleet"),
+    path("activity/", activity.activity, name="activity"),
+    path("doctor/", doctor.doctor, name="doctor"),
+    path("control/", rules.control, name="control"),
+    path("control/pause/", rules.pause, name="pause"),
+    path("control/resume/", rules.resume, name="resume"),
+    path("control/limit/", rules.limit, name="limit"),
+    path("control/unlimit/", rules.unlimit, name="unlimit"),
+]

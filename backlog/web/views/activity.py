@@ -1,0 +1,65 @@
+"""Activity: what happened to all cards, whoever did it."""
+
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from backlog import values
+from backlog.models import Card
+from backlog.web.access import reads
+from backlog.web.queries.activity import Activity, Chosen
+from backlog.web.queries.activity import activity as events_of
+
+VERBS = (
+    "create",
+    "edit",
+    "claim",
+    "complete",
+    "release",
+    "reclaim",
+    "block",
+    "cancel",
+    "unblock",
+    "reopen",
+    "link",
+    "unlink",
+    "delete",
+)
+
+
+@reads
+@require_safe
+def activity(request: HttpRequest) -> HttpResponse:
+    """A page of the events, the newest first: those before or after an id."""
+    given = {
+        name: values.text(request.GET.get(name, "").strip(), name)
+        for name in ("actor", "verb", "card")
+    }
+    chosen = Chosen(given["actor"], given["verb"], given["card"])
+    found = events_of(
+        Card.objects.session(), chosen, _event(request, "before"), _event(request, "after")
+    )
+    context = {
+        "found": found,
+        "events": found.events,
+        "chosen": chosen,
+        "verbs": VERBS,
+        "narrowed": any(given.values()),
+        **_links(found, {name: value for name, value in given.items() if value}),
+    }
+    return render(request, "backlog/activity.html", context)
+
+
+def _event(request: HttpRequest, name: str) -> int | None:
+    given = request.GET.get(name)
+    return values.integer(given, name, 0, values.BIGINT_MAX) if given else None
+
+
+def _links(found: Activity, given: dict[str, str]) -> dict[str, str]:
+    """Where the newest, the newer and the older events are."""
+    ends = {}
+    if found.events:
+        ends = {"older": {"before": found.events[-1].id}, "newer": {"after": found.events[0].id}}
+    return {name: f"?{urlencode({**given, **end})}" for name, end in {"newest": {}, **ends}.items()}

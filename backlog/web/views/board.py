@@ -1,0 +1,94 @@
+"""The board: lanes by phase, kept up to date by asking what has changed."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from backlog.models import Card
+from backlog.web.access import CHANGE, may, reads
+from backlog.web.choice import Choice
+from backlog.web.live import Live
+from backlog.web.queries import board as verbs
+from backlog.web.queries.board import Board
+from backlog.web.queries.filters import CELLS
+from backlog.web.views.buttons import offered
+from backlog.web.views.cell import cell_html, heading_html
+
+_LIVE = Live(verbs.board)
+
+
+@reads
+@require_safe
+def board(request: HttpRequest) -> HttpResponse:
+    """A page of lanes, chosen and laid out by the URL."""
+    choice = Choice.of(request)
+    shown = _shown(choice)
+    context = {
+        "board": shown,
+        "choice": choice,
+        "cells": CELLS,
+        "lanes": [
+            (lane, heading_html(lane.heading), [cell_html(cell) for cell in lane.cells])
+            for lane in shown.lanes
+        ],
+        "phases": [lane.phase for lane in shown.lanes if lane.phase],
+        "keep": choice.hidden("layout"),
+        "actions": offered(request),
+        **_banner(request, shown, choice),
+        "poll_seconds": settings.BACKLOG_POLL_SECONDS,
+    }
+    return render(request, "backlog/board.html", context)
+
+
+@reads
+@require_safe
+def live(request: HttpRequest) -> HttpResponse:
+    """204 if the page is still at version `v`; else its version and the signature of each cell."""
+    shown = _shown(Choice.of(request))
+    if request.GET.get("v") == shown.version:
+        return HttpResponse(status=204)
+    return _uncached(JsonResponse({"version": shown.version, "cells": shown.signatures}))
+
+
+@reads
+@require_safe
+def cells(request: HttpRequest) -> HttpResponse:
+    """The cells and headings with these keys as they are now: a map of key to HTML, without those
+    now gone; always the totals and the banner."""
+    choice = Choice.of(request)
+    shown = _shown(choice)
+    html: dict[str, str] = {}
+    for key in request.GET.getlist("key"):
+        if key in shown.cells:
+            html[key] = cell_html(shown.cells[key])
+        elif key in shown.headings:
+            html[key] = heading_html(shown.headings[key])
+    context = {"board": shown, **_banner(request, shown, choice)}
+    for name in ("totals", "banner"):
+        html[name] = render_to_string(f"backlog/_{name}.html", context, request)
+    return _uncached(JsonResponse({"cells": html}))
+
+
+def _banner(request: HttpRequest, shown: Board, choice: Choice) -> dict[str, Any]:
+    """What is paused, for whom to resume, and where that leads back to."""
+    page = str(choice.page) if choice.page > 1 else None
+    return {
+        "pauses": shown.pauses,
+        "signature": shown.banner,
+        "may_change": may(request, CHANGE),
+        "next": (reverse("board") + choice.url(key=None, page=page)).removesuffix("?"),
+    }
+
+
+def _shown(choice: Choice) -> Board:
+    return _LIVE.now(Card.objects.session(), choice.filter, choice.page)
+
+
+def _uncached(response: HttpResponse) -> HttpResponse:
+    response["Cache-Control"] = "no-store"
+    return response

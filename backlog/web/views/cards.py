@@ -1,0 +1,175 @@
+"""One card: everything on it, and the forms that make and change it."""
+
+import shlex
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import TextField
+from django.db.models.functions import Cast
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from backlog import values
+from backlog.errors import Refusal, Stale, UsageError
+from backlog.lifecycle import READY
+from backlog.models import Card, Event
+from backlog.verbs import runs
+from backlog.web.access import ADD, CHANGE, may, needs, reads
+from backlog.web.buttons import ACTIONS, Action, Seen
+from backlog.web.drawing import graph
+from backlog.web.forms import CardForm
+from backlog.web.markup import markdown
+from backlog.web.queries.neighbourhood import links, neighbourhood
+
+# As much of a card's history as its page shows.
+EVENTS = 100
+RUNS = 20
+
+
+@reads
+@require_safe
+def card(request: HttpRequest, card_id: str) -> HttpResponse:
+    """Everything about a card; of a deleted one, its history."""
+    events = Event.objects.filter(card_id=values.text(card_id, "id")).newest_first()[:EVENTS]
+    # The criteria as text: as JSON, Python would round their numbers, or refuse them.
+    as_text = Card.objects.annotate(criteria=Cast("acceptance", TextField())).defer("acceptance")
+    found = as_text.filter(pk=card_id).first()
+    context: dict[str, Any] = {"card": found, "card_id": card_id, "events": events}
+    context["quoted"] = shlex.quote(card_id)
+    if found is None:
+        return render(request, "backlog/no_card.html", context, status=404)
+    session = Card.objects.session()
+    near = neighbourhood(session, card_id)
+    states = {node.id: node.state for node in near.nodes}
+    context |= {
+        "state": states[card_id],
+        "body": markdown(found.body or ""),
+        "criteria": (criteria := _criteria(found.criteria)),  # type: ignore[attr-defined]  # (annotated)
+        "listed": isinstance(criteria, list),
+        "links": links(session, card_id, found.depends_on),
+        "near": near,
+        "graph": graph(near, card_id) if len(near.nodes) > 1 else None,
+        "explanation": Card.objects.explain_card(card_id) if found.status == READY else None,
+        "seen": str(Seen.of(found)),
+        "actions": [(action, _asked(action, found)) for action in _offered(request, found)],
+        "may_change": may(request, CHANGE),
+        "capped": len(events) == EVENTS,
+        **_runs(request, found),
+    }
+    return render(request, "backlog/card.html", context)
+
+
+def _runs(request: HttpRequest, card: Card) -> dict[str, Any]:
+    """The card's attempts, the newest first (`?runs=all`: every one), and what they took."""
+    everything = request.GET.get("runs") == "all"
+    listed = card.runs.newest_first()
+    listed = listed if everything else listed[:RUNS]
+    return {
+        "runs": [
+            (run, (run.ended_at - run.started_at).total_seconds() if run.ended_at else None)
+            for run in listed
+        ],
+        "spent": card.runs.spent(),
+        "counted": card.attempts - card.attempts_forgiven,
+        "cap": runs.default_cap() if card.max_attempts is None else card.max_attempts,
+    }
+
+
+def _offered(request: HttpRequest, card: Card) -> list[Action]:
+    return [
+        action
+        for action in ACTIONS.values()
+        if card.status in action.statuses
+        and action.name != "unlink"  # it stands beside each dependency
+        and may(request, action.permission)
+    ]
+
+
+def _asked(action: Action, card: Card) -> Any:
+    """The empty form of what the action needs to know, with the card's values to begin with."""
+    if action.form is None:
+        return None
+    initial = {"priority": card.priority, "phase": card.phase}
+    return action.form(auto_id=f"{action.name}_%s", initial=initial)
+
+
+def _criteria(acceptance: str | None) -> Any:
+    """JSON text: a list of strings as safe HTML each, anything else as it is, digit by digit."""
+    parsed = None if acceptance is None else values.parse_json(acceptance)
+    if isinstance(parsed, list) and all(type(item) is str for item in parsed):  # no `Digits`
+        return [markdown(item) for item in parsed]
+    return acceptance
+
+
+@needs(ADD)
+@require_http_methods(["GET", "HEAD", "POST"])
+def create(request: HttpRequest) -> HttpResponse:
+    """A form for a new card; `phase` in the URL is filled in."""
+    form = CardForm(_typed(request), initial={"phase": request.GET.get("phase")})
+    made = _written(form)
+    if made is None:
+        return _form_page(request, form)
+    if made.pk == form.cleaned_data["id"]:
+        messages.success(request, f"Created {made.pk}")
+    else:
+        messages.warning(request, f"{made.pk} has this idempotency key: nothing was created.")
+    return redirect("card", made.pk)
+
+
+@needs(CHANGE)
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, card_id: str) -> HttpResponse:
+    """A form for a card's fields; a card changed meanwhile is not overwritten: 409."""
+    # The form reads them as text: Python would round their numbers, or refuse them.
+    without_criteria = Card.objects.defer("acceptance")
+    found = without_criteria.filter(pk=values.text(card_id, "id")).first()
+    if found is None:
+        context = {"card_id": card_id, "quoted": shlex.quote(card_id)}
+        return render(request, "backlog/no_card.html", context, status=404)
+    if request.method == "POST" and not request.POST.get("seen"):
+        raise UsageError("a form for a card says which state of the card it was filled from")
+    form = CardForm(_typed(request), instance=found)
+    form.fields["id"].disabled = True
+    if _written(form) is not None:
+        messages.success(request, f"Saved {card_id}")
+        return redirect("card", card_id)
+    if not form.stale:
+        return _form_page(request, form, found)
+    return _stale_page(request, form, without_criteria.get(pk=card_id))
+
+
+def _typed(request: HttpRequest) -> QueryDict | None:
+    """What was sent, with the newlines that were there before a browser made CRLF of them."""
+    if request.method != "POST":
+        return None
+    typed = request.POST.copy()
+    for name, sent in request.POST.lists():
+        typed.setlist(name, [text.replace("\r\n", "\n") for text in sent])
+    return typed
+
+
+def _written(form: CardForm) -> Card | None:
+    """The card, if what was typed could be written; else the form says why not."""
+    form.fields["body"].strip = False  # type: ignore[attr-defined]  # (it is a CharField)
+    if not form.is_valid():
+        return None
+    try:
+        return form.write()
+    except Refusal as refusal:  # somebody was quicker, between the form's own try and this one
+        form.stale = isinstance(refusal, Stale)
+        form.add_error(None, str(refusal))
+        return None
+
+
+def _form_page(request: HttpRequest, form: CardForm, card: Card | None = None) -> HttpResponse:
+    return render(request, "backlog/edit.html", {"form": form, "card": card})
+
+
+def _stale_page(request: HttpRequest, form: CardForm, fresh: Card) -> HttpResponse:
+    """What was typed carried over to the card as it is now, to be sent again or not."""
+    again = form.again(fresh)
+    again.fields["id"].disabled = True
+    last = fresh.events.newest_first().first()
+    context = {"form": again, "card": fresh, "stale": True, "last": last}
+    return render(request, "backlog/edit.html", context, status=409)

@@ -1,0 +1,86 @@
+"""The doctor: what never goes on by itself, why, and the button or the command that lets it."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from backlog.models import Card
+from backlog.verbs import doctor as verbs
+from backlog.verbs.doctor import Finding
+from backlog.verbs.stuck import CYCLE, MISSING
+from backlog.web.access import CHANGE, may, reads
+from backlog.web.buttons import ACTIONS, Action, Seen
+from backlog.web.live import Live
+
+# It counts everything again, and on a public board anybody may ask.
+_LIVE: Final = Live(verbs.doctor)
+
+# As many findings of a kind as the page lists.
+MOST: Final = 50
+
+_KINDS: Final = {
+    verbs.BLOCKED: ("Blocked", "Until somebody unblocks them."),
+    verbs.EXHAUSTED: ("No attempts left", "Unblocked, they have all of their attempts again."),
+    CYCLE: ("On a cycle", "They wait for each other. One link has to go."),
+    MISSING: ("Waiting for what does not exist", "Make the card, or remove the dependency."),
+    verbs.WAITING: ("Held up", "They go on when the card at the root does."),
+    verbs.EXPIRED: ("Lease over", "Their workers have not been heard of in time."),
+    verbs.PAUSED: ("Paused with work waiting", "Claims take none of it until it is resumed."),
+    verbs.LIMIT: ("At a limit that nothing will free", "None of its claims is live."),
+    verbs.DRIFT: ("Kept wrongly", "What the database derives is not what the cards say."),
+}
+
+# What can be done here and now to the card that is found.
+_REMEDIES: Final = {
+    verbs.BLOCKED: "unblock",
+    verbs.EXHAUSTED: "unblock",
+    CYCLE: "unlink",
+    MISSING: "unlink",
+    verbs.EXPIRED: "reclaim",
+}
+
+
+class Group(NamedTuple):
+    """The findings of one kind; `rows`: the first of them, each with its card as `Seen`."""
+
+    kind: str
+    title: str
+    about: str
+    total: int
+    remedy: Action | None
+    rows: list[tuple[Finding, str]]
+
+
+@reads
+@require_safe
+def doctor(request: HttpRequest) -> HttpResponse:
+    """Everything that needs an operator, by kind; causes before what they hold up."""
+    found = _LIVE.now(Card.objects.session())
+    context = {
+        "groups": _grouped(found),
+        "total": len(found),
+        "may_change": may(request, CHANGE),
+    }
+    return render(request, "backlog/doctor.html", context)
+
+
+def _grouped(found: Sequence[Finding]) -> list[Group]:
+    kinds: dict[str, list[Finding]] = {}
+    for finding in found:
+        kinds.setdefault(finding.kind, []).append(finding)
+    ids = {each.id for findings in kinds.values() for each in findings[:MOST] if each.id}
+    cards = Card.objects.filter(pk__in=ids).only("status", "updated_at")
+    seen = {card.pk: str(Seen.of(card)) for card in cards}
+    return [
+        Group(
+            kind,
+            *_KINDS[kind],
+            len(findings),
+            ACTIONS.get(_REMEDIES.get(kind, "")),
+            [(each, seen.get(each.id or "", "")) for each in findings[:MOST]],
+        )
+        for kind, findings in kinds.items()
+    ]

@@ -1,0 +1,52 @@
+"""The list of cards: sorted, filtered, in pages, many selected for one action."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from backlog.models import Card
+from backlog.verbs.rules import pauses
+from backlog.web.access import CHANGE, may, reads
+from backlog.web.buttons import Seen
+from backlog.web.choice import Choice
+from backlog.web.queries.filters import CELLS
+from backlog.web.queries.listing import PAGE, SORTS, cards
+from backlog.web.views.buttons import offered
+
+# Headings of the table, each with the order that its link asks for.
+_COLUMNS = (
+    ("id", "Id"),
+    ("title", "Title"),
+    ("", "Phase"),
+    ("claim", "Priority"),
+    ("", "State"),
+    ("lease", "Owner"),
+    ("attempts", "Attempts"),
+    ("longest", "Since"),
+)
+
+
+@reads
+@require_safe
+def card_list(request: HttpRequest) -> HttpResponse:
+    """A page of the cards chosen by the URL, in the order it says."""
+    choice = Choice.of(request)
+    sort = request.GET.get("sort") or "claim"
+    session = Card.objects.session()
+    found = cards(session, choice.filter, sort, choice.page)
+    context = {
+        "pauses": pauses(session),
+        "next": request.get_full_path(),
+        "found": found,
+        "rows": [(card, str(Seen.of(card))) for card in found.cards],
+        "choice": choice,
+        "cells": CELLS,
+        "sort": sort,
+        "sorted_by": SORTS[sort][0],
+        "columns": [(name, label, name and choice.url(sort=name)) for name, label in _COLUMNS],
+        "keep": choice.hidden("sort"),
+        "actions": offered(request),
+        "may_change": may(request, CHANGE),
+        "last_page": -(-found.total // PAGE),
+    }
+    return render(request, "backlog/list.html", context)
