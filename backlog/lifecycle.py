@@ -42,6 +42,7 @@ MOST_STORED: Final = 2_000_000_000
 # Times that every client, time zone and sum of a time and a lease can hold.
 EARLIEST: Final = datetime(1000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
+LATEST_EXPIRY: Final = datetime(9100, 1, 1, tzinfo=UTC)  # of the longest lease
 
 # Why there was nothing to claim.
 EMPTY: Final = "empty"

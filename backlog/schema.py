@@ -8,8 +8,18 @@ from backlog.errors import Refusal, SchemaTooNew
 from backlog.session import Session, sqlstate
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
-_APPLIED: Final = """
-SELECT name FROM django_migrations WHERE app = 'backlog' ORDER BY name COLLATE "C" DESC LIMIT 1"""
+# Migrations of earlier checkouts; `0003_earlier_stores` takes a store on from whichever it has. The
+# first is recorded of new stores, too: Django records what a migration replaces.
+REPLACED: Final = (
+    "0002_derived",
+    "0003_history",
+    "0004_roles",
+    "0005_runs",
+    "0006_claims",
+    "0007_completions",
+    "0007_cycles",
+)
+_APPLIED: Final = "SELECT name FROM django_migrations WHERE app = 'backlog'"
 _UNDEFINED_TABLE: Final = "42P01"
 
 # One key for every process that may create or upgrade the schema of a database.
@@ -29,16 +39,17 @@ def is_current(session: Session) -> bool:
     """
     known = _known()
     try:
-        row = session.execute(_APPLIED).fetchone()
+        applied = {row[0] for row in session.execute(_APPLIED).fetchall()}
     except Exception as error:
         if sqlstate(error) != _UNDEFINED_TABLE:
             raise
         return False
-    if row is not None and row[0] not in known:
+    if unknown := applied.difference(known, REPLACED):
         raise SchemaTooNew(
-            f"the store's schema {row[0]} is newer than this code's {known[-1]}: upgrade the code"
+            f"the store's schema {max(unknown)} is newer than this code's {known[-1]}:"
+            " upgrade the code"
         )
-    return row is not None and row[0] == known[-1]
+    return known[-1] in applied
 
 
 def migrate() -> None:

@@ -9,6 +9,10 @@ import django.db.models.lookups
 from django.contrib.auth.management import create_permissions
 from django.db import migrations, models
 
+EARLIEST = datetime.datetime(1000, 1, 1, tzinfo=datetime.UTC)
+LATEST = datetime.datetime(9000, 1, 1, tzinfo=datetime.UTC)
+LATEST_EXPIRY = datetime.datetime(9100, 1, 1, tzinfo=datetime.UTC)
+
 # Each role may what the one before it may.
 ROLES = {
     "viewer": ["view_card", "view_event"],
@@ -286,34 +290,12 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            (
-                                "claimed_at__range",
-                                (
-                                    datetime.datetime(1000, 1, 1, 0, 0, tzinfo=datetime.UTC),
-                                    datetime.datetime(9000, 1, 1, 0, 0, tzinfo=datetime.UTC),
-                                ),
-                            ),
-                            (
-                                "created_at__range",
-                                (
-                                    datetime.datetime(1000, 1, 1, 0, 0, tzinfo=datetime.UTC),
-                                    datetime.datetime(9000, 1, 1, 0, 0, tzinfo=datetime.UTC),
-                                ),
-                            ),
-                            (
-                                "not_before__range",
-                                (
-                                    datetime.datetime(1000, 1, 1, 0, 0, tzinfo=datetime.UTC),
-                                    datetime.datetime(9000, 1, 1, 0, 0, tzinfo=datetime.UTC),
-                                ),
-                            ),
-                            (
-                                "updated_at__range",
-                                (
-                                    datetime.datetime(1000, 1, 1, 0, 0, tzinfo=datetime.UTC),
-                                    datetime.datetime(9000, 1, 1, 0, 0, tzinfo=datetime.UTC),
-                                ),
-                            ),
+                            ("claim_expires_at__range", (EARLIEST, LATEST_EXPIRY)),
+                            ("claimed_at__range", (EARLIEST, LATEST)),
+                            ("created_at__range", (EARLIEST, LATEST)),
+                            ("not_before__range", (EARLIEST, LATEST)),
+                            ("status_changed_at__range", (EARLIEST, LATEST)),
+                            ("updated_at__range", (EARLIEST, LATEST)),
                         ),
                         name="backlog_times_in_range",
                     ),
