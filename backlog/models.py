@@ -91,7 +91,7 @@ class Card(models.Model):
 
     # The one predicate of readiness: what claims, lists, counts and pages ask.
     claimable = models.GeneratedField(
-        expression=Q(status=READY, open_dependencies=0, held=False),  # type: ignore[arg-type]  # (the stubs)
+        expression=Q(status=READY, open_dependencies=0, held=False),  # type: ignore[arg-type]
         output_field=models.BooleanField(),
         db_persist=True,
     )
@@ -153,8 +153,8 @@ class Card(models.Model):
                 condition=Q(claimed_at__isnull=False),
             ),
         ]
-        # What a card can never be, whoever writes, also where triggers do not run. What a constraint
-        # cannot say (moves, other rows, distinct ids) the triggers of `backlog/sql` refuse.
+        # What a card can never be, whoever writes, also where triggers do not run. What no
+        # constraint can say (moves, other rows, distinct ids) the triggers of `backlog/sql` refuse.
         constraints = [
             # Not unique=True, which adds an index for LIKE, and without NULLs: a claim would have
             # to write both.

@@ -1,10 +1,12 @@
 """`backlog/sql` is what a migrated database has, and short enough to be read."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from backlog.store.storage import from_environment
 from tests.test_upgrades import SCHEMA
 
 FOLDER = Path(__file__).resolve().parent.parent / "backlog" / "sql"
@@ -20,31 +22,37 @@ BEGIN
         WHERE NOT tgisinternal AND starts_with(tgname, 'backlog_') LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', made.tgname, made.on_table);
     END LOOP;
-    FOR made IN SELECT oid::regprocedure AS f FROM pg_proc WHERE starts_with(proname, 'backlog_') LOOP
+    FOR made IN SELECT oid::regprocedure AS f FROM pg_proc
+        WHERE starts_with(proname, 'backlog_') LOOP
         EXECUTE format('DROP FUNCTION %s', made.f);
     END LOOP;
 END $$;
 DROP VIEW backlog_run"""
 
 
-def made(session):
-    return {what: sorted(map(str, session.execute(sql).fetchall())) for what, sql in MADE.items()}
+@pytest.fixture
+def connection(store):
+    with closing(from_environment().connect()) as opened, opened.transaction(force_rollback=True):
+        yield opened
 
 
-def test_a_migrated_database_has_what_the_folder_says(session):
-    migrated = made(session)
-    with session.transaction():
-        session.execute(DROP)
-        for text in TEXTS.values():
-            session.execute(text)
-        assert made(session) == migrated
+def made(connection):
+    return {what: sorted(map(str, connection.execute(sql))) for what, sql in MADE.items()}
+
+
+def test_a_migrated_database_has_what_the_folder_says(connection):
+    migrated = made(connection)
     assert all(migrated.values())
+    connection.execute(DROP)
+    for text in TEXTS.values():
+        connection.execute(text)
+    assert made(connection) == migrated
 
 
-def test_what_the_folder_makes_is_the_whole_of_it(session):
+def test_what_the_folder_makes_is_the_whole_of_it(connection):
     """No function, trigger or view is left that no file makes."""
     names = re.findall(r"CREATE (?:FUNCTION|TRIGGER|VIEW) (\w+)", "".join(TEXTS.values()))
-    found = [row[0] for sql in MADE.values() for row in session.execute(sql).fetchall()]
+    found = [row[0] for sql in MADE.values() for row in connection.execute(sql)]
     assert sorted(names) == sorted(found)
 
 

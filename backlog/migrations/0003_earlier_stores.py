@@ -28,7 +28,8 @@ BEGIN
         EXECUTE format('DROP TRIGGER %I ON %s', made.tgname, made.on_table);
     END LOOP;
     FOR made IN SELECT oid::regprocedure AS function FROM pg_proc
-        WHERE starts_with(proname, 'backlog_') AND pronamespace = current_schema()::regnamespace LOOP
+        WHERE starts_with(proname, 'backlog_')
+            AND pronamespace = current_schema()::regnamespace LOOP
         EXECUTE format('DROP FUNCTION %s', made.function);
     END LOOP;
 END $$;

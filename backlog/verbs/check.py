@@ -10,8 +10,8 @@ class Check(NamedTuple):
     """What `check` found: counts, edges and claims that are not what the record says.
 
     `counts` has `(id, kept, recounted)`, `edges` has `(id, dependency, "missing" or "stray")`,
-    `claims` has `(id, problem)`: WRONG_EXPIRY or NEVER_LET_GO. Only where triggers were disabled can
-    there be any; what the table's constraints say holds there as well.
+    `claims` has `(id, problem)`: WRONG_EXPIRY or NEVER_LET_GO. There can only be any where triggers
+    were disabled; what the table's constraints say holds there as well.
     """
 
     cards: int

@@ -202,7 +202,8 @@ def _claim_by_rules(
 def _why_none(session: Session, pool: Source, allowance: "_Allowance") -> Taken[Record] | None:
     condition, params = pool.condition()
     sql = f"""
-        SELECT phase, EXISTS (SELECT FROM backlog WHERE claimable AND phase = closed.phase{condition})
+        SELECT phase, EXISTS (
+            SELECT FROM backlog WHERE claimable AND phase = closed.phase{condition})
         FROM unnest(%s::text[]) AS closed (phase)
         UNION ALL SELECT NULL, EXISTS (SELECT FROM backlog WHERE claimable
             AND (phase IS NULL OR phase <> ALL (%s)){condition})"""
