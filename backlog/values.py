@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from backlog.errors import Cycle, UsageError
-from backlog.lifecycle import BLOCK_REASONS, STATUSES
+from backlog.lifecycle import BLOCK_REASONS, EARLIEST, LATEST, STATUSES
 
 INT_MIN: Final = -(2**31)
 INT_MAX: Final = 2**31 - 1
@@ -155,7 +155,7 @@ def check_json(document: Any, name: str, depth: int = 0) -> None:
 
 
 def moment(value: str, name: str) -> datetime:
-    """An ISO 8601 time with its offset from UTC."""
+    """An ISO 8601 time with its offset from UTC, in UTC."""
     try:
         parsed = datetime.fromisoformat(value)
     except ValueError:
@@ -163,9 +163,15 @@ def moment(value: str, name: str) -> datetime:
     if parsed.tzinfo is None:
         raise UsageError(f"{name} must carry its offset from UTC (or Z), not {_short(value)}")
     try:
-        return parsed.astimezone(UTC)
-    except OverflowError:
+        return _in_range(parsed.astimezone(UTC), name)
+    except OverflowError:  # in the year 9999, a day late by its offset
         raise UsageError(f"{name} is out of range: {_short(value)}") from None
+
+
+def _in_range(value: datetime, name: str) -> datetime:
+    if not EARLIEST <= value <= LATEST:
+        raise UsageError(f"{name} must be between {EARLIEST:%Y} and {LATEST:%Y}, not {value:%Y}")
+    return value
 
 
 def _short(value: str) -> str:
@@ -193,7 +199,7 @@ def cap(value: int) -> int:
 def _moment(value: datetime, name: str) -> datetime:
     if value.tzinfo is None:
         raise UsageError(f"{name} must carry its offset from UTC")
-    return value
+    return _in_range(value, name)
 
 
 FIELDS: Final[dict[str, Callable[[Any], Any]]] = {

@@ -70,7 +70,7 @@ OPENS = {
 POSTED = {"act", "pause", "resume", "limit", "unlimit", "logout", "admin:logout"}
 READING = {name for name, role in OPENS.items() if role == "viewer"}
 
-make_groups = import_module("backlog.migrations.0004_roles").make_groups
+make_groups = import_module("backlog.migrations.0001_initial").make_groups
 
 
 @pytest.fixture(autouse=True)

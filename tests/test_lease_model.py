@@ -17,7 +17,8 @@ from backlog.errors import Refusal
 from backlog.records import Record
 from backlog.session import PsycopgSession
 from backlog.verbs import cards, check, claims, moves, pool, rules
-from backlog.verbs.pool import Pool, Taken, TakenCard
+from backlog.verbs.claims import Taken
+from backlog.verbs.pool import Pool, TakenCard
 from backlog.verbs.runs import Report
 from tests.invariants import broken
 from tests.lease_model import CAP, Fleet, Scope

@@ -18,7 +18,7 @@ from backlog.web.views import board as views
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-make_groups = import_module("backlog.migrations.0004_roles").make_groups
+make_groups = import_module("backlog.migrations.0001_initial").make_groups
 
 
 @pytest.fixture(autouse=True)

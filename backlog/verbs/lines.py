@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from backlog import values
 from backlog.errors import DuplicateId, DuplicateKey, Refusal, UsageError
-from backlog.lifecycle import CLAIMED
+from backlog.lifecycle import CLAIMED, MOST_COUNTED
 from backlog.records import WIRE_NAMES
 
 # Told a stage, and how many lines have passed it.
@@ -109,11 +109,11 @@ def _text(value: Any, key: str) -> str:
     return value
 
 
-def _integer(low: int) -> Callable[[Any, str], int]:
+def _integer(low: int, high: int = values.INT_MAX) -> Callable[[Any, str], int]:
     def read(value: Any, key: str) -> int:
         if not isinstance(value, values.Digits):
             raise UsageError(f"{key} must be a whole number")
-        return values.integer(value, key, low)
+        return values.integer(value, key, low, high)
 
     return read
 
@@ -142,7 +142,7 @@ _READERS: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
         "claim_owner": lambda v, k: values.name(_text(v, k), k),
         "claim_ttl_seconds": _integer(1),
         "claimed_at": lambda v, k: values.moment(_text(v, k), k),
-        "attempts": _integer(0),
+        "attempts": _integer(0, MOST_COUNTED),
         "idempotency_key": lambda v, k: values.line(_text(v, k), k),
         "acceptance": _acceptance,
         "created_at": lambda v, k: values.moment(_text(v, k), k),
@@ -152,7 +152,7 @@ _READERS: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
         "not_before": lambda v, k: values.moment(_text(v, k), k),
         "block_reason": lambda v, k: values.block_reason(_text(v, k)),
         "block_note": lambda v, k: values.optional(_text(v, k), k),
-        "block_count": _integer(0),
+        "block_count": _integer(0, MOST_COUNTED),
     }.items()
 }
 
