@@ -18,7 +18,7 @@ from backlog.records import Record
 from backlog.session import PsycopgSession
 from backlog.verbs import cards, check, claims, moves, pool, rules
 from backlog.verbs.claims import Taken
-from backlog.verbs.pool import Pool, TakenCard
+from backlog.verbs.pool import Pool
 from backlog.verbs.runs import Report
 from tests.invariants import broken
 from tests.lease_model import CAP, Fleet, Scope
@@ -59,8 +59,6 @@ def shape(given: Any) -> Any:
     """What a verb gave, as the model gives it: ids for cards."""
     if isinstance(given, Record):
         return given.id
-    if isinstance(given, TakenCard):
-        return [given.card.id] if given.card else [], given.why
     if isinstance(given, Taken):
         return [card.id for card in given.cards], given.why
     return tuple(map(shape, given)) if isinstance(given, tuple) else given
