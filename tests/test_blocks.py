@@ -89,14 +89,14 @@ def test_a_block_without_a_note_drops_the_one_before(session, card, row):
 )
 def test_an_unknown_reason_is_refused(sql, session, card):
     card("A")
-    with pytest.raises(errors.CheckViolation, match="block reason must be"):
+    with pytest.raises(errors.CheckViolation, match="backlog_blocked_for_a_reason"):
         session.execute(sql)
 
 
 def test_a_blocked_card_has_a_reason(session, card):
     card("A")
     moves.block(session, "A")
-    with pytest.raises(errors.CheckViolation, match="block reason must be"):
+    with pytest.raises(errors.CheckViolation, match="backlog_blocked_for_a_reason"):
         session.execute("UPDATE backlog SET block_reason = NULL")
 
 

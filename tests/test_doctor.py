@@ -232,12 +232,7 @@ def test_a_full_limit_is_a_finding_when_nobody_of_it_is_at_work(card, call, sess
         "UPDATE backlog SET open_dependencies = 0 WHERE id = 'it''s'",
         "DELETE FROM backlog_dependency WHERE card_id = 'it''s'",
         "INSERT INTO backlog_dependency VALUES ('A', E'b\\\\c')",
-        "UPDATE backlog SET claimable = NOT claimable WHERE id = 'A'",
-        "UPDATE backlog SET held = true, claimable = false, not_before = now() + interval '1 hour'"
-        " WHERE id = 'A'",
-        "UPDATE backlog SET claimable = NOT claimable WHERE id = 'it''s'",
-        "UPDATE backlog SET claim_owner = 'w' WHERE id = 'it''s'",
-        "UPDATE backlog SET status = 'claimed' WHERE id = 'A'",
+        "UPDATE backlog SET held = true, not_before = now() + interval '1 hour' WHERE id = 'A'",
         "UPDATE backlog SET status = 'claimed', claim_owner = 'w', claim_ttl_seconds = 60,"
         " claimed_at = now(), status_changed_at = now(), attempts = 1 WHERE id = 'A'",
     ],

@@ -73,7 +73,7 @@ def test_an_update_is_refused_that_gives(change, session, card):
 @pytest.mark.parametrize("column", ["claim_owner", "claim_ttl_seconds", "claimed_at"])
 def test_a_claim_cannot_lose(column, session, claimed):
     before = cards.show(session, "A")
-    with pytest.raises(errors.CheckViolation, match="A: a claimed card, and no other, has"):
+    with pytest.raises(errors.CheckViolation, match="backlog_claimed_iff_held"):
         session.execute(f"UPDATE backlog SET {column} = NULL")
     assert cards.show(session, "A") == before
 
@@ -360,16 +360,15 @@ STATEMENTS = {
         WHEN NOT MATCHED THEN INSERT (id, title, status) VALUES (i, i, 'done')""",
     "a derived column itself": "UPDATE backlog SET open_dependencies = 5 - open_dependencies",
     "a derived column of a new row": """INSERT INTO backlog
-        (id, title, depends_on, open_dependencies, claimable)
+        (id, title, depends_on, open_dependencies, held)
         VALUES ('Y', 'y', '["A"]', 0, true), ('Z', 'z', '[]', 1, false)""",
-    "what is claimable": "UPDATE backlog SET claimable = NOT claimable",
-    "what is claimable, and why": """UPDATE backlog SET claimable = NOT claimable,
+    "a derived column itself, and why": """UPDATE backlog SET open_dependencies = 0,
         status = CASE status WHEN 'done' THEN 'ready' ELSE 'done' END""",
-    "what is claimable, and what it waits for": """UPDATE backlog SET
-        claimable = NOT claimable, depends_on = CASE id WHEN 'B' THEN '[]' ELSE depends_on END""",
-    "what is claimable, and until when it is held": """UPDATE backlog SET
-        claimable = NOT claimable, not_before = now() + interval '1 hour'""",
+    "a derived column itself, and what it waits for": """UPDATE backlog SET
+        open_dependencies = 0, depends_on = CASE id WHEN 'B' THEN '[]' ELSE depends_on END""",
     "what is held": "UPDATE backlog SET held = NOT held",
+    "what is held, and until when": """UPDATE backlog SET
+        held = NOT held, not_before = now() + interval '1 hour'""",
     "a reopened card that is held": """UPDATE backlog SET
         status = 'ready', not_before = now() + interval '1 hour' WHERE status = 'done'""",
 }
@@ -397,10 +396,92 @@ def test_what_is_derived_can_not_be_written(session, claimed, card, row):
     expiry = row("A", "claim_expires_at")
     card("B", needs=["A"])
     session.execute("""UPDATE backlog
-        SET open_dependencies = 0, claimable = true, claim_expires_at = now()""")
+        SET open_dependencies = 0, held = true, claim_expires_at = now()""")
     assert row("A", "claim_expires_at") == expiry
     assert row("A", "claimable") == (False,)
-    assert row("B", "open_dependencies, claimable") == (1, False)
+    assert row("B", "open_dependencies, held, claimable") == (1, False, False)
+
+
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_what_is_claimable_can_not_be_written_at_all(value, session, card):
+    card("A")
+    with pytest.raises(errors.GeneratedAlways):
+        session.execute(f"UPDATE backlog SET claimable = {value}")
+    with pytest.raises(errors.GeneratedAlways):
+        session.execute(f"INSERT INTO backlog (id, title, claimable) VALUES ('B', 'b', {value})")
+
+
+NEVER = {
+    "an unknown status": ("status_known", "status = 'open'"),
+    "claimed by nobody": ("claimed_iff_held", "status = 'claimed'"),
+    "claimed without a time": (
+        "claimed_iff_held",
+        "status = 'claimed', claim_owner = 'w', claim_ttl_seconds = 60",
+    ),
+    "ready and held by somebody": ("claimed_iff_held", "claim_owner = 'w'"),
+    "a blank title": ("not_blank", "title = E' \\t'"),
+    "a blank id": ("not_blank", "id = ' '"),
+    "blocked for no reason": ("blocked_for_a_reason", "status = 'blocked'"),
+    "an unknown reason": ("blocked_for_a_reason", "block_reason = 'bored'"),
+    "negative attempts": ("counters_in_range", "attempts = -1"),
+    "attempts at the end of their type": ("counters_in_range", "attempts = 2147483647"),
+    "forgiven attempts at the end": ("counters_in_range", "attempts_forgiven = 2147483647"),
+    "blocks at the end of their type": ("counters_in_range", "block_count = 2147483647"),
+    "a negative cap": ("counters_in_range", "max_attempts = -1"),
+    "created in the infinite past": ("times_in_range", "created_at = '-infinity'"),
+    "created before time": ("times_in_range", "created_at = '0044-03-15Z BC'"),
+    "changed in the infinite future": ("times_in_range", "updated_at = 'infinity'"),
+    "not before the infinite future": ("times_in_range", "not_before = 'infinity'"),
+    "not before the year 10000": ("times_in_range", "not_before = '10000-01-01Z'"),
+    "since infinity": ("times_in_range", "status_changed_at = 'infinity'"),
+    "an expiry that nobody can read": ("times_in_range", "claim_expires_at = '10000-01-01Z'"),
+    "no array": ("depends_on_ids", """depends_on = '{"B": 1}'"""),
+    "an array of numbers": ("depends_on_ids", "depends_on = '[1]'"),
+    "a blank dependency": ("depends_on_ids", """depends_on = '["B", " "]'"""),
+    "itself as a dependency": ("depends_on_ids", """depends_on = '["B", "A"]'"""),
+}
+
+
+@pytest.mark.parametrize(("constraint", "change"), NEVER.values(), ids=NEVER)
+def test_what_a_card_can_never_be_is_refused_where_triggers_are_disabled(
+    constraint, change, session, card
+):
+    before = card("A")
+    session.execute("SET session_replication_role = replica")
+    with pytest.raises(errors.CheckViolation, match=f"backlog_{constraint}"):
+        session.execute(f"UPDATE backlog SET {change}")
+    assert cards.show(session, "A") == before
+
+
+FULL = "UPDATE backlog SET attempts = 2000000000"
+
+
+def test_a_card_whose_attempts_are_at_their_end_is_claimed_like_any_other(session, card):
+    card("A", max_attempts=0)
+    session.execute(FULL)
+    for _ in range(3):
+        taken = claims.claim(session, "w", 60).card
+        assert (taken.id, taken.attempts) == ("A", 2_000_000_000)
+        assert moves.release(session, "A", "w").status == "ready"
+    assert moves.complete(session, "A").status == "done"
+
+
+def test_a_card_whose_blocks_are_at_their_end_is_blocked_again(session, card):
+    card("A")
+    moves.block(session, "A")
+    session.execute("SET session_replication_role = replica")
+    session.execute("UPDATE backlog SET block_count = 2000000000")
+    session.execute("RESET session_replication_role")
+    moves.unblock(session, "A")
+    assert moves.block(session, "A").block_count == 2_000_000_000
+
+
+def test_an_id_is_used_again_after_attempts_at_their_end(session, card):
+    card("A", max_attempts=0)
+    session.execute(FULL)
+    cards.delete(session, "A")
+    card("A")
+    assert claims.claim(session, "w").card.attempts == 2_000_000_000
 
 
 def test_a_stale_save_breaks_no_count(orm, session, chain):

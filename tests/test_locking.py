@@ -175,12 +175,12 @@ NO_LOCK_ON_DEPENDENTS: Mutant = [
     ("backlog_recount_dependents", LOCK_DEPENDENTS, ""),
     ("backlog_recount_dependents", COUNT, COUNT_IN_THE_STATEMENT),
 ]
-NO_LOCK_ON_DEPENDENCIES: Mutant = [("backlog_hold", "FOR SHARE", "")]
-NO_LOCK_ON_A_MISSING_ID: Mutant = [("backlog_hold", "PERFORM backlog_lock_id(target);", "")]
+NO_LOCK_ON_DEPENDENCIES: Mutant = [("backlog_lock_targets", "FOR SHARE", "")]
+NO_LOCK_ON_A_MISSING_ID: Mutant = [("backlog_lock_targets", "PERFORM backlog_lock_id(target);", "")]
 NO_LOCK_ON_CREATION: Mutant = [("backlog_before_insert", "PERFORM backlog_lock_id(NEW.id);", "")]
 NO_SECOND_LOOK: Mutant = [
     (
-        "backlog_hold",
+        "backlog_lock_targets",
         "(target);\n            PERFORM FROM backlog WHERE id = target FOR SHARE;",
         "(target);",
     )

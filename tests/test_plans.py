@@ -28,10 +28,10 @@ NOTHING_DONE = NOW.replace("'done'", "'ready'").replace("49999", "99999")
 
 # Without triggers, so that it takes seconds; what they derive is written here.
 LOAD = """
-INSERT INTO backlog (id, title, priority, status, depends_on, open_dependencies, claimable,
+INSERT INTO backlog (id, title, priority, status, depends_on, open_dependencies,
     claim_owner, claim_ttl_seconds, claimed_at, claim_expires_at, attempts)
 SELECT 'c' || to_char(n, 'FM00000'), 'Card', jsonb_array_length(needs), status, needs,
-    jsonb_array_length(needs), backlog_claimable(status, jsonb_array_length(needs), false),
+    jsonb_array_length(needs),
     CASE WHEN held THEN 'w' END, CASE WHEN held THEN 86400 END,
     CASE WHEN held THEN now() END, CASE WHEN held THEN now() + interval '1 day' END, 1
 FROM generate_series(0, 99999, {step}) AS n, LATERAL (SELECT {shape}) AS shape (status, needs),

@@ -262,7 +262,7 @@ _RAW = [
     "UPDATE backlog SET status = 'ready' WHERE id = ANY (%(some)s)",
     "UPDATE backlog SET depends_on = %(lower)s WHERE id = %(one)s",
     "UPDATE backlog SET depends_on = %(lower)s, status = 'done' WHERE id = %(one)s",
-    "UPDATE backlog SET open_dependencies = 0, claimable = true WHERE id = ANY (%(some)s)",
+    "UPDATE backlog SET open_dependencies = 0, held = false WHERE id = ANY (%(some)s)",
     "UPDATE backlog SET claimed_at = claimed_at - interval '1 hour' WHERE id = ANY (%(some)s)",
     "DELETE FROM backlog WHERE id = ANY (%(some)s)",
     """INSERT INTO backlog (id, title, status)

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from backlog.models import Card
+from backlog.models import Card, Event
 from backlog.verbs import moves, rules
 from backlog.verbs.runs import Report
 from tests.browser.test_browser import PAGES, violations
@@ -158,4 +158,4 @@ def test_role_cap_and_time_are_asked_for_and_kept(operator, live_server, complai
     operator.get_by_label("Title").fill("Other")
     operator.get_by_role("button", name="Save").click()
     expect(operator.locator("h1")).to_have_text("ready-1 Other")
-    assert Card.objects.history("ready-1")[-1].note == "title"
+    assert Event.objects.filter(card_id="ready-1").newest_first()[0].note == "title"
