@@ -35,6 +35,15 @@ def row_by_row(lateral: str) -> str:
     return f"{lateral} OFFSET 0"
 
 
+def by_itself(select: str) -> str:
+    """The SELECT in a FROM clause, computed as it stands and not merged into the joins around it.
+
+    For rows that a function makes of each row: merged, the planner may join another table to each
+    row's few, one after the other, and so read all of it for each.
+    """
+    return f"{select} OFFSET 0"
+
+
 @contextmanager
 def no_nested_loops(session: Session) -> Iterator[None]:
     """A transaction whose statements join much of one table with much of another.

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from backlog.planner import no_nested_loops
+from backlog.planner import by_itself, no_nested_loops
 from backlog.session import Session
 
 
@@ -29,9 +29,9 @@ class Check(NamedTuple):
         return len(self.counts) + len(self.edges) + len(self.claims)
 
 
-_RECORDED: Final = """
+_RECORDED: Final = by_itself("""
     SELECT backlog.id AS card_id, d.id COLLATE "C" AS dependency_id
-    FROM backlog CROSS JOIN jsonb_array_elements_text(depends_on) AS d (id)"""
+    FROM backlog CROSS JOIN jsonb_array_elements_text(depends_on) AS d (id)""")
 
 _COUNTS: Final = f"""
 WITH recounted AS (
@@ -43,10 +43,10 @@ WHERE open_dependencies <> coalesce(open, 0) ORDER BY id"""
 
 _EDGES: Final = f"""
 SELECT card_id, dependency_id, 'missing' FROM (
-    {_RECORDED} EXCEPT SELECT card_id, dependency_id FROM backlog_dependency) missing
+    ({_RECORDED}) EXCEPT SELECT card_id, dependency_id FROM backlog_dependency) missing
 UNION ALL
 SELECT card_id, dependency_id, 'stray' FROM (
-    SELECT card_id, dependency_id FROM backlog_dependency EXCEPT {_RECORDED}) stray
+    SELECT card_id, dependency_id FROM backlog_dependency EXCEPT ({_RECORDED})) stray
 ORDER BY 1, 2"""
 
 WRONG_EXPIRY: Final = "expires at another time than its claim says"
