@@ -11,10 +11,10 @@ _CHECKED_UP_TO: Final = 10_000
 
 _CARDS: Final = """
 INSERT INTO backlog (id, title, body, phase, priority, status, depends_on, attempts,
-                     open_dependencies, claimable, created_at, updated_at)
+                     open_dependencies, block_reason, created_at, updated_at)
 SELECT 'c' || to_char(i, 'FM0000000'), 'Card number ' || i, repeat('What is to be done. ', 5),
        'M' || i %% 7, {priority}, {status}, {depends_on}, ({status} = 'done')::int, {open},
-       backlog_claimable({status}, {open}, false),
+       CASE {status} WHEN 'blocked' THEN 'other' END,
        now() - interval '30 days' + i * interval '1 millisecond', now()
 FROM generate_series(0, %(n)s - 1) AS i, LATERAL (SELECT i::bigint * 7919 %% 10 AS mixed) AS m"""
 
@@ -81,7 +81,7 @@ def spread(connection: Connection) -> None:
         _without_triggers(connection)
         connection.execute("UPDATE backlog SET phase = 'P' || (hashtext(id) & 1023) % 20")
         connection.execute(
-            "UPDATE backlog SET status = 'blocked', claimable = false, block_reason = 'other',"
+            "UPDATE backlog SET status = 'blocked', block_reason = 'other',"
             " block_count = 1"
             " WHERE status = 'ready' AND open_dependencies = 0 AND hashtext(id) & 31 = 0"
         )
@@ -99,7 +99,7 @@ def claim_first(connection: Connection, cards: int) -> None:
         _without_triggers(connection)
         connection.execute(
             """
-            UPDATE backlog SET status = 'claimed', claimable = false, claim_owner = 'worker',
+            UPDATE backlog SET status = 'claimed', claim_owner = 'worker',
                 attempts = 1, claim_ttl_seconds = 86400, claimed_at = now(),
                 status_changed_at = now(), claim_expires_at = now() + interval '1 day'
             WHERE id < %s AND status <> 'claimed'""",

@@ -1,10 +1,18 @@
 """The verbs as Django code calls them."""
 
+from functools import partial
+
 import pytest
 from django.db import connection, transaction
+from django.db.transaction import TransactionManagementError
 
 from backlog.errors import Cycle, UsageError
 from backlog.models import Card
+from backlog.querysets import _Compiled
+from backlog.records import Record
+from backlog.verbs import claims, rules
+from backlog.verbs.pool import Pool
+from tests.workers import Background
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -96,3 +104,80 @@ def test_a_claim_is_one_query(django_assert_num_queries):
     connection.ensure_connection()
     with django_assert_num_queries(1):
         Card.objects.claim("w")
+
+
+# The claim ----------------------------------------------------------------------------------------
+
+SHAPES = [
+    (Pool(phase, role), count, gated, closed)
+    for phase in (None, "M1")
+    for role in (None, "code")
+    for count in (1, 5)
+    for gated in (True, False)
+    for closed in ((), ("M8",), ("M8", "M9"))
+]
+
+
+@pytest.mark.parametrize(("among", "count", "gated", "closed"), SHAPES)
+def test_the_command_claims_by_what_the_orm_compiles(among, count, gated, closed):
+    compiled = _Compiled(Card.objects.all(), among).next_to_claim(count, gated, closed)
+    assert among.next_to_claim(count, gated, closed) == compiled
+
+
+def test_a_filtered_queryset_claims_by_what_it_compiles_itself():
+    assert Card.objects.filter(title="Card C").claim("w", phase="M2").card.pk == "C"
+    assert Card.objects.exclude(phase="M1").claim("w", role="code") == ([], "empty")
+
+
+def test_what_is_next_to_claim_is_what_a_claim_takes():
+    with transaction.atomic():
+        following = [card.pk for card in Card.objects.next_to_claim(2)]
+    assert [card.pk for card in Card.objects.claim("w", count=2).cards] == following == ["A", "B"]
+
+
+def test_what_is_next_to_claim_is_locked_and_passed_over_by_others(session):
+    with transaction.atomic():
+        assert [card.pk for card in Card.objects.next_to_claim()] == ["A"]
+        assert claims.claim(session, "w").card.id == "B"
+
+
+def test_what_is_next_to_claim_asks_for_a_transaction():
+    with pytest.raises(TransactionManagementError):
+        list(Card.objects.next_to_claim())
+
+
+def test_a_claim_by_id_takes_that_card_or_none():
+    assert Card.objects.claim("w", card_id="C").card.pk == "C"
+    assert Card.objects.claim("v", card_id="C") == ([], "empty")
+    with pytest.raises(TypeError, match=r"Card\.objects"):
+        Card.objects.filter(phase="M1").claim("v", card_id="B")
+
+
+def test_a_claim_says_why_there_was_nothing(session):
+    rules.pause(session, "phase", "M2", "not now")
+    assert Card.objects.claim("w", phase="M2") == ([], "paused")
+    rules.limit(session, "phase", "M1", 0)
+    assert Card.objects.claim("w") == ([], "paused")
+    rules.resume(session, "phase", "M2")
+    assert [card.pk for card in Card.objects.filter(phase="M2").claim("w", count=9).cards] == [
+        "B",
+        "C",
+    ]
+    assert Card.objects.claim("w") == ([], "limit")
+
+
+def test_a_claim_waits_for_something_to_claim(session):
+    Card.objects.claim("w", count=9)
+    waiting = Background(session, partial(claims.claim, owner="v", wait=20))
+    Card.objects.create(id="D", title="D")
+    assert waiting.result().card.id == "D"
+
+
+def test_a_record_has_the_columns_of_the_model_in_their_order():
+    assert [field.attname for field in Card._meta.concrete_fields] == list(Record._fields)
+
+
+def test_a_card_of_a_verb_is_asked_for_nothing_more(django_assert_num_queries):
+    card = Card.objects.claim("w").card
+    with django_assert_num_queries(0):
+        assert [getattr(card, field.attname) for field in Card._meta.concrete_fields]

@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 from collections import Counter
+from contextlib import suppress
 
 import pytest
+from psycopg import errors
 
 from backlog.errors import Cycle
 from backlog.verbs import cards, check, claims, moves, pool, runs, transfer
@@ -221,7 +223,8 @@ def a_pair(card):
 @pytest.mark.parametrize("sql", ["SELECT", *AROUND_THE_GATE])
 def test_dependency_tables_that_nothing_enforces(sql, session):
     """Peers: "dependency tables that nothing enforces": no way of a claim takes what waits."""
-    session.execute(sql)
+    with suppress(errors.GeneratedAlways):  # what is claimable can not even be written
+        session.execute(sql)
     assert "B" not in [each.id for each in claims.claim(session, "w", count=9).cards]
     assert claims.claim(session, "w", card_id="B").card is None
     assert cards.list_cards(session, ready_only=True) == []
