@@ -6,7 +6,7 @@ import time
 import pytest
 
 from backlog.store import storage
-from backlog.verbs.history import _UNSEEN, Follower, newest
+from backlog.verbs.history import _AWAITED, Follower, newest
 from tests.workers import Background
 
 
@@ -86,10 +86,10 @@ def test_what_was_rolled_back_is_given_up(session, follower, writer, card):
     _write(lost, "A")
     card("B")
     assert _ids(follower.poll(session)) == ["B"]
-    assert len(follower._unseen) == 2
+    assert len(follower._awaited) == 2
     lost.rollback()
     assert follower.poll(session) == []
-    assert len(follower._unseen) == 1, "a gap that nobody can fill any more is remembered"
+    assert len(follower._awaited) == 1, "a gap that nobody can fill any more is remembered"
 
 
 def test_a_gap_is_kept_for_a_transaction_above_the_snapshots_xmax(session, follower, writer):
@@ -164,7 +164,7 @@ def test_many_writers_at_once_lose_and_repeat_nothing(session, sessions, followe
     rows = session.execute("SELECT id FROM backlog_event ORDER BY id").fetchall()
     assert sorted(seen) == [row[0] for row in rows]
     follower.poll(session)
-    assert len(follower._unseen) == 1
+    assert len(follower._awaited) == 1
 
 
 @pytest.mark.one_tier
@@ -175,5 +175,5 @@ def test_following_a_million_events_reads_only_the_last(session):
     session.execute("SELECT brin_summarize_new_values('backlog_event_time')")
     session.execute("ANALYZE backlog_event")
     assert len(Follower().start(session, 20)) == 20
-    plan = session.execute(f"EXPLAIN {_UNSEEN}", ([1, 9], [1, 2**62])).fetchall()
+    plan = session.execute(f"EXPLAIN {_AWAITED}", ([1, 9], [1, 2**62])).fetchall()
     assert any("backlog_event_time" in line for (line,) in plan), plan

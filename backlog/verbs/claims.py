@@ -120,7 +120,7 @@ def _claim_some(
 
 
 def _claim_now(session: Session, lease: tuple[str, int], pool: Source, count: int) -> list[Record]:
-    """As `_claim`, gated; none also where it met a failure that is cured by looking again."""
+    """The cards claimed; none, too, after a failure that is cured by looking again."""
     try:
         if session.inside():
             with session.transaction():

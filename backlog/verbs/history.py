@@ -72,12 +72,12 @@ def newest(session: Session, limit: int) -> list[Event]:
 # the highest it has seen would lose the former.
 
 # One scan for each range, by the index of ranges: OFFSET 0 keeps the planner from joining them.
-_UNSEEN: Final = f"""
+_AWAITED: Final = f"""
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, event.*
 FROM (SELECT) AS once LEFT JOIN (
-    SELECT event.* FROM unnest(%s::bigint[], %s::bigint[]) AS unseen (low, high)
+    SELECT event.* FROM unnest(%s::bigint[], %s::bigint[]) AS awaited (low, high)
     CROSS JOIN LATERAL (
-        SELECT {COLUMNS} FROM backlog_event WHERE id BETWEEN unseen.low AND unseen.high OFFSET 0
+        SELECT {COLUMNS} FROM backlog_event WHERE id BETWEEN awaited.low AND awaited.high OFFSET 0
     ) AS event
 ) AS event ON true ORDER BY event.id"""
 
@@ -92,8 +92,8 @@ _PATIENCE_SECONDS: Final = 2
 _WINDOW: Final = 100_000
 
 
-class _Unseen(NamedTuple):
-    """Ids not seen yet. With `bound`: who may still bring them has a lower transaction id.
+class _Awaited(NamedTuple):
+    """Ids that have not come yet; with `bound`, whoever may bring them has a lower transaction id.
 
     (Whoever takes an id has its transaction id by then: it holds a row of `backlog`.)
     """
@@ -110,35 +110,35 @@ class Follower:
     """
 
     def __init__(self) -> None:
-        self._unseen: list[_Unseen] = []
+        self._awaited: list[_Awaited] = []
 
     def start(self, session: Session, limit: int) -> list[Event]:
         """The newest `limit` events, oldest first; from here on none will be left out."""
         last = last_id(session)
         over = _all_ended(session, session.execute(_BOUND).fetchone()[0])
         low = min([last + 1, *(event.id for event in newest(session, limit)[:1])])
-        self._unseen = [_Unseen(max(1, low if over else min(low, last - _WINDOW)))]
+        self._awaited = [_Awaited(max(1, low if over else min(low, last - _WINDOW)))]
         events = self.poll(session)
         return events[max(0, len(events) - limit) :]
 
     def poll(self, session: Session) -> list[Event]:
         """The events that have become visible since the last call, in the order of their ids."""
-        ranges = [u.low for u in self._unseen], [u.high for u in self._unseen]
-        rows = session.execute(_UNSEEN, ranges).fetchall()
+        ranges = [u.low for u in self._awaited], [u.high for u in self._awaited]
+        rows = session.execute(_AWAITED, ranges).fetchall()
         oldest_running = rows[0][0]
         events = [Event._make(row[1:]) for row in rows if row[1] is not None]
         ids = [event.id for event in events]
         left = [
-            _Unseen(low, high, unseen.bound)
-            for unseen in self._unseen
-            if unseen.bound is None or unseen.bound > oldest_running
-            for low, high in _holes(unseen.low, unseen.high, ids)
+            _Awaited(low, high, awaited.bound)
+            for awaited in self._awaited
+            if awaited.bound is None or awaited.bound > oldest_running
+            for low, high in _holes(awaited.low, awaited.high, ids)
         ]
         gaps, rest = left[:-1], left[-1]
         if any(gap.bound is None for gap in gaps):
             bound = session.execute(_BOUND).fetchone()[0]
             gaps = [gap._replace(bound=gap.bound or bound) for gap in gaps]
-        self._unseen = [*gaps, rest]
+        self._awaited = [*gaps, rest]
         return events
 
 

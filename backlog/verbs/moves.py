@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from backlog import lifecycle, values
 from backlog.errors import Cancelled, ClaimLost, NotFound, Stale, WrongState
 from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, Move
+from backlog.planner import unindexed
 from backlog.records import COLUMNS, Record, iso
 from backlog.session import TELLING, Session, in_statement, telling
 from backlog.verbs.pool import EVERYTHING, Statement
@@ -19,17 +20,17 @@ _MOVE: Final = f"""
 UPDATE backlog SET {{changes}} WHERE id = %s AND {{condition}} AND {TELLING} IS NOT NULL
 RETURNING {COLUMNS}"""
 
-# The other: wait for the card, move it if it may by now, and tell what was seen.
-_LOOK: Final = f"""
-WITH seen AS MATERIALIZED (
+# The other: wait for the card, move it if it may by now, and tell how it was found.
+_WAIT_AND_MOVE: Final = f"""
+WITH found AS MATERIALIZED (
     SELECT * FROM backlog WHERE id = %s FOR NO KEY UPDATE
 ), moved AS (
-    UPDATE backlog SET {{changes}} FROM seen WHERE backlog.id = seen.id AND {{condition}}
+    UPDATE backlog SET {{changes}} FROM found WHERE backlog.id = found.id AND {{condition}}
     AND {TELLING} IS NOT NULL RETURNING backlog.*
 )
 SELECT true, {COLUMNS} FROM moved AS backlog
 UNION ALL
-SELECT false, {COLUMNS} FROM seen AS backlog WHERE NOT EXISTS (SELECT FROM moved)"""
+SELECT false, {COLUMNS} FROM found AS backlog WHERE NOT EXISTS (SELECT FROM moved)"""
 
 
 class Expected(NamedTuple):
@@ -52,9 +53,9 @@ class Expected(NamedTuple):
 @cache
 def _conditions(sources: tuple[str, ...], owner: bool, attempt: bool, seen: bool) -> str:
     # The statuses, which are no caller's, stand in the text: psycopg is slow to send a list.
-    # Concatenated, so that no index on status, whose statistics may be old, can serve the scan.
+    statuses = "', '".join(sources)
     parts = {
-        "({row}.status || '') IN ('" + "', '".join(sources) + "')": True,
+        f"{unindexed('{row}.status')} IN ('{statuses}')": True,
         "{row}.claim_owner = %s": owner,
         "{row}.attempts = %s": attempt,
         "{row}.updated_at = %s": seen,
@@ -103,9 +104,11 @@ def block(
     seen: datetime | None = None,
     report: Report = NOTHING_SAID,
 ) -> Record | None:
-    """Take a card out of the pool until it is unblocked; as `complete`, from all but done.
+    """Take a card out of the pool until it is unblocked.
 
-    `reason` is one of `lifecycle.BLOCK_REASONS`, `note` says more. A blocked card stays as it is.
+    `reason` is one of `lifecycle.BLOCK_REASONS`, `note` says more. `owner`, `attempt`, `seen` and
+    what is given and raised are those of `complete`, but `WrongState` is from done. A blocked card
+    stays as it is.
     """
     changes = _blocked(reason, note)
     expected = Expected(owner, attempt, seen)
@@ -115,10 +118,10 @@ def block(
 def cancel(
     session: Session, card_id: str, *, reason: str | None = None, seen: datetime | None = None
 ) -> Record | None:
-    """Take a card from its worker and out of the pool, blocked, at once; as `block`.
+    """Take a card from its worker and out of the pool, blocked, at once.
 
     Whoever works on it is told by the next renewal, or whatever else it says of this attempt: it is
-    refused as `Cancelled`.
+    refused as `Cancelled`. None if the card does not exist. Raises `WrongState` from done, `Stale`.
     """
     said = Report(outcome="cancelled").text(card_id, "cancel")
     note = "cancelled" if reason is None else f"cancelled: {values.line(reason, 'reason')}"
@@ -140,7 +143,10 @@ def unblock(session: Session, card_id: str, *, seen: datetime | None = None) -> 
 
 
 def reopen(session: Session, card_id: str, *, seen: datetime | None = None) -> Record:
-    """A done card is ready again; dependents not yet done wait for it. As `unblock`."""
+    """A done card is ready again; dependents not yet done wait for it.
+
+    Raises `NotFound`, `WrongState`, `Stale`.
+    """
     expected = Expected(seen=seen)
     return existing(card_id, transition(session, lifecycle.REOPEN, card_id, expected))
 
@@ -181,10 +187,11 @@ def renew(
     attempt: int | None = None,
     ttl: int | None = None,
 ) -> Record:
-    """Extend the lease to `ttl` seconds from now (None: as long as before). As `release`.
+    """Extend the lease to `ttl` seconds from now (None: as long as before).
 
     A lease that is over may still be renewed while nobody has reclaimed the card. One whose card
-    was cancelled raises `Cancelled`. `updated_at` stays: a heartbeat is no change of the card.
+    was cancelled raises `Cancelled`; else `NotFound`, `WrongState`, `ClaimLost`. `updated_at`
+    stays: a heartbeat is no change of the card.
     """
     ttl = None if ttl is None else values.ttl(ttl)
     changes = (
@@ -279,7 +286,7 @@ def move_card(
     sql = _sql(_MOVE, changes, condition, "backlog")
     for row in session.rows(sql, (*assigned, card_id, *wanted)):
         return True, Record._make(row)
-    sql = _sql(_LOOK, changes, condition, "seen")
+    sql = _sql(_WAIT_AND_MOVE, changes, condition, "found")
     for moved, *row in session.rows(sql, (card_id, *assigned, *wanted)):
         return moved, Record._make(row)
     return False, None

@@ -105,7 +105,7 @@ WHERE kind = 'hold' AND due <= statement_timestamp()"""
 
 
 def let_go(session: Session) -> int:
-    """As `wake`, inside the caller's transaction and without a look whether anything is due."""
+    """Let cards be claimed whose `not_before` has passed, in the caller's transaction; how many."""
     woken = session.execute(f"""
         UPDATE backlog SET held = false WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM backlog

@@ -16,12 +16,12 @@ _WHO: Final = "coalesce(nullif(%s, ''), session_user)"
 
 # What is claimed is read once, however many limits there are, and not at all without any.
 _RULES: Final = """
-WITH held AS MATERIALIZED (
+WITH claimed AS MATERIALIZED (
     SELECT phase, claim_owner, count(*) AS cards FROM backlog
     WHERE claimed_at IS NOT NULL GROUP BY phase, claim_owner
 )
 SELECT kind, scope, name, reason, most, actor, since, CASE kind WHEN 'limit' THEN coalesce((
-    SELECT sum(cards) FROM held
+    SELECT sum(cards) FROM claimed
     WHERE CASE scope WHEN 'phase' THEN phase ELSE claim_owner END = name), 0)::int END
 FROM backlog_rule WHERE kind IN ('pause', 'limit') ORDER BY since, scope, name"""
 
@@ -142,7 +142,7 @@ class Rules(NamedTuple):
 
 
 def in_force(session: Session) -> Rules:
-    """As `pauses` and `limits`, in one look."""
+    """Every pause and every limit, read by one statement."""
     pauses, limits = [], []
     for kind, scope, name, reason, most, actor, since, used in session.execute(_RULES).fetchall():
         if kind == "pause":
@@ -153,7 +153,7 @@ def in_force(session: Session) -> Rules:
 
 
 def locked_limits(session: Session) -> list[Limit]:
-    """As `limits`; until the transaction ends, no other claim counts them."""
+    """Every limit and how much of it is used; no other claim counts until the transaction ends."""
     session.execute(_LIMITS_LOCK)
     return limits(session)
 

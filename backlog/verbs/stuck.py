@@ -141,12 +141,12 @@ def _dependents(edges: Edges) -> dict[str, list[str]]:
 def _spread(kinds: Mapping[str, str], rings: Iterable[str], dependents: Edges) -> Iterator[Stuck]:
     """Each card that waits for a root, named with the nearest one."""
     roots = {**dict.fromkeys(rings, CYCLE), **kinds}
-    seen = set(roots)
+    reached = set(roots)
     ahead = deque((root, root) for root in sorted(roots))
     while ahead:
         needed, root = ahead.popleft()
         for card in sorted(dependents.get(needed, ())):
-            if card not in seen:
-                seen.add(card)
+            if card not in reached:
+                reached.add(card)
                 ahead.append((card, root))
                 yield Stuck(card, roots[root], root, needed)
