@@ -98,8 +98,9 @@ class Card(models.Model):
 
     objects = CardQuerySet.as_manager()
 
-    # By the database's clock; only as `CardQuerySet.with_expired` reads cards.
+    # Only as `CardQuerySet.with_expired` (by the database's clock) and `with_cell` read cards.
     expired: bool
+    cell: str
 
     class Meta:
         db_table = "backlog"

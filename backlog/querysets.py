@@ -16,12 +16,25 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from django.apps import apps
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import models, transaction
-from django.db.models import Count, Expression, ExpressionWrapper, Func, Q, Subquery, Sum
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    Expression,
+    ExpressionWrapper,
+    Func,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import GreaterThan
 
 from backlog.connection import DjangoSession
-from backlog.lifecycle import DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, EMPTY, READY
+from backlog.lifecycle import BLOCKED, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, EMPTY, READY
 from backlog.records import Record
 from backlog.values import parse_json
 from backlog.verbs import cards, claims, moves, pool
@@ -45,6 +58,11 @@ class Place(Expression):
 _READY: Final = Func(template=f"'{READY}'", output_field=models.TextField())
 _TRUE: Final = Func(template="true", output_field=models.BooleanField())
 
+_WAITING: Final = Q(status=READY, claimable=False)
+
+# What can happen to a card next: its status, but of the ready ones some wait.
+CELLS: Final = ("ready", "waiting", "claimed", "blocked", "done")
+
 
 class CardQuerySet(models.QuerySet["Card"]):
     """Cards, and what can happen to them."""
@@ -55,7 +73,33 @@ class CardQuerySet(models.QuerySet["Card"]):
 
     def waiting(self) -> Self:
         """Ready, but a dependency is unfinished or does not exist, or it is held back."""
-        return self.filter(status=READY, claimable=False)
+        return self.filter(_WAITING)
+
+    def stuck(self) -> Self:
+        """What does not go on by itself: blocked, or its lease is over, or it waits for a card that
+        is blocked or does not exist."""
+        edges = apps.get_model("backlog", "Dependency").objects.values("card_id")
+        needed = self.model.objects.filter(pk=OuterRef("dependency_id"))
+        missing, blocked = edges.filter(~Exists(needed)), edges.filter(dependency__status=BLOCKED)
+        return self.filter(
+            Q(status=BLOCKED)
+            | Q(claim_expires_at__lte=Now())
+            | _WAITING & (Q(pk__in=missing) | Q(pk__in=blocked))
+        )
+
+    def in_cells(self, *cells: str) -> Self:
+        """Those in any of these of `CELLS`."""
+        chosen = Q()
+        for cell in cells:
+            chosen |= _WAITING if cell == "waiting" else Q(status=cell) & ~_WAITING
+        return self.filter(chosen)
+
+    def with_cell(self) -> Self:
+        """Each card with `cell`, which of `CELLS` it is in."""
+        waiting = When(_WAITING, then=Value("waiting"))
+        return self.annotate(
+            cell=Case(waiting, default="status", output_field=models.TextField())
+        )
 
     def with_expired(self) -> Self:
         """Each card with `expired`: its lease is over, by the database's clock."""
