@@ -4,7 +4,7 @@ The constraints here and the triggers of `backlog/sql` hold for every writer; th
 `querysets` are the way to change a card on purpose.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import models
@@ -26,7 +26,8 @@ from backlog.lifecycle import (
     READY,
     STATUSES,
 )
-from backlog.querysets import CardQuerySet, EventQuerySet, RuleQuerySet, RunQuerySet
+from backlog.querysets import CardQuerySet
+from backlog.related import EventQuerySet, RuleQuerySet, RunQuerySet
 
 _DEPENDS_ON_TYPE = Func("depends_on", function="jsonb_typeof", output_field=models.TextField())
 _DEPENDS_ON_ITSELF = Func(
@@ -98,9 +99,11 @@ class Card(models.Model):
 
     objects = CardQuerySet.as_manager()
 
-    # Only as `CardQuerySet.with_expired` (by the database's clock) and `with_cell` read cards.
+    # Only as `CardQuerySet.with_expired` (by the database's clock), `with_cell` and
+    # `with_acceptance_text` read cards.
     expired: bool
     cell: str
+    acceptance_text: str | None
 
     class Meta:
         db_table = "backlog"
@@ -343,6 +346,10 @@ class Run(_Attempt):
 
     pk = models.CompositePrimaryKey("card_id", "id")
     card = _of_card("runs")
+    # The same card, if it is not deleted by now: joined so that runs without one stay.
+    card_if_any = models.ForeignObject(
+        Card, models.DO_NOTHING, from_fields=["card"], to_fields=["id"], null=True, related_name="+"
+    )
     id = models.BigIntegerField(editable=False)
     ended_at = models.DateTimeField(null=True)
     outcome = models.TextField(null=True)
@@ -353,6 +360,11 @@ class Run(_Attempt):
         db_table = "backlog_run"
         managed = False
         default_permissions = ()
+
+    @property
+    def took(self) -> timedelta | None:
+        """From its start to its end; None while it goes on."""
+        return self.ended_at - self.started_at if self.ended_at else None
 
 
 _ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Querysets: what is asked of the tables, and the verbs of a card for Django.
+"""The queryset of cards: what is asked of them, and the verbs of a card for Django.
 
 A verb on one card takes its id and acts on the whole table; on a filtered queryset it raises
 `TypeError`, because the filter would be ignored. `claim`, `reclaim` and `stats` honour the
@@ -18,7 +18,6 @@ from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import models, transaction
 from django.db.models import (
     Case,
-    Count,
     Exists,
     Expression,
     ExpressionWrapper,
@@ -26,11 +25,10 @@ from django.db.models import (
     OuterRef,
     Q,
     Subquery,
-    Sum,
     Value,
     When,
 )
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Cast, Coalesce, Now
 from django.db.models.lookups import GreaterThan
 
 from backlog.connection import DjangoSession
@@ -42,7 +40,7 @@ from backlog.verbs.claims import Taken
 from backlog.verbs.pool import EVERYTHING, Pool, Statement
 
 if TYPE_CHECKING:
-    from backlog.models import Card, Event, Rule, Run  # noqa: F401 (named in quotes)
+    from backlog.models import Card
 
 
 class Place(Expression):
@@ -97,9 +95,7 @@ class CardQuerySet(models.QuerySet["Card"]):
     def with_cell(self) -> Self:
         """Each card with `cell`, which of `CELLS` it is in."""
         waiting = When(_WAITING, then=Value("waiting"))
-        return self.annotate(
-            cell=Case(waiting, default="status", output_field=models.TextField())
-        )
+        return self.annotate(cell=Case(waiting, default="status", output_field=models.TextField()))
 
     def with_expired(self) -> Self:
         """Each card with `expired`: its lease is over, by the database's clock."""
@@ -108,6 +104,11 @@ class CardQuerySet(models.QuerySet["Card"]):
                 ExpressionWrapper(Q(claim_expires_at__lte=Now()), models.BooleanField()), False
             )
         )
+
+    def with_acceptance_text(self) -> Self:
+        """Each card with `acceptance_text`: of JSON, Python rounds numbers, or cannot read them."""
+        text = Cast("acceptance", models.TextField())
+        return self.annotate(acceptance_text=text).defer("acceptance")
 
     def in_claim_order(self) -> Self:
         """Highest priority first, then oldest, then lowest id."""
@@ -387,36 +388,6 @@ def _narrowed(cards: CardQuerySet, among: Pool) -> CardQuerySet:
         # The status, which a claimable card has anyway, makes it a range of `backlog_lanes`.
         cards = cards.filter(phase=among.phase, status=_READY)
     return cards if among.role is None else cards.filter(role=among.role)
-
-
-class EventQuerySet(models.QuerySet["Event"]):
-    """Events, in the order in which they were given their ids."""
-
-    def newest_first(self) -> Self:
-        return self.order_by("-id")
-
-
-class RunQuerySet(models.QuerySet["Run"]):
-    """Runs of cards: those that are over, and the one that is open, which is the last."""
-
-    def newest_first(self) -> Self:
-        return self.order_by("-id")
-
-    def spent(self) -> dict[str, Any]:
-        """What they took together: `runs`, `tokens`, `cost`; None where no worker said."""
-        return self.aggregate(runs=Count("*"), tokens=Sum("tokens"), cost=Sum("cost"))
-
-
-class RuleQuerySet(models.QuerySet["Rule"]):
-    """What holds claims back."""
-
-    def pauses(self) -> Self:
-        """Oldest first."""
-        return self.filter(kind="pause").order_by("since", "scope", "name")
-
-    def limits(self) -> Self:
-        """By what they are about."""
-        return self.filter(kind="limit").order_by("scope", "name")
 
 
 def _as_value(acceptance: str | None) -> Any:

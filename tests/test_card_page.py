@@ -37,7 +37,7 @@ def test_none_of_many_dependencies_is_said_to_be_missing(admin_client):
         _make(card_id)
     _make("A", depends_on=ids)
     page = admin_client.get(reverse("card", args=["A"]))
-    assert [node.state for node in page.context["links"].needs] == ["ready"] * 200
+    assert [card.cell for card in page.context["near"].needs] == ["ready"] * 200
     assert "The first 200 of 230" in page.text
 
 
@@ -46,7 +46,7 @@ def test_more_dependents_than_are_listed_are_mentioned(admin_client):
     for n in range(201):
         _make(f"D{n:03}", depends_on=["hub"])
     page = admin_client.get(reverse("card", args=["hub"]))
-    assert len(page.context["links"].needed_by) == 200
+    assert len(page.context["near"].needed_by) == 200
     assert "More than these 200 wait for it" in page.text
 
 
@@ -108,11 +108,11 @@ def test_an_id_that_no_card_can_have_is_refused(admin_client, path):
     assert admin_client.get(path).status_code == 400
 
 
-GOVERNED = {"role": "reviewer", "max_attempts": "3", "not_before": "2030-01-02T03:04"}
+WHEN_AND_BY_WHOM = {"role": "reviewer", "max_attempts": "3", "not_before": "2030-01-02T03:04"}
 
 
 def test_a_card_is_made_for_a_role_with_a_cap_and_a_time(admin_client):
-    data = {"id": "N", "title": "New", "priority": "0", **GOVERNED}
+    data = {"id": "N", "title": "New", "priority": "0", **WHEN_AND_BY_WHOM}
     admin_client.post(reverse("create"), data)
     card = Card.objects.get(pk="N")
     assert (card.role, card.max_attempts) == ("reviewer", 3)
@@ -157,9 +157,9 @@ def test_what_no_worker_could_claim_by_is_an_error_of_the_form(admin_client, cha
 def test_a_stale_form_carries_role_cap_and_time_over(admin_client):
     card = _make("A")
     Card.objects.edit("A", role="author", not_before=datetime(2031, 1, 1, tzinfo=UTC))
-    form = _save(admin_client, card, **GOVERNED).context["form"]
+    form = _save(admin_client, card, **WHEN_AND_BY_WHOM).context["form"]
     shown = {field.name: field.value() for field in form}
-    assert {name: shown[name] for name in GOVERNED} == GOVERNED
+    assert {name: shown[name] for name in WHEN_AND_BY_WHOM} == WHEN_AND_BY_WHOM
     assert "2031-01-01T00:00:00" in form["not_before"].help_text
     again = {name: "" if value is None else value for name, value in shown.items()}
     admin_client.post(reverse("edit", args=["A"]), again)
@@ -191,9 +191,8 @@ def test_a_card_shows_its_runs_with_what_their_workers_said(admin_client, sessio
     Card.objects.claim("quick")
     done = Report(summary="parsed", result='{"n": 1.50}', tokens=300, cost="0.5")
     moves.complete(session, "A", "quick", 2, report=done)
-    shown = [
-        (run.attempt, run.owner, run.outcome) for run, _ in _page(admin_client).context["runs"]
-    ]
+    listed = _page(admin_client).context["runs"]
+    shown = [(run.attempt, run.owner, run.outcome) for run in listed]
     assert shown == [(2, "quick", "completed"), (1, "slow", "failed")]
     page = _text(admin_client)
     assert "2 of 10 attempts; 1,500 tokens; cost 0.75." in page

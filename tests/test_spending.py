@@ -24,8 +24,8 @@ def runs(store, transactional_db, session):
         moves.complete(session, card_id, report=Report(tokens=tokens, cost=cost))
 
 
-def test_what_runs_took_is_summed_by_phase_the_dearest_first(session):
-    assert spending(session, 7) == [
+def test_what_runs_took_is_summed_by_phase_the_dearest_first():
+    assert spending(7) == [
         ("M2", 1, None, Decimal("0.5")),
         ("M1", 2, 1500, Decimal("0.25")),
         (None, 1, None, None),
@@ -36,7 +36,7 @@ def test_what_ended_before_the_span_is_left_out(session):
     session.execute("ALTER TABLE backlog_ended_run DISABLE TRIGGER USER")
     session.execute("UPDATE backlog_ended_run SET ended_at = ended_at - interval '8 days'")
     session.execute("ALTER TABLE backlog_ended_run ENABLE TRIGGER USER")
-    assert (spending(session, 7), len(spending(session, 30))) == ([], 3)
+    assert (spending(7), len(spending(30))) == ([], 3)
 
 
 def test_the_fleet_shows_it(admin_client):

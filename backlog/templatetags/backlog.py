@@ -1,5 +1,6 @@
 """How values are written on a page."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from django import template
@@ -13,10 +14,11 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 @register.filter
-def duration(seconds: float | None) -> str:
-    """Seconds in the largest unit that holds them, one decimal; nothing for None."""
-    if seconds is None:
+def duration(time: float | timedelta | None) -> str:
+    """Seconds, say, in the largest unit that holds them, one decimal; nothing for None."""
+    if time is None:
         return ""
+    seconds = time.total_seconds() if isinstance(time, timedelta) else time
     for size, unit in _UNITS:
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"

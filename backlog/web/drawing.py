@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Final, NamedTuple
 
-from backlog.web.queries.neighbourhood import Neighbourhood, Node
-
-READABLE: Final = 50
+from backlog.models import Card
+from backlog.web.queries.neighbourhood import READABLE
 
 _WIDTH: Final = 168
 _HEIGHT: Final = 44
@@ -22,17 +21,13 @@ _SWEEPS: Final = 4
 class Box(NamedTuple):
     """A card: its top left corner, what it says in so much room."""
 
-    node: Node
+    card: Card
     x: int
     y: int
     width: int
     height: int
     label: str
     here: bool
-
-    @property
-    def state(self) -> str:
-        return self.node.state or "missing"
 
 
 class Graph(NamedTuple):
@@ -44,18 +39,18 @@ class Graph(NamedTuple):
     arrows: list[str]
 
 
-def graph(near: Neighbourhood, here: str) -> Graph | None:
-    """The neighbourhood from left (waited for) to right.
+def graph(near: Sequence[Card], edges: Sequence[tuple[str, str]], here: str) -> Graph | None:
+    """The cards from left (waited for) to right; `edges` are pairs (card, what it waits for).
 
-    None if it is too large to read, or no DAG (edges can be written past the verbs).
+    None if they are too many to read, or no DAG (edges can be written past the verbs).
     """
-    if len(near.nodes) > READABLE:
+    if len(near) > READABLE:
         return None
+    cards = {card.pk: card for card in near}
     try:
-        layers = _layers([node.id for node in near.nodes], near.edges)
+        layers = _layers(list(cards), edges)
     except CycleError:
         return None
-    nodes = {node.id: node for node in near.nodes}
     tallest = max(len(layer) for layer in layers)
     boxes: dict[str, Box] = {}
     for column, layer in enumerate(layers):
@@ -64,12 +59,12 @@ def graph(near: Neighbourhood, here: str) -> Graph | None:
             x = 4 + column * (_WIDTH + _ACROSS)
             y = 4 + offset + row * (_HEIGHT + _DOWN)
             label = _short(card_id)
-            boxes[card_id] = Box(nodes[card_id], x, y, _WIDTH, _HEIGHT, label, card_id == here)
+            boxes[card_id] = Box(cards[card_id], x, y, _WIDTH, _HEIGHT, label, card_id == here)
     return Graph(
         8 + len(layers) * (_WIDTH + _ACROSS) - _ACROSS,
         8 + tallest * (_HEIGHT + _DOWN) - _DOWN,
         list(boxes.values()),
-        [_arrow(boxes[needed], boxes[card]) for card, needed in near.edges],
+        [_arrow(boxes[needed], boxes[card]) for card, needed in edges],
     )
 
 

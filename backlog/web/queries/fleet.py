@@ -1,48 +1,42 @@
-"""The fleet at work: who holds what, and how cards flow, from their events."""
+"""The fleet at work: who has claimed what, and how cards flow, from their events and runs."""
 
-from datetime import UTC, date, datetime, timedelta
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, NamedTuple
 
+from django.db.models import Count, F
+from django.db.models.functions import Now, TruncDate
+
 from backlog.lifecycle import STATUSES
+from backlog.models import Card, Event, Run
 from backlog.session import Session
-from backlog.web.queries.board import SHOWN, BoardCard
 
-# As many claims are named; more are counted only.
+# As many claims are named; more are counted only. And as many phases.
 MOST_CLAIMS: Final = 500
+MOST_PHASES: Final = 25
+
+_SHOWN: Final = (
+    *("id", "title", "phase", "status", "attempts", "claim_owner"),
+    *("claim_expires_at", "status_changed_at", "updated_at"),
+)
 
 
-class Worker(NamedTuple):
-    """An owner and the cards it holds, the one whose lease ends first at the top."""
+def claims() -> list[Card]:
+    """What is claimed, the lease that ends first at the top; at most `MOST_CLAIMS` cards.
 
-    owner: str
-    cards: list[BoardCard]
-
-    @property
-    def expired(self) -> int:
-        return sum(card.expired for card in self.cards)
-
-
-def workers(session: Session) -> list[Worker]:
-    """Who holds cards; those with an expired lease first. At most `MOST_CLAIMS` cards in all."""
-    sql = f"""
-        SELECT {SHOWN} FROM backlog WHERE claim_expires_at IS NOT NULL
-        ORDER BY claim_expires_at, id LIMIT {MOST_CLAIMS}"""
-    held: dict[str, list[BoardCard]] = {}
-    for row in session.execute(sql).fetchall():
-        card = BoardCard(*row)
-        held.setdefault(card.claim_owner or "", []).append(card)
-    return [Worker(owner, cards) for owner, cards in held.items()]
+    Of each card how long its lease is `over`, by the database's clock (less than 0: not yet).
+    """
+    claimed = Card.objects.filter(claim_expires_at__isnull=False).with_expired()
+    shown = claimed.annotate(over=Now() - F("claim_expires_at")).only(*_SHOWN)
+    return list(shown.order_by("claim_expires_at", "id")[:MOST_CLAIMS])
 
 
-def expired(workers: list[Worker]) -> list[tuple[BoardCard, datetime]]:
-    """The cards whose lease is over, and since when; first the one that it is longest of."""
-    late = [
-        (card, card.claim_expires_at)
-        for worker in workers
-        for card in worker.cards
-        if card.expired and card.claim_expires_at
-    ]
-    return sorted(late, key=lambda each: each[1])
+def by_worker(claims: Sequence[Card]) -> list[Card]:
+    """The claims of each worker together; first the worker that has the first of them all."""
+    owners = list(dict.fromkeys(card.claim_owner for card in claims))
+    place = {owner: number for number, owner in enumerate(owners)}
+    return sorted(claims, key=lambda card: place[card.claim_owner])
 
 
 class Day(NamedTuple):
@@ -52,137 +46,93 @@ class Day(NamedTuple):
     created: int
     claimed: int
     done: int
-    standing: dict[str, int]
+    standing: Mapping[str, int]
 
 
-_DAYS: Final = """
-SELECT (at AT TIME ZONE 'UTC')::date, verb, from_status, to_status, count(*)
-FROM backlog_event WHERE at >= %s AND from_status IS DISTINCT FROM to_status
-GROUP BY 1, 2, 3, 4"""
-
-
-def days(session: Session, number: int) -> list[Day]:
-    """The last `number` days, today last.
+def days(number: int, standing: Mapping[str, int]) -> list[Day]:
+    """The last `number` days, today last; `standing`: how many cards each status has now.
 
     Counts of the past are those of now, less what the events since then changed.
     """
     today = datetime.now(UTC).date()
-    first = today - timedelta(days=number - 1)
-    since = datetime(first.year, first.month, first.day, tzinfo=UTC)
-    standing = dict.fromkeys(STATUSES, 0)
-    standing |= dict(session.execute("SELECT status, count(*) FROM backlog GROUP BY 1").fetchall())
-    happened: dict[date, list[tuple[str, str | None, str | None, int]]] = {}
-    for day, *change in session.execute(_DAYS, (since,)).fetchall():
-        happened.setdefault(day, []).append((change[0], change[1], change[2], change[3]))
     past = []
+    moves = _moves(today - timedelta(days=number - 1))
     for back in range(number):
         day = today - timedelta(days=back)
-        changes = happened.get(day, [])
-        past.append(
-            Day(
-                day,
-                _count(changes, "create"),
-                _count(changes, "claim"),
-                _count(changes, "complete"),
-                standing,
-            )
-        )
-        standing = _before(standing, changes)
+        happened, before = Counter[str](), Counter[str | None](standing)
+        for verb, came_from, went_to, count in moves[day]:
+            happened[verb] += count
+            before[came_from] += count
+            before[went_to] -= count
+        created, claimed, done = happened["create"], happened["claim"], happened["complete"]
+        past.append(Day(day, created, claimed, done, standing))
+        # Never below 0: of cards that were there before the first event was kept.
+        standing = {status: max(0, before[status]) for status in STATUSES}
     return past[::-1]
 
 
-def _count(changes: list[tuple[str, str | None, str | None, int]], verb: str) -> int:
-    return sum(number for what, _, _, number in changes if what == verb)
-
-
-def _before(
-    standing: dict[str, int], changes: list[tuple[str, str | None, str | None, int]]
-) -> dict[str, int]:
-    earlier = dict(standing)
-    for _, came_from, went_to, number in changes:
-        if went_to in earlier:
-            earlier[went_to] -= number
-        if came_from in earlier:
-            earlier[came_from] += number
-    # Cards that were there before the first event was kept.
-    return {status: max(0, number) for status, number in earlier.items()}
+def _moves(first: date) -> Mapping[date, Iterable[tuple[str, str | None, str | None, int]]]:
+    """Of each day since the first: verb, status before, status after, and how many cards."""
+    since = Event.objects.filter(at__gte=datetime.combine(first, time(), UTC)).moves()
+    kinds = since.values_list(TruncDate("at", tzinfo=UTC), "verb", "from_status", "to_status")
+    by_day = defaultdict(list)
+    for day, *move in kinds.annotate(number=Count("*")):
+        by_day[day].append(tuple(move))
+    return by_day
 
 
 class Spread(NamedTuple):
-    """Percentiles of a time in seconds, of `number` cards; None where there are none."""
+    """Percentiles of a time, of `number` cards; None where there are none."""
 
     name: str
     number: int
-    p50: float | None
-    p85: float | None
-    p95: float | None
+    p50: timedelta | None = None
+    p85: timedelta | None = None
+    p95: timedelta | None = None
 
 
-_PERCENTILES: Final = "percentile_cont(ARRAY[0.5, 0.85, 0.95]) WITHIN GROUP (ORDER BY {})"
+def _percentiles(time: str) -> str:
+    return f"percentile_cont(ARRAY[0.5, 0.85, 0.95]) WITHIN GROUP (ORDER BY {time})"
 
-_CYCLES: Final = f"""
+
+# As SQL: the ORM has neither percentiles nor LATERAL. Of intervals, which are sorted sooner than
+# seconds made of them.
+_TIMES: Final = f"""
 WITH finished AS (
     SELECT card_id, max(at) AS at FROM backlog_event
     WHERE at >= %s AND verb = 'complete' GROUP BY card_id
-), times AS (
-    SELECT extract(epoch FROM finished.at - claimed.first)::float AS worked,
-        extract(epoch FROM finished.at - card.created_at)::float AS waited
+), took AS (
+    SELECT finished.at - claimed.first AS worked, finished.at - card.created_at AS waited
     FROM finished JOIN backlog card ON card.id = finished.card_id
     LEFT JOIN LATERAL (
         SELECT min(at) AS first FROM backlog_event event
         WHERE event.card_id = finished.card_id AND event.verb = 'claim' AND event.at <= finished.at
     ) AS claimed ON true
+), aged AS (
+    SELECT status, count(*) AS number, {_percentiles("now() - created_at")} AS created,
+        {_percentiles("now() - status_changed_at")} AS changed
+    FROM backlog WHERE status <> 'done' GROUP BY status
+), spread (name, number, times) AS (
+    SELECT 'first claim to done', count(worked), {_percentiles("worked")} FROM took
+    UNION ALL SELECT 'created to done', count(waited), {_percentiles("waited")} FROM took
+    UNION ALL (SELECT status || ', since ' || moment, number, times FROM aged CROSS JOIN LATERAL (
+        VALUES ('created', created), ('its status changed', changed)) AS since (moment, times)
+        ORDER BY status, moment)
 )
-SELECT 'first claim to done', count(seconds), {_PERCENTILES.format("seconds")}
-FROM (SELECT worked AS seconds FROM times) AS worked
-UNION ALL
-SELECT 'created to done', count(seconds), {_PERCENTILES.format("seconds")}
-FROM (SELECT waited AS seconds FROM times) AS waited"""
-
-# Of intervals: they are sorted sooner than seconds made of them.
-_AGES: Final = f"""
-SELECT status, count(*), {_PERCENTILES.format("now() - created_at")},
-    {_PERCENTILES.format("now() - status_changed_at")}
-FROM backlog WHERE status <> 'done' GROUP BY status ORDER BY status"""
+SELECT name, number, times[1], times[2], times[3] FROM spread"""
 
 
 def times(session: Session, number: int) -> list[Spread]:
     """How long the cards done in the last `number` days took, and how old open ones are."""
     since = datetime.now(UTC) - timedelta(days=number)
-    cycles = session.execute(_CYCLES, (since,)).fetchall()
-    took = [Spread(name, count, *(spread or (None, None, None))) for name, count, spread in cycles]
-    ages = [
-        Spread(f"{status}, since {moment}", count, *(age.total_seconds() for age in spread))
-        for status, count, *spreads in session.execute(_AGES).fetchall()
-        for moment, spread in zip(("created", "its status changed"), spreads, strict=True)
-    ]
-    return took + ages
+    return [Spread._make(row) for row in session.execute(_TIMES, (since,)).fetchall()]
 
 
-class Spending(NamedTuple):
-    """What runs of cards of one phase (None: of none, or deleted by now) took together.
+def spending(number: int) -> list[tuple[Any, ...]]:
+    """What the runs that ended in the last `number` days took: phase, runs, tokens, cost.
 
-    Tokens and cost are None where no worker said.
+    The dearest phase first. Tokens and cost are None where no worker said, the phase is for cards
+    without one, or deleted by now.
     """
-
-    phase: str | None
-    runs: int
-    tokens: int | None
-    cost: Any
-
-
-# As many phases are named.
-MOST_PHASES: Final = 25
-
-_SPENT: Final = f"""
-SELECT phase, count(*), sum(tokens), sum(cost)
-FROM backlog_ended_run run LEFT JOIN backlog card ON card.id = run.card_id
-WHERE run.ended_at >= %s GROUP BY phase
-ORDER BY sum(cost) DESC NULLS LAST, sum(tokens) DESC NULLS LAST, count(*) DESC, phase
-LIMIT {MOST_PHASES}"""
-
-
-def spending(session: Session, number: int) -> list[Spending]:
-    """What the runs that ended in the last `number` days took, the dearest phase first."""
     since = datetime.now(UTC) - timedelta(days=number)
-    return [Spending._make(row) for row in session.execute(_SPENT, (since,)).fetchall()]
+    return list(Run.objects.spent_by_phase(since)[:MOST_PHASES])

@@ -1,94 +1,73 @@
 """What is around a card in the DAG."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from backlog.session import Session
+from backlog.models import Card, Dependency
+from backlog.planner import row_by_row
 
 STEPS: Final = 3
 MOST: Final = 200
+# As many cards are drawn; of more the edges are not needed.
+READABLE: Final = 50
 
-# OFFSET 0 keeps each look-up by id; see `graph`.
-_WALK: Final = """
+# As SQL: the ORM does not recurse. Each step is a look-up by id, however many edges there are.
+_NEEDED: Final = row_by_row("SELECT dependency_id FROM backlog_dependency WHERE card_id = up.id")
+_WAITING: Final = row_by_row("SELECT card_id FROM backlog_dependency WHERE dependency_id = down.id")
+_WALK: Final = f"""
 WITH RECURSIVE up(id, step) AS (
-    SELECT %s::text COLLATE "C", 0
-    UNION SELECT next.id, up.step + 1 FROM up CROSS JOIN LATERAL (
-        SELECT dependency_id AS id FROM backlog_dependency WHERE card_id = up.id OFFSET 0
-    ) AS next WHERE up.step < %s
+    SELECT %s::text COLLATE "C", 0 UNION SELECT next.id, up.step + 1
+    FROM up CROSS JOIN LATERAL ({_NEEDED}) AS next (id) WHERE up.step < {STEPS}
 ), down(id, step) AS (
-    SELECT %s::text COLLATE "C", 0
-    UNION SELECT next.id, down.step + 1 FROM down CROSS JOIN LATERAL (
-        SELECT card_id AS id FROM backlog_dependency WHERE dependency_id = down.id OFFSET 0
-    ) AS next WHERE down.step < %s
-), near(id, step) AS (
-    SELECT id, min(step) FROM (
-        (SELECT * FROM up LIMIT 2000) UNION ALL (SELECT * FROM down LIMIT 2000)) AS both_ways
-    GROUP BY id ORDER BY 2, 1 LIMIT %s
+    SELECT %s::text COLLATE "C", 0 UNION SELECT next.id, down.step + 1
+    FROM down CROSS JOIN LATERAL ({_WAITING}) AS next (id) WHERE down.step < {STEPS}
 )
-SELECT near.id, card.title, CASE WHEN card.status = 'ready' AND NOT card.claimable
-    THEN 'waiting' ELSE card.status END
-FROM near LEFT JOIN backlog card ON card.id = near.id ORDER BY near.step, near.id"""
-
-_EDGES: Final = """
-SELECT card_id, dependency_id FROM backlog_dependency
-WHERE card_id = ANY(%s) AND dependency_id = ANY(%s) ORDER BY 1, 2"""
-
-
-# A card's own links, of which the walk may have left some out; a look-up by id each, as there.
-_LINKS: Final = """
-SELECT linked.forward, linked.id, card.title, card.state FROM (
-    (SELECT true AS forward, id, place FROM unnest(%s::text[]) WITH ORDINALITY AS d (id, place)
-        ORDER BY place LIMIT %s)
-    UNION ALL
-    (SELECT false, card_id, 0 FROM backlog_dependency WHERE dependency_id = %s
-        ORDER BY card_id LIMIT %s)
-) AS linked LEFT JOIN LATERAL (
-    SELECT title, CASE WHEN status = 'ready' AND NOT claimable THEN 'waiting' ELSE status END
-        AS state FROM backlog WHERE backlog.id = linked.id OFFSET 0
-) AS card ON true
-ORDER BY linked.place, card.state = 'done', linked.id"""
-
-
-class Node(NamedTuple):
-    """A card nearby; title and state are None for an id that does not exist."""
-
-    id: str
-    title: str | None
-    state: str | None
+SELECT id FROM (
+    (SELECT * FROM up LIMIT 2000) UNION ALL (SELECT * FROM down LIMIT 2000)) AS both_ways
+GROUP BY id ORDER BY min(step), id LIMIT {MOST}"""
 
 
 class Neighbourhood(NamedTuple):
-    """Cards by their distance, and the pairs (card, what it waits for) among them."""
+    """Cards near one by their distance, and the pairs (card, what it waits for) among them.
 
-    nodes: list[Node]
-    edges: list[tuple[str, str]]
-
-
-def neighbourhood(session: Session, card_id: str) -> Neighbourhood:
-    """What the card waits for and what waits for it, up to `STEPS` away, at most `MOST` cards."""
-    params = (card_id, STEPS, card_id, STEPS, MOST)
-    nodes = [Node(*row) for row in session.execute(_WALK, params).fetchall()]
-    ids = [node.id for node in nodes]
-    edges = [(row[0], row[1]) for row in session.execute(_EDGES, (ids, ids)).fetchall()]
-    return Neighbourhood(nodes, edges)
-
-
-class Links(NamedTuple):
-    """What a card waits for, in the order of the card, and what waits for it, unfinished first.
-
-    At most `MOST` of each; whether there are more.
+    The pairs are only of what can be drawn. What the card itself waits for, in its order, and what
+    waits for it, unfinished first: at most `MOST` of each, and whether more wait. An id without a
+    card is an unsaved `Card`, its cell "missing".
     """
 
-    needs: list[Node]
-    needed_by: list[Node]
-    more_needs: bool
+    cards: list[Card]
+    edges: list[tuple[str, str]]
+    needs: list[Card]
+    needed_by: list[Card]
     more_needed_by: bool
 
 
-def links(session: Session, card_id: str, depends_on: Sequence[str]) -> Links:
-    """The cards right beside this one, which depends on those ids."""
-    params = (list(depends_on), MOST, card_id, MOST + 1)
-    rows = session.execute(_LINKS, params).fetchall()
-    needs = [Node(*row[1:]) for row in rows if row[0]]
-    needed_by = [Node(*row[1:]) for row in rows if not row[0]]
-    return Links(needs, needed_by[:MOST], len(depends_on) > MOST, len(needed_by) > MOST)
+def neighbourhood(card: Card) -> Neighbourhood:
+    """What the card waits for and what waits for it, up to `STEPS` away, at most `MOST` cards."""
+    walked = Card.objects.session().execute(_WALK, (card.pk, card.pk)).fetchall()
+    ids: list[str] = [row[0] for row in walked]
+    if len(ids) <= READABLE:  # everything near is among them
+        among = Dependency.objects.filter(card__in=ids, dependency__in=ids)
+        edges = sorted(among.values_list("card_id", "dependency_id"))
+        waiting = [card_id for card_id, needed in edges if needed == card.pk]
+    else:
+        dependents = card.dependents.order_by("card_id").values_list("card_id", flat=True)
+        edges, waiting = [], list(dependents[: MOST + 1])
+    needs = card.depends_on[:MOST]
+    cards = _cards({*ids, *needs, *waiting})
+    return Neighbourhood(
+        [cards[each] for each in ids],
+        edges,
+        [cards[each] for each in needs],
+        sorted((cards[each] for each in waiting[:MOST]), key=lambda each: each.cell == "done"),
+        len(waiting) > MOST,
+    )
+
+
+def _cards(ids: Iterable[str]) -> dict[str, Card]:
+    """The cards of these ids, by id, with title and cell."""
+    cards = Card.objects.filter(pk__in=ids).with_cell().only("title").in_bulk()
+    for missing in set(ids) - cards.keys():
+        cards[missing] = Card(id=missing)
+        cards[missing].cell = "missing"
+    return cards

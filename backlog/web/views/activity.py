@@ -7,10 +7,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from backlog import values
-from backlog.models import Card
+from backlog.models import Event
 from backlog.web.access import reads
-from backlog.web.queries.activity import Activity, Chosen
-from backlog.web.queries.activity import activity as events_of
+from backlog.web.queries import activity as queries
 
 VERBS = (
     "create",
@@ -37,17 +36,15 @@ def activity(request: HttpRequest) -> HttpResponse:
         name: values.text(request.GET.get(name, "").strip(), name)
         for name in ("actor", "verb", "card")
     }
-    chosen = Chosen(given["actor"], given["verb"], given["card"])
-    found = events_of(
-        Card.objects.session(), chosen, _event(request, "before"), _event(request, "after")
-    )
+    chosen = {name: value for name, value in given.items() if value}
+    events = Event.objects.filter(**chosen)
+    found = queries.activity(events, _event(request, "before"), _event(request, "after"))
     context = {
         "found": found,
         "events": found.events,
         "chosen": chosen,
         "verbs": VERBS,
-        "narrowed": any(given.values()),
-        **_links(found, {name: value for name, value in given.items() if value}),
+        **_links(found, chosen),
     }
     return render(request, "backlog/activity.html", context)
 
@@ -57,9 +54,11 @@ def _event(request: HttpRequest, name: str) -> int | None:
     return values.integer(given, name, 0, values.BIGINT_MAX) if given else None
 
 
-def _links(found: Activity, given: dict[str, str]) -> dict[str, str]:
+def _links(found: queries.Activity, chosen: dict[str, str]) -> dict[str, str]:
     """Where the newest, the newer and the older events are."""
     ends = {}
     if found.events:
         ends = {"older": {"before": found.events[-1].id}, "newer": {"after": found.events[0].id}}
-    return {name: f"?{urlencode({**given, **end})}" for name, end in {"newest": {}, **ends}.items()}
+    return {
+        name: f"?{urlencode({**chosen, **end})}" for name, end in {"newest": {}, **ends}.items()
+    }

@@ -4,8 +4,6 @@ import shlex
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import TextField
-from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -20,7 +18,7 @@ from backlog.web.buttons import ACTIONS, Action, Seen
 from backlog.web.drawing import graph
 from backlog.web.forms import CardForm
 from backlog.web.markup import markdown
-from backlog.web.queries.neighbourhood import links, neighbourhood
+from backlog.web.queries.neighbourhood import neighbourhood
 
 # As much of a card's history as its page shows.
 EVENTS = 100
@@ -31,28 +29,23 @@ RUNS = 20
 @require_safe
 def card(request: HttpRequest, card_id: str) -> HttpResponse:
     """Everything about a card; of a deleted one, its history."""
-    events = Event.objects.filter(card_id=values.text(card_id, "id")).newest_first()[:EVENTS]
-    # The criteria as text: as JSON, Python would round their numbers, or refuse them.
-    as_text = Card.objects.annotate(criteria=Cast("acceptance", TextField())).defer("acceptance")
-    found = as_text.filter(pk=card_id).first()
+    events = Event.objects.filter(card=values.text(card_id, "id")).newest_first()[:EVENTS]
+    found = Card.objects.with_cell().with_acceptance_text().filter(pk=card_id).first()
     context: dict[str, Any] = {"card": found, "card_id": card_id, "events": events}
     context["quoted"] = shlex.quote(card_id)
     if found is None:
         return render(request, "backlog/no_card.html", context, status=404)
-    session = Card.objects.session()
-    near = neighbourhood(session, card_id)
-    states = {node.id: node.state for node in near.nodes}
+    near = neighbourhood(found)
+    criteria = _criteria(found.acceptance_text)
     context |= {
-        "state": states[card_id],
         "body": markdown(found.body or ""),
-        "criteria": (criteria := _criteria(found.criteria)),  # type: ignore[attr-defined]  # (annotated)
+        "criteria": criteria,
         "listed": isinstance(criteria, list),
-        "links": links(session, card_id, found.depends_on),
         "near": near,
-        "graph": graph(near, card_id) if len(near.nodes) > 1 else None,
+        "graph": graph(near.cards, near.edges, card_id) if len(near.cards) > 1 else None,
         "explanation": Card.objects.explain_card(card_id) if found.status == READY else None,
         "seen": str(Seen.of(found)),
-        "actions": [(action, _asked(action, found)) for action in _offered(request, found)],
+        "buttons": [(action, _asked(action, found)) for action in _offered(request, found)],
         "may_change": may(request, CHANGE),
         "capped": len(events) == EVENTS,
         **_runs(request, found),
@@ -63,13 +56,8 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
 def _runs(request: HttpRequest, card: Card) -> dict[str, Any]:
     """The card's attempts, the newest first (`?runs=all`: every one), and what they took."""
     everything = request.GET.get("runs") == "all"
-    listed = card.runs.newest_first()
-    listed = listed if everything else listed[:RUNS]
     return {
-        "runs": [
-            (run, (run.ended_at - run.started_at).total_seconds() if run.ended_at else None)
-            for run in listed
-        ],
+        "runs": card.runs.newest_first().with_result_text()[: None if everything else RUNS],
         "spent": card.runs.spent(),
         "counted": card.attempts - card.attempts_forgiven,
         "cap": runs.default_cap() if card.max_attempts is None else card.max_attempts,

@@ -1,20 +1,18 @@
-"""The fleet: who holds what, and how the work flows."""
+"""The fleet: who has claimed what, and how the work flows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from backlog.errors import UsageError
 from backlog.lifecycle import STATUSES
-from backlog.models import Card
-from backlog.verbs.rules import pauses
+from backlog.models import Card, Rule
 from backlog.web.access import CHANGE, may, reads
 from backlog.web.buttons import Seen
 from backlog.web.charts import Chart, bars, stacked
-from backlog.web.queries.fleet import MOST_CLAIMS, Day, days, expired, spending, times, workers
+from backlog.web.queries.fleet import MOST_CLAIMS, Day, by_worker, claims, days, spending, times
 
 SPANS = (7, 30, 90)
 
@@ -26,24 +24,18 @@ def fleet(request: HttpRequest) -> HttpResponse:
     given = request.GET.get("days", "30")
     if given not in map(str, SPANS):
         raise UsageError(f"days must be one of {', '.join(map(str, SPANS))}")
-    session = Card.objects.session()
-    past = days(session, int(given))
-    working = workers(session)
-    now = timezone.now()
+    stats = Card.objects.stats()
+    past = days(int(given), stats.counts)
+    claimed = claims()
     context = {
-        "pauses": pauses(session),
+        "pauses": Rule.objects.pauses(),
         "next": request.get_full_path(),
-        "workers": [
-            (worker, [(card, str(Seen.of(card))) for card in worker.cards]) for worker in working
-        ],
-        "expired": [
-            (card, str(Seen.of(card)), (now - since).total_seconds())
-            for card, since in expired(working)
-        ],
-        "stats": Card.objects.stats(),
+        "claims": _with_seen(by_worker(claimed)),
+        "expired": _with_seen(card for card in claimed if card.expired),
+        "stats": stats,
         "most_claims": MOST_CLAIMS,
-        "times": times(session, int(given)),
-        "spending": spending(session, int(given)),
+        "times": times(Card.objects.session(), int(given)),
+        "spending": spending(int(given)),
         "past": past[::-1],
         **_charts(past),
         "statuses": STATUSES,
@@ -52,6 +44,10 @@ def fleet(request: HttpRequest) -> HttpResponse:
         "may_change": may(request, CHANGE),
     }
     return render(request, "backlog/fleet.html", context)
+
+
+def _with_seen(cards: Iterable[Card]) -> list[tuple[Card, str]]:
+    return [(card, str(Seen.of(card))) for card in cards]
 
 
 def _charts(past: Sequence[Day]) -> dict[str, Chart]:

@@ -1,0 +1,64 @@
+"""Querysets of what stands beside the cards: their events, their runs, the rules for claims."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models
+from django.db.models import Count, F, Q, Sum
+from django.db.models.functions import Cast
+
+if TYPE_CHECKING:
+    from backlog.models import Event, Rule, Run  # noqa: F401 (named in quotes)
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    """Events, in the order in which they were given their ids."""
+
+    def newest_first(self) -> Self:
+        return self.order_by("-id")
+
+    def between(self, low: int, high: int) -> Self:
+        """Those with ids above `low`, up to `high`: a range that the BRIN index finds."""
+        return self.filter(id__gt=low, id__lte=high)
+
+    def moves(self) -> Self:
+        """Those that changed a status: a card came, went on, or was deleted."""
+        return self.filter(~Q(from_status=F("to_status")))
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    """Runs of cards: those that are over, and the one that is open, which is the last."""
+
+    def newest_first(self) -> Self:
+        return self.order_by("-id")
+
+    def with_result_text(self) -> Self:
+        """Each run with `result_text`: as JSON, Python would round its numbers."""
+        return self.annotate(result_text=Cast("result", models.TextField())).defer("result")
+
+    def spent(self) -> dict[str, Any]:
+        """What they took together: `runs`, `tokens`, `cost`; None where no worker said."""
+        return self.aggregate(runs=Count("*"), tokens=Sum("tokens"), cost=Sum("cost"))
+
+    def spent_by_phase(self, since: datetime) -> "models.QuerySet[Run, tuple[Any, ...]]":
+        """What those that ended since then took together: phase, runs, tokens, cost.
+
+        The dearest phase first; None for cards without one, or deleted by now.
+        """
+        spent = self.filter(ended_at__gte=since).values_list("card_if_any__phase")
+        return spent.annotate(
+            runs=Count("*"), all_tokens=Sum("tokens"), all_cost=Sum("cost")
+        ).order_by(
+            F("all_cost").desc(nulls_last=True),
+            F("all_tokens").desc(nulls_last=True),
+            "-runs",
+            "card_if_any__phase",
+        )
+
+
+class RuleQuerySet(models.QuerySet["Rule"]):
+    """What holds claims back."""
+
+    def pauses(self) -> Self:
+        """Oldest first."""
+        return self.filter(kind="pause").order_by("since", "scope", "name")
