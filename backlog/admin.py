@@ -157,26 +157,26 @@ class CardAdmin(CardModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Card | None = None) -> Any:
         return self.readonly_fields if obj is None else ("id", *self.readonly_fields)
 
-    def change_view(
+    def render_change_form(
         self,
         request: HttpRequest,
-        object_id: str,
+        context: Any,
+        add: bool = False,
+        change: bool = False,
         form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        obj: Card | None = None,
     ) -> HttpResponse:
         """With the actions that the card's status allows."""
-        card = self.get_object(request, object_id)
-        extra: dict[str, Any] = {}
-        if card is not None:
-            extra["seen"] = str(Seen.of(card))
-            extra["card_actions"] = [
+        if obj is not None:
+            context["seen"] = str(Seen.of(obj))
+            context["card_actions"] = [
                 action
                 for action in ACTIONS.values()
-                if card.status in action.statuses
+                if obj.status in action.statuses
                 and action.name not in ("link", "unlink", "delete")
                 and may(request, action.permission)
             ]
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **extra})
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -189,7 +189,7 @@ class CardAdmin(CardModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Card, form: Any, change: bool) -> None:
         written = form.write()
-        obj.__dict__.update(written.__dict__)
+        obj.pk, obj.title = written.id, written.title  # the card of that idempotency key, maybe
 
     def get_deleted_objects(self, objs: Iterable[Card], request: HttpRequest) -> Any:
         """Cards that others wait for are protected, as the verb would refuse them."""

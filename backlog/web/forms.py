@@ -1,7 +1,7 @@
 """Forms for cards: what the domain would refuse is an error of the form, in its words."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from backlog import values
 from backlog.errors import Refusal, Stale, StoreUnavailable
 from backlog.lifecycle import BLOCK_REASONS, BLOCKED, CLAIMED, DEFAULT_BLOCK_REASON, FLEET, READY
 from backlog.models import Card
+from backlog.records import Record
 from backlog.session import as_refusal
 from backlog.verbs import cards
 
@@ -35,6 +36,16 @@ def suggestions() -> QuerySet[Card, tuple[str, str]]:
         for status in (READY, BLOCKED, CLAIMED)
     )
     return first[:SUGGESTIONS].union(*(other[:SUGGESTIONS] for other in others), all=True)
+
+
+class BodyField(forms.CharField):
+    """Text as it was written: with the newlines that a browser makes CRLF of."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "strip": False})
+
+    def to_python(self, value: Any) -> str:
+        return (value or "").replace("\r\n", "\n")
 
 
 class IdsWidget(forms.Textarea):
@@ -157,7 +168,7 @@ class CardForm(CardModelForm):
 
     # Whether the card had changed since the form was opened.
     stale = False
-    # Of a form that `again` made: what the card has in each field, with the field's label.
+    # Of a form that `again` made: the label of each field, and what the card has in it.
     current: Sequence[tuple[str, Any]] = ()
 
     field_order = (
@@ -189,6 +200,7 @@ class CardForm(CardModelForm):
         )
         # Its text is asked for below: Python loses digits of a number, or refuses to read it.
         exclude = ("acceptance",)
+        field_classes = {"body": BodyField}
         widgets = {
             "id": forms.TextInput,
             "title": forms.TextInput(attrs={"size": 80}),
@@ -201,8 +213,8 @@ class CardForm(CardModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            stored = cards.find(Card.objects.session(), self.instance.pk)
-            self.initial["acceptance"] = stored and stored.acceptance
+            criteria = Card.objects.with_acceptance_text().only("id").get(pk=self.instance.pk)
+            self.initial["acceptance"] = criteria.acceptance_text
             self.initial["seen"] = self.instance.updated_at.isoformat()
             self.fields["seen"].required = True
 
@@ -210,19 +222,24 @@ class CardForm(CardModelForm):
         """Try the verb and undo it: whatever it refuses, the form refuses."""
         cleaned = super().clean() or {}
         if not self.errors:
-            try:
-                with transaction.atomic():
-                    self.write()
-                    transaction.set_rollback(True)
-            except Exception as error:
-                refusal = as_refusal(error)
-                if refusal is None or isinstance(refusal, StoreUnavailable):
-                    raise
-                self.stale = isinstance(refusal, Stale)
-                self.add_error(None, str(refusal))
+            with self.refusals_as_errors(), transaction.atomic():
+                self.write()
+                transaction.set_rollback(True)
         return cleaned
 
-    def write(self) -> Card:
+    @contextmanager
+    def refusals_as_errors(self) -> Iterator[None]:
+        """What the domain refuses within is an error of the form."""
+        try:
+            yield
+        except Exception as error:
+            refusal = as_refusal(error)
+            if refusal is None or isinstance(refusal, StoreUnavailable):
+                raise
+            self.stale = isinstance(refusal, Stale)
+            self.add_error(None, str(refusal))
+
+    def write(self) -> Record:
         """Create the card, or edit what the form changed. Raises `Refusal`."""
         given = dict(self.cleaned_data)
         seen = given.pop("seen", "")
@@ -230,38 +247,34 @@ class CardForm(CardModelForm):
             given[name] = given.get(name) or None
         session = Card.objects.session()
         if not self.instance.pk:
-            made = cards.create(session, given.pop("id"), given.pop("title"), **given)
-            return _written(made.id)
+            return cards.create(session, given.pop("id"), given.pop("title"), **given)
         changed = {name: given[name] for name in self.changed_data if name in values.FIELDS}
-        cards.edit(session, self.instance.pk, seen=values.moment(seen, "seen"), **changed)
-        return _written(self.instance.pk)
+        return cards.edit(session, self.instance.pk, seen=values.moment(seen, "seen"), **changed)
 
     def again(self, fresh: Card) -> "CardForm":
         """What was typed, in a form for the card as it is now; a field that differs says so.
 
         Sent again it is an edit of that card, which has then been seen.
         """
-        form = CardForm(instance=fresh)
-        # A form of its own: a field keeps what it began with once it was asked.
-        shown = [field for field in CardForm(instance=fresh) if field.name in values.FIELDS]
-        form.current = [(str(field.label), field.value()) for field in shown]
-        for name, value in ((field.name, field.value()) for field in shown):
-            typed, field = self[name].data, form.fields[name]
-            if field.has_changed(form.initial.get(name), typed):
+        form, current = CardForm(instance=fresh), []
+        for name, field in form.fields.items():
+            if name not in values.FIELDS:
+                continue
+            typed, has = self[name].data, form.initial.get(name)
+            shown = field.prepare_value(has)
+            current.append((str(self[name].label), shown))
+            if field.has_changed(has, typed):
                 form.initial[name] = typed
                 field.help_text = format_html(
                     '{} <strong>The card has now:</strong> <span class="now">{}</span>',
                     field.help_text,
-                    "nothing" if value in (None, "") else value,
+                    "nothing" if shown in (None, "") else shown,
                 )
+        form.current = current
         return form
 
     def _post_clean(self) -> None:
         """Nothing: the instance is the verb's to make, and the verb has validated."""
-
-
-def _written(card_id: str) -> Card:
-    return Card.objects.defer("acceptance").get(pk=card_id)
 
 
 class BlockForm(forms.Form):

@@ -9,9 +9,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from backlog import values
-from backlog.errors import Refusal, Stale, UsageError
+from backlog.errors import UsageError
 from backlog.lifecycle import READY
 from backlog.models import Card, Event
+from backlog.records import Record
 from backlog.verbs import runs
 from backlog.web.access import ADD, CHANGE, may, needs, reads
 from backlog.web.buttons import ACTIONS, Action, Seen
@@ -94,70 +95,52 @@ def _criteria(acceptance: str | None) -> Any:
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponse:
     """A form for a new card; `phase` in the URL is filled in."""
-    form = CardForm(_typed(request), initial={"phase": request.GET.get("phase")})
+    form = CardForm(_sent(request), initial={"phase": request.GET.get("phase")})
     made = _written(form)
     if made is None:
-        return _form_page(request, form)
-    if made.pk == form.cleaned_data["id"]:
-        messages.success(request, f"Created {made.pk}")
+        return render(request, "backlog/edit.html", {"form": form})
+    if made.id == form.cleaned_data["id"]:
+        messages.success(request, f"Created {made.id}")
     else:
-        messages.warning(request, f"{made.pk} has this idempotency key: nothing was created.")
-    return redirect("card", made.pk)
+        messages.warning(request, f"{made.id} has this idempotency key: nothing was created.")
+    return redirect("card", made.id)
 
 
 @needs(CHANGE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, card_id: str) -> HttpResponse:
     """A form for a card's fields; a card changed meanwhile is not overwritten: 409."""
-    # The form reads them as text: Python would round their numbers, or refuse them.
-    without_criteria = Card.objects.defer("acceptance")
-    found = without_criteria.filter(pk=values.text(card_id, "id")).first()
+    # The form reads the criteria itself, as text.
+    cards = Card.objects.defer("acceptance").filter(pk=values.text(card_id, "id"))
+    found = cards.first()
     if found is None:
         context = {"card_id": card_id, "quoted": shlex.quote(card_id)}
         return render(request, "backlog/no_card.html", context, status=404)
     if request.method == "POST" and not request.POST.get("seen"):
         raise UsageError("a form for a card says which state of the card it was filled from")
-    form = CardForm(_typed(request), instance=found)
+    form = CardForm(_sent(request), instance=found)
     form.fields["id"].disabled = True
-    if _written(form) is not None:
+    if _written(form):
         messages.success(request, f"Saved {card_id}")
         return redirect("card", card_id)
     if not form.stale:
-        return _form_page(request, form, found)
-    return _stale_page(request, form, without_criteria.get(pk=card_id))
-
-
-def _typed(request: HttpRequest) -> QueryDict | None:
-    """What was sent, with the newlines that were there before a browser made CRLF of them."""
-    if request.method != "POST":
-        return None
-    typed = request.POST.copy()
-    for name, sent in request.POST.lists():
-        typed.setlist(name, [text.replace("\r\n", "\n") for text in sent])
-    return typed
-
-
-def _written(form: CardForm) -> Card | None:
-    """The card, if what was typed could be written; else the form says why not."""
-    form.fields["body"].strip = False  # type: ignore[attr-defined]  # (it is a CharField)
-    if not form.is_valid():
-        return None
-    try:
-        return form.write()
-    except Refusal as refusal:  # somebody was quicker, between the form's own try and this one
-        form.stale = isinstance(refusal, Stale)
-        form.add_error(None, str(refusal))
-        return None
-
-
-def _form_page(request: HttpRequest, form: CardForm, card: Card | None = None) -> HttpResponse:
-    return render(request, "backlog/edit.html", {"form": form, "card": card})
-
-
-def _stale_page(request: HttpRequest, form: CardForm, fresh: Card) -> HttpResponse:
-    """What was typed carried over to the card as it is now, to be sent again or not."""
+        return render(request, "backlog/edit.html", {"form": form, "card": found})
+    # What was typed, carried over to the card as it is now, to be sent again or not.
+    fresh = cards.get()
     again = form.again(fresh)
     again.fields["id"].disabled = True
     last = fresh.events.newest_first().first()
-    context = {"form": again, "card": fresh, "stale": True, "last": last}
-    return render(request, "backlog/edit.html", context, status=409)
+    shown = {"form": again, "card": fresh, "stale": True, "last": last}
+    return render(request, "backlog/edit.html", shown, status=409)
+
+
+def _sent(request: HttpRequest) -> QueryDict | None:
+    return request.POST if request.method == "POST" else None
+
+
+def _written(form: CardForm) -> Record | None:
+    """The card, if what was typed could be written; else the form says why not."""
+    if form.is_valid():
+        with form.refusals_as_errors():  # somebody may be quicker than this, the form's second try
+            return form.write()
+    return None
