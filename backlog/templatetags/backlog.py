@@ -1,9 +1,11 @@
 """How values are written on a page."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from backlog.lifecycle import FLEET
 from backlog.verbs.rules import Limit, Pause
@@ -23,6 +25,19 @@ def duration(time: float | timedelta | None) -> str:
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
     return f"{max(seconds, 0):.1f} s"
+
+
+@register.simple_tag
+def time(moment: datetime, kind: str, before: str = "", *, seconds: bool = False) -> SafeString:
+    """A moment in UTC, with a word before it, if the page's script does not say it better.
+
+    `kind`: `ago` (how long ago), `left` (how long until then), `due` (either).
+    """
+    shown = f"{moment.day} {moment:%b %Y %H:%M}"
+    shown += f"{moment::%S}" if seconds else ""
+    return format_html(
+        '<time class="{}" datetime="{}">{}{}</time>', kind, moment.isoformat(), before, shown
+    )
 
 
 @register.filter

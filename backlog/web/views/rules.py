@@ -20,7 +20,7 @@ from backlog.web.views.buttons import way_back
 
 @reads
 @require_safe
-def control(request: HttpRequest) -> HttpResponse:
+def page(request: HttpRequest) -> HttpResponse:
     """What is paused and limited, and the forms for more."""
     return _page(request)
 
@@ -100,4 +100,4 @@ def _page(
         "limit_form": limit_form or LimitForm(auto_id="limit_%s"),
         "may_change": may(request, CHANGE),
     }
-    return render(request, "backlog/control.html", context)
+    return render(request, "backlog/rules.html", context)
