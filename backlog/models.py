@@ -99,8 +99,7 @@ class Card(models.Model):
 
     objects = CardQuerySet.as_manager()
 
-    # Only as `CardQuerySet.with_expired` (by the database's clock), `with_cell` and
-    # `with_acceptance_text` read cards.
+    # Only as `CardQuerySet.with_…` reads cards; `expired` by the database's clock.
     expired: bool
     cell: str
     acceptance_text: str | None
@@ -322,11 +321,7 @@ class _Attempt(models.Model):
 
 
 class EndedRun(_Attempt):
-    """A run that is over. Appended by triggers.
-
-    The run that is not over is the claim itself, so a card is claimed if and only if exactly one of
-    its runs is open: see `Run`.
-    """
+    """A run that is over, appended by triggers. One that is not over is a claim; see `Run`."""
 
     pk = models.CompositePrimaryKey("card_id", "id")
     card = _of_card("ended_runs")
@@ -339,10 +334,7 @@ class EndedRun(_Attempt):
 
 
 class Run(_Attempt):
-    """Every run, the open one (the claim) among them, with no end, no outcome and the highest id.
-
-    A view: nothing is written here.
-    """
+    """Every run; the open one is the claim, with no end, no outcome and the highest id. A view."""
 
     pk = models.CompositePrimaryKey("card_id", "id")
     card = _of_card("runs")
@@ -374,10 +366,9 @@ _NAMED = Q(scope__in=LIMIT_SCOPES) & ~Q(name="")
 class Rule(models.Model):
     """What a claim must heed from `due` on: a pause, a limit, or a card that was held back so long.
 
-    A pause: nothing of its scope is claimed; what runs goes on. A limit: at most so many cards of
-    the phase, or of the owner, are claimed at once. A hold: the card may have to be let go. In one
-    table, because every claim asks whether there is any. Triggers write the holds; one that is
-    needed no longer is deleted when it is due.
+    A pause: nothing of its scope is claimed. A limit: at most so many cards of the phase, or of the
+    owner, are claimed at once. A hold, which triggers write: the card may have to be let go. In one
+    table, because every claim asks whether there is any.
     """
 
     pk = models.CompositePrimaryKey("kind", "scope", "name")
