@@ -1,4 +1,4 @@
-"""A card as the verbs return it, and its shape on the wire.
+"""A card as the verbs return it; how rows are printed: as JSON, and as lines for people.
 
 `Record` is one row of the table `backlog`, whoever reads it: the command prints it, the
 queryset makes a model of it. JSON columns stay JSON text, so that no number is rounded on its way.
@@ -6,6 +6,7 @@ queryset makes a model of it. JSON columns stay JSON text, so that no number is 
 
 import json
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from backlog.values import json_text
@@ -55,42 +56,60 @@ class Record(NamedTuple):
         return f"claimed by {self.claim_owner} in attempt {self.attempts}"
 
 
-_AS_TEXT: Final = ("depends_on", "acceptance")
+# Columns of JSON: the database gives them as text, and as that text they are printed.
+_JSON: Final = ("depends_on", "acceptance", "result")
 
 # What a statement selects or returns to make a Record of a row.
 COLUMNS: Final = ", ".join(
-    f"backlog.{name}::text AS {name}" if name in _AS_TEXT else f"backlog.{name}"
+    f"backlog.{name}::text AS {name}" if name in _JSON else f"backlog.{name}"
     for name in Record._fields
 )
 
-# The wire's names are the original command's: its scripts are written against them.
+_RENAMED: Final = {"from_status": "from", "to_status": "to", "most": "max"}
+
+
+def wire_name(name: str) -> str:
+    """A field's key in JSON: camelCase, as scripts for the original command expect it."""
+    first, *rest = name.split("_")
+    return _RENAMED.get(name) or first + "".join(part.title() for part in rest)
+
+
+# Of a card's fields, those that are printed.
 WIRE_NAMES: Final = {
-    name: name.split("_")[0] + "".join(part.title() for part in name.split("_")[1:])
-    for name in Record._fields[: Record._fields.index("block_count") + 1]
+    name: wire_name(name) for name in Record._fields[: Record._fields.index("block_count") + 1]
 }
 
 
-_KEYS: Final = tuple((f'"{key}":', name in _AS_TEXT) for name, key in WIRE_NAMES.items())
+def to_json(row: Any, timespec: str = "milliseconds") -> str:
+    """A named tuple (a card, an event, a run, …) as one line of JSON, `null` for None.
 
-
-def to_json(card: Record | None, timespec: str = "milliseconds") -> str:
-    """The card as one line of JSON (`null` for None), nulls present, times in UTC with Z."""
-    if card is None:
+    Every key is present, times are in UTC with Z, numbers keep every digit.
+    """
+    if row is None:
         return "null"
+    kind: Any = type(row)
     pairs = (
-        key + (str(value) if is_json and value is not None else _json_value(value, timespec))
-        for (key, is_json), value in zip(_KEYS, card, strict=False)  # the rest stays within
+        key + (value if is_json and value is not None else _json_value(value, timespec))
+        for (key, is_json), value in zip(_keys(kind), row, strict=False)
     )
     return "{" + ",".join(pairs) + "}"
+
+
+@cache
+def _keys(kind: Any) -> tuple[tuple[str, bool], ...]:
+    names = WIRE_NAMES if kind is Record else kind._fields
+    return tuple((f'"{wire_name(name)}":', name in _JSON) for name in names)
 
 
 def _json_value(value: Any, timespec: str) -> str:
     # An encoder is made for every value that is no text: a long list would feel it.
     if value is None:
         return "null"
-    if isinstance(value, int):
+    if type(value) is int:
         return str(value)
-    return f'"{iso(value, timespec)}"' if isinstance(value, datetime) else json_text(value)
+    if isinstance(value, datetime):
+        return f'"{iso(value, timespec)}"'
+    return json_text(value) if isinstance(value, str | bool | list | dict) else f"{value:f}"
 
 
 def iso(moment: datetime, timespec: str = "milliseconds") -> str:
@@ -98,9 +117,14 @@ def iso(moment: datetime, timespec: str = "milliseconds") -> str:
     return moment.astimezone(UTC).isoformat(timespec=timespec).removesuffix("+00:00") + "Z"
 
 
+def one_line(*fields: object) -> str:
+    """The fields separated by tabs; whatever white space stands in one of them is one blank."""
+    return "\t".join([" ".join(str(field).split()) for field in fields])
+
+
 def to_line(card: Record) -> str:
     """The card for people and `cut`: tab-separated, one line, whatever its texts contain."""
-    fields = (
+    return one_line(
         card.id,
         f"[{card.status}]",
         f"p={card.priority}",
@@ -108,4 +132,3 @@ def to_line(card: Record) -> str:
         f"deps={','.join(card.dependencies) or '-'}",
         card.title,
     )
-    return "\t".join(" ".join(field.split()) for field in fields)

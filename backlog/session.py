@@ -67,6 +67,10 @@ class Session(Protocol):
         """Whether a transaction is open: a statement that may fail needs a savepoint then."""
 
 
+# How a verb that goes on and on comes by a session, again and again.
+Opener = Callable[[], AbstractContextManager[Session]]
+
+
 class Cursors:
     """A connection's cursors, each for one statement, to be used again.
 

@@ -5,12 +5,10 @@ import select
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Final
 
-from backlog.session import Session, as_refusal
+from backlog.session import Opener, Session
 
-Opener = Callable[[], AbstractContextManager[Session]]
 Wait = Callable[[float], bool]
 
 _SLOWEST_RETRY_SECONDS: Final = 30.0
@@ -18,7 +16,7 @@ _SLOWEST_RETRY_SECONDS: Final = 30.0
 
 def repeat(
     session: Session,
-    open_session: Opener,
+    connect: Opener,
     step: Callable[[Session], Iterable[str]],
     every: float,
     wait: Wait,
@@ -28,34 +26,26 @@ def repeat(
     A database that is away is waited for, with growing pauses; that, and its return, is one line
     each on stderr. A step that fails has done nothing: it is made again.
     """
-    from backlog.worker.link import is_away
+    from backlog.worker.link import Away, Link
 
+    link = Link(connect, _tell, session)
     failed = 0
-    opened = ExitStack()
-    now: Session | None = session
-    with opened:
-        while True:
-            try:
-                now = now or opened.enter_context(open_session())
-                lines = step(now)
-            except Exception as error:
-                if not is_away(error):
-                    raise
-                if not failed:
-                    message = " ".join(str(as_refusal(error)).split())
-                    sys.stderr.write(f"{message}; trying again\n")
-                failed += 1
-                now = None
-                with suppress(Exception):  # a broken connection has nothing left to say
-                    opened.close()
-            else:
-                if failed:
-                    sys.stderr.write("the database is back\n")
-                failed = 0
-                yield from lines
-                sys.stdout.flush()
-            if wait(_pause(every, failed)):
-                return
+    while True:
+        try:
+            lines = link.ask(step)
+        except Away:
+            failed += 1
+        else:
+            failed = 0
+            yield from lines
+            sys.stdout.flush()
+        if wait(_pause(every, failed)):
+            link.close()
+            return
+
+
+def _tell(what: str, reason: str = "") -> None:
+    sys.stderr.write(f"{reason}; trying again\n" if reason else "the database is back\n")
 
 
 def _pause(every: float, failed: int) -> float:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 from itertools import takewhile
@@ -10,12 +9,15 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from backlog.cli import connection
-from backlog.cli.loops import Opener
+from backlog.cli.options import Options
 from backlog.cli.parser import parse
 from backlog.cli.reply import Reply
 from backlog.errors import Refusal
-from backlog.session import ACTOR, as_refusal
+from backlog.records import one_line
+from backlog.session import ACTOR, Opener, as_refusal
 from backlog.values import json_text
+from backlog.verbs import claims
+from backlog.verbs.claims import Claim
 
 INTERRUPTED = 130
 
@@ -37,12 +39,22 @@ def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
     sys.exit(main(sys.argv[1:] if argv is None else argv, prog=prog))
 
 
-def main(argv: Sequence[str], open_session: Opener | None = None, prog: str = "backlog") -> int:
-    """Run one verb; its exit status. `open_session` replaces the store the environment names."""
+def main(
+    argv: Sequence[str],
+    open_session: Opener = connection.open_session,
+    prog: str = "backlog",
+    claim: Claim = claims.claim,
+) -> int:
+    """Run one verb; its exit status.
+
+    `open_session` replaces the store that the environment names, `claim` the function that claims
+    cards there.
+    """
     acting = ACTOR.set(_actor(os.environ))
     try:
         options = parse(argv, prog)
-        return _run(options, open_session)
+        options.connect, options.claim = open_session, claim
+        return _run(options)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
@@ -68,19 +80,14 @@ def _actor(environ: Mapping[str, str]) -> str:
     return ""
 
 
-def _run(options: Namespace, open_session: Opener | None) -> int:
-    if "run_store" in options:
-        return _answer(options.run_store(options), options)
-    connect = open_session or connection.open_session
-    if options.verb == "work":  # it connects again and again, on threads of its own
-        return _answer(options.run(connect, options), options)
-    # For what goes on beyond this session: the database may be restarted meanwhile.
-    options.open_session = connect
-    with connect() as session:
+def _run(options: Options) -> int:
+    if not options.on_session:
+        return _answer(options.run(options), options)
+    with options.connect() as session:
         return _answer(options.run(session, options), options)
 
 
-def _answer(reply: Reply, options: Namespace) -> int:
+def _answer(reply: Reply, options: Options) -> int:
     lines = reply.json if options.json else (f"{line}\n" for line in reply.text)
     try:
         for line in lines:
@@ -96,6 +103,6 @@ def _answer(reply: Reply, options: Namespace) -> int:
 
 
 def _complain(refusal: Refusal, as_json: bool) -> None:
-    message = " ".join(str(refusal).split())
+    message = one_line(refusal)
     line = json_text({"error": {"code": refusal.code, "message": message}}) if as_json else message
     sys.stderr.write(f"{line}\n")

@@ -1,8 +1,9 @@
-"""What a verb answers."""
+"""What a verb answers: JSON for programs, lines for people, an exit status."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from backlog.records import Record, to_json, to_line
 from backlog.values import json_text
 
 
@@ -14,6 +15,34 @@ class Reply(NamedTuple):
     status: int = 0
 
 
-def document(value: Any) -> list[str]:
-    """A JSON document on a line of its own."""
-    return [json_text(value) + "\n"]
+def document(value: Any, text: Iterable[str], status: int = 0) -> Reply:
+    """Any JSON value, and the lines that say the same."""
+    return Reply([json_text(value) + "\n"], text, status)
+
+
+def one(row: Any, line: str, status: int = 0) -> Reply:
+    """A named tuple, `null` for None."""
+    return Reply([to_json(row) + "\n"], [line], status)
+
+
+def one_card(card: Record | None, status: int = 0) -> Reply:
+    return one(card, to_line(card) if card else "(none)", status)
+
+
+def many[Row](
+    rows: Sequence[Row], line: Callable[[Row], str], nothing: str, status: int = 0
+) -> Reply:
+    """An array, and a line for each, or `nothing` without any."""
+    return Reply(_array(rows), map(line, rows) if rows else [nothing], status)
+
+
+def _array(rows: Sequence[Any]) -> Iterator[str]:
+    # In pieces: a long list need not stand in memory twice.
+    yield "[" + (to_json(rows[0]) if rows else "")
+    yield from ("," + to_json(row) for row in rows[1:])
+    yield "]\n"
+
+
+def stream(lines: Iterable[str]) -> Reply:
+    """Lines as they come, already in the form that was asked for."""
+    return Reply((line + "\n" for line in lines), lines)

@@ -1,12 +1,13 @@
-"""Pauses and limits at the command line: what an operator holds back, and how to see it."""
+"""`pause`, `resume`, `paused`, `limit`, `unlimit`, `limits`: what an operator holds back."""
 
-from argparse import Namespace
-from typing import Any, Final
+from typing import Final
 
-from backlog.cli.reply import Reply, document
+from backlog import values
+from backlog.cli.options import Options, number, text, verb
+from backlog.cli.reply import Reply, document, many, one
 from backlog.errors import UsageError
 from backlog.lifecycle import FLEET
-from backlog.records import iso
+from backlog.records import iso, one_line
 from backlog.session import Session
 from backlog.verbs import rules
 from backlog.verbs.rules import Limit, Pause
@@ -14,8 +15,13 @@ from backlog.verbs.rules import Limit, Pause
 # Not 0: `backlog paused || exit 1` holds a merge back also when the store cannot be asked.
 IS_PAUSED: Final = 6
 
+_SCOPE: Final = (
+    text("--phase", values.line, "of this phase"),
+    text("--owner", values.line, "of this worker"),
+)
 
-def _scope(options: Namespace) -> tuple[str, str]:
+
+def _scope(options: Options) -> tuple[str, str]:
     """What --phase and --owner name; the fleet without either."""
     if options.phase is not None and options.owner is not None:
         raise UsageError("either --phase or --owner, not both")
@@ -24,70 +30,62 @@ def _scope(options: Namespace) -> tuple[str, str]:
     return ("owner", options.owner) if options.owner is not None else (FLEET, "")
 
 
-def pause(session: Session, options: Namespace) -> Reply:
-    made = rules.pause(session, *_scope(options), options.reason)
-    return Reply(document(_pause(made)), [_pause_line(made)])
-
-
-def resume(session: Session, options: Namespace) -> Reply:
-    ended = rules.resume(session, *_scope(options))
-    if ended is None:
-        return Reply(document(None), ["(not paused)"])
-    return Reply(document(_pause(ended)), [f"resumed: {ended}"])
-
-
-def paused(session: Session, options: Namespace) -> Reply:
-    found = rules.pauses(session, options.phase, options.owner)
-    text = [_pause_line(each) for each in found] or ["(not paused)"]
-    return Reply(document([_pause(each) for each in found]), text, IS_PAUSED if found else 0)
-
-
-def limit(session: Session, options: Namespace) -> Reply:
-    made = rules.limit(session, *_named(options), options.most)
-    return Reply(document(_limit(made)), [_limit_line(made)])
-
-
-def unlimit(session: Session, options: Namespace) -> Reply:
-    scope, name = _named(options)
-    rules.unlimit(session, scope, name)
-    return Reply(document({"scope": scope, "name": name}), [f"no limit: {scope} {name}"])
-
-
-def limits(session: Session, options: Namespace) -> Reply:
-    found = rules.limits(session)
-    text = [_limit_line(each) for each in found] or ["(no limits)"]
-    return Reply(document([_limit(each) for each in found]), text)
-
-
-def _named(options: Namespace) -> tuple[str, str]:
+def _limited(options: Options) -> tuple[str, str]:
     scope, name = _scope(options)
     if scope == FLEET:
         raise UsageError("a limit is of a --phase or an --owner")
     return scope, name
 
 
-def _pause(each: Pause) -> dict[str, Any]:
-    return {**each._asdict(), "since": iso(each.since)}
+@verb(
+    "pause",
+    "no claims, of the fleet, a phase or a worker",
+    *_SCOPE,
+    text("--reason", values.line, "why", required=True),
+)
+def pause(session: Session, options: Options) -> Reply:
+    made = rules.pause(session, *_scope(options), options.reason)
+    return one(made, _pause_line(made))
+
+
+@verb("resume", "claims again", *_SCOPE)
+def resume(session: Session, options: Options) -> Reply:
+    ended = rules.resume(session, *_scope(options))
+    return one(ended, "(not paused)" if ended is None else f"resumed: {ended}")
+
+
+@verb("paused", "what is paused; exit status 6 if anything is", *_SCOPE)
+def paused(session: Session, options: Options) -> Reply:
+    found = rules.pauses(session, options.phase, options.owner)
+    return many(found, _pause_line, "(not paused)", IS_PAUSED if found else 0)
+
+
+@verb(
+    "limit",
+    "work in progress of a phase or a worker",
+    *_SCOPE,
+    number("--max", 0, "claims at once", required=True, dest="most"),
+)
+def limit(session: Session, options: Options) -> Reply:
+    made = rules.limit(session, *_limited(options), options.most)
+    return one(made, _limit_line(made))
+
+
+@verb("unlimit", "no limit any more", *_SCOPE)
+def unlimit(session: Session, options: Options) -> Reply:
+    scope, name = _limited(options)
+    rules.unlimit(session, scope, name)
+    return document({"scope": scope, "name": name}, [f"no limit: {scope} {name}"])
+
+
+@verb("limits", "every limit, and how much of it is used")
+def limits(session: Session, options: Options) -> Reply:
+    return many(rules.limits(session), _limit_line, "(no limits)")
 
 
 def _pause_line(each: Pause) -> str:
-    return _line(f"paused: {each}", each.actor, iso(each.since), each.reason)
-
-
-def _limit(each: Limit) -> dict[str, Any]:
-    return {
-        "scope": each.scope,
-        "name": each.name,
-        "max": each.most,
-        "used": each.used,
-        "actor": each.actor,
-        "since": iso(each.since),
-    }
+    return one_line(f"paused: {each}", each.actor, iso(each.since), each.reason)
 
 
 def _limit_line(each: Limit) -> str:
-    return _line(f"limit: {each}", f"{each.used} of {each.most}", each.actor, iso(each.since))
-
-
-def _line(*fields: str) -> str:
-    return "\t".join(" ".join(field.split()) for field in fields)
+    return one_line(f"limit: {each}", f"{each.used} of {each.most}", each.actor, iso(each.since))

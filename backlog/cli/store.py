@@ -1,60 +1,55 @@
 """`backlog store …`: the server behind the cards, started, stopped, saved and looked into."""
 
-import argparse
 import os
 import subprocess
-from argparse import Namespace
+from argparse import REMAINDER
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from backlog.cli.connection import configured, open_session
+from backlog.cli.options import Options, flag, verb
 from backlog.cli.reply import Reply, document
 from backlog.errors import Refusal, StoreUnavailable, UsageError, WrongState
 from backlog.store.embedded import Store
 from backlog.store.storage import Embedded, StoreError
 from backlog.verbs import pool
 
-
-def add_parser(verbs: Any) -> None:
-    """Add `store` and what it can do."""
-    summary = "the server behind the cards"
-    parser = verbs.add_parser("store", help=summary, description=summary)
-    actions = parser.add_subparsers(metavar="ACTION", required=True, parser_class=type(parser))
-    for name, help, run in ACTIONS:
-        action = actions.add_parser(name, help=help, description=help)
-        action.add_argument("--json", action="store_true", help="one line of JSON on stdout")
-        action.set_defaults(run_store=run)
-        if name in ("dump", "restore"):
-            action.add_argument("file", metavar="FILE", type=Path, help="an archive of pg_dump")
-        if name == "restore":
-            action.add_argument("--force", action="store_true", help="replace the cards there are")
-        if name == "psql":
-            action.add_argument("arguments", nargs=argparse.REMAINDER, help="for psql")
+_ARCHIVE: Final = ("file", {"metavar": "FILE", "type": Path, "help": "an archive of pg_dump"})
 
 
-def start(options: Namespace) -> Reply:
+@verb("start", "start the embedded store (every command does so itself)", on_session=False)
+def start(options: Options) -> Reply:
     started = _asking(_embedded().start)
-    return Reply(document({"started": started}), ["started" if started else "already running"])
+    return document({"started": started}, ["started" if started else "already running"])
 
 
-def stop(options: Namespace) -> Reply:
+@verb("stop", "stop the embedded store", on_session=False)
+def stop(options: Options) -> Reply:
     stopped = _asking(_embedded().stop)
-    return Reply(document({"stopped": stopped}), ["stopped" if stopped else "not running"])
+    return document({"stopped": stopped}, ["stopped" if stopped else "not running"])
 
 
-def status(options: Namespace) -> Reply:
+@verb("status", "is it running, where, which version", on_session=False)
+def status(options: Options) -> Reply:
     found = _server_status() if _is_server() else _embedded_status()
-    return Reply(document(found), [f"{key}: {_plain(value)}" for key, value in found.items()])
+    return document(found, [f"{key}: {_plain(value)}" for key, value in found.items()])
 
 
-def path(options: Namespace) -> Reply:
+@verb("path", "the embedded store's directory", on_session=False)
+def path(options: Options) -> Reply:
     root = str(_embedded().root)
-    return Reply(document({"path": root}), [root])
+    return document({"path": root}, [root])
 
 
-def psql(options: Namespace) -> Reply:
+@verb(
+    "psql",
+    "open psql on the store: store psql [-- ARGUMENTS]",
+    ("arguments", {"nargs": REMAINDER, "help": "for psql"}),
+    on_session=False,
+)
+def psql(options: Options) -> Reply:
     """Become psql: the terminal, the signals and the exit status are its own."""
     _reachable()
     program = _program("psql")
@@ -62,7 +57,8 @@ def psql(options: Namespace) -> Reply:
     os.execve(program, ["psql", *words], configured().client_env())  # noqa: S606 (no shell)
 
 
-def dump(options: Namespace) -> Reply:
+@verb("dump", "save everything to an archive", _ARCHIVE, on_session=False)
+def dump(options: Options) -> Reply:
     """Write an archive; an existing file is not touched, an unfinished one not left."""
     target: Path = options.file
     if target.exists():
@@ -76,10 +72,17 @@ def dump(options: Namespace) -> Reply:
         raise UsageError(f"cannot write {target}: {error.strerror}") from None
     finally:
         part.unlink(missing_ok=True)
-    return Reply(document({"dumped": str(target)}), [f"dumped to {target}"])
+    return document({"dumped": str(target)}, [f"dumped to {target}"])
 
 
-def restore(options: Namespace) -> Reply:
+@verb(
+    "restore",
+    "replace everything by an archive's content",
+    _ARCHIVE,
+    flag("--force", "replace the cards there are"),
+    on_session=False,
+)
+def restore(options: Options) -> Reply:
     """Put an archive's content in place of the database's, all of it or nothing."""
     if not options.file.is_file():
         raise UsageError(f"cannot read {options.file}: there is no such file")
@@ -87,18 +90,10 @@ def restore(options: Namespace) -> Reply:
     if cards and not options.force:
         raise WrongState(f"the store holds {cards} cards; --force replaces them by the archive's")
     _restore(options.file)
-    return Reply(document({"restored": str(options.file)}), [f"restored from {options.file}"])
+    return document({"restored": str(options.file)}, [f"restored from {options.file}"])
 
 
-ACTIONS: Final[tuple[tuple[str, str, Callable[[Namespace], Reply]], ...]] = (
-    ("start", "start the embedded store (every command does so itself)", start),
-    ("stop", "stop the embedded store", stop),
-    ("status", "is it running, where, which version", status),
-    ("path", "the embedded store's directory", path),
-    ("psql", "open psql on the store: store psql [-- ARGUMENTS]", psql),
-    ("dump", "save everything to an archive", dump),
-    ("restore", "replace everything by an archive's content", restore),
-)
+ACTIONS: Final = (start, stop, status, path, psql, dump, restore)
 
 
 def _is_server() -> bool:

@@ -4,7 +4,6 @@ import os
 import select
 import signal
 import time
-from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
@@ -12,27 +11,32 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backlog import values
 from backlog.cli.loops import Wait, repeat
-from backlog.cli.reply import Reply, document
+from backlog.cli.options import Options, number, verb
+from backlog.cli.reply import Reply, document, stream
 from backlog.session import Session
+from backlog.values import json_text
 
 if TYPE_CHECKING:
     from backlog.verbs.sweep import Swept
 
 # Pruning looks at all that is old, each time; nothing hurries.
 _PRUNE_EVERY_SECONDS: Final = 3600.0
+_MOST_DAYS: Final = 36_500
 
 
-def sweep(session: Session, options: Namespace) -> Reply:
+@verb(
+    "sweep",
+    "reclaim what is expired, wake what is due, prune what is old",
+    number("--every", 1, "for ever, with so many seconds between"),
+)
+def sweep(session: Session, options: Options) -> Reply:
     from backlog.verbs.sweep import sweep as one_pass
 
     days = _retention_days(os.environ)
     if options.every is not None:
-        return Reply(
-            _passes(session, options, days, as_json=True),
-            (line[:-1] for line in _passes(session, options, days, as_json=False)),
-        )
+        return stream(_passes(session, options, days))
     done = one_pass(session, days)
-    return Reply(document(_answer(done)), [_line(done)])
+    return document(_answer(done), [_line(done)])
 
 
 def _retention_days(environ: Mapping[str, str]) -> int:
@@ -40,10 +44,7 @@ def _retention_days(environ: Mapping[str, str]) -> int:
     return values.integer(days, "BACKLOG_RETENTION_DAYS", 0, _MOST_DAYS)
 
 
-_MOST_DAYS: Final = 36_500
-
-
-def _passes(session: Session, options: Namespace, days: int, *, as_json: bool) -> Iterator[str]:
+def _passes(session: Session, options: Options, days: int) -> Iterator[str]:
     """A line for each pass that did something, until SIGTERM or SIGINT."""
     from backlog.verbs.sweep import sweep as one_pass
 
@@ -57,10 +58,10 @@ def _passes(session: Session, options: Namespace, days: int, *, as_json: bool) -
         pruned_at = now if prune else pruned_at
         if not any(done):
             return []
-        return document(_answer(done)) if as_json else [_line(done) + "\n"]
+        return [json_text(_answer(done)) if options.json else _line(done)]
 
     with _until_told() as wait:
-        yield from repeat(session, options.open_session, step, options.every, wait)
+        yield from repeat(session, options.connect, step, options.every, wait)
 
 
 @contextmanager

@@ -1,18 +1,34 @@
-"""`backlog work`: the options of a worker, checked before it claims anything."""
+"""`work`: the options of a worker, checked before it claims anything."""
 
 import os
 import shutil
-from argparse import Namespace
-from typing import Any, Final
+from argparse import REMAINDER
+from typing import Final
 
-from backlog.cli.commands import NOTHING_TAKEN
+from backlog.cli.claims import NOTHING_TAKEN
+from backlog.cli.options import POOL, WORKER, Options, flag, number, verb
 from backlog.cli.reply import Reply
 from backlog.errors import UsageError
+from backlog.lifecycle import DEFAULT_TTL_SECONDS
 
 _MOST_AT_ONCE: Final = 100
 
 
-def work(connect: Any, options: Namespace) -> Reply:
+@verb(
+    "work",
+    "claim cards and run a command for each: work --owner W -- COMMAND",
+    WORKER,
+    *POOL,
+    number("--ttl", 1, "seconds a lease lasts (900)", default=DEFAULT_TTL_SECONDS),
+    number("--concurrency", 1, "cards at a time (1)", default=1),
+    flag("--once", "one card; exit as claim --exit-code, or with 1 if it failed"),
+    flag("--drain", "until nothing is claimable"),
+    number("--grace", 0, "seconds commands have to end after SIGTERM (30)", default=30),
+    number("--backoff", 0, "seconds after a failure, then twice that, … (10)", default=10),
+    ("command", {"nargs": REMAINDER, "metavar": "-- COMMAND", "help": "to run"}),
+    on_session=False,  # it connects again and again, on threads of its own
+)
+def work(options: Options) -> Reply:
     """Work, for as long as the options say. Nothing is on standard output but what commands say."""
     environ = dict(os.environb)  # before a connection drops variables from it
     argv = _command(options.command)
@@ -35,8 +51,10 @@ def work(connect: Any, options: Namespace) -> Reply:
         until=ONCE if options.once else DRAIN if options.drain else FOREVER,
         grace=options.grace,
         backoff=options.backoff,
+        claim=options.claim,
     )
-    return Reply([], [], {DONE: 0, FAILED: 1, **NOTHING_TAKEN}[run(connect, plan, options.json)])
+    ended = run(options.connect, plan, options.json)
+    return Reply([], [], {DONE: 0, FAILED: 1, **NOTHING_TAKEN}[ended])
 
 
 def _command(words: list[str]) -> list[str]:

@@ -45,9 +45,9 @@ class Limit(NamedTuple):
     scope: str
     name: str
     most: int
+    used: int
     actor: str
     since: datetime
-    used: int
 
     def __str__(self) -> str:
         return f"{self.scope} {self.name}"
@@ -148,7 +148,7 @@ def in_force(session: Session) -> Rules:
         if kind == "pause":
             pauses.append(Pause(scope, name, reason, actor, since))
         else:
-            limits.append(Limit(scope, name, most, actor, since, used))
+            limits.append(Limit(scope, name, most, used, actor, since))
     return Rules(tuple(pauses), tuple(sorted(limits)))
 
 

@@ -1,15 +1,13 @@
 """The way to the store: a session that comes back after the store was away."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import ExitStack, suppress
 from threading import Event
 from typing import Final
 
 from backlog.errors import Busy, StoreUnavailable
-from backlog.session import Session, as_refusal, idle_pauses, sqlstate
-from backlog.worker.console import Log
-
-Opener = Callable[[], AbstractContextManager[Session]]
+from backlog.records import one_line
+from backlog.session import Opener, Session, as_refusal, idle_pauses, sqlstate
 
 # What a primary says that has just become a standby: the next connection finds the new one.
 _READ_ONLY: Final = "25006"
@@ -20,12 +18,18 @@ class Away(Exception):
 
 
 class Link:
-    """One thread's session, opened when it is needed and anew after it broke."""
+    """One thread's session, opened when it is needed and anew after it broke.
 
-    def __init__(self, connect: Opener, log: Log) -> None:
+    `log` is told when the store goes (`"store-away"`, with the `reason`) and when it comes back
+    (`"store-back"`). The first session may be given; it is not closed here.
+    """
+
+    def __init__(
+        self, connect: Opener, log: Callable[..., object], session: Session | None = None
+    ) -> None:
         self._connect, self._log = connect, log
         self._opened = ExitStack()
-        self._session: Session | None = None
+        self._session = session
         self._away = False
 
     def ask[T](self, verb: Callable[[Session], T]) -> T:
@@ -41,7 +45,7 @@ class Link:
             self.close()
             if not self._away:
                 self._away = True
-                self._log("store-away", reason=" ".join(str(as_refusal(error)).split()))
+                self._log("store-away", reason=one_line(as_refusal(error)))
             raise Away from error
         self._note_back()
         return answer

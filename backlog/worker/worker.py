@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 from backlog.errors import StoreUnavailable
 from backlog.lifecycle import EMPTY
 from backlog.records import Record
-from backlog.session import ACTOR, Session, idle_pauses
-from backlog.verbs import claims
+from backlog.session import ACTOR, Opener, Session, idle_pauses
+from backlog.verbs.claims import Taken
 from backlog.worker.attempt import Attempt, Surroundings
 from backlog.worker.clock import now
 from backlog.worker.console import Log, Stream
-from backlog.worker.link import Away, Link, Opener
+from backlog.worker.link import Away, Link
 from backlog.worker.plan import DRAIN, ONCE, Plan
 
 # How a worker's work ends, if not for want of a card: why there was none says `Taken`.
@@ -200,10 +200,10 @@ class _Worker:
                 self._look_again.wait(pause)
         return None
 
-    def _take(self, session: Session) -> tuple[float, claims.Taken[Record]]:
+    def _take(self, session: Session) -> tuple[float, Taken[Record]]:
         """And when it was asked for: no lease of it is over earlier."""
         plan = self._plan
-        return now(), claims.claim(session, plan.owner, plan.ttl, plan.pool)
+        return now(), plan.claim(session, plan.owner, plan.ttl, plan.pool)
 
     def _begun(self, attempt: Attempt) -> Attempt:
         with self._lock:

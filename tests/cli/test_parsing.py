@@ -204,7 +204,7 @@ def test_a_phase_of_blanks_is_none(call):
     assert call(*words, "--phase", " ").json["phase"] is None
 
 
-@pytest.mark.parametrize(("verb", "options"), [(name, options) for name, _, _, options in VERBS])
+@pytest.mark.parametrize(("verb", "options"), [(v.name, v.options) for v in VERBS])
 def test_the_help_of_a_verb_names_each_option(call, capsys, verb, options):
     with pytest.raises(SystemExit) as ended:
         call(verb, "--help")

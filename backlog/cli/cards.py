@@ -1,0 +1,129 @@
+"""`create`, `list`, `show`, `edit`, `delete`, `link`, `unlink`."""
+
+from argparse import SUPPRESS
+from datetime import datetime
+from typing import Any, Final
+
+from backlog import values
+from backlog.cli.options import CLAIMED_ID, ID, Options, flag, number, text, verb
+from backlog.cli.reply import Reply, many, one, one_card
+from backlog.errors import UsageError
+from backlog.records import WIRE_NAMES, to_line
+from backlog.session import Session
+from backlog.verbs import cards
+
+
+def _ids(value: str) -> list[str]:
+    return values.dependencies(values.text(value, "--depends-on").split(","))
+
+
+def _max_attempts(value: str) -> int | None:
+    """None, the default, if it is blank."""
+    return values.integer(value, "--max-attempts", 0) if value.strip() else None
+
+
+def _not_before(value: str) -> datetime | None:
+    return values.moment(value, "--not-before") if value.strip() else None
+
+
+# A field that is not given is no attribute of the options: `edit` leaves it alone.
+_FIELDS: Final = tuple(
+    (name, {**settings, "default": SUPPRESS})
+    for name, settings in (
+        text("--body", values.text, "description"),
+        text("--phase", values.optional, "lane or milestone"),
+        number("--priority", values.INT_MIN, "higher is sooner"),
+        ("--depends-on", {"type": _ids, "metavar": "A,B", "help": "ids it waits for"}),
+        ("--acceptance", {"type": values.acceptance, "help": "JSON, or criteria split by ;"}),
+        text("--role", values.optional, "who can work on it"),
+        (
+            "--max-attempts",
+            {
+                "type": _max_attempts,
+                "help": "claims before it is blocked (BACKLOG_MAX_ATTEMPTS, or 10; 0: no cap)",
+            },
+        ),
+        ("--not-before", {"type": _not_before, "help": "when it may be claimed, in ISO 8601"}),
+    )
+)
+# Blank, it is an unset variable that must not turn deduplication off unseen; `edit` clears by it.
+_KEY: Final = text(
+    "--idempotency-key", values.line, "a repeated key creates nothing", default=SUPPRESS
+)
+_EDITED_KEY: Final = text(
+    "--idempotency-key", values.optional, "another key; none if blank", default=SUPPRESS
+)
+_PAIR: Final = (
+    text("--from", values.name, "the card that waits", required=True, dest="card_id"),
+    text("--to", values.name, "the card it waits for", required=True, dest="dependency_id"),
+)
+
+
+def _given_fields(options: Options) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in values.FIELDS if name in options}
+
+
+@verb(
+    "create",
+    "add a card",
+    ID,
+    text("--title", values.line, "what it is", required=True),
+    *_FIELDS,
+    _KEY,
+)
+def create(session: Session, options: Options) -> Reply:
+    return one_card(cards.create(session, options.card_id, **_given_fields(options)))
+
+
+@verb(
+    "list",
+    "cards in the order of claims",
+    ("--status", {"type": values.status, "help": "ready, claimed, blocked or done"}),
+    text("--phase", values.line, "of this phase"),
+    flag("--ready-only", "claimable ones"),
+)
+def list_cards(session: Session, options: Options) -> Reply:
+    found = cards.list_cards(session, options.status, options.phase, options.ready_only)
+    return many(found, to_line, "(no cards)")
+
+
+@verb("show", "one card, everything on it", CLAIMED_ID)
+def show(session: Session, options: Options) -> Reply:
+    card = cards.show(session, options.card_id)
+    details = [
+        f"{name.replace('_', '-')}: {getattr(card, name)}"
+        for name in WIRE_NAMES
+        if getattr(card, name) is not None
+    ]
+    return one(card, "\n".join(details))
+
+
+@verb(
+    "edit",
+    "change fields of a card",
+    ID,
+    text("--title", values.line, "what it is", default=SUPPRESS),
+    *_FIELDS,
+    _EDITED_KEY,
+)
+def edit(session: Session, options: Options) -> Reply:
+    fields = _given_fields(options)
+    if not fields:
+        names = ", ".join(f"--{field.replace('_', '-')}" for field in values.FIELDS)
+        raise UsageError(f"nothing to change: give one of {names}")
+    return one_card(cards.edit(session, options.card_id, **fields))
+
+
+@verb("delete", "remove a card", ID, flag("--force", "also when unfinished cards wait for it"))
+def delete(session: Session, options: Options) -> Reply:
+    return one_card(cards.delete(session, options.card_id, force=options.force))
+
+
+@verb("link", "--from now depends on --to", *_PAIR)
+def link(session: Session, options: Options) -> Reply:
+    return one_card(cards.link(session, options.card_id, options.dependency_id))
+
+
+@verb("unlink", "--from no longer depends on --to", *_PAIR)
+def unlink(session: Session, options: Options) -> Reply:
+    return one_card(cards.unlink(session, options.card_id, options.dependency_id))

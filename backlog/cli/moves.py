@@ -1,0 +1,147 @@
+"""`complete`, `block`, `cancel`, `unblock`, `reopen`, `release`, `renew`, `reclaim`."""
+
+from typing import Final
+
+from backlog import values
+from backlog.cli.options import CLAIMED_ID, ID, OPTIONAL_ID, POOL, Options, flag, number, text, verb
+from backlog.cli.reply import Reply, document, one_card
+from backlog.errors import UsageError
+from backlog.lifecycle import BLOCK_REASONS, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS
+from backlog.records import to_json, to_line
+from backlog.session import Session
+from backlog.verbs import moves
+from backlog.verbs.claims import complete_and_claim
+from backlog.verbs.pool import Pool
+from backlog.verbs.runs import Report
+
+_OWNER: Final = text(
+    "--owner", values.name, "only if this worker holds the claim", env="BACKLOG_OWNER"
+)
+_CLAIM: Final = (CLAIMED_ID, _OWNER, number("--attempt", 1, "only if the claim is this attempt"))
+_REPORT: Final = (
+    text("--summary", values.text, "what came of the attempt"),
+    ("--result", {"type": lambda value: values.document(value, "--result"), "help": "JSON"}),
+    number("--tokens", 0, "how many it took", high=values.BIGINT_MAX),
+    text("--cost", values.text, "what it cost, such as 0.25"),
+)
+
+
+def _claimed(options: Options) -> tuple[str, str | None, int | None]:
+    return options.card_id, options.owner, options.attempt
+
+
+def _report(options: Options) -> Report:
+    return Report(options.summary, options.result, options.tokens, options.cost)
+
+
+@verb(
+    "complete",
+    "a card is done",
+    *_CLAIM,
+    *_REPORT,
+    flag("--claim-next", "and the owner claims the next one, in one transaction"),
+    number("--ttl", 1, "seconds the lease lasts (900)"),
+    *POOL,
+)
+def complete(session: Session, options: Options) -> Reply:
+    if options.claim_next:
+        return _complete_and_claim(session, options)
+    if (options.ttl, options.phase, options.role) != (None, None, None):
+        raise UsageError("--ttl, --phase and --role are about the next card: --claim-next")
+    return one_card(moves.complete(session, *_claimed(options), report=_report(options)))
+
+
+def _complete_and_claim(session: Session, options: Options) -> Reply:
+    if options.owner is None:
+        raise UsageError("--claim-next needs the --owner who claims")
+    done, taken = complete_and_claim(
+        session,
+        options.card_id,
+        options.owner,
+        options.attempt,
+        ttl=options.ttl or DEFAULT_TTL_SECONDS,
+        pool=Pool(options.phase, options.role),
+        report=_report(options),
+        claim=options.claim,
+    )
+    following = taken.card
+    return Reply(
+        [f'{{"completed":{to_json(done)},"claimed":{to_json(following)}}}\n'],
+        [to_line(done), to_line(following) if following else "(none)"],
+    )
+
+
+@verb(
+    "block",
+    "take a card out of the pool",
+    *_CLAIM,
+    (
+        "--reason",
+        {
+            "type": values.block_reason,
+            "default": DEFAULT_BLOCK_REASON,
+            "help": f"{', '.join(BLOCK_REASONS)} (%(default)s)",
+        },
+    ),
+    text("--note", values.optional, "what would let it go on"),
+    *_REPORT,
+)
+def block(session: Session, options: Options) -> Reply:
+    why, report = {"reason": options.reason, "note": options.note}, _report(options)
+    return one_card(moves.block(session, *_claimed(options), **why, report=report))
+
+
+@verb(
+    "cancel",
+    "take a card from its worker and out of the pool",
+    ID,
+    text("--reason", values.line, "why"),
+)
+def cancel(session: Session, options: Options) -> Reply:
+    return one_card(moves.cancel(session, options.card_id, reason=options.reason))
+
+
+@verb("unblock", "a blocked card is ready again", ID)
+def unblock(session: Session, options: Options) -> Reply:
+    return one_card(moves.unblock(session, options.card_id))
+
+
+@verb("reopen", "a done card is ready again", ID)
+def reopen(session: Session, options: Options) -> Reply:
+    return one_card(moves.reopen(session, options.card_id))
+
+
+@verb(
+    "release",
+    "give a claimed card back",
+    *_CLAIM,
+    *_REPORT,
+    number("--delay", 0, "seconds before it may be claimed again"),
+    flag("--failed", "the attempt failed"),
+    flag("--uncounted", "the attempt does not count towards the cap"),
+)
+def release(session: Session, options: Options) -> Reply:
+    report = _report(options)._replace(
+        outcome="failed" if options.failed else None, counted=not options.uncounted
+    )
+    return one_card(moves.release(session, *_claimed(options), delay=options.delay, report=report))
+
+
+@verb(
+    "renew",
+    "extend a lease from now",
+    *_CLAIM,
+    number("--ttl", 1, "seconds from now (as before)"),
+)
+def renew(session: Session, options: Options) -> Reply:
+    return one_card(moves.renew(session, *_claimed(options), options.ttl))
+
+
+@verb("reclaim", "return expired claims, or one claim, to ready", OPTIONAL_ID)
+def reclaim(session: Session, options: Options) -> Reply:
+    if options.card_id is None:
+        ids = moves.reclaim(session)
+    else:
+        ids = moves.reclaim_card(session, options.card_id)
+    text = f"reclaimed: {', '.join(ids)}" if ids else "(nothing to reclaim)"
+    return document({"reclaimed": ids}, [text])

@@ -1,0 +1,63 @@
+"""`import`, `export`: many cards at once, as JSON lines."""
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from backlog.cli.options import Options, flag, verb
+from backlog.cli.reply import Reply, document, stream
+from backlog.errors import UsageError
+from backlog.records import to_json
+from backlog.session import Session
+
+
+@verb(
+    "import",
+    "cards from JSON lines, all or nothing",
+    ("file", {"metavar": "FILE", "help": "a file, or - for standard input"}),
+    flag("--update", "change cards that exist"),
+    flag("--dry-run", "check everything, write nothing"),
+)
+def import_cards(session: Session, options: Options) -> Reply:
+    from backlog.cli.progress import Progress
+    from backlog.verbs import transfer
+
+    lines = _read(options.file)
+    with Progress(sys.stderr, len(lines)) as progress:
+        done = transfer.import_cards(
+            session, lines, update=options.update, dry_run=options.dry_run, progress=progress
+        )
+    counts = done._asdict()
+    text = ", ".join(f"{kind}: {count}" for kind, count in counts.items())
+    answer = {**counts, "dryRun": options.dry_run}
+    return document(answer, [text + (" (dry run)" if options.dry_run else "")])
+
+
+def _read(file: str) -> list[bytes]:
+    if file == "-":
+        return sys.stdin.buffer.readlines()
+    try:
+        with Path(file).open("rb") as opened:
+            return opened.readlines()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read {file}: {reason}") from None
+
+
+@verb(
+    "export",
+    "every card as a JSON line",
+    flag("--events", "every event instead"),
+    flag("--runs", "every ended run instead"),
+)
+def export(session: Session, options: Options) -> Reply:
+    from backlog.verbs import transfer
+
+    if options.events and options.runs:
+        raise UsageError("--events and --runs are two exports: give one of them")
+    exported: Callable[[Session], Iterable[Any]] = transfer.export_cards
+    if options.events or options.runs:
+        exported = transfer.export_events if options.events else transfer.export_runs
+    # Microseconds here: the order of claims survives an import elsewhere.
+    return stream(to_json(row, "microseconds") for row in exported(session))
