@@ -10,27 +10,23 @@ a card that was changed since is left alone, and `Stale` raised.
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
 
 from django.apps import apps
 from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db import models, transaction
+from django.db import models
 from django.db.models import (
     Case,
     Exists,
-    Expression,
     ExpressionWrapper,
-    Func,
     OuterRef,
     Q,
-    Subquery,
     Value,
     When,
 )
 from django.db.models.functions import Cast, Coalesce, Now
-from django.db.models.lookups import GreaterThan
 
+from backlog.compiled import Compiled
 from backlog.connection import DjangoSession
 from backlog.lifecycle import BLOCKED, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, EMPTY, READY
 from backlog.records import Record
@@ -42,19 +38,6 @@ from backlog.verbs.pool import EVERYTHING, Pool, Statement
 if TYPE_CHECKING:
     from backlog.models import Card
 
-
-class Place(Expression):
-    """Where the version of a card is that a statement sees: its `ctid`."""
-
-    output_field = models.TextField()
-
-    def as_sql(self, *args: Any, **kwargs: Any) -> tuple[str, tuple[()]]:
-        return '"backlog"."ctid"', ()
-
-
-# In the statement's text and no parameter: only so does the planner see that the index serves.
-_READY: Final = Func(template=f"'{READY}'", output_field=models.TextField())
-_TRUE: Final = Func(template="true", output_field=models.BooleanField())
 
 _WAITING: Final = Q(status=READY, claimable=False)
 
@@ -125,6 +108,34 @@ class CardQuerySet(models.QuerySet["Card"]):
             .select_for_update(skip_locked=True, no_key=True)[:count]
         )
 
+    @overload
+    def claim(
+        self,
+        owner: str,
+        ttl: int = ...,
+        *,
+        phase: str | None = ...,
+        role: str | None = ...,
+        count: int = ...,
+        card_id: str | None = ...,
+        wait: int = ...,
+        as_records: Literal[False] = ...,
+    ) -> "Taken[Card]": ...
+
+    @overload
+    def claim(
+        self,
+        owner: str,
+        ttl: int = ...,
+        *,
+        phase: str | None = ...,
+        role: str | None = ...,
+        count: int = ...,
+        card_id: str | None = ...,
+        wait: int = ...,
+        as_records: Literal[True],
+    ) -> Taken[Record]: ...
+
     def claim(
         self,
         owner: str,
@@ -135,7 +146,8 @@ class CardQuerySet(models.QuerySet["Card"]):
         count: int = 1,
         card_id: str | None = None,
         wait: int = 0,
-    ) -> "Taken[Card]":
+        as_records: bool = False,
+    ) -> "Taken[Card] | Taken[Record]":
         """Give `owner` the first `count` claimable cards of this queryset for `ttl` seconds.
 
         One statement: the update of what `next_to_claim` locks. `phase` and `role` narrow the
@@ -145,13 +157,18 @@ class CardQuerySet(models.QuerySet["Card"]):
         Gives `Taken`: its `cards`, in the order of claims (the first is its `card`), or `why` there
         are none: `lifecycle.EMPTY`, `PAUSED`, `AT_LIMIT`. Raises `UsageError`, and `Busy` if
         others kept every claimable card locked for about ten seconds.
+
+        `as_records`: instead of instances, the cards as the command prints them: JSON as text,
+        every digit kept.
         """
         session = self._session if card_id is None else self.session()
-        source = _Compiled(self, Pool(phase, role))
+        source = Compiled(self, Pool(phase, role), self._using)
         try:
             taken = claims.claim(session, owner, ttl, source, count, card_id=card_id, wait=wait)
         except EmptyResultSet:  # of `none()`, say
             return Taken([], EMPTY)
+        if as_records:
+            return taken
         return Taken([self._made(record) for record in taken.cards], taken.why)
 
     def complete(
@@ -233,7 +250,7 @@ class CardQuerySet(models.QuerySet["Card"]):
 
     def reclaim(self) -> list[str]:
         """Return the cards of this queryset whose lease is over to the pool; their ids in order."""
-        return moves.reclaim(self._session, self._condition())
+        return moves.reclaim(self._session, self.condition())
 
     def reclaim_card(self, card_id: str, *, seen: datetime | None = None) -> list[str]:
         """Return a claimed card to the pool, whatever its lease; its id, or nothing. Or `Stale`."""
@@ -283,7 +300,7 @@ class CardQuerySet(models.QuerySet["Card"]):
 
     def stats(self) -> pool.Stats:
         """How many of the queryset's cards there are in each status, and how old; see `Stats`."""
-        return pool.stats(self._session, self._condition())
+        return pool.stats(self._session, self.condition())
 
     def explain_card(self, card_id: str) -> pool.Explanation:
         """Why a card is claimable or not; see `Explanation`. Raises `NotFound`."""
@@ -304,7 +321,7 @@ class CardQuerySet(models.QuerySet["Card"]):
     def _session(self) -> DjangoSession:
         return DjangoSession(self._using)
 
-    def _condition(self) -> Statement:
+    def condition(self) -> Statement:
         """The queryset's filters as SQL that continues a WHERE clause on `backlog`."""
         query = self.query
         if query.is_sliced or query.distinct or query.combinator or query.group_by:
@@ -329,65 +346,6 @@ class CardQuerySet(models.QuerySet["Card"]):
         dependencies, acceptance = record.dependencies, _as_value(record.acceptance)
         given = record._replace(depends_on=dependencies, acceptance=acceptance)  # type: ignore[arg-type]
         return self.model.from_db(self._using, Record._fields, given)
-
-
-class _Compiled:
-    """What a claim takes cards from: a queryset, narrowed; as SQL, which the ORM compiles."""
-
-    def __init__(self, cards: CardQuerySet, among: Pool) -> None:
-        self._cards, self._pool = cards, among
-        self._whole = cards._condition() == EVERYTHING
-
-    def condition(self) -> Statement:
-        return _narrowed(self._cards, self._pool)._condition()
-
-    def next_to_claim(self, count: int, gated: bool, closed: Sequence[str]) -> Statement:
-        if not self._whole:
-            return _compile(self._cards, self._pool, count, gated, closed)
-        given = tuple(value for value in self._pool if value is not None)
-        wanted = tuple(value is not None for value in self._pool)
-        return _kept(self._cards._using, wanted, count, gated, len(closed)), (*given, *closed)
-
-
-@lru_cache(maxsize=64)
-def _kept(using: str, wanted: tuple[bool, ...], count: int, gated: bool, closed: int) -> str:
-    """The statement for all cards: of each shape it is compiled once, which takes 0.2 ms."""
-    among = Pool(*("" if is_wanted else None for is_wanted in wanted))
-    return _compile(
-        apps.get_model("backlog", "Card").objects.using(using),
-        among,
-        count,
-        gated,
-        [str(n) for n in range(closed)],
-    )[0]
-
-
-def _compile(
-    cards: CardQuerySet, among: Pool, count: int, gated: bool, closed: Sequence[str]
-) -> Statement:
-    chosen = cards.filter(_gate()) if gated else cards
-    chosen = _narrowed(chosen, among)
-    if closed:
-        chosen = chosen.exclude(phase__in=closed)
-    places: Any = chosen.annotate(ctid=Place()).values("ctid")
-    places = places.next_to_claim(count)
-    # Django compiles a lock only in a transaction. Nothing is sent: this one is empty.
-    with transaction.atomic(using=cards._using, savepoint=False):
-        sql, params = places.query.get_compiler(cards._using).as_sql()
-    return sql, tuple(params)
-
-
-def _gate() -> Any:
-    """No rule is due: a claim need not look at pauses, limits and holds."""
-    first_due = apps.get_model("backlog", "Rule").objects.order_by("due").values("due")[:1]
-    return Coalesce(GreaterThan(Subquery(first_due), Now()), _TRUE)
-
-
-def _narrowed(cards: CardQuerySet, among: Pool) -> CardQuerySet:
-    if among.phase is not None:
-        # The status, which a claimable card has anyway, makes it a range of `backlog_lanes`.
-        cards = cards.filter(phase=among.phase, status=_READY)
-    return cards if among.role is None else cards.filter(role=among.role)
 
 
 def _as_value(acceptance: str | None) -> Any:

@@ -6,9 +6,9 @@ import pytest
 from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 
+from backlog.compiled import Compiled
 from backlog.errors import Cycle, UsageError
 from backlog.models import Card
-from backlog.querysets import _Compiled
 from backlog.records import Record
 from backlog.verbs import claims, rules
 from backlog.verbs.pool import Pool
@@ -120,7 +120,7 @@ SHAPES = [
 
 @pytest.mark.parametrize(("among", "count", "gated", "closed"), SHAPES)
 def test_the_command_claims_by_what_the_orm_compiles(among, count, gated, closed):
-    compiled = _Compiled(Card.objects.all(), among).next_to_claim(count, gated, closed)
+    compiled = Compiled(Card.objects.all(), among, "default").next_to_claim(count, gated, closed)
     assert among.next_to_claim(count, gated, closed) == compiled
 
 

@@ -1,4 +1,4 @@
-"""`manage.py backlog …` in a Django project: the command on Django's connection.
+"""`manage.py backlog …` in a Django project: on Django's connection, claiming by the manager.
 
 This project's own manage.py does not come here: it starts the command without Django.
 """
@@ -14,6 +14,11 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from backlog.cli.main import main
 from backlog.connection import DjangoSession
+from backlog.models import Card
+from backlog.records import Record
+from backlog.session import Session
+from backlog.verbs.claims import Taken
+from backlog.verbs.pool import Pool
 
 
 @contextmanager
@@ -25,17 +30,44 @@ def _session() -> Iterator[DjangoSession]:
         connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
 
 
+def _claim(
+    session: Session,
+    owner: str,
+    ttl: int,
+    pool: Pool,
+    count: int = 1,
+    *,
+    card_id: str | None = None,
+    wait: int = 0,
+) -> Taken[Record]:
+    """The manager's, on the connection that `session` is of."""
+    return Card.objects.using(DEFAULT_DB_ALIAS).claim(
+        owner,
+        ttl,
+        phase=pool.phase,
+        role=pool.role,
+        count=count,
+        card_id=card_id,
+        wait=wait,
+        as_records=True,
+    )
+
+
+def _run(words: list[str]) -> int:
+    return main(words, _session, "manage.py backlog", _claim)
+
+
 class Command(BaseCommand):
     help = "The backlog of record for a fleet of workers: backlog --help"
     requires_system_checks = ()
 
     def run_from_argv(self, argv: list[str]) -> None:
-        sys.exit(main(argv[2:], _session, "manage.py backlog"))
+        sys.exit(_run(argv[2:]))
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("words", nargs=REMAINDER)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        status = main(options["words"], _session, "manage.py backlog")
+        status = _run(options["words"])
         if status:
             raise CommandError("refused", returncode=status)

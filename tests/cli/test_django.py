@@ -1,0 +1,101 @@
+"""The command in a Django project: on Django's connection, claiming by the manager."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.core.management import call_command
+
+from tests.conftest import PROJECT, Ran
+from tests.servers import Server, wheel_programs
+
+# Django's own start of the command, and who claims there.
+START = """
+import sys, django
+from django.core.management import execute_from_command_line
+django.setup()
+from backlog.querysets import CardQuerySet
+by_command = CardQuerySet.claim
+def claim(cards, owner, *args, **kwargs):
+    print(f"the manager claims for {owner}", file=sys.stderr)
+    return by_command(cards, owner, *args, **kwargs)
+CardQuerySet.claim = claim
+execute_from_command_line(["manage.py", "backlog", *sys.argv[1:]])
+"""
+
+
+def through_django(*words: str, **env: str) -> Ran:
+    done = subprocess.run(
+        [sys.executable, "-c", START, *words],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "fleet_backlog.settings", **env},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "claim --owner w",
+        "claim --owner w --id next",
+        "complete --id first --owner w --claim-next",
+        "work --once --owner w -- sleep 0",
+    ],
+)
+def test_a_claim_through_django_is_the_manager_s(call, card, words):
+    card("first", priority=1)
+    call("claim", "--owner", "w")
+    card("next")
+    ran = through_django(*words.split())
+    assert (ran.status, ran.err.count("the manager claims for w\n")) == (0, 1), ran
+    assert call("history", "--id", "next").out.count("\tclaim\t") == 1
+
+
+def test_a_claim_through_django_prints_every_digit(django_db_blocker, call, capsys):
+    call("create", "--id", "A", "--title", "t", "--acceptance", '{"n": 1.10000000000000000001}')
+    with django_db_blocker.unblock():
+        call_command("backlog", "claim", "--owner", "w", "--json")
+    assert '"acceptance":{"n": 1.10000000000000000001}' in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def watched() -> Iterator[Server]:
+    """A server that counts statements."""
+    server = Server(wheel_programs()).start()
+    with psycopg.connect(server.url, autocommit=True) as admin:
+        admin.execute("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'")
+        admin.execute("CREATE EXTENSION pg_stat_statements")
+    server.pause()
+    server.resume()
+    yield server
+    server.stop()
+
+
+@pytest.mark.one_tier
+@pytest.mark.parametrize(
+    "words", ["", "--phase M1", "--role coder", "--phase M1 --role coder", "--count 2"]
+)
+def test_a_claim_is_the_same_one_statement_from_the_command_and_from_django(
+    watched, command, words
+):
+    env = {"DATABASE_URL": watched.url}
+    given = ("claim", "--owner", "w", *words.split())
+    command("stats", env=env)
+    with psycopg.connect(watched.url, autocommit=True) as admin:
+        admin.execute("TRUNCATE backlog")
+        admin.execute("INSERT INTO backlog (id, title, phase, role)"
+                      " SELECT n, 't', 'M1', 'coder' FROM generate_series(1, 4) n")  # fmt: skip
+        admin.execute("SELECT pg_stat_statements_reset()")
+        assert command(*given, env=env).out.startswith("1\t[claimed]")
+        assert through_django(*given, **env).out.startswith(("2\t[claimed]", "3\t[claimed]"))
+        counted = admin.execute(
+            "SELECT calls, query FROM pg_stat_statements WHERE query LIKE '%UPDATE backlog %'"
+        ).fetchall()
+    assert [calls for calls, _ in counted] == [2], counted
+    assert "FOR NO KEY UPDATE SKIP LOCKED" in counted[0][1]
