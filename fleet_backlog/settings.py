@@ -34,7 +34,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
-    "fleet_backlog.serving.headers.PermissionsPolicyMiddleware",
+    "fleet_backlog.serving.answers.PermissionsPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "backlog.web.middleware.UnchangedPollMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -93,7 +93,7 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 # Which address that is behind a proxy, and when the proxy is believed, is said there.
-AXES_CLIENT_IP_CALLABLE = "fleet_backlog.serving.clients.address"
+AXES_CLIENT_IP_CALLABLE = "fleet_backlog.serving.proxies.address"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 

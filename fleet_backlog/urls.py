@@ -9,7 +9,7 @@ from django.views.generic import RedirectView
 
 from fleet_backlog.serving import probes
 
-handler500 = "fleet_backlog.serving.failures.server_error"
+handler500 = "fleet_backlog.serving.answers.server_error"
 
 urlpatterns = [
     path("healthz", probes.healthz, name="healthz"),

@@ -10,7 +10,7 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from fleet_backlog.serving.clients import NOWHERE, address
+from fleet_backlog.serving.proxies import NOWHERE, address
 
 # No page depends on the store's tier.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]

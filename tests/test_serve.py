@@ -336,7 +336,9 @@ def _sweeps(pid: int) -> list[int]:
     return [
         int(path.parent.name)
         for path in Path("/proc").glob("[0-9]*/cmdline")
-        if _reads(path).startswith(f"{sys.executable}\0-m\0fleet_backlog.sweeping\0".encode())
+        if _reads(path).startswith(
+            f"{sys.executable}\0-m\0fleet_backlog.serving.sweeper\0".encode()
+        )
         and f"\nPPid:\t{pid}\n".encode() in _reads(path.with_name("status"))
     ]
 
@@ -388,7 +390,7 @@ def test_the_sweeps_end_with_the_server_however_it_ends(fresh, sig):
         (sweeping,) = _sweeps(process.pid)
         process.send_signal(sig)
         process.wait(30)
-        _soon(lambda: b"sweeping" not in _reads(Path(f"/proc/{sweeping}/cmdline")))
+        _soon(lambda: b"serving.sweeper" not in _reads(Path(f"/proc/{sweeping}/cmdline")))
 
 
 def test_the_sweeps_can_be_left_to_others(fresh):

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from backlog import schema
 from backlog.connection import DjangoSession
+from backlog.records import one_line
 from backlog.session import as_refusal
 
 # What a probe waits for an answer, and what the server may take for a statement of it.
@@ -84,5 +85,5 @@ def _reason() -> str | None:
         refusal = as_refusal(error)
         if refusal is None:
             logging.getLogger(__name__).exception("readyz")
-        return " ".join(str(refusal or "the look at the store failed; the log says why").split())
+        return one_line(refusal or "the look at the store failed; the log says why")
     return None if current else "the store's schema is older than the code: restart serve"

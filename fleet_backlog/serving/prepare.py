@@ -1,0 +1,64 @@
+"""Before anything is served: the schema, a first account, a secret key that lasts."""
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import connections, transaction
+from django.db.models import Model
+
+from backlog import schema
+from backlog.connection import DjangoSession
+from backlog.store import storage
+
+OPERATOR = "operator"
+
+
+def prepare(say: Callable[[str], object]) -> None:
+    """Bring the store up to date, and make what is missing; `say` is given lines for the operator.
+
+    Raises `Refusal`, `ConfigurationError`, Django's `OperationalError`.
+    """
+    schema.is_current(DjangoSession("default"))
+    schema.migrate()
+    password = secrets.token_urlsafe(12)
+    if make_operator(password):
+        say(
+            f"Made the account {OPERATOR} with the password {password}\n"
+            "It is not shown again; manage.py changepassword operator sets another."
+        )
+    if not os.environ.get("SECRET_KEY"):
+        _keep_secret_key(say)
+    connections.close_all()  # none may be shared with the processes to come
+
+
+def make_operator(password: str) -> Model | None:
+    """The first account, a superuser; None if there is any account already."""
+    users = get_user_model()
+    with transaction.atomic(), connections["default"].cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {users._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
+        if users.objects.exists():
+            return None
+        return users.objects.create_superuser(OPERATOR, password=password)
+
+
+def _keep_secret_key(say: Callable[[str], object]) -> None:
+    """One that lasts, beside the embedded store's data."""
+    store = storage.from_environment()
+    if isinstance(store, storage.Embedded):
+        settings.SECRET_KEY = kept_secret(store.root / "secret-key")
+    else:
+        say("SECRET_KEY is not set: sessions will end with this process.")
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in this file, which is made, for its owner only, if there is none."""
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 (its mode from the first moment on)
+            file.write(secrets.token_urlsafe(50))
+    except FileExistsError:
+        pass
+    return path.read_text()

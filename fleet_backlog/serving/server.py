@@ -1,0 +1,147 @@
+"""gunicorn, as `manage.py serve` runs it, on a socket that is open before anything else is done."""
+
+import errno
+import os
+import re
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.urls import get_resolver
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.gthread import ThreadWorker
+
+from fleet_backlog.serving.proxies import FromProxies, Network
+from fleet_backlog.serving.sweeper import Sweeping
+from fleet_backlog.wsgi import application
+
+_ADDRESS = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]/\s]+):(?P<port>[0-9]{1,5})")
+
+_ADVICE = {
+    errno.EADDRINUSE: "something listens there already",
+    errno.EACCES: "not permitted; a port below 1024 is for a proxy in front",
+    errno.EADDRNOTAVAIL: "this machine has no such address",
+}
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes files of its own, unlinked, in it)
+# The client as the proxy saw it, no query: what somebody searches for is nobody's business.
+_ACCESS_LOG_FORMAT = '%(t)s %(h)s %({x-forwarded-for}i)s "%(m)s %(U)s" %(s)s %(B)s %(L)ss'
+
+
+class CannotListen(Exception):
+    """One line that says why, and names the address."""
+
+
+def listen(bind: str) -> socket.socket:
+    """A bound TCP socket for `address:port`; port 0 is any free one. Raises `CannotListen`."""
+    found = _ADDRESS.fullmatch(bind)
+    if found is None or int(found["port"]) > 65535:
+        raise CannotListen(f"--bind must be address:port, as 127.0.0.1:8000 or [::1]:8000: {bind}")
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            found["host"].strip("[]"), int(found["port"]), type=socket.SOCK_STREAM
+        )[0]
+        opened = socket.socket(family, kind, proto)
+    except (OSError, UnicodeError):
+        raise CannotListen(f"cannot listen on {bind}: no such address") from None
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(address)
+        opened.listen()  # Linux lets two sockets bind one port until one of them listens
+    except OSError as error:
+        opened.close()
+        reason = _ADVICE.get(error.errno or 0, error.strerror)
+        raise CannotListen(f"cannot listen on {bind}: {reason}") from None
+    return opened
+
+
+def shown(opened: socket.socket) -> str:
+    """`address:port` as a URL has it."""
+    host, port, *_ = opened.getsockname()
+    return f"[{host}]:{port}" if opened.family == socket.AF_INET6 else f"{host}:{port}"
+
+
+class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    def run(self) -> None:
+        # What came before this process had handlers of its own went to a copy of its parent's
+        # queue, and the parent would wait for the end of its patience.
+        while not self.missed.empty():
+            sig = self.missed.get()
+            if sig == signal.SIGTERM:
+                self.handle_exit(sig, None)
+            elif sig in (signal.SIGINT, signal.SIGQUIT):
+                self.handle_quit(sig, None)
+        super().run()
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Ctrl-C is now: the end of the interpreter would wait for every running request."""
+        os._exit(0)
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    def manage_workers(self) -> None:
+        super().manage_workers()
+        self.app.sweeping.keep()
+
+    def stop(self, graceful: bool = True) -> None:
+        self.app.sweeping.stop()
+        super().stop(graceful)
+
+
+def _after_fork(arbiter: Any, worker: Any) -> None:
+    worker.missed = arbiter.SIG_QUEUE
+    arbiter.app.sweeping.let_go()
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn on the socket `opened`, with the sweeper beside it.
+
+    `options` are those of the command; `announce` is called once requests are answered.
+    """
+
+    def __init__(
+        self,
+        opened: socket.socket,
+        proxies: list[Network],
+        options: dict[str, Any],
+        announce: Callable[[], None],
+    ) -> None:
+        self._proxies = proxies
+        self.sweeping = Sweeping(options["sweep"])
+        self._settings = {
+            "bind": f"fd://{opened.detach()}",
+            "workers": options["workers"],
+            "threads": options["threads"],
+            "worker_class": _Worker,
+            "preload_app": True,
+            "control_socket_disable": True,
+            "when_ready": lambda arbiter: announce(),
+            "post_fork": _after_fork,
+            "loglevel": "warning",
+            "graceful_timeout": options["graceful_timeout"],
+            # Longer than a proxy keeps a connection: it never sends into one that just closed.
+            "keepalive": 75,
+            # What a request leaks ends with its process; the processes end one after the other.
+            "max_requests": 10_000,
+            "max_requests_jitter": 2_000,
+            # On a disk, the beat of a worker can wait for others' writes.
+            "worker_tmp_dir": str(_MEMORY) if os.access(_MEMORY, os.W_OK | os.X_OK) else None,
+            "accesslog": options["access_log"],
+            "access_log_format": _ACCESS_LOG_FORMAT,
+        }
+        super().__init__()
+
+    def run(self) -> None:
+        _Arbiter(self).run()
+
+    def load_config(self) -> None:
+        for name, value in self._settings.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        get_resolver().url_patterns  # noqa: B018 (imports every view now, once for all processes)
+        return FromProxies(application, self._proxies)
