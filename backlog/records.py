@@ -52,7 +52,7 @@ class Record(NamedTuple):
 
     @property
     def lease(self) -> str:
-        """Who holds the card in which attempt, for a sentence."""
+        """Whose claim the card is, in which attempt, for a sentence."""
         return f"claimed by {self.claim_owner} in attempt {self.attempts}"
 
 

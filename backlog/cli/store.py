@@ -141,7 +141,7 @@ def _server_status() -> dict[str, Any]:
 
 
 def _reachable() -> int:
-    """Start the store if it is down; how many cards it holds."""
+    """Start the store if it is down; how many cards are in it."""
     with open_session() as session:
         return pool.stats(session).total
 

@@ -18,7 +18,7 @@ from backlog.worker.link import Away, Link
 from backlog.worker.outcome import BLOCKED, COMPLETED, FAILED, RELEASED, Said
 from backlog.worker.plan import Plan
 
-# Why a command was ended: somebody else may hold the card; its lease could not be renewed, and
+# Why a command was ended: the card may be another's by now; its lease could not be renewed, and
 # may be over; somebody wants the card back; the worker stops.
 LOST: Final = "lost"
 EXPIRED: Final = "expired"
@@ -75,7 +75,7 @@ class Attempt:
         return self._settle(link)
 
     def guard(self) -> None:
-        """End the command if its lease is over: another may hold the card by now."""
+        """End the command if its lease is over: the card may be another's by now."""
         command = self._command
         if command is None or command.ended.is_set():
             return
@@ -181,13 +181,13 @@ class Attempt:
 
     def _block(self, said: Said, note: str | None) -> "Verb":
         card, reason = self.card, said.reason or outcome.DEFAULT_REASON
-        held = (card.id, self._plan.owner, card.attempts)
+        claim = (card.id, self._plan.owner, card.attempts)
         note = said.note or note or None
-        return lambda s, report: moves.block(s, *held, reason=reason, note=note, report=report)
+        return lambda s, report: moves.block(s, *claim, reason=reason, note=note, report=report)
 
     def _release(self, delay: int | None) -> "Verb":
-        held = (self.card.id, self._plan.owner, self.card.attempts)
-        return lambda s, report: moves.release(s, *held, delay=delay, report=report)
+        claim = (self.card.id, self._plan.owner, self.card.attempts)
+        return lambda s, report: moves.release(s, *claim, delay=delay, report=report)
 
     def _tell(self, link: Link, how: str, verb: "Verb", report: Report, **more: Any) -> bool:
         """Write the end of the attempt down, however long it takes; whether it is `completed`."""
@@ -195,8 +195,8 @@ class Attempt:
             card = self._insist(link, lambda s: verb(s, report))
         except ClaimLost as lost:
             # An answer that was never heard leaves this: ended as we wanted, by ourselves.
-            held = (self.card.id, self.card.attempts, self._plan.owner)
-            if self._insist(link, lambda s: runs.ended(s, *held)) != how:
+            claim = (self.card.id, self.card.attempts, self._plan.owner)
+            if self._insist(link, lambda s: runs.ended(s, *claim)) != how:
                 what = CANCELLED if isinstance(lost, Cancelled) else LOST
                 self._log(what, took=self._took(), reason=str(lost))
                 return False

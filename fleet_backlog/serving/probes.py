@@ -40,8 +40,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
     )
 
 
-class _Look(Thread):
-    """One look at the store, on a connection of its own.
+class _Probe(Thread):
+    """One question to the store, on a connection of its own.
 
     A server that hangs answers no timeout of its own; so whoever asked does not wait for the end
     of this thread, and the process not either.
@@ -59,18 +59,18 @@ class _Look(Thread):
 
 
 _guard = Lock()
-_looks: list[_Look] = []
+_probes: list[_Probe] = []
 
 
 def _not_ready() -> str | None:
-    """Why not, or None. Probes at one time share a look: no more than one hangs."""
+    """Why not, or None. Probes at one time share one: no more than one hangs."""
     with _guard:
-        if not _looks or not _looks[-1].is_alive():
-            _looks[:] = [_Look()]
-            _looks[-1].start()
-        look = _looks[-1]
-    look.join(PATIENCE_SECONDS)
-    return look.reason
+        if not _probes or not _probes[-1].is_alive():
+            _probes[:] = [_Probe()]
+            _probes[-1].start()
+        probe = _probes[-1]
+    probe.join(PATIENCE_SECONDS)
+    return probe.reason
 
 
 def _reason() -> str | None:
