@@ -118,18 +118,18 @@ def test_a_store_that_hangs_is_not_waited_for(ready, monkeypatch):
     monkeypatch.setattr(probes, "PATIENCE_SECONDS", 0.1)
     monkeypatch.setattr(probes, "_reason", hangs)
     assert ready() == (503, {"ready": False, "reason": "no answer from the store within 0.1 s"})
-    assert len(probes._looks) == 1
-    first = probes._looks[0]
+    assert len(probes._probes) == 1
+    first = probes._probes[0]
     assert ready()[0] == 503
-    assert probes._looks[0] is first, "a second look began beside one that hangs"
+    assert probes._probes[0] is first, "a second began beside one that hangs"
     first.join()
     monkeypatch.undo()
     assert ready()[0] == 200
 
 
-def test_a_look_leaves_no_connection(ready):
+def test_a_probe_leaves_no_connection(ready):
     ready()
-    probes._looks[0].join()
+    probes._probes[0].join()
     with closing(storage.from_environment().connect()) as watcher:
         sql = """SELECT count(*) FROM pg_stat_activity
             WHERE query LIKE '%django_migrations%' AND pid <> pg_backend_pid()"""

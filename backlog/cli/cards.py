@@ -46,13 +46,6 @@ _FIELDS: Final = tuple(
         ("--not-before", {"type": _not_before, "help": "when it may be claimed, in ISO 8601"}),
     )
 )
-# Blank, it is an unset variable that must not turn deduplication off unseen; `edit` clears by it.
-_KEY: Final = text(
-    "--idempotency-key", values.line, "a repeated key creates nothing", default=SUPPRESS
-)
-_EDITED_KEY: Final = text(
-    "--idempotency-key", values.optional, "another key; none if blank", default=SUPPRESS
-)
 _PAIR: Final = (
     text("--from", values.name, "the card that waits", required=True, dest="card_id"),
     text("--to", values.name, "the card it waits for", required=True, dest="dependency_id"),
@@ -69,7 +62,8 @@ def _given_fields(options: Options) -> dict[str, Any]:
     ID,
     text("--title", values.line, "what it is", required=True),
     *_FIELDS,
-    _KEY,
+    # Blank, it is an unset variable that must not turn deduplication off unseen.
+    text("--idempotency-key", values.line, "a repeated key creates nothing", default=SUPPRESS),
 )
 def create(session: Session, options: Options) -> Reply:
     return one_card(cards.create(session, options.card_id, **_given_fields(options)))
@@ -104,7 +98,7 @@ def show(session: Session, options: Options) -> Reply:
     ID,
     text("--title", values.line, "what it is", default=SUPPRESS),
     *_FIELDS,
-    _EDITED_KEY,
+    text("--idempotency-key", values.optional, "another key; none if blank", default=SUPPRESS),
 )
 def edit(session: Session, options: Options) -> Reply:
     fields = _given_fields(options)

@@ -33,7 +33,8 @@ def stop(options: Options) -> Reply:
 
 @verb("status", "is it running, where, which version", on_session=False)
 def status(options: Options) -> Reply:
-    found = _server_status() if _is_server() else _embedded_status()
+    is_embedded = isinstance(configured(), Embedded)
+    found = _embedded_status() if is_embedded else _server_status()
     return document(found, [f"{key}: {_plain(value)}" for key, value in found.items()])
 
 
@@ -96,10 +97,6 @@ def restore(options: Options) -> Reply:
 ACTIONS: Final = (start, stop, status, path, psql, dump, restore)
 
 
-def _is_server() -> bool:
-    return not isinstance(configured(), Embedded)
-
-
 def _embedded() -> Store:
     store = configured()
     if isinstance(store, Embedded):
@@ -128,16 +125,11 @@ def _embedded_status() -> dict[str, Any]:
 
 
 def _server_status() -> dict[str, Any]:
+    sql = "SELECT current_setting('server_version'), current_database(), current_user"
     with open_session() as session:
-        version = session.execute("SHOW server_version").fetchone()[0]
-        address = session.execute("SELECT current_database(), current_user").fetchone()
-    return {
-        "tier": "server",
-        "running": True,
-        "version": version,
-        "database": address[0],
-        "user": address[1],
-    }
+        found = session.execute(sql).fetchone()
+    known = zip(("version", "database", "user"), found, strict=True)
+    return {"tier": "server", "running": True, **dict(known)}
 
 
 def _reachable() -> int:
@@ -151,15 +143,10 @@ def _program(name: str) -> Path:
 
 
 def _run(name: str, *arguments: str) -> None:
-    done = subprocess.run(  # noqa: S603 (no shell, our own words)
-        [_program(name), *arguments],
-        env=configured().client_env(),
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise Refusal(f"{name} failed: {_reason(done.stderr)}")
+    with _piped(name, *arguments) as program:
+        said = program.communicate()[1].decode()
+    if program.returncode:
+        raise Refusal(f"{name} failed: {_reason(said)}")
 
 
 _SINCE_17: Final = b"SET transaction_timeout = 0;\n"

@@ -1,15 +1,19 @@
 """`import`, `export`: many cards at once, as JSON lines."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TextIO
 
 from backlog.cli.options import Options, flag, verb
 from backlog.cli.reply import Reply, document, stream
 from backlog.errors import UsageError
 from backlog.records import to_json
 from backlog.session import Session
+
+_WIDTH: Final = 30
+_STEPS: Final = 200
 
 
 @verb(
@@ -20,11 +24,10 @@ from backlog.session import Session
     flag("--dry-run", "check everything, write nothing"),
 )
 def import_cards(session: Session, options: Options) -> Reply:
-    from backlog.cli.progress import Progress
     from backlog.verbs import transfer
 
     lines = _read(options.file)
-    with Progress(sys.stderr, len(lines)) as progress:
+    with _bar(sys.stderr, len(lines)) as progress:
         done = transfer.import_cards(
             session, lines, update=options.update, dry_run=options.dry_run, progress=progress
         )
@@ -43,6 +46,27 @@ def _read(file: str) -> list[bytes]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read {file}: {reason}") from None
+
+
+@contextmanager
+def _bar(stream: TextIO, total: int) -> Iterator[Callable[[str, int], None]]:
+    """What is told a stage and how much of `total` is done in it; on a terminal only, shown."""
+    shown, step = stream.isatty(), max(total // _STEPS, 1)
+
+    def show(text: str) -> None:
+        stream.write(f"\r\x1b[K{text}")
+        stream.flush()
+
+    def progress(stage: str, done: int) -> None:
+        if shown and done % step == 0:
+            filled = _WIDTH * done // max(total, 1)
+            show(f"[{'#' * filled}{'-' * (_WIDTH - filled)}] {done} of {max(total, 1)} {stage}")
+
+    try:
+        yield progress
+    finally:
+        if shown:
+            show("")
 
 
 @verb(

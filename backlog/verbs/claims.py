@@ -1,10 +1,10 @@
 """Claims: which card a worker gets, and why none."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Final, NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Self
 
 from backlog import values
 from backlog.errors import Busy, UsageError
@@ -22,7 +22,7 @@ from backlog.session import (
 )
 from backlog.verbs import rules
 from backlog.verbs.moves import NOTHING_SAID, complete, existing, move_card
-from backlog.verbs.pool import ANY_CARD, GATE, Pool, Source, let_go
+from backlog.verbs.pool import ANY_CARD, GATE, Source, let_go
 from backlog.verbs.runs import Report
 
 # How often a claim looks again while claimable cards are all locked by others: about ten seconds.
@@ -51,22 +51,6 @@ class Taken[C](NamedTuple):
     def card(self) -> C | None:
         """The first of them."""
         return self.cards[0] if self.cards else None
-
-
-class Claim(Protocol):
-    """`claim` below, or what stands for it: the manager's, in a Django project."""
-
-    def __call__(
-        self,
-        session: Session,
-        owner: str,
-        ttl: int,
-        pool: Pool,
-        count: int = ...,
-        *,
-        card_id: str | None = ...,
-        wait: int = ...,
-    ) -> Taken[Record]: ...
 
 
 def claim(
@@ -104,6 +88,10 @@ def claim(
     return taken
 
 
+# `claim`, or what stands for it: the manager's, where the command runs on Django's connection.
+Claim = Callable[..., Taken[Record]]
+
+
 @in_transaction
 def complete_and_claim(
     session: Session,
@@ -112,13 +100,13 @@ def complete_and_claim(
     attempt: int | None = None,
     *,
     ttl: int = DEFAULT_TTL_SECONDS,
-    pool: Pool = ANY_CARD,
+    pool: Source = ANY_CARD,
     report: Report = NOTHING_SAID,
     claim: Claim = claim,
 ) -> tuple[Record, Taken[Record]]:
     """Finish a card and `claim` the next one: both, or, where either is refused, neither.
 
-    `claim` is the function that claims. Raises `NotFound`, `ClaimLost`.
+    Raises `NotFound`, `ClaimLost`.
     """
     done = existing(card_id, complete(session, card_id, owner, attempt, report=report))
     return done, claim(session, owner, ttl, pool)

@@ -30,8 +30,12 @@ def prepare(say: Callable[[str], object]) -> None:
             f"Made the account {OPERATOR} with the password {password}\n"
             "It is not shown again; manage.py changepassword operator sets another."
         )
+    store = storage.from_environment()
     if not os.environ.get("SECRET_KEY"):
-        _keep_secret_key(say)
+        if isinstance(store, storage.Embedded):  # one that lasts, beside the data
+            settings.SECRET_KEY = kept_secret(store.root / "secret-key")
+        else:
+            say("SECRET_KEY is not set: sessions will end with this process.")
     connections.close_all()  # none may be shared with the processes to come
 
 
@@ -43,15 +47,6 @@ def make_operator(password: str) -> Model | None:
         if users.objects.exists():
             return None
         return users.objects.create_superuser(OPERATOR, password=password)
-
-
-def _keep_secret_key(say: Callable[[str], object]) -> None:
-    """One that lasts, beside the embedded store's data."""
-    store = storage.from_environment()
-    if isinstance(store, storage.Embedded):
-        settings.SECRET_KEY = kept_secret(store.root / "secret-key")
-    else:
-        say("SECRET_KEY is not set: sessions will end with this process.")
 
 
 def kept_secret(path: Path) -> str:

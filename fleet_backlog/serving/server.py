@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,15 +98,11 @@ def _after_fork(arbiter: Any, worker: Any) -> None:
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn on the socket `opened`, with the sweeper beside it.
 
-    `options` are those of the command; `announce` is called once requests are answered.
+    `announce` is called, with the arbiter, once requests are answered; `options` are the command's.
     """
 
     def __init__(
-        self,
-        opened: socket.socket,
-        proxies: list[Network],
-        options: dict[str, Any],
-        announce: Callable[[], None],
+        self, opened: socket.socket, proxies: list[Network], announce: Any, **options: Any
     ) -> None:
         self._proxies = proxies
         self.sweeping = Sweeping(options["sweep"])
@@ -118,7 +113,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "worker_class": _Worker,
             "preload_app": True,
             "control_socket_disable": True,
-            "when_ready": lambda arbiter: announce(),
+            "when_ready": announce,
             "post_fork": _after_fork,
             "loglevel": "warning",
             "graceful_timeout": options["graceful_timeout"],

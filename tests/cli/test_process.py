@@ -126,7 +126,7 @@ def test_a_mistake_is_told_before_anything_is_connected_or_imported(command):
     ran = command("claim", env={**UNREACHABLE, "PYTHONPROFILEIMPORTTIME": "1"})
     assert ran.status == 2
     assert "required: --owner" in ran.err
-    assert not imported_modules(ran) & {"psycopg", "django", "backlog.cli.progress"}
+    assert not imported_modules(ran) & {"psycopg", "django", "backlog.verbs.transfer"}
 
 
 @pytest.mark.one_tier

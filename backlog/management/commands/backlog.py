@@ -31,26 +31,11 @@ def _session() -> Iterator[DjangoSession]:
 
 
 def _claim(
-    session: Session,
-    owner: str,
-    ttl: int,
-    pool: Pool,
-    count: int = 1,
-    *,
-    card_id: str | None = None,
-    wait: int = 0,
+    session: Session, owner: str, ttl: int, pool: Pool, count: int = 1, **how: Any
 ) -> Taken[Record]:
     """The manager's, on the connection that `session` is of."""
-    return Card.objects.using(DEFAULT_DB_ALIAS).claim(
-        owner,
-        ttl,
-        phase=pool.phase,
-        role=pool.role,
-        count=count,
-        card_id=card_id,
-        wait=wait,
-        as_records=True,
-    )
+    how |= {"phase": pool.phase, "role": pool.role, "count": count}
+    return Card.objects.using(DEFAULT_DB_ALIAS).claim(owner, ttl, as_records=True, **how)
 
 
 def _run(words: list[str]) -> int:

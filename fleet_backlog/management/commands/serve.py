@@ -52,8 +52,9 @@ class Command(BaseCommand):
         except (CannotListen, OperationalError, Refusal, ConfigurationError) as error:
             raise CommandError(one_line(error)) from None
         line = f"Serving on http://{shown(opened)}/ (Ctrl-C stops it)"
-        Server(opened, proxies, options, lambda: self._announce(line)).run()
 
-    def _announce(self, line: str) -> None:
-        self.stdout.write(line)
-        self.stdout.flush()  # or each process to come would print it again
+        def announce(arbiter: Any) -> None:
+            self.stdout.write(line)
+            self.stdout.flush()  # or each process to come would print it again
+
+        Server(opened, proxies, announce, **options).run()
