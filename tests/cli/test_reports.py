@@ -102,13 +102,13 @@ def test_check_reports_missing_and_stray_edges(call, tangled, damage):
 
 
 def test_check_reports_what_a_claim_can_not_be(call, tangled, damage):
-    damage("UPDATE backlog SET claim_ttl_seconds = 60 WHERE id = 'A'")
-    damage("UPDATE backlog SET claimed_at = NULL WHERE id = 'held'")
+    damage("UPDATE backlog SET held = true, not_before = '2999-01-01Z' WHERE id = 'A'")
+    damage("UPDATE backlog SET claim_expires_at = '2999-01-01Z' WHERE id = 'held'")
     ran = call("check", "--json")
     assert (ran.status, ran.json["ok"]) == (1, False)
     assert ran.json["claims"] == [
-        {"id": "A", "claim": "not claimed, but with an owner, a ttl or a time of a claim"},
-        {"id": "held", "claim": "claimed without an owner, a ttl and a time"},
+        {"id": "A", "claim": "held back, and nothing lets it go"},
+        {"id": "held", "claim": "expires at another time than its claim says"},
     ]
     assert call("check").out.endswith("\n5 cards, 2 differences\n")
 
