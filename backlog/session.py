@@ -107,13 +107,10 @@ class PsycopgSession:
 
     def __init__(self, connection: "Connection[Any]") -> None:
         self._connection = connection
-        self._cursors = Cursors(connection.cursor)
+        self.rows = Cursors(connection.cursor).rows
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> Result:
         return self._connection.execute(sql, params)
-
-    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
-        return self._cursors.rows(sql, params)
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:

@@ -1,7 +1,8 @@
 """Claims: which card a worker gets, and why none."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple, Self
@@ -75,17 +76,16 @@ def claim(
     lease = _lease(owner, ttl)
     if card_id is not None:
         return _claim_card(session, lease, card_id)
-    taken = _claim_some(session, lease, pool, count)
-    if taken.cards or not wait:
-        return taken
+    if cards := _claim(session, lease, pool, count):
+        return Taken(cards)
     end = time.monotonic() + wait
     for pause in idle_pauses():
+        taken = _look_again(session, lease, pool, count)
         left = end - time.monotonic()
         if taken.cards or left <= 0:
-            break
+            return taken
         time.sleep(min(pause, left))
-        taken = _claim_some(session, lease, pool, count)
-    return taken
+    raise AssertionError("the pauses do not end")
 
 
 # `claim`, or what stands for it: the manager's, where the command runs on Django's connection.
@@ -117,38 +117,17 @@ def _lease(owner: str, ttl: int) -> tuple[str, int]:
     return values.name(owner, "owner"), values.ttl(ttl)
 
 
-def _claim_some(
-    session: Session, lease: tuple[str, int], pool: Source, count: int
-) -> Taken[Record]:
-    cards = _claim_now(session, lease, pool, count)
-    return Taken(cards) if cards else _look_again(session, lease, pool, count)
-
-
-def _claim_now(session: Session, lease: tuple[str, int], pool: Source, count: int) -> list[Record]:
-    """The cards claimed; none, too, after a failure that is cured by looking again."""
+def _claim(session: Session, lease: tuple[str, int], pool: Source, count: int) -> list[Record]:
+    """One statement. No cards, too, after a failure that is cured by looking again."""
+    select, params = pool.next_to_claim(count, True, ())
     try:
-        if session.inside():
-            with session.transaction():
-                return _claim(session, lease, pool, count)
-        return _claim(session, lease, pool, count)
+        # Inside the caller's transaction, a savepoint: what fails is the statement alone.
+        with session.transaction() if session.inside() else nullcontext():
+            rows = session.rows(_claim_sql(select), (*lease, *params))
     except Exception as error:
         if sqlstate(error) not in RETRIED:
             raise
         return []
-
-
-def _claim(
-    session: Session,
-    lease: tuple[str, int],
-    pool: Source,
-    count: int,
-    *,
-    gated: bool = True,
-    closed: Sequence[str] = (),
-) -> list[Record]:
-    """One statement."""
-    select, params = pool.next_to_claim(count, gated, closed)
-    rows = session.rows(_claim_sql(select), (*lease, *params))
     cards = [Record._make(row) for row in rows]
     return sorted(cards, key=_place) if count > 1 else cards
 
@@ -176,7 +155,7 @@ def _look_again(
         if taken is not None:
             return taken
         time.sleep(pause)
-        cards = _claim_now(session, lease, pool, count)
+        cards = _claim(session, lease, pool, count)
         if cards:
             return Taken(cards)
     raise Busy("every claimable card is locked by another transaction; try again")
@@ -196,11 +175,12 @@ def _claim_by_rules(
         return Taken([], allowance.why)
     cards: list[Record] = []
     while len(cards) < min(count, allowance.room):
-        found = _claim(session, lease, pool, 1, gated=False, closed=allowance.closed)
-        if not found:
+        select, params = pool.next_to_claim(1, False, allowance.closed)
+        rows = session.rows(_claim_sql(select), (*lease, *params))
+        if not rows:
             break
-        cards += found
-        allowance.count(found[0])
+        cards.append(Record._make(rows[0]))
+        allowance.count(cards[-1])
     return Taken(cards) if cards else _why_none(session, pool, allowance)
 
 
