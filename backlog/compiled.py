@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django.apps import apps
 from django.db import models, transaction
@@ -13,8 +13,7 @@ from django.db.models.lookups import GreaterThan
 from backlog.lifecycle import READY
 from backlog.verbs.pool import EVERYTHING, Pool, Statement
 
-if TYPE_CHECKING:
-    from backlog.querysets import CardQuerySet
+Cards = Any  # a `CardQuerySet`, which imports this module
 
 
 class Place(Expression):
@@ -34,12 +33,13 @@ _TRUE: Final = Func(template="true", output_field=models.BooleanField())
 class Compiled:
     """What a claim takes cards from: a queryset, narrowed; as SQL, which the ORM compiles."""
 
-    def __init__(self, cards: "CardQuerySet", among: Pool, using: str) -> None:
+    def __init__(self, cards: Cards, among: Pool, using: str) -> None:
         self._cards, self._pool, self._using = cards, among, using
         self._whole = cards.condition() == EVERYTHING
 
     def condition(self) -> Statement:
-        return _narrowed(self._cards, self._pool).condition()
+        sql, params = _narrowed(self._cards, self._pool).condition()
+        return sql, params
 
     def next_to_claim(self, count: int, gated: bool, closed: Sequence[str]) -> Statement:
         if not self._whole:
@@ -59,7 +59,7 @@ def _kept(using: str, wanted: tuple[bool, ...], count: int, gated: bool, closed:
 
 
 def _compile(
-    cards: "CardQuerySet",
+    cards: Cards,
     among: Pool,
     using: str,
     count: int,
@@ -84,7 +84,7 @@ def _gate() -> Any:
     return Coalesce(GreaterThan(Subquery(first_due), Now()), _TRUE)
 
 
-def _narrowed(cards: "CardQuerySet", among: Pool) -> "CardQuerySet":
+def _narrowed(cards: Cards, among: Pool) -> Cards:
     if among.phase is not None:
         # The status, which a claimable card has anyway, makes it a range of `backlog_lanes`.
         cards = cards.filter(phase=among.phase, status=_READY)

@@ -1,17 +1,14 @@
 """Querysets of what stands beside the cards: their events, their runs, the rules for claims."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Cast
 
-if TYPE_CHECKING:
-    from backlog.models import Event, Rule, Run  # noqa: F401 (named in quotes)
 
-
-class EventQuerySet(models.QuerySet["Event"]):
+class EventQuerySet(models.QuerySet[Any]):
     """Events, in the order in which they were given their ids."""
 
     def newest_first(self) -> Self:
@@ -26,7 +23,7 @@ class EventQuerySet(models.QuerySet["Event"]):
         return self.filter(~Q(from_status=F("to_status")))
 
 
-class RunQuerySet(models.QuerySet["Run"]):
+class RunQuerySet(models.QuerySet[Any]):
     """Runs of cards: those that are over, and the one that is open, which is the last."""
 
     def newest_first(self) -> Self:
@@ -40,7 +37,7 @@ class RunQuerySet(models.QuerySet["Run"]):
         """What they took together: `runs`, `tokens`, `cost`; None where no worker said."""
         return self.aggregate(runs=Count("*"), tokens=Sum("tokens"), cost=Sum("cost"))
 
-    def spent_by_phase(self, since: datetime) -> "models.QuerySet[Run, tuple[Any, ...]]":
+    def spent_by_phase(self, since: datetime) -> Any:
         """What those that ended since then took together: phase, runs, tokens, cost.
 
         The dearest phase first; None for cards without one, or deleted by now.
@@ -56,7 +53,7 @@ class RunQuerySet(models.QuerySet["Run"]):
         )
 
 
-class RuleQuerySet(models.QuerySet["Rule"]):
+class RuleQuerySet(models.QuerySet[Any]):
     """What holds claims back."""
 
     def pauses(self) -> Self:

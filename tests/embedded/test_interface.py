@@ -28,10 +28,11 @@ before = set(sys.modules)
 store.connect().close()
 new = set(sys.modules) - before
 print(sorted(name for name in new if not name.startswith(("encodings", "psycopg"))))
-print(sorted(name for name in sys.modules if name.startswith("fleet_backlog")))
+print(sorted(name for name in sys.modules if name.split(".")[0] == "backlog"))
 """
     package = "backlog.store.embedded"
-    light = ["fleet_backlog", package, f"{package}.errors", f"{package}.guard", f"{package}.layout"]
+    parts = [package, *(f"{package}.{part}" for part in ("errors", "guard", "layout"))]
+    light = ["backlog", "backlog.store", *parts]
     assert run(store.root, code).splitlines() == ["[]", str(light)]
 
 
