@@ -1,15 +1,10 @@
 """What most tests need: a session on the store, cards, and the command."""
 
-import json
 import os
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -17,23 +12,9 @@ from backlog.cli import connection
 from backlog.cli.main import main
 from backlog.session import PsycopgSession
 from backlog.store import storage
-from backlog.store.embedded import Store
 from backlog.verbs import cards
-
-PROJECT = Path(__file__).resolve().parent.parent
-MANAGE = [sys.executable, str(PROJECT / "manage.py")]
-
-
-class Ran(NamedTuple):
-    """What a command left: exit status, standard output and error."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
+from tests.command import On, Ran, empty_store
+from tests.factories import empty
 
 
 @pytest.fixture(scope="session")
@@ -47,21 +28,14 @@ def django_db_setup(django_db_blocker: Any) -> None:
 def store(django_db_setup: None) -> None:
     """The store with its schema and no cards in it."""
     with closing(storage.from_environment().connect()) as opened:
-        opened.execute(
-            "TRUNCATE backlog, backlog_deleted, backlog_event, backlog_ended_run, backlog_rule"
-        )
+        empty(PsycopgSession(opened))
 
 
 @pytest.fixture
 def store_root() -> Iterator[Path]:
-    """A directory for an embedded store of the test's own, stopped and removed afterwards.
-
-    Not under `tmp_path`, whose parents no other user may enter: as root, the server is nobody.
-    """
-    root = Path(tempfile.mkdtemp(prefix="backlog-own-"))
-    yield root
-    Store(root).stop()
-    shutil.rmtree(root)
+    """Where an embedded store of the test's own may be made; stopped and removed afterwards."""
+    with empty_store() as root:
+        yield root
 
 
 @pytest.fixture
@@ -112,15 +86,6 @@ def command(store: None) -> Any:
     """Runs `manage.py backlog …` as a process, with `env` added to the environment."""
 
     def run(*words: str, env: dict[str, str] | None = None, stdin: str = "") -> Ran:
-        done = subprocess.run(
-            [*MANAGE, "backlog", *words],
-            env={**os.environ, **(env or {})},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return On(**{**os.environ, **(env or {})})(*words, stdin=stdin)
 
     return run

@@ -1,18 +1,29 @@
 """PostgreSQL servers of the tests' own, on TCP with a password, as an operator would run them."""
 
+import atexit
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
-import tempfile
 import time
 from contextlib import closing
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
 from backlog.store.embedded import binaries, processes
+from tests.embedded.children import make_place
+
+PASSWORD = secrets.token_urlsafe(12)
+
+# Root runs no server.
+_AS_USER: dict[str, Any] = (
+    {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+)
 
 
 def wheel_programs() -> Path:
@@ -32,42 +43,40 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@cache
+def _template(programs: Path) -> Path:
+    """The data of a server that has one database and nothing in it."""
+    made = make_place()
+    atexit.register(shutil.rmtree, made)
+    password_file = made / "password"
+    password_file.write_text(PASSWORD)
+    if _AS_USER:
+        shutil.chown(made, _AS_USER["user"])
+    options = ["--username=operator", "--auth=scram-sha-256", f"--pwfile={password_file}"]
+    options += ["--encoding=UTF8", "--locale=C", "--no-sync"]
+    initdb = [programs / "initdb", f"--pgdata={made / 'data'}", *options]
+    single = [programs / "postgres", "--single", "-F", f"-D{made / 'data'}", "postgres"]
+    for command in (initdb, single):
+        sql = "CREATE DATABASE backlog\n"
+        subprocess.run(command, **_AS_USER, input=sql, text=True, check=True, capture_output=True)
+    return made / "data"
+
+
 class Server:
-    """One server in a temporary directory, on loopback, with scram passwords."""
+    """One server in a directory of its own, on loopback, with scram passwords."""
 
     def __init__(self, programs: Path) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="backlog-server-"))
-        self.port = free_port()
-        self.password = secrets.token_urlsafe(12)
-        self.url = f"postgresql://operator:{self.password}@127.0.0.1:{self.port}/backlog"
+        self.directory = make_place()
         self.data = self.directory / "data"
+        self.port = free_port()
+        self.password = PASSWORD
+        self.url = f"postgresql://operator:{PASSWORD}@127.0.0.1:{self.port}/backlog"
         self._programs = programs
-        self._user = "nobody" if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "Server":
-        password_file = self.directory / "password"
-        password_file.write_text(self.password)
-        if self._user:
-            for path in (self.directory, password_file):
-                shutil.chown(path, self._user)
-        subprocess.run(
-            [
-                self._programs / "initdb",
-                f"--pgdata={self.data}",
-                "--username=operator",
-                "--auth=scram-sha-256",
-                f"--pwfile={password_file}",
-                "--encoding=UTF8",
-                "--locale=C",
-            ],
-            **self._as_user(),
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        subprocess.run(["cp", "-a", _template(self._programs), self.data], check=True)
         self.resume()
-        with psycopg.connect(self.url.replace("/backlog", "/postgres"), autocommit=True) as admin:
-            admin.execute("CREATE DATABASE backlog")
         return self
 
     def resume(self) -> None:
@@ -86,7 +95,7 @@ class Server:
                     f"-D{self.data}",
                     *(f"--{name}={value}" for name, value in options.items()),
                 ],
-                **self._as_user(),
+                **_AS_USER,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
@@ -94,9 +103,9 @@ class Server:
 
     def pause(self) -> None:
         """End the process; the data stays."""
-        assert self._process is not None
-        self._process.send_signal(2)  # fast shutdown
-        self._process.wait(30)
+        if self._process:
+            self._process.send_signal(signal.SIGINT)  # fast shutdown
+            self._process.wait(30)
 
     def revive(self) -> None:
         """Start the process after somebody killed it."""
@@ -108,9 +117,6 @@ class Server:
     def stop(self) -> None:
         self.pause()
         shutil.rmtree(self.directory)
-
-    def _as_user(self) -> dict[str, object]:
-        return {"user": self._user, "group": "nogroup", "extra_groups": []} if self._user else {}
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 30

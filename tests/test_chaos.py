@@ -18,9 +18,9 @@ from backlog.store.embedded import Store
 from backlog.verbs import claims, moves
 from tests.chaos.driver import CLOCK, Chaos, Place, fleet
 from tests.chaos.verdict import unfinished, verdict
-from tests.conftest import MANAGE
+from tests.command import MANAGE, On
+from tests.plugin import TIER
 from tests.servers import Server, distribution_programs, wheel_programs
-from tests.tiers import TIER
 
 SECONDS = float(os.environ.get("BACKLOG_CHAOS_SECONDS", "20"))
 SEED = int(os.environ.get("BACKLOG_CHAOS_SEED") or random.randrange(10**6))  # noqa: S311 (not a secret)
@@ -30,8 +30,7 @@ PATIENCE = 180  # seconds; a hang fails the test instead of the run
 @pytest.fixture
 def embedded(store_root: Path) -> Place:
     """An embedded store of its own, which whoever connects starts again."""
-    env = {**_bare(), "BACKLOG_DATA_DIR": str(store_root)}
-    _first_use(env)
+    env = _first_use(BACKLOG_DATA_DIR=str(store_root))
     return Place(env, Store(store_root).data_dir, lambda: None)
 
 
@@ -39,19 +38,16 @@ def embedded(store_root: Path) -> Place:
 def server() -> Iterator[Place]:
     """A server of its own, which is started again after a while."""
     made = Server(distribution_programs() or wheel_programs()).start()
-    env = {**_bare(), "DATABASE_URL": made.url}
-    _first_use(env)
+    env = _first_use(DATABASE_URL=made.url)
     yield Place(env, made.data, lambda: (time.sleep(1), made.revive()))
     made.stop()
 
 
-def _bare() -> dict[str, str]:
-    store = ("DATABASE_URL", "BACKLOG_DATA_DIR")
-    return {name: value for name, value in os.environ.items() if name not in store}
-
-
-def _first_use(env: dict[str, str]) -> None:
-    subprocess.run([*MANAGE, "backlog", "list"], env=env, check=True, capture_output=True)
+def _first_use(**env: str) -> dict[str, str]:
+    """Make the schema there; the environment that leads to it."""
+    on = On(**env)
+    assert on("list").status == 0
+    return on.env
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from backlog.cli.parser import VERBS
 from backlog.cli.store import ACTIONS
-from tests.conftest import PROJECT
+from tests.command import PROJECT
 
 README = (PROJECT / "README.md").read_text()
 CONSOLE = re.findall(r"```console\n(.*?)```", README, re.DOTALL)

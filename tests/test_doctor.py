@@ -10,7 +10,7 @@ import pytest
 from backlog.planner import no_nested_loops
 from backlog.verbs import check, stuck
 from backlog.verbs.doctor import command, doctor
-from tests.conftest import Ran
+from tests.command import Ran
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from backlog.errors import Refusal
 from backlog.session import PsycopgSession
 from backlog.verbs import cards, check, claims, moves, transfer
 from tests import workers
-from tests.tiers import TIER
-from tests.workers import PROJECT, Background, Claimed, crowd, cycles
+from tests.command import PROJECT
+from tests.plugin import TIER
+from tests.workers import Background, Claimed, crowd, cycles
 
 
 def _create(session: PsycopgSession, card_id: str, needs: list[str]) -> None:

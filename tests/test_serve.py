@@ -19,7 +19,7 @@ import pytest
 
 from backlog.cli.main import main
 from backlog.store.embedded import Store
-from tests.conftest import MANAGE
+from tests.command import MANAGE
 from tests.servers import Server, free_port, wheel_programs
 
 pytestmark = pytest.mark.one_tier

@@ -12,7 +12,7 @@ import pytest
 from backlog.verbs import cards, claims, moves
 from backlog.verbs.runs import Report
 from backlog.verbs.sweep import Swept, sweep
-from tests.conftest import MANAGE
+from tests.command import MANAGE
 from tests.servers import Server, wheel_programs
 from tests.workers import Background
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import ExitStack, closing, suppress
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from psycopg import errors
@@ -21,8 +20,8 @@ from backlog.records import Record
 from backlog.session import PsycopgSession
 from backlog.store import storage
 from backlog.verbs import cards, check, claims, moves, transfer
+from tests.command import PROJECT
 
-PROJECT = Path(__file__).resolve().parent.parent
 _PATIENCE = 60  # seconds; a hang fails the test instead of the run
 
 _WAITS = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = %s"

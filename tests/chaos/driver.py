@@ -18,7 +18,7 @@ from backlog.store.embedded import processes
 from backlog.verbs import moves, rules
 from tests.chaos import journal
 from tests.chaos.children import AWAY
-from tests.conftest import MANAGE, PROJECT
+from tests.command import MANAGE, PROJECT
 
 CLOCK = Path(__file__).parent / "clock"
 

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from tests.cli import lines, refused
-from tests.conftest import MANAGE
+from tests.command import MANAGE
 
 
 def test_a_duplicate_id_is_refused(call, card):

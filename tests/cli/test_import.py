@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli import lines, refused
-from tests.conftest import MANAGE
+from tests.command import MANAGE
 
 HELD = {"status": "claimed", "claimOwner": "w", "claimTtlSeconds": 9}
 HELD["claimedAt"] = "2026-01-01T00:00:00Z"

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.cli import expire, refused
-from tests.conftest import MANAGE
+from tests.command import MANAGE
 
 TEN_YEARS = 315_360_000
 

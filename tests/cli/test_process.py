@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from backlog.store import storage
-from tests.conftest import MANAGE, PROJECT
+from tests.command import MANAGE, PROJECT
 
 SHELL = shlex.join([*MANAGE, "backlog"])
 UNREACHABLE = {"DATABASE_URL": "postgresql://u:p@127.0.0.1:1/db"}

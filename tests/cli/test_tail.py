@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.conftest import MANAGE
+from tests.command import MANAGE
 from tests.servers import Server, wheel_programs
 
 KEYS = ["id", "cardId", "at", "actor", "verb", "from", "to", "attempt", "note"]

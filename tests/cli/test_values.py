@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.cli import lines, refused
-from tests.conftest import MANAGE
+from tests.command import MANAGE
 
 NEW = ("create", "--id", "A", "--title", "t", "--json")
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import psycopg
 
-import fleet_backlog
+import backlog
 from backlog.store.embedded.account import Account
 
-REPOSITORY = Path(fleet_backlog.__file__).parent.parent
+REPOSITORY = Path(backlog.__file__).parent.parent
 SITE = Path(psycopg.__file__).parent.parent
 
 PRELUDE = """
@@ -142,5 +142,5 @@ def copy_packages(place: Path) -> Path:
             shutil.copytree(SITE / name, place / "site" / name)
         elif (SITE / name).exists():
             shutil.copy2(SITE / name, place / "site")
-    shutil.copytree(REPOSITORY / "fleet_backlog", place / "site/fleet_backlog")
+    shutil.copytree(REPOSITORY / "backlog", place / "site/backlog")
     return place / "site"

@@ -12,7 +12,7 @@ from psycopg import errors
 from backlog.errors import Cycle
 from backlog.verbs import cards, check, claims, moves, pool, runs, transfer
 from backlog.verbs.pool import Pool
-from tests.conftest import MANAGE
+from tests.command import MANAGE
 from tests.peers.children import FIELDS
 from tests.workers import crowd, together
 

@@ -12,7 +12,7 @@ import pytest
 from backlog.errors import Cancelled, ClaimLost
 from backlog.verbs import cards, claims, moves, runs
 from backlog.verbs.pool import Pool
-from tests.conftest import PROJECT
+from tests.command import PROJECT
 from tests.worker import alive, status_of, working
 from tests.workers import Background
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from backlog.session import Session
 from backlog.verbs import cards, runs
-from tests.conftest import MANAGE
+from tests.command import MANAGE
 
 PATIENCE = 30  # seconds; a hang fails the test instead of the run
 

@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from backlog.verbs import cards
-from tests.conftest import MANAGE, PROJECT
+from tests.command import MANAGE, PROJECT
 from tests.worker import last_run, status_of
 
 BACKLOG = shlex.join([*MANAGE, "backlog"])

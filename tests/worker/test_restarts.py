@@ -14,9 +14,8 @@ from backlog.verbs import runs
 from backlog.worker.plan import ONCE, Plan
 from backlog.worker.worker import DONE
 from backlog.worker.worker import work as run
-from tests.conftest import PROJECT
+from tests.command import PROJECT, On
 from tests.servers import Server, distribution_programs, wheel_programs
-from tests.tier import On
 from tests.worker import until, working
 
 pytestmark = pytest.mark.one_tier

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from backlog.worker.output import LONGEST_LINE, Answers, Complaints
-from tests.conftest import MANAGE
+from tests.command import MANAGE
 from tests.worker import alive, last_run, working
 
 pytestmark = pytest.mark.one_tier

@@ -5,7 +5,7 @@ from itertools import islice
 
 from backlog.session import idle_pauses
 from backlog.worker import outcome
-from tests.conftest import PROJECT
+from tests.command import PROJECT
 
 
 def test_no_decision_of_the_worker_reads_a_clock_that_somebody_can_set():

@@ -1,18 +1,21 @@
-"""A pytest plugin: the store of this test run, chosen by BACKLOG_TEST_TIER, made and removed.
+"""A pytest plugin: each process of a test run has a store of its own, made and removed here.
 
-`embedded` (the default) is the embedded store in a temporary directory; `server` a server that
-`DATABASE_URL` names: the distribution's, which is the oldest supported, or else the wheel's.
+BACKLOG_TEST_TIER chooses it. `embedded` (the default) is the embedded store in a temporary
+directory; `server` a server that `DATABASE_URL` names: the distribution's, which is the oldest
+supported, or else the wheel's. Under xdist every worker has one, and the process that hands out
+the tests none.
+
 Loaded before Django reads its settings, which read the environment.
 """
 
 import os
 import shutil
 import signal
-import tempfile
-from pathlib import Path
 
 import pytest
+import xdist
 
+from tests.embedded.children import make_place
 from tests.servers import Server, distribution_programs, wheel_programs
 
 TIER = os.environ.get("BACKLOG_TEST_TIER", "embedded")
@@ -21,22 +24,29 @@ TIER = os.environ.get("BACKLOG_TEST_TIER", "embedded")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-_root = Path(tempfile.mkdtemp(prefix="backlog-store-"))
+_place = make_place()
 _server: Server | None = None
 
 _OURS = ("OWNER", "CARD_ID", "ATTEMPT", "MAX_ATTEMPTS", "RETENTION_DAYS")
 for _name in ("DATABASE_URL", "SECRET_KEY", "DEBUG", *(f"BACKLOG_{name}" for name in _OURS)):
     os.environ.pop(_name, None)
-os.environ["BACKLOG_DATA_DIR"] = str(_root)
+os.environ["BACKLOG_DATA_DIR"] = str(_place / "store")
 if TIER == "server":
-    _server = Server(distribution_programs() or wheel_programs()).start()
+    _server = Server(distribution_programs() or wheel_programs())
     os.environ["DATABASE_URL"] = _server.url
 elif TIER != "embedded":
     raise pytest.UsageError("BACKLOG_TEST_TIER must be embedded or server")
 
 
-def pytest_report_header() -> str:
-    return f"store: {TIER}, {_server.url.partition('@')[2] if _server else _root}"
+def pytest_report_header(config: pytest.Config) -> str:
+    if config.getoption("numprocesses"):
+        return f"store: {TIER}, one for each worker"
+    return f"store: {TIER}, {_server.url.partition('@')[2] if _server else _place}"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if _server and not xdist.is_xdist_controller(session):
+        _server.start()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -51,6 +61,5 @@ def pytest_unconfigure() -> None:
 
     if _server:
         _server.stop()
-    if _root.exists():
-        Store(_root).stop()
-        shutil.rmtree(_root)
+    Store(_place / "store").stop()
+    shutil.rmtree(_place)

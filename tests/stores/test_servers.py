@@ -10,9 +10,9 @@ import pytest
 from backlog.errors import Refusal
 from backlog.session import ACTOR, PsycopgSession
 from backlog.verbs import cards, history, moves
+from tests.command import On
 from tests.pgbouncer import PROGRAM, PgBouncer
 from tests.servers import Server, distribution_programs, wheel_programs
-from tests.tier import On
 
 pytestmark = pytest.mark.one_tier
 

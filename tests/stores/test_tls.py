@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
+from tests.command import On, unavailable
 from tests.servers import Server, distribution_programs, wheel_programs
-from tests.tier import On, unavailable
 
 pytestmark = pytest.mark.one_tier
 

@@ -1,16 +1,20 @@
-"""The command on stores of the tests' own: embedded ones, servers old and new, behind a pooler."""
+"""The command as a process, on the store of this run or on one of a test's own."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from backlog.store.embedded import Store
-from tests.conftest import MANAGE, PROJECT, Ran
+from tests.embedded.children import make_place
+
+PROJECT = Path(__file__).resolve().parent.parent
+MANAGE = [sys.executable, str(PROJECT / "manage.py")]
 
 WORKER = """
 import io, json, sys
@@ -25,24 +29,33 @@ def ask(*words):
 
 owner = sys.argv[1]
 while card := ask("claim", "--owner", owner):
-    held = ["--owner", owner, "--attempt", str(card["attempts"])]
-    ask("complete", "--id", card["id"], *held)
+    lease = ["--owner", owner, "--attempt", str(card["attempts"])]
+    ask("complete", "--id", card["id"], *lease)
     print(card["id"])
 """
 
 
+class Ran(NamedTuple):
+    """What a command left: exit status, standard output and error."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
 class On:
-    """Runs the command on one store: `on("claim", "--owner", "w")`."""
+    """Runs the command on the store that `env` names: `on("claim", "--owner", "w")`."""
 
     def __init__(self, **env: str) -> None:
-        bare = {
-            n: v for n, v in os.environ.items() if n not in ("DATABASE_URL", "BACKLOG_DATA_DIR")
-        }
-        self.env = {**bare, **env}
+        self.env = {**storeless(), **env}
 
     def __call__(self, *words: str, stdin: str = "", **popen: object) -> Ran:
         with self.start(*words, **popen) as process:
-            return Ran(*self._end(process, stdin))
+            return self._end(process, stdin)
 
     def start(self, *words: str, **popen: object) -> "subprocess.Popen[str]":
         return self._popen([*MANAGE, "backlog", *words], **popen)
@@ -55,17 +68,34 @@ class On:
         """Claim and complete with many processes until nothing is left; what they finished."""
         racing = [self.python(WORKER, f"w{n}") for n in range(workers)]
         ended = [self._end(process) for process in racing]
-        assert all(status == 0 and not err for status, _, err in ended), ended
-        return sorted(line for _, out, _ in ended for line in out.split())
+        assert all(ran.status == 0 and not ran.err for ran in ended), ended
+        return sorted(line for ran in ended for line in ran.out.split())
 
     def _popen(self, argv: list[str], **popen: object) -> "subprocess.Popen[str]":
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         return subprocess.Popen(argv, env=self.env, text=True, **{**pipes, **popen})
 
     @staticmethod
-    def _end(process: "subprocess.Popen[str]", stdin: str = "") -> tuple[int, str, str]:
+    def _end(process: "subprocess.Popen[str]", stdin: str = "") -> Ran:
         out, err = process.communicate(stdin, timeout=120)
-        return process.returncode, out, err
+        return Ran(process.returncode, out, err)
+
+
+def storeless() -> dict[str, str]:
+    """The environment of this process, without what names its store."""
+    store = ("DATABASE_URL", "BACKLOG_DATA_DIR")
+    return {name: value for name, value in os.environ.items() if name not in store}
+
+
+@contextmanager
+def empty_store() -> Iterator[Path]:
+    """Where an embedded store may be made; it is stopped and removed at the end."""
+    place = make_place()
+    try:
+        yield place / "store"
+    finally:
+        Store(place / "store").stop()
+        shutil.rmtree(place)
 
 
 def unavailable(ran: Ran, *secrets: str, status: int = 5) -> str:
@@ -73,15 +103,3 @@ def unavailable(ran: Ran, *secrets: str, status: int = 5) -> str:
     assert (ran.status, ran.out, ran.err.count("\n")) == (status, "", 1), ran
     assert not [secret for secret in secrets if secret in ran.err]
     return ran.err
-
-
-@contextmanager
-def empty_store() -> Iterator[Path]:
-    """A directory that an embedded store may be made in."""
-    place = Path(tempfile.mkdtemp(prefix="backlog-tier-"))
-    place.chmod(0o755)  # for root the server runs as another user
-    try:
-        yield place / "store"
-    finally:
-        Store(place / "store").stop()
-        shutil.rmtree(place)

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from backlog.store import storage
+from tests.command import On, empty_store, unavailable
 from tests.servers import Server, distribution_programs, free_port, wheel_programs
-from tests.tier import On, empty_store, unavailable
 
 pytestmark = pytest.mark.one_tier
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tier import On, empty_store
+from tests.command import On, empty_store
 
 FUTURE = (
     "INSERT INTO django_migrations (app, name, applied) VALUES ('backlog', '9999_future', now())"

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.command import On, empty_store, unavailable
 from tests.servers import Server, distribution_programs, wheel_programs
-from tests.tier import On, empty_store, unavailable
 
 pytestmark = pytest.mark.one_tier
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.tier import On, empty_store
+from tests.command import On, empty_store
 
 pytestmark = pytest.mark.one_tier
 
