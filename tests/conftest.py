@@ -15,13 +15,14 @@ from backlog.store import storage
 from backlog.verbs import cards
 from tests.command import On, Ran, empty_store
 from tests.factories import empty
+from tests.management.commands import flush
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: Any) -> None:
     """The store of the run is the test database: what tests start as processes finds it too."""
     with django_db_blocker.unblock(), connection.open_session():
-        pass
+        flush.remember()
 
 
 @pytest.fixture
