@@ -19,7 +19,7 @@ with-store = unset DATABASE_URL && BACKLOG_DATA_DIR=$$(mktemp -d) && export BACK
 ARGS =
 
 .DEFAULT_GOAL = help
-.PHONY: help setup up test chaos check format lock bench clean
+.PHONY: help setup up test quick chaos check format lock bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -29,12 +29,18 @@ setup: .venv/project.stamp ## make .venv, with every tool
 up: setup ## start the store and serve the app on 127.0.0.1:8000
 	@$(MANAGE) serve
 
-test: setup ## every test, on each tier of the store
-	BACKLOG_TEST_TIER=embedded $(PYTHON) -m pytest $(ARGS)
-	BACKLOG_TEST_TIER=server $(PYTHON) -m pytest -m "not one_tier" $(ARGS)
+# A worker for each core, with a store of its own; what one of them compiled serves the others.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest -n auto --dist loadgroup
 
-chaos: setup ## workers, backends and the postmaster killed at random, for five minutes
-	BACKLOG_CHAOS_SECONDS=300 $(PYTHON) -m pytest tests/test_chaos.py -k acknowledged $(ARGS)
+test: setup ## every test, and what can depend on the store on each tier
+	BACKLOG_TEST_TIER=embedded $(PYTEST) $(ARGS)
+	BACKLOG_TEST_TIER=server $(PYTEST) $(ARGS)
+
+quick: setup ## the tests that say most in a minute, on the embedded tier
+	$(PYTEST) -m quick $(ARGS)
+
+chaos: setup ## the deep tests for as long as it takes: storms, models, and a fleet killed at random
+	BACKLOG_TEST_BUDGET=full $(PYTHON) -m pytest -m deep $(ARGS)
 
 check: setup ## lint, types, layers, templates, migrations, deployment
 	.venv/bin/ruff check

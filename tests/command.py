@@ -16,9 +16,10 @@ from tests.embedded.children import make_place
 PROJECT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(PROJECT / "manage.py")]
 
-WORKER = """
-import io, json, sys
+DRAIN = """
+import io, json, os, sys
 from contextlib import redirect_stdout
+from multiprocessing import get_context
 from backlog.cli.main import main
 
 def ask(*words):
@@ -27,11 +28,17 @@ def ask(*words):
         assert main([*words, "--json"]) == 0
     return json.loads(out.getvalue())
 
-owner = sys.argv[1]
-while card := ask("claim", "--owner", owner):
-    lease = ["--owner", owner, "--attempt", str(card["attempts"])]
-    ask("complete", "--id", card["id"], *lease)
-    print(card["id"])
+def drain(owner):
+    while card := ask("claim", "--owner", owner):
+        lease = ["--owner", owner, "--attempt", str(card["attempts"])]
+        ask("complete", "--id", card["id"], *lease)
+        os.write(1, f"{card['id']}\\n".encode())  # in one piece
+
+process = get_context("fork").Process
+racing = [process(target=drain, args=(f"w{n}",)) for n in range(int(sys.argv[1]))]
+for each in racing: each.start()
+for each in racing: each.join()
+sys.exit(max(each.exitcode for each in racing))
 """
 
 
@@ -66,10 +73,10 @@ class On:
 
     def drain(self, workers: int) -> list[str]:
         """Claim and complete with many processes until nothing is left; what they finished."""
-        racing = [self.python(WORKER, f"w{n}") for n in range(workers)]
-        ended = [self._end(process) for process in racing]
-        assert all(ran.status == 0 and not ran.err for ran in ended), ended
-        return sorted(line for ran in ended for line in ran.out.split())
+        with self.python(DRAIN, str(workers)) as process:
+            ran = self._end(process)
+        assert (ran.status, ran.err) == (0, "")
+        return sorted(ran.out.split())
 
     def _popen(self, argv: list[str], **popen: object) -> "subprocess.Popen[str]":
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)

@@ -1,21 +1,29 @@
 """What most tests need: a session on the store, cards, and the command."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from backlog.cli import connection
 from backlog.cli.main import main
 from backlog.session import PsycopgSession
 from backlog.store import storage
+from backlog.store.embedded import Store
 from backlog.verbs import cards
+from tests.budget import BUDGET
 from tests.command import On, Ran, empty_store
 from tests.factories import empty
 from tests.management.commands import flush
+
+settings.register_profile("bounded", max_examples=25, deadline=None)
+settings.register_profile("full", max_examples=300, deadline=None)
+settings.load_profile(BUDGET)
 
 
 @pytest.fixture(scope="session")
@@ -32,10 +40,20 @@ def store(django_db_setup: None) -> None:
         empty(PsycopgSession(opened))
 
 
-@pytest.fixture
-def store_root() -> Iterator[Path]:
-    """Where an embedded store of the test's own may be made; stopped and removed afterwards."""
+@pytest.fixture(scope="session")
+def used_store() -> Iterator[Path]:
+    """The root of an embedded store as its first use left it, stopped: to be copied."""
     with empty_store() as root:
+        assert On(BACKLOG_DATA_DIR=str(root))("list").status == 0
+        Store(root).stop()
+        yield root
+
+
+@pytest.fixture
+def store_root(used_store: Path) -> Iterator[Path]:
+    """The root of an embedded store of the test's own, with the schema and no card in it."""
+    with empty_store() as root:
+        subprocess.run(["cp", "-a", used_store, root], check=True)
         yield root
 
 

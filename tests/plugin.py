@@ -44,6 +44,14 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"store: {TIER}, {_server.url.partition('@')[2] if _server else _place}"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave what cannot depend on the tier to the embedded one."""
+    if TIER == "server":
+        once = [item for item in items if item.get_closest_marker("one_tier")]
+        config.hook.pytest_deselected(items=once)
+        items[:] = [item for item in items if item not in set(once)]
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     if _server and not xdist.is_xdist_controller(session):
         _server.start()

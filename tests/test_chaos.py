@@ -16,13 +16,14 @@ import pytest
 
 from backlog.store.embedded import Store
 from backlog.verbs import claims, moves
+from tests.budget import seconds
 from tests.chaos.driver import CLOCK, Chaos, Place, fleet
 from tests.chaos.verdict import unfinished, verdict
 from tests.command import MANAGE, On
 from tests.plugin import TIER
 from tests.servers import Server, distribution_programs, wheel_programs
 
-SECONDS = float(os.environ.get("BACKLOG_CHAOS_SECONDS", "20"))
+SECONDS = float(os.environ.get("BACKLOG_CHAOS_SECONDS") or seconds(bounded=8, full=300))
 SEED = int(os.environ.get("BACKLOG_CHAOS_SEED") or random.randrange(10**6))  # noqa: S311 (not a secret)
 PATIENCE = 180  # seconds; a hang fails the test instead of the run
 
@@ -57,6 +58,7 @@ def chaos(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chaos]:
     made.end_all()
 
 
+@pytest.mark.deep
 def test_chaos_loses_nothing_that_was_acknowledged(
     chaos: Chaos, capsys: pytest.CaptureFixture[str]
 ) -> None:

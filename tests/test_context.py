@@ -123,8 +123,8 @@ texts = st.text(
 )
 
 
-@settings(max_examples=60, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@pytest.mark.deep
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(title=texts, body=texts, size=st.integers(1000, 3000), times=st.integers(1, 300))
 def test_whatever_the_texts_the_size_and_the_structure_hold(session, title, body, size, times):
     session.execute("DELETE FROM backlog")

@@ -18,7 +18,9 @@ from backlog.errors import Refusal
 from backlog.session import PsycopgSession
 from backlog.verbs import cards, check, claims, moves, transfer
 from tests import workers
+from tests.budget import seconds
 from tests.command import PROJECT
+from tests.factories import empty
 from tests.plugin import TIER
 from tests.workers import Background, Claimed, crowd, cycles
 
@@ -70,15 +72,15 @@ def test_eight_processes_drain_a_real_backlog(
     assert check.recount(session).ok
     stuck = waiting_for_ever(session)
 
-    start = time.monotonic()
+    begun = time.monotonic()
     won = crowd(8, "drain", str(stuck))
-    seconds = time.monotonic() - start
+    took = time.monotonic() - begun
 
     claimed_once_and_in_order(session, won)
     drained = sum(map(len, won))
     assert drained == imported.created - stuck
     with capsys.disabled():
-        print(f"\n{TIER}: 8 processes drained {drained} real cards in {seconds:.1f} s")  # noqa: T201 (how fast, for whoever runs it)
+        print(f"\n{TIER}: 8 processes drained {drained} real cards in {took:.1f} s")  # noqa: T201 (how fast, for whoever runs it)
 
 
 def claimed_once_and_in_order(session: PsycopgSession, won: list[list[Claimed]]) -> None:
@@ -161,13 +163,14 @@ class Worker:
         moves.reclaim(self.session)
 
 
+@pytest.mark.deep
 def test_programs_of_verbs_at_once_break_nothing(sessions: Any) -> None:
     watcher, *fleet = [sessions() for _ in range(5)]
 
-    @settings(max_examples=40, deadline=None, phases=[Phase.generate], database=None)
+    @settings(phases=[Phase.generate], database=None)
     @given(st.lists(st.lists(STEP, min_size=5, max_size=15), min_size=4, max_size=4))
     def run(programs: list[list[Any]]) -> None:
-        watcher.execute("TRUNCATE backlog, backlog_deleted")
+        empty(watcher)
         for card_id in "ABC":
             cards.create(watcher, card_id, "Card")
         crew = [Worker(f"w{n}", session) for n, session in enumerate(fleet)]
@@ -198,7 +201,7 @@ def repeated(claims: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
 
 # Every kind of writer -----------------------------------------------------------------------------
 
-STORM_SECONDS = 10
+STORM_SECONDS = seconds(bounded=3, full=60)
 ENOUGH = 20  # claims, raw writes and snapshots, each
 PATIENCE_SECONDS = 180
 
@@ -236,6 +239,7 @@ class Storm:
         self.drifts += drifts
 
 
+@pytest.mark.deep
 def test_no_snapshot_shows_a_wrong_count_whoever_writes(sessions: Any) -> None:
     """As long as it takes to have seen enough: a busy machine is slow, and proves as much."""
     storm = Storm(sessions)

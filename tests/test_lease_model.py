@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,6 +21,7 @@ from backlog.verbs import cards, check, claims, moves, pool, rules
 from backlog.verbs.claims import Taken
 from backlog.verbs.pool import Pool
 from backlog.verbs.runs import Report
+from tests.factories import empty
 from tests.invariants import broken
 from tests.lease_model import CAP, Fleet, Scope
 
@@ -35,7 +37,6 @@ SAID = st.tuples(st.sampled_from([None, "failed"]), st.booleans())
 LIMITED = st.sampled_from([("phase", "M1"), ("owner", "w1")])
 PAUSED = st.sampled_from([("fleet", ""), ("phase", "M1"), ("owner", "w2")])
 
-TABLES = "backlog, backlog_deleted, backlog_event, backlog_ended_run, backlog_rule"
 TIMES = {
     "backlog": (
         *("created_at", "updated_at", "status_changed_at"),
@@ -81,7 +82,7 @@ class Leases(RuleBasedStateMachine):
         self.model = Fleet(str(session.execute("SELECT session_user").fetchone()[0]))
         self.attempts: dict[str, int] = {}
         self.used: dict[Scope, int] = {}
-        session.execute(f"TRUNCATE {TABLES}")
+        empty(session)
         for card_id, phase in {"A": "M1", "B": "M1", "C": None}.items():
             self.create(card_id, 0, phase, False, None)
 
@@ -275,9 +276,8 @@ class Leases(RuleBasedStateMachine):
             assert pool.explain(self.session, card).claimable == is_free
 
 
+@pytest.mark.deep
 def test_leases_and_time_are_as_in_the_model(session: PsycopgSession, monkeypatch: Any) -> None:
     monkeypatch.setenv("BACKLOG_MAX_ATTEMPTS", str(CAP))
-    bounded = settings(
-        max_examples=70, stateful_step_count=50, deadline=None, derandomize=True, database=None
-    )
-    run_state_machine_as_test(lambda: Leases(session), settings=bounded)
+    steps = settings(stateful_step_count=50, derandomize=True, database=None)
+    run_state_machine_as_test(lambda: Leases(session), settings=steps)

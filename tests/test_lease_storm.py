@@ -7,12 +7,13 @@ import pytest
 
 from backlog.session import PsycopgSession
 from backlog.verbs import check, rules
+from tests.budget import seconds
 from tests.chaos.verdict import verdict
 from tests.invariants import broken
 from tests.lease_storm import IDS, LIMIT, PHASE, create
 from tests.workers import Background, together
 
-SECONDS = 8
+SECONDS = seconds(bounded=4, full=60)
 PROCESSES = 6
 ENOUGH = 20  # claims, acknowledged ends and snapshots, each
 
@@ -29,6 +30,7 @@ def storm(session: PsycopgSession) -> Background:
     return Background(session, lambda _: together(PROCESSES, *words))
 
 
+@pytest.mark.deep
 def test_no_snapshot_shows_a_claim_without_its_run_or_a_limit_exceeded(
     storm: Background, sessions: Any
 ) -> None:

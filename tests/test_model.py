@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -23,6 +24,7 @@ from backlog.errors import (
 from backlog.records import Record
 from backlog.session import PsycopgSession
 from backlog.verbs import cards, check, moves, pool
+from tests.factories import empty
 from tests.workers import claim_card, claim_first
 
 
@@ -271,8 +273,7 @@ class Verbs(RuleBasedStateMachine):
         super().__init__()
         self.session, self.model = session, Backlog()
         self.dated: dict[str, Any] = {}
-        for table in ("backlog", "backlog_deleted", "backlog_ended_run"):
-            session.execute(f"DELETE FROM {table}")  # noqa: S608 (one of these)
+        empty(session)
 
     def both(self, verb: Callable[..., Any], *words: Any) -> None:
         expected = end(getattr(self.model, verb.__name__), *words)
@@ -376,7 +377,8 @@ class Verbs(RuleBasedStateMachine):
             )
 
 
+@pytest.mark.deep
 def test_the_verbs_do_what_the_model_does(session: PsycopgSession, monkeypatch: Any) -> None:
     monkeypatch.setenv("BACKLOG_MAX_ATTEMPTS", "0")  # caps: tests/test_lease_model.py
-    bounded = settings(max_examples=60, stateful_step_count=40, deadline=None)
-    run_state_machine_as_test(lambda: Verbs(session), settings=bounded)
+    steps = settings(stateful_step_count=40)
+    run_state_machine_as_test(lambda: Verbs(session), settings=steps)

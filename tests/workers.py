@@ -1,6 +1,7 @@
 """Workers for the tests of concurrency: verbs on threads of their own, and real processes."""
 
 import json
+import multiprocessing
 import os
 import random
 import subprocess
@@ -9,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -99,27 +100,21 @@ def crowd(count: int, task: str, *words: str) -> list[list[Claimed]]:
 
 
 def together(count: int, module: str, *words: str) -> list[list[Any]]:
-    """Run a module that calls `serve` in processes that begin at one moment; what each told."""
-    with ExitStack() as running:
-        children = [running.enter_context(_child(module, *words, f"w{n}")) for n in range(count)]
-        for child in children:
-            assert child.stdout.readline() == "here\n"
-        for child in children:
-            print("go", file=child.stdin, flush=True)
-        outputs = [child.communicate(timeout=3 * _PATIENCE)[0] for child in children]
-    assert [child.returncode for child in children] == [0] * count, outputs
-    return [[json.loads(line) for line in output.splitlines()] for output in outputs]
-
-
-def _child(module: str, *words: str) -> Any:
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *words],
+    """Run a module that calls `serve` in that many processes at once; what each told."""
+    process = subprocess.run(
+        [sys.executable, "-m", module, str(count), *words],
         cwd=PROJECT,
         env={**os.environ, "PYTHONWARNINGS": "error"},
-        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        check=True,
+        timeout=3 * _PATIENCE,
     )
+    told: list[list[Any]] = [[] for _ in range(count)]
+    for line in process.stdout.splitlines():
+        number, what = json.loads(line)
+        told[number].append(what)
+    return told
 
 
 def drain(session: PsycopgSession, left: str, owner: str) -> None:
@@ -146,9 +141,12 @@ def _tell(card: Any) -> None:
     tell([card.id, card.attempts, card.claimed_at.isoformat()])
 
 
+_number = 0  # of this process among those that `serve` made
+
+
 def tell(what: Any) -> None:
-    """One line to the test."""
-    print(json.dumps(what), flush=True)  # noqa: T201 (the pipe to the test)
+    """One line to the test, in one piece: others write to the same pipe."""
+    os.write(1, f"{json.dumps([_number, what])}\n".encode())
 
 
 def _unfinished(session: PsycopgSession) -> int:
@@ -157,12 +155,27 @@ def _unfinished(session: PsycopgSession) -> int:
     return found
 
 
-def serve(tasks: Iterable[Callable[..., None]], task: str, *words: str) -> None:
-    """Do the task of this name when the test says go."""
+def serve(tasks: Iterable[Callable[..., None]], count: str, task: str, *words: str) -> None:
+    """Do the task of this name in that many processes, which begin it at one moment."""
+    fork = multiprocessing.get_context("fork")
+    begin = fork.Barrier(int(count))
+    chosen = {each.__name__: each for each in tasks}[task]
+    children = [
+        fork.Process(target=_child, args=(n, begin, chosen, words)) for n in range(int(count))
+    ]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    assert [child.exitcode for child in children] == [0] * len(children)
+
+
+def _child(number: int, begin: Any, task: Callable[..., None], words: tuple[str, ...]) -> None:
+    global _number
+    _number = number
     with closing(storage.from_environment().connect()) as connection:
-        print("here", flush=True)  # noqa: T201 (the pipe to the test)
-        sys.stdin.readline()
-        {each.__name__: each for each in tasks}[task](PsycopgSession(connection), *words)
+        begin.wait(_PATIENCE)
+        task(PsycopgSession(connection), *words, f"w{number}")
 
 
 # Every writer at once -----------------------------------------------------------------------------

@@ -92,7 +92,7 @@ django.setup()
 from backlog.models import Card
 print(len(list(Card.objects.all().iterator(chunk_size=100))))
 print(len(list(Card.objects.in_claim_order().iterator())))
-print(Card.objects.claimable().count(), Card.objects.claim("w").id)
+print(Card.objects.claimable().count(), Card.objects.claim("w").card.id)
 print(sum(Card.objects.filter(id=f"c{n:03}").exists() for n in range(20)))
 """
 
