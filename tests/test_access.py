@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from backlog.models import Card
 from backlog.web.buttons import ACTIONS, Seen
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
 
 ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 

@@ -8,7 +8,7 @@ from backlog.models import Card, Event
 from backlog.web.queries import activity as verbs
 from backlog.web.queries.activity import activity
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from backlog.models import Card, Event
 from backlog.verbs.cards import show
 from backlog.web.buttons import ACTIONS, Seen
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
 
 
 @pytest.fixture(autouse=True)

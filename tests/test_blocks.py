@@ -9,6 +9,8 @@ from backlog.session import PsycopgSession
 from backlog.verbs import cards, claims, moves
 from backlog.verbs.history import history
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def row(session: PsycopgSession) -> Any:

@@ -12,7 +12,7 @@ from backlog.web.live import Live
 from backlog.web.queries.board import board
 from backlog.web.queries.filters import Filter
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]
 
 
 @pytest.fixture(autouse=True)

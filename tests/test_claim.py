@@ -1,6 +1,10 @@
 """What a claim takes, in which order, and what it never does."""
 
+import pytest
+
 from backlog.verbs import claims, moves
+
+pytestmark = pytest.mark.quick
 
 
 def test_a_claim_takes_the_highest_priority_first(session, card):

@@ -11,7 +11,7 @@ from backlog.models import Card
 from backlog.verbs import rules
 from backlog.web.views import doctor as views
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,8 @@ from backlog.session import ACTOR, PsycopgSession
 from backlog.verbs import cards, claims, moves, transfer
 from backlog.verbs.history import history
 
+pytestmark = pytest.mark.quick
+
 HOLD = "status = 'claimed', claim_owner = 'w', claim_ttl_seconds = 60, claimed_at = now()"
 
 

@@ -14,6 +14,8 @@ from backlog.models import Card
 from backlog.session import PsycopgSession
 from backlog.verbs import cards, check, claims, moves, pool
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def orm(store: None, django_db_blocker: Any) -> Iterator[type[Card]]:

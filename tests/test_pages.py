@@ -14,7 +14,7 @@ from backlog.web.markup import markdown
 from backlog.web.queries.fleet import by_worker, claims, days, times
 from backlog.web.queries.neighbourhood import neighbourhood
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
 
 ODD = [
     "a/b",

@@ -14,7 +14,7 @@ from backlog.verbs import claims, rules
 from backlog.verbs.pool import Pool
 from tests.workers import Background
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,8 @@ from backlog.errors import Cancelled, UsageError
 from backlog.verbs import cards, claims, history, moves, runs
 from backlog.verbs.runs import Report
 
+pytestmark = pytest.mark.quick
+
 OPEN = "SELECT card_id FROM backlog_run WHERE ended_at IS NULL ORDER BY card_id"
 CLAIMED = "SELECT id FROM backlog WHERE status = 'claimed' ORDER BY id"
 

@@ -10,6 +10,8 @@ from backlog.errors import Stale
 from backlog.session import PsycopgSession
 from backlog.verbs import cards, claims, moves
 
+pytestmark = pytest.mark.quick
+
 Prepare = Callable[[PsycopgSession], Any]
 
 

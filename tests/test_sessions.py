@@ -11,7 +11,7 @@ from backlog.models import Card
 from backlog.querysets import DjangoSession
 from backlog.session import Cursors, PsycopgSession
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]
 
 NUMBERS = "SELECT i FROM generate_series(1, %s) AS i"
 

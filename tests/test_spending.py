@@ -9,7 +9,7 @@ from backlog.verbs import moves
 from backlog.verbs.runs import Report
 from backlog.web.queries.fleet import spending
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from backlog.session import PsycopgSession
 from backlog.store.embedded import Store, binaries
 from backlog.store.storage import Embedded, Server, Storage, from_environment
 from backlog.verbs import cards, check, claims, history, moves, pool, rules
-from tests.tier import On, empty_store
+from tests.command import On, empty_store
 
 ARCHIVES = sorted((Path(__file__).parent / "data" / "stores").glob("*.dump"))
 

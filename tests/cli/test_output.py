@@ -6,6 +6,8 @@ import pytest
 
 from tests.cli import KEYS, lines
 
+pytestmark = pytest.mark.quick
+
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 

@@ -7,7 +7,7 @@ import pytest
 from backlog.cli.parser import VERBS
 from tests.cli import refused
 
-pytestmark = pytest.mark.one_tier
+pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
 
 MISUSED = [
     "",

@@ -9,6 +9,8 @@ import pytest
 from tests.cli import lines, refused
 from tests.command import MANAGE
 
+pytestmark = pytest.mark.quick
+
 NEW = ("create", "--id", "A", "--title", "t", "--json")
 
 CRITERIA = [

@@ -13,6 +13,8 @@ from backlog.errors import ClaimLost
 from backlog.verbs import cards, claims, moves, runs
 from tests.worker import alive, last_run, status_of, until, working
 
+pytestmark = pytest.mark.one_tier
+
 OF_ITS_OWN = "import os; os.setpgid(0, 0); os.execlp('sleep', 'sleep', '1000')"
 # Says its number and a child's that moves to a process group of its own, and heeds no SIGTERM.
 STUBBORN = f"""

@@ -10,6 +10,8 @@ from backlog.verbs import cards
 from tests.command import MANAGE, PROJECT
 from tests.worker import last_run, status_of
 
+pytestmark = pytest.mark.one_tier
+
 BACKLOG = shlex.join([*MANAGE, "backlog"])
 SAID = '{"summary":"did it","result":{"n":[1.50,"ü"]},"tokens":12345678901,"cost":0.25}'
 

@@ -16,6 +16,8 @@ from backlog.worker.worker import DONE
 from backlog.worker.worker import work as run
 from tests.worker import status_of, working
 
+pytestmark = pytest.mark.one_tier
+
 
 @pytest.fixture
 def work(command):
