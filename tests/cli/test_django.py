@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.core.management import call_command
 
-from tests.conftest import PROJECT, Ran
+from tests.command import PROJECT, Ran
 from tests.servers import Server, wheel_programs
 
 # Django's own start of the command, and who claims there.
