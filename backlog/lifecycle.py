@@ -13,8 +13,8 @@ STATUSES: Final = (READY, CLAIMED, BLOCKED, DONE)
 DEFAULT_TTL_SECONDS: Final = 900
 
 # What a language model is given of a card, and the least that makes sense.
-DEFAULT_CONTEXT_BYTES: Final = 16_000
-LEAST_CONTEXT_BYTES: Final = 1_000
+DEFAULT_BRIEFING_BYTES: Final = 16_000
+LEAST_BRIEFING_BYTES: Final = 1_000
 
 # Why a card cannot go on, of what kind: what it asks of an operator.
 BLOCK_REASONS: Final = (

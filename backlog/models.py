@@ -26,8 +26,7 @@ from backlog.lifecycle import (
     READY,
     STATUSES,
 )
-from backlog.querysets import CardQuerySet
-from backlog.related import EventQuerySet, RuleQuerySet, RunQuerySet
+from backlog.querysets import CardQuerySet, EventQuerySet, RuleQuerySet, RunQuerySet
 
 _DEPENDS_ON_TYPE = Func("depends_on", function="jsonb_typeof", output_field=models.TextField())
 _DEPENDS_ON_ITSELF = Func(

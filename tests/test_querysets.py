@@ -6,9 +6,9 @@ import pytest
 from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 
-from backlog.compiled import Compiled
 from backlog.errors import Cycle, UsageError
 from backlog.models import Card
+from backlog.querysets.compiled import Compiled
 from backlog.records import Record
 from backlog.verbs import claims, rules
 from backlog.verbs.pool import Pool

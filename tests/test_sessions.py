@@ -7,8 +7,8 @@ import pytest
 from django.db import connection, transaction
 from psycopg import Connection, Cursor
 
+from backlog.connection import DjangoSession
 from backlog.models import Card
-from backlog.querysets import DjangoSession
 from backlog.session import Cursors, PsycopgSession
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]

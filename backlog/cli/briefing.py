@@ -2,7 +2,7 @@
 
 from backlog.cli.options import CLAIMED_ID, Options, number, verb
 from backlog.cli.reply import Reply, document
-from backlog.lifecycle import DEFAULT_CONTEXT_BYTES, LEAST_CONTEXT_BYTES
+from backlog.lifecycle import DEFAULT_BRIEFING_BYTES, LEAST_BRIEFING_BYTES
 from backlog.session import Session
 
 
@@ -12,14 +12,14 @@ from backlog.session import Session
     CLAIMED_ID,
     number(
         "--max-bytes",
-        LEAST_CONTEXT_BYTES,
+        LEAST_BRIEFING_BYTES,
         "cut to this size (%(default)s)",
-        default=DEFAULT_CONTEXT_BYTES,
+        default=DEFAULT_BRIEFING_BYTES,
     ),
 )
 def context(session: Session, options: Options) -> Reply:
-    from backlog.verbs.briefing import context as markdown_of
+    from backlog.verbs.briefing import briefing
 
-    markdown = markdown_of(session, options.card_id, options.max_bytes)
+    markdown = briefing(session, options.card_id, options.max_bytes)
     answer = {"id": options.card_id, "markdown": markdown}
     return document(answer, [markdown.removesuffix("\n")])

@@ -7,7 +7,7 @@ quotes, which nothing within can end, so the headings are the structure and the 
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from backlog.lifecycle import CLAIMED, DEFAULT_CONTEXT_BYTES
+from backlog.lifecycle import CLAIMED, DEFAULT_BRIEFING_BYTES
 from backlog.records import Record, iso
 from backlog.session import Session
 from backlog.values import parse_json
@@ -55,7 +55,7 @@ class _Section(NamedTuple):
         return any(part.line or part.text.strip() for part in self.parts)
 
 
-def context(session: Session, card_id: str, max_bytes: int = DEFAULT_CONTEXT_BYTES) -> str:
+def briefing(session: Session, card_id: str, max_bytes: int = DEFAULT_BRIEFING_BYTES) -> str:
     """The card, what it asks for, what came before. Raises `NotFound`.
 
     At most `max_bytes` (1,000 or more) of UTF-8: the longest texts are cut, and say so.

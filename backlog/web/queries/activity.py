@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from backlog.models import Card, Event
-from backlog.related import EventQuerySet
+from backlog.querysets import EventQuerySet
 from backlog.verbs.history import last_id
 
 PAGE: Final = 50

@@ -1,14 +1,17 @@
 """Querysets of what stands beside the cards: their events, their runs, the rules for claims."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Cast
 
+if TYPE_CHECKING:
+    from backlog.models import Event, Rule, Run  # noqa: F401 (named in quotes)
 
-class EventQuerySet(models.QuerySet[Any]):
+
+class EventQuerySet(models.QuerySet["Event"]):
     """Events, in the order in which they were given their ids."""
 
     def newest_first(self) -> Self:
@@ -23,7 +26,7 @@ class EventQuerySet(models.QuerySet[Any]):
         return self.filter(~Q(from_status=F("to_status")))
 
 
-class RunQuerySet(models.QuerySet[Any]):
+class RunQuerySet(models.QuerySet["Run"]):
     """Runs of cards: those that are over, and the one that is open, which is the last."""
 
     def newest_first(self) -> Self:
@@ -53,7 +56,7 @@ class RunQuerySet(models.QuerySet[Any]):
         )
 
 
-class RuleQuerySet(models.QuerySet[Any]):
+class RuleQuerySet(models.QuerySet["Rule"]):
     """What holds claims back."""
 
     def pauses(self) -> Self:

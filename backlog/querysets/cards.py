@@ -26,9 +26,9 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Coalesce, Now
 
-from backlog.compiled import Compiled
 from backlog.connection import DjangoSession
 from backlog.lifecycle import BLOCKED, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, EMPTY, READY
+from backlog.querysets.compiled import Compiled
 from backlog.records import Record
 from backlog.values import parse_json
 from backlog.verbs import cards, claims, moves, pool
