@@ -1,4 +1,4 @@
-"""The poll of an open board: one look-up while nothing changes, and never an answer too many."""
+"""The poll of an open board: one query while nothing changes, and never an answer too many."""
 
 from datetime import timedelta
 from importlib import import_module
@@ -54,7 +54,7 @@ def reader(client, viewer):
     return reader
 
 
-def test_an_unchanged_poll_is_one_look_up(reader, django_assert_num_queries):
+def test_an_unchanged_poll_is_one_query(reader, django_assert_num_queries):
     with django_assert_num_queries(1):
         assert reader.poll().status_code == 204
 

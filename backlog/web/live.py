@@ -1,8 +1,8 @@
 """What was read is read again only if it can have changed.
 
-Two equal snapshots of the database see the same transactions, so what was read after the first is
-still what is there; only a lease ends, or a held back card is due, without a write. One look-up
-says so, exactly.
+Two equal snapshots of the database see the same transactions, so what was read after the first was
+taken is still what is there; only a lease ends, or a card that is held back is due, without a
+write. One query says so, exactly.
 """
 
 from collections import OrderedDict
@@ -14,27 +14,33 @@ from typing import Final, NamedTuple
 from backlog.session import Session
 from backlog.verbs.pool import wake
 
-_NOW: Final = """
+# Raw, as the ORM knows no snapshot.
+_SNAPSHOT: Final = """
 SELECT pg_current_snapshot()::text, least(
     (SELECT min(claim_expires_at) FROM backlog WHERE claim_expires_at > now()),
     (SELECT min(due) FROM backlog_rule WHERE kind = 'hold')), now()"""
 
 
-class Look(NamedTuple):
-    """What can be seen of the database at one moment, by its clock; when time changes it next."""
+class Snapshot(NamedTuple):
+    """The state of the database that an answer was read from.
 
-    snapshot: str
+    Which `transactions` it sees, `until` when it stays as it is if nobody writes (None: for ever),
+    and when it was `taken`, both by the database's clock.
+    """
+
+    transactions: str
     until: datetime | None
-    now: datetime
+    taken: datetime
 
-    def holds(self, later: "Look") -> bool:
-        """Whether what was read since this look is at a later one what would be read again."""
-        return self.snapshot == later.snapshot and (self.until is None or later.now < self.until)
+    def holds(self, later: "Snapshot") -> bool:
+        """Whether what was read after this one was taken would be read again at a later one."""
+        same = self.transactions == later.transactions
+        return same and (self.until is None or later.taken < self.until)
 
 
-def look(session: Session) -> Look:
-    """Look now; what is read afterwards can be kept by it."""
-    return Look(*session.execute(_NOW).fetchone())
+def snapshot(session: Session) -> Snapshot:
+    """The database as it is now; what is read afterwards can be kept by it."""
+    return Snapshot(*session.execute(_SNAPSHOT).fetchone())
 
 
 class Recent[K, V]:
@@ -70,16 +76,16 @@ class Live[*Q, V]:
 
     def __init__(self, read: Callable[[Session, *Q], V], capacity: int = 64) -> None:
         self._read = read
-        self._recent: Recent[tuple[*Q], tuple[Look, V]] = Recent(capacity)
+        self._recent: Recent[tuple[*Q], tuple[Snapshot, V]] = Recent(capacity)
 
     def now(self, session: Session, *question: *Q) -> V:
         """As `read` would answer."""
-        now = look(session)
+        current = snapshot(session)
         kept = self._recent.get(question)
-        if kept and kept[0].holds(now):
+        if kept and kept[0].holds(current):
             return kept[1]
-        if now.until is not None and now.until <= now.now:
+        if current.until is not None and current.until <= current.taken:
             wake(session)
         fresh = self._read(session, *question)
-        self._recent.keep(question, (now, fresh))
+        self._recent.keep(question, (current, fresh))
         return fresh

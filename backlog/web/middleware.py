@@ -14,7 +14,7 @@ from django.utils import timezone
 from backlog.errors import StoreUnavailable
 from backlog.models import Card
 from backlog.session import ACTOR, as_refusal
-from backlog.web.live import Look, Recent, look
+from backlog.web.live import Recent, Snapshot, snapshot
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -23,18 +23,18 @@ _POLLS: Final = 4096
 
 
 class _Unchanged(NamedTuple):
-    """An answer that nothing has changed: what it was read by, and until when the session lasts."""
+    """An answer that nothing has changed: the snapshot, and until when the session lasts."""
 
-    look: Look
+    snapshot: Snapshot
     until: datetime | None
     headers: dict[str, str]
 
-    def holds(self, now: Look) -> bool:
-        return self.look.holds(now) and (self.until is None or timezone.now() < self.until)
+    def holds(self, later: Snapshot) -> bool:
+        return self.snapshot.holds(later) and (self.until is None or timezone.now() < self.until)
 
 
 class UnchangedPollMiddleware:
-    """Answers the poll of an open board for one look-up while nothing was committed.
+    """Answers the poll of an open board for one query while nothing was committed.
 
     Who asks and what they may see are rows like the cards. If the same request was once let
     through and told that nothing has changed, and the database is the one it was before that, a
@@ -56,14 +56,14 @@ class UnchangedPollMiddleware:
             request.META.get("HTTP_HOST"),
             settings.BACKLOG_PUBLIC_BOARD,
         )
-        now = look(Card.objects.session())  # before the session and the account are read
+        current = snapshot(Card.objects.session())  # before the session and the account are read
         kept = self._recent.get(key)
-        if kept and kept.holds(now):
+        if kept and kept.holds(current):
             return HttpResponse(status=204, headers=kept.headers)
         response = self.get_response(request)
         if response.status_code == 204 and not response.cookies:
             until = Session.objects.filter(pk=cookie).values_list("expire_date", flat=True).first()
-            self._recent.keep(key, _Unchanged(now, until, dict(response.headers)))
+            self._recent.keep(key, _Unchanged(current, until, dict(response.headers)))
         return response
 
 
