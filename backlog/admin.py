@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -21,8 +21,9 @@ from backlog.changelist import (
 from backlog.lifecycle import BLOCKED, READY
 from backlog.models import Card
 from backlog.web.access import may
-from backlog.web.buttons import ACTIONS, Action, Seen, act
+from backlog.web.buttons import BUTTONS, Button, Seen
 from backlog.web.forms import CardForm
+from backlog.web.views.buttons import ask
 
 if TYPE_CHECKING:
     CardModelAdmin = admin.ModelAdmin[Card]
@@ -34,27 +35,21 @@ EVENTS = 500
 MANY = 1_000
 
 
-def _admin_action(action: Action) -> Callable[..., HttpResponse | None]:
-    """The action on what is selected: at once, or by way of the page that asks."""
+def _admin_action(button: Button) -> Callable[..., HttpResponse | None]:
+    """The button for what is selected: at once, or by way of the page that asks."""
 
-    @admin.action(description=action.label, permissions=["change"])
+    @admin.action(description=button.label, permissions=["change"])
     def run(
         admin_: "CardAdmin", request: HttpRequest, selected: QuerySet[Card]
     ) -> HttpResponse | None:
         cards = _seen(request, selected)
-        if action.form is not None or action.asks(cards):
-            context = {
-                "action": action,
-                "cards": cards,
-                "form": action.form() if action.form else None,
-                "warning": action.warning if action.asks(cards) else "",
-                "next": request.get_full_path(),
-            }
-            return render(request, "backlog/ask.html", context)
-        _tell(request, action, cards)
+        if button.form is not None or button.asks(cards):
+            form = button.form() if button.form else None
+            return ask(request, button, cards, form, request.get_full_path())
+        _tell(request, button, cards)
         return None
 
-    run.__name__ = action.name
+    run.__name__ = button.name
     return run
 
 
@@ -65,14 +60,14 @@ def _seen(request: HttpRequest, selected: QuerySet[Card]) -> list[Seen]:
     return [shown.get(card.card_id, card) for card in cards]
 
 
-def _tell(request: HttpRequest, action: Action, cards: list[Seen]) -> None:
-    """Act, and say what became of each card: of those it was done to, in one message."""
-    outcomes = act(action, cards, {})
+def _tell(request: HttpRequest, button: Button, cards: list[Seen]) -> None:
+    """Press it, and say what became of each card: of those it was done to, in one message."""
+    outcomes = [button.press(seen, {}) for seen in cards]
     for outcome in outcomes:
         if outcome.refusal:
             messages.error(request, str(outcome.refusal))
     if done := [outcome.card_id for outcome in outcomes if not outcome.refusal]:
-        messages.success(request, f"{action.label}: {', '.join(done)}")
+        messages.success(request, f"{button.label}: {', '.join(done)}")
 
 
 @admin.register(Card)
@@ -115,9 +110,9 @@ class CardAdmin(CardModelAdmin):
     )
     # Links are edited in the form; deleting is the admin's own, with its page of what goes along.
     actions = tuple(
-        _admin_action(action)
-        for action in ACTIONS.values()
-        if action.name not in ("link", "unlink", "delete")
+        _admin_action(button)
+        for button in BUTTONS.values()
+        if button.name not in ("link", "unlink", "delete")
     )
 
     @admin.display(description="state", ordering="status")
@@ -166,15 +161,15 @@ class CardAdmin(CardModelAdmin):
         form_url: str = "",
         obj: Card | None = None,
     ) -> HttpResponse:
-        """With the actions that the card's status allows."""
+        """With the buttons that the card's status allows."""
         if obj is not None:
             context["seen"] = str(Seen.of(obj))
-            context["card_actions"] = [
-                action
-                for action in ACTIONS.values()
-                if obj.status in action.statuses
-                and action.name not in ("link", "unlink", "delete")
-                and may(request, action.permission)
+            context["buttons"] = [
+                button
+                for button in BUTTONS.values()
+                if obj.status in button.statuses
+                and button.name not in ("link", "unlink", "delete")
+                and may(request, button.permission)
             ]
         return super().render_change_form(request, context, add, change, form_url, obj)
 

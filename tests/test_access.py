@@ -11,7 +11,7 @@ from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from backlog.models import Card
-from backlog.web.buttons import ACTIONS, Seen
+from backlog.web.buttons import BUTTONS, Seen
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
 
@@ -167,16 +167,16 @@ def test_a_public_board_is_open_for_reading_only(log_in, ids, settings):
 @pytest.mark.parametrize("role", ROLES)
 def test_an_action_is_refused_to_whom_it_is_not_for(log_in, card, role):
     allowed = {}
-    for name in ACTIONS:
+    for name in BUTTONS:
         data = {"action": name, "card": str(Seen.of(card)), "confirmed": "1", "priority": "5"}
         allowed[name] = _let_in(log_in(role).post(reverse("act"), data))
-    least = {name: "staff" if name == "delete" else "operator" for name in ACTIONS}
-    assert allowed == {name: ROLES.index(role) >= ROLES.index(least[name]) for name in ACTIONS}
+    least = {name: "staff" if name == "delete" else "operator" for name in BUTTONS}
+    assert allowed == {name: ROLES.index(role) >= ROLES.index(least[name]) for name in BUTTONS}
 
 
 def test_what_is_refused_for_the_role_changes_nothing(log_in, card):
     for role in ("anonymous", "nobody", "viewer"):
-        for name in ACTIONS:
+        for name in BUTTONS:
             data = {"action": name, "card": str(Seen.of(card)), "confirmed": "1"}
             log_in(role).post(reverse("act"), data)
     assert Card.objects.get().updated_at == card.updated_at
@@ -184,7 +184,7 @@ def test_what_is_refused_for_the_role_changes_nothing(log_in, card):
 
 @pytest.mark.parametrize("role", ["anonymous", "nobody", "viewer", "operator"])
 def test_no_action_of_the_admin_is_open_to_less_than_staff(log_in, card, role):
-    for name in (*ACTIONS, "delete_selected"):
+    for name in (*BUTTONS, "delete_selected"):
         data = {"action": name, "_selected_action": ["A"], "post": "yes"}
         assert not _let_in(log_in(role).post(reverse("admin:backlog_card_changelist"), data))
     assert Card.objects.get().updated_at == card.updated_at

@@ -10,7 +10,7 @@ from django.urls import reverse
 from backlog import changelist
 from backlog.models import Card, Event
 from backlog.verbs.cards import show
-from backlog.web.buttons import ACTIONS, Seen
+from backlog.web.buttons import BUTTONS, Seen
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
 
@@ -254,7 +254,7 @@ def test_the_form_offers_what_the_status_allows(admin_client, status, offered):
     make |= {"blocked": lambda: Card.objects.block("A"), "done": lambda: Card.objects.complete("A")}
     make[status]()
     page = admin_client.get(reverse("admin:backlog_card_change", args=["A"])).text
-    found = {verb for verb in ACTIONS if f'name="action" value="{verb}"' in page}
+    found = {verb for verb in BUTTONS if f'name="action" value="{verb}"' in page}
     assert found == offered | {"priority", "phase"}
 
 

@@ -38,7 +38,7 @@ def board(request: HttpRequest) -> HttpResponse:
         ],
         "phases": [lane.phase for lane in shown.lanes if lane.phase],
         "keep": choice.hidden("layout"),
-        "actions": offered(request),
+        "buttons": offered(request),
         **_banner(request, shown, choice),
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,
     }

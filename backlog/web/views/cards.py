@@ -15,7 +15,7 @@ from backlog.models import Card, Event
 from backlog.records import Record
 from backlog.verbs import runs
 from backlog.web.access import ADD, CHANGE, may, needs, reads
-from backlog.web.buttons import ACTIONS, Action, Seen
+from backlog.web.buttons import BUTTONS, Button, Seen
 from backlog.web.drawing import graph
 from backlog.web.forms import CardForm
 from backlog.web.markup import markdown
@@ -46,7 +46,7 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
         "graph": graph(near.cards, near.edges, card_id) if len(near.cards) > 1 else None,
         "explanation": Card.objects.explain_card(card_id) if found.status == READY else None,
         "seen": str(Seen.of(found)),
-        "buttons": [(action, _asked(action, found)) for action in _offered(request, found)],
+        "buttons": [(button, _asked(button, found)) for button in _offered(request, found)],
         "may_change": may(request, CHANGE),
         "capped": len(events) == EVENTS,
         **_runs(request, found),
@@ -65,22 +65,22 @@ def _runs(request: HttpRequest, card: Card) -> dict[str, Any]:
     }
 
 
-def _offered(request: HttpRequest, card: Card) -> list[Action]:
+def _offered(request: HttpRequest, card: Card) -> list[Button]:
     return [
-        action
-        for action in ACTIONS.values()
-        if card.status in action.statuses
-        and action.name != "unlink"  # it stands beside each dependency
-        and may(request, action.permission)
+        button
+        for button in BUTTONS.values()
+        if card.status in button.statuses
+        and button.name != "unlink"  # it stands beside each dependency
+        and may(request, button.permission)
     ]
 
 
-def _asked(action: Action, card: Card) -> Any:
-    """The empty form of what the action needs to know, with the card's values to begin with."""
-    if action.form is None:
+def _asked(button: Button, card: Card) -> Any:
+    """The empty form of what the button needs to know, with the card's values to begin with."""
+    if button.form is None:
         return None
     initial = {"priority": card.priority, "phase": card.phase}
-    return action.form(auto_id=f"{action.name}_%s", initial=initial)
+    return button.form(auto_id=f"{button.name}_%s", initial=initial)
 
 
 def _criteria(acceptance: str | None) -> Any:

@@ -12,7 +12,7 @@ from backlog.verbs import doctor as verbs
 from backlog.verbs.doctor import Finding
 from backlog.verbs.stuck import CYCLE, MISSING
 from backlog.web.access import CHANGE, may, reads
-from backlog.web.buttons import ACTIONS, Action, Seen
+from backlog.web.buttons import BUTTONS, Button, Seen
 from backlog.web.live import Live
 
 # It counts everything again, and on a public board anybody may ask.
@@ -50,7 +50,7 @@ class Group(NamedTuple):
     title: str
     about: str
     total: int
-    remedy: Action | None
+    remedy: Button | None
     rows: list[tuple[Finding, str]]
 
 
@@ -79,7 +79,7 @@ def _grouped(found: Sequence[Finding]) -> list[Group]:
             kind,
             *_KINDS[kind],
             len(findings),
-            ACTIONS.get(_REMEDIES.get(kind, "")),
+            BUTTONS.get(_REMEDIES.get(kind, "")),
             [(each, seen.get(each.id or "", "")) for each in findings[:MOST]],
         )
         for kind, findings in kinds.items()

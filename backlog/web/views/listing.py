@@ -45,7 +45,7 @@ def card_list(request: HttpRequest) -> HttpResponse:
         "sorted_by": SORTS[sort][0],
         "columns": [(name, label, name and choice.url(sort=name)) for name, label in _COLUMNS],
         "keep": choice.hidden("sort"),
-        "actions": offered(request),
+        "buttons": offered(request),
         "may_change": may(request, CHANGE),
         "last_page": -(-found.total // PAGE),
     }

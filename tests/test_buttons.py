@@ -1,4 +1,4 @@
-"""Acting on cards from the pages: one or many, never on what was not seen."""
+"""Buttons on the pages: for one card or many, never for what was not seen."""
 
 from html import unescape
 
@@ -8,7 +8,7 @@ from django.urls import reverse
 from backlog.errors import Cancelled
 from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY
 from backlog.models import Card, Event
-from backlog.web.buttons import ACTIONS, Seen
+from backlog.web.buttons import BUTTONS, Seen
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
 
@@ -31,8 +31,8 @@ def _bring(status: str) -> Card:
     return Card.objects.get(pk="A")
 
 
-def _post(client, action: str, *cards: Card, **more):
-    data = {"action": action, "card": [str(Seen.of(card)) for card in cards], **more}
+def _post(client, button: str, *cards: Card, **more):
+    data = {"action": button, "card": [str(Seen.of(card)) for card in cards], **more}
     return client.post(reverse("act"), data)
 
 
@@ -47,9 +47,9 @@ FIELDS = {
 
 
 @pytest.mark.parametrize(
-    ("name", "status"), [(a.name, status) for a in ACTIONS.values() for status in a.statuses]
+    ("name", "status"), [(a.name, status) for a in BUTTONS.values() for status in a.statuses]
 )
-def test_every_action_is_done_from_every_status_it_is_offered_in(admin_client, name, status):
+def test_every_button_works_from_every_status_it_is_offered_in(admin_client, name, status):
     answer = _post(admin_client, name, _bring(status), confirmed="1", **FIELDS.get(name, {}))
     assert (answer.status_code, answer.url) == (302, "/")
 
@@ -67,7 +67,7 @@ def test_every_action_is_done_from_every_status_it_is_offered_in(admin_client, n
         ("reclaim", CLAIMED, READY),
     ],
 )
-def test_an_action_moves_the_card(admin_client, name, status, after):
+def test_a_button_moves_the_card(admin_client, name, status, after):
     _post(admin_client, name, _bring(status), confirmed="1", **FIELDS.get(name, {}))
     assert Card.objects.get(pk="A").status == after
 
@@ -111,7 +111,7 @@ def test_many_cards_are_cancelled_for_one_reason(admin_client, card):
     assert {*Card.objects.values_list("block_note", flat=True)} == {"cancelled: late"}
 
 
-@pytest.mark.parametrize("name", [*ACTIONS])
+@pytest.mark.parametrize("name", [*BUTTONS])
 def test_a_card_changed_meanwhile_is_shown_fresh_and_left_alone(admin_client, card, name):
     Card.objects.edit("A", title="Changed meanwhile")
     fresh = Card.objects.get(pk="A")
@@ -131,7 +131,7 @@ def test_what_takes_something_away_asks_once(admin_client, name, status):
     assert Card.objects.get(pk="A").updated_at == seen.updated_at
 
 
-def test_what_an_action_needs_to_know_is_asked_for(admin_client, card):
+def test_what_a_button_needs_to_know_is_asked_for(admin_client, card):
     assert 'name="reason"' in _post(admin_client, "block", card).text
 
 
@@ -159,7 +159,7 @@ def test_nothing_selected_is_said(admin_client):
     assert "select a card first" in page.text
 
 
-def test_an_action_that_does_not_exist_is_refused(admin_client, card):
+def test_a_button_that_does_not_exist_is_refused(admin_client, card):
     assert _post(admin_client, "explode", card).status_code == 400
 
 
