@@ -10,6 +10,16 @@ DONE: Final = "done"
 
 STATUSES: Final = (READY, CLAIMED, BLOCKED, DONE)
 
+# What can happen to a card next, as a board shows it: the status and whether it is claimable.
+CELLS: Final = {
+    "ready": (READY, True),
+    "waiting": (READY, False),
+    "claimed": (CLAIMED, False),
+    "blocked": (BLOCKED, False),
+    "done": (DONE, False),
+}
+CELL_OF: Final = {state: cell for cell, state in CELLS.items()}
+
 DEFAULT_TTL_SECONDS: Final = 900
 
 # What a language model is given of a card, and the least that makes sense.

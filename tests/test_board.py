@@ -126,7 +126,10 @@ def test_a_card_says_what_it_waits_for_and_whom_it_holds_up():
         for cell in lane.cells
         for c in cell.cards
     }
-    assert (cards["B"].waits_for, cards["A"].holds_up) == ((("A", "ready"), ("missing", None)), 1)
+    assert (cards["B"].waits_for, cards["A"].holds_up) == (
+        (("A", "ready"), ("missing", "missing")),
+        1,
+    )
 
 
 def test_nothing_is_read_again_while_nothing_was_committed(django_assert_num_queries):
@@ -137,7 +140,7 @@ def test_nothing_is_read_again_while_nothing_was_committed(django_assert_num_que
         assert live.now(Card.objects.session()) is first
 
 
-def test_a_commit_anywhere_is_seen_at_the_next_look(sessions):
+def test_a_commit_anywhere_is_read_the_next_time(sessions):
     _make("A")
     live = Live(board)
     before = live.now(Card.objects.session()).version
@@ -181,6 +184,13 @@ def test_changed_cells_are_sent_by_key(admin_client):
     cells = admin_client.get("/live/cells/", {"key": changed}).json()["cells"]
     assert sorted(key.partition("-")[0] for key in changed) == ["blocked", "ready"]
     assert any('data-card="A"' in html for html in cells.values())
+
+
+def test_a_cell_is_made_anew_when_the_same_cards_show_something_else(admin_client):
+    _make("A")
+    assert "Card A" in admin_client.get("/").text
+    Card.objects.edit("A", title="Renamed")
+    assert "Renamed" in admin_client.get("/").text
 
 
 def test_what_needs_an_operator_stands_first_with_its_button(admin_client):

@@ -10,24 +10,18 @@ a card that was changed since is left alone, and `Stale` raised.
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
 
 from django.apps import apps
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import models
-from django.db.models import (
-    Case,
-    Exists,
-    ExpressionWrapper,
-    OuterRef,
-    Q,
-    Value,
-    When,
-)
+from django.db.models import Case, Exists, ExpressionWrapper, OuterRef, Q, Value, When
 from django.db.models.functions import Cast, Coalesce, Now
 
 from backlog.connection import DjangoSession
-from backlog.lifecycle import BLOCKED, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, EMPTY, READY
+from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, EMPTY
 from backlog.querysets.compiled import Compiled
 from backlog.records import Record
 from backlog.values import parse_json
@@ -39,10 +33,14 @@ if TYPE_CHECKING:
     from backlog.models import Card
 
 
-_WAITING: Final = Q(status=READY, claimable=False)
+def in_cell(cell: str) -> Q:
+    """Cards in this one of `lifecycle.CELLS`."""
+    status, claimable = CELLS[cell]
+    return Q(status=status, claimable=claimable)
 
-# What can happen to a card next: its status, but of the ready ones some wait.
-CELLS: Final = ("ready", "waiting", "claimed", "blocked", "done")
+
+# By the database's clock.
+EXPIRED: Final = Q(claim_expires_at__lte=Now())
 
 
 class CardQuerySet(models.QuerySet["Card"]):
@@ -54,38 +52,37 @@ class CardQuerySet(models.QuerySet["Card"]):
 
     def waiting(self) -> Self:
         """Ready, but a dependency is unfinished or does not exist, or it is held back."""
-        return self.filter(_WAITING)
+        return self.in_cells("waiting")
+
+    def expired(self) -> Self:
+        """Claimed, but the lease is over."""
+        return self.filter(EXPIRED)
 
     def stuck(self) -> Self:
         """What does not go on by itself: blocked, or its lease is over, or it waits for a card that
         is blocked or does not exist."""
-        edges = apps.get_model("backlog", "Dependency").objects.values("card_id")
+        edges = apps.get_model("backlog", "Dependency").objects.values("card")
         needed = self.model.objects.filter(pk=OuterRef("dependency_id"))
-        missing, blocked = edges.filter(~Exists(needed)), edges.filter(dependency__status=BLOCKED)
-        return self.filter(
-            Q(status=BLOCKED)
-            | Q(claim_expires_at__lte=Now())
-            | _WAITING & (Q(pk__in=missing) | Q(pk__in=blocked))
-        )
+        missing, blocked = ~Exists(needed), Q(dependency__status=BLOCKED)
+        in_vain = edges.filter(missing).union(edges.filter(blocked), all=True)
+        waits_in_vain = in_cell("waiting") & Q(pk__in=in_vain)
+        return self.filter(Q(status=BLOCKED) | EXPIRED | waits_in_vain)
 
     def in_cells(self, *cells: str) -> Self:
-        """Those in any of these of `CELLS`."""
-        chosen = Q()
-        for cell in cells:
-            chosen |= _WAITING if cell == "waiting" else Q(status=cell) & ~_WAITING
-        return self.filter(chosen)
+        """Those in any of these of `lifecycle.CELLS`."""
+        return self.filter(reduce(or_, map(in_cell, cells)))
 
     def with_cell(self) -> Self:
-        """Each card with `cell`, which of `CELLS` it is in."""
-        waiting = When(_WAITING, then=Value("waiting"))
-        return self.annotate(cell=Case(waiting, default="status", output_field=models.TextField()))
+        """Each card with `cell`, which of `lifecycle.CELLS` it is in."""
+        # Every other cell has the name of its status.
+        waiting = When(in_cell("waiting"), then=Value("waiting"))
+        cell = Case(waiting, default="status", output_field=models.TextField())
+        return self.annotate(cell=cell)
 
     def with_expired(self) -> Self:
         """Each card with `expired`: its lease is over, by the database's clock."""
         return self.annotate(
-            expired=Coalesce(
-                ExpressionWrapper(Q(claim_expires_at__lte=Now()), models.BooleanField()), False
-            )
+            expired=Coalesce(ExpressionWrapper(EXPIRED, models.BooleanField()), False)
         )
 
     def with_acceptance_text(self) -> Self:

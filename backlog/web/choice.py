@@ -7,7 +7,8 @@ from django.http import HttpRequest, QueryDict
 
 from backlog import values
 from backlog.errors import UsageError
-from backlog.web.queries.filters import ALL, CELLS, Filter
+from backlog.lifecycle import CELLS
+from backlog.web.queries.filters import ALL, Filter
 
 LAYOUTS = ("rows", "columns")
 

@@ -1,110 +1,70 @@
 """The backlog as lanes: by phase, and in each by what can happen to a card next."""
 
 import re
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from functools import cached_property
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from hashlib import blake2b
-from itertools import starmap
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField
+from django.core.paginator import Paginator
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import Case, Count, Func, OuterRef, Subquery, TextField, Value, When, Window
+from django.db.models.functions import Coalesce, RowNumber
+
+from backlog.lifecycle import CELL_OF, CELLS, CLAIMED, DONE
+from backlog.models import Card, Dependency
+from backlog.querysets import EXPIRED, CardQuerySet, in_cell
 from backlog.session import Session
 from backlog.verbs.pool import Statement
 from backlog.verbs.rules import Limit, Pause, in_force
-from backlog.web.queries.filters import ALL, CELL, CELLS, Filter
+from backlog.web.queries.filters import ALL, Filter
 
 PER_CELL: Final = 10
 LANES_A_PAGE: Final = 25
 ATTENTION: Final = 6
 
-# The status and readiness of the cells that are ranges of the index `backlog_lanes`.
-_RANGES: Final = {
-    "ready": ("ready", True),
-    "waiting": ("ready", False),
-    "blocked": ("blocked", False),
-}
-
 # A card waits for at most these of its dependencies by name.
 _CHIPS: Final = 4
 
-# The columns of a `BoardCard`, its edges excepted.
-SHOWN: Final = """id, title, phase, priority, status, claimable, claim_owner, claim_expires_at,
-    coalesce(claim_expires_at <= now(), false) AS expired, attempts, open_dependencies,
-    block_reason, block_note, status_changed_at, updated_at, CASE WHEN held THEN not_before END"""
+_NAMED: Final = {
+    *("id", "title", "phase", "priority", "status", "claimable", "held", "not_before"),
+    *("claim_owner", "claim_expires_at", "attempts", "open_dependencies"),
+    *("block_reason", "block_note", "status_changed_at", "updated_at"),
+}
+# The fields of a card that a line or two about it show, in the model's order.
+SHOWN: Final = tuple(f.attname for f in Card._meta.concrete_fields if f.attname in _NAMED)
+_PHASE: Final = SHOWN.index("phase")
 
-# In two parts, so that each is read from its index alone: what is claimed is not in the board's.
-_COUNTS: Final = f"""
-SELECT phase, {CELL}, count(*), 0 FROM backlog
-WHERE status <> 'claimed'{{scope}} GROUP BY phase, status, claimable
-UNION ALL
-SELECT phase, 'claimed', count(*), count(*) FILTER (WHERE claim_expires_at <= now()) FROM backlog
-WHERE claimed_at IS NOT NULL{{scope}} GROUP BY phase"""
-
-# One range of the index a cell. A phase of NULL is a branch of its own: equality does not find it,
-# and IS NOT DISTINCT FROM would not use the index.
-_FIRST: Final = f"""
-SELECT cell.number, card.* FROM unnest(%s::text[], %s::text[], %s::boolean[])
-    WITH ORDINALITY AS cell (phase, status, claimable, number)
-CROSS JOIN LATERAL (
-    SELECT {SHOWN} FROM backlog WHERE backlog.status <> 'claimed' AND backlog.{{phase}}
-    AND backlog.status = cell.status AND backlog.claimable = cell.claimable{{scope}}
-    ORDER BY priority DESC, created_at, id LIMIT {PER_CELL}
-) AS card"""
-_FIRST_OF_PHASE: Final = _FIRST.replace("{phase}", "phase = cell.phase")
-_FIRST_WITHOUT: Final = _FIRST.replace("{phase}", "phase IS NULL AND cell.phase IS NULL")
-
-_HELD: Final = f"""
-SELECT {SHOWN} FROM (
-    SELECT *, row_number() OVER (PARTITION BY phase ORDER BY claim_expires_at, id) AS place
-    FROM backlog WHERE claimed_at IS NOT NULL{{scope}}
-) AS backlog WHERE place <= {PER_CELL} ORDER BY claim_expires_at, id"""
-
-_OPEN: Final = """
-SELECT edge.card_id, edge.dependency_id, needed.status FROM backlog_dependency edge
-LEFT JOIN backlog needed ON needed.id = edge.dependency_id
-WHERE edge.card_id = ANY(%s) AND needed.status IS DISTINCT FROM 'done'
-ORDER BY edge.card_id, edge.dependency_id"""
-
-_HOLDS_UP: Final = """
-SELECT edge.dependency_id, count(*) FROM backlog_dependency edge
-JOIN backlog dependent ON dependent.id = edge.card_id
-WHERE edge.dependency_id = ANY(%s) AND dependent.status <> 'done' GROUP BY edge.dependency_id"""
+# The cells that are ranges of the index `backlog_lanes`.
+_RANGES: Final = ("ready", "waiting", "blocked")
 
 
-class BoardCard(NamedTuple):
-    """What the board shows of a card. `waits_for`: ids with their status (None: no such card)."""
+class Shown(NamedTuple):
+    """A card by the values that a cell shows of it: cards are equal by their ids alone.
 
-    id: str
-    title: str
-    phase: str | None
-    priority: int
-    status: str
-    claimable: bool
-    claim_owner: str | None
-    claim_expires_at: datetime | None
+    `values` are those of `SHOWN`; `waits_for` and `holds_up` are as `Card` says.
+    """
+
+    values: tuple[Any, ...]
     expired: bool
-    attempts: int
-    open_dependencies: int
-    block_reason: str | None
-    block_note: str | None
-    status_changed_at: datetime
-    updated_at: datetime
-    held_until: datetime | None = None
-    waits_for: tuple[tuple[str, str | None], ...] = ()
-    holds_up: int = 0
+    cell: str
+    waits_for: tuple[tuple[str, str], ...]
+    holds_up: int
 
     @property
-    def cell(self) -> str:
-        """The cell of its lane that the card is in."""
-        return "waiting" if self.status == "ready" and not self.claimable else self.status
-
-    @property
-    def more(self) -> int:
-        """How many open dependencies are not in `waits_for`."""
-        return self.open_dependencies - len(self.waits_for) if self.waits_for else 0
+    def card(self) -> Card:
+        """The card with these values; no other is read."""
+        card = Card.from_db(DEFAULT_DB_ALIAS, _NAMED, self.values)
+        card.expired, card.cell, card.waits_for, card.holds_up = self[1:]
+        return card
 
 
-class Cell(NamedTuple):
+@dataclass(frozen=True)
+class Cell:
     """How many cards of a lane are in one state, and the first of them.
 
     In the order of claims; claimed ones by the end of their lease. Done cards are only counted.
@@ -114,14 +74,18 @@ class Cell(NamedTuple):
     name: str
     total: int
     expired: int
-    cards: tuple[BoardCard, ...]
+    shown: tuple[Shown, ...]
 
     @property
+    def cards(self) -> list[Card]:
+        return [shown.card for shown in self.shown]
+
+    @cached_property
     def key(self) -> str:
         """A name for the cell that is the same in every process, fit for an HTML id."""
         return _key(self.name, self.phase)
 
-    @property
+    @cached_property
     def signature(self) -> str:
         """Another one whenever the cell shows something else."""
         return _digest(repr(self))
@@ -173,19 +137,15 @@ class Lane(NamedTuple):
         return self.done == self.total
 
 
+@dataclass(frozen=True)
 class Board:
     """One page of lanes, what the whole selection counts, and what is paused."""
 
-    def __init__(
-        self,
-        lanes: tuple[Lane, ...],
-        page: int,
-        pages: int,
-        totals: dict[str, int],
-        pauses: tuple[Pause, ...] = (),
-    ):
-        self.lanes, self.page, self.pages, self.totals = lanes, page, pages, totals
-        self.pauses = pauses
+    lanes: tuple[Lane, ...]
+    page: int
+    pages: int
+    totals: dict[str, int]
+    pauses: tuple[Pause, ...]
 
     @cached_property
     def cells(self) -> dict[str, Cell]:
@@ -197,19 +157,24 @@ class Board:
         """The headings of the lanes by their keys."""
         return {lane.heading.key: lane.heading for lane in self.lanes}
 
-    @cached_property
-    def attention(self) -> tuple[BoardCard, ...]:
+    @property
+    def attention(self) -> list[Card]:
         """The first cards of the page that wait for an operator: expired claims, then blocked."""
-        shown = [card for cell in self.cells.values() for card in cell.cards]
-        late = [card for card in shown if card.expired]
-        return (*late, *(card for card in shown if card.status == "blocked"))[:ATTENTION]
+        return [shown.card for shown in self._attention]
+
+    @cached_property
+    def _attention(self) -> tuple[Shown, ...]:
+        cells = self.cells.values()
+        late = [each for cell in cells for each in cell.shown if each.expired]
+        blocked = [each for cell in cells if cell.name == "blocked" for each in cell.shown]
+        return (*late, *blocked)[:ATTENTION]
 
     @cached_property
     def signatures(self) -> dict[str, str]:
         """What each cell and heading shows, by key; the totals and what needs attention, as
         `totals`; what is paused, as `banner`."""
         return {
-            "totals": _digest(repr((self.totals, self.attention))),
+            "totals": _digest(repr((self.totals, self._attention))),
             "banner": self.banner,
             **{key: heading.signature for key, heading in self.headings.items()},
             **{key: cell.signature for key, cell in self.cells.items()},
@@ -228,37 +193,73 @@ class Board:
 
 def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
     """One page of lanes, as the cards are now; pages count from 1, one too many is the last."""
-    scope = chosen.scope()
-    counts = _counted(session, scope)
-    phases = _ordered(counts)
-    pages = max(1, -(-len(phases) // LANES_A_PAGE))
-    page = min(max(page, 1), pages)
-    shown = phases[(page - 1) * LANES_A_PAGE : page * LANES_A_PAGE]
-    cards = _first_cards(session, scope, [phase for phase in shown if not _finished(counts[phase])])
-    held_back = in_force(session)
+    statements = _statements(chosen)
+    counts = _counted(session, statements)
+    shown = Paginator(_ordered(counts), LANES_A_PAGE).get_page(page)
+    open_phases = [phase for phase in shown if not _finished(counts[phase])]
+    first = _first(session, statements, open_phases)
+    rules = in_force(session)
+
+    def cell(phase: str | None, name: str) -> Cell:
+        return Cell(phase, name, *counts[phase].get(name, (0, 0)), tuple(first[phase, name]))
+
     lanes = tuple(
-        Lane(
-            phase,
-            tuple(
-                Cell(phase, name, *counts[phase].get(name, (0, 0)), cards.get((phase, name), ()))
-                for name in CELLS
-            ),
-            *held_back.of_phase(phase),
-        )
+        Lane(phase, tuple(cell(phase, name) for name in CELLS), *rules.of_phase(phase))
         for phase in shown
     )
-    return Board(lanes, page, pages, _totals(counts), held_back.pauses)
+    return Board(lanes, shown.number, shown.paginator.num_pages, _totals(counts), rules.pauses)
 
 
 Counts = dict[str | None, dict[str, tuple[int, int]]]
 
 
-def _counted(session: Session, scope: Statement) -> Counts:
-    condition, params = scope
-    rows = session.execute(_COUNTS.format(scope=condition), (*params, *params)).fetchall()
+class _Statements(NamedTuple):
+    """What reads a board: numbers, and the first cards: claimed, of cells of a phase or without.
+
+    The last has its own: equality does not find it, IS NOT DISTINCT FROM would not use the index.
+    """
+
+    numbers: Statement
+    claimed: Statement
+    of_phase: Statement
+    without: Statement
+
+
+# Compiled once for each filter: that takes longer than all else that Python does for a board.
+@lru_cache(maxsize=64)
+def _statements(chosen: Filter) -> _Statements:
+    cards = chosen.cards()
+    rest = cards.exclude(status=_sql(f"'{CLAIMED}'"))  # as text: the index is partial
+    claimed = cards.filter(claimed_at__isnull=False)
+    by_lease = ("claim_expires_at", "id")
+    place = Window(RowNumber(), partition_by="phase", order_by=by_lease)
+    first = claimed.annotate(place=place).filter(place__lte=PER_CELL).order_by(*by_lease)
+    of_cell = rest.filter(status=_sql("cell.status"), claimable=_sql("cell.claimable"))
+    return _Statements(
+        _numbers(rest, claimed).query.sql_with_params(),
+        _shown(first).query.sql_with_params(),
+        _ranges(of_cell.filter(phase=_sql("cell.phase"))),
+        _ranges(of_cell.filter(phase=None)),
+    )
+
+
+def _numbers(rest: CardQuerySet, claimed: CardQuerySet) -> Any:
+    """Rows of phase, status, claimable, how many cards, how many of them are expired.
+
+    In two parts, so that each is read from its index alone: what is claimed is not in the board's.
+    By columns of that index: a count by `cell` has to sort all cards.
+    """
+    by = ("phase", "status", "claimable")
+    late = Count("pk", filter=EXPIRED)
+    first = rest.values_list(*by).annotate(total=Count("*"), late=Value(0))
+    return first.union(claimed.values_list(*by).annotate(total=Count("*"), late=late), all=True)
+
+
+def _counted(session: Session, statements: _Statements) -> Counts:
+    """Of each phase the cells: how many cards, and how many of these are expired."""
     counts: Counts = {}
-    for phase, cell, total, expired in rows:
-        counts.setdefault(phase, {})[cell] = (total, expired)
+    for phase, status, claimable, total, late in session.execute(*statements.numbers).fetchall():
+        counts.setdefault(phase, {})[CELL_OF[status, claimable]] = (total, late)
     return counts
 
 
@@ -287,45 +288,58 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(p), "") if p.isdecimal() and p.isascii() else (1, 0, p) for p in parts if p]
 
 
-def _first_cards(
-    session: Session, scope: Statement, phases: Sequence[str | None]
-) -> dict[tuple[str | None, str], tuple[BoardCard, ...]]:
-    condition, params = scope
-    found: list[BoardCard] = []
-    for sql, wanted in (
-        (_FIRST_OF_PHASE, [phase for phase in phases if phase is not None]),
-        (_FIRST_WITHOUT, [phase for phase in phases if phase is None]),
+def _first(
+    session: Session, statements: _Statements, phases: Sequence[str | None]
+) -> dict[tuple[str | None, str], list[Shown]]:
+    """What is shown of the first cards of the cells of these phases, by phase and cell."""
+    rows = session.execute(*statements.claimed).fetchall()
+    for wanted, (sql, params) in (
+        ([phase for phase in phases if phase is not None], statements.of_phase),
+        ([phase for phase in phases if phase is None], statements.without),
     ):
         if wanted:
-            cells = [(phase, *_RANGES[name]) for phase in wanted for name in _RANGES]
+            cells = [(phase, *CELLS[name]) for phase in wanted for name in _RANGES]
             columns = [list(column) for column in zip(*cells, strict=True)]
-            rows = session.execute(sql.format(scope=condition), (*columns, *params)).fetchall()
-            found += [BoardCard(*row[1:]) for row in sorted(rows, key=lambda row: row[0])]
-    held = session.execute(_HELD.format(scope=condition), params).fetchall()
-    found += [card for card in starmap(BoardCard, held) if card.phase in phases]
-    cells_: dict[tuple[str | None, str], tuple[BoardCard, ...]] = {}
-    for card in with_edges(session, found):
-        key = (card.phase, card.cell)
-        cells_[key] = (*cells_.get(key, ()), card)
-    return cells_
+            rows += session.execute(sql, (*columns, *params)).fetchall()
+    first: dict[tuple[str | None, str], list[Shown]] = defaultdict(list)
+    for *values, expired, cell, waits_for, holds_up in rows:
+        chips = tuple(map(tuple, waits_for or ()))
+        shown = Shown(tuple(values), expired, cell, chips, holds_up)
+        first[values[_PHASE], cell].append(shown)
+    return first
 
 
-def with_edges(session: Session, cards: Iterable[BoardCard]) -> list[BoardCard]:
-    """The cards with what they wait for and how many unfinished cards wait for them."""
-    cards = list(cards)
-    waiting = [card.id for card in cards if card.cell == "waiting"]
-    waits: dict[str, list[tuple[str, str | None]]] = {}
-    if waiting:
-        for card_id, needed, status in session.execute(_OPEN, (waiting,)).fetchall():
-            waits.setdefault(card_id, []).append((needed, status))
-    ids = [card.id for card in cards]
-    holds = dict(session.execute(_HOLDS_UP, (ids,)).fetchall()) if ids else {}
-    return [
-        card._replace(
-            waits_for=tuple(waits.get(card.id, ())[:_CHIPS]), holds_up=holds.get(card.id, 0)
-        )
-        for card in cards
-    ]
+def _ranges(cards: CardQuerySet) -> Statement:
+    """The first cards of many cells, each from its range of the index.
+
+    By LATERAL, which the ORM lacks; a window would rank every card. Parameters: the phases of the
+    cells, their statuses, whether they are claimable.
+    """
+    cards_of_cell, params = _shown(cards.in_claim_order())[:PER_CELL].query.sql_with_params()
+    cells = "unnest(%s::text[], %s::text[], %s::boolean[]) AS cell (phase, status, claimable)"
+    return f"SELECT card.* FROM {cells} CROSS JOIN LATERAL ({cards_of_cell}) AS card", params
+
+
+def _shown(cards: CardQuerySet) -> Any:
+    """Rows of `SHOWN`, `expired`, `cell`, `waits_for` (None unless it waits), `holds_up`."""
+    needed = Card.objects.filter(pk=OuterRef("dependency_id")).values("status")
+    state = Coalesce(Subquery(needed), Value("missing", TextField()))
+    edges = Dependency.objects.filter(card=OuterRef("pk")).annotate(state=state)
+    pair = Func("dependency_id", "state", template="ARRAY[%(expressions)s]", output_field=_PAIR)
+    chips = edges.exclude(state=DONE).order_by("dependency_id").values_list(pair)[:_CHIPS]
+    waits_for = Case(When(in_cell("waiting"), then=ArraySubquery(chips)))
+    dependents = Dependency.objects.filter(dependency=OuterRef("pk")).exclude(card__status=DONE)
+    number = dependents.values("dependency").annotate(number=Count("*")).values("number")
+    holds_up = Coalesce(Subquery(number), 0)
+    shown = cards.with_expired().with_cell()
+    return shown.values_list(*SHOWN, "expired", "cell", waits_for, holds_up)
+
+
+_PAIR: Final = ArrayField(TextField())
+
+
+def _sql(template: str) -> Func:
+    return Func(template=template, output_field=TextField())
 
 
 def _key(name: str, phase: str | None) -> str:

@@ -2,29 +2,25 @@
 
 from typing import Any, Final, NamedTuple
 
-from backlog.verbs.pool import EVERYTHING, Statement
+from django.db.models import Func, Q, TextField, Value
+from django.db.models.lookups import Contains
 
-# What can happen to a card next. Waiting is ready with a dependency unfinished: a cell of the
-# board, not a status.
-CELLS: Final = ("ready", "waiting", "claimed", "blocked", "done")
+from backlog.models import Card
+from backlog.querysets import CardQuerySet
 
-CELL: Final = "CASE WHEN status = 'ready' AND NOT claimable THEN 'waiting' ELSE status END"
 
-# What does not go on by itself: blocked, a lease that is over, a wait for a card that is blocked
-# or does not exist.
-_STUCK: Final = """(status = 'blocked' OR claim_expires_at <= now() OR (
-    status = 'ready' AND NOT claimable AND id IN (
-        SELECT card_id FROM backlog_dependency WHERE NOT EXISTS (
-            SELECT FROM backlog needed WHERE needed.id = dependency_id)
-        UNION ALL
-        SELECT card_id FROM backlog_dependency JOIN backlog needed ON needed.id = dependency_id
-        WHERE needed.status = 'blocked')))"""
+class _Says(Contains):
+    """As `icontains`, by ILIKE: half the time of two UPPER a card."""
+
+    def get_rhs_op(self, connection: Any, rhs: str) -> str:
+        return f"ILIKE {rhs}"
 
 
 class Filter(NamedTuple):
     """Cards that meet every part that is given; `""` among the phases: cards without one.
 
-    `text` is looked for in id, title and owner, whatever its case.
+    `cells` are of `lifecycle.CELLS`; `text` is looked for in id, title and owner, whatever its
+    case. Two that are equal give the same cards, so that what was read can be kept by it.
     """
 
     phases: tuple[str, ...] = ()
@@ -33,35 +29,23 @@ class Filter(NamedTuple):
     text: str = ""
     stuck: bool = False
 
-    def scope(self) -> Statement:
-        """SQL that continues a WHERE clause on `backlog`, and its parameters."""
-        parts: list[tuple[str, tuple[Any, ...]]] = []
+    def cards(self) -> CardQuerySet:
+        """The cards, in no order."""
+        cards = Card.objects.all()
         if self.phases:
-            named = [phase for phase in self.phases if phase]
-            parts.append(
-                ("(phase = ANY(%s) OR (phase IS NULL AND %s))", (named, "" in self.phases))
-            )
+            without = Q(phase=None) if "" in self.phases else Q()
+            cards = cards.filter(Q(phase__in=filter(None, self.phases)) | without)
         if self.cells:
-            parts.append((f"({CELL}) = ANY(%s)", (list(self.cells),)))
+            cards = cards.in_cells(*self.cells)
         if self.owner:
-            parts.append(("claim_owner = %s", (self.owner,)))
+            cards = cards.filter(claim_owner=self.owner)
         if self.text:
-            pattern = f"%{_literally(self.text)}%"
-            parts.append(("concat_ws(' ', id, title, claim_owner) ILIKE %s", (pattern,)))
-        if self.stuck:
-            parts.append((_STUCK, ()))
-        if not parts:
-            return EVERYTHING
-        return (
-            "".join(f" AND {sql}" for sql, _ in parts),
-            tuple(value for _, params in parts for value in params),
-        )
+            shown = Func(
+                Value(" "), "id", "title", "claim_owner",
+                function="concat_ws", output_field=TextField(),
+            )  # fmt: skip
+            cards = cards.filter(_Says(shown, self.text))
+        return cards.stuck() if self.stuck else cards
 
 
 ALL: Final = Filter()
-
-
-def _literally(text: str) -> str:
-    for special in ("\\", "%", "_"):
-        text = text.replace(special, f"\\{special}")
-    return text

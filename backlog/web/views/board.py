@@ -9,17 +9,17 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from backlog.lifecycle import CELLS
 from backlog.models import Card
 from backlog.web.access import CHANGE, may, reads
 from backlog.web.choice import Choice
 from backlog.web.live import Live
-from backlog.web.queries import board as verbs
+from backlog.web.queries import board as queries
 from backlog.web.queries.board import Board
-from backlog.web.queries.filters import CELLS
 from backlog.web.views.buttons import offered
 from backlog.web.views.cell import cell_html, heading_html
 
-_LIVE = Live(verbs.board)
+_LIVE = Live(queries.board)
 
 
 @reads

@@ -4,13 +4,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from backlog.lifecycle import CELLS
 from backlog.models import Card
 from backlog.verbs.rules import pauses
 from backlog.web.access import CHANGE, may, reads
 from backlog.web.buttons import Seen
 from backlog.web.choice import Choice
-from backlog.web.queries.filters import CELLS
-from backlog.web.queries.listing import PAGE, SORTS, cards
+from backlog.web.queries.listing import SORTS, cards
 from backlog.web.views.buttons import offered
 
 # Headings of the table, each with the order that its link asks for.
@@ -32,13 +32,12 @@ def card_list(request: HttpRequest) -> HttpResponse:
     """A page of the cards chosen by the URL, in the order it says."""
     choice = Choice.of(request)
     sort = request.GET.get("sort") or "claim"
-    session = Card.objects.session()
-    found = cards(session, choice.filter, sort, choice.page)
+    found = cards(choice.filter, sort, choice.page)
     context = {
-        "pauses": pauses(session),
+        "pauses": pauses(Card.objects.session()),
         "next": request.get_full_path(),
         "found": found,
-        "rows": [(card, str(Seen.of(card))) for card in found.cards],
+        "rows": [(card, Seen.of(card)) for card in found],
         "choice": choice,
         "cells": CELLS,
         "sort": sort,
@@ -47,6 +46,5 @@ def card_list(request: HttpRequest) -> HttpResponse:
         "keep": choice.hidden("sort"),
         "buttons": offered(request),
         "may_change": may(request, CHANGE),
-        "last_page": -(-found.total // PAGE),
     }
     return render(request, "backlog/list.html", context)
