@@ -10,7 +10,7 @@ a card that was changed since is left alone, and `Stale` raised.
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from functools import reduce
+from functools import cached_property, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
 
@@ -18,6 +18,7 @@ from django.apps import apps
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import models
 from django.db.models import Case, Exists, ExpressionWrapper, OuterRef, Q, Value, When
+from django.db.models.base import ModelState
 from django.db.models.functions import Cast, Coalesce, Now
 
 from backlog.connection import DjangoSession
@@ -309,7 +310,7 @@ class CardQuerySet(models.QuerySet["Card"]):
             raise TypeError("this verb acts on one card by its id: call it on Card.objects")
         return self._session
 
-    @property
+    @cached_property
     def _using(self) -> str:
         self._for_write = True  # a router may name another database for it
         return self.db
@@ -339,10 +340,20 @@ class CardQuerySet(models.QuerySet["Card"]):
         return None if record is None else self._made(record)
 
     def _made(self, record: Record) -> "Card":
-        """The whole card: no field of it is a query of its own."""
-        dependencies, acceptance = record.dependencies, _as_value(record.acceptance)
-        given = record._replace(depends_on=dependencies, acceptance=acceptance)  # type: ignore[arg-type]
-        return self.model.from_db(self._using, Record._fields, given)
+        """The whole card: no field of it is a query of its own.
+
+        Made as unpickling makes one, without `__init__` and its signals, which would take longer
+        than all else that a verb does here.
+        """
+        state = ModelState()
+        state.adding, state.db = False, self._using
+        card = self.model.__new__(self.model)
+        card.__dict__ = record._asdict() | {
+            "_state": state,
+            "depends_on": record.dependencies,
+            "acceptance": _as_value(record.acceptance),
+        }
+        return card
 
 
 def _as_value(acceptance: str | None) -> Any:
