@@ -5,6 +5,7 @@ The constraints here and the triggers of `backlog/sql` hold for every writer; th
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import models
@@ -230,15 +231,10 @@ class Card(models.Model):
         return f"{self.id} {self.title}"
 
 
-def _of_card(related_name: str) -> Any:
-    """A card by its id. The triggers keep the rule, and the primary keys are the indexes."""
-    return models.ForeignKey(
-        Card,
-        models.DO_NOTHING,
-        db_constraint=False,
-        db_index=False,
-        related_name=related_name,
-    )
+# A card by its id. The triggers keep the rule, and the primary keys are the indexes.
+_of_card: Any = partial(
+    models.ForeignKey, Card, models.DO_NOTHING, db_constraint=False, db_index=False
+)
 
 
 class Dependency(models.Model):
@@ -248,8 +244,8 @@ class Dependency(models.Model):
     """
 
     pk = models.CompositePrimaryKey("card_id", "dependency_id")
-    card = _of_card("dependencies")
-    dependency = _of_card("dependents")
+    card = _of_card(related_name="dependencies")
+    dependency = _of_card(related_name="dependents")
 
     class Meta:
         db_table = "backlog_dependency"
@@ -283,7 +279,7 @@ class Event(models.Model):
 
     # One tree for both: a claim writes an event, and pays for each index. `id` is an identity.
     pk = models.CompositePrimaryKey("card_id", "id")
-    card = _of_card("events")
+    card = _of_card(related_name="events")
     id = models.BigIntegerField(editable=False)
     at = models.DateTimeField(db_default=Now())
     actor = models.TextField()
@@ -327,7 +323,7 @@ class EndedRun(_Attempt):
     """A run that is over, appended by triggers. One that is not over is a claim; see `Run`."""
 
     pk = models.CompositePrimaryKey("card_id", "id")
-    card = _of_card("ended_runs")
+    card = _of_card(related_name="ended_runs")
     id = models.BigIntegerField(editable=False)
     ended_at = models.DateTimeField()
     outcome = models.TextField(choices=[(outcome, outcome) for outcome in OUTCOMES])
@@ -340,7 +336,7 @@ class Run(_Attempt):
     """Every run; the open one is the claim, with no end, no outcome and the highest id. A view."""
 
     pk = models.CompositePrimaryKey("card_id", "id")
-    card = _of_card("runs")
+    card = _of_card(related_name="runs")
     # The same card, if it is not deleted by now: joined so that runs without one stay.
     card_if_any = models.ForeignObject(
         Card, models.DO_NOTHING, from_fields=["card"], to_fields=["id"], null=True, related_name="+"
