@@ -102,12 +102,12 @@ class Cursors:
         return rows
 
 
-class PsycopgSession:
+class PsycopgSession(Cursors):
     """A psycopg connection in autocommit mode as the verbs use it."""
 
     def __init__(self, connection: "Connection[Any]") -> None:
+        super().__init__(connection.cursor)
         self._connection = connection
-        self.rows = Cursors(connection.cursor).rows
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> Result:
         return self._connection.execute(sql, params)
