@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,9 @@ from backlog.cli.main import main
 from backlog.session import PsycopgSession
 from backlog.store import storage
 from backlog.store.embedded import Store
-from backlog.verbs import cards
 from tests.budget import BUDGET
 from tests.command import On, Ran, empty_store
-from tests.factories import empty
+from tests.factories import CardFactory, empty
 from tests.management.commands import flush
 
 settings.register_profile("bounded", max_examples=25, deadline=None)
@@ -79,11 +78,10 @@ def sessions(store: None) -> Iterator[Any]:
 
 @pytest.fixture
 def card(session: PsycopgSession) -> Any:
-    """Makes a card: `card("A", needs=["B"], priority=3)`."""
+    """Makes a card: `card("A", needs=["B"], priority=3)`, `card("C", claimed=True)`."""
 
-    def make(card_id: str, needs: list[str] | None = None, **fields: Any) -> Any:
-        title = fields.pop("title", f"Card {card_id}")
-        return cards.create(session, card_id, title, depends_on=needs or [], **fields)
+    def make(card_id: str, needs: Sequence[str] = (), **fields: Any) -> Any:
+        return CardFactory(session=session, id=card_id, depends_on=needs, **fields)
 
     return make
 
