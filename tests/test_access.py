@@ -1,17 +1,13 @@
 """Who may do what: every page and every action, with each role."""
 
-from importlib import import_module
-from types import SimpleNamespace
-
 import pytest
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
-from django.apps import apps
-from django.contrib.auth.models import Group, Permission, User
-from django.db import connection
+from django.contrib.auth.models import Group, Permission
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from backlog.models import Card
 from backlog.web.buttons import BUTTONS, Seen
+from tests.factories import AccountFactory, CardFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
 
@@ -70,30 +66,27 @@ OPENS = {
 POSTED = {"act", "pause", "resume", "limit", "unlimit", "logout", "admin:logout"}
 READING = {name for name, role in OPENS.items() if role == "viewer"}
 
-make_groups = import_module("backlog.migrations.0001_initial").make_groups
-
 
 @pytest.fixture(autouse=True)
-def card(store, transactional_db):
-    make_groups(apps, SimpleNamespace(connection=connection))  # other tests empty every table
-    return Card.objects.create(id="A", title="First")
+def card_a(store, transactional_db):
+    return CardFactory(id="A")
 
 
 @pytest.fixture
-def log_in(client):
-    """The client, logged in as the role: `log_in("viewer")`."""
+def as_role(client):
+    """The client, logged in as the role: `as_role("viewer")`."""
+    accounts = {}
 
-    def log_in(role: str):
+    def as_role(role: str):
         if role == "anonymous":
             client.logout()
             return client
-        user, new = User.objects.get_or_create(username=role, is_superuser=role == "superuser")
-        if new and role not in ("nobody", "superuser"):
-            user.groups.add(Group.objects.get(name=role))
-        client.force_login(user)
+        if role not in accounts:
+            accounts[role] = AccountFactory(**({} if role == "nobody" else {role: True}))
+        client.force_login(accounts[role])
         return client
 
-    return log_in
+    return as_role
 
 
 @pytest.fixture
@@ -105,7 +98,7 @@ def ids():
         each.save()
     return {
         "backlog_card": "A",
-        "auth_user": User.objects.create_user("somebody").pk,
+        "auth_user": AccountFactory().pk,
         "auth_group": Group.objects.get(name="viewer").pk,
         **{f"axes_{model._meta.model_name}": each.pk for model, each in attempts.items()},
     }
@@ -152,60 +145,58 @@ def test_every_page_of_the_site_has_its_role_in_that_table():
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_page_answers_whom_it_should(log_in, ids, role):
+def test_a_page_answers_whom_it_should(as_role, ids, role):
     order = (*ROLES, "-")
     expected = {name: order.index(role) >= order.index(OPENS[name]) for name in OPENS}
-    assert {name: _lets_in(log_in(role), name, ids) for name in OPENS} == expected
+    assert {name: _lets_in(as_role(role), name, ids) for name in OPENS} == expected
 
 
-def test_a_public_board_is_open_for_reading_only(log_in, ids, settings):
+def test_a_public_board_is_open_for_reading_only(as_role, ids, settings):
     settings.BACKLOG_PUBLIC_BOARD = True
-    pages = {name for name in OPENS if _lets_in(log_in("anonymous"), name, ids)}
+    pages = {name for name in OPENS if _lets_in(as_role("anonymous"), name, ids)}
     assert pages == READING | {name for name, role in OPENS.items() if role == "anonymous"}
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_an_action_is_refused_to_whom_it_is_not_for(log_in, card, role):
+def test_an_action_is_refused_to_whom_it_is_not_for(as_role, card_a, role):
     allowed = {}
     for name in BUTTONS:
-        data = {"action": name, "card": str(Seen.of(card)), "confirmed": "1", "priority": "5"}
-        allowed[name] = _let_in(log_in(role).post(reverse("act"), data))
+        data = {"action": name, "card": str(Seen.of(card_a)), "confirmed": "1", "priority": "5"}
+        allowed[name] = _let_in(as_role(role).post(reverse("act"), data))
     least = {name: "staff" if name == "delete" else "operator" for name in BUTTONS}
     assert allowed == {name: ROLES.index(role) >= ROLES.index(least[name]) for name in BUTTONS}
 
 
-def test_what_is_refused_for_the_role_changes_nothing(log_in, card):
+def test_what_is_refused_for_the_role_changes_nothing(as_role, card_a):
     for role in ("anonymous", "nobody", "viewer"):
         for name in BUTTONS:
-            data = {"action": name, "card": str(Seen.of(card)), "confirmed": "1"}
-            log_in(role).post(reverse("act"), data)
-    assert Card.objects.get().updated_at == card.updated_at
+            data = {"action": name, "card": str(Seen.of(card_a)), "confirmed": "1"}
+            as_role(role).post(reverse("act"), data)
+    assert Card.objects.get().updated_at == card_a.updated_at
 
 
 @pytest.mark.parametrize("role", ["anonymous", "nobody", "viewer", "operator"])
-def test_no_action_of_the_admin_is_open_to_less_than_staff(log_in, card, role):
+def test_no_action_of_the_admin_is_open_to_less_than_staff(as_role, card_a, role):
     for name in (*BUTTONS, "delete_selected"):
         data = {"action": name, "_selected_action": ["A"], "post": "yes"}
-        assert not _let_in(log_in(role).post(reverse("admin:backlog_card_changelist"), data))
-    assert Card.objects.get().updated_at == card.updated_at
+        assert not _let_in(as_role(role).post(reverse("admin:backlog_card_changelist"), data))
+    assert Card.objects.get().updated_at == card_a.updated_at
 
 
 def test_a_staff_flag_without_permission_shows_no_cards(client):
-    client.force_login(User.objects.create_user("clerk", is_staff=True))
+    client.force_login(AccountFactory(is_staff=True))
     assert client.get(reverse("admin:backlog_card_changelist")).status_code == 403
     assert "Cards" not in client.get(reverse("admin:index")).text
 
 
 def test_a_staff_flag_and_sight_of_cards_opens_them_for_reading(client):
-    clerk = User.objects.create_user("clerk", is_staff=True)
-    clerk.groups.add(Group.objects.get(name="viewer"))
-    client.force_login(clerk)
+    client.force_login(AccountFactory(viewer=True, is_staff=True))
     url = reverse("admin:backlog_card_change", args=["A"])
     assert (client.get(url).status_code, client.post(url, {"title": "x"}).status_code) == (200, 403)
 
 
 def test_only_a_superuser_manages_accounts_whatever_else_was_granted(client):
-    clerk = User.objects.create_user("clerk", is_staff=True)
+    clerk = AccountFactory(is_staff=True)
     clerk.user_permissions.set(Permission.objects.filter(content_type__app_label="auth"))
     client.force_login(clerk)
     url = reverse("admin:auth_user_change", args=[clerk.pk])

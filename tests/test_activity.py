@@ -7,13 +7,13 @@ import pytest
 from backlog.models import Card, Event
 from backlog.web.queries import activity as verbs
 from backlog.web.queries.activity import activity
+from tests.factories import CardFactory
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]
-
-
-@pytest.fixture(autouse=True)
-def empty(store, transactional_db):
-    pass
+pytestmark = [
+    pytest.mark.usefixtures("store"),
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.quick,
+]
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def small_pages(monkeypatch):
 
 def _make(number: int) -> None:
     for n in range(number):
-        Card.objects.create(id=f"A{n}", title=f"Card {n}")
+        CardFactory(id=f"A{n}")
 
 
 def _ids(found) -> list[str]:

@@ -13,17 +13,14 @@ from backlog.verbs import cards, moves, rules
 from backlog.verbs.runs import Report
 from backlog.web.forms import CardForm
 from backlog.web.markup import LONGEST, markdown
+from tests.factories import CardFactory
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
-
-
-@pytest.fixture(autouse=True)
-def empty(store, transactional_db):
-    pass
-
-
-def _make(card_id: str, **fields):
-    return Card.objects.create(id=card_id, title=f"Card {card_id}", **fields)
+pytestmark = [
+    pytest.mark.usefixtures("store"),
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.one_tier,
+    pytest.mark.quick,
+]
 
 
 def _save(client, card: Card, **changes: str):
@@ -32,19 +29,16 @@ def _save(client, card: Card, **changes: str):
 
 
 def test_none_of_many_dependencies_is_said_to_be_missing(admin_client):
-    ids = [f"D{n:03}" for n in range(230)]
-    for card_id in ids:
-        _make(card_id)
-    _make("A", depends_on=ids)
+    needed = CardFactory.create_batch(230)
+    CardFactory(id="A", depends_on=[card.pk for card in needed])
     page = admin_client.get(reverse("card", args=["A"]))
     assert [card.cell for card in page.context["near"].needs] == ["ready"] * 200
     assert "The first 200 of 230" in page.text
 
 
 def test_more_dependents_than_are_listed_are_mentioned(admin_client):
-    _make("hub")
-    for n in range(201):
-        _make(f"D{n:03}", depends_on=["hub"])
+    CardFactory(id="hub")
+    CardFactory.create_batch(201, depends_on=["hub"])
     page = admin_client.get(reverse("card", args=["hub"]))
     assert len(page.context["near"].needed_by) == 200
     assert "More than these 200 wait for it" in page.text
@@ -67,19 +61,19 @@ def test_headings_of_a_body_leave_no_level_out():
 
 
 def test_a_form_that_does_not_say_what_it_saw_changes_nothing(admin_client):
-    assert _save(admin_client, _make("A"), title="Mine", seen="").status_code == 400
+    assert _save(admin_client, CardFactory(id="A"), title="Mine", seen="").status_code == 400
     assert Card.objects.get(pk="A").title == "Card A"
 
 
 def test_newlines_as_a_browser_sends_them_do_not_change_the_body(admin_client):
-    card = _make("A", body="one\ntwo\n")
+    card = CardFactory(id="A", body="one\ntwo\n")
     _save(admin_client, card, title="Other", body="one\r\ntwo\r\n")
     assert Event.objects.filter(card_id="A").newest_first()[0].note == "title"
     assert Card.objects.get(pk="A").body == "one\ntwo\n"
 
 
 def test_a_change_between_the_check_and_the_write_leaves_what_was_typed(admin_client, monkeypatch):
-    card, check = _make("A"), CardForm.is_valid
+    card, check = CardFactory(id="A"), CardForm.is_valid
 
     def somebody_is_quicker(form):
         valid = check(form)
@@ -92,7 +86,7 @@ def test_a_change_between_the_check_and_the_write_leaves_what_was_typed(admin_cl
 
 
 def test_a_key_that_is_taken_does_not_pretend_that_a_card_was_made(admin_client):
-    _make("A", idempotency_key="k")
+    CardFactory(id="A", idempotency_key="k")
     data = {"id": "B", "title": "B", "priority": "0", "idempotency_key": "k"}
     page = admin_client.post(reverse("create"), data, follow=True)
     assert "A has this idempotency key: nothing was created." in unescape(page.text)
@@ -120,14 +114,16 @@ def test_a_card_is_made_for_a_role_with_a_cap_and_a_time(admin_client):
 
 
 def test_an_edit_clears_role_cap_and_time(admin_client):
-    card = _make("A", role="r", max_attempts=3, not_before=datetime(2030, 1, 2, tzinfo=UTC))
+    card = CardFactory(
+        id="A", role="r", max_attempts=3, not_before=datetime(2030, 1, 2, tzinfo=UTC)
+    )
     _save(admin_client, card, role="", max_attempts="", not_before="")
     card.refresh_from_db()
     assert (card.role, card.max_attempts, card.not_before) == (None, None, None)
 
 
 def test_a_time_that_a_browser_sends_back_is_no_change(admin_client):
-    card = _make("A", not_before=datetime(2030, 1, 2, 3, 4, 0, 7, tzinfo=UTC))
+    card = CardFactory(id="A", not_before=datetime(2030, 1, 2, 3, 4, 0, 7, tzinfo=UTC))
     form = admin_client.get(reverse("edit", args=["A"])).context["form"]
     assert form["not_before"].value() == "2030-01-02T03:04:00"
     _save(admin_client, card, title="Other", not_before="2030-01-02T03:04")
@@ -135,7 +131,7 @@ def test_a_time_that_a_browser_sends_back_is_no_change(admin_client):
 
 
 def test_a_time_may_be_typed_with_an_offset(admin_client):
-    _save(admin_client, _make("A"), not_before="2030-01-02T03:04:00+02:00")
+    _save(admin_client, CardFactory(id="A"), not_before="2030-01-02T03:04:00+02:00")
     assert Card.objects.get(pk="A").not_before == datetime(2030, 1, 2, 1, 4, tzinfo=UTC)
 
 
@@ -150,12 +146,12 @@ def test_a_time_may_be_typed_with_an_offset(admin_client):
     ],
 )
 def test_what_no_worker_could_claim_by_is_an_error_of_the_form(admin_client, changes, said):
-    page = _save(admin_client, _make("A"), **changes)
+    page = _save(admin_client, CardFactory(id="A"), **changes)
     assert (page.status_code, said in unescape(page.text)) == (200, True)
 
 
 def test_a_stale_form_carries_role_cap_and_time_over(admin_client):
-    card = _make("A")
+    card = CardFactory(id="A")
     Card.objects.edit("A", role="author", not_before=datetime(2031, 1, 1, tzinfo=UTC))
     form = _save(admin_client, card, **WHEN_AND_BY_WHOM).context["form"]
     shown = {field.name: field.value() for field in form}
@@ -168,9 +164,7 @@ def test_a_stale_form_carries_role_cap_and_time_over(admin_client):
 
 def test_claims_that_are_not_listed_are_mentioned(admin_client, monkeypatch):
     monkeypatch.setattr("backlog.web.views.fleet.MOST_CLAIMS", 1)
-    for card_id in ("A", "B"):
-        _make(card_id)
-        Card.objects.claim("w")
+    CardFactory.create_batch(2, claimed=True)
     assert "whose lease ends first, of 2" in admin_client.get("/fleet/").text
 
 
@@ -184,8 +178,7 @@ def _text(client, card_id: str = "A") -> str:
 
 
 def test_a_card_shows_its_runs_with_what_their_workers_said(admin_client, session):
-    _make("A")
-    Card.objects.claim("slow")
+    CardFactory(id="A", claimed=True, owner="slow")
     failed = Report(outcome="failed", summary="no parser", tokens=1200, cost="0.25")
     moves.release(session, "A", "slow", 1, report=failed)
     Card.objects.claim("quick")
@@ -200,19 +193,17 @@ def test_a_card_shows_its_runs_with_what_their_workers_said(admin_client, sessio
 
 
 def test_a_run_that_goes_on_is_at_work(admin_client):
-    _make("A")
-    Card.objects.claim("w")
+    CardFactory(id="A", claimed=True)
     assert "at work" in _text(admin_client)
 
 
 def test_a_completion_by_hand_is_a_run_without_an_attempt(admin_client):
-    _make("A")
-    Card.objects.complete("A")
+    CardFactory(id="A", done=True)
     assert "by hand" in _text(admin_client)
 
 
 def test_many_runs_are_shown_when_asked_for(admin_client):
-    _make("A", max_attempts=0)
+    CardFactory(id="A", max_attempts=0)
     for _ in range(22):
         Card.objects.claim("w")
         Card.objects.release("A")
@@ -221,7 +212,7 @@ def test_many_runs_are_shown_when_asked_for(admin_client):
 
 
 def test_attempts_are_counted_against_the_cap_from_the_last_unblock(admin_client):
-    _make("A", max_attempts=3)
+    CardFactory(id="A", max_attempts=3)
     for _ in range(3):
         Card.objects.claim("w")
         Card.objects.release("A")
@@ -233,14 +224,14 @@ def test_attempts_are_counted_against_the_cap_from_the_last_unblock(admin_client
 
 
 def test_a_card_says_until_when_it_is_held_back_and_for_whom_it_is(admin_client):
-    _make("A", role="reviewer", not_before=timezone.now() + timedelta(hours=2))
+    CardFactory(id="A", role="reviewer", not_before=timezone.now() + timedelta(hours=2))
     page = _text(admin_client)
     assert "Not claimable. It is held back until" in page
     assert "Role reviewer" in page
 
 
 def test_a_claimable_card_says_what_holds_claims_back(admin_client, session):
-    _make("A", phase="M1")
+    CardFactory(id="A", phase="M1")
     rules.pause(session, "phase", "M1", "release freeze")
     rules.limit(session, "phase", "M1", 0)
     page = _text(admin_client)

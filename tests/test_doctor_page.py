@@ -10,17 +10,14 @@ from django.test.utils import CaptureQueriesContext
 from backlog.models import Card
 from backlog.verbs import rules
 from backlog.web.views import doctor as views
+from tests.factories import CardFactory
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
-
-
-@pytest.fixture(autouse=True)
-def empty(store, transactional_db):
-    pass
-
-
-def _make(card_id: str, **fields):
-    return Card.objects.create(id=card_id, title=f"Card {card_id}", **fields)
+pytestmark = [
+    pytest.mark.usefixtures("store"),
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.one_tier,
+    pytest.mark.quick,
+]
 
 
 def _groups(client) -> dict[str, list[str | None]]:
@@ -39,29 +36,28 @@ def _press(client, kind: str):
 
 
 def test_a_backlog_that_goes_on_by_itself_is_well(admin_client):
-    _make("A")
+    CardFactory(id="A")
     assert "All is well" in admin_client.get("/doctor/").text
 
 
 def test_a_blocked_card_is_unblocked_with_what_it_holds_up(admin_client):
-    _make("A")
-    _make("B", depends_on=["A"])
-    Card.objects.block("A", reason="needs_input")
+    CardFactory(id="A", blocked=True, reason="needs_input")
+    CardFactory(id="B", depends_on=["A"])
     assert _groups(admin_client) == {"blocked": ["A"], "waiting": ["B"]}
     assert _press(admin_client, "blocked").url == "/doctor/"
     assert _groups(admin_client) == {}
 
 
 def test_a_dependency_that_does_not_exist_is_removed(admin_client):
-    _make("A", depends_on=["nowhere"])
+    CardFactory(id="A", depends_on=["nowhere"])
     assert _groups(admin_client) == {"missing": ["A"]}
     _press(admin_client, "missing")
     assert Card.objects.get(pk="A").depends_on == []
 
 
 def test_a_cycle_made_behind_our_back_is_opened(admin_client):
-    _make("A")
-    _make("B", depends_on=["A"])
+    CardFactory(id="A")
+    CardFactory(id="B", depends_on=["A"])
     Card.objects.filter(pk="A").update(depends_on=["B"])
     assert _groups(admin_client) == {"cycle": ["A", "B"]}
     _press(admin_client, "cycle")
@@ -69,22 +65,20 @@ def test_a_cycle_made_behind_our_back_is_opened(admin_client):
 
 
 def test_a_lease_that_is_over_is_reclaimed(admin_client):
-    _make("A")
-    Card.objects.claim("w")
-    Card.objects.filter(pk="A").update(claimed_at="2020-01-01T00:00:00Z")
+    CardFactory(id="A", expired=True)
     _press(admin_client, "expired")
     assert Card.objects.get(pk="A").status == "ready"
 
 
 def test_what_is_paused_with_work_waiting_is_resumed(admin_client, session):
-    _make("A", phase="M1")
+    CardFactory(id="A", phase="M1")
     rules.pause(session, "phase", "M1", "freeze")
     assert _press(admin_client, "paused").url == "/doctor/"
     assert _groups(admin_client) == {}
 
 
 def test_a_limit_that_nothing_frees_leads_to_the_limits(admin_client, session):
-    _make("A", phase="M1")
+    CardFactory(id="A", phase="M1")
     rules.limit(session, "phase", "M1", 0)
     page = admin_client.get("/doctor/").text
     assert '<a href="/control/">phase M1</a>' in page
@@ -92,7 +86,7 @@ def test_a_limit_that_nothing_frees_leads_to_the_limits(admin_client, session):
 
 
 def test_what_is_counted_wrongly_comes_with_its_command(admin_client, session):
-    _make("A", depends_on=["nowhere"])
+    CardFactory(id="A", depends_on=["nowhere"])
     session.execute("ALTER TABLE backlog_dependency DISABLE TRIGGER USER")
     session.execute("DELETE FROM backlog_dependency")
     session.execute("ALTER TABLE backlog_dependency ENABLE TRIGGER USER")
@@ -102,8 +96,7 @@ def test_what_is_counted_wrongly_comes_with_its_command(admin_client, session):
 def test_only_the_first_findings_of_a_kind_are_listed(admin_client, monkeypatch):
     monkeypatch.setattr(views, "MOST", 2)
     for n in range(3):
-        _make(f"A{n}")
-        Card.objects.block(f"A{n}")
+        CardFactory(id=f"A{n}", blocked=True)
     page = admin_client.get("/doctor/")
     assert len(page.context["groups"][0].rows) == 2
     assert ("Blocked (3)" in page.text, "The first 2;" in page.text) == (True, True)
@@ -111,17 +104,14 @@ def test_only_the_first_findings_of_a_kind_are_listed(admin_client, monkeypatch)
 
 def test_a_reader_sees_the_findings_without_buttons(client, settings):
     settings.BACKLOG_PUBLIC_BOARD = True
-    _make("A")
-    Card.objects.block("A")
+    CardFactory(id="A", blocked=True)
     page = client.get("/doctor/").text
     assert ("backlog unblock --id A" in page, '<form method="post"' in page) == (True, False)
 
 
 def test_the_doctor_asks_the_same_of_few_cards_and_of_many(admin_client):
     def asked(number: int) -> int:
-        for n in range(number):
-            _make(f"A{number}-{n}")
-            Card.objects.block(f"A{number}-{n}")
+        CardFactory.create_batch(number, blocked=True)
         with CaptureQueriesContext(connection) as queries:
             admin_client.get("/doctor/")
         return len(queries)
@@ -130,7 +120,7 @@ def test_the_doctor_asks_the_same_of_few_cards_and_of_many(admin_client):
 
 
 def test_nothing_is_counted_again_while_nothing_was_committed(admin_client):
-    _make("A")
+    CardFactory(id="A")
     assert _groups(admin_client) == {}
     with CaptureQueriesContext(connection) as asked:
         assert _groups(admin_client) == {}

@@ -12,15 +12,16 @@ from backlog.querysets.compiled import Compiled
 from backlog.records import Record
 from backlog.verbs import claims, rules
 from backlog.verbs.pool import Pool
+from tests.factories import CardFactory
 from tests.workers import Background
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]
 
 
 @pytest.fixture(autouse=True)
-def cards(store, transactional_db):
+def three_cards(store, transactional_db):
     for card_id, phase in (("A", "M1"), ("B", "M2"), ("C", "M2")):
-        Card.objects.create(id=card_id, title=f"Card {card_id}", phase=phase)
+        CardFactory(id=card_id, phase=phase)
 
 
 def test_a_claim_honours_the_filters_of_the_queryset():
@@ -36,10 +37,9 @@ def test_stats_count_the_cards_of_the_queryset():
 
 
 def test_reclaim_returns_only_cards_of_the_queryset():
-    Card.objects.claim("w")
-    Card.objects.claim("w")
-    Card.objects.filter(status="claimed").update(claimed_at="2020-01-01T00:00:00Z")
-    assert Card.objects.filter(phase="M2").reclaim() == ["B"]
+    for card_id, phase in (("D", "M1"), ("E", "M2")):
+        CardFactory(id=card_id, phase=phase, expired=True)
+    assert Card.objects.filter(phase="M2").reclaim() == ["E"]
 
 
 def test_a_verb_on_one_card_refuses_a_filtered_queryset():

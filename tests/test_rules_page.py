@@ -10,13 +10,14 @@ from django.urls import reverse
 from backlog.models import Card
 from backlog.verbs import rules
 from backlog.web.queries.board import board
+from tests.factories import CardFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
 
 
 @pytest.fixture(autouse=True)
-def card(store, transactional_db):
-    return Card.objects.create(id="A", title="First", phase="M1")
+def card_a(store, transactional_db):
+    return CardFactory(id="A", phase="M1")
 
 
 def _text(page) -> str:

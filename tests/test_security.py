@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 from axes.models import AccessAttempt
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from fleet_backlog.serving.proxies import NOWHERE, address
+from tests.factories import AccountFactory
 
 # No page depends on the store's tier.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
@@ -20,12 +20,12 @@ WRONG = {"username": "root", "password": "wrong"}
 
 
 @pytest.fixture
-def root(store, transactional_db):
-    return User.objects.create_superuser("root", password="secret")
+def superuser(store, transactional_db):
+    return AccountFactory(superuser=True, username="root")
 
 
 @pytest.fixture
-def locked(client, root):
+def locked(client, superuser):
     """The client, after ten failures of the account."""
     for _ in range(10):
         client.post("/login/", WRONG)
@@ -45,42 +45,42 @@ def test_every_page_forbids_inline_code_frames_and_referrers(admin_client):
 
 
 @pytest.mark.parametrize("path", ["/login/", "/admin/", "/static/backlog/base.css", "/no/"])
-def test_whatever_is_answered_carries_the_policy(client, root, path):
+def test_whatever_is_answered_carries_the_policy(client, superuser, path):
     answer = client.get(path)
     answer.close()  # a static file is open until then
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
-def test_no_script_reads_the_session_and_no_other_site_posts_with_it(client, root):
+def test_no_script_reads_the_session_and_no_other_site_posts_with_it(client, superuser):
     client.post("/login/", RIGHT)
     cookie = client.cookies["sessionid"]
     assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
     assert cookie["max-age"] == 7 * 24 * 60 * 60
 
 
-def test_over_https_cookies_are_sent_over_nothing_else(client, root, settings):
+def test_over_https_cookies_are_sent_over_nothing_else(client, superuser, settings):
     settings.SESSION_COOKIE_SECURE = True
     client.post("/login/", RIGHT, secure=True)
     assert client.cookies["sessionid"]["secure"]
 
 
-def test_logging_in_leads_to_where_one_wanted_to_go(client, root):
+def test_logging_in_leads_to_where_one_wanted_to_go(client, superuser):
     assert client.post("/login/", {**RIGHT, "next": "/fleet/"}).url == "/fleet/"
 
 
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "javascript:x"])
-def test_logging_in_never_leads_to_another_site(client, root, target):
+def test_logging_in_never_leads_to_another_site(client, superuser, target):
     assert client.post("/login/", {**RIGHT, "next": target}).url == "/"
 
 
-def test_the_admin_has_no_login_of_its_own(client, root):
+def test_the_admin_has_no_login_of_its_own(client, superuser):
     answer = client.get("/admin/backlog/card/?status=ready", follow=True)
     where = "/login/?next=/admin/backlog/card/%3Fstatus%3Dready"
     assert answer.redirect_chain[-1][0] == where
 
 
-def test_who_is_logged_in_and_may_not_enter_the_admin_is_told_so(client, root):
-    client.force_login(User.objects.create_user("reader"))
+def test_who_is_logged_in_and_may_not_enter_the_admin_is_told_so(client, superuser):
+    client.force_login(AccountFactory())
     answer = client.get("/admin/", follow=True)
     assert (answer.status_code, "Your account may not do that" in answer.text) == (403, True)
 
@@ -90,7 +90,7 @@ def test_the_eleventh_failure_is_locked_out_even_with_the_password(locked):
     assert (answer.status_code, "Too many attempts" in answer.text) == (429, True)
 
 
-def test_nine_failures_are_forgiven_and_forgotten_with_the_password(client, root):
+def test_nine_failures_are_forgiven_and_forgotten_with_the_password(client, superuser):
     for _ in range(2):
         for _ in range(9):
             assert client.post("/login/", WRONG).status_code == 200
@@ -103,7 +103,7 @@ def test_another_address_is_not_locked_out(locked):
 
 
 def test_another_account_is_not_locked_out(locked):
-    User.objects.create_superuser("other", password="secret")
+    AccountFactory(superuser=True, username="other")
     assert locked.post("/login/", {**RIGHT, "username": "other"}).status_code == 302
 
 
@@ -120,12 +120,12 @@ def test_passwords_are_not_kept(locked):
 
 
 @pytest.mark.parametrize("name", ["\0", "x" * 255, "'; --", "\u202e"])
-def test_a_name_that_no_account_can_have_is_a_failure_like_any_other(client, root, name):
+def test_a_name_that_no_account_can_have_is_a_failure_like_any_other(client, superuser, name):
     assert client.post("/login/", {**RIGHT, "username": name}).status_code == 200
 
 
-def test_the_throttle_costs_other_requests_nothing(client, root):
-    client.force_login(root)
+def test_the_throttle_costs_other_requests_nothing(client, superuser):
+    client.force_login(superuser)
     with CaptureQueriesContext(connection) as queries:
         client.get("/")
     assert not [query for query in queries if "axes" in query["sql"]]

@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from backlog.models import Card
 from backlog.verbs import moves
 from backlog.verbs.runs import Report
 from backlog.web.queries.fleet import spending
+from tests.factories import CardFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]
 
@@ -20,7 +20,7 @@ def runs(store, transactional_db, session):
         ("C", "M2", None, "0.5"),
         ("D", None, None, None),
     ):
-        Card.objects.create(id=card_id, title=card_id, phase=phase)
+        CardFactory(session=session, id=card_id, phase=phase)
         moves.complete(session, card_id, report=Report(tokens=tokens, cost=cost))
 
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.test import Client
 
-from backlog.models import Card
+from tests.factories import AccountFactory, CardFactory
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -40,17 +39,19 @@ def browser_type_launch_args() -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def cards(store: None, transactional_db: None, settings: Any) -> None:
+def busy_board(store: None, transactional_db: None, settings: Any) -> None:
     """One card in each cell, and what makes a board busy."""
     settings.BACKLOG_POLL_SECONDS = 0.3
-    for card_id in ("ready-1", "ready-2", "held", "late", "stopped", "over"):
-        Card.objects.create(id=card_id, title=f"About {card_id}", phase="M1", body="Some *text*.")
-    Card.objects.create(id="waits", title="Waits", phase="M2", depends_on=["ready-1", "stopped"])
-    Card.objects.claim("worker-1", card_id="held")
-    Card.objects.claim("worker-2", card_id="late")
-    Card.objects.filter(pk="late").update(claimed_at="2020-01-01T00:00:00Z")
-    Card.objects.block("stopped", reason="needs_input", note="which one?")
-    Card.objects.complete("over")
+    for card_id, state in (
+        ("ready-1", {}),
+        ("ready-2", {}),
+        ("held", {"claimed": True, "owner": "worker-1"}),
+        ("late", {"expired": True, "owner": "worker-2"}),
+        ("stopped", {"blocked": True, "reason": "needs_input", "note": "which one?"}),
+        ("over", {"done": True}),
+    ):
+        CardFactory(id=card_id, title=f"About {card_id}", phase="M1", body="Some *text*.", **state)
+    CardFactory(id="waits", title="Waits", phase="M2", depends_on=["ready-1", "stopped"])
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def log_in(live_server: Any) -> Any:
 
     def give(context: Any) -> None:
         client = Client()
-        client.force_login(User.objects.create_superuser("olga"))
+        client.force_login(AccountFactory(superuser=True, username="olga"))
         value = client.cookies[settings.SESSION_COOKIE_NAME].value
         cookie = {"name": settings.SESSION_COOKIE_NAME, "value": value, "url": live_server.url}
         context.add_cookies([cookie])

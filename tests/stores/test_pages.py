@@ -2,7 +2,7 @@
 
 import pytest
 
-from backlog.models import Card
+from tests.factories import CardFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,12 +34,9 @@ PAGES = [
 @pytest.fixture
 def busy(store):
     """A card in each state."""
-    for card_id in ("ready", "claimed", "blocked", "done"):
-        Card.objects.create(id=card_id, title=f"Card {card_id}", phase="M1", role="tester")
-    Card.objects.create(id="waiting", title="Card waiting", depends_on=["blocked", "nowhere"])
-    Card.objects.claim("w", card_id="claimed")
-    Card.objects.block("blocked", reason="needs_input")
-    Card.objects.complete("done")
+    for state in ("ready", "claimed", "blocked", "done"):
+        CardFactory(id=state, phase="M1", role="tester", status=state, reason="needs_input")
+    CardFactory(id="waiting", depends_on=["blocked", "nowhere"])
 
 
 @pytest.mark.usefixtures("busy")
