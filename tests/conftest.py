@@ -87,6 +87,12 @@ def card(session: PsycopgSession) -> Any:
 
 
 @pytest.fixture
+def claimed(card: Any) -> Any:
+    """The card A, which w holds in its first attempt, for a minute."""
+    return card("A", claimed=True, ttl=60)
+
+
+@pytest.fixture
 def call(store: None, capsys: pytest.CaptureFixture[str]) -> Any:
     """Runs the command in this process: `call("claim", "--owner", "w")`."""
 

@@ -74,8 +74,7 @@ def test_another_reason_counts_from_one(session, card, row):
 
 
 def test_a_block_without_a_note_drops_the_one_before(session, card, row):
-    card("A")
-    moves.block(session, "A", note="which port?")
+    card("A", blocked=True, note="which port?")
     moves.unblock(session, "A")
     moves.block(session, "A")
     assert row("block_reason, block_note") == ("other", None)
@@ -96,15 +95,13 @@ def test_an_unknown_reason_is_refused(sql, session, card):
 
 
 def test_a_blocked_card_has_a_reason(session, card):
-    card("A")
-    moves.block(session, "A")
+    card("A", blocked=True)
     with pytest.raises(errors.CheckViolation, match="backlog_blocked_for_a_reason"):
         session.execute("UPDATE backlog SET block_reason = NULL")
 
 
 def test_another_reason_of_the_same_block_is_an_event(session, card):
-    card("A")
-    moves.block(session, "A")
+    card("A", blocked=True)
     session.execute("UPDATE backlog SET block_note = 'which port?'")
     *_, event = history(session, "A")
     assert (event.verb, event.to_status, event.note) == ("edit", "blocked", "reason of its block")

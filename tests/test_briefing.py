@@ -41,8 +41,7 @@ def _sections(markdown):
 @pytest.fixture
 def storied(session, card):
     """A card with everything: dependencies, attempts, a block."""
-    card("base", title="The base")
-    claims.claim(session, "ada", card_id="base")
+    card("base", title="The base", claimed=True, owner="ada")
     moves.complete(session, "base", "ada", report=Report(summary="built on sand"))
     card("open", title="Still open")
     card("A", title="The work", needs=["base", "nowhere"], phase="M1", role="coder", body="Do it.",
@@ -80,11 +79,10 @@ def test_what_there_is_not_has_no_section(session, card):
 
 @pytest.mark.parametrize("text", [HOSTILE, "```\nopen", "\u2028# x\x0b# y\r# z", "    # code\n~~~"])
 def test_no_text_of_others_is_structure(session, card, text):
-    card("dep", title=text.strip())
-    claims.claim(session, "w", card_id="dep")
+    card("dep", title=text.strip(), claimed=True)
     moves.complete(session, "dep", report=Report(summary=text))
-    card("A", title=text.strip(), body=text, acceptance=json_text(text), needs=["dep"])
-    claims.claim(session, "# w", card_id="A")
+    card("A", title=text.strip(), body=text, acceptance=json_text(text), needs=["dep"],
+         claimed=True, owner="# w")  # fmt: skip
     moves.release(session, "A", report=Report(summary=text))
     moves.block(session, "A", note=text)
     found = _headings(briefing(session, "A"))

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from backlog.store.embedded import Store
-from backlog.verbs import claims, moves
+from backlog.verbs import moves
 from tests.budget import seconds
 from tests.chaos.driver import CLOCK, Chaos, Place, fleet
 from tests.chaos.verdict import unfinished, verdict
@@ -121,8 +121,7 @@ FORGED = {
 @pytest.fixture
 def released(session: Any, card: Any) -> None:
     """What w did with A: one claim, given back."""
-    card("A")
-    claims.claim(session, "w")
+    card("A", claimed=True)
     moves.release(session, "A", "w", 1)
 
 

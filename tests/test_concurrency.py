@@ -183,8 +183,7 @@ EXPIRE = "UPDATE backlog SET claimed_at = now() - interval '1 hour' WHERE id = %
 
 
 def test_an_expired_card_that_is_being_renewed_is_left_to_its_holder(session, sessions, card):
-    card("A")
-    claims.claim(session, "w")
+    card("A", claimed=True)
     session.execute(EXPIRE, ["A"])
     holder = sessions()
     with holder.transaction():
@@ -384,8 +383,7 @@ def _create_and_complete(_: PsycopgSession) -> tuple[str, str]:
 
 @pytest.mark.parametrize("verb", [moves.block, moves.release, moves.renew])
 def test_a_serialization_failure_is_not_shown(verb, session, sessions, card):
-    card("A")
-    claims.claim(session, "w")
+    card("A", claimed=True)
     other, mine = sessions(), sessions()
     mine.execute("SET default_transaction_isolation = 'repeatable read'")
     with other.transaction():

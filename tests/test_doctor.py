@@ -54,8 +54,7 @@ def follow(call):
 def test_a_backlog_that_goes_on_by_itself_has_no_findings(call, card):
     card("A")
     card("B", needs=["A"])
-    card("C")
-    call("claim", "--owner", "w", "--id", "C")
+    card("C", claimed=True)
     card("D", needs=["C"])
     assert call("doctor") == (0, "(healthy)\n", "")
     assert call("doctor", "--json") == (0, '{"ok":true,"findings":[]}\n', "")
@@ -77,9 +76,8 @@ def test_a_blocked_card_says_why_and_how_many_it_holds_up(call, card, findings):
 
 
 def test_an_exhausted_card_is_of_its_own_kind(call, card, findings):
-    card("A", max_attempts=1)
+    card("A", max_attempts=1, claimed=True)
     card("B", needs=["A"])
-    call("claim", "--owner", "w")
     call("release", "--id", "A", "--owner", "w")
     found = findings()
     assert (found["A"].kind, found["A"].reason) == ("exhausted", "attempts_exhausted")
@@ -155,8 +153,7 @@ def test_a_card_that_is_held_back_goes_on_by_itself(card, session, findings):
 
 
 def test_an_expired_claim_is_a_finding(card, call, session, findings, follow):
-    card("A")
-    call("claim", "--owner", "w")
+    card("A", claimed=True)
     session.execute("UPDATE backlog SET claimed_at = '2020-01-01Z'")
     found = findings()["A"]
     assert (found.kind, found.name, found.way_out) == ("expired", "w", "backlog reclaim")

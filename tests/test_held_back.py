@@ -20,17 +20,15 @@ def taken(session, owner="w", pool=pool.ANY_CARD, count=1):
 
 
 def test_a_card_given_back_with_a_delay_is_not_claimed_before(session, card):
-    card("A")
-    claims.claim(session, "w")
+    card("A", claimed=True)
     moves.release(session, "A", delay=3600)
     assert taken(session) == "empty"
     assert pool.explain(session, "A").not_before is not None
 
 
 def test_it_is_claimed_at_once_when_its_time_has_come(session, card):
-    card("A")
+    card("A", claimed=True)
     card("B", priority=-1)
-    claims.claim(session, "w")
     moves.release(session, "A", delay=1)
     time.sleep(1.1)
     assert [card.id for card in cards.list_cards(session, ready_only=True)] == ["A", "B"]
@@ -38,18 +36,16 @@ def test_it_is_claimed_at_once_when_its_time_has_come(session, card):
 
 
 def test_a_due_card_goes_before_what_could_be_claimed_all_along(session, card):
-    card("A", priority=9)
+    card("A", priority=9, claimed=True)
     card("B")
-    claims.claim(session, "w")
     moves.release(session, "A", delay=1)
     time.sleep(1.1)
     assert taken(session) == ["A"]
 
 
 def test_a_due_card_that_somebody_locks_holds_nobody_up(session, sessions, card):
-    card("A", priority=9)
+    card("A", priority=9, claimed=True)
     card("B")
-    claims.claim(session, "w")
     moves.release(session, "A", delay=0)
     other = sessions()
     with other.transaction():
@@ -66,15 +62,13 @@ def test_a_time_set_by_hand_holds_back_and_cleared_lets_go(call, card):
 
 
 def test_a_claim_forgets_the_time_it_was_held_back_until(session, card):
-    card("A")
-    claims.claim(session, "w")
+    card("A", claimed=True)
     moves.release(session, "A", delay=0)
     assert claims.claim(session, "w", card_id="A").card.not_before is None
 
 
 def test_waking_is_no_change_of_the_card(session, card):
-    card("A")
-    claims.claim(session, "w")
+    card("A", claimed=True)
     before = moves.release(session, "A", delay=1)
     time.sleep(1.1)
     assert pool.wake(session) == 1
@@ -168,8 +162,7 @@ def test_work_in_other_phases_goes_on_past_a_paused_one(session, card):
 
 
 def test_running_work_goes_on_while_all_is_paused(session, card):
-    card("A")
-    claims.claim(session, "w")
+    card("A", claimed=True)
     rules.pause(session, "fleet", "", "lunch")
     assert moves.renew(session, "A", "w", 1).status == "claimed"
     assert moves.complete(session, "A", "w", 1).status == "done"
@@ -305,16 +298,14 @@ def test_a_claim_that_waited_in_vain_says_why(session):
 
 
 def test_finishing_and_claiming_the_next_is_one_transaction(session, card):
-    card("A")
+    card("A", claimed=True)
     card("B", needs=["A"])
-    claims.claim(session, "w")
     done, following = claims.complete_and_claim(session, "A", "w", 1)
     assert (done.status, [card.id for card in following.cards]) == ("done", ["B"])
 
 
 def test_what_cannot_be_finished_claims_nothing(call, card):
-    card("A")
+    card("A", claimed=True)
     card("B")
-    call("claim", "--owner", "w")
     assert call("complete", "--id", "A", "--owner", "v", "--claim-next").status == 4
     assert call("show", "--id", "B", "--json").json["status"] == "ready"

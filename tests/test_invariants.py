@@ -165,12 +165,6 @@ def test_django_is_refused_the_same(change, orm):
 # Claims -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def claimed(session, card):
-    card("A")
-    return claims.claim(session, "w").card
-
-
 @pytest.mark.parametrize("status", ["ready", "blocked", "done"])
 def test_leaving_claimed_ends_the_claim(status, session, claimed, row):
     session.execute("UPDATE backlog SET status = %s", [status])
@@ -237,8 +231,7 @@ RECENT = "now() - updated_at < '1 min', updated_at <= clock_timestamp()"
 def aged(session, card, row):
     """A claimed card A whose last change was long ago; `updated()` tells whether it is now."""
     card("B")
-    card("A", priority=1)
-    claims.claim(session, "w")
+    card("A", priority=1, claimed=True)
     cards.link(session, "A", "B")
     session.execute("SET session_replication_role = replica")  # no triggers
     session.execute(f"UPDATE backlog SET updated_at = {LONG_AGO}, created_at = {LONG_AGO}")
@@ -305,8 +298,7 @@ def chain(card, session):
     card("A")
     card("B", needs=["A"])
     card("C", needs=["B", "A"])
-    card("D")
-    moves.complete(session, "D")
+    card("D", done=True)
     card("E", needs=["D", "X", "A"])
 
 

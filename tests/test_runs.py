@@ -12,13 +12,6 @@ OPEN = "SELECT card_id FROM backlog_run WHERE ended_at IS NULL ORDER BY card_id"
 CLAIMED = "SELECT id FROM backlog WHERE status = 'claimed' ORDER BY id"
 
 
-@pytest.fixture
-def claimed(session, card):
-    """A card that w holds in its first attempt."""
-    card("A")
-    return claims.claim(session, "w").card
-
-
 def outcomes(session, card_id="A"):
     return [(run.attempt, run.owner, run.outcome) for run in runs.runs(session, card_id)]
 
@@ -171,8 +164,7 @@ def test_the_attempt_after_a_cancelled_one_inherits_nothing(session, claimed):
 
 
 def test_a_done_card_cannot_be_cancelled(call, card):
-    card("A")
-    call("complete", "--id", "A")
+    card("A", done=True)
     assert call("cancel", "--id", "A").status == 1
 
 
@@ -226,8 +218,7 @@ def test_a_cap_of_zero_is_none(of, session, card, monkeypatch):
 
 def test_a_cap_that_is_no_number_is_refused(call, card, monkeypatch):
     monkeypatch.setenv("BACKLOG_MAX_ATTEMPTS", "many")
-    card("A")
-    call("claim", "--owner", "w")
+    card("A", claimed=True)
     ran = call("release", "--id", "A")
     assert (ran.status, "BACKLOG_MAX_ATTEMPTS must be" in ran.err) == (2, True)
 

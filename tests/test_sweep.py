@@ -62,8 +62,7 @@ def test_a_sweep_reclaims_and_wakes(session, card):
 
 
 def test_nothing_is_forgotten_unless_asked(session, card, age, kept):
-    card("A")
-    claims.claim(session, "w")
+    card("A", claimed=True)
     moves.complete(session, "A")
     age()
     assert sweep(session) == Swept([], 0, 0, 0)
@@ -88,8 +87,7 @@ def test_what_is_old_is_forgotten_of_cards_that_are_done_or_gone(session, card, 
 
 
 def test_what_is_younger_than_asked_is_kept(session, card, kept):
-    card("A")
-    moves.complete(session, "A")
+    card("A", done=True)
     assert sweep(session, 1) == Swept([], 0, 0, 0)
     assert kept() == (["A"], ["A"])
 

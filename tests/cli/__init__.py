@@ -47,12 +47,3 @@ def lines(directory: Path, *cards: Any) -> str:
             text = card if isinstance(card, str | bytes) else json.dumps(card)
             out.write((text if isinstance(text, bytes) else text.encode()) + b"\n")
     return str(file)
-
-
-def expire(session: Any, card_id: str) -> None:
-    """Let the card's lease end an hour ago."""
-    session.execute(
-        "UPDATE backlog SET claimed_at = now() - claim_ttl_seconds * interval '1 second'"
-        " - interval '1 hour' WHERE id = %s",
-        (card_id,),
-    )

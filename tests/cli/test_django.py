@@ -49,8 +49,7 @@ def through_django(*words: str, **env: str) -> Ran:
     ],
 )
 def test_a_claim_through_django_is_the_manager_s(call, card, words):
-    card("first", priority=1)
-    call("claim", "--owner", "w")
+    card("first", priority=1, claimed=True)
     card("next")
     ran = through_django(*words.split())
     assert (ran.status, ran.err.count("the manager claims for w\n")) == (0, 1), ran

@@ -4,24 +4,22 @@ import json
 
 import pytest
 
-from tests.cli import KEYS, expire, lines
+from tests.cli import KEYS, lines
 
 
 @pytest.fixture
-def varied(call, card, session):
+def varied(call, card):
     """Cards of every status, with everything a card can have."""
     card("A", body="b\n", phase="M1", priority=-3, acceptance='{"n": 1.10, "m": 1e3}')
     card("B", needs=["A", "missing"], idempotency_key="k", acceptance='"5"')
-    for card_id in ("held", "expired", "again", "stuck", "over"):
-        card(card_id, title="Zoë 🚀")
-    call("claim", "--owner", "w", "--id", "held", "--ttl", "70")
+    card("held", title="Zoë 🚀", claimed=True, ttl=70)
+    card("expired", title="Zoë 🚀", expired=True, owner="v")
+    card("again")
     for _ in range(3):
         call("claim", "--owner", "w", "--id", "again")
         call("reclaim", "--id", "again")
-    call("claim", "--owner", "v", "--id", "expired")
-    expire(session, "expired")
-    call("block", "--id", "stuck")
-    call("complete", "--id", "over")
+    card("stuck", blocked=True)
+    card("over", done=True)
 
 
 def without_update(exported):

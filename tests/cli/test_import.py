@@ -124,8 +124,7 @@ def test_update_moves_cards_and_gates_dependents(call, tmp_path):
 
 
 def test_update_of_attempts_never_goes_down(call, card, tmp_path):
-    card("A")
-    call("claim", "--owner", "w")
+    card("A", claimed=True)
     call("import", lines(tmp_path, {"id": "A", "attempts": 0}), "--update")
     assert call("show", "--id", "A", "--json").json["attempts"] == 1
 

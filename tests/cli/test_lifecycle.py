@@ -9,23 +9,10 @@ import time
 
 import pytest
 
-from tests.cli import expire, refused
+from tests.cli import refused
 from tests.command import MANAGE
 
 TEN_YEARS = 315_360_000
-
-
-@pytest.fixture
-def at(call, card):
-    """Makes a card that is in a status: `at("A", "done")`."""
-    verbs = {"claimed": ("claim", "--owner", "w"), "blocked": ("block",), "done": ("complete",)}
-
-    def make(card_id, status):
-        card(card_id)
-        if status in verbs:
-            call(*verbs[status], "--id", card_id)
-
-    return make
 
 
 def test_a_claim_says_who_holds_it_since_when_and_for_how_long(call, card):
@@ -68,8 +55,8 @@ def test_exit_code_does_not_change_a_claim(call, card):
 
 
 @pytest.mark.parametrize("status", ["claimed", "blocked", "done"])
-def test_a_claim_by_id_of_what_cannot_be_claimed_is_null(call, at, status):
-    at("A", status)
+def test_a_claim_by_id_of_what_cannot_be_claimed_is_null(call, card, status):
+    card("A", status=status)
     assert call("claim", "--owner", "v", "--id", "A", "--json") == (0, "null\n", "")
 
 
@@ -129,23 +116,23 @@ def wait_for_a_lock(session):
 
 
 @pytest.mark.parametrize("status", ["ready", "claimed", "done"])
-def test_the_operator_completes_from_every_status_but_blocked(call, at, status):
-    at("A", status)
+def test_the_operator_completes_from_every_status_but_blocked(call, card, status):
+    card("A", status=status)
     done = call("complete", "--id", "A", "--json").json
     assert (done["status"], done["claimOwner"], done["claimedAt"]) == ("done", None, None)
 
 
 @pytest.mark.parametrize("status", ["ready", "claimed", "blocked"])
-def test_the_operator_blocks_from_every_status_but_done(call, at, status):
-    at("A", status)
+def test_the_operator_blocks_from_every_status_but_done(call, card, status):
+    card("A", status=status)
     blocked = call("block", "--id", "A", "--json").json
     assert (blocked["status"], blocked["claimOwner"]) == ("blocked", None)
     assert blocked["claimTtlSeconds"] is None
 
 
 @pytest.mark.parametrize(("verb", "status"), [("complete", "done"), ("block", "blocked")])
-def test_what_is_so_already_does_not_change(call, at, verb, status):
-    at("A", status)
+def test_what_is_so_already_does_not_change(call, card, verb, status):
+    card("A", status=status)
     before = call("show", "--id", "A", "--json").json
     assert call(verb, "--id", "A", "--json").json == before
 
@@ -169,8 +156,8 @@ def test_what_is_so_already_does_not_change(call, at, verb, status):
         ("renew", "done", "only a claimed card has a lease to renew"),
     ],
 )
-def test_a_move_from_the_wrong_status_is_refused_with_advice(call, at, verb, status, advice):
-    at("A", status)
+def test_a_move_from_the_wrong_status_is_refused_with_advice(call, card, verb, status, advice):
+    card("A", status=status)
     line = refused(call, 1, verb, "--id", "A")
     assert line == f"cannot {verb} A: it is {status}; {advice}\n"
 
@@ -185,8 +172,8 @@ def test_reclaim_of_an_unknown_card_gives_an_empty_list(call):
 
 
 @pytest.mark.parametrize(("verb", "source"), [("unblock", "blocked"), ("reopen", "done")])
-def test_unblock_and_reopen_make_a_card_ready(call, at, verb, source):
-    at("A", source)
+def test_unblock_and_reopen_make_a_card_ready(call, card, verb, source):
+    card("A", status=source)
     assert call(verb, "--id", "A", "--json").json["status"] == "ready"
     assert call("claim", "--owner", "w", "--json").json["id"] == "A"
 
@@ -202,37 +189,36 @@ def test_reopen_gates_dependents_that_are_not_done(call, card):
     assert call("show", "--id", "finished", "--json").json["status"] == "done"
 
 
-def test_release_gives_the_card_back(call, at):
-    at("A", "claimed")
+def test_release_gives_the_card_back(call, card):
+    card("A", claimed=True)
     released = call("release", "--id", "A", "--owner", "w", "--attempt", "1", "--json").json
     assert (released["status"], released["claimOwner"], released["attempts"]) == ("ready", None, 1)
 
 
-def test_reclaim_takes_expired_claims_only(call, at, session):
-    at("old", "claimed")
-    at("fresh", "claimed")
-    expire(session, "old")
+def test_reclaim_takes_expired_claims_only(call, card):
+    card("old", expired=True)
+    card("fresh", claimed=True)
     assert call("stats", "--json").json["expiredClaimCount"] == 1
     assert call("reclaim", "--json").json == {"reclaimed": ["old"]}
     assert call("show", "--id", "fresh", "--json").json["status"] == "claimed"
 
 
-def test_reclaim_by_id_takes_a_claim_of_any_age(call, at):
-    at("A", "claimed")
+def test_reclaim_by_id_takes_a_claim_of_any_age(call, card):
+    card("A", claimed=True)
     assert call("reclaim", "--id", "A", "--json").json == {"reclaimed": ["A"]}
     again = call("claim", "--owner", "v", "--json").json
     assert (again["claimOwner"], again["attempts"]) == ("v", 2)
 
 
 @pytest.mark.parametrize("status", ["ready", "blocked", "done"])
-def test_reclaim_by_id_of_an_unclaimed_card_is_an_empty_list(call, at, status):
-    at("A", status)
+def test_reclaim_by_id_of_an_unclaimed_card_is_an_empty_list(call, card, status):
+    card("A", status=status)
     assert call("reclaim", "--id", "A", "--json").json == {"reclaimed": []}
     assert call("show", "--id", "A", "--json").json["status"] == status
 
 
-def test_renew_extends_from_now_and_is_no_change_of_the_card(call, at, session):
-    at("A", "claimed")
+def test_renew_extends_from_now_and_is_no_change_of_the_card(call, card, session):
+    card("A", claimed=True)
     session.execute("UPDATE backlog SET claimed_at = now() - interval '800 s'")
     before = call("show", "--id", "A", "--json").json
     renewed = call("renew", "--id", "A", "--owner", "w", "--attempt", "1", "--json").json
@@ -240,15 +226,14 @@ def test_renew_extends_from_now_and_is_no_change_of_the_card(call, at, session):
     assert renewed == {**before, "claimedAt": renewed["claimedAt"]}
 
 
-def test_renew_can_change_the_length(call, at):
-    at("A", "claimed")
+def test_renew_can_change_the_length(call, card):
+    card("A", claimed=True)
     assert call("renew", "--id", "A", "--ttl", "7", "--json").json["claimTtlSeconds"] == 7
     assert call("renew", "--id", "A", "--json").json["claimTtlSeconds"] == 7
 
 
-def test_a_lease_that_is_over_may_be_renewed_until_somebody_reclaims_it(call, at, session):
-    at("A", "claimed")
-    expire(session, "A")
+def test_a_lease_that_is_over_may_be_renewed_until_somebody_reclaims_it(call, card):
+    card("A", expired=True)
     assert call("renew", "--id", "A", "--owner", "w", "--attempt", "1").status == 0
     assert call("reclaim", "--json").json == {"reclaimed": []}
 
@@ -258,8 +243,8 @@ OWNED = ["complete", "block", "release", "renew"]
 
 @pytest.mark.parametrize("verb", OWNED)
 @pytest.mark.parametrize("claim", ["--owner w --attempt 1", "--owner w", "--attempt 1"])
-def test_who_holds_the_claim_may(call, at, verb, claim):
-    at("A", "claimed")
+def test_who_holds_the_claim_may(call, card, verb, claim):
+    card("A", claimed=True)
     assert call(verb, "--id", "A", *claim.split()).status == 0
 
 
@@ -268,8 +253,8 @@ def test_who_holds_the_claim_may(call, at, verb, claim):
     "claim",
     ["--owner v --attempt 1", "--owner w --attempt 2", "--owner v", "--attempt 2", "--owner W"],
 )
-def test_who_does_not_hold_the_claim_is_refused(call, at, verb, claim):
-    at("A", "claimed")
+def test_who_does_not_hold_the_claim_is_refused(call, card, verb, claim):
+    card("A", claimed=True)
     line = refused(call, 4, verb, "--id", "A", *claim.split())
     assert line == (
         f"cannot {verb} A: the claim is not yours, the card is claimed by w in attempt 1;"
@@ -279,8 +264,8 @@ def test_who_does_not_hold_the_claim_is_refused(call, at, verb, claim):
 
 @pytest.mark.parametrize("verb", OWNED)
 @pytest.mark.parametrize("status", ["ready", "blocked", "done"])
-def test_an_owner_of_a_card_that_nobody_holds_is_refused(call, at, verb, status):
-    at("A", status)
+def test_an_owner_of_a_card_that_nobody_holds_is_refused(call, card, verb, status):
+    card("A", status=status)
     line = refused(call, 4, verb, "--id", "A", "--owner", "w")
     assert f"the card is {status};" in line
 
@@ -291,9 +276,8 @@ def test_an_owner_of_a_card_that_does_not_exist_is_refused(call, verb):
 
 
 @pytest.mark.parametrize("verb", OWNED)
-def test_a_worker_whose_lease_was_lost_cannot_touch_another_s_work(call, at, session, verb):
-    at("A", "claimed")
-    expire(session, "A")
+def test_a_worker_whose_lease_was_lost_cannot_touch_another_s_work(call, card, verb):
+    card("A", expired=True)
     call("reclaim")
     call("claim", "--owner", "v")
     line = refused(call, 4, verb, "--id", "A", "--owner", "w", "--attempt", "1")
@@ -301,16 +285,16 @@ def test_a_worker_whose_lease_was_lost_cannot_touch_another_s_work(call, at, ses
     refused(call, 4, verb, "--id", "A", "--attempt", "1")
 
 
-def test_the_same_worker_in_a_later_attempt_is_another_claim(call, at):
-    at("A", "claimed")
+def test_the_same_worker_in_a_later_attempt_is_another_claim(call, card):
+    card("A", claimed=True)
     call("reclaim", "--id", "A")
     call("claim", "--owner", "w")
     refused(call, 4, "complete", "--id", "A", "--owner", "w", "--attempt", "1")
     assert call("complete", "--id", "A", "--owner", "w", "--attempt", "2").status == 0
 
 
-def test_a_lost_claim_in_json(call, at):
-    at("A", "ready")
+def test_a_lost_claim_in_json(call, card):
+    card("A")
     ran = call("complete", "--id", "A", "--attempt", "3", "--json")
     assert (ran.status, ran.out) == (4, "")
     assert ran.err.startswith('{"error":{"code":"claim_lost","message":"cannot complete A: ')

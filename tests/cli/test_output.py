@@ -102,8 +102,7 @@ def test_the_age_is_in_whole_seconds_of_the_oldest_ready_card(call, card, sessio
 
 def test_stats_for_people_are_four_lines(call, card):
     card("A")
-    card("B")
-    call("complete", "--id", "B")
+    card("B", done=True)
     assert call("stats").out == (
         "total: 2\nready=1 claimed=0 blocked=0 done=1\noldest-ready-age: 0s\nexpired-claims: 0\n"
     )

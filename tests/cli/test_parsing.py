@@ -166,8 +166,7 @@ def test_a_value_that_begins_with_two_dashes_needs_an_equals_sign(call):
     ],
 )
 def test_an_empty_value_is_refused_and_no_wildcard(call, card, words):
-    card("A")
-    call("claim", "--owner", "w")
+    card("A", claimed=True)
     refused(call, 2, *words)
 
 

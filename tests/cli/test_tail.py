@@ -122,8 +122,7 @@ def test_following_outlives_a_restart_of_the_database():
 
 
 def test_runs_tell_of_every_attempt(call, card):
-    card("A")
-    call("claim", "--owner", "w")
+    card("A", claimed=True)
     call("release", "--id", "A", "--owner", "w", "--failed", "--summary", "no luck")
     call("claim", "--owner", "v")
     first, second = call("runs", "--id", "A", "--json").json
@@ -142,8 +141,7 @@ def test_runs_tell_of_every_attempt(call, card):
 
 
 def test_what_a_run_reports_keeps_every_digit(call, card):
-    card("A")
-    call("claim", "--owner", "w")
+    card("A", claimed=True)
     result = '{"n":12345678901234567890.10,"s":"é"}'
     call("complete", "--id", "A", "--owner", "w", "--result", result, "--cost", "0.10",
          "--tokens", "9007199254740993")  # fmt: skip
@@ -175,8 +173,7 @@ def test_export_of_events_has_every_one_oldest_first(call, card):
 
 
 def test_export_of_runs_has_every_one_that_is_over(call, card):
-    card("A")
-    call("claim", "--owner", "w")
+    card("A", claimed=True)
     assert call("export", "--runs").out == ""
     call("complete", "--id", "A", "--owner", "w")
     (line,) = call("export", "--runs").out.splitlines()

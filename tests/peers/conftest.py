@@ -2,15 +2,6 @@
 
 import pytest
 
-from backlog.verbs import claims
-
-
-@pytest.fixture
-def claimed(session, card):
-    """A card that w holds in its first attempt, for a minute."""
-    card("A")
-    return claims.claim(session, "w", 60).card
-
 
 @pytest.fixture
 def pass_time(session):

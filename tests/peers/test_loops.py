@@ -103,8 +103,7 @@ def test_runaway_loops_that_an_edit_begins_again(session, card):
 
 def test_block_outcomes_that_never_count_towards_the_cap(session, card):
     """Peers: "block outcomes that never count towards the cap": ended by a block, it is one."""
-    card("A", max_attempts=2)
-    claims.claim(session, "w")
+    card("A", max_attempts=2, claimed=True)
     session.execute("UPDATE backlog SET status = 'blocked', block_reason = 'transient'")
     assert runs.runs(session, "A")[0].outcome == "blocked"
     moves.unblock(session, "A")

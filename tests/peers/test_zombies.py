@@ -127,8 +127,7 @@ each_take = pytest.mark.parametrize("take", TAKES.values(), ids=TAKES)
 def held_before(session, card, pass_time):
     """A ready card whose last attempt ended by expiry, and B, which v holds."""
     card("B", priority=1)
-    card("A", phase="M1")
-    claims.claim(session, "w", 60, card_id="A")
+    card("A", phase="M1", claimed=True, ttl=60)
     moves.renew(session, "A", "w", 1, ttl=30)
     pass_time(3600)
     moves.reclaim(session)
@@ -194,8 +193,7 @@ def test_the_ttl_of_a_renewal_accepted_but_inert(session, claimed, pass_time):
 
 def test_one_tool_call_longer_than_the_ttl(session, sessions, card):
     """Peers: "One tool call longer than the TTL": three ttls, with a heartbeat at each third."""
-    card("A")
-    claims.claim(session, "w", 1)
+    card("A", claimed=True, ttl=1)
     sweeper = Background(sessions(), _sweep_until, time.monotonic() + 3.5)
     for _ in range(9):
         time.sleep(1 / 3)

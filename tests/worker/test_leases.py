@@ -111,8 +111,7 @@ def test_a_zombie_cannot_complete_a_card_that_was_claimed_again(session, claimed
 
 
 def test_an_orphan_cannot_complete_anything_with_the_attempt_it_was_given(session, card):
-    card("A")
-    claims.claim(session, "w")
+    card("A", claimed=True)
     moves.reclaim_card(session, "A")
     claims.claim(session, "w")
     with pytest.raises(ClaimLost):

@@ -10,7 +10,7 @@ import pytest
 
 from backlog.session import PsycopgSession
 from backlog.store import storage
-from backlog.verbs import claims, rules
+from backlog.verbs import rules
 from backlog.worker.plan import Plan
 from backlog.worker.worker import DONE
 from backlog.worker.worker import work as run
@@ -37,9 +37,8 @@ def test_draining_takes_what_its_own_work_makes_claimable(session, card, work):
 
 
 def test_draining_waits_for_nothing_that_others_hold(session, card, work):
-    card("A")
+    card("A", claimed=True, owner="other")
     card("B", needs=["A"])
-    claims.claim(session, "other")
     ran = work("--drain")
     assert (ran.status, "what=claimed" in ran.err) == (0, False)
 
@@ -79,9 +78,7 @@ def test_never_more_run_than_allowed(session, card, work, tmp_path):
     ids=["empty", "paused", "limit"],
 )
 def test_once_says_why_there_was_no_card(session, card, work, prepare, status):
-    card("A")
-    if status == 3:
-        claims.claim(session, "other")
+    card("A", claimed=status == 3)
     prepare(session)
     assert work("--once").status == status
 
