@@ -19,6 +19,7 @@ from tests.budget import BUDGET
 from tests.command import On, Ran, empty_store
 from tests.factories import CardFactory, empty
 from tests.management.commands import flush
+from tests.servers import Server, distribution_programs, wheel_programs
 
 settings.register_profile("bounded", max_examples=25, deadline=None)
 settings.register_profile("full", max_examples=300, deadline=None)
@@ -56,6 +57,14 @@ def store_root(used_store: Path) -> Iterator[Path]:
         yield root
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A database server of the module's own, which may be paused."""
+    made = Server(distribution_programs() or wheel_programs()).start()
+    yield made
+    made.stop()
+
+
 @pytest.fixture
 def session(store: None) -> Iterator[PsycopgSession]:
     with closing(storage.from_environment().connect()) as opened:
@@ -90,6 +99,16 @@ def card(session: PsycopgSession) -> Any:
 def claimed(card: Any) -> Any:
     """The card A, which w holds in its first attempt, for a minute."""
     return card("A", claimed=True, ttl=60)
+
+
+@pytest.fixture
+def row(session: PsycopgSession) -> Any:
+    """Some columns of a card: `row("status, attempts")`, of A if not told."""
+
+    def read(columns: str, card_id: str = "A") -> Any:
+        return session.execute(f"SELECT {columns} FROM backlog WHERE id = %s", [card_id]).fetchone()  # noqa: S608 (the tests' own words)
+
+    return read
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ class Server:
         self.port = free_port()
         self.password = PASSWORD
         self.url = f"postgresql://operator:{PASSWORD}@127.0.0.1:{self.port}/backlog"
+        self.env = {"DATABASE_URL": self.url}
         self._programs = programs
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -1,7 +1,5 @@
 """Why a card is blocked, how often, and since when it is what it is: whoever writes."""
 
-from typing import Any
-
 import pytest
 from psycopg import errors
 
@@ -10,16 +8,6 @@ from backlog.verbs import cards, claims, moves
 from backlog.verbs.history import history
 
 pytestmark = pytest.mark.quick
-
-
-@pytest.fixture
-def row(session: PsycopgSession) -> Any:
-    """Some columns of the card A: `row("status, attempts")`."""
-
-    def read(columns: str) -> Any:
-        return session.execute(f"SELECT {columns} FROM backlog WHERE id = 'A'").fetchone()  # noqa: S608 (this file's own words)
-
-    return read
 
 
 # Since when ---------------------------------------------------------------------------------------

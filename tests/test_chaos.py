@@ -29,14 +29,14 @@ PATIENCE = 180  # seconds; a hang fails the test instead of the run
 
 
 @pytest.fixture
-def embedded(store_root: Path) -> Place:
+def embedded_place(store_root: Path) -> Place:
     """An embedded store of its own, which whoever connects starts again."""
     env = _first_use(BACKLOG_DATA_DIR=str(store_root))
     return Place(env, Store(store_root).data_dir, lambda: None)
 
 
 @pytest.fixture
-def server() -> Iterator[Place]:
+def server_place() -> Iterator[Place]:
     """A server of its own, which is started again after a while."""
     made = Server(distribution_programs() or wheel_programs()).start()
     env = _first_use(DATABASE_URL=made.url)
@@ -53,7 +53,7 @@ def _first_use(**env: str) -> dict[str, str]:
 
 @pytest.fixture
 def chaos(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chaos]:
-    made = Chaos(request.getfixturevalue(TIER), SEED, tmp_path)
+    made = Chaos(request.getfixturevalue(f"{TIER}_place"), SEED, tmp_path)
     yield made
     made.end_all()
 

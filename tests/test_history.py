@@ -34,16 +34,6 @@ def role(session: PsycopgSession) -> str:
 
 
 @pytest.fixture
-def row(session: PsycopgSession) -> Any:
-    """Some columns of a card: `row("status, attempts")`."""
-
-    def read(columns: str, card_id: str = "A") -> Any:
-        return session.execute(f"SELECT {columns} FROM backlog WHERE id = %s", [card_id]).fetchone()  # noqa: S608 (this file's own words)
-
-    return read
-
-
-@pytest.fixture
 def events(session: PsycopgSession) -> Any:
     """What happened to a card since the last look: `(verb, from, to, actor, attempt, note)`."""
     seen = 0

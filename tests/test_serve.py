@@ -32,7 +32,7 @@ def fresh(store_root):
 
 
 @pytest.fixture
-def server():
+def own_server():
     """A database server of the test's own, which may be paused."""
     started = Server(wheel_programs()).start()
     yield started
@@ -254,30 +254,30 @@ def test_a_stop_while_the_processes_begin_is_quick(fresh, sig):
 # A database that goes away ------------------------------------------------------------------------
 
 
-def test_it_outlives_a_restart_of_the_database(fresh, server):
-    env = {**fresh, "DATABASE_URL": server.url, "BACKLOG_PUBLIC_BOARD": "on"}
+def test_it_outlives_a_restart_of_the_database(fresh, own_server):
+    env = {**fresh, "DATABASE_URL": own_server.url, "BACKLOG_PUBLIC_BOARD": "on"}
     with _serving(env, "--workers", "1") as (_, url):
         pages = [f"{url}/", f"{url}/admin/", f"{url}/readyz"]
         assert [_ask(page)[0] for page in pages] == [200] * 3
-        server.pause()
+        own_server.pause()
         signed_in = {"Cookie": "sessionid=0123456789abcdef0123456789abcdef"}
         for page in pages:
             status, body = _ask(page, **signed_in)
             assert (status, "Traceback" in body) == (503, False), page
         assert "Not available just now" in _ask(f"{url}/", **signed_in)[1]
         page = _ask(f"{url}/admin/", **signed_in)[1]
-        assert str(server.port) not in page, "whoever asks is told where the database is"
+        assert str(own_server.port) not in page, "whoever asks is told where the database is"
         assert _ask(f"{url}/healthz") == (200, "ok\n")
-        server.resume()
+        own_server.resume()
         assert [_ask(page, **signed_in)[0] for page in pages] == [200] * 3
 
 
-def test_a_restart_between_two_requests_is_not_seen(fresh, server):
-    env = {**fresh, "DATABASE_URL": server.url, "BACKLOG_PUBLIC_BOARD": "on"}
+def test_a_restart_between_two_requests_is_not_seen(fresh, own_server):
+    env = {**fresh, "DATABASE_URL": own_server.url, "BACKLOG_PUBLIC_BOARD": "on"}
     with _serving(env, "--workers", "1", "--threads", "1") as (_, url):
         assert _ask(f"{url}/")[0] == 200
-        server.pause()
-        server.resume()
+        own_server.pause()
+        own_server.resume()
         assert _ask(f"{url}/")[0] == 200
 
 
@@ -321,10 +321,10 @@ def test_a_port_that_is_given_is_the_port(fresh):
         assert url == f"http://127.0.0.1:{port}"
 
 
-def test_no_connection_is_shared_with_the_processes(fresh, server):
-    env = {**fresh, "DATABASE_URL": server.url}
+def test_no_connection_is_shared_with_the_processes(fresh, own_server):
+    env = {**fresh, "DATABASE_URL": own_server.url}
     sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fleet-backlog'"
-    with _serving(env, "--no-sweep"), psycopg.connect(server.url) as watcher:
+    with _serving(env, "--no-sweep"), psycopg.connect(own_server.url) as watcher:
         assert watcher.execute(sql).fetchone()[0] == 0
 
 

@@ -31,7 +31,7 @@ DROP VIEW backlog_run"""
 
 
 @pytest.fixture
-def connection(store):
+def scratch(store):
     with closing(from_environment().connect()) as opened, opened.transaction(force_rollback=True):
         yield opened
 
@@ -40,19 +40,19 @@ def made(connection):
     return {what: sorted(map(str, connection.execute(sql))) for what, sql in MADE.items()}
 
 
-def test_a_migrated_database_has_what_the_folder_says(connection):
-    migrated = made(connection)
+def test_a_migrated_database_has_what_the_folder_says(scratch):
+    migrated = made(scratch)
     assert all(migrated.values())
-    connection.execute(DROP)
+    scratch.execute(DROP)
     for text in TEXTS.values():
-        connection.execute(text)
-    assert made(connection) == migrated
+        scratch.execute(text)
+    assert made(scratch) == migrated
 
 
-def test_what_the_folder_makes_is_the_whole_of_it(connection):
+def test_what_the_folder_makes_is_the_whole_of_it(scratch):
     """No function, trigger or view is left that no file makes."""
     names = re.findall(r"CREATE (?:FUNCTION|TRIGGER|VIEW) (\w+)", "".join(TEXTS.values()))
-    found = [row[0] for sql in MADE.values() for row in connection.execute(sql)]
+    found = [row[0] for sql in MADE.values() for row in scratch.execute(sql)]
     assert sorted(names) == sorted(found)
 
 

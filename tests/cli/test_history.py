@@ -19,7 +19,7 @@ def account(monkeypatch):
 
 
 @pytest.fixture
-def actor(call):
+def newest_actor(call):
     """Who the newest event of card A names."""
     return lambda: call("history", "--id", "A", "--json").json[-1]["actor"]
 
@@ -128,18 +128,18 @@ def test_a_blocked_card_has_the_keys_of_every_card(call):
 # Who acts -----------------------------------------------------------------------------------------
 
 
-def test_the_worker_that_the_environment_names_acts(call, actor, monkeypatch):
+def test_the_worker_that_the_environment_names_acts(call, newest_actor, monkeypatch):
     monkeypatch.setenv("BACKLOG_OWNER", " ada ")
     call("create", "--id", "A", "--title", "t")
-    assert actor() == "ada"
+    assert newest_actor() == "ada"
 
 
 @pytest.mark.parametrize("verb", ["complete", "block", "release"])
-def test_an_owner_that_is_given_acts(call, actor, verb):
+def test_an_owner_that_is_given_acts(call, newest_actor, verb):
     call("create", "--id", "A", "--title", "t")
     call("claim", "--owner", "w")
     call(verb, "--id", "A", "--owner", "w")
-    assert actor() == "w"
+    assert newest_actor() == "w"
 
 
 @pytest.mark.parametrize(
@@ -156,18 +156,18 @@ def test_an_owner_that_is_given_acts(call, actor, verb):
         ("", "", "somebody"),
     ],
 )
-def test_an_odd_name_breaks_no_command(call, actor, monkeypatch, owner, login, acts):
+def test_an_odd_name_breaks_no_command(call, newest_actor, monkeypatch, owner, login, acts):
     monkeypatch.setenv("BACKLOG_OWNER", owner)
     monkeypatch.setenv("LOGNAME", login)
     assert call("create", "--id", "A", "--title", "t").status == 0
-    assert actor() == acts
+    assert newest_actor() == acts
 
 
-def test_without_any_name_the_role_acts(call, actor, session, monkeypatch):
+def test_without_any_name_the_role_acts(call, newest_actor, session, monkeypatch):
     for name in ("LOGNAME", "USER"):
         monkeypatch.delenv(name)
     call("create", "--id", "A", "--title", "t")
-    assert actor() == session.execute("SELECT session_user").fetchone()[0]
+    assert newest_actor() == session.execute("SELECT session_user").fetchone()[0]
 
 
 def test_a_process_names_its_account(command):

@@ -27,13 +27,13 @@ def shell(words):
 
 
 @pytest.fixture
-def many(session):
+def many_cards(session):
     session.execute("INSERT INTO backlog (id, title) SELECT i, repeat('x', 500)"
                     " FROM generate_series(1, 2000) i")  # fmt: skip
 
 
 @pytest.mark.parametrize("words", ["list", "list --json", "export"])
-def test_a_reader_that_leaves_early_is_no_error(many, words):
+def test_a_reader_that_leaves_early_is_no_error(many_cards, words):
     ran = shell(f"{SHELL} {words} | head -c 9")
     assert (ran.returncode, len(ran.stdout), ran.stderr) == (0, 9, "")
 

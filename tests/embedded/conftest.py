@@ -77,7 +77,7 @@ def root(place: Path) -> Path:
 
 
 @pytest.fixture
-def store(root: Path, template: Path) -> Store:
+def idle(root: Path, template: Path) -> Store:
     """A store that has been used before, and is stopped."""
     subprocess.run(["cp", "-a", template, root], check=True)
     return Store(root)

@@ -45,25 +45,25 @@ def postmaster(store: Store) -> int:
 
 @pytest.mark.parametrize("kill", [kill_postmaster, kill_every_postgres])
 def test_after_a_kill_every_acknowledged_claim_is_there(
-    store: Store, kill: Callable[[Store], None]
+    idle: Store, kill: Callable[[Store], None]
 ) -> None:
-    with store.connect() as connection:
+    with idle.connect() as connection:
         connection.execute("CREATE TABLE claims (number int)")
-    with spawn(store.root, CLAIM_FOR_EVER, stderr=subprocess.DEVNULL) as worker:
+    with spawn(idle.root, CLAIM_FOR_EVER, stderr=subprocess.DEVNULL) as worker:
         acknowledged = [int(worker.stdout.readline()) for _ in range(200)]
-        kill(store)
+        kill(idle)
         acknowledged += [int(line) for line in worker.stdout]
 
-    with store.connect() as connection:
+    with idle.connect() as connection:
         found = {number for (number,) in connection.execute("SELECT number FROM claims")}
     assert found >= set(acknowledged)
 
 
 @pytest.fixture
-def bystander(store: Store) -> Iterator[subprocess.Popen[bytes]]:
+def bystander(idle: Store) -> Iterator[subprocess.Popen[bytes]]:
     """A process of the server's own account that has nothing to do with it."""
-    store.start()
-    owner = store.data_dir.stat()
+    idle.start()
+    owner = idle.data_dir.stat()
     account = {"user": owner.st_uid, "group": owner.st_gid} if os.geteuid() == 0 else {}
     with subprocess.Popen(["sleep", "60"], **account) as process:  # type: ignore[call-overload]  # (the stubs want each option by name)
         yield process
@@ -81,24 +81,24 @@ def reuse_pid(store: Store, pid: int) -> None:
 
 
 def test_a_reused_pid_is_neither_waited_for_nor_ended(
-    store: Store, bystander: subprocess.Popen[bytes]
+    idle: Store, bystander: subprocess.Popen[bytes]
 ) -> None:
-    reuse_pid(store, bystander.pid)
+    reuse_pid(idle, bystander.pid)
 
-    assert not store.status().running
-    assert not store.stop()
-    store.connect().close()
+    assert not idle.status().running
+    assert not idle.stop()
+    idle.connect().close()
     assert bystander.poll() is None
 
 
-def test_a_pid_reused_by_another_store_s_server_is_left_alone(store: Store, place: Path) -> None:
+def test_a_pid_reused_by_another_store_s_server_is_left_alone(idle: Store, place: Path) -> None:
     other = Store(place / "other")
     other.start()
-    store.start()
-    reuse_pid(store, postmaster(other))
+    idle.start()
+    reuse_pid(idle, postmaster(other))
 
-    assert not store.stop()
-    assert store.start()
+    assert not idle.stop()
+    assert idle.start()
     assert other.status().running
 
 
@@ -125,52 +125,52 @@ print("started again")
 
 
 @pytest.fixture
-def container(store: Store, as_root: None) -> Iterator[list[str]]:
+def container(idle: Store, as_root: None) -> Iterator[list[str]]:
     """A prefix for commands, while the store's server runs in a container of its own.
 
     Commands see the directory, and not the server's processes and shared memory.
     """
     prefix = ["unshare", "--pid", "--ipc", "--fork", "--mount-proc"]
     code = "store.start()\nprint('started', flush=True)\nsys.stdin.read()"
-    with spawn(store.root, code, prefix=prefix) as first:
+    with spawn(idle.root, code, prefix=prefix) as first:
         assert first.stdout.readline() == "started\n"
         yield prefix
         first.stdin.close()
 
 
-def test_containers_share_a_server_over_its_socket(store: Store, container: list[str]) -> None:
+def test_containers_share_a_server_over_its_socket(idle: Store, container: list[str]) -> None:
     code = "store.connect().close()\nprint(store.start(), store.status().running)\nstore.stop()"
 
-    output = run(store.root, code, prefix=container, fails=True)
+    output = run(idle.root, code, prefix=container, fails=True)
 
     assert "False True" in output.splitlines()
-    assert f"StoreError: The server of {store.root} is not among the processes" in output
+    assert f"StoreError: The server of {idle.root} is not among the processes" in output
 
 
-def test_no_second_server_gets_at_the_data(store: Store, container: list[str]) -> None:
-    (store.socket_dir / ".s.PGSQL.5432").unlink()
+def test_no_second_server_gets_at_the_data(idle: Store, container: list[str]) -> None:
+    (idle.socket_dir / ".s.PGSQL.5432").unlink()
     code = "from backlog.store.embedded import lock\nlock.CLAIM_TIMEOUT = 0.5\nstore.connect()"
 
-    output = run(store.root, code, prefix=container, fails=True)
+    output = run(idle.root, code, prefix=container, fails=True)
 
-    assert f"StoreError: {store.root}/running is held by a server" in output
-    assert processes.of(store.data_dir)
+    assert f"StoreError: {idle.root}/running is held by a server" in output
+    assert processes.of(idle.data_dir)
 
 
 @pytest.mark.parametrize("is_frozen", [False, True])
-def test_a_busy_orphan_does_not_block_the_next_start(store: Store, is_frozen: bool) -> None:
+def test_a_busy_orphan_does_not_block_the_next_start(idle: Store, is_frozen: bool) -> None:
     code = f"store.connect().execute({BUSY!r})"
-    with spawn(store.root, code) as worker:
-        orphan = wait_for_busy_backend(store)
-        kill_postmaster(store)
+    with spawn(idle.root, code) as worker:
+        orphan = wait_for_busy_backend(idle)
+        kill_postmaster(idle)
         if is_frozen:
             os.kill(orphan, signal.SIGSTOP)  # SIGQUIT will not reach it
         time.sleep(0.1)
-        assert processes.serves(orphan, store.data_dir)
+        assert processes.serves(orphan, idle.data_dir)
 
-        store.connect().close()
+        idle.connect().close()
 
-        assert not processes.serves(orphan, store.data_dir)
+        assert not processes.serves(orphan, idle.data_dir)
         worker.wait(10)
 
 
@@ -187,20 +187,20 @@ def wait_for_busy_backend(store: Store) -> int:
 @pytest.mark.parametrize(
     "content", ["", "\n", "123", "not a number\n", "999999999\n", "1\n", "-5\n"]
 )
-def test_a_broken_postmaster_pid_does_not_block_the_next_start(store: Store, content: str) -> None:
-    store.start()
-    kill_every_postgres(store)
-    (store.data_dir / "postmaster.pid").write_text(content)
+def test_a_broken_postmaster_pid_does_not_block_the_next_start(idle: Store, content: str) -> None:
+    idle.start()
+    kill_every_postgres(idle)
+    (idle.data_dir / "postmaster.pid").write_text(content)
 
-    store.connect().close()
+    idle.connect().close()
 
 
-def test_a_connection_waits_while_the_server_recovers(store: Store) -> None:
-    recover_slowly(store)
+def test_a_connection_waits_while_the_server_recovers(idle: Store) -> None:
+    recover_slowly(idle)
 
-    with spawn(store.root, "store.start()") as starter:
-        wait_for_answer(store, "the database system is")
-        store.connect().close()
+    with spawn(idle.root, "store.start()") as starter:
+        wait_for_answer(idle, "the database system is")
+        idle.connect().close()
         assert starter.wait(10) == 0
 
 
@@ -223,22 +223,22 @@ def wait_for_answer(store: Store, wanted: str) -> None:
     raise AssertionError(f"the server never said {wanted!r}")
 
 
-def test_a_starter_killed_during_recovery_leaves_it_to_the_next(store: Store) -> None:
-    recover_slowly(store)
+def test_a_starter_killed_during_recovery_leaves_it_to_the_next(idle: Store) -> None:
+    recover_slowly(idle)
 
-    with spawn(store.root, "store.start()", start_new_session=True) as starter:
-        wait_for_answer(store, "the database system is")
+    with spawn(idle.root, "store.start()", start_new_session=True) as starter:
+        wait_for_answer(idle, "the database system is")
         os.killpg(starter.pid, signal.SIGKILL)
-    pid = postmaster(store)
+    pid = postmaster(idle)
 
-    assert not store.start()
-    assert postmaster(store) == pid
+    assert not idle.start()
+    assert postmaster(idle) == pid
 
 
 def test_a_start_of_over_ten_seconds_is_waited_for(
-    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+    idle: Store, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    programs = store.status().binaries
+    programs = idle.status().binaries
     slow = place / "slow"
     slow.mkdir()
     (slow / "initdb").symlink_to(programs / "initdb")
@@ -249,35 +249,35 @@ def test_a_start_of_over_ten_seconds_is_waited_for(
     monkeypatch.setenv("BACKLOG_POSTGRES_BIN", str(slow))
 
     began = time.monotonic()
-    store.connect().close()
+    idle.connect().close()
 
     assert time.monotonic() - began > 11
 
 
-def test_a_server_that_cannot_start_says_why_and_is_not_tried_again(store: Store) -> None:
-    (store.data_dir / "global/pg_control").rename(store.root / "kept")
+def test_a_server_that_cannot_start_says_why_and_is_not_tried_again(idle: Store) -> None:
+    (idle.data_dir / "global/pg_control").rename(idle.root / "kept")
 
     with pytest.raises(StoreError, match=r"pg18: .*could not (find|open).*postgres\.log\)\.$"):
-        store.connect()
+        idle.connect()
 
-    assert (store.root / "postgres.log").read_text().count("pg_control") == 1
-
-
-def test_a_server_that_lost_its_socket_is_started_again(store: Store) -> None:
-    store.start()
-    before = postmaster(store)
-    (store.socket_dir / ".s.PGSQL.5432").unlink()
-
-    store.connect().close()
-
-    assert postmaster(store) != before
+    assert (idle.root / "postgres.log").read_text().count("pg_control") == 1
 
 
-def test_a_connection_outlasts_a_slow_shutdown(store: Store) -> None:
+def test_a_server_that_lost_its_socket_is_started_again(idle: Store) -> None:
+    idle.start()
+    before = postmaster(idle)
+    (idle.socket_dir / ".s.PGSQL.5432").unlink()
+
+    idle.connect().close()
+
+    assert postmaster(idle) != before
+
+
+def test_a_connection_outlasts_a_slow_shutdown(idle: Store) -> None:
     """SIGTERM, which a service manager sends, waits for the sessions there are."""
-    session = store.connect()
-    os.kill(postmaster(store), signal.SIGTERM)
-    with spawn(store.root, "store.connect().close()") as late:
+    session = idle.connect()
+    os.kill(postmaster(idle), signal.SIGTERM)
+    with spawn(idle.root, "store.connect().close()") as late:
         time.sleep(1.5)
         assert late.poll() is None
         session.close()

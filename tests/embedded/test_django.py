@@ -42,20 +42,24 @@ def test_setting_django_up_touches_nothing(root: Path) -> None:
     assert not root.exists()
 
 
-def test_libpq_s_variables_are_of_no_account(store: Store) -> None:
-    run(store.root, SITE + ASK, env={"PGSERVICE": "missing", "PGTZ": "Nowhere", "PGPORT": "1"})
+def test_libpq_s_variables_are_of_no_account(idle: Store) -> None:
+    run(
+        idle.root,
+        SITE + ASK,
+        env={"PGSERVICE": "missing", "PGTZ": "Nowhere", "PGPORT": "1"},
+    )
 
 
-def test_migrations_and_the_orm_work(store: Store) -> None:
+def test_migrations_and_the_orm_work(idle: Store) -> None:
     code = """
 call_command("migrate", verbosity=0)
 from django.contrib.contenttypes.models import ContentType
 print(ContentType.objects.count(), connection.vendor, connection.settings_dict["NAME"])
 """
-    assert run(store.root, SITE + code) == "1 postgresql backlog"
+    assert run(idle.root, SITE + code) == "1 postgresql backlog"
 
 
-def test_test_databases_are_made_cloned_and_removed(store: Store) -> None:
+def test_test_databases_are_made_cloned_and_removed(idle: Store) -> None:
     code = """
 def databases():
     with connection._nodb_cursor() as cursor:
@@ -68,13 +72,13 @@ connection.creation.destroy_test_db(suffix="1", verbosity=0)
 connection.creation.destroy_test_db("backlog", verbosity=0)
 databases()
 """
-    assert run(store.root, SITE + code).splitlines() == [
+    assert run(idle.root, SITE + code).splitlines() == [
         "backlog postgres test_backlog test_backlog_1",
         "backlog postgres",
     ]
 
 
-def test_the_isolation_level_of_the_settings_holds(store: Store) -> None:
+def test_the_isolation_level_of_the_settings_holds(idle: Store) -> None:
     code = """
 import psycopg
 from django.db import transaction
@@ -82,7 +86,7 @@ connection.settings_dict["OPTIONS"]["isolation_level"] = psycopg.IsolationLevel.
 with transaction.atomic(), connection.cursor() as cursor:
     print(cursor.execute("SHOW transaction_isolation").fetchone())
 """
-    assert run(store.root, SITE + code) == "('serializable',)"
+    assert run(idle.root, SITE + code) == "('serializable',)"
 
 
 def test_a_store_that_cannot_be_had_is_django_s_operational_error(root: Path) -> None:
@@ -92,7 +96,7 @@ def test_a_store_that_cannot_be_had_is_django_s_operational_error(root: Path) ->
     assert run(root, SITE + code) == f"{root} is not a directory; set BACKLOG_DATA_DIR to one."
 
 
-def test_a_connection_is_made_again_after_a_restart(store: Store) -> None:
+def test_a_connection_is_made_again_after_a_restart(idle: Store) -> None:
     code = f"""
 {ASK}
 store.stop()
@@ -105,10 +109,10 @@ close_old_connections()
 {ASK}
 """
     answer = "('backlog', 'backlog')"
-    assert run(store.root, SITE + code).splitlines() == [answer, "lost", answer]
+    assert run(idle.root, SITE + code).splitlines() == [answer, "lost", answer]
 
 
-def test_a_kept_connection_that_is_checked_survives_a_restart(store: Store) -> None:
+def test_a_kept_connection_that_is_checked_survives_a_restart(idle: Store) -> None:
     code = f"""
 connection.settings_dict.update(CONN_MAX_AGE=None, CONN_HEALTH_CHECKS=True)
 from django.core.signals import request_finished, request_started
@@ -117,13 +121,13 @@ store.stop()
 request_started.send(None)
 {ASK}
 """
-    assert len(run(store.root, SITE + code).splitlines()) == 2
+    assert len(run(idle.root, SITE + code).splitlines()) == 2
 
 
-def test_dbshell_starts_the_store_and_runs_its_own_psql(store: Store) -> None:
+def test_dbshell_starts_the_store_and_runs_its_own_psql(idle: Store) -> None:
     code = 'call_command("dbshell", "--", "-XAtc", "SELECT current_user, current_database()")'
 
-    output = run(store.root, SITE + code, env={"PATH": "/nowhere", "PGPORT": "1"})
+    output = run(idle.root, SITE + code, env={"PATH": "/nowhere", "PGPORT": "1"})
 
     assert output == "backlog|backlog"
 
@@ -135,7 +139,7 @@ def test_dbshell_without_a_store_is_a_command_s_error(root: Path) -> None:
     assert run(root, SITE + code).startswith(f"{root} is not a directory")
 
 
-def test_threads_have_connections_of_their_own(store: Store) -> None:
+def test_threads_have_connections_of_their_own(idle: Store) -> None:
     code = """
 from concurrent.futures import ThreadPoolExecutor
 def ask(_):
@@ -148,10 +152,10 @@ import threading
 with ThreadPoolExecutor(4) as pool:
     print(all(pool.map(ask, range(20))))
 """
-    assert run(store.root, SITE + code) == "True"
+    assert run(idle.root, SITE + code) == "True"
 
 
-def test_a_pool_and_a_missing_root_are_configuration_errors(store: Store) -> None:
+def test_a_pool_and_a_missing_root_are_configuration_errors(idle: Store) -> None:
     code = """
 from django.core.exceptions import ImproperlyConfigured
 from backlog.store.embedded.backend.base import DatabaseWrapper
@@ -162,7 +166,7 @@ for options in ({}, {"root": str(store.root), "pool": True}):
     except ImproperlyConfigured as error:
         print(error)
 """
-    assert run(store.root, SITE + code).splitlines() == [
+    assert run(idle.root, SITE + code).splitlines() == [
         'The embedded backend needs OPTIONS["root"], a directory.',
         'The embedded backend has no connection pool: drop OPTIONS["pool"].',
     ]

@@ -57,39 +57,39 @@ def test_a_locale_that_is_not_installed_does_no_harm(root: Path) -> None:
     run(root, CONNECT, env={"LANG": "xx_YY.UTF-8", "LC_ALL": "xx_YY.UTF-8", "LANGUAGE": "de"})
 
 
-def test_processes_with_different_environments_share_one_server(place: Path, store: Store) -> None:
+def test_processes_with_different_environments_share_one_server(place: Path, idle: Store) -> None:
     code = """
 os.environ.update(XDG_RUNTIME_DIR=f"/nowhere/{os.getpid()}", TMPDIR=f"/nowhere/{os.getpid()}")
 with store.connect() as connection:
     print(connection.execute("SELECT pg_postmaster_start_time()::text").fetchone())
 """
-    assert len(set(crowd(store.root, 4, code))) == 1
+    assert len(set(crowd(idle.root, 4, code))) == 1
 
 
-def test_the_server_is_told_no_secrets(store: Store) -> None:
-    run(store.root, CONNECT, env={"DJANGO_SECRET_KEY": "hush", "HOME": "/nowhere"})
+def test_the_server_is_told_no_secrets(idle: Store) -> None:
+    run(idle.root, CONNECT, env={"DJANGO_SECRET_KEY": "hush", "HOME": "/nowhere"})
 
-    told = Path(f"/proc/{store.status().pid}/environ").read_bytes()
+    told = Path(f"/proc/{idle.status().pid}/environ").read_bytes()
     assert b"hush" not in told
     assert b"LC_ALL=C" in told
 
 
-def test_a_closed_current_directory_does_no_harm(store: Store, place: Path) -> None:
+def test_a_closed_current_directory_does_no_harm(idle: Store, place: Path) -> None:
     (place / "gone").mkdir()
     leave = f"import psycopg\nos.chdir({str(place / 'gone')!r})\nos.rmdir(os.getcwd())\n"
 
-    run(store.root, leave + CONNECT)
+    run(idle.root, leave + CONNECT)
 
 
-def test_without_proc_ps_knows_the_server(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_proc_ps_knows_the_server(idle: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on macOS."""
     monkeypatch.setattr(processes, "HAS_PROC", False)
 
-    store.connect().close()
+    idle.connect().close()
 
-    pid = store.status().pid
-    assert pid in processes.of(store.data_dir)
-    assert len(processes.of(store.data_dir)) > 5
-    assert not processes.serves(os.getpid(), store.data_dir)
-    assert store.stop()
-    assert not processes.of(store.data_dir)
+    pid = idle.status().pid
+    assert pid in processes.of(idle.data_dir)
+    assert len(processes.of(idle.data_dir)) > 5
+    assert not processes.serves(os.getpid(), idle.data_dir)
+    assert idle.stop()
+    assert not processes.of(idle.data_dir)

@@ -39,13 +39,13 @@ def test_many_processes_at_once_on_a_fresh_directory_share_one_server(
 
 
 @pytest.mark.parametrize("count", [8, 16])
-def test_many_processes_at_once_on_a_cold_store_share_one_server(store: Store, count: int) -> None:
-    before = starts(store.root)
+def test_many_processes_at_once_on_a_cold_store_share_one_server(idle: Store, count: int) -> None:
+    before = starts(idle.root)
 
-    answers = crowd(store.root, count, WHICH)
+    answers = crowd(idle.root, count, WHICH)
 
     assert len(set(answers)) == 1
-    assert starts(store.root) == before + 1
+    assert starts(idle.root) == before + 1
 
 
 def starts(root: Path) -> int:
@@ -117,44 +117,42 @@ def wait_for(happened: Callable[[], bool], timeout: float = 30) -> None:
 STARTED = "store.start()\nprint('started', flush=True)\n"
 
 
-def test_the_starter_s_exit_leaves_the_server(store: Store) -> None:
-    run(store.root, STARTED)
+def test_the_starter_s_exit_leaves_the_server(idle: Store) -> None:
+    run(idle.root, STARTED)
 
-    assert store.status().running
+    assert idle.status().running
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
-def test_the_end_of_the_starter_s_group_leaves_the_server(
-    store: Store, how: signal.Signals
-) -> None:
+def test_the_end_of_the_starter_s_group_leaves_the_server(idle: Store, how: signal.Signals) -> None:
     code = f"{STARTED}time.sleep(60)"
-    with spawn(store.root, code, start_new_session=True) as starter:
+    with spawn(idle.root, code, start_new_session=True) as starter:
         starter.stdout.readline()
         os.killpg(starter.pid, how)
 
-    assert store.status().running
-    assert not store.start()
+    assert idle.status().running
+    assert not idle.start()
 
 
-def test_the_server_holds_no_file_of_its_starter(store: Store, place: Path) -> None:
+def test_the_server_holds_no_file_of_its_starter(idle: Store, place: Path) -> None:
     """Else a pipe's reader would wait for the server's end, and the lock never be free."""
     code = f"kept = open({str(place / 'kept')!r}, 'w')\nos.set_inheritable(kept.fileno(), True)\n"
-    run(store.root, f"{code}{STARTED}")  # returns: the pipe was closed
+    run(idle.root, f"{code}{STARTED}")  # returns: the pipe was closed
 
-    pid = store.status().pid
+    pid = idle.status().pid
     held = {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}
-    assert not held & {str(place / "kept"), str(store.root / "lock")}
+    assert not held & {str(place / "kept"), str(idle.root / "lock")}
 
 
-def test_a_starter_without_standard_streams_starts_the_server(store: Store) -> None:
-    run(store.root, "for each in range(3): os.close(each)\nstore.start()\nos._exit(0)")
+def test_a_starter_without_standard_streams_starts_the_server(idle: Store) -> None:
+    run(idle.root, "for each in range(3): os.close(each)\nstore.start()\nos._exit(0)")
 
-    assert store.status().running
+    assert idle.status().running
 
 
-def test_the_starter_reaps_a_server_that_has_ended(store: Store) -> None:
-    store.start()
-    pid = store.status().pid
-    store.stop()
+def test_the_starter_reaps_a_server_that_has_ended(idle: Store) -> None:
+    idle.start()
+    pid = idle.status().pid
+    idle.stop()
 
     assert not Path(f"/proc/{pid}").exists()

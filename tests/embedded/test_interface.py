@@ -20,8 +20,10 @@ def test_making_a_store_and_asking_for_its_address_touches_nothing(root: Path) -
     assert not root.exists()
 
 
-def test_connecting_to_a_running_store_imports_nothing_that_starts_one(store: Store) -> None:
-    store.start()
+def test_connecting_to_a_running_store_imports_nothing_that_starts_one(
+    idle: Store,
+) -> None:
+    idle.start()
     code = """
 import psycopg
 before = set(sys.modules)
@@ -33,18 +35,18 @@ print(sorted(name for name in sys.modules if name.split(".")[0] == "backlog"))
     package = "backlog.store.embedded"
     parts = [package, *(f"{package}.{part}" for part in ("errors", "guard", "layout"))]
     light = ["backlog", "backlog.store", *parts]
-    assert run(store.root, code).splitlines() == ["[]", str(light)]
+    assert run(idle.root, code).splitlines() == ["[]", str(light)]
 
 
-def test_importing_the_package_does_not_import_psycopg(store: Store) -> None:
-    assert run(store.root, "print('psycopg' in sys.modules)") == "False"
+def test_importing_the_package_does_not_import_psycopg(idle: Store) -> None:
+    assert run(idle.root, "print('psycopg' in sys.modules)") == "False"
 
 
-def test_start_and_stop_say_whether_they_did_it(store: Store) -> None:
-    assert store.start()
-    assert not store.start()
-    assert store.stop()
-    assert not store.stop()
+def test_start_and_stop_say_whether_they_did_it(idle: Store) -> None:
+    assert idle.start()
+    assert not idle.start()
+    assert idle.stop()
+    assert not idle.stop()
 
 
 def test_a_store_that_was_never_used_cannot_be_stopped_and_is_not_made_by_it(root: Path) -> None:
@@ -62,42 +64,42 @@ def test_the_status_of_a_store_that_was_never_used(root: Path) -> None:
     assert not root.exists()
 
 
-def test_the_status_of_a_store_that_runs_and_of_one_that_does_not(store: Store) -> None:
-    store.start()
-    running = store.status()
-    store.stop()
+def test_the_status_of_a_store_that_runs_and_of_one_that_does_not(idle: Store) -> None:
+    idle.start()
+    running = idle.status()
+    idle.stop()
 
     assert running.running
     assert running.pid
     assert running.version == "18"
-    assert not store.status().running
-    assert store.status().version == "18"
+    assert not idle.status().running
+    assert idle.status().version == "18"
 
 
-def test_a_stop_that_takes_too_long_says_so(store: Store) -> None:
-    store.start()
-    pid = store.status().pid
+def test_a_stop_that_takes_too_long_says_so(idle: Store) -> None:
+    idle.start()
+    pid = idle.status().pid
     assert pid
     os.kill(pid, 19)
     try:
         with pytest.raises(StoreError, match=rf"\(process {pid}\) has not stopped within 0.2 s"):
-            store.stop(timeout=0.2)
+            idle.stop(timeout=0.2)
     finally:
         os.kill(pid, 18)
 
 
 def test_the_client_programs_reach_the_store(
-    store: Store, monkeypatch: pytest.MonkeyPatch, place: Path
+    idle: Store, monkeypatch: pytest.MonkeyPatch, place: Path
 ) -> None:
     monkeypatch.setenv("PGSERVICE", "missing")
-    store.start()
-    psql, pg_dump = store.programs() / "psql", store.programs() / "pg_dump"
+    idle.start()
+    psql, pg_dump = idle.programs() / "psql", idle.programs() / "pg_dump"
     (place / "restored").mkdir()
 
     who = subprocess.check_output(
-        [psql, "-XAtc", "SELECT current_user"], env=store.client_env(), text=True
+        [psql, "-XAtc", "SELECT current_user"], env=idle.client_env(), text=True
     )
-    dump = subprocess.check_output([pg_dump], env=store.client_env(), text=True)
+    dump = subprocess.check_output([pg_dump], env=idle.client_env(), text=True)
 
     assert who == "backlog\n"
     assert "PostgreSQL database dump complete" in dump

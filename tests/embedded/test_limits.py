@@ -104,7 +104,7 @@ def test_a_directory_that_cannot_be_written_to_is_named(home: Path, user: User) 
 
 
 @pytest.fixture
-def other_programs(store: Store, place: Path) -> Path:
+def other_programs(idle: Store, place: Path) -> Path:
     """Programs that say they are of another major version."""
     made = place / "programs"
     made.mkdir()
@@ -115,27 +115,27 @@ def other_programs(store: Store, place: Path) -> Path:
 
 
 def test_data_of_another_major_version_is_refused_and_untouched(
-    store: Store, other_programs: Path, monkeypatch: pytest.MonkeyPatch
+    idle: Store, other_programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = fingerprint(store.data_dir)
+    before = fingerprint(idle.data_dir)
     monkeypatch.setenv("BACKLOG_POSTGRES_BIN", str(other_programs))
 
-    with pytest.raises(StoreError, match=rf"{store.root}/pg18 holds data of PostgreSQL 18.*19"):
-        store.connect()
+    with pytest.raises(StoreError, match=rf"{idle.root}/pg18 holds data of PostgreSQL 18.*19"):
+        idle.connect()
 
-    assert fingerprint(store.data_dir) == before
-    assert not (store.root / "pg19").exists()
-    assert store.status().version == "18"
+    assert fingerprint(idle.data_dir) == before
+    assert not (idle.root / "pg19").exists()
+    assert idle.status().version == "18"
 
 
 def test_a_running_server_of_another_major_version_is_used_and_can_be_stopped(
-    store: Store, other_programs: Path, monkeypatch: pytest.MonkeyPatch
+    idle: Store, other_programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.start()
+    idle.start()
     monkeypatch.setenv("BACKLOG_POSTGRES_BIN", str(other_programs))
 
-    store.connect().close()
-    assert store.stop()
+    idle.connect().close()
+    assert idle.stop()
 
 
 @pytest.mark.skipif(not SYSTEM_POSTGRES, reason="needs a PostgreSQL of the system, 15 to 17")
@@ -165,9 +165,9 @@ def test_a_data_directory_that_is_none_is_refused(root: Path) -> None:
     assert (root / "pg18/mine").exists()
 
 
-def test_a_connection_waits_while_the_server_is_full(store: Store) -> None:
-    connections = [store.connect() for _ in range(int(supervisor.SETTINGS["max_connections"]))]
-    with spawn(store.root, "store.connect().close()") as late:
+def test_a_connection_waits_while_the_server_is_full(idle: Store) -> None:
+    connections = [idle.connect() for _ in range(int(supervisor.SETTINGS["max_connections"]))]
+    with spawn(idle.root, "store.connect().close()") as late:
         time.sleep(1.5)
         assert late.poll() is None
         connections.pop().close()
@@ -177,57 +177,57 @@ def test_a_connection_waits_while_the_server_is_full(store: Store) -> None:
 
 
 def test_a_server_that_stays_full_is_an_error_at_last(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    idle: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patience, "BUSY", 0.2)
     monkeypatch.setitem(supervisor.SETTINGS, "max_connections", "20")
-    connections = [store.connect() for _ in range(20)]
+    connections = [idle.connect() for _ in range(20)]
 
-    with pytest.raises(StoreError, match=rf"{store.root}: .*too many clients"):
-        store.connect()
+    with pytest.raises(StoreError, match=rf"{idle.root}: .*too many clients"):
+        idle.connect()
 
     for connection in connections:
         connection.close()
 
 
-def test_a_refusal_by_the_server_is_not_retried(store: Store) -> None:
-    store.start()
+def test_a_refusal_by_the_server_is_not_retried(idle: Store) -> None:
+    idle.start()
 
     with pytest.raises(StoreError, match='database "nowhere" does not exist'):
-        store.connect(dbname="nowhere")
+        idle.connect(dbname="nowhere")
 
-    assert (store.root / "postgres.log").read_text().count('"nowhere" does not exist') == 1
+    assert (idle.root / "postgres.log").read_text().count('"nowhere" does not exist') == 1
 
 
-def test_a_lock_that_is_never_free_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_is_never_free_is_named(idle: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "LOCK_TIMEOUT", 0.1)
 
     with (
-        lock.held(store.root, 1),
-        pytest.raises(StoreError, match=rf"^{store.root}/lock has been held by another process"),
+        lock.held(idle.root, 1),
+        pytest.raises(StoreError, match=rf"^{idle.root}/lock has been held by another process"),
     ):
-        store.connect()
+        idle.connect()
 
 
-def test_a_long_log_is_set_aside(store: Store) -> None:
-    log = store.root / "postgres.log"
+def test_a_long_log_is_set_aside(idle: Store) -> None:
+    log = idle.root / "postgres.log"
     log.write_bytes(b"x" * supervisor.LOG_LIMIT)
 
-    store.start()
+    idle.start()
 
-    assert (store.root / "postgres.log.1").stat().st_size == supervisor.LOG_LIMIT
+    assert (idle.root / "postgres.log.1").stat().st_size == supervisor.LOG_LIMIT
     assert b"ready to accept connections" in log.read_bytes()
     assert log.stat().st_size < 10_000
 
 
-def test_a_refused_statement_does_not_lengthen_the_log(store: Store) -> None:
-    with store.connect(autocommit=True) as connection:
-        before = (store.root / "postgres.log").stat().st_size
+def test_a_refused_statement_does_not_lengthen_the_log(idle: Store) -> None:
+    with idle.connect(autocommit=True) as connection:
+        before = (idle.root / "postgres.log").stat().st_size
         for _ in range(10):
             with pytest.raises(psycopg.Error):
                 connection.execute("SELECT 1/0")
 
-    assert (store.root / "postgres.log").stat().st_size == before
+    assert (idle.root / "postgres.log").stat().st_size == before
 
 
 def test_missing_programs_are_named(

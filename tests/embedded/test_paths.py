@@ -120,10 +120,10 @@ def test_a_squatted_socket_directory_is_refused(
         shutil.rmtree(home.with_name(f"{home.name}-elsewhere"), ignore_errors=True)
 
 
-def test_a_link_to_the_root_is_the_same_store(store: Store, place: Path) -> None:
+def test_a_link_to_the_root_is_the_same_store(idle: Store, place: Path) -> None:
     link = place / "link"
-    link.symlink_to(store.root)
-    store.start()
+    link.symlink_to(idle.root)
+    idle.start()
 
     assert not Store(link).start()
     Store(link).connect().close()
@@ -131,31 +131,31 @@ def test_a_link_to_the_root_is_the_same_store(store: Store, place: Path) -> None
 
 
 def test_a_second_name_that_needs_another_socket_directory_is_refused(
-    store: Store, place: Path
+    idle: Store, place: Path
 ) -> None:
     link = place / ("x" * 100)
-    link.symlink_to(store.root)
-    store.start()
+    link.symlink_to(idle.root)
+    idle.start()
 
     with pytest.raises(StoreError, match=r"another name"):
         Store(link).connect()
-    assert store.status().running
+    assert idle.status().running
 
 
-def test_a_store_can_be_moved(store: Store, place: Path) -> None:
-    with store.connect() as connection:
+def test_a_store_can_be_moved(idle: Store, place: Path) -> None:
+    with idle.connect() as connection:
         connection.execute("CREATE TABLE kept ()")
-    store.stop()
-    moved = Store(store.root.rename(place / "moved"))
+    idle.stop()
+    moved = Store(idle.root.rename(place / "moved"))
 
     with moved.connect() as connection:
         connection.execute("SELECT FROM kept")
 
 
-def test_a_relative_root_is_made_absolute(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(store.root.parent)
+def test_a_relative_root_is_made_absolute(idle: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(idle.root.parent)
 
-    assert Store(Path(store.root.name)).socket_dir == store.socket_dir
+    assert Store(Path(idle.root.name)).socket_dir == idle.socket_dir
 
 
 def test_a_file_is_not_a_root(place: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_file_is_not_a_root(place: Path) -> None:
         Store(place / "file").connect()
 
 
-def test_a_root_that_appears_is_found_from_another_directory(store: Store) -> None:
-    store.start()
+def test_a_root_that_appears_is_found_from_another_directory(idle: Store) -> None:
+    idle.start()
 
-    assert run(store.root, "os.chdir('/')\nprint(store.start())") == "False"
+    assert run(idle.root, "os.chdir('/')\nprint(store.start())") == "False"

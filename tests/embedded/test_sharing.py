@@ -28,47 +28,47 @@ while time.monotonic() < until:
 """
 
 
-def test_a_stop_during_claims_loses_none_and_stops_no_worker(store: Store) -> None:
-    with store.connect() as connection:
+def test_a_stop_during_claims_loses_none_and_stops_no_worker(idle: Store) -> None:
+    with idle.connect() as connection:
         connection.execute("CREATE TABLE claims (worker int, number int)")
     stopping = threading.Event()
     stops = []
 
     def stop_again_and_again() -> None:
         while not stopping.wait(0.5):
-            stops.append(store.stop())
+            stops.append(idle.stop())
 
     stopper = threading.Thread(target=stop_again_and_again)
     stopper.start()
-    outputs = crowd(store.root, 3, WORKER)
+    outputs = crowd(idle.root, 3, WORKER)
     stopping.set()
     stopper.join()
 
     acknowledged = {tuple(map(int, line.split())) for out in outputs for line in out.splitlines()}
-    with store.connect() as connection:
+    with idle.connect() as connection:
         found = set(connection.execute("SELECT worker, number FROM claims"))
     assert stops.count(True) > 1
     assert len(acknowledged) > 10
     assert found >= acknowledged
 
 
-def test_a_claim_that_races_a_stop_has_its_connection(store: Store) -> None:
+def test_a_claim_that_races_a_stop_has_its_connection(idle: Store) -> None:
     for _ in range(15):
-        store.start()
+        idle.start()
         with ThreadPoolExecutor() as pool:
-            stopped = pool.submit(store.stop)
-            connections = [pool.submit(store.connect) for _ in range(3)]
+            stopped = pool.submit(idle.stop)
+            connections = [pool.submit(idle.connect) for _ in range(3)]
             stopped.result()
             for connection in connections:
                 connection.result().close()
 
 
-def test_threads_of_one_process_start_one_server(store: Store) -> None:
+def test_threads_of_one_process_start_one_server(idle: Store) -> None:
     barrier = threading.Barrier(8)
 
     def start() -> bool:
         barrier.wait()
-        return store.start()
+        return idle.start()
 
     with ThreadPoolExecutor(8) as pool:
         started = [pool.submit(start) for _ in range(8)]
@@ -86,7 +86,7 @@ with ThreadPoolExecutor(8) as pool:
     run(root, code)
 
 
-def test_forks_of_one_worker_share_the_server(store: Store) -> None:
+def test_forks_of_one_worker_share_the_server(idle: Store) -> None:
     code = """
 store.start()
 children = []
@@ -97,10 +97,10 @@ for _ in range(4):
     children.append(child)
 print([os.waitpid(child, 0)[1] for child in children], store.status().running)
 """
-    assert run(store.root, code) == "[0, 0, 0, 0] True"
+    assert run(idle.root, code) == "[0, 0, 0, 0] True"
 
 
-def test_forks_of_one_worker_start_the_server_between_them(store: Store) -> None:
+def test_forks_of_one_worker_start_the_server_between_them(idle: Store) -> None:
     code = """
 children = []
 for _ in range(4):
@@ -110,25 +110,25 @@ for _ in range(4):
     children.append(child)
 print([os.waitpid(child, 0)[1] for child in children], store.start())
 """
-    assert run(store.root, code) == "[0, 0, 0, 0] False"
+    assert run(idle.root, code) == "[0, 0, 0, 0] False"
 
 
-def test_a_fork_of_the_starter_can_stop_and_start_it(store: Store) -> None:
+def test_a_fork_of_the_starter_can_stop_and_start_it(idle: Store) -> None:
     code = """
 store.start()
 if (child := os.fork()) == 0:
     os._exit(0 if store.stop() and store.start() else 1)
 print(os.waitpid(child, 0)[1], store.start(), store.stop())
 """
-    assert run(store.root, code) == "0 False True"
+    assert run(idle.root, code) == "0 False True"
 
 
-def test_a_worker_reconnects_after_a_restart(store: Store) -> None:
-    connection = store.connect()
-    store.stop()
+def test_a_worker_reconnects_after_a_restart(idle: Store) -> None:
+    connection = idle.connect()
+    idle.stop()
     with pytest.raises(psycopg.OperationalError):
         connection.execute("SELECT 1")
     connection.close()
 
-    with store.connect() as again:
+    with idle.connect() as again:
         assert again.execute("SELECT 1").fetchone() == (1,)

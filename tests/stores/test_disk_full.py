@@ -13,7 +13,7 @@ pytestmark = pytest.mark.one_tier
 
 
 @pytest.fixture
-def disk():
+def small_disk():
     """A directory of 100 MB for a store."""
     if os.geteuid() != 0:
         pytest.skip("needs root: it mounts a file system")
@@ -28,8 +28,8 @@ def disk():
         subprocess.run(["umount", str(root)], check=True)
 
 
-def test_a_full_disk_refuses_in_one_line_and_loses_nothing(disk):
-    root, on = disk
+def test_a_full_disk_refuses_in_one_line_and_loses_nothing(small_disk):
+    root, on = small_disk
     on("create", "--id", "first", "--title", "t")
     ballast = root / "ballast"
     with ballast.open("wb") as file:

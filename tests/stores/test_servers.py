@@ -21,7 +21,7 @@ WAYS["pgbouncer"] = distribution_programs
 
 
 @pytest.fixture(scope="module", params=WAYS)
-def place(request):
+def served(request):
     """A server, and the URL that leads to it: directly or through PgBouncer."""
     programs = WAYS[request.param]()
     if programs is None:
@@ -37,9 +37,9 @@ def place(request):
 
 
 @pytest.fixture
-def on(place):
+def on(served):
     """The command on an empty backlog."""
-    server, url = place
+    server, url = served
     on = On(DATABASE_URL=url)
     on("stats")
     with psycopg.connect(server.url, autocommit=True) as admin:
@@ -47,8 +47,8 @@ def on(place):
     return on
 
 
-def test_sixteen_first_uses_at_once_make_one_schema(place):
-    on = On(DATABASE_URL=place[1])
+def test_sixteen_first_uses_at_once_make_one_schema(served):
+    on = On(DATABASE_URL=served[1])
     racing = [on.start("create", "--id", f"c{n}", "--title", "t") for n in range(16)]
     ended = [(process.communicate(timeout=120)[1], process.returncode) for process in racing]
     assert ended == [("", 0)] * 16
@@ -146,22 +146,22 @@ def as_nobody(url, name):
             opened.execute("UPDATE backlog SET priority = %s WHERE id = %s", (n + 1, name))
 
 
-def test_an_actor_is_never_another_client_s(on, place):
+def test_an_actor_is_never_another_client_s(on, served):
     ways = {f"{way.__name__}-{n}": way for n in range(6) for way in (as_somebody, as_nobody)}
     with ThreadPoolExecutor(len(ways)) as pool:
         racing = [
-            pool.submit(copy_context().run, way, place[1], name) for name, way in ways.items()
+            pool.submit(copy_context().run, way, served[1], name) for name, way in ways.items()
         ]
     assert [each.result() for each in racing] == [None] * len(ways)
-    with psycopg.connect(place[1], autocommit=True) as opened:
+    with psycopg.connect(served[1], autocommit=True) as opened:
         found = {name: history.history(PsycopgSession(opened), name) for name in ways}
     actors = {name: {event.actor for event in events} for name, events in found.items()}
     assert actors == {n: {n if way is as_somebody else "operator"} for n, way in ways.items()}
     assert {len(events) for events in found.values()} == {61}
 
 
-def test_an_actor_is_forgotten_with_its_transaction(on, place):
-    connect = {"conninfo": place[1], "autocommit": True, "prepare_threshold": None}
+def test_an_actor_is_forgotten_with_its_transaction(on, served):
+    connect = {"conninfo": served[1], "autocommit": True, "prepare_threshold": None}
     with psycopg.connect(**connect) as one, psycopg.connect(**connect) as other:
         for number, opened in enumerate((one, other, one, other)):
             copy_context().run(_create_as, opened, f"A{number}", f"name-{number}")

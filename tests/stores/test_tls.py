@@ -6,7 +6,6 @@ import subprocess
 import pytest
 
 from tests.command import On, unavailable
-from tests.servers import Server, distribution_programs, wheel_programs
 
 pytestmark = pytest.mark.one_tier
 
@@ -19,13 +18,6 @@ with storage.from_environment().connect() as connection:
     sql = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
     print(connection.execute(sql).fetchone()[0])
 """
-
-
-@pytest.fixture(scope="module")
-def server():
-    made = Server(distribution_programs() or wheel_programs()).start()
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")

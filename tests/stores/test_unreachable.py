@@ -11,16 +11,9 @@ import pytest
 
 from backlog.store import storage
 from tests.command import On, empty_store, unavailable
-from tests.servers import Server, distribution_programs, free_port, wheel_programs
+from tests.servers import free_port, wheel_programs
 
 pytestmark = pytest.mark.one_tier
-
-
-@pytest.fixture(scope="module")
-def server():
-    made = Server(distribution_programs() or wheel_programs()).start()
-    yield made
-    made.stop()
 
 
 def test_a_closed_port():

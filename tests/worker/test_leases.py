@@ -25,7 +25,7 @@ while :; do sleep 1; done"""
 
 
 @pytest.fixture
-def claimed(session, card):
+def begun(session, card):
     """A worker that has begun with card A."""
     card("A")
 
@@ -35,8 +35,8 @@ def claimed(session, card):
     return begin
 
 
-def test_a_command_may_take_longer_than_its_lease(session, claimed):
-    with claimed("sleep 3", "--ttl", "1", "--once") as worker:
+def test_a_command_may_take_longer_than_its_lease(session, begun):
+    with begun("sleep 3", "--ttl", "1", "--once") as worker:
         worker.says("begun")
         while status_of(session, "A") == "claimed":
             assert moves.reclaim(session) == []
@@ -56,8 +56,8 @@ def test_neither_output_nor_input_holds_a_renewal_up(session, card):
         worker.send(signal.SIGKILL)
 
 
-def test_a_lost_lease_ends_the_command_and_everything_it_started(session, claimed):
-    with claimed(STUBBORN, "--ttl", "6", "--grace", "1", "--once") as worker:
+def test_a_lost_lease_ends_the_command_and_everything_it_started(session, begun):
+    with begun(STUBBORN, "--ttl", "6", "--grace", "1", "--once") as worker:
         # The lease is long enough for a busy machine not to lose it before it is taken.
         leader, child = map(int, worker.says(r"pids (\d+) (\d+)\n").groups())
         until(lambda: os.getpgid(child) == child)  # which killing the first group would miss
@@ -68,8 +68,8 @@ def test_a_lost_lease_ends_the_command_and_everything_it_started(session, claime
         assert worker.ends() == 1
 
 
-def test_nothing_is_written_for_a_lost_card(session, claimed):
-    with claimed("sleep 1000", "--ttl", "1", "--once") as worker:
+def test_nothing_is_written_for_a_lost_card(session, begun):
+    with begun("sleep 1000", "--ttl", "1", "--once") as worker:
         worker.says("begun")
         moves.reclaim_card(session, "A")
         other = claims.claim(session, "other").card
@@ -78,9 +78,9 @@ def test_nothing_is_written_for_a_lost_card(session, claimed):
     assert cards.find(session, "A") == other
 
 
-def test_the_worker_goes_on_with_the_next_card_after_a_loss(session, card, claimed):
+def test_the_worker_goes_on_with_the_next_card_after_a_loss(session, card, begun):
     card("B", priority=-1)
-    with claimed("[ $BACKLOG_CARD_ID = B ] || sleep 1000", "--ttl", "1") as worker:
+    with begun("[ $BACKLOG_CARD_ID = B ] || sleep 1000", "--ttl", "1") as worker:
         worker.says("begun")
         claims_of_a = moves.reclaim_card(session, "A")
         claims.claim(session, "other", card_id="A")
@@ -88,8 +88,8 @@ def test_the_worker_goes_on_with_the_next_card_after_a_loss(session, card, claim
     assert claims_of_a == ["A"]
 
 
-def test_a_cancelled_card_ends_its_command(session, claimed):
-    with claimed("sleep 1000", "--ttl", "1", "--once") as worker:
+def test_a_cancelled_card_ends_its_command(session, begun):
+    with begun("sleep 1000", "--ttl", "1", "--once") as worker:
         worker.says("begun")
         moves.cancel(session, "A", reason="not needed")
         worker.says("what=cancelled card=A attempt=1")
@@ -97,9 +97,9 @@ def test_a_cancelled_card_ends_its_command(session, claimed):
     assert last_run(session, "A").outcome == "cancelled"
 
 
-def test_a_zombie_cannot_complete_a_card_that_was_claimed_again(session, claimed):
+def test_a_zombie_cannot_complete_a_card_that_was_claimed_again(session, begun):
     """Its worker is stopped for longer than the lease, while the command comes to its end."""
-    with claimed("sleep 1", "--ttl", "1", "--once") as worker:
+    with begun("sleep 1", "--ttl", "1", "--once") as worker:
         worker.says("begun")
         worker.send(signal.SIGSTOP)
         until(lambda: moves.reclaim(session) == ["A"])
@@ -118,9 +118,9 @@ def test_an_orphan_cannot_complete_anything_with_the_attempt_it_was_given(sessio
         moves.complete(session, "A", "w", 1)
 
 
-def test_a_renewal_that_hangs_does_not_keep_the_command_alive(session, sessions, claimed):
+def test_a_renewal_that_hangs_does_not_keep_the_command_alive(session, sessions, begun):
     """Somebody keeps the card locked for longer than its lease lasts."""
-    with claimed("sleep 1000", "--ttl", "1", "--once") as worker:
+    with begun("sleep 1000", "--ttl", "1", "--once") as worker:
         worker.says("begun")
         locking = sessions()
         with locking.transaction():

@@ -15,7 +15,6 @@ from backlog.worker.plan import ONCE, Plan
 from backlog.worker.worker import DONE
 from backlog.worker.worker import work as run
 from tests.command import PROJECT, On
-from tests.servers import Server, distribution_programs, wheel_programs
 from tests.worker import until, working
 
 pytestmark = pytest.mark.one_tier
@@ -35,24 +34,16 @@ class Embedded:
         self._store.start()
 
 
-@pytest.fixture(scope="module")
-def server():
-    made = Server(distribution_programs() or wheel_programs()).start()
-    made.env = {"DATABASE_URL": made.url}
-    yield made
-    made.stop()
-
-
 @pytest.fixture(params=["embedded", "server"])
-def place(request):
+def restartable(request):
     if request.param == "server":
         return request.getfixturevalue("server")
     return Embedded(request.getfixturevalue("store_root"))
 
 
 @pytest.fixture
-def on(place):
-    on = On(**place.env)
+def on(restartable):
+    on = On(**restartable.env)
     for card in on("list", "--json").json:
         on("delete", "--id", card["id"], "--force")
     return on
@@ -67,21 +58,21 @@ def status_of(on, card_id):
     return on("show", "--id", card_id, "--json").json["status"]
 
 
-def test_an_idle_worker_outlasts_a_restart(place, on):
-    with working("exit 0", env=place.env) as worker:
+def test_an_idle_worker_outlasts_a_restart(restartable, on):
+    with working("exit 0", env=restartable.env) as worker:
         worker.says("waiting")
-        place.pause()
-        place.resume()
+        restartable.pause()
+        restartable.resume()
         made(on, "A")
         worker.says("what=completed card=A")
 
 
-def test_a_command_outlasts_a_restart(place, on):
+def test_a_command_outlasts_a_restart(restartable, on):
     made(on, "A")
-    with working("echo begun >&2; sleep 2", "--ttl", "60", "--once", env=place.env) as worker:
+    with working("echo begun >&2; sleep 2", "--ttl", "60", "--once", env=restartable.env) as worker:
         worker.says("begun")
-        place.pause()
-        place.resume()
+        restartable.pause()
+        restartable.resume()
         assert worker.ends() == 0
     assert status_of(on, "A") == "done"
 

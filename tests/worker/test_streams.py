@@ -14,7 +14,7 @@ pytestmark = pytest.mark.one_tier
 
 
 @pytest.fixture
-def work(command):
+def drain(command):
     def run(script, *words, **more):
         return command("work", "--owner", "w", "--drain", *words, "--", "sh", "-c", script, **more)
 
@@ -26,35 +26,35 @@ def words(script):
     return [*MANAGE, "backlog", "work", "--owner", "w", "--once", "--", "sh", "-c", script]
 
 
-def test_a_command_finds_its_card_on_stdin_and_in_its_environment(session, card, work):
+def test_a_command_finds_its_card_on_stdin_and_in_its_environment(session, card, drain):
     card("A", title="Zoë = 'ü'", phase="M1", role="coder")
     show = "$BACKLOG_OWNER $BACKLOG_CARD_ID $BACKLOG_ATTEMPT $BACKLOG_CARD_PHASE $BACKLOG_CARD_ROLE"
-    ran = work(f'cat; echo "{show}"; echo "$BACKLOG_CARD"', env={"LC_ALL": "C"})
+    ran = drain(f'cat; echo "{show}"; echo "$BACKLOG_CARD"', env={"LC_ALL": "C"})
     stdin, variables, variable = ran.out.splitlines()
     assert variables == "w A 1 M1 coder"
     assert stdin == variable
     assert json.loads(stdin)["title"] == "Zoë = 'ü'"
 
 
-def test_a_card_too_long_for_a_variable_is_on_stdin_only(session, card, work):
+def test_a_card_too_long_for_a_variable_is_on_stdin_only(session, card, drain):
     card("A", body="x" * 200_000)
-    ran = work("echo ${BACKLOG_CARD:-none}; wc -c")
+    ran = drain("echo ${BACKLOG_CARD:-none}; wc -c")
     none, count = ran.out.split()
     assert none == "none"
     assert int(count) > 200_000
 
 
-def test_a_command_that_never_reads_its_card_is_no_problem(session, card, work):
+def test_a_command_that_never_reads_its_card_is_no_problem(session, card, drain):
     card("A", body="x" * 1_000_000)
-    assert "what=completed" in work("exit 0").err
+    assert "what=completed" in drain("exit 0").err
 
 
-def test_no_line_of_one_command_stands_within_another_s(session, card, work):
+def test_no_line_of_one_command_stands_within_another_s(session, card, drain):
     for n in range(4):
         card(f"c{n}")
     line = "$BACKLOG_CARD_ID:" + "x" * 5000
     script = f"for i in 1 2 3 4 5 6 7 8 9; do printf %s {line[:2000]}; echo {line[2000:]}; done"
-    ran = work(script, "--concurrency", "4")
+    ran = drain(script, "--concurrency", "4")
     assert {len(each) for each in ran.out.splitlines()} == {len("c0:") + 5000}
 
 
@@ -72,9 +72,9 @@ def test_gigabytes_without_a_newline_need_little_memory(session, card, command):
     assert (ran.returncode, last_run(session, "A").outcome) == (0, "completed"), ran.stderr
 
 
-def test_an_answer_after_a_flood_is_heard(session, card, work):
+def test_an_answer_after_a_flood_is_heard(session, card, drain):
     card("A")
-    work("""yes | head -c 20000000 >&2; echo '{"summary":"after all"}'""")
+    drain("""yes | head -c 20000000 >&2; echo '{"summary":"after all"}'""")
     assert last_run(session, "A").summary == "after all"
 
 
