@@ -16,6 +16,11 @@ def taken(session, owner="w", pool=pool.ANY_CARD, count=1):
     return [card.id for card in got.cards] or got.why
 
 
+def wait_until_due(session):
+    """Let the database's clock come to the time until which A is held back."""
+    session.execute("SELECT pg_sleep_until(not_before) FROM backlog WHERE id = 'A'")
+
+
 # Until a time --------------------------------------------------------------------------------
 
 
@@ -30,7 +35,7 @@ def test_it_is_claimed_at_once_when_its_time_has_come(session, card):
     card("A", claimed=True)
     card("B", priority=-1)
     moves.release(session, "A", delay=1)
-    time.sleep(1.1)
+    wait_until_due(session)
     assert [card.id for card in cards.list_cards(session, ready_only=True)] == ["A", "B"]
     assert taken(session) == ["A"]
 
@@ -39,7 +44,7 @@ def test_a_due_card_goes_before_what_could_be_claimed_all_along(session, card):
     card("A", priority=9, claimed=True)
     card("B")
     moves.release(session, "A", delay=1)
-    time.sleep(1.1)
+    wait_until_due(session)
     assert taken(session) == ["A"]
 
 
@@ -70,7 +75,7 @@ def test_a_claim_forgets_the_time_it_was_held_back_until(session, card):
 def test_waking_is_no_change_of_the_card(session, card):
     card("A", claimed=True)
     before = moves.release(session, "A", delay=1)
-    time.sleep(1.1)
+    wait_until_due(session)
     assert pool.wake(session) == 1
     assert cards.show(session, "A") == before._replace(held=False, claimable=True)
 
@@ -90,9 +95,10 @@ HOLDS = "SELECT name FROM backlog_rule WHERE kind = 'hold'"
 def test_a_hold_that_is_needed_no_longer_stops_nothing_and_is_forgotten(undo, session, card):
     card("A")
     session.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '50 ms'")
+    (due,) = session.execute("SELECT not_before FROM backlog").fetchone()
     session.execute(undo)
     card("B", priority=9)
-    time.sleep(0.1)
+    session.execute("SELECT pg_sleep_until(%s)", (due,))
     assert claims.claim(session, "w").card.id == "B"
     pool.wake(session)
     assert session.execute(HOLDS).fetchall() == []
@@ -103,7 +109,7 @@ def due(session, card):
     """A held card A whose time has come."""
     card("A")
     session.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '50 ms'")
-    time.sleep(0.1)
+    wait_until_due(session)
 
 
 def test_a_card_that_is_locked_when_it_is_due_is_let_go_later(session, sessions, due):
@@ -123,7 +129,7 @@ def test_a_card_held_again_while_others_let_go_is_let_go_when_it_is_due(session,
         other.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '0.5 s'")
         assert pool.wake(session) == 0
     assert claims.claim(session, "w").card is None
-    time.sleep(0.6)
+    wait_until_due(session)
     assert claims.claim(session, "w").card.id == "A"
 
 

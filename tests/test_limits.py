@@ -196,25 +196,30 @@ CLOCK = "SELECT clock_timestamp()"
 PAUSES = [("fleet", ""), ("phase", "M1"), ("owner", "w")]
 
 
-def claim_until(session: PsycopgSession, number: int, over: threading.Event) -> list[Any]:
+def claim_until(
+    session: PsycopgSession, number: int, over: threading.Event, tries: list[int]
+) -> list[Any]:
     """Claim as w, and when each claim that got something had begun, by the database's clock."""
     begun = []
     while not over.is_set():
         (now,) = session.execute(CLOCK).fetchone()
         if claims.claim(session, "w", 600, M1).cards:
             begun.append(now)
+        tries[number] += 1
     return begun
 
 
 @pytest.mark.parametrize("scope", PAUSES, ids=[scope for scope, _ in PAUSES])
 def test_a_claim_that_begins_after_a_pause_committed_takes_nothing(scope, session, crew, many):
     many(2000)
-    over = threading.Event()
-    racing = Background(session, lambda _: at_once(crew[1:], claim_until, over))
+    over, tries = threading.Event(), [0] * (CREW - 1)
+    racing = Background(session, lambda _: at_once(crew[1:], claim_until, over, tries))
     _wait_for(crew[0], "claimed", 50)
     rules.pause(crew[0], *scope, "freeze")
     (paused,) = crew[0].execute(CLOCK).fetchone()
-    held = _settled(crew[0])
+    _wait_for_more(tries, 3)
+    held = len(cards.list_cards(crew[0], "claimed"))
+    _wait_for_more(tries, 3)
     over.set()
     begun = [moment for each in racing.result() for moment in each]
     assert max(begun) < paused
@@ -227,13 +232,12 @@ def _wait_for(session: PsycopgSession, status: str, count: int) -> None:
         assert time.monotonic() < deadline, f"never {count} {status}"
 
 
-def _settled(session: PsycopgSession) -> int:
-    """How many are claimed once the claims under way have ended, and a second later still."""
-    before, now = -1, len(cards.list_cards(session, "claimed"))
-    while before != now:
-        time.sleep(1)
-        before, now = now, len(cards.list_cards(session, "claimed"))
-    return now
+def _wait_for_more(tries: list[int], more: int) -> None:
+    """Until each of the crew has ended what it does now, and begun and ended so many claims."""
+    deadline, wanted = time.monotonic() + PATIENCE, [count + 1 + more for count in tries]
+    while any(count < least for count, least in zip(tries, wanted, strict=True)):
+        assert time.monotonic() < deadline, "somebody is stuck in a claim"
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("scope", PAUSES, ids=[scope for scope, _ in PAUSES])
