@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from backlog.errors import Busy, Cycle, DuplicateId
 from backlog.models import Card
 from backlog.session import PsycopgSession, pauses
-from backlog.verbs import cards, claims, graph, moves, transfer
+from backlog.verbs import cards, claims, moves, transfer
 from backlog.verbs.pool import ANY_CARD, EVERYTHING
 from tests.workers import Background, claim_card, claim_first, cycles
 
@@ -86,7 +86,7 @@ def test_a_card_that_changes_between_a_claim_s_look_and_its_lock_is_claimed_as_i
 
 
 def test_a_claim_of_what_is_locked_for_ever_is_busy(session, sessions, card, monkeypatch):
-    monkeypatch.setattr(claims, "_LOOKS", 5)
+    monkeypatch.setattr(claims, "MOST_LOOKS", 5)
     card("A")
     other = sessions()
     with other.transaction():
@@ -99,7 +99,7 @@ def test_a_claim_that_may_not_look_again_spoils_nothing_of_the_transaction_aroun
     session, sessions, card, monkeypatch
 ):
     """An old snapshot shows A as claimable for ever; what the caller did before still counts."""
-    monkeypatch.setattr(claims, "_LOOKS", 2)
+    monkeypatch.setattr(claims, "MOST_LOOKS", 2)
     card("A")
     card("B", needs=["X"])
     with session.transaction():
@@ -112,7 +112,7 @@ def test_a_claim_that_may_not_look_again_spoils_nothing_of_the_transaction_aroun
 
 
 def test_a_claim_looks_for_about_ten_seconds():
-    assert 6 < sum(pauses(claims._LOOKS)) < 12
+    assert 6 < sum(pauses(claims.MOST_LOOKS)) < 12
 
 
 def test_a_locked_card_that_waits_is_nothing_to_claim(session, sessions, card):
@@ -288,7 +288,7 @@ def test_two_changes_that_close_a_ring_together_cannot_both_commit(
 
 
 def test_they_could_without_the_lock_on_the_graph(sessions, half_a_ring, monkeypatch):
-    monkeypatch.setattr(graph, "_GRAPH_LOCK", "SELECT 1")
+    monkeypatch.setattr(cards, "lock_graph", lambda session: None)
     half_a_ring(cards.link, cards.link)
     one = sessions()
     with one.transaction():

@@ -76,8 +76,7 @@ def test_a_card_whose_attempts_are_at_their_end_is_claimed_like_any_other(sessio
 
 
 def test_a_card_whose_blocks_are_at_their_end_is_blocked_again(session, card):
-    card("A")
-    moves.block(session, "A")
+    card("A", blocked=True)
     session.execute("SET session_replication_role = replica")
     session.execute("UPDATE backlog SET block_count = 2000000000")
     session.execute("RESET session_replication_role")

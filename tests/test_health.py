@@ -1,5 +1,6 @@
 """/healthz and /readyz: what a load balancer asks, and how long it may take."""
 
+import threading
 import time
 from contextlib import closing
 
@@ -69,18 +70,34 @@ def test_readiness_is_not_cached_and_opens_no_session(client, store, transaction
     assert not answer.cookies
 
 
-def test_an_older_schema_is_not_ready(ready, monkeypatch):
-    monkeypatch.setattr(schema, "_APPLIED", "SELECT '0001_initial'")
+@pytest.fixture
+def migrations(session):
+    """Changes what is recorded of migrations, for one test: `migrations("DELETE FROM {}")`."""
+    session.execute("CREATE TABLE kept AS SELECT * FROM django_migrations")
+
+    def change(sql):
+        session.execute(sql.format("django_migrations"))
+
+    yield change
+    if not session.execute("SELECT to_regclass('django_migrations')").fetchone()[0]:
+        session.execute("ALTER TABLE hidden RENAME TO django_migrations")
+    session.execute("DELETE FROM django_migrations")
+    session.execute("INSERT INTO django_migrations OVERRIDING SYSTEM VALUE SELECT * FROM kept")
+    session.execute("DROP TABLE kept")
+
+
+def test_an_older_schema_is_not_ready(ready, migrations):
+    migrations("DELETE FROM {} WHERE app = 'backlog' AND name <> '0001_initial'")
     assert ready() == (503, {"ready": False, "reason": SCHEMA})
 
 
-def test_no_schema_is_not_ready(ready, monkeypatch):
-    monkeypatch.setattr(schema, "_APPLIED", "SELECT name FROM no_such_table")
+def test_no_schema_is_not_ready(ready, migrations):
+    migrations("ALTER TABLE {} RENAME TO hidden")
     assert ready() == (503, {"ready": False, "reason": SCHEMA})
 
 
-def test_a_newer_schema_is_not_ready(ready, monkeypatch):
-    monkeypatch.setattr(schema, "_APPLIED", "SELECT '9999_unknown'")
+def test_a_newer_schema_is_not_ready(ready, migrations):
+    migrations("INSERT INTO {} (app, name, applied) VALUES ('backlog', '9999_unknown', now())")
     status, answer = ready()
     assert (status, answer["ready"]) == (503, False)
     assert "9999_unknown is newer than this code's" in answer["reason"]
@@ -113,15 +130,19 @@ def test_a_table_that_is_locked_is_not_waited_for(ready):
     assert ready()[0] == 200
 
 
-def test_a_store_that_hangs_is_not_waited_for(ready, monkeypatch):
-    hangs = lambda: time.sleep(1)  # noqa: E731 (a stand-in for a server that is stopped)
+def probing():
+    """The threads that ask the store at this moment."""
+    return [each for each in threading.enumerate() if each.name == "readyz"]
+
+
+def test_a_store_that_hangs_is_not_waited_for(ready, session, monkeypatch):
     monkeypatch.setattr(probes, "PATIENCE_SECONDS", 0.1)
-    monkeypatch.setattr(probes, "_reason", hangs)
-    assert ready() == (503, {"ready": False, "reason": "no answer from the store within 0.1 s"})
-    assert len(probes._probes) == 1
-    first = probes._probes[0]
-    assert ready()[0] == 503
-    assert probes._probes[0] is first, "a second began beside one that hangs"
+    with session.transaction():
+        session.execute("LOCK TABLE django_migrations")
+        assert ready() == (503, {"ready": False, "reason": "no answer from the store within 0.1 s"})
+        (first,) = probing()
+        assert ready()[0] == 503
+        assert probing() == [first], "a second began beside one that hangs"
     first.join()
     monkeypatch.undo()
     assert ready()[0] == 200
@@ -129,7 +150,8 @@ def test_a_store_that_hangs_is_not_waited_for(ready, monkeypatch):
 
 def test_a_probe_leaves_no_connection(ready):
     ready()
-    probes._probes[0].join()
+    for each in probing():
+        each.join()
     with closing(storage.from_environment().connect()) as watcher:
         sql = """SELECT count(*) FROM pg_stat_activity
             WHERE query LIKE '%django_migrations%' AND pid <> pg_backend_pid()"""

@@ -27,7 +27,7 @@ from backlog.verbs.pool import ANY_CARD, GATE, Source, let_go
 from backlog.verbs.runs import Report
 
 # How often a claim looks again while claimable cards are all locked by others: about ten seconds.
-_LOOKS: Final = 220
+MOST_LOOKS: Final = 220
 MOST_AT_ONCE: Final = 1000
 
 _LEASE: Final = """status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
@@ -147,7 +147,7 @@ def _look_again(
     """Nothing was taken: because there is nothing, a rule is due, or all is locked."""
     condition, params = pool.condition()
     look = f"SELECT {GATE}, EXISTS (SELECT FROM backlog WHERE claimable{condition})"
-    for pause in pauses(_LOOKS):
+    for pause in pauses(MOST_LOOKS):
         is_open, claimable = session.execute(look, params).fetchone()
         if is_open and not claimable:
             return Taken([], EMPTY)
