@@ -33,7 +33,7 @@ _DEPENDS_ON_TYPE = Func("depends_on", function="jsonb_typeof", output_field=mode
 _DEPENDS_ON_ITSELF = Func(
     "depends_on", "id", function="jsonb_exists", output_field=models.BooleanField()
 )
-_DEPENDS_ON_NO_ID = Func(
+_DEPENDS_ON_WHAT_IS_NO_ID = Func(
     "depends_on",
     Value('strict $[*] ? (@.type() != "string" || !(@ like_regex "\\\\S"))'),
     function="jsonb_path_exists_opr",  # the operator @?, which is silent about what is no array
@@ -222,7 +222,7 @@ class Card(models.Model):
             models.CheckConstraint(
                 condition=Q(Exact(_DEPENDS_ON_TYPE, "array"))
                 & ~Q(_DEPENDS_ON_ITSELF)
-                & ~Q(_DEPENDS_ON_NO_ID),
+                & ~Q(_DEPENDS_ON_WHAT_IS_NO_ID),
                 name="backlog_depends_on_ids",
             ),
         ]
@@ -231,7 +231,7 @@ class Card(models.Model):
         return f"{self.id} {self.title}"
 
 
-# A card by its id. The triggers keep the rule, and the primary keys are the indexes.
+# A card by its id, which may be missing, or deleted by now. The primary keys are the indexes.
 _of_card: Any = partial(
     models.ForeignKey, Card, models.DO_NOTHING, db_constraint=False, db_index=False
 )
@@ -366,7 +366,7 @@ class Rule(models.Model):
     """What a claim must heed from `due` on: a pause, a limit, or a card that was held back so long.
 
     A pause: nothing of its scope is claimed. A limit: at most so many cards of the phase, or of the
-    owner, are claimed at once. A hold, which triggers write: the card may have to be let go. In one
+    owner, are claimed at once. A hold, which triggers write: from then on the card may be claimed. In one
     table, because every claim asks whether there is any.
     """
 

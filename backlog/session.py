@@ -158,11 +158,11 @@ def in_statement[**P, T](verb: Verb[P, T]) -> Verb[P, T]:
     return run
 
 
-def _again[T](scope: Callable[[], AbstractContextManager[Any]], work: Callable[[], T]) -> T:
+def _again[T](within: Callable[[], AbstractContextManager[Any]], work: Callable[[], T]) -> T:
     tries = pauses(_TRIES)
     while True:
         try:
-            with scope():
+            with within():
                 return work()
         except Exception as error:
             if sqlstate(error) not in RETRIED:

@@ -86,7 +86,7 @@ def test_a_card_that_changes_between_a_claim_s_look_and_its_lock_is_claimed_as_i
 
 
 def test_a_claim_of_what_is_locked_for_ever_is_busy(session, sessions, card, monkeypatch):
-    monkeypatch.setattr(claims, "MOST_LOOKS", 5)
+    monkeypatch.setattr(claims, "MOST_TRIES", 5)
     card("A")
     other = sessions()
     with other.transaction():
@@ -99,7 +99,7 @@ def test_a_claim_that_may_not_look_again_spoils_nothing_of_the_transaction_aroun
     session, sessions, card, monkeypatch
 ):
     """An old snapshot shows A as claimable for ever; what the caller did before still counts."""
-    monkeypatch.setattr(claims, "MOST_LOOKS", 2)
+    monkeypatch.setattr(claims, "MOST_TRIES", 2)
     card("A")
     card("B", needs=["X"])
     with session.transaction():
@@ -112,7 +112,7 @@ def test_a_claim_that_may_not_look_again_spoils_nothing_of_the_transaction_aroun
 
 
 def test_a_claim_looks_for_about_ten_seconds():
-    assert 6 < sum(pauses(claims.MOST_LOOKS)) < 12
+    assert 6 < sum(pauses(claims.MOST_TRIES)) < 12
 
 
 def test_a_locked_card_that_waits_is_nothing_to_claim(session, sessions, card):

@@ -226,14 +226,14 @@ BEGIN
         IF NEW.claim_owner = OLD.claim_owner AND NEW.attempts = OLD.attempts THEN
             RETURN NEW;  -- renewed: the same claim, and no change of the card
         END IF;
-        -- Taken away, by a writer that asked nobody. The next attempt inherits no heartbeat.
+        -- Taken away, by a writer that asked nobody. The next attempt inherits no renewal.
         PERFORM backlog_end_run(OLD, 'claimed', clock_timestamp(), NULL);
         IF NEW.claimed_at = OLD.claimed_at THEN
             NEW.claimed_at := clock_timestamp();
             NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
         END IF;
     END IF;
-    -- Counted as far as the constraint allows: who is at the end of it is claimed all the same.
+    -- At the bound of the constraint the counter stays; the card is claimed all the same.
     NEW.attempts := least(greatest(NEW.attempts, OLD.attempts + 1), 2000000000);
     NEW.updated_at := clock_timestamp();
     NEW.status_changed_at := coalesce(NEW.claimed_at, NEW.updated_at);

@@ -28,7 +28,7 @@ from backlog.records import Record
 from backlog.values import parse_json
 from backlog.verbs import cards, claims, moves, pool
 from backlog.verbs.claims import Taken
-from backlog.verbs.pool import EVERYTHING, Pool, Statement
+from backlog.verbs.pool import EVERYTHING, Condition, Pool
 
 if TYPE_CHECKING:
     from backlog.models import Card
@@ -319,7 +319,7 @@ class CardQuerySet(models.QuerySet["Card"]):
     def _session(self) -> DjangoSession:
         return DjangoSession(self._using)
 
-    def condition(self) -> Statement:
+    def condition(self) -> Condition:
         """The queryset's filters as SQL that continues a WHERE clause on `backlog`."""
         query = self.query
         if query.is_sliced or query.distinct or query.combinator or query.group_by:

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import GreaterThan
 
 from backlog.lifecycle import READY
-from backlog.verbs.pool import EVERYTHING, Pool, Statement
+from backlog.verbs.pool import EVERYTHING, Condition, Pool, Statement
 
 Cards = Any  # a `CardQuerySet`, which imports this module
 
@@ -37,9 +37,9 @@ class Compiled:
         self._cards, self._pool, self._using = cards, among, using
         self._whole = cards.condition() == EVERYTHING
 
-    def condition(self) -> Statement:
-        sql, params = _narrowed(self._cards, self._pool).condition()
-        return sql, params
+    def condition(self) -> Condition:
+        found: Condition = _narrowed(self._cards, self._pool).condition()
+        return found
 
     def next_to_claim(self, count: int, gated: bool, closed: Sequence[str]) -> Statement:
         if not self._whole:

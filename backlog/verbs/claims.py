@@ -26,8 +26,8 @@ from backlog.verbs.moves import NOTHING_SAID, complete, existing, move_card
 from backlog.verbs.pool import ANY_CARD, GATE, Source, let_go
 from backlog.verbs.runs import Report
 
-# How often a claim looks again while claimable cards are all locked by others: about ten seconds.
-MOST_LOOKS: Final = 220
+# How often a claim tries again while claimable cards are all locked by others: about ten seconds.
+MOST_TRIES: Final = 220
 MOST_AT_ONCE: Final = 1000
 
 _LEASE: Final = """status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
@@ -66,10 +66,10 @@ def claim(
 ) -> Taken[Record]:
     """Give `owner` the first `count` claimable cards of the pool for `ttl` seconds.
 
-    First is: highest priority, then oldest, then lowest id. With nothing to claim, look again for
+    First is: highest priority, then oldest, then lowest id. With nothing to claim, try again for
     `wait` seconds, ever less often. With `card_id`, that card or none, whatever the pool: whoever
     is changing it is waited for. None never means that somebody held a lock: a claim that found
-    only locked cards looks again, and raises `Busy` after about ten seconds. Raises `UsageError`.
+    only locked cards tries again, and raises `Busy` after about ten seconds. Raises `UsageError`.
     """
     if not 1 <= count <= MOST_AT_ONCE:
         raise UsageError(f"count must be between 1 and {MOST_AT_ONCE}, not {count}")
@@ -80,7 +80,7 @@ def claim(
         return Taken(cards)
     end = time.monotonic() + wait
     for pause in idle_pauses():
-        taken = _look_again(session, lease, pool, count)
+        taken = _try_again(session, lease, pool, count)
         left = end - time.monotonic()
         if taken.cards or left <= 0:
             return taken
@@ -118,7 +118,7 @@ def _lease(owner: str, ttl: int) -> tuple[str, int]:
 
 
 def _claim(session: Session, lease: tuple[str, int], pool: Source, count: int) -> list[Record]:
-    """One statement. No cards, too, after a failure that is cured by looking again."""
+    """One statement. No cards, too, after a failure that is cured by trying again."""
     select, params = pool.next_to_claim(count, True, ())
     try:
         # Inside the caller's transaction, a savepoint: what fails is the statement alone.
@@ -141,14 +141,12 @@ def _place(card: Record) -> tuple[int, datetime, str]:
     return -card.priority, card.created_at, card.id
 
 
-def _look_again(
-    session: Session, lease: tuple[str, int], pool: Source, count: int
-) -> Taken[Record]:
+def _try_again(session: Session, lease: tuple[str, int], pool: Source, count: int) -> Taken[Record]:
     """Nothing was taken: because there is nothing, a rule is due, or all is locked."""
     condition, params = pool.condition()
-    look = f"SELECT {GATE}, EXISTS (SELECT FROM backlog WHERE claimable{condition})"
-    for pause in pauses(MOST_LOOKS):
-        is_open, claimable = session.execute(look, params).fetchone()
+    sql = f"SELECT {GATE}, EXISTS (SELECT FROM backlog WHERE claimable{condition})"
+    for pause in pauses(MOST_TRIES):
+        is_open, claimable = session.execute(sql, params).fetchone()
         if is_open and not claimable:
             return Taken([], EMPTY)
         taken = None if is_open else _claim_by_rules(session, lease, pool, count)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from backlog.planner import row_by_row
 from backlog.session import Session
 
 COLUMNS: Final = "id, card_id, at, actor, verb, from_status, to_status, attempt, note"
@@ -69,15 +70,15 @@ def newest(session: Session, limit: int) -> list[Event]:
 #
 # Ids are taken in order and become visible at commit. So an id that is not there may still come
 # (its transaction is running) or never (it was rolled back), and whoever asked only for ids above
-# the highest it has seen would lose the former.
+# the highest that has come would lose the former.
 
-# One scan for each range, by the index of ranges: OFFSET 0 keeps the planner from joining them.
+# One scan for each range, by the index of ranges.
 _AWAITED: Final = f"""
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, event.*
 FROM (SELECT) AS once LEFT JOIN (
     SELECT event.* FROM unnest(%s::bigint[], %s::bigint[]) AS awaited (low, high)
     CROSS JOIN LATERAL (
-        SELECT {COLUMNS} FROM backlog_event WHERE id BETWEEN awaited.low AND awaited.high OFFSET 0
+        {row_by_row(f"SELECT {COLUMNS} FROM backlog_event WHERE id BETWEEN low AND high")}
     ) AS event
 ) AS event ON true ORDER BY event.id"""
 

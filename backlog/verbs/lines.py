@@ -158,10 +158,10 @@ _READERS: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
 
 
 def _refuse_repeat(
-    refusal: type[Refusal], key: str, value: str | None, seen: dict[str, int], number: int
+    refusal: type[Refusal], key: str, value: str | None, lines: dict[str, int], number: int
 ) -> None:
     if value is None:
         return
-    if value in seen:
-        raise refusal(f"{key} {value} stands on line {seen[value]} already")
-    seen[value] = number
+    if value in lines:
+        raise refusal(f"{key} {value} stands on line {lines[value]} already")
+    lines[value] = number

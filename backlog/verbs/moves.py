@@ -10,7 +10,7 @@ from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, Move
 from backlog.planner import unindexed
 from backlog.records import COLUMNS, Record, iso
 from backlog.session import TELLING, Session, in_statement, telling
-from backlog.verbs.pool import EVERYTHING, Statement
+from backlog.verbs.pool import EVERYTHING, Condition
 from backlog.verbs.runs import Report, ended
 
 NOTHING_SAID: Final = Report()
@@ -204,7 +204,7 @@ def renew(
 
 
 @in_statement
-def reclaim(session: Session, among: Statement = EVERYTHING) -> list[str]:
+def reclaim(session: Session, among: Condition = EVERYTHING) -> list[str]:
     """Return every card whose lease is over to the pool; their ids, in order.
 
     A card that somebody is changing at this moment (renewing, completing) is left to them; one that

@@ -11,12 +11,16 @@ from backlog.session import Session, in_statement
 from backlog.verbs import rules
 from backlog.verbs.rules import Limit, Pause
 
-# SQL that continues a WHERE clause on `backlog`, or stands for itself; and its parameters.
+# SQL that continues a WHERE clause on `backlog`, and its parameters.
+Condition = tuple[str, tuple[Any, ...]]
+# A whole statement, and its parameters.
 Statement = tuple[str, tuple[Any, ...]]
-EVERYTHING: Final[Statement] = ("", ())
+
+EVERYTHING: Final[Condition] = ("", ())
 
 # What the planner finds out once, before it looks at any card: no rule is due. A claim that finds
-# this gate shut goes the longer way, so that those that find it open pay little for it.
+# this gate shut goes the longer way, so that those that find it open pay little for it. As the ORM
+# words it, letter for letter: see `Pool`.
 GATE: Final = (
     'COALESCE((SELECT "U0"."due" AS "due" FROM "backlog_rule" "U0" ORDER BY 1 ASC LIMIT 1)'
     " > (STATEMENT_TIMESTAMP()), true)"
@@ -26,7 +30,7 @@ GATE: Final = (
 class Source(Protocol):
     """Where a claim takes cards from: a `Pool`, or a queryset of Django's."""
 
-    def condition(self) -> Statement:
+    def condition(self) -> Condition:
         """Its cards: SQL that continues a WHERE clause on `backlog`."""
 
     def next_to_claim(self, count: int, gated: bool, closed: Sequence[str]) -> Statement:
@@ -46,7 +50,7 @@ class Pool(NamedTuple):
     phase: str | None = None
     role: str | None = None
 
-    def condition(self) -> Statement:
+    def condition(self) -> Condition:
         """Its cards: SQL that continues a WHERE clause on `backlog`."""
         given = [(sql, value) for sql, value in zip(_OF, self, strict=True) if value is not None]
         return "".join(f" AND {sql}" for sql, _ in given), tuple(value for _, value in given)
@@ -139,7 +143,7 @@ class Stats(NamedTuple):
     expired_claim_count: int
 
 
-def stats(session: Session, among: Statement = EVERYTHING) -> Stats:
+def stats(session: Session, among: Condition = EVERYTHING) -> Stats:
     """Count the cards; the age is in whole seconds, None when nothing is ready."""
     condition, params = among
     rows = session.execute(_STATS.format(among=condition), params).fetchall()

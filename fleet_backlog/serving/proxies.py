@@ -62,8 +62,8 @@ def address(request: HttpRequest) -> str:
 
     Only the last hop is believed; what is before it was written by the client itself.
     """
-    seen = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2]
-    hops = [seen] if settings.HTTPS else []
+    nearest = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2]
+    hops = [nearest] if settings.HTTPS else []
     for hop in (*hops, request.META.get("REMOTE_ADDR", "")):
         found = _parsed(hop.strip())
         if found:

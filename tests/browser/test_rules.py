@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
 
 @pytest.fixture
-def governed(session):
+def paused_and_limited(session):
     """A pause of each kind, a limit that is full, one that is not, and runs that failed."""
     rules.pause(session, "fleet", "", "release freeze, until the tag is made")
     rules.pause(session, "phase", "M1", "the parser changes")
@@ -24,14 +24,14 @@ def governed(session):
     moves.release(session, "held", report=said)
 
 
-@pytest.mark.usefixtures("governed")
+@pytest.mark.usefixtures("paused_and_limited")
 @pytest.mark.parametrize("name", ["board", "list", "fleet", "control", "doctor", "claimed card"])
 def test_what_is_held_back_is_accessible(operator, live_server, complaints, name):
     operator.goto(live_server.url + PAGES[name])
     assert in_light_and_dark(operator) == []
 
 
-@pytest.mark.usefixtures("governed")
+@pytest.mark.usefixtures("paused_and_limited")
 @pytest.mark.parametrize("name", ["board", "list", "fleet", "control", "doctor"])
 def test_what_is_held_back_fits_a_phone(operator, live_server, name):
     operator.goto(live_server.url + PAGES[name])

@@ -44,7 +44,9 @@ _RANGES: Final = ("ready", "waiting", "blocked")
 
 
 class Shown(NamedTuple):
-    """A card by the values that a cell shows of it: cards are equal by their ids alone.
+    """What a cell shows of a card, as values.
+
+    A cell must be another one when any value is; two `Card`s with one id are equal in any case.
 
     `values` are those of `SHOWN`; `waits_for` and `holds_up` are as `Card` says.
     """
