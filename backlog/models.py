@@ -366,8 +366,8 @@ class Rule(models.Model):
     """What a claim must heed from `due` on: a pause, a limit, or a card that was held back so long.
 
     A pause: nothing of its scope is claimed. A limit: at most so many cards of the phase, or of the
-    owner, are claimed at once. A hold, which triggers write: from then on the card may be claimed. In one
-    table, because every claim asks whether there is any.
+    owner, are claimed at once. A hold, which triggers write: from then on the card may be claimed.
+    In one table, because every claim asks whether there is any.
     """
 
     pk = models.CompositePrimaryKey("kind", "scope", "name")
