@@ -44,10 +44,9 @@ OUTCOMES: Final = ("completed", "released", "expired", "blocked", "failed", "can
 # returning to ready; 0: no cap.
 DEFAULT_MAX_ATTEMPTS: Final = 10
 
-# What a counter may be set to, and how far the database counts it: never to the end of its type,
-# where one more would be an error for whoever claims next.
-MOST_COUNTED: Final = 1_000_000_000
-MOST_STORED: Final = 2_000_000_000
+# How far a counter counts: not to the end of its type, where one more would be an error for whoever
+# claims next.
+MOST_COUNTED: Final = 2_000_000_000
 
 # Times that every client, time zone and sum of a time and a lease can hold.
 EARLIEST: Final = datetime(1000, 1, 1, tzinfo=UTC)

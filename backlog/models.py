@@ -1,7 +1,8 @@
 """The tables: the card, and what the database derives from it.
 
 The constraints here and the triggers of `backlog/sql` hold for every writer; the verbs of
-`querysets` are the way to change a card on purpose.
+`querysets` are the way to change a card on purpose. All tables stand in one file, though it is a
+long one: they are read together.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from backlog.lifecycle import (
     LATEST,
     LATEST_EXPIRY,
     LIMIT_SCOPES,
-    MOST_STORED,
+    MOST_COUNTED,
     OUTCOMES,
     PAUSE_SCOPES,
     READY,
@@ -39,6 +40,12 @@ _DEPENDS_ON_WHAT_IS_NO_ID = Func(
     function="jsonb_path_exists_opr",  # the operator @?, which is silent about what is no array
     output_field=models.BooleanField(),
 )
+
+
+def _in_range(what: str, *times: str) -> models.CheckConstraint:
+    """Times that every client can read."""
+    bounds = {f"{time}__range": (EARLIEST, LATEST) for time in times}
+    return models.CheckConstraint(condition=Q(**bounds), name=f"backlog_{what}_times_in_range")
 
 
 class Card(models.Model):
@@ -201,23 +208,23 @@ class Card(models.Model):
             models.CheckConstraint(
                 condition=Q(
                     claim_ttl_seconds__gte=1,
-                    attempts__range=(0, MOST_STORED),
-                    attempts_forgiven__range=(0, MOST_STORED),
-                    block_count__range=(0, MOST_STORED),
+                    attempts__range=(0, MOST_COUNTED),
+                    attempts_forgiven__range=(0, MOST_COUNTED),
+                    block_count__range=(0, MOST_COUNTED),
                     max_attempts__gte=0,
                 ),
                 name="backlog_counters_in_range",
             ),
+            _in_range(
+                "card", "created_at", "updated_at", "status_changed_at", "claimed_at", "not_before"
+            ),
             models.CheckConstraint(
-                condition=Q(
-                    created_at__range=(EARLIEST, LATEST),
-                    updated_at__range=(EARLIEST, LATEST),
-                    claimed_at__range=(EARLIEST, LATEST),
-                    not_before__range=(EARLIEST, LATEST),
-                    status_changed_at__range=(EARLIEST, LATEST),
-                    claim_expires_at__range=(EARLIEST, LATEST_EXPIRY),
-                ),
-                name="backlog_times_in_range",
+                condition=Q(claim_expires_at__range=(EARLIEST, LATEST_EXPIRY)),
+                name="backlog_expiry_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(held=False) | Q(not_before__isnull=False),
+                name="backlog_held_until",
             ),
             models.CheckConstraint(
                 condition=Q(Exact(_DEPENDS_ON_TYPE, "array"))
@@ -293,6 +300,7 @@ class Event(models.Model):
 
     class Meta:
         db_table = "backlog_event"  # its other index, on ranges of time, is in the migration
+        constraints = [_in_range("event", "at")]
 
     def __str__(self) -> str:
         return f"{self.verb} {self.card_id} by {self.actor}"
@@ -330,6 +338,7 @@ class EndedRun(_Attempt):
 
     class Meta:
         db_table = "backlog_ended_run"
+        constraints = [_in_range("ended_run", "started_at", "ended_at")]
 
 
 class Run(_Attempt):
@@ -393,6 +402,7 @@ class Rule(models.Model):
                 | Q(kind="hold", scope="card"),
                 name="backlog_rule_kind",
             ),
+            _in_range("rule", "since", "due"),
         ]
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ from backlog.errors import Refusal, SchemaTooNew
 from backlog.session import Session, sqlstate
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
+_SQL: Final = Path(__file__).with_name("sql")
 # Migrations of earlier checkouts; `0003_earlier_stores` takes a store on from whichever it has. The
 # first is recorded of new stores, too: Django records what a migration replaces.
 REPLACED: Final = (
@@ -74,6 +75,24 @@ def migrate() -> None:
         reason = str(error).partition("\n")[0]
         raise Refusal(f"{reason}: the role needs CREATE on a schema of its search_path") from None
     connection.close()
+
+
+def dropping() -> str:
+    """The SQL that drops the whole schema, Django's own tables included.
+
+    What somebody else made stays; if it hangs on a table, PostgreSQL refuses.
+    """
+    import django
+    from django.db import connection
+
+    django.setup()
+    tables = connection.introspection.django_table_names()
+    made = "".join(path.read_text() for path in _SQL.glob("*.sql"))
+    functions = re.findall(r"CREATE FUNCTION (\w+)", made)
+    return f"""DROP VIEW IF EXISTS backlog_run;
+DROP FUNCTION IF EXISTS {", ".join(functions)} CASCADE; -- their triggers
+DROP TABLE IF EXISTS {", ".join(tables)};
+"""
 
 
 def _known() -> list[str]:

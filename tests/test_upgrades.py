@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from backlog.session import PsycopgSession
 from backlog.store.embedded import Store, binaries
 from backlog.store.storage import Embedded, Server, Storage, from_environment
 from backlog.verbs import cards, check, claims, history, moves, pool, rules
-from tests.command import On, empty_store
+from tests.command import PROJECT, On, empty_store
 
 ARCHIVES = sorted((Path(__file__).parent / "data" / "stores").glob("*.dump"))
 
@@ -68,14 +69,19 @@ def fill(store: Storage, archive: Path) -> None:
     subprocess.run(psql, input=before_17, env=store.client_env(), check=True)
 
 
+def on_store(store: Storage) -> On:
+    """The command, with this store in its environment."""
+    if isinstance(store, Server):
+        return On(DATABASE_URL=store.url)
+    return On(BACKLOG_DATA_DIR=str(store.root))
+
+
 @pytest.fixture(scope="module", params=ARCHIVES, ids=lambda archive: archive.stem)
 def upgraded(request: pytest.FixtureRequest) -> Iterator[psycopg.Connection[Any]]:
     """An earlier store after the first command of today's code."""
     with empty_database(f"earlier_{request.param.stem}") as store:
         fill(store, request.param)
-        env = {"DATABASE_URL": store.url} if isinstance(store, Server) else {}
-        on = On(**env or {"BACKLOG_DATA_DIR": str(store.root)})
-        assert on("stats").status == 0
+        assert on_store(store)("stats").status == 0
         with closing(store.connect()) as connection:
             yield connection
 
@@ -167,3 +173,112 @@ def test_its_rules_are_in_force_and_what_is_due_is_let_go(earlier, upgraded):
         True,
         True,
     )
+
+
+# Restored, odd, in the wrong order ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("archive", ARCHIVES, ids=lambda archive: archive.stem)
+def test_an_earlier_archive_is_restored_in_place_of_what_there_is(archive):
+    with empty_database(f"restored_{archive.stem}") as store:
+        on = on_store(store)
+        on("create", "--id", "new", "--title", "t")
+        assert on("store", "restore", "--force", str(archive)).status == 0
+        assert on("list", "--status", "done", "--json").json[0]["id"].startswith("done")
+        assert on("show", "--id", "new").status == 1
+        assert on("check").status == 0
+
+
+@contextmanager
+def earlier_store(archive: Path, *statements: str) -> Iterator[tuple[On, Storage]]:
+    """One that somebody did something to, before today's code comes."""
+    with empty_database(f"odd_{archive.stem}") as store:
+        fill(store, archive)
+        with closing(store.connect()) as connection:
+            connection.execute("SET session_replication_role = replica")
+            for statement in statements:
+                connection.execute(statement)
+        yield on_store(store), store
+
+
+FIRST, LAST = ARCHIVES[0], ARCHIVES[-1]
+each_end = pytest.mark.parametrize("archive", [FIRST, LAST], ids=["first", "last"])
+
+
+@each_end
+def test_a_migration_of_another_app_that_comes_first_leaves_nothing_half_done(archive):
+    with earlier_store(archive) as (on, store):
+        migrate = [sys.executable, str(PROJECT / "manage.py"), "migrate", "sessions"]
+        subprocess.run(migrate, env=on.env, check=True, stdout=subprocess.DEVNULL)
+        assert on("check").status == 0
+        with closing(store.connect()) as connection:
+            assert "backlog_status_known" in str(
+                connection.execute(SCHEMA["constraints"]).fetchall()
+            )
+
+
+ODD = [
+    "UPDATE backlog SET attempts = 2147483647 WHERE id = 'ready-1'",
+    "UPDATE backlog SET created_at = '-infinity' WHERE id = 'ready-2'",
+    """UPDATE backlog SET claimed_at = '9999-12-31Z', claim_ttl_seconds = 2147483647
+    WHERE id = 'held'""",
+]
+ODD_SINCE_0007 = [
+    "UPDATE backlog_rule SET since = 'infinity'",
+    """INSERT INTO backlog_event (card_id, at, actor, verb, attempt)
+    VALUES ('x', 'infinity', 'x', 'x', 1)""",
+    """INSERT INTO backlog_ended_run (card_id, owner, started_at, ended_at, outcome)
+    VALUES ('ready-1', 'x', '-infinity', 'infinity', 'failed')""",
+]
+
+
+@pytest.mark.parametrize(
+    ("archive", "odd"), [(FIRST, ODD), (LAST, ODD + ODD_SINCE_0007)], ids=["first", "last"]
+)
+def test_numbers_and_times_beyond_the_bounds_come_to_lie_on_them(archive, odd):
+    with earlier_store(archive, *odd) as (on, _):
+        assert (
+            on("claim", "--owner", "w", "--id", "ready-1", "--json").json["attempts"]
+            == 2_000_000_000
+        )
+        words = (
+            ["list"],
+            ["export"],
+            ["tail"],
+            ["export", "--events"],
+            ["runs", "--id", "ready-1"],
+        )
+        assert [on(*each).status for each in words] == [0] * len(words)
+        exported = on("export").out
+        assert on("import", "--update", "-", stdin=exported).status == 0
+
+
+def test_what_somebody_else_made_stays():
+    mine = [
+        """CREATE FUNCTION backlog_mine() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN RETURN NEW; END'""",
+        """CREATE TRIGGER backlog_mine BEFORE UPDATE ON backlog
+        FOR EACH ROW EXECUTE FUNCTION backlog_mine()""",
+        "CREATE INDEX mine ON backlog (claimable, title)",
+        "ALTER TABLE backlog ADD CONSTRAINT mine_too CHECK (claimable OR true)",
+        "GRANT SELECT ON backlog_run TO PUBLIC",
+        "DELETE FROM auth_group_permissions",
+    ]
+    with earlier_store(LAST, *mine) as (on, store):
+        assert on("check").status == 0
+        with closing(store.connect()) as connection:
+            there = str(schema(connection))
+            for name in ("FUNCTION public.backlog_mine", "TRIGGER backlog_mine", "mine_too"):
+                assert name in there
+            assert "INDEX mine ON" in there
+            granted = "SELECT has_table_privilege('public', 'backlog_run', 'SELECT')"
+            assert connection.execute(granted).fetchone() == (True,)
+            assert schema(connection)["groups"] == []
+
+
+def test_there_is_no_way_back(session):
+    migrate = [sys.executable, str(PROJECT / "manage.py"), "migrate", "backlog", "0001"]
+    ran = subprocess.run(migrate, capture_output=True, text=True, check=False)
+    assert ran.returncode != 0
+    assert "IrreversibleError" in ran.stderr
+    assert session.execute("SELECT count(*) FROM backlog").fetchone() == (0,)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from backlog import schema
 from backlog.cli.connection import configured, open_session
 from backlog.cli.options import Options, flag, verb
 from backlog.cli.reply import Reply, document
@@ -158,6 +159,8 @@ def _restore(archive: Path) -> None:
     target = ("-Xq", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--output={os.devnull}")
     with _piped("pg_restore", *how) as script, _piped("psql", *target) as psql:
         with suppress(BrokenPipeError):  # psql has ended, and says why
+            # `--clean` drops what the archive names; an earlier one does not name all of it.
+            psql.stdin.write(schema.dropping().encode())
             psql.stdin.writelines(line for line in script.stdout if line != _SINCE_17)
             psql.stdin.write(b"RESET ALL;\n")  # a pooler gives this connection to others
         script.stdout.close()

@@ -29,14 +29,15 @@ def make_groups(apps: Any, schema_editor: Any) -> None:
     config.models_module = True
     create_permissions(config, apps=apps, verbosity=0, using=schema_editor.connection.alias)
     config.models_module = models_module
-    Group = apps.get_model("auth", "Group")
-    Permission = apps.get_model("auth", "Permission")
+    alias = schema_editor.connection.alias
+    groups = apps.get_model("auth", "Group").objects.using(alias)
+    permissions = apps.get_model("auth", "Permission").objects.using(alias)
     codenames = []
     for role, more in ROLES.items():
         codenames += more
-        group, _ = Group.objects.get_or_create(name=role)
+        group, _ = groups.get_or_create(name=role)
         group.permissions.add(
-            *Permission.objects.filter(content_type__app_label="backlog", codename__in=codenames)
+            *permissions.filter(content_type__app_label="backlog", codename__in=codenames)
         )
 
 
@@ -290,14 +291,61 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("claim_expires_at__range", (EARLIEST, LATEST_EXPIRY)),
-                            ("claimed_at__range", (EARLIEST, LATEST)),
-                            ("created_at__range", (EARLIEST, LATEST)),
-                            ("not_before__range", (EARLIEST, LATEST)),
-                            ("status_changed_at__range", (EARLIEST, LATEST)),
-                            ("updated_at__range", (EARLIEST, LATEST)),
+                            (
+                                "claimed_at__range",
+                                (
+                                    datetime.datetime(1000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                    datetime.datetime(9000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                ),
+                            ),
+                            (
+                                "created_at__range",
+                                (
+                                    datetime.datetime(1000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                    datetime.datetime(9000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                ),
+                            ),
+                            (
+                                "not_before__range",
+                                (
+                                    datetime.datetime(1000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                    datetime.datetime(9000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                ),
+                            ),
+                            (
+                                "status_changed_at__range",
+                                (
+                                    datetime.datetime(1000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                    datetime.datetime(9000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                ),
+                            ),
+                            (
+                                "updated_at__range",
+                                (
+                                    datetime.datetime(1000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                    datetime.datetime(9000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                ),
+                            ),
                         ),
-                        name="backlog_times_in_range",
+                        name="backlog_card_times_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "claim_expires_at__range",
+                                (
+                                    datetime.datetime(1000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                    datetime.datetime(9100, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                ),
+                            )
+                        ),
+                        name="backlog_expiry_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("held", False), ("not_before__isnull", False), _connector="OR"
+                        ),
+                        name="backlog_held_until",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -333,94 +381,6 @@ class Migration(migrations.Migration):
                         name="backlog_depends_on_ids",
                     ),
                 ],
-            },
-        ),
-        migrations.CreateModel(
-            name="EndedRun",
-            fields=[
-                ("attempt", models.IntegerField(null=True)),
-                ("owner", models.TextField()),
-                ("started_at", models.DateTimeField()),
-                ("ended_at", models.DateTimeField()),
-                (
-                    "outcome",
-                    models.TextField(
-                        choices=[
-                            ("completed", "completed"),
-                            ("released", "released"),
-                            ("expired", "expired"),
-                            ("blocked", "blocked"),
-                            ("failed", "failed"),
-                            ("cancelled", "cancelled"),
-                        ]
-                    ),
-                ),
-                ("summary", models.TextField(null=True)),
-                ("result", models.JSONField(null=True)),
-                ("tokens", models.BigIntegerField(null=True)),
-                ("cost", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "card_id",
-                        "id",
-                        blank=True,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("id", models.BigIntegerField(editable=False)),
-                (
-                    "card",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="ended_runs",
-                        to="backlog.card",
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "backlog_ended_run",
-            },
-        ),
-        migrations.CreateModel(
-            name="Event",
-            fields=[
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "card_id",
-                        "id",
-                        blank=True,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("id", models.BigIntegerField(editable=False)),
-                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ("actor", models.TextField()),
-                ("verb", models.TextField()),
-                ("from_status", models.TextField(null=True)),
-                ("to_status", models.TextField(null=True)),
-                ("attempt", models.IntegerField()),
-                ("note", models.TextField(null=True)),
-                (
-                    "card",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="events",
-                        to="backlog.card",
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "backlog_event",
             },
         ),
         migrations.CreateModel(
@@ -501,7 +461,26 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="backlog_rule_kind",
-                    )
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "due__range",
+                                (
+                                    datetime.datetime(1000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                    datetime.datetime(9000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                ),
+                            ),
+                            (
+                                "since__range",
+                                (
+                                    datetime.datetime(1000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                    datetime.datetime(9000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                ),
+                            ),
+                        ),
+                        name="backlog_rule_times_in_range",
+                    ),
                 ],
             },
         ),
@@ -546,6 +525,129 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(
                         models.F("dependency_id"), models.F("card_id"), name="backlog_dependents"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="EndedRun",
+            fields=[
+                ("attempt", models.IntegerField(null=True)),
+                ("owner", models.TextField()),
+                ("started_at", models.DateTimeField()),
+                ("summary", models.TextField(null=True)),
+                ("result", models.JSONField(null=True)),
+                ("tokens", models.BigIntegerField(null=True)),
+                ("cost", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "card_id",
+                        "id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("id", models.BigIntegerField(editable=False)),
+                ("ended_at", models.DateTimeField()),
+                (
+                    "outcome",
+                    models.TextField(
+                        choices=[
+                            ("completed", "completed"),
+                            ("released", "released"),
+                            ("expired", "expired"),
+                            ("blocked", "blocked"),
+                            ("failed", "failed"),
+                            ("cancelled", "cancelled"),
+                        ]
+                    ),
+                ),
+                (
+                    "card",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="ended_runs",
+                        to="backlog.card",
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "backlog_ended_run",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "ended_at__range",
+                                (
+                                    datetime.datetime(1000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                    datetime.datetime(9000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                ),
+                            ),
+                            (
+                                "started_at__range",
+                                (
+                                    datetime.datetime(1000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                    datetime.datetime(9000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                ),
+                            ),
+                        ),
+                        name="backlog_ended_run_times_in_range",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Event",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "card_id",
+                        "id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("id", models.BigIntegerField(editable=False)),
+                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("actor", models.TextField()),
+                ("verb", models.TextField()),
+                ("from_status", models.TextField(null=True)),
+                ("to_status", models.TextField(null=True)),
+                ("attempt", models.IntegerField()),
+                ("note", models.TextField(null=True)),
+                (
+                    "card",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="backlog.card",
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "backlog_event",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "at__range",
+                                (
+                                    datetime.datetime(1000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                    datetime.datetime(9000, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                                ),
+                            )
+                        ),
+                        name="backlog_event_times_in_range",
                     )
                 ],
             },

@@ -12,4 +12,4 @@ class Migration(migrations.Migration):
     dependencies = [("backlog", "0001_initial")]
     # Any store of an earlier checkout has triggers: the next migration makes them today's.
     replaces = [("backlog", "0002_derived")]
-    operations = [migrations.RunSQL(SQL, migrations.RunSQL.noop)]
+    operations = [migrations.RunSQL(SQL)]

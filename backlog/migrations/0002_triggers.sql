@@ -504,7 +504,7 @@ FOR EACH ROW WHEN (NEW.held) EXECUTE FUNCTION backlog_after_hold();
 -- that is not over is the claim: a claim writes nothing here, and no run can be open without one.
 
 -- The open run has the highest id there can be: it is the last of its card.
-CREATE VIEW backlog_run AS
+CREATE OR REPLACE VIEW backlog_run AS
 SELECT card_id, attempt, owner, started_at, ended_at, outcome, summary, result, tokens, cost, id
 FROM backlog_ended_run
 UNION ALL
