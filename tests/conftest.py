@@ -20,6 +20,7 @@ from tests.command import On, Ran, empty_store
 from tests.factories import CardFactory, empty
 from tests.management.commands import flush
 from tests.servers import Server, distribution_programs, wheel_programs
+from tests.worker import until
 
 settings.register_profile("bounded", max_examples=25, deadline=None)
 settings.register_profile("full", max_examples=300, deadline=None)
@@ -38,6 +39,19 @@ def store(django_db_setup: None) -> None:
     """The store with its schema and no cards in it."""
     with closing(storage.from_environment().connect()) as opened:
         empty(PsycopgSession(opened))
+
+
+@pytest.fixture
+def no_autovacuum(store: None) -> Iterator[None]:
+    """Nobody but the test commits anything: the server's housekeeping writes statistics."""
+    at_work = "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum %'"
+    with closing(storage.from_environment().connect()) as opened:
+        opened.execute("ALTER SYSTEM SET autovacuum = off")
+        opened.execute("SELECT pg_reload_conf()")
+        until(lambda: opened.execute(at_work).fetchone() == (0,))
+        yield
+        opened.execute("ALTER SYSTEM RESET autovacuum")
+        opened.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture(scope="session")

@@ -132,6 +132,7 @@ def test_a_card_says_what_it_waits_for_and_whom_it_holds_up():
     )
 
 
+@pytest.mark.usefixtures("no_autovacuum")
 def test_nothing_is_read_again_while_nothing_was_committed(django_assert_num_queries):
     _make("A")
     live = Live(board)

@@ -54,11 +54,13 @@ def reader(client, viewer):
     return reader
 
 
+@pytest.mark.usefixtures("no_autovacuum")
 def test_an_unchanged_poll_is_one_query(reader, django_assert_num_queries):
     with django_assert_num_queries(1):
         assert reader.poll().status_code == 204
 
 
+@pytest.mark.usefixtures("no_autovacuum")
 @pytest.mark.parametrize("secure", [False, True])
 def test_it_carries_every_header_of_the_answer_that_it_repeats(
     client, viewer, settings, django_assert_num_queries, secure
