@@ -48,10 +48,10 @@ DEFAULT_MAX_ATTEMPTS: Final = 10
 # claims next.
 MOST_COUNTED: Final = 2_000_000_000
 
-# Times that every client, time zone and sum of a time and a lease can hold.
+# Times that every client, time zone and sum of a time and a lease can hold; the end of the longest
+# lease lies up to 68 years later.
 EARLIEST: Final = datetime(1000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
-LATEST_EXPIRY: Final = datetime(9100, 1, 1, tzinfo=UTC)  # of the longest lease
 
 # Why there was nothing to claim.
 EMPTY: Final = "empty"

@@ -3,7 +3,8 @@
 
 -- The open run has the highest id there can be: it is the last of its card.
 CREATE OR REPLACE VIEW backlog_run AS
-SELECT card_id, attempt, owner, started_at, ended_at, outcome, summary, result, tokens, cost, id
+SELECT card_id, attempt, owner, started_at::timestamptz, ended_at, outcome, summary, result, tokens,
+    cost, id
 FROM backlog_ended_run
 UNION ALL
 SELECT id, attempts, claim_owner, status_changed_at, NULL, NULL, NULL, NULL, NULL, NULL,

@@ -30,8 +30,9 @@ from backlog.verbs.runs import Report
 MOST_TRIES: Final = 220
 MOST_AT_ONCE: Final = 1000
 
+# That it is one more attempt, a trigger says, whoever claims.
 _LEASE: Final = """status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
-    claimed_at = clock_timestamp(), attempts = backlog.attempts + 1"""
+    claimed_at = clock_timestamp()"""
 
 # By the place of the version that was locked, which nobody else can move. By id, a card that
 # changed meanwhile would be looked for once more, and the list with it: it would lock other cards.

@@ -1,0 +1,55 @@
+"""The fields whose columns hold a rule by their type: the domains of `backlog/sql/domains.sql`."""
+
+from typing import Any
+
+from django.db import models
+
+
+class _InDomain:
+    """A field whose column has the type `domain`."""
+
+    domain: str
+
+    def db_type(self, connection: Any) -> str:
+        """The column's type in the database."""
+        return self.domain
+
+
+class LineField(_InDomain, models.TextField):
+    """Text that is not blank."""
+
+    domain = "backlog_line"
+
+
+class NameField(_InDomain, models.TextField):
+    """The id of a card, or an owner: not blank."""
+
+    domain = "backlog_name"
+
+    def rel_db_type(self, connection: Any) -> str:
+        """What refers to a card may have any text: the card need not exist."""
+        return "text"
+
+
+class IdsField(_InDomain, models.JSONField):
+    """A list of names of cards."""
+
+    domain = "backlog_ids"
+
+
+class CountField(_InDomain, models.IntegerField):
+    """From 0 to `lifecycle.MOST_COUNTED`."""
+
+    domain = "backlog_count"
+
+
+class SecondsField(_InDomain, models.IntegerField):
+    """At least one."""
+
+    domain = "backlog_seconds"
+
+
+class TimestampField(_InDomain, models.DateTimeField):
+    """Between the years 1000 and 9100."""
+
+    domain = "backlog_timestamp"
