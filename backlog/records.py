@@ -47,7 +47,7 @@ class Record(NamedTuple):
     @property
     def dependencies(self) -> list[str]:
         """The ids this card waits for, in the order they were added."""
-        ids: list[str] = json.loads(self.depends_on)
+        ids: list[str] = [] if self.depends_on == "[]" else json.loads(self.depends_on)
         return ids
 
     @property

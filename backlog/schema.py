@@ -89,9 +89,11 @@ def dropping() -> str:
     tables = connection.introspection.django_table_names()
     made = "".join(path.read_text() for path in _SQL.glob("*.sql"))
     functions = re.findall(r"CREATE FUNCTION (\w+)", made)
+    domains = re.findall(r"CREATE DOMAIN (\w+)", made)
     return f"""DROP VIEW IF EXISTS backlog_run;
 DROP FUNCTION IF EXISTS {", ".join(functions)} CASCADE; -- their triggers
 DROP TABLE IF EXISTS {", ".join(tables)};
+DROP DOMAIN IF EXISTS {", ".join(domains)};
 """
 
 

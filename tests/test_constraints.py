@@ -1,4 +1,4 @@
-"""What a card can never be, by the table's own constraints; counters that come to their end."""
+"""What a card can never be, by its types and constraints; counters that come to their end."""
 
 # The statements are put together from this file's constants.
 # ruff: noqa: S608
@@ -32,22 +32,23 @@ NEVER = {
     "a blank id": ("not_blank", "id = ' '"),
     "blocked for no reason": ("blocked_for_a_reason", "status = 'blocked'"),
     "an unknown reason": ("blocked_for_a_reason", "block_reason = 'bored'"),
-    "negative attempts": ("counters_in_range", "attempts = -1"),
-    "attempts at the end of their type": ("counters_in_range", "attempts = 2147483647"),
-    "forgiven attempts at the end": ("counters_in_range", "attempts_forgiven = 2147483647"),
-    "blocks at the end of their type": ("counters_in_range", "block_count = 2147483647"),
-    "a negative cap": ("counters_in_range", "max_attempts = -1"),
-    "created in the infinite past": ("card_times_in_range", "created_at = '-infinity'"),
-    "created before time": ("card_times_in_range", "created_at = '0044-03-15Z BC'"),
-    "changed in the infinite future": ("card_times_in_range", "updated_at = 'infinity'"),
-    "not before the infinite future": ("card_times_in_range", "not_before = 'infinity'"),
-    "not before the year 10000": ("card_times_in_range", "not_before = '10000-01-01Z'"),
-    "since infinity": ("card_times_in_range", "status_changed_at = 'infinity'"),
-    "an expiry that nobody can read": ("expiry_in_range", "claim_expires_at = '10000-01-01Z'"),
-    "no array": ("depends_on_ids", """depends_on = '{"B": 1}'"""),
-    "an array of numbers": ("depends_on_ids", "depends_on = '[1]'"),
-    "a blank dependency": ("depends_on_ids", """depends_on = '["B", " "]'"""),
-    "itself as a dependency": ("depends_on_ids", """depends_on = '["B", "A"]'"""),
+    "negative attempts": ("count_in_range", "attempts = -1"),
+    "attempts at the end of their type": ("count_in_range", "attempts = 2147483647"),
+    "forgiven attempts at the end": ("count_in_range", "attempts_forgiven = 2147483647"),
+    "blocks at the end of their type": ("count_in_range", "block_count = 2147483647"),
+    "a claim for no time": ("seconds_in_range", "claim_ttl_seconds = 0"),
+    "a negative cap": ("count_in_range", "max_attempts = -1"),
+    "created in the infinite past": ("timestamp_in_range", "created_at = '-infinity'"),
+    "created before time": ("timestamp_in_range", "created_at = '0044-03-15Z BC'"),
+    "changed in the infinite future": ("timestamp_in_range", "updated_at = 'infinity'"),
+    "not before the infinite future": ("timestamp_in_range", "not_before = 'infinity'"),
+    "not before the year 10000": ("timestamp_in_range", "not_before = '10000-01-01Z'"),
+    "since infinity": ("timestamp_in_range", "status_changed_at = 'infinity'"),
+    "an expiry that nobody can read": ("timestamp_in_range", "claim_expires_at = '10000-01-01Z'"),
+    "no array": ("ids_of_cards", """depends_on = '{"B": 1}'"""),
+    "an array of numbers": ("ids_of_cards", "depends_on = '[1]'"),
+    "a blank dependency": ("ids_of_cards", """depends_on = '["B", " "]'"""),
+    "itself as a dependency": ("depends_on_others", """depends_on = '["B", "A"]'"""),
 }
 
 

@@ -256,5 +256,5 @@ def test_nobody_writes_what_the_cap_is_counted_from(session, card):
 
 def test_a_cap_below_zero_is_refused(session, card):
     card("A")
-    with pytest.raises(Exception, match="backlog_counters_in_range"):
+    with pytest.raises(Exception, match="backlog_count_in_range"):
         session.execute("UPDATE backlog SET max_attempts = -1")

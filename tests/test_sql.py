@@ -2,16 +2,20 @@
 
 import re
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from psycopg.errors import CheckViolation
 
+from backlog.lifecycle import EARLIEST, LATEST, MOST_COUNTED
 from backlog.store.storage import from_environment
+from backlog.values import INT_MAX
 from tests.test_upgrades import SCHEMA
 
 FOLDER = Path(__file__).resolve().parent.parent / "backlog" / "sql"
 TEXTS = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.sql"))}
-MADE = {what: SCHEMA[what] for what in ("functions", "triggers", "views")}
+MADE = {what: SCHEMA[what] for what in ("domains", "functions", "triggers", "views")}
 
 DROP = """
 DO $$
@@ -25,6 +29,10 @@ BEGIN
     FOR made IN SELECT oid::regprocedure AS f FROM pg_proc
         WHERE starts_with(proname, 'backlog_') LOOP
         EXECUTE format('DROP FUNCTION %s', made.f);
+    END LOOP;
+    FOR made IN SELECT typname FROM pg_type
+        WHERE typtype = 'd' AND starts_with(typname, 'backlog_') LOOP
+        EXECUTE format('ALTER DOMAIN %I RENAME TO %I', made.typname, 'old_' || made.typname);
     END LOOP;
 END $$;
 DROP VIEW backlog_run"""
@@ -50,9 +58,9 @@ def test_a_migrated_database_has_what_the_folder_says(scratch):
 
 
 def test_what_the_folder_makes_is_the_whole_of_it(scratch):
-    """No function, trigger or view is left that no file makes."""
+    """No domain, function, trigger or view is left that no file makes."""
     names = re.findall(
-        r"CREATE (?:OR REPLACE )?(?:FUNCTION|TRIGGER|VIEW) (\w+)", "".join(TEXTS.values())
+        r"CREATE (?:OR REPLACE )?(?:DOMAIN|FUNCTION|TRIGGER|VIEW) (\w+)", "".join(TEXTS.values())
     )
     found = [row[0] for sql in MADE.values() for row in scratch.execute(sql)]
     assert sorted(names) == sorted(found)
@@ -63,3 +71,28 @@ def test_what_the_folder_makes_is_the_whole_of_it(scratch):
 def test_no_function_is_longer_than_a_page(text):
     bodies = re.findall(r"^CREATE FUNCTION (\w+)(.*?)^(?:END )?\$\$;", text, re.M | re.S)
     assert [name for name, body in bodies if body.count("\n") > 60] == []
+
+
+LONGEST_LEASE = timedelta(seconds=INT_MAX)
+BOUNDS = {
+    "line": (["a", " ä "], ["", " ", "\t\n"]),
+    "name": (["a"], ["", " "]),
+    "ids": (["[]", '["A", " b "]'], ["{}", "null", "[1]", '[" "]', '[["A"]]']),
+    "count": ([0, MOST_COUNTED], [-1, MOST_COUNTED + 1]),
+    "seconds": ([1, INT_MAX], [0, -1]),
+    "timestamp": (
+        [EARLIEST, LATEST + LONGEST_LEASE],
+        [EARLIEST - timedelta(seconds=1), "infinity", "-infinity", "9100-01-02Z"],
+    ),
+}
+
+
+@pytest.mark.one_tier
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_type_holds_what_the_doors_let_in_and_no_more(name, scratch):
+    within, beyond = BOUNDS[name]
+    for value in within:
+        scratch.execute(f"SELECT %s::backlog_{name}", [value])
+    for value in beyond:
+        with pytest.raises(CheckViolation, match="backlog_"), scratch.transaction():
+            scratch.execute(f"SELECT %s::backlog_{name}", [value])

@@ -20,12 +20,16 @@ from tests.command import PROJECT, On, empty_store
 ARCHIVES = sorted((Path(__file__).parent / "data" / "stores").glob("*.dump"))
 
 SCHEMA = {
-    "columns": """SELECT table_name, column_name, data_type, is_nullable, column_default,
-        collation_name, is_generated, generation_expression, is_identity
+    "columns": """SELECT table_name, column_name, data_type, domain_name, is_nullable,
+        column_default, collation_name, is_generated, generation_expression, is_identity
         FROM information_schema.columns WHERE starts_with(table_name, 'backlog')""",
     "constraints": """SELECT conrelid::regclass, conname, pg_get_constraintdef(oid)
         FROM pg_constraint
         WHERE starts_with(conrelid::regclass::text, 'backlog') AND contype <> 'n'""",
+    "domains": """SELECT typname, format_type(typbasetype, typtypmod), conname,
+        pg_get_constraintdef(pg_constraint.oid)
+        FROM pg_type JOIN pg_constraint ON contypid = pg_type.oid
+        WHERE starts_with(typname, 'backlog_')""",
     "indexes": "SELECT tablename, indexdef FROM pg_indexes WHERE starts_with(tablename, 'backlog')",
     "functions": """SELECT proname, pg_get_functiondef(oid) FROM pg_proc
         WHERE starts_with(proname, 'backlog_')""",
@@ -202,6 +206,7 @@ def earlier_store(archive: Path, *statements: str) -> Iterator[tuple[On, Storage
 
 
 FIRST, LAST = ARCHIVES[0], ARCHIVES[-1]
+UNBOUNDED = ARCHIVES[-2]  # the last that had no bounds
 each_end = pytest.mark.parametrize("archive", [FIRST, LAST], ids=["first", "last"])
 
 
@@ -233,7 +238,7 @@ ODD_SINCE_0007 = [
 
 
 @pytest.mark.parametrize(
-    ("archive", "odd"), [(FIRST, ODD), (LAST, ODD + ODD_SINCE_0007)], ids=["first", "last"]
+    ("archive", "odd"), [(FIRST, ODD), (UNBOUNDED, ODD + ODD_SINCE_0007)], ids=["first", "last"]
 )
 def test_numbers_and_times_beyond_the_bounds_come_to_lie_on_them(archive, odd):
     with earlier_store(archive, *odd) as (on, _):
@@ -253,24 +258,28 @@ def test_numbers_and_times_beyond_the_bounds_come_to_lie_on_them(archive, odd):
         assert on("import", "--update", "-", stdin=exported).status == 0
 
 
-def test_what_somebody_else_made_stays():
+@pytest.mark.parametrize("archive", [UNBOUNDED, LAST], ids=["unbounded", "last"])
+def test_what_somebody_else_made_stays(archive):
     mine = [
         """CREATE FUNCTION backlog_mine() RETURNS trigger LANGUAGE plpgsql
         AS 'BEGIN RETURN NEW; END'""",
         """CREATE TRIGGER backlog_mine BEFORE UPDATE ON backlog
         FOR EACH ROW EXECUTE FUNCTION backlog_mine()""",
+        "ALTER TABLE backlog ENABLE ALWAYS TRIGGER backlog_mine",
         "CREATE INDEX mine ON backlog (claimable, title)",
         "ALTER TABLE backlog ADD CONSTRAINT mine_too CHECK (claimable OR true)",
         "GRANT SELECT ON backlog_run TO PUBLIC",
         "DELETE FROM auth_group_permissions",
     ]
-    with earlier_store(LAST, *mine) as (on, store):
+    with earlier_store(archive, *mine) as (on, store):
         assert on("check").status == 0
         with closing(store.connect()) as connection:
             there = str(schema(connection))
             for name in ("FUNCTION public.backlog_mine", "TRIGGER backlog_mine", "mine_too"):
                 assert name in there
             assert "INDEX mine ON" in there
+            enabled = "SELECT tgenabled FROM pg_trigger WHERE tgname = 'backlog_mine'"
+            assert connection.execute(enabled).fetchone() == ("A",)
             granted = "SELECT has_table_privilege('public', 'backlog_run', 'SELECT')"
             assert connection.execute(granted).fetchone() == (True,)
             assert schema(connection)["groups"] == []
