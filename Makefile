@@ -29,7 +29,7 @@ setup: .venv/project.stamp ## make .venv, with every tool
 up: setup ## start the store and serve the app on 127.0.0.1:8000
 	@$(MANAGE) serve
 
-# A worker for each core, with a store of its own; what one of them compiled serves the others.
+# Two workers a core, each with a store of its own; what one of them compiled serves the others.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest -n auto --dist loadgroup
 
 test: setup ## every test, and what can depend on the store on each tier

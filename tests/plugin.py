@@ -38,6 +38,11 @@ elif TIER != "embedded":
     raise pytest.UsageError("BACKLOG_TEST_TIER must be embedded or server")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two a core: half of the time, a test waits for a process that it started."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     if config.getoption("numprocesses"):
         return f"store: {TIER}, one for each worker"
