@@ -194,7 +194,7 @@ class CardAdmin(CardModelAdmin):
         return [str(card) for card in cards], {"cards": len(cards)}, set(), protected
 
     def delete_model(self, request: HttpRequest, obj: Card) -> None:
-        Card.objects.delete_card(obj.pk)
+        Card.objects.delete_together([obj.pk])
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> None:
         Card.objects.delete_together(list(queryset.values_list("pk", flat=True)))

@@ -94,11 +94,11 @@ def _reclaim(cards: CardQuerySet, card_id: str, *, seen: datetime) -> Card | Non
     raise WrongState(f"cannot reclaim {card_id}: its lease is not over; release it instead")
 
 
-def _link(cards: CardQuerySet, card_id: str, *, dependency: str, seen: datetime) -> Card:
+def _link(cards: CardQuerySet, card_id: str, *, dependency: str, seen: datetime) -> Any:
     return cards.link(card_id, dependency, seen=seen)
 
 
-def _unlink(cards: CardQuerySet, card_id: str, *, dependency: str, seen: datetime) -> Card:
+def _unlink(cards: CardQuerySet, card_id: str, *, dependency: str, seen: datetime) -> Any:
     return cards.unlink(card_id, dependency, seen=seen)
 
 
