@@ -51,16 +51,6 @@ def _asked(request: HttpRequest) -> tuple[str, list[str]]:
     return request.POST.get("action", ""), request.POST.getlist("card")
 
 
-def offered(request: HttpRequest) -> list[Button]:
-    """What this account may do to cards that it selects; how they stand is seen at the press."""
-    one_by_one = ("link", "unlink")
-    return [
-        button
-        for button in BUTTONS.values()
-        if button.name not in one_by_one and may(request, button.permission)
-    ]
-
-
 def _form(request: HttpRequest, button: Button) -> Form | None:
     """The form of what the button needs to know: bound once anything of it was sent."""
     if button.form is None:
