@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backlog.store.embedded.errors import StoreError
+from backlog.store.embedded import Store, StoreError
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -42,14 +42,10 @@ class Embedded:
 
     def connect(self) -> "Connection[Any]":
         """Connect in autocommit mode, starting the store if needed. Raises `StoreError`."""
-        from backlog.store.embedded import Store
-
         return Store(self.root).connect(autocommit=True)
 
     def django_database(self) -> dict[str, Any]:
         """An entry of Django's DATABASES."""
-        from backlog.store.embedded import Store
-
         address = Store(self.root).connect_params()
         return {
             "ENGINE": "backlog.store.embedded.backend",
@@ -61,8 +57,6 @@ class Embedded:
 
     def client_env(self) -> dict[str, str]:
         """The environment in which psql and pg_dump reach this store."""
-        from backlog.store.embedded import Store
-
         return Store(self.root).client_env()
 
 

@@ -24,7 +24,6 @@ FAILED: Final = "failed"
 DEFAULT_REASON: Final = "needs_input"
 
 _LONGEST_TEXT: Final = 10_000
-_MOST_TOKENS: Final = 2**63 - 1
 _MOST_COST: Final = 10**14
 _LONGEST_DELAY: Final = 3600
 
@@ -116,7 +115,7 @@ def _written(value: Any) -> Iterable[str]:
 def _tokens(value: Any) -> int:
     if not isinstance(value, Digits):
         raise UsageError("it must be a number")
-    return values.integer(value, "it", 0, _MOST_TOKENS)
+    return values.integer(value, "it", 0, values.BIGINT_MAX)
 
 
 def _cost(value: Any) -> str:
