@@ -68,6 +68,13 @@ def optional(value: str, name: str) -> str | None:
     return text(value, name) if value.strip() else None
 
 
+def one_of(value: str, name: str, known: Iterable[str]) -> str:
+    """One of the values that there are."""
+    if value not in known:
+        raise UsageError(f"{name} must be one of {', '.join(known)}")
+    return value
+
+
 def status(value: str) -> str:
     """One of the four statuses."""
     if value not in STATUSES:

@@ -131,9 +131,7 @@ def _cost(value: Any) -> str:
 
 
 def _reason(value: Any) -> str:
-    if value not in BLOCK_REASONS:
-        raise UsageError(f"it must be one of {', '.join(BLOCK_REASONS)}")
-    return str(value)
+    return values.one_of(value, "it", BLOCK_REASONS)
 
 
 _KEYS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
