@@ -12,7 +12,7 @@ from psycopg import Connection
 from backlog.session import PsycopgSession
 from backlog.verbs import claims, moves
 from benchmarks import data
-from benchmarks.report import Aim, Figure, blocks, milliseconds, progress, show
+from benchmarks.report import Aim, Figure, in_turn, progress, show
 from benchmarks.server import Server, connect
 
 _CLAIM_BARE: Final = b"""
@@ -139,8 +139,4 @@ def _figures(
             (f"{shape} {cards:,}: to bare", mine.claims, bare.claims, _BESIDE_BARE),
             (f"{shape} {cards:,}: completion to bare", mine.completions, bare.completions, None),
         ]
-    return [
-        Figure(name, milliseconds(a), milliseconds(b), blocks(a, b), aim)
-        for name, a, b, aim in pairs
-        if a is not b
-    ]
+    return [in_turn(name, a, b, aim) for name, a, b, aim in pairs if a is not b]

@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
@@ -46,6 +46,30 @@ class Figure:
             "" if self.aim is None else str(self.aim),
             verdict,
         )
+
+
+def in_turn(
+    name: str, ours: Sequence[float], theirs: Sequence[float], aim: Aim | None = None
+) -> Figure:
+    """Seconds of one thing, and of another in turn with it, in ten stretches."""
+    size = max(1, len(ours) // 10)
+    ratios = [
+        median(ours[start : start + size]) / median(theirs[start : start + size])
+        for start in range(0, size * min(10, len(ours)), size)
+    ]
+    return Figure(name, milliseconds(ours), milliseconds(theirs), ratios, aim)
+
+
+def in_pairs(
+    name: str,
+    unit: Callable[[Sequence[float]], str],
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    aim: Aim | None = None,
+) -> Figure:
+    """What was measured in one round, and what was measured in the same."""
+    ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+    return Figure(name, unit(ours), unit(theirs), ratios, aim)
 
 
 _HEAD = ("figure", "ours", "theirs", "ratio", "spread", "aim", "")
@@ -97,12 +121,3 @@ def milliseconds(seconds: Sequence[float]) -> str:
 
 def per_second(rates: Sequence[float]) -> str:
     return f"{median(rates):,.0f}/s"
-
-
-def blocks(ours: Sequence[float], theirs: Sequence[float], number: int = 10) -> list[float]:
-    """The ratio of the medians in each of `number` stretches of two interleaved series."""
-    size = max(1, len(ours) // number)
-    return [
-        median(ours[start : start + size]) / median(theirs[start : start + size])
-        for start in range(0, size * min(number, len(ours)), size)
-    ]
