@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backlog.errors import UsageError
 from backlog.store.embedded import Store, StoreError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _TCP = {
 _PREPARE_AFTER = 5
 
 
-class ConfigurationError(Exception):
+class ConfigurationError(UsageError):
     """The environment does not name a store; the message says what would."""
 
 
