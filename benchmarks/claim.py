@@ -105,23 +105,19 @@ def _measure(pair: tuple[Subject, Subject], order: random.Random) -> None:
 def _ours(connection: Connection) -> Subject:
     session = PsycopgSession(connection)
 
-    def claim() -> str:
-        card = claims.claim(session, "worker", 900).card
-        assert card
-        return card.id
-
-    return Subject(claim, lambda card: moves.complete(session, card, "worker"))
+    return Subject(
+        lambda: claims.claim(session, "worker", 900).card.id,
+        lambda card: moves.complete(session, card, "worker"),
+    )
 
 
 def _bare(connection: Connection) -> Subject:
     cursor, finishing = connection.cursor(), connection.cursor()  # one for each, as ours has it
 
-    def claim() -> str:
-        row = cursor.execute(_CLAIM_BARE, ("worker", 900)).fetchone()
-        assert row
-        return str(row[0])
-
-    return Subject(claim, lambda card: finishing.execute(_FINISH_BARE, (card,)).fetchone())
+    return Subject(
+        lambda: cursor.execute(_CLAIM_BARE, ("worker", 900)).fetchone()[0],
+        lambda card: finishing.execute(_FINISH_BARE, (card,)).fetchone(),
+    )
 
 
 def _figures(

@@ -99,8 +99,7 @@ def progress(text: str) -> None:
 def environment(url: str) -> str:
     """The machine and the server, in a line."""
     with psycopg.connect(url) as connection:
-        row = connection.execute("SHOW server_version").fetchone()
-    server = row[0] if row else "?"
+        server = connection.execute("SHOW server_version").fetchone()[0]
     return (
         f"PostgreSQL {server}; {os.cpu_count()} CPUs, {_processor()}, {platform.system()}; "
         f"Python {platform.python_version()}, psycopg {psycopg.__version__}"

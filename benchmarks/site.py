@@ -59,7 +59,6 @@ def served(url: str) -> Iterator[Site]:
         manage, cwd=PROJECT, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
-            assert process.stdout
             said = next(line for line in process.stdout if "Serving on" in line)
             address = said.partition("http://")[2].partition("/")[0]
             yield Site(f"http://{address}", cookie, process.pid, url)
@@ -70,8 +69,7 @@ def served(url: str) -> Iterator[Site]:
 def read(url: str, headers: dict[str, str]) -> bytes:
     """What a GET of this address answers."""
     with urlopen(Request(url, headers=headers), timeout=60) as answer:  # noqa: S310 (loopback)
-        body: bytes = answer.read()
-    return body
+        return answer.read()
 
 
 def session_cpu(leader: int) -> float:
