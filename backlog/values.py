@@ -198,11 +198,6 @@ def at_least(value: int, name: str, low: int) -> int:
     return value
 
 
-def cap(value: int) -> int:
-    """A number of attempts; 0 is no cap."""
-    return at_least(value, "max attempts", 0)
-
-
 def _moment(value: datetime, name: str) -> datetime:
     if value.tzinfo is None:
         raise UsageError(f"{name} must carry its offset from UTC")
@@ -218,7 +213,7 @@ FIELDS: Final[dict[str, Callable[[Any], Any]]] = {
     "idempotency_key": lambda value: line(value, "idempotency key"),
     "acceptance": lambda value: text(value, "acceptance"),
     "role": lambda value: optional(value, "role"),
-    "max_attempts": cap,
+    "max_attempts": lambda value: at_least(value, "max attempts", 0),  # 0: no cap
     "not_before": lambda value: _moment(value, "not_before"),
 }
 

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backlog.errors import UsageError
-from backlog.store.embedded import Store, StoreError
+from backlog.store.embedded import Store
 
 if TYPE_CHECKING:
     from psycopg import Connection
-
-__all__ = ["ConfigurationError", "Embedded", "Server", "Storage", "StoreError", "from_environment"]
 
 _CONNECT_TIMEOUT_SECONDS = 10
 # A server that went without a word (its machine lost power, a firewall forgot the connection) is

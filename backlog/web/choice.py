@@ -73,9 +73,7 @@ class Choice(NamedTuple):
 
     def hidden(self, *names: str) -> Iterator[tuple[str, str]]:
         """Parameters that a filter form does not ask for and must carry."""
-        for name in names:
-            for value in self.parameters.getlist(name):
-                yield name, value
+        return ((name, value) for name in names for value in self.parameters.getlist(name))
 
 
 def _phases(given: QueryDict) -> tuple[str, ...]:
