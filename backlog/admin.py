@@ -1,7 +1,7 @@
 """Cards in Django's admin: shown from the table, changed through the verbs."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -20,19 +20,15 @@ from backlog.changelist import (
 )
 from backlog.lifecycle import BLOCKED, READY
 from backlog.models import Card
-from backlog.web.access import may
-from backlog.web.buttons import BUTTONS, Button, Seen
+from backlog.web.buttons import BUTTONS, LINKS, Button, Seen, offered
 from backlog.web.forms import CardForm
 from backlog.web.views.buttons import ask
-
-if TYPE_CHECKING:
-    CardModelAdmin = admin.ModelAdmin[Card]
-else:
-    CardModelAdmin = admin.ModelAdmin
 
 EVENTS = 500
 # As many cards as one action takes: an operator who means more has not seen what.
 MANY = 1_000
+# Links are edited in the form; deleting is the admin's own, with its page of what goes along.
+_ELSEWHERE = (*LINKS, "delete")
 
 
 def _admin_action(button: Button) -> Callable[..., HttpResponse | None]:
@@ -71,7 +67,7 @@ def _tell(request: HttpRequest, button: Button, cards: list[Seen]) -> None:
 
 
 @admin.register(Card)
-class CardAdmin(CardModelAdmin):
+class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """State is changed by the actions, everything else by the form."""
 
     form = CardForm
@@ -108,11 +104,8 @@ class CardAdmin(CardModelAdmin):
         ("Written by the backlog itself", {"fields": readonly_fields}),
         ("More", {"fields": ("idempotency_key",), "classes": ["collapse"]}),
     )
-    # Links are edited in the form; deleting is the admin's own, with its page of what goes along.
     actions = tuple(
-        _admin_action(button)
-        for button in BUTTONS.values()
-        if button.name not in ("link", "unlink", "delete")
+        _admin_action(button) for button in BUTTONS.values() if button.name not in _ELSEWHERE
     )
 
     @admin.display(description="state", ordering="status")
@@ -164,13 +157,7 @@ class CardAdmin(CardModelAdmin):
         """With the buttons that the card's status allows."""
         if obj is not None:
             context["seen"] = str(Seen.of(obj))
-            context["buttons"] = [
-                button
-                for button in BUTTONS.values()
-                if obj.status in button.statuses
-                and button.name not in ("link", "unlink", "delete")
-                and may(request, button.permission)
-            ]
+            context["buttons"] = offered(request, obj.status, without=_ELSEWHERE)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def history_view(
@@ -194,7 +181,7 @@ class CardAdmin(CardModelAdmin):
         return [str(card) for card in cards], {"cards": len(cards)}, set(), protected
 
     def delete_model(self, request: HttpRequest, obj: Card) -> None:
-        Card.objects.delete_card(obj.pk)
+        Card.objects.delete_together([obj.pk])
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> None:
         Card.objects.delete_together(list(queryset.values_list("pk", flat=True)))

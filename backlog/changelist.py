@@ -4,7 +4,7 @@ and looks up on each page is bounded or served by an index."""
 from calendar import monthrange
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -19,11 +19,6 @@ from django.utils.timezone import localtime
 from backlog.lifecycle import BLOCK_REASONS, BLOCKED
 from backlog.models import Card
 
-if TYPE_CHECKING:
-    CardPaginator = Paginator[Card]
-else:
-    CardPaginator = Paginator
-
 _FIRST_YEAR = "backlog-first-year"
 _HOUR = 3_600
 
@@ -35,7 +30,7 @@ class AtLeast(int):
         return f"{int(self):,}+"
 
 
-class BoundedPaginator(CardPaginator):
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the stubs only
     """Counts no further than anybody pages: a large table is not read for a number."""
 
     furthest = 10_000

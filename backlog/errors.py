@@ -55,13 +55,6 @@ class HasDependents(Refusal):
     code = "has_dependents"
 
 
-class Drift(Refusal):
-    """`check` found a derived value that is not what the record says."""
-
-    code = "drift"
-    http_status = 500
-
-
 class Busy(Refusal):
     """Other transactions held every row this verb needed for as long as it may wait."""
 

@@ -68,6 +68,13 @@ def optional(value: str, name: str) -> str | None:
     return text(value, name) if value.strip() else None
 
 
+def one_of(value: str, name: str, known: Iterable[str]) -> str:
+    """One of the values that there are."""
+    if value not in known:
+        raise UsageError(f"{name} must be one of {', '.join(known)}")
+    return value
+
+
 def status(value: str) -> str:
     """One of the four statuses."""
     if value not in STATUSES:
@@ -191,11 +198,6 @@ def at_least(value: int, name: str, low: int) -> int:
     return value
 
 
-def cap(value: int) -> int:
-    """A number of attempts; 0 is no cap."""
-    return at_least(value, "max attempts", 0)
-
-
 def _moment(value: datetime, name: str) -> datetime:
     if value.tzinfo is None:
         raise UsageError(f"{name} must carry its offset from UTC")
@@ -211,7 +213,7 @@ FIELDS: Final[dict[str, Callable[[Any], Any]]] = {
     "idempotency_key": lambda value: line(value, "idempotency key"),
     "acceptance": lambda value: text(value, "acceptance"),
     "role": lambda value: optional(value, "role"),
-    "max_attempts": cap,
+    "max_attempts": lambda value: at_least(value, "max attempts", 0),  # 0: no cap
     "not_before": lambda value: _moment(value, "not_before"),
 }
 

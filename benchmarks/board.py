@@ -5,7 +5,7 @@ from typing import Final
 
 from benchmarks import data
 from benchmarks.report import progress, table
-from benchmarks.server import Server, connect, run_python
+from benchmarks.server import Server, run_python
 
 _SIZES: Final = (1_000, 100_000)
 
@@ -16,9 +16,7 @@ def run(server: Server, quick: bool) -> None:
     for cards in _SIZES:
         progress(f"{cards:,} cards")
         url = server.backlog(f"board_{cards}")
-        with connect(url) as connection:
-            data.fill(connection, cards, "dag")
-            data.spread(connection)
+        data.fill_board(url, cards, "dag")
         found[cards] = json.loads(run_python("-m", "benchmarks.pages", str(rounds), url=url))
     small, large = (found[cards] for cards in _SIZES)
     rows = [

@@ -14,12 +14,11 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 from urllib.error import URLError
-from urllib.request import Request, urlopen
 
 from benchmarks import data
 from benchmarks.report import progress, table
-from benchmarks.server import PROJECT, Server, connect
-from benchmarks.site import served, session_cpu
+from benchmarks.server import PROJECT, Server
+from benchmarks.site import read, served, session_cpu
 
 _SIZES: Final = (1_000, 10_000)
 _INSTALLED: Final = PROJECT / ".venv-bench" / "node_modules"
@@ -61,15 +60,10 @@ def run(server: Server, quick: bool) -> None:
     for cards in _SIZES:
         progress(f"{cards:,} cards")
         url = server.backlog(f"boards_{cards}")
-        with connect(url) as connection:
-            data.fill(connection, cards)
-            data.spread(connection)
+        data.fill_board(url, cards)
         with served(url) as site, _backlog_md(program, cards) as (address, process):
-            cookie = {"Cookie": f"sessionid={site.cookie}"}
             asked: dict[str, Ask] = {
-                "ours": lambda site=site, cookie=cookie: _asked(
-                    site.address, ("/",), cookie, site.cpu
-                ),
+                "ours": lambda site=site: _asked(site.address, ("/",), site.headers, site.cpu),
                 "Backlog.md": lambda address=address, process=process: _asked(
                     address, _THEIRS, {}, lambda: session_cpu(process)
                 ),
@@ -109,14 +103,8 @@ def _asked(
 ) -> tuple[float, float, bytes]:
     """Seconds until all have answered, processor seconds of it, and what they said."""
     used, begun = cpu(), time.perf_counter()
-    body = b"".join(_read(address + path, headers) for path in paths)
+    body = b"".join(read(address + path, headers) for path in paths)
     return time.perf_counter() - begun, cpu() - used, body
-
-
-def _read(url: str, headers: dict[str, str]) -> bytes:
-    with urlopen(Request(url, headers=headers), timeout=60) as answer:  # noqa: S310 (loopback)
-        body: bytes = answer.read()
-    return body
 
 
 @contextmanager
@@ -158,7 +146,7 @@ def _wait(address: str) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
-            _read(f"{address}/api/config", {})
+            read(f"{address}/api/config", {})
         except URLError:
             if time.monotonic() > deadline:
                 raise

@@ -12,7 +12,7 @@ from psycopg import Connection
 from backlog.session import PsycopgSession
 from backlog.verbs import claims, moves
 from benchmarks import data
-from benchmarks.report import Aim, Figure, blocks, milliseconds, progress, show
+from benchmarks.report import Aim, Figure, in_turn, progress, show
 from benchmarks.server import Server, connect
 
 _CLAIM_BARE: Final = b"""
@@ -105,23 +105,19 @@ def _measure(pair: tuple[Subject, Subject], order: random.Random) -> None:
 def _ours(connection: Connection) -> Subject:
     session = PsycopgSession(connection)
 
-    def claim() -> str:
-        card = claims.claim(session, "worker", 900).card
-        assert card
-        return card.id
-
-    return Subject(claim, lambda card: moves.complete(session, card, "worker"))
+    return Subject(
+        lambda: claims.claim(session, "worker", 900).card.id,
+        lambda card: moves.complete(session, card, "worker"),
+    )
 
 
 def _bare(connection: Connection) -> Subject:
     cursor, finishing = connection.cursor(), connection.cursor()  # one for each, as ours has it
 
-    def claim() -> str:
-        row = cursor.execute(_CLAIM_BARE, ("worker", 900)).fetchone()
-        assert row
-        return str(row[0])
-
-    return Subject(claim, lambda card: finishing.execute(_FINISH_BARE, (card,)).fetchone())
+    return Subject(
+        lambda: cursor.execute(_CLAIM_BARE, ("worker", 900)).fetchone()[0],
+        lambda card: finishing.execute(_FINISH_BARE, (card,)).fetchone(),
+    )
 
 
 def _figures(
@@ -139,8 +135,4 @@ def _figures(
             (f"{shape} {cards:,}: to bare", mine.claims, bare.claims, _BESIDE_BARE),
             (f"{shape} {cards:,}: completion to bare", mine.completions, bare.completions, None),
         ]
-    return [
-        Figure(name, milliseconds(a), milliseconds(b), blocks(a, b), aim)
-        for name, a, b, aim in pairs
-        if a is not b
-    ]
+    return [in_turn(name, a, b, aim) for name, a, b, aim in pairs if a is not b]

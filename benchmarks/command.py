@@ -1,16 +1,13 @@
 """The command, whole process, beside a bare script that imports psycopg, connects and claims."""
 
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from benchmarks import data
-from benchmarks.report import Aim, Figure, milliseconds, per_second, progress, show
-from benchmarks.server import PROJECT, Server, connect, environment, run_python
+from benchmarks.report import Aim, in_pairs, milliseconds, per_second, progress, show
+from benchmarks.server import PROJECT, Server, connect, run_python
 
 _CARDS: Final = 10_000
 _SHELLS: Final = 8
@@ -50,8 +47,10 @@ def run(server: Server, quick: bool) -> None:
             figure
             for way in ("manage.py backlog", "backlog")
             for figure in (
-                _figure(f"{way}: one shell", milliseconds, alone[way], alone["bare"], _BESIDE_BARE),
-                _figure(f"{way}: {_SHELLS} at once", per_second, together[way], together["bare"]),
+                in_pairs(
+                    f"{way}: one shell", milliseconds, alone[way], alone["bare"], _BESIDE_BARE
+                ),
+                in_pairs(f"{way}: {_SHELLS} at once", per_second, together[way], together["bare"]),
             )
         ],
         "One shell: time, less is better; the ratio is the median of the pairs. "
@@ -59,28 +58,11 @@ def run(server: Server, quick: bool) -> None:
     )
 
 
-def _figure(
-    name: str,
-    unit: Callable[[list[float]], str],
-    ours: list[float],
-    theirs: list[float],
-    aim: Aim | None = None,
-) -> Figure:
-    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-    return Figure(name, unit(ours), unit(theirs), ratios, aim)
-
-
 def _seconds(words: tuple[str, ...], url: str) -> float:
     before = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=PROJECT,
-        env=environment(url),
-        stdout=subprocess.PIPE,
-        check=True,
-    )
+    said = run_python(*words, url=url)
     seconds = time.perf_counter() - before
-    assert done.stdout.startswith(b'{"id":'), done.stdout
+    assert said.startswith('{"id":'), said
     return seconds
 
 

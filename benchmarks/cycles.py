@@ -5,7 +5,7 @@ from collections import defaultdict
 from typing import Final
 
 from benchmarks.peers import QUEUES
-from benchmarks.report import Aim, Figure, per_second, progress, show
+from benchmarks.report import Aim, Figure, in_pairs, per_second, progress, show
 from benchmarks.server import Server, run_python
 
 _CLIENTS: Final = (1, 8, 16, 64)
@@ -45,11 +45,11 @@ def _rate(queue: str, url: str, clients: int, seconds: float, jobs: int) -> floa
 
 def _figures(clients: int, rates: Rates) -> list[Figure]:
     return [
-        Figure(
+        in_pairs(
             f"{clients} clients: {QUEUES[ours]} to {QUEUES[peer]}",
-            per_second(rates[ours]),
-            per_second(rates[peer]),
-            [mine / other for mine, other in zip(rates[ours], rates[peer], strict=True)],
+            per_second,
+            rates[ours],
+            rates[peer],
             _AHEAD,
         )
         for ours in _OURS

@@ -5,7 +5,8 @@ from typing import Final
 from psycopg import Connection
 
 from backlog.session import PsycopgSession
-from backlog.verbs import check
+from backlog.verbs import check, claims, moves
+from benchmarks.server import connect
 
 _CHECKED_UP_TO: Final = 10_000
 
@@ -41,10 +42,14 @@ _DAG: Final = {
     "open": "CASE WHEN i < %(n)s / 10 * 6 THEN 0 ELSE 3 END",
 }
 
+_LINKS: Final = """
+INSERT INTO backlog_dependency (card_id, dependency_id)
+SELECT id, jsonb_array_elements_text(depends_on) FROM backlog"""
+
 SHAPES: Final = {"flat": _PLAIN, "gated": _GATED, "dag": _DAG}
 
 # What a claim would cost if cards had no dependencies and the database enforced nothing.
-BARE: Final = """
+_BARE: Final = """
 CREATE TABLE IF NOT EXISTS bare (
     id text COLLATE "C" PRIMARY KEY, title text NOT NULL, body text, phase text,
     priority integer NOT NULL, status text NOT NULL, depends_on jsonb NOT NULL, claim_owner text,
@@ -60,32 +65,36 @@ INSERT INTO bare SELECT id, title, body, phase, priority, 'ready', '[]', NULL, N
     idempotency_key, acceptance, created_at, updated_at FROM backlog"""
 
 
-def fill(connection: Connection, cards: int, shape: str = "flat") -> None:
-    """Replace the cards; a hundred at least."""
+def replace(connection: Connection, tables: str, number: int, *statements: str) -> None:
+    """Empty the tables and fill them by these statements, given the number as `n`."""
     with connection.transaction():
         _without_triggers(connection)
-        connection.execute("TRUNCATE backlog, backlog_dependency")
-        connection.execute(_CARDS.format(**SHAPES[shape]), {"n": cards})
-        connection.execute(
-            "INSERT INTO backlog_dependency (card_id, dependency_id)"
-            " SELECT id, jsonb_array_elements_text(depends_on) FROM backlog"
-        )
-    connection.execute("VACUUM ANALYZE backlog, backlog_dependency")
+        connection.execute(f"TRUNCATE {tables}")
+        for statement in statements:
+            connection.execute(statement, {"n": number})
+    connection.execute(f"VACUUM ANALYZE {tables}")
+
+
+def fill(connection: Connection, cards: int, shape: str = "flat") -> None:
+    """Replace the cards; a hundred at least."""
+    statements = (_CARDS.format(**SHAPES[shape]), _LINKS)
+    replace(connection, "backlog, backlog_dependency", cards, *statements)
     if cards <= _CHECKED_UP_TO:
         assert check.recount(PsycopgSession(connection)).ok
 
 
-def spread(connection: Connection) -> None:
-    """Twenty phases, one card in fifty blocked."""
-    with connection.transaction():
-        _without_triggers(connection)
-        connection.execute("UPDATE backlog SET phase = 'P' || (hashtext(id) & 1023) % 20")
-        connection.execute(
-            "UPDATE backlog SET status = 'blocked', block_reason = 'other',"
-            " block_count = 1"
-            " WHERE status = 'ready' AND open_dependencies = 0 AND hashtext(id) & 31 = 0"
-        )
-    connection.execute("VACUUM ANALYZE backlog")
+def fill_board(url: str, cards: int, shape: str = "flat") -> None:
+    """As `fill`, in twenty phases, one card in fifty blocked."""
+    with connect(url) as connection:
+        fill(connection, cards, shape)
+        with connection.transaction():
+            _without_triggers(connection)
+            connection.execute("UPDATE backlog SET phase = 'P' || (hashtext(id) & 1023) % 20")
+            connection.execute(
+                "UPDATE backlog SET status = 'blocked', block_reason = 'other', block_count = 1"
+                " WHERE status = 'ready' AND open_dependencies = 0 AND hashtext(id) & 31 = 0"
+            )
+        connection.execute("VACUUM ANALYZE backlog")
 
 
 def card_id(number: int) -> str:
@@ -120,10 +129,15 @@ def expire_first(connection: Connection, cards: int) -> None:
 
 def fill_bare(connection: Connection) -> None:
     """Replace the bare table's cards by as many as there are, all of them ready."""
-    connection.execute(BARE)
-    connection.execute("TRUNCATE bare")
-    connection.execute(_BARE_CARDS)
-    connection.execute("VACUUM ANALYZE bare")
+    connection.execute(_BARE)
+    replace(connection, "bare", 0, _BARE_CARDS)
+
+
+def cycle(session: PsycopgSession) -> None:
+    """Claim a card and complete it, as a worker does that names its claim."""
+    card = claims.claim(session, "worker").card
+    assert card, "the backlog is empty"
+    moves.complete(session, card.id, "worker", card.attempts)
 
 
 def _without_triggers(connection: Connection) -> None:

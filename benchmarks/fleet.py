@@ -5,11 +5,10 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
-from types import TracebackType
 from typing import Self
 
 from backlog.session import PsycopgSession
-from backlog.verbs import claims, moves
+from benchmarks import data
 from benchmarks.server import connect
 
 
@@ -45,12 +44,7 @@ class Fleet:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for end in self._ends:
             end.close()
         for process in self._processes:
@@ -72,8 +66,6 @@ def _work(session: PsycopgSession, cycles: float, seconds: float) -> int:
     done = 0
     end = time.monotonic() + seconds
     while done < cycles and time.monotonic() < end:
-        card = claims.claim(session, "worker").card
-        assert card, "the backlog is empty"
-        moves.complete(session, card.id, "worker", card.attempts)
+        data.cycle(session)
         done += 1
     return done

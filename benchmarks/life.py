@@ -13,7 +13,7 @@ from psycopg import Connection
 from backlog.session import PsycopgSession
 from backlog.verbs import cards, claims, moves
 from benchmarks import data
-from benchmarks.report import Figure, blocks, milliseconds, progress, show, table
+from benchmarks.report import Figure, in_turn, milliseconds, progress, show, table
 from benchmarks.server import Server, connect
 
 _WAITERS: Final = 200
@@ -44,18 +44,10 @@ def _without_records(server: Server, cycles: int) -> list[Figure]:
             stack.enter_context(connect(server.backlog(name))) for name in ("records", "no_records")
         )
         _stop_recording(bare)
-        places = [kept, bare]
-        for place in places:
+        for place in (kept, bare):
             data.fill(place, 20_000)
-        taken: dict[Connection, list[float]] = {place: [] for place in places}
-        for n in range(cycles + 20):
-            for place in random.sample(places, 2):
-                seconds = _timed(lambda place=place: _cycle(place))
-                if n >= 20:
-                    taken[place].append(seconds)
-        mine, other = taken[kept], taken[bare]
-        ratios = blocks(mine, other)
-    return [Figure("a cycle, to one without", milliseconds(mine), milliseconds(other), ratios)]
+        _pair("the first, which plan", kept, bare, _cycle, 20)
+        return [_pair("a cycle, to one without", kept, bare, _cycle, cycles)]
 
 
 _RECORDED: Final = {
@@ -68,17 +60,13 @@ def _stop_recording(connection: Connection) -> None:
     """Leave out of the triggers' functions what writes the events and the run of a cycle."""
     for name, written in _RECORDED.items():
         row = connection.execute(f"SELECT pg_get_functiondef('{name}'::regproc)").fetchone()
-        assert row
         body, number = re.subn(written, "NULL;", row[0])
         assert number == 1, name
         connection.execute(body.encode())
 
 
-def _cycle(connection: Connection) -> None:
-    session = PsycopgSession(connection)
-    card = claims.claim(session, "worker").card
-    assert card
-    moves.complete(session, card.id, "worker", card.attempts)
+def _cycle(place: Connection, n: int) -> None:
+    data.cycle(PsycopgSession(place))
 
 
 # Leases ------------------------------------------------------------------------------------
@@ -109,7 +97,9 @@ def _leases(server: Server, many: int, samples: int) -> list[Figure]:
 def _expired_sweep(place: Connection, n: int) -> float:
     """Seconds of the sweep alone; the cards are claimed again afterwards."""
     data.expire_first(place, 100)
-    seconds = _timed(lambda: moves.reclaim(PsycopgSession(place)))
+    before = time.perf_counter()
+    moves.reclaim(PsycopgSession(place))
+    seconds = time.perf_counter() - before
     data.claim_first(place, 100)
     return seconds
 
@@ -130,14 +120,7 @@ def _pair(
             own = verb(place, n)
             seconds = time.perf_counter() - before
             taken[place].append(own if isinstance(own, float) else seconds)
-    mine, other = taken[full], taken[few]
-    return Figure(name, milliseconds(mine), milliseconds(other), blocks(mine, other))
-
-
-def _timed(act: Callable[[], object]) -> float:
-    before = time.perf_counter()
-    act()
-    return time.perf_counter() - before
+    return in_turn(name, taken[full], taken[few])
 
 
 # Waiting ----------------------------------------------------------------------------------------
@@ -198,8 +181,6 @@ def _arrival(session: PsycopgSession, n: int, got: dict[str, float]) -> float:
 
 def _asked(connection: Connection) -> int:
     # The statistics of a backend arrive within a second or so of what it did.
-    row = connection.execute(
+    return connection.execute(
         "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
-    ).fetchone()
-    assert row
-    return int(row[0])
+    ).fetchone()[0]

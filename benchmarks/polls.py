@@ -6,12 +6,11 @@ import shutil
 import subprocess
 from statistics import median
 from typing import Final
-from urllib.request import Request, urlopen
 
 from benchmarks import data
 from benchmarks.report import progress, table
-from benchmarks.server import Server, connect
-from benchmarks.site import Site, served
+from benchmarks.server import Server
+from benchmarks.site import Site, read, served
 
 _CARDS: Final = 100_000
 _AT_ONCE: Final = 16
@@ -24,12 +23,10 @@ def run(server: Server, quick: bool) -> None:
         return
     rounds, seconds = (3, 4) if quick else (6, 10)
     url = server.backlog("polls")
-    with connect(url) as connection:
-        data.fill(connection, _CARDS, "dag")
-        data.spread(connection)
+    data.fill_board(url, _CARDS, "dag")
     progress(f"{rounds} times {seconds} s of polls")
     with served(url) as site:
-        version = json.loads(_read(site, "/live/"))["version"]
+        version = json.loads(read(f"{site.address}/live/", site.headers))["version"]
         found = [_polled(site, f"/live/?v={version}", seconds) for _ in range(rounds)]
     rates, cpus, halves = zip(*found, strict=True)
     rate = median(rates)
@@ -50,13 +47,6 @@ def run(server: Server, quick: bool) -> None:
         f"`ab -k -c {_AT_ONCE}` on the same machine, {_CARDS:,} cards, two web processes; the "
         "processor time is theirs and their connections'.",
     )
-
-
-def _read(site: Site, path: str) -> bytes:
-    asked = Request(site.address + path, headers={"Cookie": f"sessionid={site.cookie}"})  # noqa: S310 (http, our own)
-    with urlopen(asked) as answer:  # noqa: S310 (the same)
-        body: bytes = answer.read()
-    return body
 
 
 def _polled(site: Site, path: str, seconds: int) -> tuple[float, float, float]:

@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
@@ -48,6 +48,30 @@ class Figure:
         )
 
 
+def in_turn(
+    name: str, ours: Sequence[float], theirs: Sequence[float], aim: Aim | None = None
+) -> Figure:
+    """Seconds of one thing, and of another in turn with it, in ten stretches."""
+    size = max(1, len(ours) // 10)
+    ratios = [
+        median(ours[start : start + size]) / median(theirs[start : start + size])
+        for start in range(0, size * min(10, len(ours)), size)
+    ]
+    return Figure(name, milliseconds(ours), milliseconds(theirs), ratios, aim)
+
+
+def in_pairs(
+    name: str,
+    unit: Callable[[Sequence[float]], str],
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    aim: Aim | None = None,
+) -> Figure:
+    """What was measured in one round, and what was measured in the same."""
+    ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+    return Figure(name, unit(ours), unit(theirs), ratios, aim)
+
+
 _HEAD = ("figure", "ours", "theirs", "ratio", "spread", "aim", "")
 
 
@@ -75,8 +99,7 @@ def progress(text: str) -> None:
 def environment(url: str) -> str:
     """The machine and the server, in a line."""
     with psycopg.connect(url) as connection:
-        row = connection.execute("SHOW server_version").fetchone()
-    server = row[0] if row else "?"
+        server = connection.execute("SHOW server_version").fetchone()[0]
     return (
         f"PostgreSQL {server}; {os.cpu_count()} CPUs, {_processor()}, {platform.system()}; "
         f"Python {platform.python_version()}, psycopg {psycopg.__version__}"
@@ -97,12 +120,3 @@ def milliseconds(seconds: Sequence[float]) -> str:
 
 def per_second(rates: Sequence[float]) -> str:
     return f"{median(rates):,.0f}/s"
-
-
-def blocks(ours: Sequence[float], theirs: Sequence[float], number: int = 10) -> list[float]:
-    """The ratio of the medians in each of `number` stretches of two interleaved series."""
-    size = max(1, len(ours) // number)
-    return [
-        median(ours[start : start + size]) / median(theirs[start : start + size])
-        for start in range(0, size * min(number, len(ours)), size)
-    ]

@@ -56,12 +56,12 @@ def connect(url: str) -> Connection:
     return psycopg.connect(url, autocommit=True)
 
 
-def run_python(*words: str, url: str) -> str:
+def run_python(*words: str, url: str, **env: str) -> str:
     """Run this interpreter in the project, on the given store; its output."""
     done = subprocess.run(
         [sys.executable, *words],
         cwd=PROJECT,
-        env=environment(url),
+        env=environment(url) | env,
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+from urllib.request import Request, urlopen
 
-from benchmarks.server import PROJECT, connect, environment
+from benchmarks.server import PROJECT, connect, environment, run_python
 
 _SECRET_KEY = "a key of the benchmark's own, for as long as it runs"  # noqa: S105 (it opens nothing)
 
@@ -33,6 +34,11 @@ class Site(NamedTuple):
     process: int
     url: str
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What makes a request the operator's."""
+        return {"Cookie": f"sessionid={self.cookie}"}
+
     def cpu(self) -> float:
         """Seconds of processor time so far, of the web processes and of their connections'."""
         with connect(self.url) as connection:
@@ -46,21 +52,24 @@ class Site(NamedTuple):
 @contextmanager
 def served(url: str) -> Iterator[Site]:
     """The site on this database, with its two processes, until the end of the block."""
-    env = {**environment(url), "SECRET_KEY": _SECRET_KEY}
     manage = [sys.executable, "manage.py", "serve", "--bind", "127.0.0.1:0"]
-    logged_in = subprocess.run(
-        [sys.executable, "-c", _LOG_IN], cwd=PROJECT, env=env, capture_output=True, check=True
-    )
+    env = environment(url) | {"SECRET_KEY": _SECRET_KEY}
+    cookie = run_python("-c", _LOG_IN, url=url, SECRET_KEY=_SECRET_KEY).strip()
     with subprocess.Popen(
         manage, cwd=PROJECT, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
-            assert process.stdout
             said = next(line for line in process.stdout if "Serving on" in line)
             address = said.partition("http://")[2].partition("/")[0]
-            yield Site(f"http://{address}", logged_in.stdout.decode().strip(), process.pid, url)
+            yield Site(f"http://{address}", cookie, process.pid, url)
         finally:
             process.terminate()
+
+
+def read(url: str, headers: dict[str, str]) -> bytes:
+    """What a GET of this address answers."""
+    with urlopen(Request(url, headers=headers), timeout=60) as answer:  # noqa: S310 (loopback)
+        return answer.read()
 
 
 def session_cpu(leader: int) -> float:

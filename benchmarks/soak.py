@@ -36,11 +36,11 @@ def run(server: Server, quick: bool) -> None:
                     )
         vacuums = connection.execute(
             "SELECT autovacuum_count FROM pg_stat_user_tables WHERE relname = 'backlog'"
-        ).fetchone()
+        ).fetchone()[0]
     show(
         f"{cycles:,} claim + complete cycles",
         _figures(rates, fresh_rates),
-        f"{_WORKERS} workers; autovacuum came {vacuums[0] if vacuums else '?'} times. Ratios are "
+        f"{_WORKERS} workers; autovacuum came {vacuums} times. Ratios are "
         "time for time: above 1, the end is slower. The second line takes the machine's own drift "
         "out: the same cycles in a small backlog, made anew before each of the windows.",
     )

@@ -6,7 +6,7 @@ import psycopg
 
 from benchmarks import data
 from benchmarks.fleet import Fleet
-from benchmarks.report import Figure, per_second, progress, show
+from benchmarks.report import in_pairs, per_second, progress, show
 from benchmarks.server import Server, connect
 
 _WORKERS: Final = 4
@@ -44,7 +44,7 @@ def run(server: Server, quick: bool) -> None:
     show(
         "One transaction left open",
         [
-            Figure(name, per_second(mine), per_second(other), _ratios(mine, other))
+            in_pairs(name, per_second, mine, other)
             for name, mine, other in (
                 ("before", rates["before"], fresh_rates["before"]),
                 ("while it is open", rates["open"], fresh_rates["open"]),
@@ -56,7 +56,3 @@ def run(server: Server, quick: bool) -> None:
         f"{_WORKERS} workers. Theirs is another database of the same server, where no "
         "transaction is open, measured between the slices. More is better.",
     )
-
-
-def _ratios(mine: list[float], other: list[float]) -> list[float]:
-    return [a / b for a, b in zip(mine, other, strict=True)]

@@ -27,7 +27,7 @@ def _make(card_id: str, **fields):
 def _cells(chosen: Filter = Filter()):  # noqa: B008 (it is immutable)
     shown = board(Card.objects.session(), chosen)
     return {
-        (lane.phase, cell.name): (cell.total, [card.id for card in cell.cards])
+        (lane.heading.phase, cell.name): (cell.total, [card.id for card in cell.cards])
         for lane in shown.lanes
         for cell in lane.cells
         if cell.total
@@ -78,14 +78,14 @@ def test_lanes_are_in_natural_order_and_finished_ones_last():
     _make("none")
     Card.objects.complete("M1")
     shown = board(Card.objects.session())
-    assert [lane.phase for lane in shown.lanes] == ["M2", "M10", None, "M1"]
+    assert [lane.heading.phase for lane in shown.lanes] == ["M2", "M10", None, "M1"]
 
 
 def test_many_lanes_come_in_pages():
     for n in range(30):
         _make(f"A{n}", phase=f"P{n}")
     second = board(Card.objects.session(), page=2)
-    assert (second.pages, [lane.phase for lane in second.lanes]) == (
+    assert (second.pages, [lane.heading.phase for lane in second.lanes]) == (
         2,
         [f"P{n}" for n in range(25, 30)],
     )

@@ -4,17 +4,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from backlog import schema
-from backlog.errors import StoreUnavailable, UsageError
 from backlog.session import PsycopgSession
 from backlog.store import storage
-
-
-def configured() -> storage.Storage:
-    """The store that the environment names. Raises `UsageError`."""
-    try:
-        return storage.from_environment()
-    except storage.ConfigurationError as error:
-        raise UsageError(str(error)) from None
 
 
 @contextmanager
@@ -23,14 +14,7 @@ def open_session() -> Iterator[PsycopgSession]:
 
     Raises `UsageError`, `StoreUnavailable`, `SchemaTooNew`.
     """
-    store = configured()
-    try:
-        connection = store.connect()
-    except storage.ConfigurationError as error:  # the URL is read only now
-        raise UsageError(str(error)) from None
-    except storage.StoreError as error:
-        raise StoreUnavailable(str(error)) from None
-    with closing(connection):
+    with closing(storage.from_environment().connect()) as connection:
         session = PsycopgSession(connection)
         schema.ensure(session)
         yield session

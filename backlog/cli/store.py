@@ -3,18 +3,17 @@
 import os
 import subprocess
 from argparse import REMAINDER
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from backlog import schema
-from backlog.cli.connection import configured, open_session
+from backlog.cli.connection import open_session
 from backlog.cli.options import Options, flag, verb
 from backlog.cli.reply import Reply, document
-from backlog.errors import Refusal, StoreUnavailable, UsageError, WrongState
+from backlog.errors import Refusal, UsageError, WrongState
 from backlog.store.embedded import Store
-from backlog.store.storage import Embedded, StoreError
+from backlog.store.storage import Embedded, from_environment
 from backlog.verbs import pool
 
 _ARCHIVE: Final = ("file", {"metavar": "FILE", "type": Path, "help": "an archive of pg_dump"})
@@ -22,19 +21,19 @@ _ARCHIVE: Final = ("file", {"metavar": "FILE", "type": Path, "help": "an archive
 
 @verb("start", "start the embedded store (every command does so itself)", on_session=False)
 def start(options: Options) -> Reply:
-    started = _asking(_embedded().start)
+    started = _embedded().start()
     return document({"started": started}, ["started" if started else "already running"])
 
 
 @verb("stop", "stop the embedded store", on_session=False)
 def stop(options: Options) -> Reply:
-    stopped = _asking(_embedded().stop)
+    stopped = _embedded().stop()
     return document({"stopped": stopped}, ["stopped" if stopped else "not running"])
 
 
 @verb("status", "is it running, where, which version", on_session=False)
 def status(options: Options) -> Reply:
-    is_embedded = isinstance(configured(), Embedded)
+    is_embedded = isinstance(from_environment(), Embedded)
     found = _embedded_status() if is_embedded else _server_status()
     return document(found, [f"{key}: {_plain(value)}" for key, value in found.items()])
 
@@ -56,7 +55,7 @@ def psql(options: Options) -> Reply:
     _reachable()
     program = _program("psql")
     words = options.arguments[1:] if options.arguments[:1] == ["--"] else options.arguments
-    os.execve(program, ["psql", *words], configured().client_env())  # noqa: S606 (no shell)
+    os.execve(program, ["psql", *words], from_environment().client_env())  # noqa: S606 (no shell)
 
 
 @verb("dump", "save everything to an archive", _ARCHIVE, on_session=False)
@@ -99,21 +98,14 @@ ACTIONS: Final = (start, stop, status, path, psql, dump, restore)
 
 
 def _embedded() -> Store:
-    store = configured()
+    store = from_environment()
     if isinstance(store, Embedded):
         return Store(store.root)
     raise WrongState("DATABASE_URL selects a server; this is for the embedded store, without it")
 
 
-def _asking[T](question: Callable[[], T]) -> T:
-    try:
-        return question()
-    except StoreError as error:
-        raise StoreUnavailable(str(error)) from None
-
-
 def _embedded_status() -> dict[str, Any]:
-    found = _asking(_embedded().status)
+    found = _embedded().status()
     return {
         "tier": "embedded",
         "running": found.running,
@@ -140,7 +132,7 @@ def _reachable() -> int:
 
 
 def _program(name: str) -> Path:
-    return _asking(lambda: Store(Path()).programs()) / name
+    return Store(Path()).programs() / name
 
 
 def _run(name: str, *arguments: str) -> None:
@@ -181,7 +173,7 @@ def _piped(name: str, *arguments: str) -> Any:
     pipe = subprocess.PIPE
     return subprocess.Popen(  # noqa: S603 (no shell, our own words)
         [_program(name), *arguments],
-        env=configured().client_env(),
+        env=from_environment().client_env(),
         stdin=pipe if name == "psql" else subprocess.DEVNULL,
         stdout=pipe,
         stderr=pipe,

@@ -8,11 +8,11 @@ a card that was changed since is left alone, and `Stale` raised.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import cached_property, reduce
+from functools import cached_property, reduce, wraps
 from operator import or_
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Self
 
 from django.apps import apps
 from django.core.exceptions import EmptyResultSet, FullResultSet
@@ -22,9 +22,10 @@ from django.db.models.base import ModelState
 from django.db.models.functions import Cast, Coalesce, Now
 
 from backlog.connection import DjangoSession
-from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, EMPTY
+from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_TTL_SECONDS, EMPTY
 from backlog.querysets.compiled import Compiled
 from backlog.records import Record
+from backlog.session import Session
 from backlog.values import parse_json
 from backlog.verbs import cards, claims, moves, pool
 from backlog.verbs.claims import Taken
@@ -42,6 +43,19 @@ def in_cell(cell: str) -> Q:
 
 # By the database's clock.
 EXPIRED: Final = Q(claim_expires_at__lte=Now())
+
+
+def _of_one_card[**P](
+    verb: Callable[Concatenate[Session, P], Record | None],
+) -> Callable[Concatenate["CardQuerySet", P], Any]:
+    """The verb as a method: on the queryset's connection; it gives a `Card` for a `Record`."""
+
+    @wraps(verb)
+    def method(queryset: "CardQuerySet", /, *args: P.args, **kwargs: P.kwargs) -> "Card | None":
+        record = verb(queryset.session(), *args, **kwargs)
+        return None if record is None else queryset._made(record)
+
+    return method
 
 
 class CardQuerySet(models.QuerySet["Card"]):
@@ -106,34 +120,6 @@ class CardQuerySet(models.QuerySet["Card"]):
             .select_for_update(skip_locked=True, no_key=True)[:count]
         )
 
-    @overload
-    def claim(
-        self,
-        owner: str,
-        ttl: int = ...,
-        *,
-        phase: str | None = ...,
-        role: str | None = ...,
-        count: int = ...,
-        card_id: str | None = ...,
-        wait: int = ...,
-        as_records: Literal[False] = ...,
-    ) -> "Taken[Card]": ...
-
-    @overload
-    def claim(
-        self,
-        owner: str,
-        ttl: int = ...,
-        *,
-        phase: str | None = ...,
-        role: str | None = ...,
-        count: int = ...,
-        card_id: str | None = ...,
-        wait: int = ...,
-        as_records: Literal[True],
-    ) -> Taken[Record]: ...
-
     def claim(
         self,
         owner: str,
@@ -145,7 +131,7 @@ class CardQuerySet(models.QuerySet["Card"]):
         card_id: str | None = None,
         wait: int = 0,
         as_records: bool = False,
-    ) -> "Taken[Card] | Taken[Record]":
+    ) -> Taken[Any]:
         """Give `owner` the first `count` claimable cards of this queryset for `ttl` seconds.
 
         One statement: the update of what `next_to_claim` locks. `phase` and `role` narrow the
@@ -169,82 +155,17 @@ class CardQuerySet(models.QuerySet["Card"]):
             return taken
         return Taken([self._made(record) for record in taken.cards], taken.why)
 
-    def complete(
-        self,
-        card_id: str,
-        owner: str | None = None,
-        attempt: int | None = None,
-        *,
-        seen: datetime | None = None,
-    ) -> "Card | None":
-        """Finish a card: done, its claim released, its dependents one step closer.
-
-        With `owner` or `attempt` the card must be claimed so. The card as it is then, or None if
-        there is none. Raises `ClaimLost`, `Stale`, `WrongState` from blocked.
-        """
-        return self._card(moves.complete(self.session(), card_id, owner, attempt, seen=seen))
-
-    def block(
-        self,
-        card_id: str,
-        owner: str | None = None,
-        attempt: int | None = None,
-        *,
-        reason: str = DEFAULT_BLOCK_REASON,
-        note: str | None = None,
-        seen: datetime | None = None,
-    ) -> "Card | None":
-        """Take a card out of the pool until it is unblocked.
-
-        `reason` is one of `lifecycle.BLOCK_REASONS`, `note` says more. Answers and raises as
-        `complete`; `WrongState` from done.
-        """
-        return self._card(
-            moves.block(
-                self.session(), card_id, owner, attempt, reason=reason, note=note, seen=seen
-            )
-        )
-
-    def cancel(
-        self, card_id: str, *, reason: str | None = None, seen: datetime | None = None
-    ) -> "Card | None":
-        """Take a card from its worker and out of the pool, blocked; the worker is told.
-
-        The card, or None if there is none. Raises `WrongState` from done, `Stale`.
-        """
-        return self._card(moves.cancel(self.session(), card_id, reason=reason, seen=seen))
-
-    def unblock(self, card_id: str, *, seen: datetime | None = None) -> "Card":
-        """A blocked card is ready again. Raises `NotFound`, `WrongState`, `Stale`."""
-        return self._made(moves.unblock(self.session(), card_id, seen=seen))
-
-    def reopen(self, card_id: str, *, seen: datetime | None = None) -> "Card":
-        """A done card is ready again. Raises `NotFound`, `WrongState`, `Stale`."""
-        return self._made(moves.reopen(self.session(), card_id, seen=seen))
-
-    def release(
-        self,
-        card_id: str,
-        owner: str | None = None,
-        attempt: int | None = None,
-        *,
-        seen: datetime | None = None,
-    ) -> "Card":
-        """Give a claimed card back. Raises `NotFound`, `WrongState`, `ClaimLost`, `Stale`."""
-        return self._made(moves.release(self.session(), card_id, owner, attempt, seen=seen))
-
-    def renew(
-        self,
-        card_id: str,
-        owner: str | None = None,
-        attempt: int | None = None,
-        ttl: int | None = None,
-    ) -> "Card":
-        """Extend a lease to `ttl` seconds from now (None: as long as before).
-
-        Raises `NotFound`, `WrongState`, `ClaimLost`, and `Cancelled` if the attempt was.
-        """
-        return self._made(moves.renew(self.session(), card_id, owner, attempt, ttl))
+    # What each takes, gives and raises is what its verb does.
+    complete = _of_one_card(moves.complete)
+    block = _of_one_card(moves.block)
+    cancel = _of_one_card(moves.cancel)
+    unblock = _of_one_card(moves.unblock)
+    reopen = _of_one_card(moves.reopen)
+    release = _of_one_card(moves.release)
+    renew = _of_one_card(moves.renew)
+    link = _of_one_card(cards.link)
+    unlink = _of_one_card(cards.unlink)
+    delete_card = _of_one_card(cards.delete)
 
     def reclaim(self) -> list[str]:
         """Return the cards of this queryset whose lease is over to the pool; their ids in order."""
@@ -253,14 +174,6 @@ class CardQuerySet(models.QuerySet["Card"]):
     def reclaim_card(self, card_id: str, *, seen: datetime | None = None) -> list[str]:
         """Return a claimed card to the pool, whatever its lease; its id, or nothing. Or `Stale`."""
         return moves.reclaim_card(self.session(), card_id, seen=seen)
-
-    def link(self, card_id: str, dependency_id: str, *, seen: datetime | None = None) -> "Card":
-        """From now on the card waits for the dependency. Raises `NotFound`, `Cycle`, `Stale`."""
-        return self._made(cards.link(self.session(), card_id, dependency_id, seen=seen))
-
-    def unlink(self, card_id: str, dependency_id: str, *, seen: datetime | None = None) -> "Card":
-        """The card no longer waits for the dependency. Raises `NotFound`, `Stale`."""
-        return self._made(cards.unlink(self.session(), card_id, dependency_id, seen=seen))
 
     def create(self, **fields: Any) -> "Card":
         """A new ready card: `id`, `title` and whatever else of `values.FIELDS`.
@@ -277,15 +190,6 @@ class CardQuerySet(models.QuerySet["Card"]):
         Raises `UsageError`, `NotFound`, `Stale`, `Cycle`, `DuplicateKey`.
         """
         return self._made(cards.edit(self.session(), card_id, seen=seen, **_as_json_text(fields)))
-
-    def delete_card(
-        self, card_id: str, *, force: bool = False, seen: datetime | None = None
-    ) -> "Card":
-        """Remove a card; the card as it was.
-
-        Raises `NotFound`, `Stale`, and unless `force` `HasDependents`.
-        """
-        return self._made(cards.delete(self.session(), card_id, force=force, seen=seen))
 
     def delete_together(self, card_ids: Sequence[str], *, force: bool = False) -> "list[Card]":
         """Remove cards, all or none, that may wait for each other. Raises as `delete_card`."""
@@ -335,9 +239,6 @@ class CardQuerySet(models.QuerySet["Card"]):
         if len(query.alias_map) > 1:
             raise TypeError("this verb takes filters on the card's own columns only")
         return f" AND ({sql})", tuple(params)
-
-    def _card(self, record: Record | None) -> "Card | None":
-        return None if record is None else self._made(record)
 
     def _made(self, record: Record) -> "Card":
         """The whole card: no field of it is a query of its own.

@@ -1,6 +1,5 @@
 """Querysets of what stands beside the cards: their events, their runs, the rules for claims."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
@@ -39,21 +38,6 @@ class RunQuerySet(models.QuerySet["Run"]):
     def spent(self) -> dict[str, Any]:
         """What they took together: `runs`, `tokens`, `cost`; None where no worker said."""
         return self.aggregate(runs=Count("*"), tokens=Sum("tokens"), cost=Sum("cost"))
-
-    def spent_by_phase(self, since: datetime) -> Any:
-        """What those that ended since then took together: phase, runs, tokens, cost.
-
-        The dearest phase first; None for cards without one, or deleted by now.
-        """
-        spent = self.filter(ended_at__gte=since).values_list("card_if_any__phase")
-        return spent.annotate(
-            runs=Count("*"), all_tokens=Sum("tokens"), all_cost=Sum("cost")
-        ).order_by(
-            F("all_cost").desc(nulls_last=True),
-            F("all_tokens").desc(nulls_last=True),
-            "-runs",
-            "card_if_any__phase",
-        )
 
 
 class RuleQuerySet(models.QuerySet["Rule"]):

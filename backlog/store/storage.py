@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backlog.store.embedded.errors import StoreError
+from backlog.errors import UsageError
+from backlog.store.embedded import Store
 
 if TYPE_CHECKING:
     from psycopg import Connection
-
-__all__ = ["ConfigurationError", "Embedded", "Server", "Storage", "StoreError", "from_environment"]
 
 _CONNECT_TIMEOUT_SECONDS = 10
 # A server that went without a word (its machine lost power, a firewall forgot the connection) is
@@ -30,7 +29,7 @@ _TCP = {
 _PREPARE_AFTER = 5
 
 
-class ConfigurationError(Exception):
+class ConfigurationError(UsageError):
     """The environment does not name a store; the message says what would."""
 
 
@@ -42,14 +41,10 @@ class Embedded:
 
     def connect(self) -> "Connection[Any]":
         """Connect in autocommit mode, starting the store if needed. Raises `StoreError`."""
-        from backlog.store.embedded import Store
-
         return Store(self.root).connect(autocommit=True)
 
     def django_database(self) -> dict[str, Any]:
         """An entry of Django's DATABASES."""
-        from backlog.store.embedded import Store
-
         address = Store(self.root).connect_params()
         return {
             "ENGINE": "backlog.store.embedded.backend",
@@ -61,8 +56,6 @@ class Embedded:
 
     def client_env(self) -> dict[str, str]:
         """The environment in which psql and pg_dump reach this store."""
-        from backlog.store.embedded import Store
-
         return Store(self.root).client_env()
 
 

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from backlog import values
-from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents, NotFound
+from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents
 from backlog.records import COLUMNS, Record
 from backlog.session import UNIQUE_VIOLATION, Session, in_transaction, sqlstate
 from backlog.verbs.graph import lock_graph, refuse_cycle
-from backlog.verbs.moves import stale
+from backlog.verbs.moves import existing, stale
 from backlog.verbs.pool import wake
 
 # In the order of claims, which is the order of every list.
@@ -18,16 +18,17 @@ ORDER: Final = "priority DESC, created_at, id"
 
 def find(session: Session, card_id: str) -> Record | None:
     """The card, or None."""
-    row = session.execute(f"SELECT {COLUMNS} FROM backlog WHERE id = %s", (card_id,)).fetchone()
+    return _one(session, f"SELECT {COLUMNS} FROM backlog WHERE id = %s", card_id)
+
+
+def _one(session: Session, sql: str, *params: Any) -> Record | None:
+    row = session.execute(sql, params).fetchone()
     return Record._make(row) if row else None
 
 
 def show(session: Session, card_id: str) -> Record:
     """The card. Raises `NotFound`."""
-    card = find(session, card_id)
-    if card is None:
-        raise NotFound(f"there is no card {card_id}")
-    return card
+    return existing(card_id, find(session, card_id))
 
 
 def list_cards(
@@ -39,15 +40,11 @@ def list_cards(
     """Cards in the order of claims, narrowed by every filter given."""
     if ready_only:
         wake(session)
-    wanted = [
-        ("status = %s", status),
-        ("phase = %s", phase),
-        ("claimable = %s", ready_only or None),
-    ]
-    given = [(condition, value) for condition, value in wanted if value is not None]
-    where = " AND ".join(condition for condition, _ in given) or "true"
+    wanted = {"status = %s": status, "phase = %s": phase, "claimable = %s": ready_only or None}
+    given = {condition: value for condition, value in wanted.items() if value is not None}
+    where = " AND ".join(given) or "true"
     sql = f"SELECT {COLUMNS} FROM backlog WHERE {where} ORDER BY {ORDER}"
-    rows = session.execute(sql, [value for _, value in given]).fetchall()
+    rows = session.execute(sql, list(given.values())).fetchall()
     return [Record._make(row) for row in rows]
 
 
@@ -81,13 +78,10 @@ def _insert(session: Session, card_id: str, fields: dict[str, Any]) -> Record:
 
 def _twin(session: Session, card_id: str, key: str | None) -> Record | None:
     """The card that a create with this key repeats; raises if only the id is taken."""
-    sql = f"SELECT {COLUMNS} FROM backlog WHERE idempotency_key = %s"
-    row = session.execute(sql, (key,)).fetchone()
-    if row is not None:
-        return Record._make(row)
-    if find(session, card_id) is not None:
+    twin = _one(session, f"SELECT {COLUMNS} FROM backlog WHERE idempotency_key = %s", key)
+    if twin is None and find(session, card_id) is not None:
         raise DuplicateId(f"there is a card {card_id} already; choose another id, or edit that one")
-    return None
+    return twin
 
 
 def edit(session: Session, card_id: str, *, seen: datetime | None = None, **fields: Any) -> Record:
@@ -216,10 +210,7 @@ def _set_dependencies(session: Session, card: Record, ids: list[str]) -> Record:
 
 def _locked(session: Session, card_id: str, seen: datetime | None = None) -> Record:
     sql = f"SELECT {COLUMNS} FROM backlog WHERE id = %s FOR NO KEY UPDATE"
-    row = session.execute(sql, (card_id,)).fetchone()
-    if row is None:
-        raise NotFound(f"there is no card {card_id}")
-    card = Record._make(row)
+    card = existing(card_id, _one(session, sql, card_id))
     if seen not in (None, card.updated_at):
         raise stale(card)
     return card

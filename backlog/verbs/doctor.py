@@ -165,15 +165,13 @@ def _claimable(session: Session, scope: str, name: str) -> int:
     """How many claimable cards the scope holds back; an owner could take any."""
     condition, params = (" AND phase = %s", (name,)) if scope == "phase" else ("", ())
     sql = f"SELECT count(*) FROM backlog WHERE claimable{condition}"
-    count: int = session.execute(sql, params).fetchone()[0]
-    return count
+    return int(session.execute(sql, params).fetchone()[0])
 
 
 def _at_work(session: Session, scope: str, name: str) -> bool:
     column = "phase" if scope == "phase" else "claim_owner"
     sql = f"SELECT EXISTS (SELECT FROM backlog WHERE claim_expires_at > now() AND {column} = %s)"
-    at_work: bool = session.execute(sql, (name,)).fetchone()[0]
-    return at_work
+    return bool(session.execute(sql, (name,)).fetchone()[0])
 
 
 _MENDED: Final = {

@@ -43,8 +43,7 @@ def last_id(session: Session) -> int:
     sql = """
         SELECT coalesce(pg_sequence_last_value(
             pg_get_serial_sequence('backlog_event', 'id')::regclass), 0)"""
-    last: int = session.execute(sql).fetchone()[0]
-    return last
+    return int(session.execute(sql).fetchone()[0])
 
 
 def newest(session: Session, limit: int) -> list[Event]:

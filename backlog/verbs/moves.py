@@ -138,8 +138,7 @@ def _blocked(reason: str, note: str | None) -> Changes:
 
 def unblock(session: Session, card_id: str, *, seen: datetime | None = None) -> Record:
     """A blocked card is ready again. Raises `NotFound`, `WrongState`, `Stale`."""
-    expected = Expected(seen=seen)
-    return existing(card_id, transition(session, lifecycle.UNBLOCK, card_id, expected))
+    return existing(card_id, transition(session, lifecycle.UNBLOCK, card_id, Expected(seen=seen)))
 
 
 def reopen(session: Session, card_id: str, *, seen: datetime | None = None) -> Record:
@@ -147,8 +146,7 @@ def reopen(session: Session, card_id: str, *, seen: datetime | None = None) -> R
 
     Raises `NotFound`, `WrongState`, `Stale`.
     """
-    expected = Expected(seen=seen)
-    return existing(card_id, transition(session, lifecycle.REOPEN, card_id, expected))
+    return existing(card_id, transition(session, lifecycle.REOPEN, card_id, Expected(seen=seen)))
 
 
 def release(

@@ -36,7 +36,7 @@ class Report(NamedTuple):
         It is said of this card alone, or (None) of every card that moves. One that may go `back` to
         the pool must know how many attempts a card has that names none itself.
         """
-        if self == _NOTHING and verb is None and not back:
+        if self == Report() and verb is None and not back:
             return ""
         said: dict[str, Any] = {
             "card": card_id,
@@ -53,9 +53,6 @@ class Report(NamedTuple):
         if self.result is not None:
             parts.append(f'"result":{values.document(self.result, "result")}')
         return "{" + ",".join(parts) + "}"
-
-
-_NOTHING: Final = Report()
 
 
 def default_cap() -> int:
@@ -101,20 +98,6 @@ def runs(session: Session, card_id: str, limit: int | None = None) -> list[Run]:
             SELECT * FROM backlog_run WHERE card_id = %s ORDER BY id DESC LIMIT %s
         ) AS newest ORDER BY id"""
     return [Run._make(row) for row in session.execute(sql, (card_id, limit)).fetchall()]
-
-
-class Spent(NamedTuple):
-    """What all runs of a card took together: None where no worker said."""
-
-    runs: int
-    tokens: int | None
-    cost: Any
-
-
-def spent(session: Session, card_id: str) -> Spent:
-    """How many runs a card has had, the open one included, and what was said of them."""
-    sql = "SELECT count(*), sum(tokens), sum(cost) FROM backlog_run WHERE card_id = %s"
-    return Spent(*session.execute(sql, (card_id,)).fetchone())
 
 
 def ended(session: Session, card_id: str, attempt: int | None, owner: str | None) -> str | None:

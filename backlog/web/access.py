@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any, Final
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.decorators import login_not_required, permission_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -32,31 +32,18 @@ def reads(view: View) -> View:
         if not settings.BACKLOG_PUBLIC_BOARD:
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
-            _require(request, VIEW)
+            if not may(request, VIEW):
+                raise PermissionDenied(VIEW)
         return view(request, *args, **kwargs)
 
     return run
 
 
 def needs(permission: str) -> Callable[[View], View]:
-    """For accounts with this permission."""
-
-    def wrap(view: View) -> View:
-        @wraps(view)
-        def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            _require(request, permission)
-            return view(request, *args, **kwargs)
-
-        return run
-
-    return wrap
+    """For accounts with this permission; others are refused, not sent to log in again."""
+    return permission_required(permission, raise_exception=True)
 
 
 def may(request: HttpRequest, permission: str) -> bool:
     """Whether this account has the permission."""
     return request.user.is_authenticated and request.user.has_perm(permission)
-
-
-def _require(request: HttpRequest, permission: str) -> None:
-    if not may(request, permission):
-        raise PermissionDenied(permission)

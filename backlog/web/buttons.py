@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from django import forms
+from django.http import HttpRequest
 
 from backlog import values
 from backlog.errors import NotFound, Refusal, Stale, UsageError, WrongState
@@ -94,11 +95,11 @@ def _reclaim(cards: CardQuerySet, card_id: str, *, seen: datetime) -> Card | Non
     raise WrongState(f"cannot reclaim {card_id}: its lease is not over; release it instead")
 
 
-def _link(cards: CardQuerySet, card_id: str, *, dependency: str, seen: datetime) -> Card:
+def _link(cards: CardQuerySet, card_id: str, *, dependency: str, seen: datetime) -> Any:
     return cards.link(card_id, dependency, seen=seen)
 
 
-def _unlink(cards: CardQuerySet, card_id: str, *, dependency: str, seen: datetime) -> Card:
+def _unlink(cards: CardQuerySet, card_id: str, *, dependency: str, seen: datetime) -> Any:
     return cards.unlink(card_id, dependency, seen=seen)
 
 
@@ -152,3 +153,21 @@ _BUTTONS: Final = (
 )
 
 BUTTONS: Final = {button.name: button for button in _BUTTONS}
+# What is done to one card at a time.
+LINKS: Final = ("link", "unlink")
+
+
+def offered(
+    request: HttpRequest, status: str | None = None, *, without: Sequence[str]
+) -> list[Button]:
+    """What this account may do to a card in this status, `without` what has its place elsewhere.
+
+    None: to cards that it selects; how they stand is seen at the press.
+    """
+    return [
+        button
+        for button in BUTTONS.values()
+        if button.name not in without
+        and (status is None or status in button.statuses)
+        and access.may(request, button.permission)
+    ]

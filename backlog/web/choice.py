@@ -6,7 +6,6 @@ from typing import NamedTuple, Self
 from django.http import HttpRequest, QueryDict
 
 from backlog import values
-from backlog.errors import UsageError
 from backlog.lifecycle import CELLS
 from backlog.web.queries.filters import ALL, Filter
 
@@ -25,16 +24,11 @@ class Choice(NamedTuple):
     def of(cls, request: HttpRequest) -> Self:
         """Read the URL. Raises `UsageError` for what cannot be chosen."""
         given = request.GET
-        cells = tuple(dict.fromkeys(given.getlist("status")))
-        for cell in cells:
-            if cell and cell not in CELLS:
-                raise UsageError(f"status must be one of {', '.join(CELLS)}")
-        layout = given.get("layout", "rows")
-        if layout not in LAYOUTS:
-            raise UsageError(f"layout must be one of {', '.join(LAYOUTS)}")
+        cells = [values.one_of(each, "status", CELLS) for each in given.getlist("status") if each]
+        layout = values.one_of(given.get("layout", "rows"), "layout", LAYOUTS)
         chosen = Filter(
             phases=_phases(given),
-            cells=tuple(cell for cell in cells if cell),
+            cells=tuple(dict.fromkeys(cells)),
             owner=values.text(given.get("owner", "").strip(), "owner"),
             text=values.text(given.get("q", "").strip(), "text"),
             stuck=given.get("stuck", "") not in ("", "0"),
@@ -79,9 +73,7 @@ class Choice(NamedTuple):
 
     def hidden(self, *names: str) -> Iterator[tuple[str, str]]:
         """Parameters that a filter form does not ask for and must carry."""
-        for name in names:
-            for value in self.parameters.getlist(name):
-                yield name, value
+        return ((name, value) for name in names for value in self.parameters.getlist(name))
 
 
 def _phases(given: QueryDict) -> tuple[str, ...]:

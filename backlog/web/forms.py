@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.db import transaction
@@ -18,12 +18,6 @@ from backlog.models import Card
 from backlog.records import Record
 from backlog.session import as_refusal
 from backlog.verbs import cards
-
-if TYPE_CHECKING:
-    CardModelForm = forms.ModelForm[Card]
-else:
-    CardModelForm = forms.ModelForm
-
 
 # Of each status that a dependency can be in and still be waited for.
 SUGGESTIONS = 70
@@ -144,7 +138,7 @@ class MomentField(forms.Field):
             return True
 
 
-class CardForm(CardModelForm):
+class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
     """Add or change a card through the verbs; its state is changed by actions, not here."""
 
     depends_on = IdsField(required=False, help_text="Ids of the cards it waits for.")
@@ -182,24 +176,14 @@ class CardForm(CardModelForm):
         "acceptance",
         "max_attempts",
         "not_before",
+        "idempotency_key",
     )
 
     class Meta:
         model = Card
-        fields = (
-            "id",
-            "title",
-            "body",
-            "phase",
-            "priority",
-            "role",
-            "depends_on",
-            "max_attempts",
-            "not_before",
-            "idempotency_key",
-        )
+        fields = ("id", *values.FIELDS)
         # Its text is asked for below: Python loses digits of a number, or refuses to read it.
-        exclude = ("acceptance",)
+        exclude = ("acceptance",)  # noqa: DJ006 (the admin has fields of its own, and heeds it)
         field_classes = {"body": BodyField}
         widgets = {
             "id": forms.TextInput,

@@ -16,12 +16,8 @@ class CardId:
         return re.sub("_([0-9A-F]{2})", lambda found: chr(int(found[1], 16)), value)
 
     def to_url(self, value: str) -> str:
-        special = "." if value in (".", "..") else r"[_/\\?#%;&+]"
-        return re.sub(re.escape(special) if special == "." else special, _escaped, value)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return f"_{ord(found[0]):02X}"
+        special = r"\." if value in (".", "..") else r"[_/\\?#%;&+]"
+        return re.sub(special, lambda found: f"_{ord(found[0]):02X}", value)
 
 
 register_converter(CardId, "card")

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from backlog.errors import Cancelled, ClaimLost, NotFound, Refusal, UsageError
@@ -15,7 +16,7 @@ from backlog.worker.clock import now
 from backlog.worker.command import Command, environment
 from backlog.worker.console import Log, Stream
 from backlog.worker.link import Away, Link
-from backlog.worker.outcome import BLOCKED, COMPLETED, FAILED, RELEASED, Said
+from backlog.worker.outcome import BLOCKED, COMPLETED, FAILED, RELEASED
 from backlog.worker.plan import Plan
 
 # Why a command was ended: the card may be another's by now; its lease could not be renewed, and
@@ -28,6 +29,10 @@ STOPPED: Final = "stopped"
 # What a renewal that met no answer waits before the next: a part of the ttl, within limits.
 _RETRIES_IN_A_LEASE: Final = 20
 _LONGEST_RETRY_SECONDS: Final = 5.0
+
+
+# A move of a card: given a session, and what else it takes by name.
+Verb = Callable[..., Record | None]
 
 
 class Surroundings(NamedTuple):
@@ -121,10 +126,10 @@ class Attempt:
 
     def _renew(self, link: Link) -> float | None:
         """When to renew next; None: the claim is lost."""
-        card, plan = self.card, self._plan
+        plan = self._plan
         sent = now()  # before the database counts from: the lease is never over earlier
         try:
-            link.ask(lambda s: moves.renew(s, card.id, plan.owner, card.attempts, plan.ttl))
+            link.ask(self._verb(moves.renew, ttl=plan.ttl))
         except (ClaimLost, NotFound) as lost:
             self._end_for(CANCELLED if isinstance(lost, Cancelled) else LOST)
             return None
@@ -160,39 +165,31 @@ class Attempt:
         report = Report(said.summary, said.result, said.tokens, said.cost)
         delay = outcome.backoff(self._plan.backoff, self.card.attempts) or None
         if how == COMPLETED:
-            return self._tell(link, COMPLETED, self._complete, report)
+            return self._tell(link, COMPLETED, self._verb(moves.complete), report)
         if how == BLOCKED:
-            report = report._replace(summary=ending)
-            return self._tell(link, BLOCKED, self._block(said, last), report)
+            reason, note = said.reason or outcome.DEFAULT_REASON, said.note or last or None
+            block = self._verb(moves.block, reason=reason, note=note)
+            return self._tell(link, BLOCKED, block, report._replace(summary=ending))
         if how == RELEASED:
             report = report._replace(summary=ending, counted=False)
         else:
             report = report._replace(summary=ending, outcome=FAILED)
-        self._tell(link, how, self._release(delay), report, delay=delay, ending=ending)
-        return False
+        release = self._verb(moves.release, delay=delay)
+        return self._tell(link, how, release, report, delay=delay, ending=ending)
 
     def _give_back(self, link: Link, why: str) -> None:
         report = Report(summary=why, counted=False)
-        self._tell(link, RELEASED, self._release(None), report, ending=why)
+        self._tell(link, RELEASED, self._verb(moves.release), report, ending=why)
 
-    def _complete(self, session: Session, report: Report) -> Record | None:
-        card = self.card
-        return moves.complete(session, card.id, self._plan.owner, card.attempts, report=report)
+    def _verb(self, move: Verb, **how: Any) -> Verb:
+        """The move, of this card in this attempt."""
+        claim = {"owner": self._plan.owner, "attempt": self.card.attempts}
+        return partial(move, card_id=self.card.id, **claim, **how)
 
-    def _block(self, said: Said, note: str | None) -> "Verb":
-        card, reason = self.card, said.reason or outcome.DEFAULT_REASON
-        claim = (card.id, self._plan.owner, card.attempts)
-        note = said.note or note or None
-        return lambda s, report: moves.block(s, *claim, reason=reason, note=note, report=report)
-
-    def _release(self, delay: int | None) -> "Verb":
-        claim = (self.card.id, self._plan.owner, self.card.attempts)
-        return lambda s, report: moves.release(s, *claim, delay=delay, report=report)
-
-    def _tell(self, link: Link, how: str, verb: "Verb", report: Report, **more: Any) -> bool:
+    def _tell(self, link: Link, how: str, verb: Verb, report: Report, **more: Any) -> bool:
         """Write the end of the attempt down, however long it takes; whether it is `completed`."""
         try:
-            card = self._insist(link, lambda s: verb(s, report))
+            card = self._insist(link, partial(verb, report=report))
         except ClaimLost as lost:
             # An answer that was never heard leaves this: ended as we wanted, by ourselves.
             claim = (self.card.id, self.card.attempts, self._plan.owner)
@@ -222,9 +219,6 @@ class Attempt:
 
     def _log(self, what: str, **more: Any) -> None:
         self._around.log(what, self.card, **more)
-
-
-Verb = Callable[[Session, Report], Record | None]
 
 
 def _bare(report: Report) -> Report:

@@ -24,7 +24,6 @@ FAILED: Final = "failed"
 DEFAULT_REASON: Final = "needs_input"
 
 _LONGEST_TEXT: Final = 10_000
-_MOST_TOKENS: Final = 2**63 - 1
 _MOST_COST: Final = 10**14
 _LONGEST_DELAY: Final = 3600
 
@@ -116,7 +115,7 @@ def _written(value: Any) -> Iterable[str]:
 def _tokens(value: Any) -> int:
     if not isinstance(value, Digits):
         raise UsageError("it must be a number")
-    return values.integer(value, "it", 0, _MOST_TOKENS)
+    return values.integer(value, "it", 0, values.BIGINT_MAX)
 
 
 def _cost(value: Any) -> str:
@@ -132,9 +131,7 @@ def _cost(value: Any) -> str:
 
 
 def _reason(value: Any) -> str:
-    if value not in BLOCK_REASONS:
-        raise UsageError(f"it must be one of {', '.join(BLOCK_REASONS)}")
-    return str(value)
+    return values.one_of(value, "it", BLOCK_REASONS)
 
 
 _KEYS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {

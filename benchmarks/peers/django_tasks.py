@@ -8,6 +8,7 @@ import django
 from django.conf import settings
 from psycopg.conninfo import conninfo_to_dict
 
+from benchmarks import data
 from benchmarks.server import connect
 
 _TABLE = "django_tasks_database_dbtaskresult"
@@ -21,19 +22,16 @@ def install(url: str) -> None:
 
 
 def load(url: str, jobs: int) -> None:
+    statement = f"""
+        INSERT INTO {_TABLE} (id, status, enqueued_at, args_kwargs, priority, task_path,
+            worker_ids, queue_name, backend_name, run_after, return_value,
+            exception_class_path, traceback)
+        SELECT gen_random_uuid(), 'READY', now() - (%(n)s - i) * interval '1 ms',
+            '{{"args": [], "kwargs": {{}}}}', i * 7919 %% 10, 'tasks.nothing', '[]',
+            'default', 'default', '9999-01-01Z', 'null', '', ''
+        FROM generate_series(1, %(n)s) AS i"""  # noqa: S608 (the table's name is ours)
     with connect(url) as connection:
-        connection.execute(f"TRUNCATE {_TABLE}")
-        connection.execute(
-            f"""INSERT INTO {_TABLE} (id, status, enqueued_at, args_kwargs, priority, task_path,
-                    worker_ids, queue_name, backend_name, run_after, return_value,
-                    exception_class_path, traceback)
-                SELECT gen_random_uuid(), 'READY', now() - (%(n)s - i) * interval '1 ms',
-                    '{{"args": [], "kwargs": {{}}}}', i * 7919 %% 10, 'tasks.nothing', '[]',
-                    'default', 'default', '9999-01-01Z', 'null', '', ''
-                FROM generate_series(1, %(n)s) AS i""",  # noqa: S608 (the table's name is ours)
-            {"n": jobs},
-        )
-        connection.execute(f"VACUUM ANALYZE {_TABLE}")
+        data.replace(connection, _TABLE, jobs, statement)
 
 
 @contextmanager

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from backlog.session import PsycopgSession
-from backlog.verbs import claims, moves
 from benchmarks import data
 from benchmarks.server import connect, run_python
 
@@ -21,11 +21,4 @@ def load(url: str, jobs: int) -> None:
 @contextmanager
 def client(url: str) -> Iterator[Callable[[], None]]:
     with connect(url) as connection:
-        session = PsycopgSession(connection)
-
-        def cycle() -> None:
-            card = claims.claim(session, "worker").card
-            assert card
-            moves.complete(session, card.id, "worker", card.attempts)
-
-        yield cycle
+        yield partial(data.cycle, PsycopgSession(connection))

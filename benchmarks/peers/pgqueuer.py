@@ -10,6 +10,7 @@ import psycopg
 from pgqueuer.adapters.drivers.psycopg import PsycopgDriver
 from pgqueuer.adapters.persistence.queries import EntrypointExecutionParameter, Queries
 
+from benchmarks import data
 from benchmarks.server import connect
 
 
@@ -22,16 +23,11 @@ def install(url: str) -> None:
 
 
 def load(url: str, jobs: int) -> None:
+    statement = """
+        INSERT INTO pgqueuer (priority, status, entrypoint)
+        SELECT i * 7919 %% 10, 'queued', 'nothing' FROM generate_series(1, %(n)s) AS i"""
     with connect(url) as connection:
-        connection.execute("TRUNCATE pgqueuer, pgqueuer_log")
-        with connection.transaction():
-            connection.execute("SET LOCAL session_replication_role = replica")
-            connection.execute(
-                "INSERT INTO pgqueuer (priority, status, entrypoint)"
-                " SELECT i * 7919 %% 10, 'queued', 'nothing' FROM generate_series(1, %s) AS i",
-                (jobs,),
-            )
-        connection.execute("VACUUM ANALYZE pgqueuer, pgqueuer_log")
+        data.replace(connection, "pgqueuer, pgqueuer_log", jobs, statement)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.jobs import Status
 from psycopg_pool import AsyncConnectionPool
 
+from benchmarks import data
 from benchmarks.server import connect
 
 
@@ -20,18 +21,12 @@ def install(url: str) -> None:
 
 
 def load(url: str, jobs: int) -> None:
+    tables = "procrastinate_jobs, procrastinate_events, procrastinate_periodic_defers"
+    statement = """
+        INSERT INTO procrastinate_jobs (queue_name, task_name, priority)
+        SELECT 'default', 'nothing', i * 7919 %% 10 FROM generate_series(1, %(n)s) AS i"""
     with connect(url) as connection:
-        connection.execute(
-            "TRUNCATE procrastinate_jobs, procrastinate_events, procrastinate_periodic_defers"
-        )
-        with connection.transaction():
-            connection.execute("SET LOCAL session_replication_role = replica")
-            connection.execute(
-                "INSERT INTO procrastinate_jobs (queue_name, task_name, priority)"
-                " SELECT 'default', 'nothing', i * 7919 %% 10 FROM generate_series(1, %s) AS i",
-                (jobs,),
-            )
-        connection.execute("VACUUM ANALYZE procrastinate_jobs, procrastinate_events")
+        data.replace(connection, tables, jobs, statement)
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ OPERATOR = "operator"
 def prepare(say: Callable[[str], object]) -> None:
     """Bring the store up to date, and make what is missing; `say` is given lines for the operator.
 
-    Raises `Refusal`, `ConfigurationError`, Django's `OperationalError`.
+    Raises `Refusal`, Django's `OperationalError`.
     """
     schema.is_current(DjangoSession("default"))
     schema.migrate()

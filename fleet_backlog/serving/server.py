@@ -13,6 +13,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
+from backlog.errors import Refusal
 from fleet_backlog.serving.proxies import FromProxies, Network
 from fleet_backlog.serving.sweeper import Sweeping
 from fleet_backlog.wsgi import application
@@ -30,22 +31,18 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes files of its own, unlin
 _ACCESS_LOG_FORMAT = '%(t)s %(h)s %({x-forwarded-for}i)s "%(m)s %(U)s" %(s)s %(B)s %(L)ss'
 
 
-class CannotListen(Exception):
-    """One line that says why, and names the address."""
-
-
 def listen(bind: str) -> socket.socket:
-    """A bound TCP socket for `address:port`; port 0 is any free one. Raises `CannotListen`."""
+    """A bound TCP socket for `address:port`; port 0 is any free one. Raises `Refusal`."""
     found = _ADDRESS.fullmatch(bind)
     if found is None or int(found["port"]) > 65535:
-        raise CannotListen(f"--bind must be address:port, as 127.0.0.1:8000 or [::1]:8000: {bind}")
+        raise Refusal(f"--bind must be address:port, as 127.0.0.1:8000 or [::1]:8000: {bind}")
     try:
         family, kind, proto, _, address = socket.getaddrinfo(
             found["host"].strip("[]"), int(found["port"]), type=socket.SOCK_STREAM
         )[0]
         opened = socket.socket(family, kind, proto)
     except (OSError, UnicodeError):
-        raise CannotListen(f"cannot listen on {bind}: no such address") from None
+        raise Refusal(f"cannot listen on {bind}: no such address") from None
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(address)
@@ -53,7 +50,7 @@ def listen(bind: str) -> socket.socket:
     except OSError as error:
         opened.close()
         reason = _ADVICE.get(error.errno or 0, error.strerror)
-        raise CannotListen(f"cannot listen on {bind}: {reason}") from None
+        raise Refusal(f"cannot listen on {bind}: {reason}") from None
     return opened
 
 

@@ -14,12 +14,13 @@ import psycopg
 from backlog.errors import ClaimLost, Refusal
 from backlog.session import PsycopgSession, Session
 from backlog.store import storage
+from backlog.store.embedded import StoreError
 from backlog.verbs import cards, claims, moves
 from backlog.verbs.runs import Report
 from tests.chaos.journal import Journal
 
 TTL = 2
-AWAY = (psycopg.OperationalError, psycopg.InterfaceError, storage.StoreError)
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, StoreError)
 
 Turn = Callable[[Session, Journal, str, random.Random], None]
 

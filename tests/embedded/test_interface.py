@@ -34,7 +34,7 @@ print(sorted(name for name in sys.modules if name.split(".")[0] == "backlog"))
 """
     package = "backlog.store.embedded"
     parts = [package, *(f"{package}.{part}" for part in ("errors", "guard", "layout"))]
-    light = ["backlog", "backlog.store", *parts]
+    light = ["backlog", "backlog.errors", "backlog.store", *parts]
     assert run(idle.root, code).splitlines() == ["[]", str(light)]
 
 

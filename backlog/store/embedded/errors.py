@@ -2,6 +2,8 @@
 
 import errno
 
+from backlog.errors import StoreUnavailable
+
 _ADVICE = {
     errno.EROFS: "; set BACKLOG_DATA_DIR to a directory that can be written to",
     errno.EACCES: "; set BACKLOG_DATA_DIR to a directory of your own",
@@ -9,7 +11,7 @@ _ADVICE = {
 }
 
 
-class StoreError(Exception):
+class StoreError(StoreUnavailable):
     """The store cannot be had: one line that names the path and says what would be right."""
 
     def __init__(self, message: str) -> None:

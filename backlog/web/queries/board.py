@@ -94,13 +94,21 @@ class Cell:
 
 
 class Heading(NamedTuple):
-    """What stands above the cells of a lane; swapped by itself, as a cell is."""
+    """What stands above the cells of a lane (None: of cards without a phase), and holds it back.
+
+    Swapped by itself, as a cell is.
+    """
 
     phase: str | None
     done: int
     total: int
     pause: Pause | None
     limit: Limit | None
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is left to do."""
+        return self.done == self.total
 
     @property
     def key(self) -> str:
@@ -114,29 +122,10 @@ class Heading(NamedTuple):
 
 
 class Lane(NamedTuple):
-    """One phase (None: cards without one): a cell for each of `CELLS`, and what holds it back."""
+    """One phase: what stands above it, and a cell for each of `CELLS`."""
 
-    phase: str | None
+    heading: Heading
     cells: tuple[Cell, ...]
-    pause: Pause | None = None
-    limit: Limit | None = None
-
-    @property
-    def heading(self) -> Heading:
-        return Heading(self.phase, self.done, self.total, self.pause, self.limit)
-
-    @property
-    def total(self) -> int:
-        return sum(cell.total for cell in self.cells)
-
-    @property
-    def done(self) -> int:
-        return self.cells[-1].total
-
-    @property
-    def finished(self) -> bool:
-        """Nothing is left to do."""
-        return self.done == self.total
 
 
 @dataclass(frozen=True)
@@ -205,10 +194,12 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
     def cell(phase: str | None, name: str) -> Cell:
         return Cell(phase, name, *counts[phase].get(name, (0, 0)), tuple(first[phase, name]))
 
-    lanes = tuple(
-        Lane(phase, tuple(cell(phase, name) for name in CELLS), *rules.of_phase(phase))
-        for phase in shown
-    )
+    def lane(phase: str | None) -> Lane:
+        cells = tuple(cell(phase, name) for name in CELLS)
+        done, total = cells[-1].total, sum(cell.total for cell in cells)
+        return Lane(Heading(phase, done, total, *rules.of_phase(phase)), cells)
+
+    lanes = tuple(map(lane, shown))
     return Board(lanes, shown.number, shown.paginator.num_pages, _totals(counts), rules.pauses)
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from django.core.paginator import Page, Paginator
 
-from backlog.errors import UsageError
+from backlog import values
 from backlog.models import Card
 from backlog.web.queries.board import SHOWN
 from backlog.web.queries.filters import Filter
@@ -26,8 +26,6 @@ SORTS: Final = {
 
 def cards(chosen: Filter, sort: str = "claim", number: int = 1) -> Page[Card]:
     """A page of cards; pages count from 1, one too many is empty. Raises `UsageError`."""
-    if sort not in SORTS:
-        raise UsageError(f"sort must be one of {', '.join(SORTS)}")
-    found = chosen.cards().order_by(*SORTS[sort][1])
+    found = chosen.cards().order_by(*SORTS[values.one_of(sort, "sort", SORTS)][1])
     shown = found.with_expired().with_cell().only(*SHOWN)[(number - 1) * PAGE : number * PAGE]
     return Page(shown, number, Paginator(found, PAGE))

@@ -12,11 +12,11 @@ from django.views.decorators.http import require_safe
 from backlog.lifecycle import CELLS
 from backlog.models import Card
 from backlog.web.access import CHANGE, may, reads
+from backlog.web.buttons import LINKS, offered
 from backlog.web.choice import Choice
 from backlog.web.live import Live
 from backlog.web.queries import board as queries
 from backlog.web.queries.board import Board
-from backlog.web.views.buttons import offered
 from backlog.web.views.cell import cell_html, heading_html
 
 _LIVE = Live(queries.board)
@@ -33,12 +33,12 @@ def board(request: HttpRequest) -> HttpResponse:
         "choice": choice,
         "cells": CELLS,
         "lanes": [
-            (lane, heading_html(lane.heading), [cell_html(cell) for cell in lane.cells])
+            (lane.heading, heading_html(lane.heading), [cell_html(cell) for cell in lane.cells])
             for lane in shown.lanes
         ],
-        "phases": [lane.phase for lane in shown.lanes if lane.phase],
+        "phases": [lane.heading.phase for lane in shown.lanes if lane.heading.phase],
         "keep": choice.hidden("layout"),
-        "buttons": offered(request),
+        "buttons": offered(request, without=LINKS),
         **_banner(request, shown, choice),
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,
     }

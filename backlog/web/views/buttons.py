@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from backlog.errors import UsageError
+from backlog import values
 from backlog.models import Card, Event
 from backlog.web.access import VIEW, may, needs
 from backlog.web.buttons import BUTTONS, Button, Outcome, Seen
@@ -26,9 +26,7 @@ def act(request: HttpRequest) -> HttpResponse:
     `next` with a message, or 409 and the card as it is now.
     """
     name, texts = _asked(request)
-    button = BUTTONS.get(name)
-    if button is None:
-        raise UsageError(f"action must be one of {', '.join(BUTTONS)}")
+    button = BUTTONS[values.one_of(name, "action", BUTTONS)]
     if not may(request, button.permission):
         return render(request, "403.html", status=403)
     cards = [Seen.parse(text) for text in dict.fromkeys(texts)]
@@ -49,16 +47,6 @@ def _asked(request: HttpRequest) -> tuple[str, list[str]]:
     if card:
         return name, [card]
     return request.POST.get("action", ""), request.POST.getlist("card")
-
-
-def offered(request: HttpRequest) -> list[Button]:
-    """What this account may do to cards that it selects; how they stand is seen at the press."""
-    one_by_one = ("link", "unlink")
-    return [
-        button
-        for button in BUTTONS.values()
-        if button.name not in one_by_one and may(request, button.permission)
-    ]
 
 
 def _form(request: HttpRequest, button: Button) -> Form | None:

@@ -15,7 +15,7 @@ from backlog.models import Card, Event
 from backlog.records import Record
 from backlog.verbs import runs
 from backlog.web.access import ADD, CHANGE, may, needs, reads
-from backlog.web.buttons import BUTTONS, Button, Seen
+from backlog.web.buttons import Button, Seen, offered
 from backlog.web.drawing import graph
 from backlog.web.forms import CardForm
 from backlog.web.markup import markdown
@@ -38,6 +38,7 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
         return render(request, "backlog/no_card.html", context, status=404)
     near = neighbourhood(found)
     criteria = _criteria(found.acceptance_text)
+    buttons = offered(request, found.status, without=["unlink"])  # beside each dependency
     context |= {
         "body": markdown(found.body or ""),
         "criteria": criteria,
@@ -46,7 +47,7 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
         "graph": graph(near.cards, near.edges, card_id) if len(near.cards) > 1 else None,
         "explanation": Card.objects.explain_card(card_id) if found.status == READY else None,
         "seen": str(Seen.of(found)),
-        "buttons": [(button, _asked(button, found)) for button in _offered(request, found)],
+        "buttons": [(button, _asked(button, found)) for button in buttons],
         "may_change": may(request, CHANGE),
         "capped": len(events) == EVENTS,
         **_runs(request, found),
@@ -63,16 +64,6 @@ def _runs(request: HttpRequest, card: Card) -> dict[str, Any]:
         "counted": card.attempts - card.attempts_forgiven,
         "cap": runs.default_cap() if card.max_attempts is None else card.max_attempts,
     }
-
-
-def _offered(request: HttpRequest, card: Card) -> list[Button]:
-    return [
-        button
-        for button in BUTTONS.values()
-        if card.status in button.statuses
-        and button.name != "unlink"  # it stands beside each dependency
-        and may(request, button.permission)
-    ]
 
 
 def _asked(button: Button, card: Card) -> Any:

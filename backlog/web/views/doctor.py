@@ -1,6 +1,8 @@
 """The doctor: what never goes on by itself, why, and the button or the command that lets it."""
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
@@ -68,9 +70,7 @@ def doctor(request: HttpRequest) -> HttpResponse:
 
 
 def _grouped(found: Sequence[Finding]) -> list[Group]:
-    kinds: dict[str, list[Finding]] = {}
-    for finding in found:
-        kinds.setdefault(finding.kind, []).append(finding)
+    kinds = {kind: list(group) for kind, group in groupby(found, attrgetter("kind"))}
     ids = {each.id for findings in kinds.values() for each in findings[:MOST] if each.id}
     cards = Card.objects.filter(pk__in=ids).only("status", "updated_at")
     seen = {card.pk: str(Seen.of(card)) for card in cards}

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from backlog.errors import UsageError
+from backlog import values
 from backlog.lifecycle import STATUSES
 from backlog.models import Card, Rule
 from backlog.web.access import CHANGE, may, reads
@@ -21,11 +21,9 @@ SPANS = (7, 30, 90)
 @require_safe
 def fleet(request: HttpRequest) -> HttpResponse:
     """Workers and their claims, what of them expired, and flow over the last `days`."""
-    given = request.GET.get("days", "30")
-    if given not in map(str, SPANS):
-        raise UsageError(f"days must be one of {', '.join(map(str, SPANS))}")
+    span = int(values.one_of(request.GET.get("days", "30"), "days", [str(n) for n in SPANS]))
     stats = Card.objects.stats()
-    past = days(int(given), stats.counts)
+    past = days(span, stats.counts)
     claimed = claims()
     context = {
         "pauses": Rule.objects.pauses(),
@@ -34,13 +32,13 @@ def fleet(request: HttpRequest) -> HttpResponse:
         "expired": _with_seen(card for card in claimed if card.expired),
         "stats": stats,
         "most_claims": MOST_CLAIMS,
-        "times": times(Card.objects.session(), int(given)),
-        "spending": spending(int(given)),
+        "times": times(Card.objects.session(), span),
+        "spending": spending(span),
         "past": past[::-1],
         **_charts(past),
         "statuses": STATUSES,
         "spans": SPANS,
-        "span": int(given),
+        "span": span,
         "may_change": may(request, CHANGE),
     }
     return render(request, "backlog/fleet.html", context)

@@ -8,10 +8,9 @@ from backlog.lifecycle import CELLS
 from backlog.models import Card
 from backlog.verbs.rules import pauses
 from backlog.web.access import CHANGE, may, reads
-from backlog.web.buttons import Seen
+from backlog.web.buttons import LINKS, Seen, offered
 from backlog.web.choice import Choice
 from backlog.web.queries.listing import SORTS, cards
-from backlog.web.views.buttons import offered
 
 # Headings of the table, each with the order that its link asks for.
 _COLUMNS = (
@@ -44,7 +43,7 @@ def card_list(request: HttpRequest) -> HttpResponse:
         "sorted_by": SORTS[sort][0],
         "columns": [(name, label, name and choice.url(sort=name)) for name, label in _COLUMNS],
         "keep": choice.hidden("sort"),
-        "buttons": offered(request),
+        "buttons": offered(request, without=LINKS),
         "may_change": may(request, CHANGE),
     }
     return render(request, "backlog/list.html", context)

@@ -1,7 +1,6 @@
 """Pauses and limits: what holds claims back on purpose, and the forms that set and end it."""
 
 from collections.abc import Callable
-from typing import Any
 
 from django.contrib import messages
 from django.forms import Form
@@ -30,11 +29,10 @@ def page(request: HttpRequest) -> HttpResponse:
 def pause(request: HttpRequest) -> HttpResponse:
     """Stop claims of the fleet, a phase or a worker."""
     form = PauseForm(request.POST, auto_id="pause_%s")
-    made = _done(form, lambda fields: rules.pause(Card.objects.session(), **fields))
+    made = _done(form, rules.pause)
     if made is None:
         return _page(request, pause_form=form)
-    messages.success(request, f"Paused: {scope(made)}")
-    return redirect(way_back(request, "control"))
+    return _back(request, messages.SUCCESS, f"Paused: {scope(made)}")
 
 
 @needs(CHANGE)
@@ -42,11 +40,9 @@ def pause(request: HttpRequest) -> HttpResponse:
 def resume(request: HttpRequest) -> HttpResponse:
     """Let the claims of that scope go on."""
     ended = rules.resume(Card.objects.session(), *_named(request))
-    if ended:
-        messages.success(request, f"Resumed: {scope(ended)}")
-    else:
-        messages.warning(request, "It is not paused any more.")
-    return redirect(way_back(request, "control"))
+    if ended is None:
+        return _back(request, messages.WARNING, "It is not paused any more.")
+    return _back(request, messages.SUCCESS, f"Resumed: {scope(ended)}")
 
 
 @needs(CHANGE)
@@ -54,11 +50,10 @@ def resume(request: HttpRequest) -> HttpResponse:
 def limit(request: HttpRequest) -> HttpResponse:
     """Let no more than `most` cards of that phase or worker be claimed at once."""
     form = LimitForm(request.POST, auto_id="limit_%s")
-    made = _done(form, lambda fields: rules.limit(Card.objects.session(), **fields))
+    made = _done(form, rules.limit)
     if made is None:
         return _page(request, limit_form=form)
-    messages.success(request, f"Limit: {scope(made)}, {made.most} at once")
-    return redirect(way_back(request, "control"))
+    return _back(request, messages.SUCCESS, f"Limit: {scope(made)}, {made.most} at once")
 
 
 @needs(CHANGE)
@@ -68,36 +63,39 @@ def unlimit(request: HttpRequest) -> HttpResponse:
     try:
         rules.unlimit(Card.objects.session(), *_named(request))
     except NotFound as refusal:
-        messages.warning(request, str(refusal))
-    else:
-        messages.success(request, "The limit is removed.")
-    return redirect(way_back(request, "control"))
+        return _back(request, messages.WARNING, str(refusal))
+    return _back(request, messages.SUCCESS, "The limit is removed.")
 
 
 def _named(request: HttpRequest) -> tuple[str, str]:
     return request.POST.get("scope", ""), request.POST.get("name", "")
 
 
-def _done[T](form: Form, verb: Callable[[dict[str, Any]], T]) -> T | None:
+def _back(request: HttpRequest, level: int, message: str) -> HttpResponse:
+    messages.add_message(request, level, message)
+    return redirect(way_back(request, "control"))
+
+
+def _done[T](form: Form, verb: Callable[..., T]) -> T | None:
     """What the verb makes of the form; None if the form has errors, what it refuses among them."""
     if not form.is_valid():
         return None
     try:
-        return verb(form.cleaned_data)
+        return verb(Card.objects.session(), **form.cleaned_data)
     except UsageError as refusal:
         form.add_error(None, str(refusal))
         return None
 
 
-def _page(
-    request: HttpRequest, pause_form: Form | None = None, limit_form: Form | None = None
-) -> HttpResponse:
+def _page(request: HttpRequest, **sent: Form) -> HttpResponse:
+    """The page, its two forms empty but for one that was sent and refused."""
     in_force = rules.in_force(Card.objects.session())
     context = {
         "pauses": in_force.pauses,
         "limits": in_force.limits,
-        "pause_form": pause_form or PauseForm(auto_id="pause_%s"),
-        "limit_form": limit_form or LimitForm(auto_id="limit_%s"),
+        "pause_form": PauseForm(auto_id="pause_%s"),
+        "limit_form": LimitForm(auto_id="limit_%s"),
+        **sent,
         "may_change": may(request, CHANGE),
     }
     return render(request, "backlog/rules.html", context)

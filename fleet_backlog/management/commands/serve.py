@@ -9,10 +9,9 @@ from django.db import OperationalError
 
 from backlog.errors import Refusal
 from backlog.records import one_line
-from backlog.store.storage import ConfigurationError
 from fleet_backlog.serving.prepare import prepare
 from fleet_backlog.serving.proxies import networks
-from fleet_backlog.serving.server import CannotListen, Server, listen, shown
+from fleet_backlog.serving.server import Server, listen, shown
 
 _INTERRUPTED = 130
 
@@ -49,7 +48,7 @@ class Command(BaseCommand):
             prepare(self.stdout.write)
         except KeyboardInterrupt:
             raise SystemExit(_INTERRUPTED) from None
-        except (CannotListen, OperationalError, Refusal, ConfigurationError) as error:
+        except (OperationalError, Refusal) as error:
             raise CommandError(one_line(error)) from None
         line = f"Serving on http://{shown(opened)}/ (Ctrl-C stops it)"
 
