@@ -1,4 +1,7 @@
-"""The fields whose columns hold a rule by their type: the domains of `backlog/sql/domains.sql`."""
+"""The fields whose columns hold a rule by their type: the domains of `backlog/sql/domains.sql`.
+
+What mypy wants of them, arguments of a generic class, Django's fields do not take at run time.
+"""
 
 from typing import Any
 
@@ -15,13 +18,13 @@ class _InDomain:
         return self.domain
 
 
-class LineField(_InDomain, models.TextField):
+class LineField(_InDomain, models.TextField):  # type: ignore[type-arg]
     """Text that is not blank."""
 
     domain = "backlog_line"
 
 
-class NameField(_InDomain, models.TextField):
+class NameField(_InDomain, models.TextField):  # type: ignore[type-arg]
     """The id of a card, or an owner: not blank."""
 
     domain = "backlog_name"
@@ -37,19 +40,19 @@ class IdsField(_InDomain, models.JSONField):
     domain = "backlog_ids"
 
 
-class CountField(_InDomain, models.IntegerField):
+class CountField(_InDomain, models.IntegerField):  # type: ignore[type-arg]
     """From 0 to `lifecycle.MOST_COUNTED`."""
 
     domain = "backlog_count"
 
 
-class SecondsField(_InDomain, models.IntegerField):
+class SecondsField(_InDomain, models.IntegerField):  # type: ignore[type-arg]
     """At least one."""
 
     domain = "backlog_seconds"
 
 
-class TimestampField(_InDomain, models.DateTimeField):
+class TimestampField(_InDomain, models.DateTimeField):  # type: ignore[type-arg]
     """Between the years 1000 and 9100."""
 
     domain = "backlog_timestamp"

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from django.db import migrations, models
 from django.db.models import Case, Func, Q, Value, When
@@ -12,7 +13,7 @@ from backlog import fields
 
 SQL = Path(__file__).with_suffix(".sql").read_text()
 
-FIELDS = {
+FIELDS: dict[str, dict[str, Any]] = {
     "card": {
         "id": fields.NameField(db_collation="C", primary_key=True, serialize=False),
         "title": fields.LineField(),
