@@ -9,6 +9,7 @@ import pytest
 
 from backlog.cli.parser import VERBS
 from backlog.cli.store import ACTIONS
+from backlog.verbs import cards
 from tests.command import PROJECT
 
 README = (PROJECT / "README.md").read_text()
@@ -40,6 +41,14 @@ def test_every_command_of_the_readme_prints_what_it_shows(command, tmp_path, mon
             (tmp_path / target).write_text(ran.out)
         printed = ran.err or ("" if target else ran.out)
         assert _timeless(printed) == _timeless(shown), line
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_python_of_the_readme_finishes_a_card(session, card):
+    card("A", phase="M1")
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    exec(code)  # noqa: S102 (our own)
+    assert cards.show(session, "A").status == "done"
 
 
 @pytest.mark.parametrize("verb", [name for name, *_ in VERBS])
