@@ -126,6 +126,19 @@ def row(session: PsycopgSession) -> Any:
 
 
 @pytest.fixture
+def past_triggers(session: PsycopgSession) -> Any:
+    """Runs statements that no trigger sees: `past_triggers("UPDATE …")`, to write the past."""
+
+    def run(*statements: str) -> None:
+        session.execute("SET session_replication_role = replica")
+        for sql in statements:
+            session.execute(sql)
+        session.execute("RESET session_replication_role")
+
+    return run
+
+
+@pytest.fixture
 def call(store: None, capsys: pytest.CaptureFixture[str]) -> Any:
     """Runs the command in this process: `call("claim", "--owner", "w")`."""
 

@@ -14,7 +14,6 @@ from tests.factories import CardFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
 
-
 LIST = "/admin/backlog/card/"
 
 

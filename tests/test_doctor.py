@@ -60,11 +60,10 @@ def test_a_backlog_that_goes_on_by_itself_has_no_findings(call, card):
     assert call("doctor", "--json") == (0, '{"ok":true,"findings":[]}\n', "")
 
 
-def test_a_blocked_card_says_why_and_how_many_it_holds_up(call, card, findings):
-    card("A")
+def test_a_blocked_card_says_why_and_how_many_it_holds_up(card, findings):
+    card("A", blocked=True, reason="needs_input", note="which port?")
     card("B", needs=["A"])
     card("C", needs=["B"])
-    call("block", "--id", "A", "--reason", "needs_input", "--note", "which port?")
     found = findings()
     assert (found["A"].kind, found["A"].way_out) == ("blocked", "backlog unblock --id A")
     assert found["A"].message == "blocked: needs_input: which port?"
@@ -118,43 +117,37 @@ def test_a_cycle_made_behind_our_back_is_found_with_all_that_waits_for_it(
     assert call("doctor").status == 0
 
 
-def test_a_claimed_card_on_a_cycle_is_its_way_out(card, raw, findings, call):
-    card("A")
+def test_a_claimed_card_on_a_cycle_is_its_way_out(card, raw, findings):
+    card("A", claimed=True)
     card("B", needs=["A"])
-    call("claim", "--owner", "w", "--id", "A")
     raw("A", "B")
     assert findings() == {}
 
 
-def test_a_blocked_card_on_a_cycle_is_both(card, raw, session, call):
-    card("A")
+def test_a_blocked_card_on_a_cycle_is_both(card, raw, session):
+    card("A", blocked=True)
     card("B", needs=["A"])
-    call("block", "--id", "A")
     raw("A", "B")
     assert [(each.kind, each.id) for each in doctor(session)] == [
         ("blocked", "A"), ("cycle", "A"), ("cycle", "B"),
     ]  # fmt: skip
 
 
-def test_a_done_card_ends_the_search(card, call, findings):
-    card("A")
-    card("B", needs=["A"])
+def test_a_done_card_ends_the_search(card, findings):
+    card("A", blocked=True)
+    card("B", needs=["A"], done=True)
     card("C", needs=["B"])
-    call("complete", "--id", "B")
-    call("block", "--id", "A")
     assert set(findings()) == {"A"}
 
 
-def test_a_card_that_is_held_back_goes_on_by_itself(card, session, findings):
-    card("A")
-    session.execute("UPDATE backlog SET not_before = now() + interval '1 hour' WHERE id = 'A'")
+def test_a_card_that_is_held_back_goes_on_by_itself(card, findings):
+    card("A", held_back=True)
     card("B", needs=["A"])
     assert findings() == {}
 
 
-def test_an_expired_claim_is_a_finding(card, call, session, findings, follow):
-    card("A", claimed=True)
-    session.execute("UPDATE backlog SET claimed_at = '2020-01-01Z'")
+def test_an_expired_claim_is_a_finding(card, findings, follow):
+    card("A", expired=True)
     found = findings()["A"]
     assert (found.kind, found.name, found.way_out) == ("expired", "w", "backlog reclaim")
     follow(found.way_out)
@@ -162,10 +155,9 @@ def test_an_expired_claim_is_a_finding(card, call, session, findings, follow):
 
 
 @pytest.mark.parametrize("card_id", ["a b", "it's", "-n", "--x", '"', "$HOME", "ü;rm", "back\\sl"])
-def test_a_way_out_can_be_pasted_whatever_the_id(card, call, follow, findings, card_id):
-    card(card_id)
+def test_a_way_out_can_be_pasted_whatever_the_id(card, follow, findings, card_id):
+    card(card_id, blocked=True)
     card("W", needs=[card_id])
-    call("block", f"--id={card_id}")
     assert follow(findings()["W"].way_out).status == 0
     assert findings() == {}
 
@@ -234,13 +226,13 @@ def test_a_full_limit_is_a_finding_when_nobody_of_it_is_at_work(card, call, sess
         " claimed_at = now(), status_changed_at = now(), attempts = 1 WHERE id = 'A'",
     ],
 )
-def test_drift_is_found_and_its_way_out_repairs_it(card, session, command, findings, damage):
+def test_drift_is_found_and_its_way_out_repairs_it(
+    card, session, past_triggers, command, findings, damage
+):
     card("A")
     card("b\\c")
     card("it's", needs=["A"])
-    session.execute("SET session_replication_role = replica")
-    session.execute(damage)
-    session.execute("RESET session_replication_role")
+    past_triggers(damage)
     ways = [found.way_out for found in doctor(session) if found.kind == "drift"]
     assert len(ways) == 1
     assert command(*shlex.split(ways[0])[1:]).status == 0
@@ -251,9 +243,8 @@ def test_drift_is_found_and_its_way_out_repairs_it(card, session, command, findi
 
 
 def test_the_answer_is_one_object_with_one_finding_each(card, call):
-    card("A")
+    card("A", blocked=True, reason="transient")
     card("B", needs=["A"])
-    call("block", "--id", "A", "--reason", "transient")
     ran = call("doctor", "--json")
     assert (ran.status, ran.out.count("\n")) == (1, 1)
     assert ran.json == {
@@ -268,9 +259,8 @@ def test_the_answer_is_one_object_with_one_finding_each(card, call):
 
 
 def test_people_get_a_line_a_finding(card, call):
-    card("A", title="x")
+    card("A", blocked=True, note="two\nlines")
     card("B", needs=["A"])
-    call("block", "--id", "A", "--note", "two\nlines")
     assert call("doctor") == (
         1,
         "blocked\tA\tblocked: other: two lines\tbacklog unblock --id A\n"

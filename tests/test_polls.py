@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def card(store, transactional_db):
+def card_a(store, transactional_db):
     CardFactory(id="A")
 
 
