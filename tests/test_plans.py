@@ -136,25 +136,15 @@ def pages(session: PsycopgSession, verb: Verb) -> int:
     return sum(more.values())
 
 
-PLANS = ["force_custom_plan", "force_generic_plan"]
-
-
-def too_many_pages(connection: psycopg.Connection[Any], verbs: dict[str, Verb]) -> dict[str, int]:
+@pytest.mark.parametrize("verbs", [VERBS, NEW_EDGES], ids=["verbs", "new edges"])
+@pytest.mark.parametrize("plans", ["force_custom_plan", "force_generic_plan"])
+def test_a_verb_touches_few_pages(
+    plans: str, verbs: dict[str, Verb], connection: psycopg.Connection[Any]
+) -> None:
+    connection.execute(f"SET plan_cache_mode = {plans}")
     session = PsycopgSession(connection)
     touched = {name: pages(session, verb) for name, verb in verbs.items()}
-    return {name: n for name, n in touched.items() if n > MOST_PAGES}
-
-
-@pytest.mark.parametrize("plans", PLANS)
-def test_a_verb_touches_few_pages(plans: str, connection: psycopg.Connection[Any]) -> None:
-    connection.execute(f"SET plan_cache_mode = {plans}")
-    assert too_many_pages(connection, VERBS) == {}
-
-
-@pytest.mark.parametrize("plans", PLANS)
-def test_a_new_edge_touches_few_pages(plans: str, connection: psycopg.Connection[Any]) -> None:
-    connection.execute(f"SET plan_cache_mode = {plans}")
-    assert too_many_pages(connection, NEW_EDGES) == {}
+    assert {name: n for name, n in touched.items() if n > MOST_PAGES} == {}
 
 
 def test_a_dependent_costs_a_few_pages_more(connection: psycopg.Connection[Any]) -> None:
