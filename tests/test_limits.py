@@ -3,13 +3,14 @@
 import threading
 import time
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from backlog.session import PsycopgSession
 from backlog.verbs import cards, claims, moves, rules
 from backlog.verbs.pool import Pool
+from tests.worker import until
 from tests.workers import Background
 
 CREW = 64
@@ -106,14 +107,6 @@ def test_a_slot_that_is_given_back_is_taken_by_one_of_64(session, crew, many):
 # Claims that come and go --------------------------------------------------------------------------
 
 
-class Seen(NamedTuple):
-    """What one snapshot after the other showed: the most of the phase, the most of an owner."""
-
-    snapshots: int
-    phase: int
-    owner: int
-
-
 class Shift:
     """While it lasts; `full`: all slots were seen taken, until when whoever has one keeps it."""
 
@@ -121,16 +114,16 @@ class Shift:
         self.full, self.over = threading.Event(), threading.Event()
 
 
-def watch(session: PsycopgSession, shift: Shift) -> Seen:
+def watch(session: PsycopgSession, shift: Shift) -> list[tuple[int, int]]:
+    """What one snapshot after the other showed: claims of the phase, and the most of an owner."""
     sql = """
         SELECT coalesce(sum(n), 0), coalesce(max(n), 0) FROM (
             SELECT count(*) AS n FROM backlog WHERE status = 'claimed' AND phase = 'M1'
             GROUP BY claim_owner) AS held"""
-    seen = Seen(0, 0, 0)
+    seen = []
     while not shift.over.is_set():
-        phase, owner = session.execute(sql).fetchone()
-        seen = Seen(seen.snapshots + 1, max(seen.phase, phase), max(seen.owner, owner))
-        if seen.phase >= PHASE_LIMIT:
+        seen.append(session.execute(sql).fetchone())
+        if seen[-1][0] >= PHASE_LIMIT:
             shift.full.set()
     return seen
 
@@ -168,9 +161,10 @@ def test_limits_hold_in_every_snapshot_while_64_come_and_go(session, sessions, c
     shift = Shift()
     watcher = Background(sessions(), watch, shift)
     assert sum(at_once(crew, come_and_go, shift)) == 300
-    seen = watcher.result()
-    assert (seen.phase, seen.owner) == (PHASE_LIMIT, OWNER_LIMIT)  # never more, and all slots used
-    assert seen.snapshots > 20
+    phase, owner = zip(*watcher.result(), strict=True)
+    # Never more, and all slots used.
+    assert (max(phase), max(owner)) == (PHASE_LIMIT, OWNER_LIMIT)
+    assert len(phase) > 20
     assert session.execute(MOST_AT_ONCE.format(scope="1")).fetchone() == (PHASE_LIMIT,)
     assert session.execute(MOST_AT_ONCE.format(scope="owner")).fetchone() == (OWNER_LIMIT,)
 
@@ -199,7 +193,7 @@ def test_a_claim_that_begins_after_a_pause_committed_takes_nothing(scope, sessio
     many(2000)
     over, tries = threading.Event(), [0] * (CREW - 1)
     racing = Background(session, lambda _: at_once(crew[1:], claim_until, over, tries))
-    _wait_for(crew[0], "claimed", 50)
+    until(lambda: len(cards.list_cards(crew[0], "claimed")) >= 50)
     rules.pause(crew[0], *scope, "freeze")
     (paused,) = crew[0].execute(CLOCK).fetchone()
     _wait_for_more(tries, 3)
@@ -211,18 +205,10 @@ def test_a_claim_that_begins_after_a_pause_committed_takes_nothing(scope, sessio
     assert 50 <= len(begun) == held < 2000
 
 
-def _wait_for(session: PsycopgSession, status: str, count: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while len(cards.list_cards(session, status)) < count:
-        assert time.monotonic() < deadline, f"never {count} {status}"
-
-
 def _wait_for_more(tries: list[int], more: int) -> None:
     """Until each of the crew has ended what it does now, and begun and ended so many claims."""
-    deadline, wanted = time.monotonic() + PATIENCE, [count + 1 + more for count in tries]
-    while any(count < least for count, least in zip(tries, wanted, strict=True)):
-        assert time.monotonic() < deadline, "somebody is stuck in a claim"
-        time.sleep(0.01)
+    wanted = [count + 1 + more for count in tries]
+    until(lambda: all(count >= least for count, least in zip(tries, wanted, strict=True)))
 
 
 @pytest.mark.parametrize("scope", PAUSES, ids=[scope for scope, _ in PAUSES])
