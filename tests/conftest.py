@@ -80,12 +80,6 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def session(store: None) -> Iterator[PsycopgSession]:
-    with closing(storage.from_environment().connect()) as opened:
-        yield PsycopgSession(opened)
-
-
-@pytest.fixture
 def sessions(store: None) -> Iterator[Any]:
     """Makes further sessions, each on a connection of its own."""
     opened = []
@@ -97,6 +91,11 @@ def sessions(store: None) -> Iterator[Any]:
     yield open_one
     for each in opened:
         each.close()
+
+
+@pytest.fixture
+def session(sessions: Any) -> PsycopgSession:
+    return sessions()
 
 
 @pytest.fixture

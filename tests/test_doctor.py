@@ -48,6 +48,10 @@ def follow(call):
     return run
 
 
+def why(finding):
+    return finding.kind, finding.because, finding.reason
+
+
 # Cards --------------------------------------------------------------------------------------------
 
 
@@ -68,10 +72,7 @@ def test_a_blocked_card_says_why_and_how_many_it_holds_up(card, findings):
     assert (found["A"].kind, found["A"].way_out) == ("blocked", "backlog unblock --id A")
     assert found["A"].message == "blocked: needs_input: which port?"
     assert (found["A"].count, found["A"].holds_up) == (1, 2)
-    assert [(found[i].kind, found[i].because, found[i].reason) for i in "BC"] == [
-        ("waiting", "A", "blocked"),
-        ("waiting", "A", "blocked"),
-    ]
+    assert [why(found[i]) for i in "BC"] == [("waiting", "A", "blocked")] * 2
 
 
 def test_an_exhausted_card_is_of_its_own_kind(call, card, findings):
@@ -80,7 +81,7 @@ def test_an_exhausted_card_is_of_its_own_kind(call, card, findings):
     call("release", "--id", "A", "--owner", "w")
     found = findings()
     assert (found["A"].kind, found["A"].reason) == ("exhausted", "attempts_exhausted")
-    assert (found["B"].kind, found["B"].because, found["B"].reason) == ("waiting", "A", "exhausted")
+    assert why(found["B"]) == ("waiting", "A", "exhausted")
 
 
 def test_a_card_that_does_not_exist_is_named(card, findings, follow, call):
@@ -88,9 +89,7 @@ def test_a_card_that_does_not_exist_is_named(card, findings, follow, call):
     card("B", needs=["A"])
     found = findings()
     assert (found["A"].kind, found["A"].because) == ("missing", "nowhere")
-    assert (found["B"].kind, found["B"].because, found["B"].reason) == (
-        "waiting", "nowhere", "missing",
-    )  # fmt: skip
+    assert why(found["B"]) == ("waiting", "nowhere", "missing")
     assert found["B"].way_out == found["A"].way_out == "backlog unlink --from A --to nowhere"
     follow(found["A"].way_out)
     assert call("doctor").status == 0
@@ -108,10 +107,7 @@ def test_a_cycle_made_behind_our_back_is_found_with_all_that_waits_for_it(
     card("X", needs=["W", "E"])
     found = findings()
     assert [found[i].kind for i in "ABC"] == ["cycle"] * 3
-    assert [(found[i].kind, found[i].because, found[i].reason) for i in "WX"] == [
-        ("waiting", "B", "cycle"),
-        ("waiting", "B", "cycle"),
-    ]
+    assert [why(found[i]) for i in "WX"] == [("waiting", "B", "cycle")] * 2
     assert set(found) == {*"ABCWX"}
     assert follow(found["X"].way_out).status == 0
     assert call("doctor").status == 0
