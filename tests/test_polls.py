@@ -42,7 +42,8 @@ def opened(client):
 @pytest.fixture
 def reader(opened):
     """The viewer's board, which has just been told that nothing changed."""
-    assert opened.poll().status_code == 204
+    answer = opened.poll()
+    assert (answer.status_code, answer.content) == (204, b"")
     return opened
 
 
