@@ -13,39 +13,23 @@ from backlog.verbs.doctor import command, doctor
 from tests.command import Ran
 
 
-@pytest.fixture
 def findings(session):
     """What the doctor finds, as `{id or scope: finding}`."""
-
-    def find():
-        found = doctor(session)
-        return {finding.id or f"{finding.scope}:{finding.name}": finding for finding in found}
-
-    return find
+    return {each.id or f"{each.scope}:{each.name}": each for each in doctor(session)}
 
 
-@pytest.fixture
-def raw(session):
-    """Makes a card wait for others without asking anybody: no check of cycles."""
-
-    def link(card_id, *needs):
-        sql = "UPDATE backlog SET depends_on = %s WHERE id = %s"
-        session.execute(sql, (json.dumps(needs), card_id))
-
-    return link
+def link_raw(session, card_id, *needs):
+    """Make a card wait for others without asking anybody: no check of cycles."""
+    sql = "UPDATE backlog SET depends_on = %s WHERE id = %s"
+    session.execute(sql, (json.dumps(needs), card_id))
 
 
-@pytest.fixture
-def follow(call):
-    """Runs a way out, as the shell would."""
-
-    def run(way_out: str) -> Ran:
-        program, *words = shlex.split(way_out)
-        assert program == "backlog"
-        assert "--force" not in words
-        return call(*words)
-
-    return run
+def follow(call, way_out: str) -> Ran:
+    """Run a way out, as the shell would."""
+    program, *words = shlex.split(way_out)
+    assert program == "backlog"
+    assert "--force" not in words
+    return call(*words)
 
 
 def why(finding):
@@ -64,98 +48,95 @@ def test_a_backlog_that_goes_on_by_itself_has_no_findings(call, card):
     assert call("doctor", "--json") == (0, '{"ok":true,"findings":[]}\n', "")
 
 
-def test_a_blocked_card_says_why_and_how_many_it_holds_up(card, findings):
+def test_a_blocked_card_says_why_and_how_many_it_holds_up(card, session):
     card("A", blocked=True, reason="needs_input", note="which port?")
     card("B", needs=["A"])
     card("C", needs=["B"])
-    found = findings()
+    found = findings(session)
     assert (found["A"].kind, found["A"].way_out) == ("blocked", "backlog unblock --id A")
     assert found["A"].message == "blocked: needs_input: which port?"
     assert (found["A"].count, found["A"].holds_up) == (1, 2)
     assert [why(found[i]) for i in "BC"] == [("waiting", "A", "blocked")] * 2
 
 
-def test_an_exhausted_card_is_of_its_own_kind(call, card, findings):
+def test_an_exhausted_card_is_of_its_own_kind(call, card, session):
     card("A", max_attempts=1, claimed=True)
     card("B", needs=["A"])
     call("release", "--id", "A", "--owner", "w")
-    found = findings()
+    found = findings(session)
     assert (found["A"].kind, found["A"].reason) == ("exhausted", "attempts_exhausted")
     assert why(found["B"]) == ("waiting", "A", "exhausted")
 
 
-def test_a_card_that_does_not_exist_is_named(card, findings, follow, call):
+def test_a_card_that_does_not_exist_is_named(card, session, call):
     card("A", needs=["nowhere"])
     card("B", needs=["A"])
-    found = findings()
+    found = findings(session)
     assert (found["A"].kind, found["A"].because) == ("missing", "nowhere")
     assert why(found["B"]) == ("waiting", "nowhere", "missing")
     assert found["B"].way_out == found["A"].way_out == "backlog unlink --from A --to nowhere"
-    follow(found["A"].way_out)
+    follow(call, found["A"].way_out)
     assert call("doctor").status == 0
 
 
-def test_a_cycle_made_behind_our_back_is_found_with_all_that_waits_for_it(
-    card, raw, findings, follow, call
-):
+def test_a_cycle_made_behind_our_back_is_found_with_all_that_waits_for_it(card, session, call):
     for card_id in "ABCDE":
         card(card_id)
-    raw("A", "B")
-    raw("B", "C")
-    raw("C", "A", "E")
+    link_raw(session, "A", "B")
+    link_raw(session, "B", "C")
+    link_raw(session, "C", "A", "E")
     card("W", needs=["B"])
     card("X", needs=["W", "E"])
-    found = findings()
+    found = findings(session)
     assert [found[i].kind for i in "ABC"] == ["cycle"] * 3
     assert [why(found[i]) for i in "WX"] == [("waiting", "B", "cycle")] * 2
     assert set(found) == {*"ABCWX"}
-    assert follow(found["X"].way_out).status == 0
+    assert follow(call, found["X"].way_out).status == 0
     assert call("doctor").status == 0
 
 
-def test_a_claimed_card_on_a_cycle_is_its_way_out(card, raw, findings):
+def test_a_claimed_card_on_a_cycle_is_its_way_out(card, session):
     card("A", claimed=True)
     card("B", needs=["A"])
-    raw("A", "B")
-    assert findings() == {}
+    link_raw(session, "A", "B")
+    assert findings(session) == {}
 
 
-def test_a_blocked_card_on_a_cycle_is_both(card, raw, session):
+def test_a_blocked_card_on_a_cycle_is_both(card, session):
     card("A", blocked=True)
     card("B", needs=["A"])
-    raw("A", "B")
-    assert [(each.kind, each.id) for each in doctor(session)] == [
-        ("blocked", "A"), ("cycle", "A"), ("cycle", "B"),
-    ]  # fmt: skip
+    link_raw(session, "A", "B")
+    found = [(each.kind, each.id) for each in doctor(session)]
+    assert found == [("blocked", "A"), ("cycle", "A"), ("cycle", "B")]
 
 
-def test_a_done_card_ends_the_search(card, findings):
+def test_a_done_card_ends_the_search(card, session):
     card("A", blocked=True)
     card("B", needs=["A"], done=True)
     card("C", needs=["B"])
-    assert set(findings()) == {"A"}
+    assert set(findings(session)) == {"A"}
 
 
-def test_a_card_that_is_held_back_goes_on_by_itself(card, findings):
+def test_a_card_that_is_held_back_goes_on_by_itself(card, session):
     card("A", held_back=True)
     card("B", needs=["A"])
-    assert findings() == {}
+    assert findings(session) == {}
 
 
-def test_an_expired_claim_is_a_finding(card, findings, follow):
+def test_an_expired_claim_is_a_finding(card, session, call):
     card("A", expired=True)
-    found = findings()["A"]
+    found = findings(session)["A"]
     assert (found.kind, found.name, found.way_out) == ("expired", "w", "backlog reclaim")
-    follow(found.way_out)
-    assert findings() == {}
+    follow(call, found.way_out)
+    assert findings(session) == {}
 
 
 @pytest.mark.parametrize("card_id", ["a b", "it's", "-n", "--x", '"', "$HOME", "ü;rm", "back\\sl"])
-def test_a_way_out_can_be_pasted_whatever_the_id(card, follow, findings, card_id):
+def test_a_way_out_can_be_pasted_whatever_the_id(card, call, session, card_id):
     card(card_id, blocked=True)
     card("W", needs=[card_id])
-    assert follow(findings()["W"].way_out).status == 0
-    assert findings() == {}
+    assert follow(call, findings(session)["W"].way_out).status == 0
+    assert findings(session) == {}
 
 
 def test_a_command_joins_an_option_only_with_what_looks_like_one():
@@ -170,42 +151,42 @@ def test_a_command_joins_an_option_only_with_what_looks_like_one():
     ("words", "key", "count"),
     [([], "fleet:None", 3), (["--phase", "M1"], "phase:M1", 2), (["--owner", "w"], "owner:w", 3)],
 )
-def test_a_pause_with_waiting_work_is_a_finding(card, call, follow, findings, words, key, count):
+def test_a_pause_with_waiting_work_is_a_finding(card, call, session, words, key, count):
     card("A", phase="M1")
     card("B", phase="M1")
     card("C")
     call("pause", *words, "--reason", "incident")
-    found = findings()
+    found = findings(session)
     assert list(found) == [key]
     assert (found[key].kind, found[key].count, found[key].reason) == ("paused", count, "incident")
-    assert follow(found[key].way_out).status == 0
-    assert findings() == {}
+    assert follow(call, found[key].way_out).status == 0
+    assert findings(session) == {}
 
 
-def test_a_pause_that_holds_nothing_back_is_none(call, card, findings):
+def test_a_pause_that_holds_nothing_back_is_none(call, card, session):
     card("A")
     call("pause", "--phase", "M2", "--reason", "incident")
-    assert findings() == {}
+    assert findings(session) == {}
 
 
-def test_a_limit_of_nothing_is_a_finding_only_while_it_holds_work(card, call, follow, findings):
+def test_a_limit_of_nothing_is_a_finding_only_while_it_holds_work(card, call, session):
     call("limit", "--phase", "M1", "--max", "0")
-    assert findings() == {}
+    assert findings(session) == {}
     card("A", phase="M1")
-    found = findings()["phase:M1"]
+    found = findings(session)["phase:M1"]
     assert (found.kind, found.count) == ("limit", 1)
-    assert follow(found.way_out).status == 0
-    assert findings() == {}
+    assert follow(call, found.way_out).status == 0
+    assert findings(session) == {}
 
 
-def test_a_full_limit_is_a_finding_when_nobody_of_it_is_at_work(card, call, session, findings):
+def test_a_full_limit_is_a_finding_when_nobody_of_it_is_at_work(card, call, session):
     for card_id in "AB":
         card(card_id, phase="M1")
     call("limit", "--phase", "M1", "--max", "1")
     call("claim", "--owner", "w")
-    assert findings() == {}
+    assert findings(session) == {}
     session.execute("UPDATE backlog SET claimed_at = '2020-01-01Z' WHERE status = 'claimed'")
-    assert findings()["phase:M1"].way_out == "backlog reclaim"
+    assert findings(session)["phase:M1"].way_out == "backlog reclaim"
 
 
 # Drift --------------------------------------------------------------------------------------------
@@ -222,9 +203,7 @@ def test_a_full_limit_is_a_finding_when_nobody_of_it_is_at_work(card, call, sess
         " claimed_at = now(), status_changed_at = now(), attempts = 1 WHERE id = 'A'",
     ],
 )
-def test_drift_is_found_and_its_way_out_repairs_it(
-    card, session, past_triggers, command, findings, damage
-):
+def test_drift_is_found_and_its_way_out_repairs_it(card, session, past_triggers, command, damage):
     card("A")
     card("b\\c")
     card("it's", needs=["A"])
@@ -232,7 +211,7 @@ def test_drift_is_found_and_its_way_out_repairs_it(
     ways = [found.way_out for found in doctor(session) if found.kind == "drift"]
     assert len(ways) == 1
     assert command(*shlex.split(ways[0])[1:]).status == 0
-    assert findings() == {}
+    assert findings(session) == {}
 
 
 # At the command line ------------------------------------------------------------------------------

@@ -27,26 +27,21 @@ SEEN: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
 }
 
 
-@pytest.fixture
-def stored(session: PsycopgSession) -> Callable[[], Any]:
+def stored(session: PsycopgSession) -> list[Any]:
     """Everything in the tables, to compare."""
-
-    def read() -> Any:
-        sql = "SELECT {0}::text FROM {0} ORDER BY 1"
-        return [session.execute(sql.format(t)).fetchall() for t in ("backlog", "backlog_event")]
-
-    return read
+    sql = "SELECT {0}::text FROM {0} ORDER BY 1"
+    return [session.execute(sql.format(t)).fetchall() for t in ("backlog", "backlog_event")]
 
 
 @pytest.mark.parametrize(("before", "verb"), SEEN.values(), ids=SEEN)
-def test_a_card_that_changed_meanwhile_is_left_alone(before, verb, session, card, stored):
+def test_a_card_that_changed_meanwhile_is_left_alone(before, verb, session, card):
     card("B", priority=-1)
     seen = card("A", **before).updated_at
     cards.edit(session, "A", body="meanwhile")
-    kept = stored()
+    kept = stored(session)
     with pytest.raises(Stale, match=r"A was changed at .*; look at it again"):
         verb(session, "A", seen=seen)
-    assert stored() == kept
+    assert stored(session) == kept
 
 
 @pytest.mark.parametrize(("before", "verb"), SEEN.values(), ids=SEEN)
