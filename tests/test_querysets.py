@@ -3,7 +3,7 @@
 from functools import partial
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.transaction import TransactionManagementError
 
 from backlog.errors import Cycle, UsageError
@@ -101,24 +101,18 @@ def test_claimable_and_waiting_divide_the_ready_cards():
 
 
 def test_a_claim_is_one_query(django_assert_num_queries):
-    connection.ensure_connection()
+    Card.objects.claim("v")  # the first of a process compiles it
     with django_assert_num_queries(1):
         Card.objects.claim("w")
 
 
 # The claim ----------------------------------------------------------------------------------------
 
-SHAPES = [
-    (Pool(phase, role), count, gated, closed)
-    for phase in (None, "M1")
-    for role in (None, "code")
-    for count in (1, 5)
-    for gated in (True, False)
-    for closed in ((), ("M8",), ("M8", "M9"))
-]
 
-
-@pytest.mark.parametrize(("among", "count", "gated", "closed"), SHAPES)
+@pytest.mark.parametrize("closed", [(), ("M8",), ("M8", "M9")])
+@pytest.mark.parametrize("gated", [True, False])
+@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("among", [Pool(p, r) for p in (None, "M1") for r in (None, "code")])
 def test_the_command_claims_by_what_the_orm_compiles(among, count, gated, closed):
     compiled = Compiled(Card.objects.all(), among, "default").next_to_claim(count, gated, closed)
     assert among.next_to_claim(count, gated, closed) == compiled
