@@ -56,9 +56,7 @@ def chaos(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chaos]:
 
 
 @pytest.mark.deep
-def test_chaos_loses_nothing_that_was_acknowledged(
-    chaos: Chaos, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_chaos_loses_nothing_that_was_acknowledged(chaos, capsys):
     """Workers, backends and the postmaster die by kill -9, cards are cancelled, claims paused."""
     fleet(chaos, SEED)
     chaos.rage(SECONDS, lambda: _is_enough(chaos), SECONDS + PATIENCE)
@@ -115,19 +113,19 @@ def released(session: Any, card: Any) -> None:
 
 @pytest.mark.usefixtures("released")
 @pytest.mark.parametrize("entry", FORGED.values(), ids=FORGED)
-def test_the_verdict_finds(entry: dict[str, Any], session: Any) -> None:
+def test_the_verdict_finds(entry, session):
     true = [{**HELD, "what": "claimed"}, {**HELD, "what": "released"}]
     assert verdict(session, true) == []
     assert verdict(session, [*true, entry]) != []
 
 
 @pytest.mark.usefixtures("released")
-def test_the_verdict_finds_a_claim_that_two_were_given(session: Any) -> None:
+def test_the_verdict_finds_a_claim_that_two_were_given(session):
     assert len(verdict(session, [{**HELD, "what": "claimed"}] * 2)) == 1
 
 
 @pytest.mark.usefixtures("released")
-def test_the_verdict_finds_an_attempt_that_is_lost(session: Any) -> None:
+def test_the_verdict_finds_an_attempt_that_is_lost(session):
     session.execute("DELETE FROM backlog_ended_run")
     assert [what for what, _ in verdict(session, [])] == ["an attempt lost"]
 
@@ -136,9 +134,7 @@ def test_the_verdict_finds_an_attempt_that_is_lost(session: Any) -> None:
 
 
 @pytest.mark.parametrize("hours", [-30, 30])
-def test_the_clock_of_a_worker_is_nobody_s(
-    hours: int, session: Any, card: Any, command: Any
-) -> None:
+def test_the_clock_of_a_worker_is_nobody_s(hours, session, card, command):
     """A lease lasts as long by a clock that is a day ahead or behind as by the right one."""
     card("A")
     wrong = {"PYTHONPATH": str(CLOCK), "CHAOS_CLOCK_HOURS": str(hours)}

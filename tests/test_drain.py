@@ -23,15 +23,6 @@ from tests.factories import empty
 from tests.plugin import TIER
 from tests.workers import Background, Claimed, crowd, cycles
 
-
-def _create(session: PsycopgSession, card_id: str, needs: list[str]) -> None:
-    cards.create(session, card_id, "Card", depends_on=needs)
-
-
-def _edit(session: PsycopgSession, card_id: str, needs: list[str]) -> None:
-    cards.edit(session, card_id, depends_on=needs)
-
-
 REAL_BACKLOG = next(
     path
     for name in ("../shared/data/beads-backlog.jsonl", "examples/beads-sample.jsonl")
@@ -39,7 +30,7 @@ REAL_BACKLOG = next(
 )
 
 
-def test_sixteen_claimers_on_sixteen_cards_all_win(card: Any) -> None:
+def test_sixteen_claimers_on_sixteen_cards_all_win(card):
     for n in range(16):
         card(f"c{n}")
     won = crowd(16, "claim_one")
@@ -47,7 +38,7 @@ def test_sixteen_claimers_on_sixteen_cards_all_win(card: Any) -> None:
     assert len({each[0].id for each in won}) == 16
 
 
-def test_sixteen_processes_drain_a_dag(session: PsycopgSession) -> None:
+def test_sixteen_processes_drain_a_dag(session):
     """Ten layers of sixteen cards, each of which waits for three of the layer before."""
     chosen = random.Random(1)  # noqa: S311 (not a secret)
     layers = [[f"{layer}-{n}" for n in range(16)] for layer in range(10)]
@@ -61,9 +52,7 @@ def test_sixteen_processes_drain_a_dag(session: PsycopgSession) -> None:
     assert sum(map(len, won)) == 160
 
 
-def test_eight_processes_drain_a_real_backlog(
-    session: PsycopgSession, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_eight_processes_drain_a_real_backlog(session, capsys):
     lines = REAL_BACKLOG.read_bytes().splitlines(keepends=True)
     imported = transfer.import_cards(session, lines)
     assert imported.created == check.recount(session).cards == len(list(filter(bytes.strip, lines)))
@@ -105,20 +94,24 @@ def waiting_for_ever(session: PsycopgSession) -> int:
             UNION SELECT card_id FROM stuck JOIN backlog_dependency ON dependency_id = stuck.id
         )
         SELECT count(*) FROM stuck"""
-    found: int = session.execute(sql).fetchone()[0]
-    return found
+    return session.execute(sql).fetchone()[0]
 
 
 # Programs of verbs --------------------------------------------------------------------------------
 
 IDS = st.sampled_from("ABCD")
+NEEDS = st.lists(IDS, max_size=2, unique=True)
+WRITES = [
+    lambda session, card_id, needs: cards.create(session, card_id, "Card", depends_on=needs),
+    lambda session, card_id, needs: cards.edit(session, card_id, depends_on=needs),
+]
 STEP = st.one_of(
     st.tuples(st.sampled_from(["claim", "finish", "reclaim"])),
     st.tuples(st.just("guess"), IDS, st.integers(1, 4)),
     st.tuples(st.sampled_from([moves.complete, moves.block, moves.unblock, moves.reopen]), IDS),
     st.tuples(st.sampled_from([moves.release, moves.reclaim_card, cards.delete]), IDS),
     st.tuples(st.sampled_from([cards.link, cards.link, cards.unlink]), IDS, IDS),
-    st.tuples(st.sampled_from([_create, _edit]), IDS, st.lists(IDS, max_size=2, unique=True)),
+    st.tuples(st.sampled_from(WRITES), IDS, NEEDS),
 )
 
 
@@ -158,7 +151,7 @@ class Worker:
 
 
 @pytest.mark.deep
-def test_programs_of_verbs_at_once_break_nothing(sessions: Any) -> None:
+def test_programs_of_verbs_at_once_break_nothing(sessions):
     watcher, *fleet = [sessions() for _ in range(5)]
 
     @settings(phases=[Phase.generate], database=None)
@@ -232,7 +225,7 @@ class Storm:
 
 
 @pytest.mark.deep
-def test_no_snapshot_shows_a_wrong_count_whoever_writes(sessions: Any) -> None:
+def test_no_snapshot_shows_a_wrong_count_whoever_writes(sessions):
     """As long as it takes to have seen enough: a busy machine is slow, and proves as much."""
     storm = Storm(sessions)
     deadline = time.monotonic() + PATIENCE_SECONDS

@@ -175,9 +175,8 @@ class Leases(RuleBasedStateMachine):
 
     @rule(card=IDS, seconds=st.none() | LENGTHS)
     def hold_back(self, card: str, seconds: int | None) -> None:
-        (moment,) = self.session.execute(
-            "SELECT clock_timestamp() + make_interval(secs => %s)", [seconds]
-        ).fetchone()
+        sql = "SELECT clock_timestamp() + make_interval(secs => %s)"
+        (moment,) = self.session.execute(sql, [seconds]).fetchone()
         verb = partial(cards.edit, self.session, card, not_before=moment)
         self.same(verb, self.model.hold_back, card, seconds)
 

@@ -7,7 +7,7 @@ one function replaced by a mutant that lacks the lock.
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 import pytest
@@ -48,6 +48,9 @@ class Scenario:
             started = self.meanwhile(second)
         started.result()
         return self.drift()
+
+
+Play = Callable[[Scenario], Drift]
 
 
 @pytest.fixture
@@ -100,17 +103,15 @@ def reopen_what_is_being_created_and_depended_on(scenario: Scenario) -> Drift:
     return scenario.drift()
 
 
-class Race(NamedTuple):
-    """The cards that there are, and what is done to them at once."""
+def race(given: dict[str, Any], first: Verb, second: Verb) -> Play:
+    """What two verbs at once do to the cards that there are."""
 
-    given: dict[str, Any]
-    first: Verb
-    second: Verb
-
-    def __call__(self, scenario: Scenario) -> Drift:
-        for card_id, fields in self.given.items():
+    def play(scenario: Scenario) -> Drift:
+        for card_id, fields in given.items():
             scenario.card(card_id, **fields)
-        return scenario.race(self.first, self.second)
+        return scenario.race(first, second)
+
+    return play
 
 
 finish = partial(moves.complete, card_id="A")
@@ -120,15 +121,15 @@ reopen = partial(moves.reopen, card_id="A")
 READY, DONE = {"A": {}}, {"A": {"done": True}}
 OTHERS = {"B": {}, "X": {"needs": ["A", "B"]}}
 
-PLAYS: dict[str, Callable[[Scenario], Drift]] = {
+PLAYS: dict[str, Play] = {
     # Both finish at once: the second sees the first undone when it begins.
-    "finish two dependencies": Race({**READY, **OTHERS}, finish, finish_other),
-    "finish one while another is reopened": Race({**DONE, **OTHERS}, reopen, finish_other),
-    "depend on what is being finished": Race(READY, finish, create_dependent),
-    "finish what is being depended on": Race(READY, create_dependent, finish),
-    "delete what is being depended on": Race(DONE, create_dependent, delete),
-    "depend on what is being created": Race({}, insert_done, create_dependent),
-    "create what is being depended on": Race({}, create_dependent, insert_done),
+    "finish two dependencies": race({**READY, **OTHERS}, finish, finish_other),
+    "finish one while another is reopened": race({**DONE, **OTHERS}, reopen, finish_other),
+    "depend on what is being finished": race(READY, finish, create_dependent),
+    "finish what is being depended on": race(READY, create_dependent, finish),
+    "delete what is being depended on": race(DONE, create_dependent, delete),
+    "depend on what is being created": race({}, insert_done, create_dependent),
+    "create what is being depended on": race({}, create_dependent, insert_done),
     "reopen what is being created and depended on": reopen_what_is_being_created_and_depended_on,
 }
 
@@ -172,14 +173,12 @@ MUTANTS = [
 
 
 @pytest.mark.parametrize("play", PLAYS.values(), ids=PLAYS)
-def test_the_count_is_right(play: Callable[[Scenario], Drift], scenario: Scenario) -> None:
+def test_the_count_is_right(play, scenario):
     assert play(scenario) == []
 
 
 @pytest.mark.parametrize(("play", "mutant", "drift"), MUTANTS)
-def test_the_count_is_wrong_without(
-    play: str, mutant: Mutant, drift: Drift, scenario: Scenario, mutate: Any
-) -> None:
+def test_the_count_is_wrong_without(play, mutant, drift, scenario, mutate):
     for part in mutant:
         mutate(*part)
     assert PLAYS[play](scenario) == drift
@@ -199,13 +198,11 @@ def second_dependent_is_free(scenario: Scenario) -> bool:
     return free
 
 
-def test_dependents_are_locked_in_id_order(scenario: Scenario) -> None:
+def test_dependents_are_locked_in_id_order(scenario):
     assert second_dependent_is_free(scenario)
 
 
-def test_dependents_are_locked_in_any_order_without_their_lock(
-    scenario: Scenario, mutate: Any
-) -> None:
+def test_dependents_are_locked_in_any_order_without_their_lock(scenario, mutate):
     mutate("backlog_recount_dependents", LOCK_DEPENDENTS, "")
     assert not second_dependent_is_free(scenario)
 
@@ -241,9 +238,7 @@ def change_in_an_older_snapshot(scenario: Scenario, level: str, change: str) -> 
 
 @pytest.mark.parametrize("level", ISOLATION)
 @pytest.mark.parametrize("change", GRAPH_CHANGES.values(), ids=GRAPH_CHANGES)
-def test_an_older_snapshot_cannot_change_the_graph(
-    change: str, level: str, scenario: Scenario
-) -> None:
+def test_an_older_snapshot_cannot_change_the_graph(change, level, scenario):
     for card_id in "A", "D", "X":
         scenario.card(card_id, done=card_id == "D")
     with pytest.raises(psycopg.errors.InvalidTransactionState):
@@ -252,7 +247,7 @@ def test_an_older_snapshot_cannot_change_the_graph(
 
 
 @pytest.mark.parametrize("level", ISOLATION)
-def test_an_older_snapshot_may_claim_and_release(level: str, scenario: Scenario) -> None:
+def test_an_older_snapshot_may_claim_and_release(level, scenario):
     scenario.card("A")
     with older_snapshot(scenario.one, level):
         claims.claim(scenario.one, "w")
@@ -263,7 +258,7 @@ def test_an_older_snapshot_may_claim_and_release(level: str, scenario: Scenario)
 # `(id, attempts)` names one claim for ever, also when an id is deleted and used again meanwhile.
 
 
-def test_an_id_used_again_while_it_is_deleted_continues_its_attempts(scenario: Scenario) -> None:
+def test_an_id_used_again_while_it_is_deleted_continues_its_attempts(scenario):
     scenario.card("A", claimed=True)
     moves.release(scenario.one, "A")
     with scenario.one.transaction():
@@ -275,8 +270,8 @@ def test_an_id_used_again_while_it_is_deleted_continues_its_attempts(scenario: S
 
 @pytest.mark.parametrize("level", ISOLATION)
 def test_an_id_used_again_in_an_older_snapshot_continues_its_attempts_or_is_refused(
-    level: str, scenario: Scenario
-) -> None:
+    level, scenario
+):
     scenario.card("A", claimed=True)
     moves.release(scenario.one, "A")
     with suppress(psycopg.Error), older_snapshot(scenario.two, level):
