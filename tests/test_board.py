@@ -1,7 +1,7 @@
 """The board and the list: lanes, filters, and what an open page is told of changes."""
 
 import re
-from html.parser import HTMLParser
+from html import unescape
 
 import pytest
 from django.urls import reverse
@@ -181,27 +181,13 @@ def test_nothing_that_a_card_shows_is_ever_markup(admin_client):
         CardFactory(id=name + odd, priority=n, depends_on=["missing" + odd] if name == "A" else [])
     Card.objects.claim(odd)
     Card.objects.block("B" + odd, reason="other", note=odd)
-    parsed = _Texts(admin_client.get("/").text)
-    assert "i" not in parsed.tags
-    assert {"A" + odd, "B" + odd, "C" + odd} <= set(parsed.cards)
-    for shown in (odd, f"other: {odd}", f"missing{odd} ", f"Card B{odd}"):
-        assert shown.strip() in parsed.text
-
-
-class _Texts(HTMLParser):
-    """What a browser would read: tags, text, and the ids of the cards."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags, self.cards, self.text = set(), [], ""
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        self.cards += [value for name, value in attrs if name == "data-card"]
-
-    def handle_data(self, data):
-        self.text += data
+    page = admin_client.get("/").text
+    assert "<i a" not in page
+    shown = {unescape(card_id) for card_id in re.findall('data-card="([^"]*)"', page)}
+    assert shown >= {"A" + odd, "B" + odd, "C" + odd}
+    text = unescape(re.sub("<[^>]*>", " ", page))
+    for part in (odd, f"other: {odd}", f"missing{odd}", f"Card B{odd}"):
+        assert part in text
 
 
 @pytest.mark.parametrize("query", ["status=nope", "layout=x", "page=x", "page=0", "sort=x"])

@@ -32,9 +32,9 @@ def _page(client, card_id: str = "A"):
     return client.get(reverse("card", args=[card_id]))
 
 
-def _text(client, card_id: str = "A") -> str:
-    """What the page says, on one line."""
-    return " ".join(unescape(re.sub("<[^>]*>", " ", _page(client, card_id).text)).split())
+def _text(client) -> str:
+    """What the page of A says, on one line."""
+    return " ".join(unescape(re.sub("<[^>]*>", " ", _page(client).text)).split())
 
 
 def test_none_of_many_dependencies_is_said_to_be_missing(admin_client):
