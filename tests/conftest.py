@@ -80,12 +80,6 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def session(store: None) -> Iterator[PsycopgSession]:
-    with closing(storage.from_environment().connect()) as opened:
-        yield PsycopgSession(opened)
-
-
-@pytest.fixture
 def sessions(store: None) -> Iterator[Any]:
     """Makes further sessions, each on a connection of its own."""
     opened = []
@@ -97,6 +91,11 @@ def sessions(store: None) -> Iterator[Any]:
     yield open_one
     for each in opened:
         each.close()
+
+
+@pytest.fixture
+def session(sessions: Any) -> PsycopgSession:
+    return sessions()
 
 
 @pytest.fixture
@@ -123,6 +122,19 @@ def row(session: PsycopgSession) -> Any:
         return session.execute(f"SELECT {columns} FROM backlog WHERE id = %s", [card_id]).fetchone()  # noqa: S608 (the tests' own words)
 
     return read
+
+
+@pytest.fixture
+def past_triggers(session: PsycopgSession) -> Any:
+    """Runs statements that no trigger sees: `past_triggers("UPDATE …")`, to write the past."""
+
+    def run(*statements: str) -> None:
+        session.execute("SET session_replication_role = replica")
+        for sql in statements:
+            session.execute(sql)
+        session.execute("RESET session_replication_role")
+
+    return run
 
 
 @pytest.fixture

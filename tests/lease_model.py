@@ -4,6 +4,7 @@ Seconds are added and subtracted, never read from a clock: all lengths of leases
 half a step away from all steps of time, so that nothing is ever due "just now".
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +14,21 @@ from backlog.errors import (
     DuplicateId,
     HasDependents,
     NotFound,
+    Refusal,
     WrongState,
 )
 
 CAP = 3  # attempts, of a card that names none itself
 
 Scope = tuple[str, str]
+
+
+def end(verb: Callable[..., Any], *words: Any) -> Any:
+    """What a verb gives, of the store or of the model, or the class of its refusal."""
+    try:
+        return verb(*words)
+    except Refusal as refusal:
+        return type(refusal)
 
 
 @dataclass
@@ -51,6 +61,8 @@ class Entry:
     held: bool = False
     reason: str | None = None
     blocks: int = 0
+    title: str = "Card"
+    key: str | None = None
 
     @property
     def expired(self) -> bool:
@@ -101,8 +113,9 @@ class Fleet:
 
     # What can be claimed --------------------------------------------------------------------------
 
-    def waits(self, card: Entry) -> bool:
-        return any(i not in self.cards or self.cards[i].status != "done" for i in card.needs)
+    def waits(self, card: Entry) -> list[str]:
+        """What it waits for."""
+        return [i for i in card.needs if i not in self.cards or self.cards[i].status != "done"]
 
     def claimable(self, card: Entry) -> bool:
         return card.status == "ready" and not card.held and not self.waits(card)
@@ -188,19 +201,22 @@ class Fleet:
             card.status = "done"
         return card_id if card_id in self.cards else None
 
-    def block(self, card_id: str, owner: Any, attempt: Any, reason: str) -> str | None:
-        return self._block(card_id, owner, attempt, reason, "blocked")
-
-    def cancel(self, card_id: str) -> str | None:
-        return self._block(card_id, None, None, "other", "cancelled")
-
-    def _block(self, card_id: str, *words: Any) -> str | None:
-        owner, attempt, reason, outcome = words
+    def block(
+        self,
+        card_id: str,
+        owner: Any = None,
+        attempt: Any = None,
+        reason: str = "other",
+        outcome: str = "blocked",
+    ) -> str | None:
         card = self._ended(card_id, owner, attempt, "blocked")
         if card is not None:
             card.leave(outcome)
             card.block(reason)
         return card_id if card_id in self.cards else None
+
+    def cancel(self, card_id: str) -> str | None:
+        return self.block(card_id, outcome="cancelled")
 
     def _ended(self, card_id: str, owner: Any, attempt: Any, to: str) -> Entry | None:
         """The card to be moved; None if there is none, or it is there already."""
@@ -210,7 +226,7 @@ class Fleet:
         return self._moved(card_id, owner, attempt, ["ready", "claimed"])
 
     def release(
-        self, card_id: str, owner: Any, attempt: Any, delay: int | None, said: tuple[Any, bool]
+        self, card_id: str, owner: Any, attempt: Any, delay: Any = None, said: Any = (None, True)
     ) -> str:
         card = self._moved(card_id, owner, attempt, ["claimed"])
         if delay is not None:
@@ -242,14 +258,17 @@ class Fleet:
 
     def _moved(self, card_id: str, owner: Any, attempt: Any, sources: list[str]) -> Entry:
         """The card, which may move. Raises what refuses it."""
-        card = self.cards.get(card_id)
         if owner is not None or attempt is not None:
-            return self._held(card, owner, attempt)
-        if card is None:
-            raise NotFound
+            return self._held(self.cards.get(card_id), owner, attempt)
+        card = self.existing(card_id)
         if card.status not in sources:
             raise WrongState
         return card
+
+    def existing(self, card_id: str) -> Entry:
+        if card_id not in self.cards:
+            raise NotFound
+        return self.cards[card_id]
 
     @staticmethod
     def _held(card: Entry | None, owner: Any, attempt: Any) -> Entry:
@@ -274,20 +293,18 @@ class Fleet:
         self.cards[card_id] = card
         return card_id
 
-    def delete(self, card_id: str) -> str:
-        if card_id not in self.cards:
-            raise NotFound
-        if any(card_id in c.needs and c.status != "done" for c in self.cards.values()):
+    def delete(self, card_id: str, force: bool = False) -> str:
+        card = self.existing(card_id)
+        waiting = [c for c in self.cards.values() if card_id in c.needs and c.status != "done"]
+        if waiting and not force:
             raise HasDependents
-        card = self.cards.pop(card_id)
-        card.leave("cancelled")
-        self.deleted[card_id] = card
+        if card.status == "claimed":
+            card.runs[-1].outcome = "cancelled"
+        self.deleted[card_id] = self.cards.pop(card_id)
         return card_id
 
     def hold_back(self, card_id: str, seconds: int | None) -> str:
-        if card_id not in self.cards:
-            raise NotFound
-        self.cards[card_id].hold_back(seconds)
+        self.existing(card_id).hold_back(seconds)
         return card_id
 
     def unlimit(self, scope: Scope) -> None:

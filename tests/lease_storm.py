@@ -14,10 +14,8 @@ from typing import Any
 from psycopg import errors
 
 from backlog.errors import Refusal
-from backlog.records import Record
 from backlog.session import Session
 from backlog.verbs import cards, claims, moves, pool, rules
-from backlog.verbs.pool import Pool
 from backlog.verbs.runs import Report
 from tests.workers import serve, tell
 
@@ -45,9 +43,7 @@ class Hand:
         self._chance = random.Random(name)  # noqa: S311 (not a secret)
         self._held: list[tuple[str, str, int]] = []
         self._turns: dict[Callable[[], Any], int] = {
-            self.claim: 20,
-            self.claim_several: 5,
-            self.claim_one: 5,
+            self.claim: 30,
             self.end_an_attempt: 30,
             self.renew: 8,
             self.move_a_card: 25,
@@ -64,17 +60,9 @@ class Hand:
         act()
 
     def claim(self) -> None:
-        self._took(claims.claim(self._session, self._name, 1).cards)
-
-    def claim_several(self) -> None:
-        self._took(claims.claim(self._session, self._name, 1, Pool(), 3).cards)
-
-    def claim_one(self) -> None:
-        card = claims.claim(self._session, self._name, 1, card_id=self._chance.choice(IDS)).card
-        self._took([card] if card else [])
-
-    def _took(self, taken: list[Record]) -> None:
-        for card in taken:
+        ways: list[Any] = [{}, {"count": 3}, {"card_id": self._chance.choice(IDS)}]
+        (way,) = self._chance.choices(ways, [20, 5, 5])
+        for card in claims.claim(self._session, self._name, 1, **way).cards:
             self._held.append((card.id, self._name, card.attempts))
             self._say("claimed", self._held[-1])
 

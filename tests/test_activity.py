@@ -59,10 +59,8 @@ def test_pages_lead_to_the_oldest_event_and_back(admin_client):
     back = admin_client.get("/activity/" + _link(third, "Newer"))
     assert _ids(back.context["found"]) == ["A4", "A3", "A2"]
     first_again = admin_client.get("/activity/" + _link(back, "Newer"))
-    assert (_ids(first_again.context["found"]), _link(first_again, "Newer")) == (
-        ["A7", "A6", "A5"],
-        None,
-    )
+    assert _ids(first_again.context["found"]) == ["A7", "A6", "A5"]
+    assert _link(first_again, "Newer") is None
 
 
 @pytest.mark.parametrize(

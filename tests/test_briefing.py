@@ -101,8 +101,7 @@ def test_a_long_text_is_cut_and_says_so_and_the_others_are_whole(session, storie
 
 def test_one_long_summary_leaves_room_for_the_others(session, card):
     for card_id, summary in (("x", "x" * 50_000), ("y", "short and sweet")):
-        card(card_id)
-        claims.claim(session, "w", card_id=card_id)
+        card(card_id, claimed=True)
         moves.complete(session, card_id, report=Report(summary=summary))
     card("A", needs=["x", "y"])
     markdown = briefing(session, "A", 3000)

@@ -28,10 +28,19 @@ def _save(client, card: Card, **changes: str):
     return client.post(reverse("edit", args=[card.pk]), data)
 
 
+def _page(client, card_id: str = "A"):
+    return client.get(reverse("card", args=[card_id]))
+
+
+def _text(client) -> str:
+    """What the page of A says, on one line."""
+    return " ".join(unescape(re.sub("<[^>]*>", " ", _page(client).text)).split())
+
+
 def test_none_of_many_dependencies_is_said_to_be_missing(admin_client):
     needed = CardFactory.create_batch(230)
     CardFactory(id="A", depends_on=[card.pk for card in needed])
-    page = admin_client.get(reverse("card", args=["A"]))
+    page = _page(admin_client)
     assert [card.cell for card in page.context["near"].needs] == ["ready"] * 200
     assert "The first 200 of 230" in page.text
 
@@ -39,7 +48,7 @@ def test_none_of_many_dependencies_is_said_to_be_missing(admin_client):
 def test_more_dependents_than_are_listed_are_mentioned(admin_client):
     CardFactory(id="hub")
     CardFactory.create_batch(201, depends_on=["hub"])
-    page = admin_client.get(reverse("card", args=["hub"]))
+    page = _page(admin_client, "hub")
     assert len(page.context["near"].needed_by) == 200
     assert "More than these 200 wait for it" in page.text
 
@@ -47,7 +56,7 @@ def test_more_dependents_than_are_listed_are_mentioned(admin_client):
 def test_a_number_of_any_length_is_shown(admin_client, session):
     digits = "9" * 5000
     cards.create(session, "A", "A", acceptance=f"[{digits}]")
-    assert digits in admin_client.get(reverse("card", args=["A"])).text
+    assert digits in _page(admin_client).text
 
 
 @pytest.mark.parametrize("text", ["[" * 20_000, "[[a]" * 5_000, "<" * (LONGEST + 1)])
@@ -93,7 +102,7 @@ def test_a_key_that_is_taken_does_not_pretend_that_a_card_was_made(admin_client)
 
 
 def test_a_command_to_copy_holds_the_id_as_one_word(admin_client):
-    page = admin_client.get(reverse("card", args=["x; touch y"]))
+    page = _page(admin_client, "x; touch y")
     assert "--id='x; touch y'" in unescape(page.text)
 
 
@@ -168,15 +177,6 @@ def test_claims_that_are_not_listed_are_mentioned(admin_client, monkeypatch):
     assert "whose lease ends first, of 2" in admin_client.get("/fleet/").text
 
 
-def _page(client, card_id: str = "A"):
-    return client.get(reverse("card", args=[card_id]))
-
-
-def _text(client, card_id: str = "A") -> str:
-    """What the page says, on one line."""
-    return " ".join(unescape(re.sub("<[^>]*>", " ", _page(client, card_id).text)).split())
-
-
 def test_a_card_shows_its_runs_with_what_their_workers_said(admin_client, session):
     CardFactory(id="A", claimed=True, owner="slow")
     failed = Report(outcome="failed", summary="no parser", tokens=1200, cost="0.25")
@@ -192,14 +192,10 @@ def test_a_card_shows_its_runs_with_what_their_workers_said(admin_client, sessio
     assert 'Result of attempt 2 {"n": 1.50}' in page
 
 
-def test_a_run_that_goes_on_is_at_work(admin_client):
-    CardFactory(id="A", claimed=True)
-    assert "at work" in _text(admin_client)
-
-
-def test_a_completion_by_hand_is_a_run_without_an_attempt(admin_client):
-    CardFactory(id="A", done=True)
-    assert "by hand" in _text(admin_client)
+@pytest.mark.parametrize(("state", "said"), [("claimed", "at work"), ("done", "by hand")])
+def test_a_run_that_goes_on_or_had_no_attempt_says_so(admin_client, state, said):
+    CardFactory(id="A", status=state)
+    assert said in _text(admin_client)
 
 
 def test_many_runs_are_shown_when_asked_for(admin_client):

@@ -5,7 +5,6 @@ BACKLOG_CHAOS_SECONDS says for how long (`make chaos`: five minutes), BACKLOG_CH
 
 import os
 import random
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,13 +14,13 @@ from typing import Any
 import pytest
 
 from backlog.store.embedded import Store
-from backlog.verbs import moves
+from backlog.verbs import cards, moves
 from tests.budget import seconds
 from tests.chaos.driver import CLOCK, Chaos, Place, fleet
 from tests.chaos.verdict import unfinished, verdict
-from tests.command import MANAGE, On
+from tests.command import On
 from tests.plugin import TIER
-from tests.servers import Server, distribution_programs, wheel_programs
+from tests.servers import Server
 
 SECONDS = float(os.environ.get("BACKLOG_CHAOS_SECONDS") or seconds(bounded=8, full=300))
 SEED = int(os.environ.get("BACKLOG_CHAOS_SEED") or random.randrange(10**6))  # noqa: S311 (not a secret)
@@ -36,12 +35,10 @@ def embedded_place(store_root: Path) -> Place:
 
 
 @pytest.fixture
-def server_place() -> Iterator[Place]:
+def server_place(server: Server) -> Place:
     """A server of its own, which is started again after a while."""
-    made = Server(distribution_programs() or wheel_programs()).start()
-    env = _first_use(DATABASE_URL=made.url)
-    yield Place(env, made.data, lambda: (time.sleep(1), made.revive()))
-    made.stop()
+    env = _first_use(DATABASE_URL=server.url)
+    return Place(env, server.data, lambda: (time.sleep(1), server.revive()))
 
 
 def _first_use(**env: str) -> dict[str, str]:
@@ -59,9 +56,7 @@ def chaos(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chaos]:
 
 
 @pytest.mark.deep
-def test_chaos_loses_nothing_that_was_acknowledged(
-    chaos: Chaos, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_chaos_loses_nothing_that_was_acknowledged(chaos, capsys):
     """Workers, backends and the postmaster die by kill -9, cards are cancelled, claims paused."""
     fleet(chaos, SEED)
     chaos.rage(SECONDS, lambda: _is_enough(chaos), SECONDS + PATIENCE)
@@ -81,21 +76,12 @@ def test_chaos_loses_nothing_that_was_acknowledged(
 
 def _unblock_until_all_is_done(chaos: Chaos) -> None:
     deadline = time.monotonic() + PATIENCE
-    while blocked := chaos.ask(_blocked):
+    while blocked := chaos.ask(lambda session: cards.list_cards(session, "blocked")):
         assert time.monotonic() < deadline, blocked
-        for card_id in blocked:
-            chaos.ask(lambda session, card_id=card_id: moves.unblock(session, card_id))
+        for card in blocked:
+            chaos.ask(lambda session, card_id=card.id: moves.unblock(session, card_id))
         chaos.settle(PATIENCE)
-    assert chaos.ask(_statuses) == {"done"}
-
-
-def _blocked(session: Any) -> list[str]:
-    sql = "SELECT id FROM backlog WHERE status = 'blocked'"
-    return [row[0] for row in session.execute(sql).fetchall()]
-
-
-def _statuses(session: Any) -> set[str]:
-    return {row[0] for row in session.execute("SELECT DISTINCT status FROM backlog").fetchall()}
+    assert {card.status for card in chaos.ask(cards.list_cards)} == {"done"}
 
 
 def _is_enough(chaos: Chaos) -> bool:
@@ -127,19 +113,19 @@ def released(session: Any, card: Any) -> None:
 
 @pytest.mark.usefixtures("released")
 @pytest.mark.parametrize("entry", FORGED.values(), ids=FORGED)
-def test_the_verdict_finds(entry: dict[str, Any], session: Any) -> None:
+def test_the_verdict_finds(entry, session):
     true = [{**HELD, "what": "claimed"}, {**HELD, "what": "released"}]
     assert verdict(session, true) == []
     assert verdict(session, [*true, entry]) != []
 
 
 @pytest.mark.usefixtures("released")
-def test_the_verdict_finds_a_claim_that_two_were_given(session: Any) -> None:
+def test_the_verdict_finds_a_claim_that_two_were_given(session):
     assert len(verdict(session, [{**HELD, "what": "claimed"}] * 2)) == 1
 
 
 @pytest.mark.usefixtures("released")
-def test_the_verdict_finds_an_attempt_that_is_lost(session: Any) -> None:
+def test_the_verdict_finds_an_attempt_that_is_lost(session):
     session.execute("DELETE FROM backlog_ended_run")
     assert [what for what, _ in verdict(session, [])] == ["an attempt lost"]
 
@@ -148,17 +134,12 @@ def test_the_verdict_finds_an_attempt_that_is_lost(session: Any) -> None:
 
 
 @pytest.mark.parametrize("hours", [-30, 30])
-def test_the_clock_of_a_worker_is_nobody_s(hours: int, session: Any, card: Any) -> None:
+def test_the_clock_of_a_worker_is_nobody_s(hours, session, card, command):
     """A lease lasts as long by a clock that is a day ahead or behind as by the right one."""
     card("A")
-    wrong = {**os.environ, "PYTHONPATH": str(CLOCK), "CHAOS_CLOCK_HOURS": str(hours)}
-    words = ["work", "--owner", "w", "--ttl", "5", "--once", "--", "sleep", "7"]
-    ran = subprocess.run(
-        [*MANAGE, "backlog", *words], env=wrong, capture_output=True, check=False, text=True
-    )
-    sql = (
-        "SELECT outcome, now() - ended_at < interval '1 minute', now()::date FROM backlog_ended_run"
-    )
+    wrong = {"PYTHONPATH": str(CLOCK), "CHAOS_CLOCK_HOURS": str(hours)}
+    ran = command("work", "--owner", "w", "--ttl", "5", "--once", "--", "sleep", "7", env=wrong)
+    sql = "SELECT outcome, now() - ended_at < '1 minute', now()::date FROM backlog_ended_run"
     ((outcome, is_now, today),) = session.execute(sql).fetchall()
-    assert (ran.returncode, outcome, is_now) == (0, "completed", True)
-    assert f"at={today}" not in ran.stderr  # its log is the one thing that its clock is for
+    assert (ran.status, outcome, is_now) == (0, "completed", True)
+    assert f"at={today}" not in ran.err  # its log is the one thing that its clock is for

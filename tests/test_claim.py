@@ -23,7 +23,3 @@ def test_finishing_the_last_dependency_makes_a_card_claimable(session, card):
     card("B", needs=["A"])
     moves.complete(session, "A")
     assert claims.claim(session, "w").card.id == "B"
-
-
-def test_the_command_prints_null_when_there_is_nothing_to_claim(call):
-    assert call("claim", "--owner", "w", "--json").out == "null\n"

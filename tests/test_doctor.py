@@ -13,39 +13,27 @@ from backlog.verbs.doctor import command, doctor
 from tests.command import Ran
 
 
-@pytest.fixture
 def findings(session):
     """What the doctor finds, as `{id or scope: finding}`."""
-
-    def find():
-        found = doctor(session)
-        return {finding.id or f"{finding.scope}:{finding.name}": finding for finding in found}
-
-    return find
+    return {each.id or f"{each.scope}:{each.name}": each for each in doctor(session)}
 
 
-@pytest.fixture
-def raw(session):
-    """Makes a card wait for others without asking anybody: no check of cycles."""
-
-    def link(card_id, *needs):
-        sql = "UPDATE backlog SET depends_on = %s WHERE id = %s"
-        session.execute(sql, (json.dumps(needs), card_id))
-
-    return link
+def link_raw(session, card_id, *needs):
+    """Make a card wait for others without asking anybody: no check of cycles."""
+    sql = "UPDATE backlog SET depends_on = %s WHERE id = %s"
+    session.execute(sql, (json.dumps(needs), card_id))
 
 
-@pytest.fixture
-def follow(call):
-    """Runs a way out, as the shell would."""
+def follow(call, way_out: str) -> Ran:
+    """Run a way out, as the shell would."""
+    program, *words = shlex.split(way_out)
+    assert program == "backlog"
+    assert "--force" not in words
+    return call(*words)
 
-    def run(way_out: str) -> Ran:
-        program, *words = shlex.split(way_out)
-        assert program == "backlog"
-        assert "--force" not in words
-        return call(*words)
 
-    return run
+def why(finding):
+    return finding.kind, finding.because, finding.reason
 
 
 # Cards --------------------------------------------------------------------------------------------
@@ -60,114 +48,95 @@ def test_a_backlog_that_goes_on_by_itself_has_no_findings(call, card):
     assert call("doctor", "--json") == (0, '{"ok":true,"findings":[]}\n', "")
 
 
-def test_a_blocked_card_says_why_and_how_many_it_holds_up(call, card, findings):
-    card("A")
+def test_a_blocked_card_says_why_and_how_many_it_holds_up(card, session):
+    card("A", blocked=True, reason="needs_input", note="which port?")
     card("B", needs=["A"])
     card("C", needs=["B"])
-    call("block", "--id", "A", "--reason", "needs_input", "--note", "which port?")
-    found = findings()
+    found = findings(session)
     assert (found["A"].kind, found["A"].way_out) == ("blocked", "backlog unblock --id A")
     assert found["A"].message == "blocked: needs_input: which port?"
     assert (found["A"].count, found["A"].holds_up) == (1, 2)
-    assert [(found[i].kind, found[i].because, found[i].reason) for i in "BC"] == [
-        ("waiting", "A", "blocked"),
-        ("waiting", "A", "blocked"),
-    ]
+    assert [why(found[i]) for i in "BC"] == [("waiting", "A", "blocked")] * 2
 
 
-def test_an_exhausted_card_is_of_its_own_kind(call, card, findings):
+def test_an_exhausted_card_is_of_its_own_kind(call, card, session):
     card("A", max_attempts=1, claimed=True)
     card("B", needs=["A"])
     call("release", "--id", "A", "--owner", "w")
-    found = findings()
+    found = findings(session)
     assert (found["A"].kind, found["A"].reason) == ("exhausted", "attempts_exhausted")
-    assert (found["B"].kind, found["B"].because, found["B"].reason) == ("waiting", "A", "exhausted")
+    assert why(found["B"]) == ("waiting", "A", "exhausted")
 
 
-def test_a_card_that_does_not_exist_is_named(card, findings, follow, call):
+def test_a_card_that_does_not_exist_is_named(card, session, call):
     card("A", needs=["nowhere"])
     card("B", needs=["A"])
-    found = findings()
+    found = findings(session)
     assert (found["A"].kind, found["A"].because) == ("missing", "nowhere")
-    assert (found["B"].kind, found["B"].because, found["B"].reason) == (
-        "waiting", "nowhere", "missing",
-    )  # fmt: skip
+    assert why(found["B"]) == ("waiting", "nowhere", "missing")
     assert found["B"].way_out == found["A"].way_out == "backlog unlink --from A --to nowhere"
-    follow(found["A"].way_out)
+    follow(call, found["A"].way_out)
     assert call("doctor").status == 0
 
 
-def test_a_cycle_made_behind_our_back_is_found_with_all_that_waits_for_it(
-    card, raw, findings, follow, call
-):
+def test_a_cycle_made_behind_our_back_is_found_with_all_that_waits_for_it(card, session, call):
     for card_id in "ABCDE":
         card(card_id)
-    raw("A", "B")
-    raw("B", "C")
-    raw("C", "A", "E")
+    link_raw(session, "A", "B")
+    link_raw(session, "B", "C")
+    link_raw(session, "C", "A", "E")
     card("W", needs=["B"])
     card("X", needs=["W", "E"])
-    found = findings()
+    found = findings(session)
     assert [found[i].kind for i in "ABC"] == ["cycle"] * 3
-    assert [(found[i].kind, found[i].because, found[i].reason) for i in "WX"] == [
-        ("waiting", "B", "cycle"),
-        ("waiting", "B", "cycle"),
-    ]
+    assert [why(found[i]) for i in "WX"] == [("waiting", "B", "cycle")] * 2
     assert set(found) == {*"ABCWX"}
-    assert follow(found["X"].way_out).status == 0
+    assert follow(call, found["X"].way_out).status == 0
     assert call("doctor").status == 0
 
 
-def test_a_claimed_card_on_a_cycle_is_its_way_out(card, raw, findings, call):
-    card("A")
-    card("B", needs=["A"])
-    call("claim", "--owner", "w", "--id", "A")
-    raw("A", "B")
-    assert findings() == {}
-
-
-def test_a_blocked_card_on_a_cycle_is_both(card, raw, session, call):
-    card("A")
-    card("B", needs=["A"])
-    call("block", "--id", "A")
-    raw("A", "B")
-    assert [(each.kind, each.id) for each in doctor(session)] == [
-        ("blocked", "A"), ("cycle", "A"), ("cycle", "B"),
-    ]  # fmt: skip
-
-
-def test_a_done_card_ends_the_search(card, call, findings):
-    card("A")
-    card("B", needs=["A"])
-    card("C", needs=["B"])
-    call("complete", "--id", "B")
-    call("block", "--id", "A")
-    assert set(findings()) == {"A"}
-
-
-def test_a_card_that_is_held_back_goes_on_by_itself(card, session, findings):
-    card("A")
-    session.execute("UPDATE backlog SET not_before = now() + interval '1 hour' WHERE id = 'A'")
-    card("B", needs=["A"])
-    assert findings() == {}
-
-
-def test_an_expired_claim_is_a_finding(card, call, session, findings, follow):
+def test_a_claimed_card_on_a_cycle_is_its_way_out(card, session):
     card("A", claimed=True)
-    session.execute("UPDATE backlog SET claimed_at = '2020-01-01Z'")
-    found = findings()["A"]
+    card("B", needs=["A"])
+    link_raw(session, "A", "B")
+    assert findings(session) == {}
+
+
+def test_a_blocked_card_on_a_cycle_is_both(card, session):
+    card("A", blocked=True)
+    card("B", needs=["A"])
+    link_raw(session, "A", "B")
+    found = [(each.kind, each.id) for each in doctor(session)]
+    assert found == [("blocked", "A"), ("cycle", "A"), ("cycle", "B")]
+
+
+def test_a_done_card_ends_the_search(card, session):
+    card("A", blocked=True)
+    card("B", needs=["A"], done=True)
+    card("C", needs=["B"])
+    assert set(findings(session)) == {"A"}
+
+
+def test_a_card_that_is_held_back_goes_on_by_itself(card, session):
+    card("A", held_back=True)
+    card("B", needs=["A"])
+    assert findings(session) == {}
+
+
+def test_an_expired_claim_is_a_finding(card, session, call):
+    card("A", expired=True)
+    found = findings(session)["A"]
     assert (found.kind, found.name, found.way_out) == ("expired", "w", "backlog reclaim")
-    follow(found.way_out)
-    assert findings() == {}
+    follow(call, found.way_out)
+    assert findings(session) == {}
 
 
 @pytest.mark.parametrize("card_id", ["a b", "it's", "-n", "--x", '"', "$HOME", "ü;rm", "back\\sl"])
-def test_a_way_out_can_be_pasted_whatever_the_id(card, call, follow, findings, card_id):
-    card(card_id)
+def test_a_way_out_can_be_pasted_whatever_the_id(card, call, session, card_id):
+    card(card_id, blocked=True)
     card("W", needs=[card_id])
-    call("block", f"--id={card_id}")
-    assert follow(findings()["W"].way_out).status == 0
-    assert findings() == {}
+    assert follow(call, findings(session)["W"].way_out).status == 0
+    assert findings(session) == {}
 
 
 def test_a_command_joins_an_option_only_with_what_looks_like_one():
@@ -182,42 +151,42 @@ def test_a_command_joins_an_option_only_with_what_looks_like_one():
     ("words", "key", "count"),
     [([], "fleet:None", 3), (["--phase", "M1"], "phase:M1", 2), (["--owner", "w"], "owner:w", 3)],
 )
-def test_a_pause_with_waiting_work_is_a_finding(card, call, follow, findings, words, key, count):
+def test_a_pause_with_waiting_work_is_a_finding(card, call, session, words, key, count):
     card("A", phase="M1")
     card("B", phase="M1")
     card("C")
     call("pause", *words, "--reason", "incident")
-    found = findings()
+    found = findings(session)
     assert list(found) == [key]
     assert (found[key].kind, found[key].count, found[key].reason) == ("paused", count, "incident")
-    assert follow(found[key].way_out).status == 0
-    assert findings() == {}
+    assert follow(call, found[key].way_out).status == 0
+    assert findings(session) == {}
 
 
-def test_a_pause_that_holds_nothing_back_is_none(call, card, findings):
+def test_a_pause_that_holds_nothing_back_is_none(call, card, session):
     card("A")
     call("pause", "--phase", "M2", "--reason", "incident")
-    assert findings() == {}
+    assert findings(session) == {}
 
 
-def test_a_limit_of_nothing_is_a_finding_only_while_it_holds_work(card, call, follow, findings):
+def test_a_limit_of_nothing_is_a_finding_only_while_it_holds_work(card, call, session):
     call("limit", "--phase", "M1", "--max", "0")
-    assert findings() == {}
+    assert findings(session) == {}
     card("A", phase="M1")
-    found = findings()["phase:M1"]
+    found = findings(session)["phase:M1"]
     assert (found.kind, found.count) == ("limit", 1)
-    assert follow(found.way_out).status == 0
-    assert findings() == {}
+    assert follow(call, found.way_out).status == 0
+    assert findings(session) == {}
 
 
-def test_a_full_limit_is_a_finding_when_nobody_of_it_is_at_work(card, call, session, findings):
+def test_a_full_limit_is_a_finding_when_nobody_of_it_is_at_work(card, call, session):
     for card_id in "AB":
         card(card_id, phase="M1")
     call("limit", "--phase", "M1", "--max", "1")
     call("claim", "--owner", "w")
-    assert findings() == {}
+    assert findings(session) == {}
     session.execute("UPDATE backlog SET claimed_at = '2020-01-01Z' WHERE status = 'claimed'")
-    assert findings()["phase:M1"].way_out == "backlog reclaim"
+    assert findings(session)["phase:M1"].way_out == "backlog reclaim"
 
 
 # Drift --------------------------------------------------------------------------------------------
@@ -234,26 +203,23 @@ def test_a_full_limit_is_a_finding_when_nobody_of_it_is_at_work(card, call, sess
         " claimed_at = now(), status_changed_at = now(), attempts = 1 WHERE id = 'A'",
     ],
 )
-def test_drift_is_found_and_its_way_out_repairs_it(card, session, command, findings, damage):
+def test_drift_is_found_and_its_way_out_repairs_it(card, session, past_triggers, command, damage):
     card("A")
     card("b\\c")
     card("it's", needs=["A"])
-    session.execute("SET session_replication_role = replica")
-    session.execute(damage)
-    session.execute("RESET session_replication_role")
+    past_triggers(damage)
     ways = [found.way_out for found in doctor(session) if found.kind == "drift"]
     assert len(ways) == 1
     assert command(*shlex.split(ways[0])[1:]).status == 0
-    assert findings() == {}
+    assert findings(session) == {}
 
 
 # At the command line ------------------------------------------------------------------------------
 
 
 def test_the_answer_is_one_object_with_one_finding_each(card, call):
-    card("A")
+    card("A", blocked=True, reason="transient")
     card("B", needs=["A"])
-    call("block", "--id", "A", "--reason", "transient")
     ran = call("doctor", "--json")
     assert (ran.status, ran.out.count("\n")) == (1, 1)
     assert ran.json == {
@@ -268,9 +234,8 @@ def test_the_answer_is_one_object_with_one_finding_each(card, call):
 
 
 def test_people_get_a_line_a_finding(card, call):
-    card("A", title="x")
+    card("A", blocked=True, note="two\nlines")
     card("B", needs=["A"])
-    call("block", "--id", "A", "--note", "two\nlines")
     assert call("doctor") == (
         1,
         "blocked\tA\tblocked: other: two lines\tbacklog unblock --id A\n"

@@ -85,11 +85,9 @@ def test_a_limit_that_nothing_frees_leads_to_the_limits(admin_client, session):
     assert "backlog unlimit --phase M1" in page
 
 
-def test_what_is_counted_wrongly_comes_with_its_command(admin_client, session):
+def test_what_is_counted_wrongly_comes_with_its_command(admin_client, past_triggers):
     CardFactory(id="A", depends_on=["nowhere"])
-    session.execute("ALTER TABLE backlog_dependency DISABLE TRIGGER USER")
-    session.execute("DELETE FROM backlog_dependency")
-    session.execute("ALTER TABLE backlog_dependency ENABLE TRIGGER USER")
+    past_triggers("DELETE FROM backlog_dependency")
     assert "backlog store psql -- -c" in unescape(admin_client.get("/doctor/").text)
 
 

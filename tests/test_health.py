@@ -1,18 +1,16 @@
 """/healthz and /readyz: what a load balancer asks, and how long it may take."""
 
 import threading
-import time
-from contextlib import closing
 
 import psycopg
 import pytest
 from django.db import connections
 
 from backlog import schema
-from backlog.store import storage
 from backlog.store.storage import ConfigurationError
 from fleet_backlog.serving import probes
 from fleet_backlog.serving.proxies import FromProxies, networks
+from tests.worker import until
 
 SCHEMA = "the store's schema is older than the code: restart serve"
 
@@ -51,10 +49,6 @@ def test_a_probe_is_answered_without_https(client, store, transactional_db, sett
     settings.SECURE_SSL_REDIRECT = True
     assert client.get(path).status_code == 200
     assert client.get("/login/").status_code == 301
-
-
-def test_a_probe_with_a_host_of_others_is_refused_like_every_request(client):
-    assert client.get("/healthz", headers={"host": "evil.example"}).status_code == 400
 
 
 # Ready --------------------------------------------------------------------------------------------
@@ -121,9 +115,9 @@ def test_a_defect_is_not_ready_and_its_traceback_is_in_the_log(ready, monkeypatc
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_table_that_is_locked_is_not_waited_for(ready):
-    with closing(storage.from_environment().connect()) as other, other.transaction():
-        other.execute("LOCK TABLE django_migrations")
+def test_a_table_that_is_locked_is_not_waited_for(ready, session):
+    with session.transaction():
+        session.execute("LOCK TABLE django_migrations")
         status, answer = ready()
     assert status == 503
     assert "statement timeout" in answer["reason"]
@@ -148,17 +142,13 @@ def test_a_store_that_hangs_is_not_waited_for(ready, session, monkeypatch):
     assert ready()[0] == 200
 
 
-def test_a_probe_leaves_no_connection(ready):
+def test_a_probe_leaves_no_connection(ready, session):
     ready()
     for each in probing():
         each.join()
-    with closing(storage.from_environment().connect()) as watcher:
-        sql = """SELECT count(*) FROM pg_stat_activity
-            WHERE query LIKE '%django_migrations%' AND pid <> pg_backend_pid()"""
-        deadline = time.monotonic() + 10
-        while watcher.execute(sql).fetchone()[0]:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    sql = """SELECT count(*) FROM pg_stat_activity
+        WHERE query ~ 'django_migrations' AND pid <> pg_backend_pid()"""
+    until(lambda: session.execute(sql).fetchone() == (0,))
 
 
 # Forwarded headers --------------------------------------------------------------------------------

@@ -17,8 +17,6 @@ SECONDS = seconds(bounded=4, full=60)
 PROCESSES = 6
 ENOUGH = 20  # claims, acknowledged ends and snapshots, each
 
-RUNNING = "SELECT count(*) FROM backlog WHERE status = 'claimed' AND phase = %s"
-
 
 @pytest.fixture
 def storm(session: PsycopgSession) -> Background:
@@ -31,9 +29,7 @@ def storm(session: PsycopgSession) -> Background:
 
 
 @pytest.mark.deep
-def test_no_snapshot_shows_a_claim_without_its_run_or_a_limit_exceeded(
-    storm: Background, sessions: Any
-) -> None:
+def test_no_snapshot_shows_a_claim_without_its_run_or_a_limit_exceeded(storm, sessions):
     watcher = sessions()
     seen: Counter[Any] = Counter()
     while not storm.ended:
@@ -49,9 +45,10 @@ def test_no_snapshot_shows_a_claim_without_its_run_or_a_limit_exceeded(
 
 def _snapshot(session: PsycopgSession) -> tuple[tuple[Any, ...], int]:
     """What is broken in it, and how much of the phase is claimed."""
+    sql = "SELECT count(*) FROM backlog WHERE status = 'claimed' AND phase = %s"
     with session.transaction():
         session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         wrong = broken(session)
         wrong += [] if (found := check.recount(session)).ok else [tuple(map(str, found))]
-        (running,) = session.execute(RUNNING, [PHASE]).fetchone()
+        (running,) = session.execute(sql, [PHASE]).fetchone()
         return tuple(wrong), running

@@ -3,15 +3,14 @@
 import threading
 import time
 from collections import Counter
-from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from backlog.errors import ClaimLost
 from backlog.session import PsycopgSession
 from backlog.verbs import cards, claims, moves, rules
 from backlog.verbs.pool import Pool
+from tests.worker import until
 from tests.workers import Background
 
 CREW = 64
@@ -28,16 +27,11 @@ def crew(sessions: Any) -> list[PsycopgSession]:
     return [sessions() for _ in range(CREW)]
 
 
-@pytest.fixture
-def many(session: PsycopgSession) -> Any:
-    """Makes so many cards of a phase."""
-
-    def make(count: int, phase: str | None = "M1") -> None:
-        with session.transaction():
-            for number in range(count):
-                cards.create(session, f"{phase}-{number}", "Card", phase=phase)
-
-    return make
+def many(session: PsycopgSession, count: int, phase: str | None = "M1") -> None:
+    """Make so many cards of a phase."""
+    with session.transaction():
+        for number in range(count):
+            cards.create(session, f"{phase}-{number}", "Card", phase=phase)
 
 
 def at_once(crew: list[PsycopgSession], verb: Any, *args: Any) -> list[Any]:
@@ -59,58 +53,45 @@ def hold(session: PsycopgSession, number: int, pool: Pool = M1) -> claims.Taken:
     return claims.claim(session, f"w{number}", 600, pool)
 
 
-def hold_as_two(session: PsycopgSession, number: int) -> claims.Taken:
-    return claims.claim(session, f"w{number % 2}", 600)
-
-
-def hold_several(session: PsycopgSession, number: int) -> claims.Taken:
-    return claims.claim(session, f"w{number}", 600, M1, 3)
-
-
-def hold_one_by_id(session: PsycopgSession, number: int) -> claims.Taken[Any]:
+def hold_by_id(session: PsycopgSession, number: int) -> claims.Taken[Any]:
     return claims.claim(session, f"w{number}", card_id=f"M1-{number}")
 
 
-def test_of_64_claims_at_once_a_phase_takes_its_limit(session, crew, many):
-    many(CREW)
+@pytest.mark.parametrize("verb", [hold, hold_by_id])
+def test_of_64_claims_at_once_a_phase_takes_its_limit(verb, session, crew):
+    many(session, CREW)
     rules.limit(session, "phase", "M1", PHASE_LIMIT)
-    taken = at_once(crew, hold)
+    taken = at_once(crew, verb)
     assert Counter(each.why for each in taken) == {None: PHASE_LIMIT, "limit": CREW - PHASE_LIMIT}
     assert len({each.cards[0].id for each in taken if each.cards}) == PHASE_LIMIT
 
 
-def test_of_64_claims_by_id_at_once_a_phase_takes_its_limit(session, crew, many):
-    many(CREW)
+def test_of_64_claims_of_several_at_once_a_phase_takes_its_limit(session, crew):
+    many(session, 3 * CREW)
     rules.limit(session, "phase", "M1", PHASE_LIMIT)
-    taken = at_once(crew, hold_one_by_id)
-    assert Counter(each.why for each in taken) == {None: PHASE_LIMIT, "limit": CREW - PHASE_LIMIT}
+    taken = at_once(crew, lambda s, number: claims.claim(s, f"w{number}", 600, M1, 3))
+    assert sum(len(each.cards) for each in taken) == PHASE_LIMIT
 
 
-def test_of_64_claims_of_several_at_once_a_phase_takes_its_limit(session, crew, many):
-    many(3 * CREW)
-    rules.limit(session, "phase", "M1", PHASE_LIMIT)
-    assert sum(len(each.cards) for each in at_once(crew, hold_several)) == PHASE_LIMIT
-
-
-def test_of_64_claims_at_once_an_owner_gets_its_limit(session, crew, many):
-    many(CREW, phase=None)
+def test_of_64_claims_at_once_an_owner_gets_its_limit(session, crew):
+    many(session, CREW, phase=None)
     rules.limit(session, "owner", "w0", OWNER_LIMIT)
-    taken = at_once(crew, hold_as_two)
+    taken = at_once(crew, lambda s, number: claims.claim(s, f"w{number % 2}", 600))
     owners = Counter(card.claim_owner for each in taken for card in each.cards)
     assert owners == {"w0": OWNER_LIMIT, "w1": CREW // 2}
 
 
-def test_what_is_not_limited_is_taken_by_all_others(session, crew, many):
-    many(CREW)
-    many(CREW, phase="M2")
+def test_what_is_not_limited_is_taken_by_all_others(session, crew):
+    many(session, CREW)
+    many(session, CREW, phase="M2")
     rules.limit(session, "phase", "M1", PHASE_LIMIT)
     taken = at_once(crew, hold, Pool())
     phases = Counter(card.phase for each in taken for card in each.cards)
     assert phases == {"M1": PHASE_LIMIT, "M2": CREW - PHASE_LIMIT}
 
 
-def test_a_slot_that_is_given_back_is_taken_by_one_of_64(session, crew, many):
-    many(CREW)
+def test_a_slot_that_is_given_back_is_taken_by_one_of_64(session, crew):
+    many(session, CREW)
     rules.limit(session, "phase", "M1", PHASE_LIMIT)
     held = [each.cards[0] for each in at_once(crew, hold) if each.cards]
     moves.complete(session, held[0].id)
@@ -121,14 +102,6 @@ def test_a_slot_that_is_given_back_is_taken_by_one_of_64(session, crew, many):
 # Claims that come and go --------------------------------------------------------------------------
 
 
-class Seen(NamedTuple):
-    """What one snapshot after the other showed: the most of the phase, the most of an owner."""
-
-    snapshots: int
-    phase: int
-    owner: int
-
-
 class Shift:
     """While it lasts; `full`: all slots were seen taken, until when whoever has one keeps it."""
 
@@ -136,16 +109,16 @@ class Shift:
         self.full, self.over = threading.Event(), threading.Event()
 
 
-def watch(session: PsycopgSession, shift: Shift) -> Seen:
+def watch(session: PsycopgSession, shift: Shift) -> list[tuple[int, int]]:
+    """What one snapshot after the other showed: claims of the phase, and the most of an owner."""
     sql = """
         SELECT coalesce(sum(n), 0), coalesce(max(n), 0) FROM (
             SELECT count(*) AS n FROM backlog WHERE status = 'claimed' AND phase = 'M1'
             GROUP BY claim_owner) AS held"""
-    seen = Seen(0, 0, 0)
+    seen = []
     while not shift.over.is_set():
-        phase, owner = session.execute(sql).fetchone()
-        seen = Seen(seen.snapshots + 1, max(seen.phase, phase), max(seen.owner, owner))
-        if seen.phase >= PHASE_LIMIT:
+        seen.append(session.execute(sql).fetchone())
+        if seen[-1][0] >= PHASE_LIMIT:
             shift.full.set()
     return seen
 
@@ -175,17 +148,18 @@ MOST_AT_ONCE = """
             UNION ALL SELECT ended_at, -1, owner FROM backlog_run) AS changes) AS held"""
 
 
-def test_limits_hold_in_every_snapshot_while_64_come_and_go(session, sessions, crew, many):
-    many(300)
+def test_limits_hold_in_every_snapshot_while_64_come_and_go(session, sessions, crew):
+    many(session, 300)
     rules.limit(session, "phase", "M1", PHASE_LIMIT)
     for number in range(4):
         rules.limit(session, "owner", f"w{number}", OWNER_LIMIT)
     shift = Shift()
     watcher = Background(sessions(), watch, shift)
     assert sum(at_once(crew, come_and_go, shift)) == 300
-    seen = watcher.result()
-    assert (seen.phase, seen.owner) == (PHASE_LIMIT, OWNER_LIMIT)  # never more, and all slots used
-    assert seen.snapshots > 20
+    phase, owner = zip(*watcher.result(), strict=True)
+    # Never more, and all slots used.
+    assert (max(phase), max(owner)) == (PHASE_LIMIT, OWNER_LIMIT)
+    assert len(phase) > 20
     assert session.execute(MOST_AT_ONCE.format(scope="1")).fetchone() == (PHASE_LIMIT,)
     assert session.execute(MOST_AT_ONCE.format(scope="owner")).fetchone() == (OWNER_LIMIT,)
 
@@ -210,11 +184,11 @@ def claim_until(
 
 
 @pytest.mark.parametrize("scope", PAUSES, ids=[scope for scope, _ in PAUSES])
-def test_a_claim_that_begins_after_a_pause_committed_takes_nothing(scope, session, crew, many):
-    many(2000)
+def test_a_claim_that_begins_after_a_pause_committed_takes_nothing(scope, session, crew):
+    many(session, 2000)
     over, tries = threading.Event(), [0] * (CREW - 1)
     racing = Background(session, lambda _: at_once(crew[1:], claim_until, over, tries))
-    _wait_for(crew[0], "claimed", 50)
+    until(lambda: len(cards.list_cards(crew[0], "claimed")) >= 50)
     rules.pause(crew[0], *scope, "freeze")
     (paused,) = crew[0].execute(CLOCK).fetchone()
     _wait_for_more(tries, 3)
@@ -226,60 +200,42 @@ def test_a_claim_that_begins_after_a_pause_committed_takes_nothing(scope, sessio
     assert 50 <= len(begun) == held < 2000
 
 
-def _wait_for(session: PsycopgSession, status: str, count: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while len(cards.list_cards(session, status)) < count:
-        assert time.monotonic() < deadline, f"never {count} {status}"
-
-
 def _wait_for_more(tries: list[int], more: int) -> None:
     """Until each of the crew has ended what it does now, and begun and ended so many claims."""
-    deadline, wanted = time.monotonic() + PATIENCE, [count + 1 + more for count in tries]
-    while any(count < least for count, least in zip(tries, wanted, strict=True)):
-        assert time.monotonic() < deadline, "somebody is stuck in a claim"
-        time.sleep(0.01)
+    wanted = [count + 1 + more for count in tries]
+    until(lambda: all(count >= least for count, least in zip(tries, wanted, strict=True)))
 
 
 @pytest.mark.parametrize("scope", PAUSES, ids=[scope for scope, _ in PAUSES])
-def test_what_runs_goes_on_while_paused_and_claims_after_it(scope, session, crew, many):
-    many(2 * CREW)
+def test_what_runs_goes_on_while_paused_and_claims_after_it(scope, session, crew):
+    many(session, 2 * CREW)
     for _ in range(CREW):
         claims.claim(session, "w", 600, M1)
     rules.pause(session, *scope, "freeze")
-    assert at_once(crew, go_on) == [True] * CREW
+    assert Counter(at_once(crew, go_on)) == {("claimed", "done", "paused"): CREW}
     assert claims.claim(session, "w", 600, M1) == ([], "paused")
     rules.resume(session, *scope)
-    assert Counter(len(each.cards) for each in at_once(crew, hold_as_w)) == {1: CREW}
+    taken = at_once(crew, lambda s, _: claims.claim(s, "w", 600, M1))
+    assert Counter(len(each.cards) for each in taken) == {1: CREW}
 
 
-def go_on(session: PsycopgSession, number: int) -> bool:
-    """Renew, try to claim another and finish; whether it went so."""
-    card_id = f"M1-{number}"
-    renewed = moves.renew(session, card_id, "w", 1)
-    with suppress(ClaimLost):
-        done = moves.complete(session, card_id, "w", 1)
-        return (renewed.status, done.status, hold_as_w(session, number).why) == (
-            "claimed",
-            "done",
-            "paused",
-        )
-    return False
+def go_on(session: PsycopgSession, number: int) -> tuple[Any, ...]:
+    """Renew, finish and try to claim another: how that went."""
+    renewed = moves.renew(session, f"M1-{number}", "w", 1)
+    done = moves.complete(session, f"M1-{number}", "w", 1)
+    return renewed.status, done.status, claims.claim(session, "w", 600, M1).why
 
 
-def hold_as_w(session: PsycopgSession, number: int) -> claims.Taken:
-    return claims.claim(session, "w", 600, M1)
-
-
-def test_a_pause_of_one_phase_leaves_64_claims_to_the_others(session, crew, many):
-    many(CREW)
-    many(CREW, phase="M2")
+def test_a_pause_of_one_phase_leaves_64_claims_to_the_others(session, crew):
+    many(session, CREW)
+    many(session, CREW, phase="M2")
     rules.pause(session, "phase", "M1", "freeze")
     taken = at_once(crew, hold, Pool())
     assert Counter(card.phase for each in taken for card in each.cards) == {"M2": CREW}
 
 
-def test_a_pause_and_its_end_over_and_over_lose_no_card(session, crew, many):
-    many(200)
+def test_a_pause_and_its_end_over_and_over_lose_no_card(session, crew):
+    many(session, 200)
     shift = Shift()
     shift.full.set()
     racing = Background(session, lambda _: at_once(crew[1:], come_and_go, shift))

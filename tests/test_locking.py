@@ -6,6 +6,7 @@ one function replaced by a mutant that lacks the lock.
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -17,6 +18,7 @@ from backlog.verbs import cards, check, claims, moves
 from tests.workers import Background
 
 Drift = list[tuple[str, int, int]]
+Verb = Callable[[PsycopgSession], Any]
 
 # Of X: what is kept and what is right.
 STRANDED = [("X", 1, 0)]
@@ -38,6 +40,17 @@ class Scenario:
         started = Background(self.two, verb, *args)
         started.waits()
         return started
+
+    def race(self, first: Verb, second: Verb) -> Drift:
+        """The second begins when the first has acted and is not committed yet."""
+        with self.one.transaction():
+            first(self.one)
+            started = self.meanwhile(second)
+        started.result()
+        return self.drift()
+
+
+Play = Callable[[Scenario], Drift]
 
 
 @pytest.fixture
@@ -63,72 +76,16 @@ def mutate(store: None) -> Iterator[Callable[[str, str, str], None]]:
             connection.execute(definition)
 
 
-def finish_two_dependencies(scenario: Scenario) -> Drift:
-    """Both finish at once: the second sees the first undone when it begins."""
-    scenario.card("A")
-    scenario.card("B")
-    scenario.card("X", needs=["A", "B"])
-    with scenario.one.transaction():
-        moves.complete(scenario.one, "A")
-        second = scenario.meanwhile(moves.complete, "B")
-    second.result()
-    return scenario.drift()
+def create_dependent(session: PsycopgSession) -> None:
+    cards.create(session, "X", "Waits for A", depends_on=["A"])
 
 
-def finish_one_while_another_is_reopened(scenario: Scenario) -> Drift:
-    scenario.card("A")
-    scenario.card("B")
-    scenario.card("X", needs=["A", "B"])
-    moves.complete(scenario.one, "A")
-    with scenario.one.transaction():
-        moves.reopen(scenario.one, "A")
-        second = scenario.meanwhile(moves.complete, "B")
-    second.result()
-    return scenario.drift()
+def insert_done(session: PsycopgSession) -> None:
+    session.execute("INSERT INTO backlog (id, title, status) VALUES ('A', 'Done already', 'done')")
 
 
-def depend_on_what_is_being_finished(scenario: Scenario) -> Drift:
-    scenario.card("A")
-    with scenario.one.transaction():
-        moves.complete(scenario.one, "A")
-        second = scenario.meanwhile(_create_dependent)
-    second.result()
-    return scenario.drift()
-
-
-def finish_what_is_being_depended_on(scenario: Scenario) -> Drift:
-    scenario.card("A")
-    with scenario.one.transaction():
-        _create_dependent(scenario.one)
-        second = scenario.meanwhile(moves.complete, "A")
-    second.result()
-    return scenario.drift()
-
-
-def delete_what_is_being_depended_on(scenario: Scenario) -> Drift:
-    scenario.card("A")
-    moves.complete(scenario.one, "A")
-    with scenario.one.transaction():
-        _create_dependent(scenario.one)
-        second = scenario.meanwhile(_delete)
-    second.result()
-    return scenario.drift()
-
-
-def depend_on_what_is_being_created(scenario: Scenario) -> Drift:
-    with scenario.one.transaction():
-        _insert_done(scenario.one)
-        second = scenario.meanwhile(_create_dependent)
-    second.result()
-    return scenario.drift()
-
-
-def create_what_is_being_depended_on(scenario: Scenario) -> Drift:
-    with scenario.one.transaction():
-        _create_dependent(scenario.one)
-        second = scenario.meanwhile(_insert_done)
-    second.result()
-    return scenario.drift()
+def delete(session: PsycopgSession) -> None:
+    session.execute("DELETE FROM backlog WHERE id = 'A'")
 
 
 def reopen_what_is_being_created_and_depended_on(scenario: Scenario) -> Drift:
@@ -137,29 +94,44 @@ def reopen_what_is_being_created_and_depended_on(scenario: Scenario) -> Drift:
 
     def depend(session: PsycopgSession) -> None:
         with session.transaction():
-            _create_dependent(session)
+            create_dependent(session)
             reopening.append(Background(scenario.three, moves.reopen, "A"))
             reopening[0].waits()
 
-    with scenario.one.transaction():
-        _insert_done(scenario.one)
-        second = scenario.meanwhile(depend)
-    second.result()
+    scenario.race(insert_done, depend)
     reopening[0].result()
     return scenario.drift()
 
 
-def _create_dependent(session: PsycopgSession) -> None:
-    cards.create(session, "X", "Waits for A", depends_on=["A"])
+def race(given: dict[str, Any], first: Verb, second: Verb) -> Play:
+    """What two verbs at once do to the cards that there are."""
+
+    def play(scenario: Scenario) -> Drift:
+        for card_id, fields in given.items():
+            scenario.card(card_id, **fields)
+        return scenario.race(first, second)
+
+    return play
 
 
-def _insert_done(session: PsycopgSession) -> None:
-    session.execute("INSERT INTO backlog (id, title, status) VALUES ('A', 'Done already', 'done')")
+finish = partial(moves.complete, card_id="A")
+finish_other = partial(moves.complete, card_id="B")
+reopen = partial(moves.reopen, card_id="A")
 
+READY, DONE = {"A": {}}, {"A": {"done": True}}
+OTHERS = {"B": {}, "X": {"needs": ["A", "B"]}}
 
-def _delete(session: PsycopgSession) -> None:
-    session.execute("DELETE FROM backlog WHERE id = 'A'")
-
+PLAYS: dict[str, Play] = {
+    # Both finish at once: the second sees the first undone when it begins.
+    "finish two dependencies": race({**READY, **OTHERS}, finish, finish_other),
+    "finish one while another is reopened": race({**DONE, **OTHERS}, reopen, finish_other),
+    "depend on what is being finished": race(READY, finish, create_dependent),
+    "finish what is being depended on": race(READY, create_dependent, finish),
+    "delete what is being depended on": race(DONE, create_dependent, delete),
+    "depend on what is being created": race({}, insert_done, create_dependent),
+    "create what is being depended on": race({}, create_dependent, insert_done),
+    "reopen what is being created and depended on": reopen_what_is_being_created_and_depended_on,
+}
 
 LOCK_DEPENDENTS = "PERFORM FROM backlog WHERE id = ANY (dependents) ORDER BY id FOR NO KEY UPDATE;"
 COUNT = "backlog_count_open(ARRAY(SELECT jsonb_array_elements_text(depends_on)))"
@@ -187,31 +159,29 @@ NO_SECOND_LOOK: Mutant = [
 ]
 
 MUTANTS = [
-    (finish_two_dependencies, NO_LOCK_ON_DEPENDENTS, STRANDED),
-    (finish_one_while_another_is_reopened, NO_LOCK_ON_DEPENDENTS, PREMATURE),
-    (depend_on_what_is_being_finished, NO_LOCK_ON_DEPENDENCIES, STRANDED),
-    (finish_what_is_being_depended_on, NO_LOCK_ON_DEPENDENCIES, STRANDED),
-    (delete_what_is_being_depended_on, NO_LOCK_ON_DEPENDENCIES, PREMATURE),
-    (depend_on_what_is_being_created, NO_LOCK_ON_A_MISSING_ID, STRANDED),
-    (create_what_is_being_depended_on, NO_LOCK_ON_A_MISSING_ID, STRANDED),
-    (depend_on_what_is_being_created, NO_LOCK_ON_CREATION, STRANDED),
-    (create_what_is_being_depended_on, NO_LOCK_ON_CREATION, STRANDED),
-    (reopen_what_is_being_created_and_depended_on, NO_SECOND_LOOK, PREMATURE),
+    ("finish two dependencies", NO_LOCK_ON_DEPENDENTS, STRANDED),
+    ("finish one while another is reopened", NO_LOCK_ON_DEPENDENTS, PREMATURE),
+    ("depend on what is being finished", NO_LOCK_ON_DEPENDENCIES, STRANDED),
+    ("finish what is being depended on", NO_LOCK_ON_DEPENDENCIES, STRANDED),
+    ("delete what is being depended on", NO_LOCK_ON_DEPENDENCIES, PREMATURE),
+    ("depend on what is being created", NO_LOCK_ON_A_MISSING_ID, STRANDED),
+    ("create what is being depended on", NO_LOCK_ON_A_MISSING_ID, STRANDED),
+    ("depend on what is being created", NO_LOCK_ON_CREATION, STRANDED),
+    ("create what is being depended on", NO_LOCK_ON_CREATION, STRANDED),
+    ("reopen what is being created and depended on", NO_SECOND_LOOK, PREMATURE),
 ]
 
 
-@pytest.mark.parametrize("play", dict.fromkeys(play for play, _, _ in MUTANTS))
-def test_the_count_is_right(play: Callable[[Scenario], Drift], scenario: Scenario) -> None:
+@pytest.mark.parametrize("play", PLAYS.values(), ids=PLAYS)
+def test_the_count_is_right(play, scenario):
     assert play(scenario) == []
 
 
 @pytest.mark.parametrize(("play", "mutant", "drift"), MUTANTS)
-def test_the_count_is_wrong_without(
-    play: Callable[[Scenario], Drift], mutant: Mutant, drift: Drift, scenario: Scenario, mutate: Any
-) -> None:
+def test_the_count_is_wrong_without(play, mutant, drift, scenario, mutate):
     for part in mutant:
         mutate(*part)
-    assert play(scenario) == drift
+    assert PLAYS[play](scenario) == drift
 
 
 def second_dependent_is_free(scenario: Scenario) -> bool:
@@ -228,13 +198,11 @@ def second_dependent_is_free(scenario: Scenario) -> bool:
     return free
 
 
-def test_dependents_are_locked_in_id_order(scenario: Scenario) -> None:
+def test_dependents_are_locked_in_id_order(scenario):
     assert second_dependent_is_free(scenario)
 
 
-def test_dependents_are_locked_in_any_order_without_their_lock(
-    scenario: Scenario, mutate: Any
-) -> None:
+def test_dependents_are_locked_in_any_order_without_their_lock(scenario, mutate):
     mutate("backlog_recount_dependents", LOCK_DEPENDENTS, "")
     assert not second_dependent_is_free(scenario)
 
@@ -261,13 +229,6 @@ def older_snapshot(session: PsycopgSession, level: str) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def a_ready_and_d_done(scenario: Scenario) -> None:
-    for card_id in "A", "D", "X":
-        scenario.card(card_id)
-    moves.complete(scenario.one, "D")
-
-
 def change_in_an_older_snapshot(scenario: Scenario, level: str, change: str) -> None:
     with older_snapshot(scenario.one, level):
         for target in "A", "D", "Z":  # the snapshot does not see who waits for them
@@ -275,19 +236,18 @@ def change_in_an_older_snapshot(scenario: Scenario, level: str, change: str) -> 
         scenario.one.execute(change)
 
 
-@pytest.mark.usefixtures("a_ready_and_d_done")
 @pytest.mark.parametrize("level", ISOLATION)
 @pytest.mark.parametrize("change", GRAPH_CHANGES.values(), ids=GRAPH_CHANGES)
-def test_an_older_snapshot_cannot_change_the_graph(
-    change: str, level: str, scenario: Scenario
-) -> None:
+def test_an_older_snapshot_cannot_change_the_graph(change, level, scenario):
+    for card_id in "A", "D", "X":
+        scenario.card(card_id, done=card_id == "D")
     with pytest.raises(psycopg.errors.InvalidTransactionState):
         change_in_an_older_snapshot(scenario, level, change)
     assert scenario.drift() == []
 
 
 @pytest.mark.parametrize("level", ISOLATION)
-def test_an_older_snapshot_may_claim_and_release(level: str, scenario: Scenario) -> None:
+def test_an_older_snapshot_may_claim_and_release(level, scenario):
     scenario.card("A")
     with older_snapshot(scenario.one, level):
         claims.claim(scenario.one, "w")
@@ -298,14 +258,9 @@ def test_an_older_snapshot_may_claim_and_release(level: str, scenario: Scenario)
 # `(id, attempts)` names one claim for ever, also when an id is deleted and used again meanwhile.
 
 
-def claimed_once(scenario: Scenario) -> None:
-    scenario.card("A")
-    claims.claim(scenario.one, "w")
+def test_an_id_used_again_while_it_is_deleted_continues_its_attempts(scenario):
+    scenario.card("A", claimed=True)
     moves.release(scenario.one, "A")
-
-
-def test_an_id_used_again_while_it_is_deleted_continues_its_attempts(scenario: Scenario) -> None:
-    claimed_once(scenario)
     with scenario.one.transaction():
         cards.delete(scenario.one, "A")
         second = scenario.meanwhile(cards.create, "A", "Again")
@@ -315,9 +270,10 @@ def test_an_id_used_again_while_it_is_deleted_continues_its_attempts(scenario: S
 
 @pytest.mark.parametrize("level", ISOLATION)
 def test_an_id_used_again_in_an_older_snapshot_continues_its_attempts_or_is_refused(
-    level: str, scenario: Scenario
-) -> None:
-    claimed_once(scenario)
+    level, scenario
+):
+    scenario.card("A", claimed=True)
+    moves.release(scenario.one, "A")
     with suppress(psycopg.Error), older_snapshot(scenario.two, level):
         cards.delete(scenario.one, "A")
         scenario.two.execute("INSERT INTO backlog (id, title) VALUES ('A', 'Again')")

@@ -13,8 +13,14 @@ from backlog.web.drawing import graph
 from backlog.web.markup import markdown
 from backlog.web.queries.fleet import by_worker, claims, days, times
 from backlog.web.queries.neighbourhood import neighbourhood
+from tests.factories import CardFactory
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
+pytestmark = [
+    pytest.mark.usefixtures("store"),
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.one_tier,
+    pytest.mark.quick,
+]
 
 ODD = [
     "a/b",
@@ -33,42 +39,37 @@ ODD = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def empty(store, transactional_db):
-    pass
-
-
-def _make(card_id: str, **fields):
-    return Card.objects.create(id=card_id, title=f"Card {card_id}", **fields)
+def _page(client, card_id: str):
+    return client.get(reverse("card", args=[card_id]))
 
 
 @pytest.mark.parametrize("card_id", ODD)
 def test_every_id_has_a_page_of_its_own(admin_client, card_id):
-    _make(card_id)
-    page = admin_client.get(reverse("card", args=[card_id]))
+    CardFactory(id=card_id)
+    page = _page(admin_client, card_id)
     assert (page.status_code, page.context["card"].pk) == (200, card_id)
 
 
 def test_a_card_shows_what_it_waits_for_and_why_it_is_not_claimable(admin_client):
-    _make("A")
-    _make("B", depends_on=["A", "nowhere"])
-    page = admin_client.get(reverse("card", args=["B"])).text
+    CardFactory(id="A")
+    CardFactory(id="B", depends_on=["A", "nowhere"])
+    page = _page(admin_client, "B").text
     assert "Not claimable" in page
     assert "nowhere" in page
     assert "<svg" in page
 
 
 def test_a_card_shows_its_history_with_who_did_it(admin_client):
-    _make("A")
+    CardFactory(id="A")
     Card.objects.claim("worker-7")
-    assert "worker-7" in admin_client.get(reverse("card", args=["A"])).text
+    assert "worker-7" in _page(admin_client, "A").text
 
 
 def test_no_such_card_is_said_and_a_deleted_one_keeps_its_history(admin_client):
-    _make("A")
+    CardFactory(id="A")
     Card.objects.delete_card("A")
-    gone = admin_client.get(reverse("card", args=["A"]))
-    never = admin_client.get(reverse("card", args=["B"]))
+    gone = _page(admin_client, "A")
+    never = _page(admin_client, "B")
     assert (gone.status_code, "delete" in gone.text) == (404, True)
     assert (never.status_code, "There is no card B" in never.text) == (404, True)
 
@@ -86,12 +87,8 @@ def test_no_such_card_is_said_and_a_deleted_one_keeps_its_history(admin_client):
     ],
 )
 def test_no_markdown_makes_anything_active(text):
-    html = markdown(text)
-    assert "<script" not in html
-    assert "<img" not in html
-    assert "<svg" not in html
-    assert 'href="javascript' not in html
-    assert 'href="data' not in html
+    active = ("<script", "<img", "<svg", 'href="javascript', 'href="data')
+    assert not [each for each in active if each in markdown(text)]
 
 
 def test_markdown_is_rendered_below_the_headings_of_the_page():
@@ -103,15 +100,15 @@ def test_links_of_a_body_tell_nothing_to_where_they_lead():
 
 
 def test_acceptance_that_is_no_list_keeps_every_digit(admin_client):
-    _make("A", acceptance={"n": 1})
+    CardFactory(id="A", acceptance={"n": 1})
     with_digits = '{"n": 12345678901234567890.123}'
     Card.objects.session().execute("UPDATE backlog SET acceptance = %s::jsonb", (with_digits,))
-    assert "12345678901234567890" in unescape(admin_client.get(reverse("card", args=["A"])).text)
+    assert "12345678901234567890" in unescape(_page(admin_client, "A").text)
 
 
 def test_the_neighbourhood_goes_three_steps_both_ways():
     for n in range(9):
-        _make(f"A{n}", depends_on=[f"A{n - 1}"] if n else [])
+        CardFactory(id=f"A{n}", depends_on=[f"A{n - 1}"] if n else [])
     near = neighbourhood(Card.objects.get(pk="A4"))
     assert {card.pk for card in near.cards} == {f"A{n}" for n in range(1, 8)}
     assert ("A4", "A3") in near.edges
@@ -130,10 +127,9 @@ def test_boxes_never_overlap():
 
 
 def test_too_large_a_neighbourhood_is_a_list(admin_client):
-    _make("hub")
-    for n in range(60):
-        _make(f"A{n}", depends_on=["hub"])
-    page = admin_client.get(reverse("card", args=["hub"])).text
+    CardFactory(id="hub")
+    CardFactory.create_batch(60, depends_on=["hub"])
+    page = _page(admin_client, "hub").text
     assert ("too many to draw" in page, "<svg class" in page) == (True, False)
 
 
@@ -149,39 +145,36 @@ def test_a_card_is_made_by_the_form(admin_client):
 
 
 def test_what_the_domain_refuses_is_an_error_of_the_form(admin_client):
-    _make("N")
+    CardFactory(id="N")
     page = admin_client.post(reverse("create"), {"id": "N", "title": "New", "priority": "0"})
     assert "there is a card N already" in unescape(page.text)
 
 
-def test_a_stale_form_is_shown_again_with_what_was_typed_and_the_card_as_it_is(admin_client):
-    card = _make("A")
-    Card.objects.edit("A", title="Changed meanwhile")
-    data = {"title": "Mine", "priority": "0", "seen": card.updated_at.isoformat()}
-    page = admin_client.post(reverse("edit", args=["A"]), data)
-    assert (page.status_code, "Changed meanwhile" in page.text, "Mine" in page.text) == (
-        409,
-        True,
-        True,
-    )
-    assert Card.objects.get(pk="A").title == "Changed meanwhile"
-
-
 def _stale_edit(admin_client):
     """The page after a save of a title, when title, phase and body were changed meanwhile."""
-    card = _make("A", phase="M1", body="Old")
+    card = CardFactory(id="A", phase="M1", body="Old")
     Card.objects.edit("A", title="Theirs", phase="M2", body="New\n<i>", depends_on=["X"])
     data = {"title": "Mine", "priority": "0", "phase": "M2", "body": "Old"}
-    return admin_client.post(
-        reverse("edit", args=["A"]), {**data, "seen": card.updated_at.isoformat()}
-    )
+    return _save(admin_client, **data, seen=card.updated_at.isoformat())
+
+
+def _save(client, **data: str):
+    return client.post(reverse("edit", args=["A"]), data)
+
+
+def _again(client):
+    """What the form of a stale edit sends when it is saved once more."""
+    form = _stale_edit(client).context["form"]
+    return {field.name: "" if field.value() is None else field.value() for field in form}
 
 
 def test_a_stale_form_carries_over_to_the_card_as_it_is_now(admin_client):
-    form = _stale_edit(admin_client).context["form"]
-    shown = {field.name: field.value() for field in form}
+    page = _stale_edit(admin_client)
+    assert (page.status_code, "Theirs" in page.text, "Mine" in page.text) == (409, True, True)
+    shown = {field.name: field.value() for field in page.context["form"]}
     assert (shown["title"], shown["body"], shown["phase"]) == ("Mine", "Old", "M2")
-    assert shown["seen"] == Card.objects.get(pk="A").updated_at.isoformat()
+    card = Card.objects.get(pk="A")
+    assert (card.title, card.updated_at.isoformat()) == ("Theirs", shown["seen"])
 
 
 def test_a_field_that_differs_says_what_the_card_has_now(admin_client):
@@ -201,45 +194,37 @@ def test_a_field_that_differs_says_what_the_card_has_now(admin_client):
 
 
 def test_saving_again_applies_what_was_typed_on_top_of_what_was_shown(admin_client):
-    form = _stale_edit(admin_client).context["form"]
-    data = {field.name: "" if field.value() is None else field.value() for field in form}
-    assert admin_client.post(reverse("edit", args=["A"]), data).url == "/card/A/"
+    assert _save(admin_client, **_again(admin_client)).url == "/card/A/"
     card = Card.objects.get(pk="A")
     assert (card.title, card.body, card.phase, card.depends_on) == ("Mine", "Old", "M2", [])
 
 
 def test_saving_again_is_refused_if_the_card_changed_once_more(admin_client):
-    form = _stale_edit(admin_client).context["form"]
-    data = {field.name: "" if field.value() is None else field.value() for field in form}
+    data = _again(admin_client)
     Card.objects.edit("A", title="Theirs again")
-    page = admin_client.post(reverse("edit", args=["A"]), data)
+    page = _save(admin_client, **data)
     assert (page.status_code, "Theirs again" in page.text) == (409, True)
     assert Card.objects.get(pk="A").title == "Theirs again"
 
 
 def test_a_form_saves_only_what_was_changed(admin_client):
-    card = _make("A", phase="M1")
-    data = {"title": "Other", "priority": "0", "phase": "M1", "seen": card.updated_at.isoformat()}
-    admin_client.post(reverse("edit", args=["A"]), data)
+    seen = CardFactory(id="A", phase="M1").updated_at.isoformat()
+    _save(admin_client, title="Other", priority="0", phase="M1", seen=seen)
     assert Event.objects.filter(card_id="A").newest_first()[0].note == "title"
 
 
-def test_the_fleet_shows_who_holds_what_and_whose_lease_is_over(admin_client):
-    _make("A")
-    _make("B")
-    Card.objects.claim("slow")
-    Card.objects.claim("quick")
-    Card.objects.filter(pk="A").update(claimed_at="2020-01-01T00:00:00Z")
+def test_the_fleet_shows_who_holds_what_and_whose_lease_is_over():
+    CardFactory(expired=True, owner="slow")
+    CardFactory(claimed=True, owner="quick")
     shown = [(card.claim_owner, card.expired) for card in by_worker(claims())]
     assert shown == [("slow", True), ("quick", False)]
 
 
-def _late(*ids: str) -> None:
-    """Cards whose leases are over."""
-    for card_id in ids:
-        _make(card_id)
-        Card.objects.claim("w", card_id=card_id)
-    Card.objects.filter(pk__in=ids).update(claimed_at="2020-01-01T00:00:00Z")
+@pytest.fixture
+def two_expired():
+    """A and B, whose leases are over."""
+    for card_id in "AB":
+        CardFactory(id=card_id, expired=True)
 
 
 def _sent(page: str, name: str) -> list[str]:
@@ -247,8 +232,7 @@ def _sent(page: str, name: str) -> list[str]:
     return [unescape(value) for value in re.findall(f'name="{name}"\\s+value="([^"]*)"', page)]
 
 
-def test_expired_claims_are_reclaimed_together(admin_client):
-    _late("A", "B")
+def test_expired_claims_are_reclaimed_together(admin_client, two_expired):
     page = admin_client.get("/fleet/").text
     assert "Reclaim all 2" in page
     seen = {"action": "reclaim", "card": _sent(page, "card")}
@@ -256,8 +240,7 @@ def test_expired_claims_are_reclaimed_together(admin_client):
     assert set(Card.objects.values_list("status", flat=True)) == {"ready"}
 
 
-def test_an_expired_claim_is_reclaimed_by_its_own_button(admin_client):
-    _late("A", "B")
+def test_an_expired_claim_is_reclaimed_by_its_own_button(admin_client, two_expired):
     page = admin_client.get("/fleet/").text
     seen = {"one": _sent(page, "one")[0], "card": _sent(page, "card"), "next": "/fleet/"}
     assert admin_client.post(reverse("act"), seen).url == "/fleet/"
@@ -265,8 +248,7 @@ def test_an_expired_claim_is_reclaimed_by_its_own_button(admin_client):
     assert Card.objects.get(pk="B").status == "claimed"
 
 
-def test_a_claim_renewed_since_the_fleet_was_shown_is_not_reclaimed(admin_client):
-    _late("A", "B")
+def test_a_claim_renewed_since_the_fleet_was_shown_is_not_reclaimed(admin_client, two_expired):
     page = admin_client.get("/fleet/").text
     Card.objects.renew("A", "w", 1)
     answer = admin_client.post(reverse("act"), {"action": "reclaim", "card": _sent(page, "card")})
@@ -276,7 +258,7 @@ def test_a_claim_renewed_since_the_fleet_was_shown_is_not_reclaimed(admin_client
 
 def test_who_may_not_change_cards_sees_expired_claims_without_buttons(client, settings):
     settings.BACKLOG_PUBLIC_BOARD = True
-    _late("A")
+    CardFactory(expired=True)
     page = client.get("/fleet/").text
     assert ("Expired claims" in page, "Reclaim" in page) == (True, False)
 
@@ -285,15 +267,15 @@ def test_an_idle_fleet_shows_how_a_worker_begins(admin_client):
     assert "backlog claim --owner" in admin_client.get("/fleet/").text
 
 
-def test_days_of_the_past_are_counted_back_from_today(session):
-    for card_id in ("A", "B", "C"):
-        _make(card_id)
+def test_days_of_the_past_are_counted_back_from_today(past_triggers):
+    for card_id in "ABC":
+        CardFactory(id=card_id)
     Card.objects.claim("w")
     Card.objects.complete("A")
-    session.execute("ALTER TABLE backlog_event DISABLE TRIGGER USER")
-    session.execute("UPDATE backlog_event SET at = at - interval '2 days' WHERE verb = 'create'")
-    session.execute("UPDATE backlog_event SET at = at - interval '1 day' WHERE verb = 'claim'")
-    session.execute("ALTER TABLE backlog_event ENABLE TRIGGER USER")
+    past_triggers(
+        "UPDATE backlog_event SET at = at - interval '2 days' WHERE verb = 'create'",
+        "UPDATE backlog_event SET at = at - interval '1 day' WHERE verb = 'claim'",
+    )
     past = days(4, Card.objects.stats().counts)
     assert [(day.created, day.claimed, day.done) for day in past] == [
         (0, 0, 0), (3, 0, 0), (0, 1, 0), (0, 0, 1)
@@ -303,27 +285,24 @@ def test_days_of_the_past_are_counted_back_from_today(session):
     ]  # fmt: skip
 
 
-def test_cycle_times_run_from_the_first_claim(session):
-    _make("A")
-    Card.objects.claim("w")
+def test_cycle_times_run_from_the_first_claim(session, past_triggers):
+    CardFactory(id="A", claimed=True)
     Card.objects.release("A")
     Card.objects.claim("w")
     Card.objects.complete("A")
-    session.execute("ALTER TABLE backlog_event DISABLE TRIGGER USER")
-    session.execute(
+    past_triggers(
         "UPDATE backlog_event SET at = at - interval '1 hour' WHERE verb = 'claim' AND attempt = 1"
     )
-    session.execute("ALTER TABLE backlog_event ENABLE TRIGGER USER")
     cycle = next(spread for spread in times(session, 7) if spread.name == "first claim to done")
     assert (cycle.number, round(cycle.p50 / timedelta(minutes=1))) == (1, 60)
 
 
-def test_open_cards_are_as_old_as_their_creation_and_their_status(session):
-    _make("A")
-    session.execute("ALTER TABLE backlog DISABLE TRIGGER USER")
-    session.execute("UPDATE backlog SET created_at = created_at - interval '2 hours'")
-    session.execute("UPDATE backlog SET status_changed_at = status_changed_at - interval '1 hour'")
-    session.execute("ALTER TABLE backlog ENABLE TRIGGER USER")
+def test_open_cards_are_as_old_as_their_creation_and_their_status(session, past_triggers):
+    CardFactory()
+    past_triggers(
+        "UPDATE backlog SET created_at = created_at - interval '2 hours'",
+        "UPDATE backlog SET status_changed_at = status_changed_at - interval '1 hour'",
+    )
     hour = timedelta(hours=1)
     ages = {spread.name: round(spread.p50 / hour) for spread in times(session, 7) if spread.number}
     assert ages == {"ready, since created": 2, "ready, since its status changed": 1}
@@ -372,7 +351,7 @@ def test_days_are_labelled_back_from_today(number, labels):
 
 
 def test_the_charts_say_what_their_axes_count(admin_client):
-    _make("A")
+    CardFactory(id="A")
     page = admin_client.get("/fleet/?days=7").text
     assert page.count(">cards</text>") == page.count(">day, UTC</text>") == 2
 
@@ -384,8 +363,8 @@ def test_a_span_that_is_not_offered_is_refused(admin_client, query):
 
 def test_the_pages_need_as_many_queries_for_many_cards(admin_client, django_assert_max_num_queries):
     for n in range(40):
-        _make(f"A{n}", depends_on=[f"A{n - 1}"] if n else [])
+        CardFactory(id=f"A{n}", depends_on=[f"A{n - 1}"] if n else [])
     with django_assert_max_num_queries(10):
-        admin_client.get(reverse("card", args=["A20"]))
+        _page(admin_client, "A20")
     with django_assert_max_num_queries(11):
         admin_client.get("/fleet/")

@@ -136,28 +136,16 @@ def pages(session: PsycopgSession, verb: Verb) -> int:
     return sum(more.values())
 
 
-PLANS = ["force_custom_plan", "force_generic_plan"]
-
-
-def too_many_pages(connection: psycopg.Connection[Any], verbs: dict[str, Verb]) -> dict[str, int]:
+@pytest.mark.parametrize("verbs", [VERBS, NEW_EDGES], ids=["verbs", "new edges"])
+@pytest.mark.parametrize("plans", ["force_custom_plan", "force_generic_plan"])
+def test_a_verb_touches_few_pages(plans, verbs, connection):
+    connection.execute(f"SET plan_cache_mode = {plans}")
     session = PsycopgSession(connection)
     touched = {name: pages(session, verb) for name, verb in verbs.items()}
-    return {name: n for name, n in touched.items() if n > MOST_PAGES}
+    assert {name: n for name, n in touched.items() if n > MOST_PAGES} == {}
 
 
-@pytest.mark.parametrize("plans", PLANS)
-def test_a_verb_touches_few_pages(plans: str, connection: psycopg.Connection[Any]) -> None:
-    connection.execute(f"SET plan_cache_mode = {plans}")
-    assert too_many_pages(connection, VERBS) == {}
-
-
-@pytest.mark.parametrize("plans", PLANS)
-def test_a_new_edge_touches_few_pages(plans: str, connection: psycopg.Connection[Any]) -> None:
-    connection.execute(f"SET plan_cache_mode = {plans}")
-    assert too_many_pages(connection, NEW_EDGES) == {}
-
-
-def test_a_dependent_costs_a_few_pages_more(connection: psycopg.Connection[Any]) -> None:
+def test_a_dependent_costs_a_few_pages_more(connection):
     touched = pages(PsycopgSession(connection), lambda s: moves.complete(s, "c00001"))
     assert touched <= MOST_PAGES + 3 * PER_DEPENDENT
 
@@ -182,7 +170,7 @@ class Costs(PsycopgSession):
         self.found.append(plan[0][0]["Plan"]["Total Cost"])
 
 
-def test_no_verb_is_worth_compiling(connection: psycopg.Connection[Any]) -> None:
+def test_no_verb_is_worth_compiling(connection):
     limit = float(connection.execute("SHOW jit_above_cost").fetchone()[0])
     session = Costs(connection)
     for verb in VERBS.values():

@@ -1,37 +1,24 @@
 """The poll of an open board: one query while nothing changes, and never an answer too many."""
 
 from datetime import timedelta
-from importlib import import_module
-from types import SimpleNamespace
 
 import pytest
-from django.apps import apps
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.sessions.models import Session
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from backlog.models import Card
-from backlog.web.live import Recent
-from backlog.web.views import board as views
+from backlog.web.live import Live, Recent
+from tests.factories import AccountFactory, CardFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-make_groups = import_module("backlog.migrations.0001_initial").make_groups
-
 
 @pytest.fixture(autouse=True)
-def card(store, transactional_db):
-    make_groups(apps, SimpleNamespace(connection=connection))  # other tests empty every table
-    return Card.objects.create(id="A", title="First")
-
-
-@pytest.fixture
-def viewer():
-    user = User.objects.create_user("viewer", password="secret")
-    user.groups.add(Group.objects.get(name="viewer"))
-    return user
+def card_a(store, transactional_db):
+    CardFactory(id="A")
 
 
 class Reader:
@@ -46,12 +33,18 @@ class Reader:
 
 
 @pytest.fixture
-def reader(client, viewer):
-    """The viewer's, who has just been told that nothing changed."""
-    client.force_login(viewer)
-    reader = Reader(client)
-    assert reader.poll().status_code == 204
-    return reader
+def opened(client):
+    """The board, opened by a viewer."""
+    client.force_login(AccountFactory(viewer=True))
+    return Reader(client)
+
+
+@pytest.fixture
+def reader(opened):
+    """The viewer's board, which has just been told that nothing changed."""
+    answer = opened.poll()
+    assert (answer.status_code, answer.content) == (204, b"")
+    return opened
 
 
 @pytest.mark.usefixtures("no_autovacuum")
@@ -63,10 +56,10 @@ def test_an_unchanged_poll_is_one_query(reader, django_assert_num_queries):
 @pytest.mark.usefixtures("no_autovacuum")
 @pytest.mark.parametrize("secure", [False, True])
 def test_it_carries_every_header_of_the_answer_that_it_repeats(
-    client, viewer, settings, django_assert_num_queries, secure
+    client, settings, django_assert_num_queries, secure
 ):
     settings.SECURE_HSTS_SECONDS = 3600
-    client.force_login(viewer)
+    client.force_login(AccountFactory(viewer=True))
     reader = Reader(client)
     first = reader.poll(secure=secure)
     with django_assert_num_queries(1):
@@ -82,14 +75,12 @@ def test_a_change_of_a_card_is_told_at_the_next_poll(reader):
     assert reader.poll().json()["version"] != reader.version
 
 
-def test_a_lease_that_runs_out_is_told_without_a_write(client, viewer):
+def test_a_lease_that_runs_out_is_told_without_a_write(opened, session):
     Card.objects.claim("w", 1)
-    client.force_login(viewer)
-    reader = Reader(client)
-    assert reader.poll().status_code == 204
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_sleep(1.1)")
-    assert reader.poll().status_code == 200
+    opened.version = Reader(opened.client).version
+    assert opened.poll().status_code == 204
+    session.execute("SELECT pg_sleep(1.1)")
+    assert opened.poll().status_code == 200
 
 
 def test_a_logout_elsewhere_ends_it(reader):
@@ -99,32 +90,31 @@ def test_a_logout_elsewhere_ends_it(reader):
     assert reader.poll().url.startswith("/login/")
 
 
-def test_a_new_password_ends_it(reader, viewer):
-    viewer.set_password("other")
-    viewer.save()
+ENDS = {
+    "a new password": lambda: User.objects.update(password=make_password("other")),
+    "an account no longer active": lambda: User.objects.update(is_active=False),
+    "an account deleted": lambda: User.objects.all().delete(),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_what_ends_the_session_ends_it(reader, end):
+    end()
     assert reader.poll().url.startswith("/login/")
 
 
-def test_a_permission_taken_away_ends_it(reader, viewer):
-    viewer.groups.clear()
-    assert reader.poll().status_code == 403
-
-
-def test_a_permission_taken_from_the_group_ends_it(reader):
-    Group.objects.get(name="viewer").permissions.remove(
+TAKEN = {
+    "from the account": lambda: Group.objects.get(name="viewer").user_set.clear(),
+    "from the group": lambda: Group.objects.get(name="viewer").permissions.remove(
         Permission.objects.get(codename="view_card")
-    )
+    ),
+}
+
+
+@pytest.mark.parametrize("take", TAKEN.values(), ids=TAKEN)
+def test_a_permission_taken_away_ends_it(reader, take):
+    take()
     assert reader.poll().status_code == 403
-
-
-def test_an_account_no_longer_active_ends_it(reader):
-    User.objects.update(is_active=False)
-    assert reader.poll().url.startswith("/login/")
-
-
-def test_an_account_deleted_ends_it(reader, viewer):
-    viewer.delete()
-    assert reader.poll().url.startswith("/login/")
 
 
 def test_a_session_that_runs_out_ends_it_without_a_write(reader, monkeypatch):
@@ -159,20 +149,18 @@ def test_a_board_that_is_not_public_any_more_asks_for_an_account(client, setting
 
 
 def test_what_is_committed_while_a_poll_is_answered_counts_at_the_next(
-    client, viewer, monkeypatch, sessions
+    opened, monkeypatch, sessions
 ):
-    client.force_login(viewer)
-    reader = Reader(client)
-    shown = views._shown
+    now = Live.now
 
-    def then_deactivated(choice):
-        found = shown(choice)
+    def then_deactivated(*question):
+        found = now(*question)
         sessions().execute("UPDATE auth_user SET is_active = false")
         return found
 
-    monkeypatch.setattr(views, "_shown", then_deactivated)
-    assert reader.poll().status_code == 204
-    assert reader.poll().url.startswith("/login/")
+    monkeypatch.setattr(Live, "now", then_deactivated)
+    assert opened.poll().status_code == 204
+    assert opened.poll().url.startswith("/login/")
 
 
 def test_only_so_many_are_remembered():

@@ -3,7 +3,7 @@
 from functools import partial
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.transaction import TransactionManagementError
 
 from backlog.errors import Cycle, UsageError
@@ -52,12 +52,12 @@ def test_a_claim_refuses_a_slice():
         Card.objects.all()[:1].claim("w")
 
 
-def test_a_verb_returns_a_whole_card():
+def test_a_verb_returns_a_whole_card_that_is_asked_for_nothing_more(django_assert_num_queries):
     card = Card.objects.claim("w", ttl=60).card
+    with django_assert_num_queries(0):
+        returned = {field.attname: getattr(card, field.attname) for field in Card._meta.fields}
     fresh = Card.objects.get(pk=card.pk)
-    assert {f.name: getattr(card, f.name) for f in Card._meta.fields} == {
-        f.name: getattr(fresh, f.name) for f in Card._meta.fields
-    }
+    assert returned == {name: getattr(fresh, name) for name in returned}
 
 
 def test_acceptance_is_any_json_value():
@@ -101,24 +101,18 @@ def test_claimable_and_waiting_divide_the_ready_cards():
 
 
 def test_a_claim_is_one_query(django_assert_num_queries):
-    connection.ensure_connection()
+    Card.objects.claim("v")  # the first of a process compiles it
     with django_assert_num_queries(1):
         Card.objects.claim("w")
 
 
 # The claim ----------------------------------------------------------------------------------------
 
-SHAPES = [
-    (Pool(phase, role), count, gated, closed)
-    for phase in (None, "M1")
-    for role in (None, "code")
-    for count in (1, 5)
-    for gated in (True, False)
-    for closed in ((), ("M8",), ("M8", "M9"))
-]
 
-
-@pytest.mark.parametrize(("among", "count", "gated", "closed"), SHAPES)
+@pytest.mark.parametrize("closed", [(), ("M8",), ("M8", "M9")])
+@pytest.mark.parametrize("gated", [True, False])
+@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("among", [Pool(p, r) for p in (None, "M1") for r in (None, "code")])
 def test_the_command_claims_by_what_the_orm_compiles(among, count, gated, closed):
     compiled = Compiled(Card.objects.all(), among, "default").next_to_claim(count, gated, closed)
     assert among.next_to_claim(count, gated, closed) == compiled
@@ -159,10 +153,8 @@ def test_a_claim_says_why_there_was_nothing(session):
     rules.limit(session, "phase", "M1", 0)
     assert Card.objects.claim("w") == ([], "paused")
     rules.resume(session, "phase", "M2")
-    assert [card.pk for card in Card.objects.filter(phase="M2").claim("w", count=9).cards] == [
-        "B",
-        "C",
-    ]
+    taken = Card.objects.filter(phase="M2").claim("w", count=9).cards
+    assert [card.pk for card in taken] == ["B", "C"]
     assert Card.objects.claim("w") == ([], "limit")
 
 
@@ -175,9 +167,3 @@ def test_a_claim_waits_for_something_to_claim(session):
 
 def test_a_record_has_the_columns_of_the_model_in_their_order():
     assert [field.attname for field in Card._meta.concrete_fields] == list(Record._fields)
-
-
-def test_a_card_of_a_verb_is_asked_for_nothing_more(django_assert_num_queries):
-    card = Card.objects.claim("w").card
-    with django_assert_num_queries(0):
-        assert [getattr(card, field.attname) for field in Card._meta.concrete_fields]

@@ -15,6 +15,9 @@ from tests.factories import CardFactory
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
 
 
+M1 = {"scope": "phase", "name": "M1"}
+
+
 @pytest.fixture(autouse=True)
 def card_a(store, transactional_db):
     return CardFactory(id="A", phase="M1")
@@ -31,11 +34,7 @@ def _pauses() -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize(
     ("scope", "name", "said"),
-    [
-        ("fleet", "", "the fleet"),
-        ("phase", "M1", "phase M1"),
-        ("owner", "w", "worker w"),
-    ],
+    [("fleet", "", "the fleet"), ("phase", "M1", "phase M1"), ("owner", "w", "worker w")],
 )
 def test_an_operator_pauses_and_resumes(admin_client, scope, name, said):
     fields = {"scope": scope, "name": name, "reason": "release freeze"}
@@ -59,15 +58,13 @@ def test_an_operator_pauses_and_resumes(admin_client, scope, name, said):
     ],
 )
 def test_what_cannot_be_paused_is_an_error_of_the_form(admin_client, changes, said):
-    fields = {"scope": "phase", "name": "M1", "reason": "freeze", **changes}
-    page = admin_client.post("/control/pause/", fields)
+    page = admin_client.post("/control/pause/", {**M1, "reason": "freeze", **changes})
     assert (page.status_code, said in _text(page)) == (200, True)
     assert _pauses() == []
 
 
 def test_what_is_not_paused_any_more_is_said(admin_client):
-    fields = {"scope": "phase", "name": "M1"}
-    assert "not paused any more" in admin_client.post("/control/resume/", fields, follow=True).text
+    assert "not paused any more" in admin_client.post("/control/resume/", M1, follow=True).text
 
 
 def test_a_scope_that_does_not_exist_is_refused(admin_client):
@@ -77,20 +74,18 @@ def test_a_scope_that_does_not_exist_is_refused(admin_client):
 
 def test_an_operator_sets_changes_and_removes_a_limit(admin_client):
     Card.objects.claim("w")
-    fields = {"scope": "phase", "name": "M1", "most": "3"}
-    assert "1 of 3" in _text(admin_client.post("/control/limit/", fields, follow=True))
-    page = admin_client.post("/control/limit/", {**fields, "most": "1"}, follow=True)
-    assert "1 of 1 at its limit" in _text(page)
-    page = admin_client.post("/control/unlimit/", fields, follow=True)
-    assert "There are no limits." in _text(page)
-    page = admin_client.post("/control/unlimit/", fields, follow=True)
-    assert "there is no limit on phase M1" in _text(page)
+    for path, fields, said in (
+        ("limit", {**M1, "most": "3"}, "1 of 3"),
+        ("limit", {**M1, "most": "1"}, "1 of 1 at its limit"),
+        ("unlimit", M1, "There are no limits."),
+        ("unlimit", M1, "there is no limit on phase M1"),
+    ):
+        assert said in _text(admin_client.post(f"/control/{path}/", fields, follow=True))
 
 
 @pytest.mark.parametrize("most", ["", "-1", "many", "9" * 30])
 def test_what_is_no_limit_is_an_error_of_the_form(admin_client, most):
-    fields = {"scope": "phase", "name": "M1", "most": most}
-    page = admin_client.post("/control/limit/", fields)
+    page = admin_client.post("/control/limit/", {**M1, "most": most})
     assert (page.status_code, "errorlist" in page.text) == (200, True)
     assert rules.in_force(Card.objects.session()).limits == ()
 
@@ -101,8 +96,7 @@ def test_a_pause_is_a_banner_with_who_why_and_a_way_out(admin_client, session, p
     page = admin_client.get(path)
     assert "Paused: phase M1. <i>freeze</i>" in _text(page)
     back = unescape(re.search(r'name="next"\s+value="([^"]*)"', page.text)[1])
-    fields = {"scope": "phase", "name": "M1", "next": back}
-    assert admin_client.post("/control/resume/", fields).url == path
+    assert admin_client.post("/control/resume/", {**M1, "next": back}).url == path
 
 
 def test_a_reader_sees_a_pause_without_buttons(client, settings, session):
@@ -126,22 +120,19 @@ def test_a_lane_says_that_it_is_paused_or_at_its_limit(admin_client, session):
     assert "paused: freeze 1 of 2 claimed" in _text(admin_client.get("/"))
 
 
-def _changed(before: dict[str, str]) -> set[str]:
-    """The kinds of the parts of the board that are not as they were."""
+@pytest.mark.parametrize(
+    ("rule", "parts"),
+    [
+        (lambda session: rules.pause(session, "phase", "M1", "freeze"), {"banner", "lane"}),
+        (lambda session: rules.limit(session, "phase", "M1", 3), {"lane"}),
+    ],
+    ids=["pause", "limit"],
+)
+def test_a_rule_changes_the_heading_of_its_lane_and_a_pause_the_banner(session, rule, parts):
+    before = board(Card.objects.session()).signatures
+    rule(session)
     after = board(Card.objects.session()).signatures
-    return {key.partition("-")[0] for key in after if after[key] != before[key]}
-
-
-def test_a_pause_changes_the_banner_and_the_heading_of_its_lane(session):
-    before = board(Card.objects.session()).signatures
-    rules.pause(session, "phase", "M1", "freeze")
-    assert _changed(before) == {"banner", "lane"}
-
-
-def test_a_limit_changes_the_heading_of_its_lane(session):
-    before = board(Card.objects.session()).signatures
-    rules.limit(session, "phase", "M1", 3)
-    assert _changed(before) == {"lane"}
+    assert {key.partition("-")[0] for key in after if after[key] != before[key]} == parts
 
 
 def test_an_open_board_is_told_of_a_pause(admin_client, session):

@@ -32,10 +32,8 @@ def test_what_runs_took_is_summed_by_phase_the_dearest_first():
     ]
 
 
-def test_what_ended_before_the_span_is_left_out(session):
-    session.execute("ALTER TABLE backlog_ended_run DISABLE TRIGGER USER")
-    session.execute("UPDATE backlog_ended_run SET ended_at = ended_at - interval '8 days'")
-    session.execute("ALTER TABLE backlog_ended_run ENABLE TRIGGER USER")
+def test_what_ended_before_the_span_is_left_out(past_triggers):
+    past_triggers("UPDATE backlog_ended_run SET ended_at = ended_at - interval '8 days'")
     assert (spending(7), len(spending(30))) == ([], 3)
 
 

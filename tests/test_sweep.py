@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 from contextlib import contextmanager
 
 import psycopg
@@ -12,42 +11,33 @@ import pytest
 from backlog.verbs import cards, claims, moves
 from backlog.verbs.runs import Report
 from backlog.verbs.sweep import Swept, sweep
-from tests.command import MANAGE
-from tests.servers import Server, wheel_programs
+from tests.command import On
+from tests.worker import until
 from tests.workers import Background
 
-OLD = "2020-01-01Z"
-
 
 @pytest.fixture
-def age(session):
+def age(past_triggers):
     """Makes everything that happened so far old."""
-
-    def make_old():
-        session.execute("SET session_replication_role = replica")
-        session.execute("UPDATE backlog_event SET at = %s", (OLD,))
-        session.execute("UPDATE backlog_ended_run SET ended_at = %s", (OLD,))
-        session.execute("RESET session_replication_role")
-
-    return make_old
+    return lambda: past_triggers(
+        "UPDATE backlog_event SET at = '2020-01-01Z'",
+        "UPDATE backlog_ended_run SET ended_at = '2020-01-01Z'",
+    )
 
 
-@pytest.fixture
 def kept(session):
     """The cards with events, and those with runs."""
-
-    def read(table):
-        rows = session.execute(f"SELECT DISTINCT card_id FROM {table} ORDER BY 1").fetchall()  # noqa: S608 (this file's own words)
-        return [row[0] for row in rows]
-
-    return lambda: (read("backlog_event"), read("backlog_ended_run"))
+    sql = """
+        SELECT ARRAY(SELECT DISTINCT card_id FROM backlog_event ORDER BY 1),
+            ARRAY(SELECT DISTINCT card_id FROM backlog_ended_run ORDER BY 1)"""
+    return session.execute(sql).fetchone()
 
 
 def _expire(session, number):
     session.execute(
         "INSERT INTO backlog (id, title, status, claim_owner, claim_ttl_seconds, claimed_at)"
-        " SELECT 'e' || n, 'T', 'claimed', 'w', 1, %s FROM generate_series(1, %s) n",
-        (OLD, number),
+        " SELECT 'e' || n, 'T', 'claimed', 'w', 1, '2020-01-01Z' FROM generate_series(1, %s) n",
+        [number],
     )
 
 
@@ -61,15 +51,15 @@ def test_a_sweep_reclaims_and_wakes(session, card):
     assert sweep(session) == Swept([], 0, 0, 0)
 
 
-def test_nothing_is_forgotten_unless_asked(session, card, age, kept):
+def test_nothing_is_forgotten_unless_asked(session, card, age):
     card("A", claimed=True)
     moves.complete(session, "A")
     age()
     assert sweep(session) == Swept([], 0, 0, 0)
-    assert kept() == (["A"], ["A"])
+    assert kept(session) == (["A"], ["A"])
 
 
-def test_what_is_old_is_forgotten_of_cards_that_are_done_or_gone(session, card, age, kept):
+def test_what_is_old_is_forgotten_of_cards_that_are_done_or_gone(session, card, age):
     for card_id in ("done", "gone", "open", "needed", "young"):
         card(card_id, priority=1)
     card("waits", needs=["needed", "open"])
@@ -82,14 +72,14 @@ def test_what_is_old_is_forgotten_of_cards_that_are_done_or_gone(session, card, 
     age()
     moves.complete(session, "young")
     swept = sweep(session, 30)
-    assert kept() == (["open", "waits", "young"], ["needed", "open", "young"])
+    assert kept(session) == (["open", "waits", "young"], ["needed", "open", "young"])
     assert swept.runs == 2
 
 
-def test_what_is_younger_than_asked_is_kept(session, card, kept):
+def test_what_is_younger_than_asked_is_kept(session, card):
     card("A", done=True)
     assert sweep(session, 1) == Swept([], 0, 0, 0)
-    assert kept() == (["A"], ["A"])
+    assert kept(session) == (["A"], ["A"])
 
 
 def test_many_events_are_forgotten_in_batches(session, card, age):
@@ -133,19 +123,12 @@ def test_an_interval_that_is_none_is_wrong_usage(call, seconds):
 
 
 @contextmanager
-def _sweeping(*words, env=None):
-    process = subprocess.Popen(
-        [*MANAGE, "backlog", "sweep", "--every", "1", "--json", *words],
-        env={**os.environ, **(env or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate(timeout=30)
+def _sweeping(**env):
+    with On(**{**os.environ, **env}).start("sweep", "--every", "1", "--json") as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
@@ -163,35 +146,27 @@ def test_for_ever_is_a_line_a_pass_that_did_something_until_it_is_told_to_stop(s
 def test_processes_at_once_reclaim_each_card_once(session):
     with _sweeping() as a, _sweeping() as b, _sweeping() as c:
         _expire(session, 200)
-        while session.execute("SELECT count(*) FROM backlog WHERE status = 'claimed'").fetchone()[
-            0
-        ]:
-            pass
+        claimed = "SELECT count(*) FROM backlog WHERE status = 'claimed'"
+        until(lambda: session.execute(claimed).fetchone() == (0,))
         events = session.execute("SELECT count(*) FROM backlog_event WHERE verb = 'reclaim'")
         assert events.fetchone()[0] == 200
         assert [each.poll() for each in (a, b, c)] == [None] * 3
 
 
 @pytest.mark.one_tier
-def test_it_outlives_a_restart_of_the_database_and_says_so_once():
-    server = Server(wheel_programs()).start()
-    env = {"DATABASE_URL": server.url}
-    try:
-        subprocess.run([*MANAGE, "backlog", "stats"], env={**os.environ, **env}, check=True,
-                       capture_output=True)  # fmt: skip
-        with _sweeping(env=env) as process:
-            with psycopg.connect(server.url, autocommit=True) as connection:
-                _expire(connection, 1)
-            assert json.loads(process.stdout.readline())["reclaimed"] == ["e1"]
-            server.pause()
-            assert "; trying again" in process.stderr.readline()
-            server.resume()
-            assert process.stderr.readline() == "the database is back\n"
-            with psycopg.connect(server.url, autocommit=True) as connection:
-                connection.execute("DELETE FROM backlog")
-                _expire(connection, 2)
-            assert json.loads(process.stdout.readline())["reclaimed"] == ["e1", "e2"]
-            process.terminate()
-            assert process.wait(20) == 0
-    finally:
-        server.stop()
+def test_it_outlives_a_restart_of_the_database_and_says_so_once(server):
+    assert On(DATABASE_URL=server.url)("stats").status == 0
+    with _sweeping(DATABASE_URL=server.url) as process:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            _expire(connection, 1)
+        assert json.loads(process.stdout.readline())["reclaimed"] == ["e1"]
+        server.pause()
+        assert "; trying again" in process.stderr.readline()
+        server.resume()
+        assert process.stderr.readline() == "the database is back\n"
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute("DELETE FROM backlog")
+            _expire(connection, 2)
+        assert json.loads(process.stdout.readline())["reclaimed"] == ["e1", "e2"]
+        process.terminate()
+        assert process.wait(20) == 0
