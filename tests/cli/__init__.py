@@ -28,6 +28,7 @@ KEYS = [
     "blockNote",
     "blockCount",
 ]
+EVENT_KEYS = ["id", "cardId", "at", "actor", "verb", "from", "to", "attempt", "note"]
 
 
 def refused(call: Any, status: int, *words: str) -> str:
