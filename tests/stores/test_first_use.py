@@ -13,9 +13,8 @@ FUTURE = (
 def test_sixteen_first_uses_of_a_directory_at_once_make_one_store():
     with empty_store() as root:
         on = On(BACKLOG_DATA_DIR=str(root))
-        racing = [on.start("create", "--id", f"c{n}", "--title", "t") for n in range(16)]
-        ended = [(process.communicate(timeout=200)[1], process.returncode) for process in racing]
-        assert ended == [("", 0)] * 16
+        ended = on.race(*(("create", "--id", f"c{n}", "--title", "t") for n in range(16)))
+        assert [(ran.err, ran.status) for ran in ended] == [("", 0)] * 16
         assert on("stats", "--json").json["total"] == 16
         assert on("check").status == 0
 

@@ -3,7 +3,6 @@
 import pytest
 
 from tests.command import On, empty_store, unavailable
-from tests.servers import Server, distribution_programs, wheel_programs
 
 pytestmark = pytest.mark.one_tier
 
@@ -24,11 +23,9 @@ def on_store(store_directory):
     return on
 
 
-@pytest.fixture(scope="module")
-def on_server():
-    made = Server(distribution_programs() or wheel_programs()).start()
-    yield On(DATABASE_URL=made.url)
-    made.stop()
+@pytest.fixture
+def on_server(server):
+    return On(DATABASE_URL=server.url)
 
 
 def test_start_and_stop_say_whether_they_did_it(on_store):
