@@ -26,15 +26,9 @@ def paused_and_limited(session):
 
 @pytest.mark.usefixtures("paused_and_limited")
 @pytest.mark.parametrize("name", ["board", "list", "fleet", "control", "doctor", "claimed card"])
-def test_what_is_held_back_is_accessible(operator, live_server, complaints, name):
+def test_what_is_held_back_is_accessible_and_fits_a_phone(operator, live_server, complaints, name):
     operator.goto(live_server.url + PAGES[name])
     assert in_light_and_dark(operator) == []
-
-
-@pytest.mark.usefixtures("paused_and_limited")
-@pytest.mark.parametrize("name", ["board", "list", "fleet", "control", "doctor"])
-def test_what_is_held_back_fits_a_phone(operator, live_server, name):
-    operator.goto(live_server.url + PAGES[name])
     assert wider_than_the_window(operator, 320) == []
 
 

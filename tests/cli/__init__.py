@@ -30,6 +30,8 @@ KEYS = [
 ]
 EVENT_KEYS = ["id", "cardId", "at", "actor", "verb", "from", "to", "attempt", "note"]
 
+NEW = ("create", "--id", "A", "--title", "t", "--json")
+
 
 def refused(call: Any, status: int, *words: str) -> str:
     """Run what must be refused, and return the one line that says why; nothing has changed."""

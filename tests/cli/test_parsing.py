@@ -5,7 +5,7 @@ import json
 import pytest
 
 from backlog.cli.parser import VERBS
-from tests.cli import refused
+from tests.cli import NEW, refused
 
 pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
 
@@ -88,8 +88,7 @@ def test_the_last_repeat_wins(call):
     ],
 )
 def test_a_whole_number(call, value, number):
-    words = ("create", "--id", "A", "--title", "t", "--json")
-    assert call(*words, "--priority", value).json["priority"] == number
+    assert call(*NEW, "--priority", value).json["priority"] == number
 
 
 NO_NUMBERS = [
@@ -188,28 +187,26 @@ def test_an_id_and_an_owner_are_trimmed(call):
     ],
 )
 def test_ids_are_split_at_commas_trimmed_and_kept_once(call, given, ids):
-    words = ("create", "--id", "A", "--title", "t", "--json")
-    assert call(*words, "--depends-on", given).json["dependsOn"] == ids
+    assert call(*NEW, "--depends-on", given).json["dependsOn"] == ids
 
 
 def test_a_phase_of_blanks_is_none(call):
-    words = ("create", "--id", "A", "--title", "t", "--json")
-    assert call(*words, "--phase", " ").json["phase"] is None
+    assert call(*NEW, "--phase", " ").json["phase"] is None
+
+
+def help_of(call, capsys, *words):
+    with pytest.raises(SystemExit) as ended:
+        call(*words, "--help")
+    assert ended.value.code == 0
+    return capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("verb", "options"), [(v.name, v.options) for v in VERBS])
 def test_the_help_of_a_verb_names_each_option(call, capsys, verb, options):
-    with pytest.raises(SystemExit) as ended:
-        call(verb, "--help")
-    shown = capsys.readouterr().out
-    assert ended.value.code == 0
+    shown = help_of(call, capsys, verb)
     assert all(name in shown or name.upper() in shown for name, _ in (*options, ("--json", None)))
 
 
 def test_the_help_names_each_verb(call, capsys):
-    with pytest.raises(SystemExit) as ended:
-        call("--help")
-    shown = capsys.readouterr().out
-    assert ended.value.code == 0
-    assert all(f"\n    {name} " in shown for name, *_ in VERBS)
-    assert "\n    store " in shown
+    shown = help_of(call, capsys)
+    assert all(f"\n    {name} " in shown for name in (*(verb.name for verb in VERBS), "store"))

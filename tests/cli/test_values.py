@@ -6,12 +6,10 @@ import subprocess
 
 import pytest
 
-from tests.cli import lines, refused
+from tests.cli import NEW, lines, refused
 from tests.command import MANAGE
 
 pytestmark = pytest.mark.quick
-
-NEW = ("create", "--id", "A", "--title", "t", "--json")
 
 CRITERIA = [
     ("one", ["one"]),

@@ -14,6 +14,9 @@ from backlog.store.embedded import Store, processes
 from tests.embedded import children
 from tests.worker import until
 
+Programs = Callable[[str], Path]
+Copied = Callable[[Path], Store]
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Know the project's marker even where these tests run without the project's settings."""
@@ -78,7 +81,7 @@ def root(place: Path) -> Path:
 
 
 @pytest.fixture
-def copied(template: Path) -> Callable[[Path], Store]:
+def copied(template: Path) -> Copied:
     """Makes a store that has been used before, and is stopped, in a directory of any name."""
 
     def copy(root: Path) -> Store:
@@ -89,13 +92,13 @@ def copied(template: Path) -> Callable[[Path], Store]:
 
 
 @pytest.fixture
-def idle(root: Path, copied: Callable[[Path], Store]) -> Store:
+def idle(root: Path, copied: Copied) -> Store:
     """A store that has been used before, and is stopped."""
     return copied(root)
 
 
 @pytest.fixture
-def programs(place: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+def programs(place: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
     """Chooses programs, by the script that is their postgres; gives their directory."""
 
     def choose(postgres: str) -> Path:

@@ -13,7 +13,7 @@ import pytest
 
 from backlog.store.embedded import Store, StoreError, processes
 from tests.embedded.children import run, spawn
-from tests.embedded.conftest import kill_postmaster, postmaster
+from tests.embedded.conftest import Programs, kill_postmaster, postmaster
 from tests.worker import until
 
 CLAIM_FOR_EVER = """
@@ -208,9 +208,7 @@ def test_a_starter_killed_during_recovery_leaves_it_to_the_next(idle: Store) -> 
     assert postmaster(idle) == pid
 
 
-def test_a_start_of_over_ten_seconds_is_waited_for(
-    idle: Store, programs: Callable[[str], Path]
-) -> None:
+def test_a_start_of_over_ten_seconds_is_waited_for(idle: Store, programs: Programs) -> None:
     real = idle.status().binaries / "postgres"
     programs(f'#!/bin/sh\n[ "$1" = --version ] || sleep 11\nexec "{real}" "$@"\n')
 

@@ -2,13 +2,13 @@
 
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from backlog.store.embedded import Store, StoreError, binaries
 from tests.embedded.children import run
+from tests.embedded.conftest import Programs
 
 
 def test_making_a_store_and_asking_for_its_address_touches_nothing(root: Path) -> None:
@@ -91,7 +91,7 @@ def test_the_client_programs_reach_the_store(
 
 
 def test_the_override_comes_first_and_the_path_last(
-    programs: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wheel = binaries.find()
     chosen = programs("#!/bin/sh\n")

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -11,7 +10,7 @@ import pytest
 
 from backlog.store.embedded import Store, StoreError, lock, patience, supervisor
 from tests.embedded.children import User, run, spawn
-from tests.embedded.conftest import Disk
+from tests.embedded.conftest import Disk, Programs
 from tests.worker import until
 
 SYSTEM_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("1[5-7]/bin"))
@@ -107,7 +106,7 @@ OTHER_MAJOR = "#!/bin/sh\necho 'postgres (PostgreSQL) 19.1'\n"
 
 
 def test_data_of_another_major_version_is_refused_and_untouched(
-    idle: Store, programs: Callable[[str], Path]
+    idle: Store, programs: Programs
 ) -> None:
     before = fingerprint(idle.data_dir)
     programs(OTHER_MAJOR)
@@ -121,7 +120,7 @@ def test_data_of_another_major_version_is_refused_and_untouched(
 
 
 def test_a_running_server_of_another_major_version_is_used_and_can_be_stopped(
-    idle: Store, programs: Callable[[str], Path]
+    idle: Store, programs: Programs
 ) -> None:
     idle.start()
     programs(OTHER_MAJOR)
@@ -232,7 +231,7 @@ def test_missing_programs_are_named(
         Store(root).connect()
 
 
-def test_programs_that_do_not_run_are_named(root: Path, programs: Callable[[str], Path]) -> None:
+def test_programs_that_do_not_run_are_named(root: Path, programs: Programs) -> None:
     made = programs("not a program")
 
     with pytest.raises(StoreError, match=rf"{made}/postgres does not run here"):

@@ -9,8 +9,7 @@ import pytest
 
 from backlog.store.embedded import Store, StoreError, layout
 from tests.embedded.children import User, run
-
-Copied = Callable[[Path], Store]
+from tests.embedded.conftest import Copied
 
 
 def assert_works(store: Store) -> None:
