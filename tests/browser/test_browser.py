@@ -129,10 +129,8 @@ def test_selected_cards_are_blocked_with_a_reason(board):
     board.get_by_label("Reason").select_option("capability")
     board.get_by_role("button", name="Block").click()
     expect(board.locator("h1")).to_have_text("Block: 2 done")
-    assert set(Card.objects.filter(block_reason="capability").values_list("pk", flat=True)) == {
-        "ready-1",
-        "ready-2",
-    }
+    blocked = Card.objects.filter(block_reason="capability").values_list("pk", flat=True)
+    assert set(blocked) == {"ready-1", "ready-2"}
 
 
 def test_a_move_of_what_changed_meanwhile_is_refused(operator, live_server):

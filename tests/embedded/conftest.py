@@ -80,7 +80,7 @@ def root(place: Path) -> Path:
     return place / "store"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def copied(template: Path) -> Copied:
     """Makes a store that has been used before, and is stopped, in a directory of any name."""
 
@@ -136,11 +136,10 @@ def postmaster(store: Store) -> int:
 
 
 @pytest.fixture(scope="session")
-def running(template: Path) -> Iterator[Store]:
+def running(copied: Copied) -> Iterator[Store]:
     """One server, for the tests that only ask it something."""
     made = children.make_place()
-    subprocess.run(["cp", "-a", template, made], check=True)
-    store = Store(made / template.name)
+    store = copied(made / "store")
     store.start()
     yield store
     clear(made)

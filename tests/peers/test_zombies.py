@@ -117,7 +117,6 @@ TAKES = {
     "claim of a pool": lambda s, ttl: claims.claim(s, "v", ttl, Pool(phase="M1"), 2).card,
     "complete and claim the next": lambda s, ttl: claims.complete_and_claim(s, "B", "v", ttl=ttl),
 }
-each_take = pytest.mark.parametrize("take", TAKES.values(), ids=TAKES)
 
 
 @pytest.fixture
@@ -131,14 +130,20 @@ def held_before(session, card, pass_time):
     claims.claim(session, "v", 86_400, card_id="B")
 
 
-@each_take
+@pytest.mark.parametrize("take", TAKES.values(), ids=TAKES)
 def test_a_fresh_claim_that_inherits_the_old_heartbeat_and_is_killed(
-    take, session, held_before, left
+    take, session, held_before, left, pass_time
 ):
-    """Peers: "A fresh claim that inherits the old heartbeat and is killed"."""
+    """Peers: "A fresh claim that inherits the old heartbeat and is killed", and "TTL settings
+    accepted but inert": each claim ends when it said, no earlier.
+    """
     take(session, 40)
     assert moves.reclaim(session) == []
     assert 30 < left() <= 40
+    pass_time(35)
+    assert moves.reclaim(session) == []
+    pass_time(5)
+    assert moves.reclaim(session) == ["A"]
 
 
 @pytest.mark.parametrize(
@@ -165,16 +170,6 @@ def test_a_heartbeat_that_does_not_extend_the_ttl(ttl, lasts, session, claimed, 
     moves.renew(session, "A", "w", 1, ttl)
     assert lasts - 5 < left() <= lasts
     assert moves.reclaim(session) == []
-
-
-@each_take
-def test_ttl_settings_accepted_but_inert(take, session, held_before, pass_time):
-    """Peers: "TTL settings accepted but inert": each claim ends when it said, no earlier."""
-    take(session, 40)
-    pass_time(35)
-    assert moves.reclaim(session) == []
-    pass_time(5)
-    assert moves.reclaim(session) == ["A"]
 
 
 def test_the_ttl_of_a_renewal_accepted_but_inert(session, claimed, pass_time):

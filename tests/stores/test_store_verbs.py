@@ -7,18 +7,10 @@ from tests.command import On, empty_store, unavailable
 pytestmark = pytest.mark.one_tier
 
 
-@pytest.fixture(scope="module")
-def store_directory():
-    with empty_store() as made:
-        yield made
-
-
 @pytest.fixture
-def on_store(store_directory):
+def on_store(store_root):
     """The command on an embedded store with one card, A."""
-    on = On(BACKLOG_DATA_DIR=str(store_directory))
-    for card_id in [card["id"] for card in on("list", "--json").json]:
-        on("delete", "--id", card_id, "--force")
+    on = On(BACKLOG_DATA_DIR=str(store_root))
     on("create", "--id", "A", "--title", "t")
     return on
 

@@ -49,11 +49,6 @@ def on(restartable):
     return on
 
 
-def made(on, *ids):
-    for card_id in ids:
-        on("create", "--id", card_id, "--title", "t")
-
-
 def status_of(on, card_id):
     return on("show", "--id", card_id, "--json").json["status"]
 
@@ -63,12 +58,12 @@ def test_an_idle_worker_outlasts_a_restart(restartable, on):
         worker.says("waiting")
         restartable.pause()
         restartable.resume()
-        made(on, "A")
+        on("create", "--id", "A", "--title", "t")
         worker.says("what=completed card=A")
 
 
 def test_a_command_outlasts_a_restart(restartable, on):
-    made(on, "A")
+    on("create", "--id", "A", "--title", "t")
     with begun("sleep 2", "--ttl", "60", "--once", env=restartable.env) as worker:
         restartable.pause()
         restartable.resume()
@@ -78,7 +73,7 @@ def test_a_command_outlasts_a_restart(restartable, on):
 
 def test_a_completion_waits_for_the_store_to_come_back(server):
     on = On(**server.env)
-    made(on, "C")
+    on("create", "--id", "C", "--title", "t")
     with begun("sleep 1", "--once", env=server.env) as worker:
         server.pause()
         worker.says("what=store-away")
@@ -90,7 +85,7 @@ def test_a_completion_waits_for_the_store_to_come_back(server):
 
 def test_a_command_is_ended_when_its_lease_is_over_and_the_store_is_away(server):
     on = On(**server.env)
-    made(on, "D")
+    on("create", "--id", "D", "--title", "t")
     with begun("sleep 1000", "--ttl", "2", "--once", env=server.env) as worker:
         server.pause()
         worker.says("what=expired")
@@ -114,7 +109,7 @@ def test_a_worker_on_django_s_connection_outlasts_a_restart_too(server):
         server.pause()
         worker.says("store-away")
         server.resume()
-        made(on, "E")
+        on("create", "--id", "E", "--title", "t")
         worker.says("what=completed card=E")
 
 
