@@ -34,6 +34,7 @@ MISUSED = [
     "stats --id A",
     "import",
     "export file",
+    "export --events --runs",
     "store",
     "store nonsense",
     "store start --force",

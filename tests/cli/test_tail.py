@@ -161,7 +161,3 @@ def test_export_of_runs_has_every_one_that_is_over(call, card):
     call("complete", "--id", "A", "--owner", "w")
     (line,) = call("export", "--runs").out.splitlines()
     assert json.loads(line)["outcome"] == "completed"
-
-
-def test_two_exports_at_once_are_wrong_usage(call):
-    refused(call, 2, "export", "--events", "--runs")
