@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,6 +66,11 @@ class On:
 
     def start(self, *words: str, **popen: object) -> "subprocess.Popen[str]":
         return self._popen([*MANAGE, "backlog", *words], **popen)
+
+    def race(self, *commands: Sequence[str]) -> list[Ran]:
+        """Run these at once; what each left."""
+        racing = [self.start(*words) for words in commands]
+        return [self._end(process) for process in racing]
 
     def python(self, code: str, *words: str) -> "subprocess.Popen[str]":
         """Run code of the project's."""

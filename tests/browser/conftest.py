@@ -79,6 +79,22 @@ def log_in(live_server: Any) -> Any:
 
 
 @pytest.fixture
+def plain(browser: Any, log_in: Any) -> Iterator[Any]:
+    """The page of an operator whose browser runs no JavaScript."""
+    context = browser.new_context(java_script_enabled=False)
+    log_in(context)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def board(complaints: list[str], operator: Any, live_server: Any) -> Any:
+    """The page of an operator who looks at the board, and whose console is silent."""
+    operator.goto(live_server.url + "/")
+    return operator
+
+
+@pytest.fixture
 def operator(page: Any, log_in: Any) -> Any:
     """The page of an operator who is logged in."""
     log_in(page.context)

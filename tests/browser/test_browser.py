@@ -86,59 +86,51 @@ def wider_than_the_window(page, *widths: int) -> list[int]:
     return found
 
 
-def test_a_claim_elsewhere_shows_by_itself_and_the_focus_stays(operator, live_server, complaints):
-    operator.goto(live_server.url + "/")
-    operator.locator('[data-card="ready-2"] a').first.focus()
+def test_a_claim_elsewhere_shows_by_itself_and_the_focus_stays(board):
+    board.locator('[data-card="ready-2"] a').first.focus()
     Card.objects.claim("worker-9", card_id="ready-1")
-    expect(operator.locator('.claimed [data-card="ready-1"]')).to_contain_text("worker-9")
+    expect(board.locator('.claimed [data-card="ready-1"]')).to_contain_text("worker-9")
     focused = "document.activeElement.closest('[data-card]')?.dataset.card"
-    assert operator.evaluate(focused) == "ready-2"
+    assert board.evaluate(focused) == "ready-2"
 
 
-def test_what_is_selected_stays_selected_when_its_cell_changes(operator, live_server):
-    operator.goto(live_server.url + "/")
-    operator.locator('[data-card="ready-2"] input').check()
+def test_what_is_selected_stays_selected_when_its_cell_changes(board):
+    board.locator('[data-card="ready-2"] input').check()
     Card.objects.edit("ready-1", title="Changed")
-    expect(operator.locator('[data-card="ready-1"]')).to_contain_text("Changed")
-    expect(operator.locator('[data-card="ready-2"] input')).to_be_checked()
-    expect(operator.locator("#selected")).to_have_text("1 selected:")
+    expect(board.locator('[data-card="ready-1"]')).to_contain_text("Changed")
+    expect(board.locator('[data-card="ready-2"] input')).to_be_checked()
+    expect(board.locator("#selected")).to_have_text("1 selected:")
 
 
-def test_the_focus_follows_its_card_into_another_cell(operator, live_server):
-    operator.goto(live_server.url + "/")
-    operator.locator('[data-card="ready-2"] a').first.focus()
+def test_the_focus_follows_its_card_into_another_cell(board):
+    board.locator('[data-card="ready-2"] a').first.focus()
     Card.objects.block("ready-2")
-    expect(operator.locator('.blocked [data-card="ready-2"]')).to_be_visible()
-    expect(operator.locator('.blocked [data-card="ready-2"] > a')).to_be_focused()
+    expect(board.locator('.blocked [data-card="ready-2"]')).to_be_visible()
+    expect(board.locator('.blocked [data-card="ready-2"] > a')).to_be_focused()
 
 
-def test_a_new_lane_appears_by_itself(operator, live_server):
-    operator.goto(live_server.url + "/")
+def test_a_new_lane_appears_by_itself(board):
     Card.objects.create(id="new", title="New", phase="M9")
-    expect(operator.locator('[data-card="new"]')).to_be_visible()
+    expect(board.locator('[data-card="new"]')).to_be_visible()
 
 
-def test_a_form_that_is_open_is_left_alone(operator, live_server):
-    operator.goto(live_server.url + "/")
-    operator.locator("#search").fill("half a wor")
+def test_a_form_that_is_open_is_left_alone(board):
+    board.locator("#search").fill("half a wor")
     Card.objects.claim("worker-9", card_id="ready-1")
-    expect(operator.locator('.claimed [data-card="ready-1"]')).to_be_visible()
-    expect(operator.locator("#search")).to_have_value("half a wor")
-    expect(operator.locator("#search")).to_be_focused()
+    expect(board.locator('.claimed [data-card="ready-1"]')).to_be_visible()
+    expect(board.locator("#search")).to_have_value("half a wor")
+    expect(board.locator("#search")).to_be_focused()
 
 
-def test_selected_cards_are_blocked_with_a_reason(operator, live_server, complaints):
-    operator.goto(live_server.url + "/")
+def test_selected_cards_are_blocked_with_a_reason(board):
     for card_id in ("ready-1", "ready-2"):
-        operator.locator(f'[data-card="{card_id}"] input').check()
-    operator.get_by_role("button", name="Block", exact=True).click()
-    operator.get_by_label("Reason").select_option("capability")
-    operator.get_by_role("button", name="Block").click()
-    expect(operator.locator("h1")).to_have_text("Block: 2 done")
-    assert set(Card.objects.filter(block_reason="capability").values_list("pk", flat=True)) == {
-        "ready-1",
-        "ready-2",
-    }
+        board.locator(f'[data-card="{card_id}"] input').check()
+    board.get_by_role("button", name="Block", exact=True).click()
+    board.get_by_label("Reason").select_option("capability")
+    board.get_by_role("button", name="Block").click()
+    expect(board.locator("h1")).to_have_text("Block: 2 done")
+    blocked = Card.objects.filter(block_reason="capability").values_list("pk", flat=True)
+    assert set(blocked) == {"ready-1", "ready-2"}
 
 
 def test_a_move_of_what_changed_meanwhile_is_refused(operator, live_server):
@@ -151,65 +143,55 @@ def test_a_move_of_what_changed_meanwhile_is_refused(operator, live_server):
     assert Card.objects.get(pk="ready-1").status == "claimed"
 
 
-def test_everything_is_done_by_keyboard_alone(operator, live_server, complaints):
-    operator.goto(live_server.url + "/")
-    operator.keyboard.press("j")
-    operator.keyboard.press("x")
-    first = operator.evaluate("document.activeElement.closest('[data-card]').dataset.card")
-    operator.get_by_role("button", name="Set priority").focus()
-    operator.keyboard.press("Enter")
-    operator.get_by_label("Priority").focus()
-    operator.keyboard.type("77")
-    operator.keyboard.press("Enter")
-    expect(operator.locator(".messages")).to_contain_text(f"Set priority: {first}")
+def test_everything_is_done_by_keyboard_alone(board):
+    board.keyboard.press("j")
+    board.keyboard.press("x")
+    first = board.evaluate("document.activeElement.closest('[data-card]').dataset.card")
+    board.get_by_role("button", name="Set priority").focus()
+    board.keyboard.press("Enter")
+    board.get_by_label("Priority").focus()
+    board.keyboard.type("77")
+    board.keyboard.press("Enter")
+    expect(board.locator(".messages")).to_contain_text(f"Set priority: {first}")
     assert Card.objects.get(pk=first).priority == 77
 
 
-def test_keys_walk_the_board_and_explain_themselves(operator, live_server):
-    operator.goto(live_server.url + "/")
-    operator.keyboard.press("?")
-    expect(operator.get_by_role("dialog")).to_be_visible()
-    operator.keyboard.press("Escape")
-    operator.keyboard.press("/")
-    expect(operator.locator("#search")).to_be_focused()
-    operator.locator("#search").blur()
-    operator.keyboard.press("j")
-    operator.keyboard.press("Enter")
-    expect(operator).to_have_url(f"{live_server.url}/card/ready-1/")
+def test_keys_walk_the_board_and_explain_themselves(board, live_server):
+    board.keyboard.press("?")
+    expect(board.get_by_role("dialog")).to_be_visible()
+    board.keyboard.press("Escape")
+    board.keyboard.press("/")
+    expect(board.locator("#search")).to_be_focused()
+    board.locator("#search").blur()
+    board.keyboard.press("j")
+    board.keyboard.press("Enter")
+    expect(board).to_have_url(f"{live_server.url}/card/ready-1/")
 
 
-def test_all_of_it_works_without_javascript(browser, live_server, log_in):
-    context = browser.new_context(java_script_enabled=False)
-    log_in(context)
-    page = context.new_page()
-    page.goto(live_server.url + "/")
-    page.locator('[data-card="stopped"] input').check()
-    page.get_by_role("button", name="Unblock", exact=True).click()
-    expect(page.locator(".messages")).to_contain_text("Unblock: stopped")
-    page.get_by_role("link", name="Lanes as columns").click()
-    page.get_by_role("link", name="waits Waits").click()
-    expect(page.locator("h1")).to_have_text("waits Waits")
-    page.get_by_role("button", name="Remove ready-1").click()
+def test_all_of_it_works_without_javascript(plain, live_server):
+    plain.goto(live_server.url + "/")
+    plain.locator('[data-card="stopped"] input').check()
+    plain.get_by_role("button", name="Unblock", exact=True).click()
+    expect(plain.locator(".messages")).to_contain_text("Unblock: stopped")
+    plain.get_by_role("link", name="Lanes as columns").click()
+    plain.get_by_role("link", name="waits Waits").click()
+    expect(plain.locator("h1")).to_have_text("waits Waits")
+    plain.get_by_role("button", name="Remove ready-1").click()
     assert Card.objects.get(pk="waits").depends_on == ["stopped"]
-    context.close()
 
 
-def test_a_stale_edit_is_carried_over_and_saved_on_top(browser, live_server, log_in):
-    context = browser.new_context(java_script_enabled=False)
-    log_in(context)
-    page = context.new_page()
-    page.goto(live_server.url + "/card/ready-1/edit/")
-    page.get_by_label("Title").fill("Mine")
+def test_a_stale_edit_is_carried_over_and_saved_on_top(plain, live_server):
+    plain.goto(live_server.url + "/card/ready-1/edit/")
+    plain.get_by_label("Title").fill("Mine")
     Card.objects.edit("ready-1", title="Theirs", priority=5)
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("alert")).to_contain_text("nothing was saved")
-    expect(page.get_by_label("Title")).to_have_value("Mine")
-    expect(page.get_by_label("Title")).to_have_accessible_description("The card has now: Theirs")
-    page.get_by_label("Priority").fill("5")
-    page.get_by_role("button", name="Save").click()
+    plain.get_by_role("button", name="Save").click()
+    expect(plain.get_by_role("alert")).to_contain_text("nothing was saved")
+    expect(plain.get_by_label("Title")).to_have_value("Mine")
+    expect(plain.get_by_label("Title")).to_have_accessible_description("The card has now: Theirs")
+    plain.get_by_label("Priority").fill("5")
+    plain.get_by_role("button", name="Save").click()
     card = Card.objects.get(pk="ready-1")
     assert (card.title, card.priority) == ("Mine", 5)
-    context.close()
 
 
 def test_a_stale_edit_is_accessible(operator, live_server):

@@ -26,36 +26,28 @@ def paused_and_limited(session):
 
 @pytest.mark.usefixtures("paused_and_limited")
 @pytest.mark.parametrize("name", ["board", "list", "fleet", "control", "doctor", "claimed card"])
-def test_what_is_held_back_is_accessible(operator, live_server, complaints, name):
+def test_what_is_held_back_is_accessible_and_fits_a_phone(operator, live_server, complaints, name):
     operator.goto(live_server.url + PAGES[name])
     assert in_light_and_dark(operator) == []
-
-
-@pytest.mark.usefixtures("paused_and_limited")
-@pytest.mark.parametrize("name", ["board", "list", "fleet", "control", "doctor"])
-def test_what_is_held_back_fits_a_phone(operator, live_server, name):
-    operator.goto(live_server.url + PAGES[name])
     assert wider_than_the_window(operator, 320) == []
 
 
-def test_a_pause_elsewhere_shows_on_an_open_board(operator, live_server, complaints, session):
-    operator.goto(live_server.url + "/")
-    expect(operator.locator("#banner")).to_be_hidden()
-    operator.locator(".lane summary").first.focus()
+def test_a_pause_elsewhere_shows_on_an_open_board(board, session):
+    expect(board.locator("#banner")).to_be_hidden()
+    board.locator(".lane summary").first.focus()
     rules.pause(session, "phase", "M1", "release freeze")
-    expect(operator.locator("#banner")).to_contain_text("Paused: phase M1. release freeze")
-    expect(operator.locator(".lane summary").first).to_contain_text("paused: release freeze")
-    expect(operator.locator(".lane summary").first).to_be_focused()
-    expect(operator.locator("#news")).to_have_text("Paused: phase M1.")
+    expect(board.locator("#banner")).to_contain_text("Paused: phase M1. release freeze")
+    expect(board.locator(".lane summary").first).to_contain_text("paused: release freeze")
+    expect(board.locator(".lane summary").first).to_be_focused()
+    expect(board.locator("#news")).to_have_text("Paused: phase M1.")
     rules.resume(session, "phase", "M1")
-    expect(operator.locator("#banner")).to_be_hidden()
-    expect(operator.locator("#news")).to_have_text("Nothing is paused any more.")
+    expect(board.locator("#banner")).to_be_hidden()
+    expect(board.locator("#news")).to_have_text("Nothing is paused any more.")
 
 
-def test_a_limit_elsewhere_shows_in_the_heading_of_its_lane(operator, live_server, session):
-    operator.goto(live_server.url + "/")
+def test_a_limit_elsewhere_shows_in_the_heading_of_its_lane(board, session):
     rules.limit(session, "phase", "M1", 2)
-    expect(operator.locator(".lane summary").first).to_contain_text("at its limit: 2 of 2 claimed")
+    expect(board.locator(".lane summary").first).to_contain_text("at its limit: 2 of 2 claimed")
 
 
 def test_a_banner_with_the_focus_is_left_alone(operator, live_server, session):
@@ -84,28 +76,24 @@ def test_the_fleet_is_paused_and_resumed_by_keyboard(operator, live_server, comp
     expect(operator).to_have_url(live_server.url + "/")
 
 
-def test_pauses_and_limits_work_without_javascript(browser, live_server, log_in, session):
-    context = browser.new_context(java_script_enabled=False)
-    log_in(context)
-    page = context.new_page()
-    page.goto(live_server.url + "/control/")
-    page.locator("#pause_scope").select_option("a phase")
-    page.locator("#pause_name").fill("M1")
-    page.get_by_label("Reason").fill("release freeze")
-    page.get_by_role("button", name="Pause", exact=True).click()
-    expect(page.locator(".messages")).to_contain_text("Paused: phase M1")
-    page.get_by_role("button", name="Resume phase M1").click()
-    expect(page.locator(".messages")).to_contain_text("Resumed: phase M1")
-    page.locator("#limit_scope").select_option("a worker")
-    page.locator("#limit_name").fill("w")
-    page.locator("#limit_most").fill("3")
-    page.get_by_role("button", name="Set the limit", exact=True).click()
-    page.get_by_label("Claims at once of worker w").fill("4")
-    page.get_by_role("button", name="Set the limit of worker w").click()
+def test_pauses_and_limits_work_without_javascript(plain, live_server, session):
+    plain.goto(live_server.url + "/control/")
+    plain.locator("#pause_scope").select_option("a phase")
+    plain.locator("#pause_name").fill("M1")
+    plain.get_by_label("Reason").fill("release freeze")
+    plain.get_by_role("button", name="Pause", exact=True).click()
+    expect(plain.locator(".messages")).to_contain_text("Paused: phase M1")
+    plain.get_by_role("button", name="Resume phase M1").click()
+    expect(plain.locator(".messages")).to_contain_text("Resumed: phase M1")
+    plain.locator("#limit_scope").select_option("a worker")
+    plain.locator("#limit_name").fill("w")
+    plain.locator("#limit_most").fill("3")
+    plain.get_by_role("button", name="Set the limit", exact=True).click()
+    plain.get_by_label("Claims at once of worker w").fill("4")
+    plain.get_by_role("button", name="Set the limit of worker w").click()
     assert [each[:3] for each in rules.limits(session)] == [("owner", "w", 4)]
-    page.get_by_role("button", name="Remove the limit of worker w").click()
-    expect(page.locator("main")).to_contain_text("There are no limits.")
-    context.close()
+    plain.get_by_role("button", name="Remove the limit of worker w").click()
+    expect(plain.locator("main")).to_contain_text("There are no limits.")
 
 
 def test_the_doctor_s_findings_are_settled_by_keyboard(operator, live_server, complaints):
@@ -117,18 +105,14 @@ def test_the_doctor_s_findings_are_settled_by_keyboard(operator, live_server, co
     expect(operator.locator("main")).to_contain_text("All is well")
 
 
-def test_events_are_narrowed_without_javascript(browser, live_server, log_in):
-    context = browser.new_context(java_script_enabled=False)
-    log_in(context)
-    page = context.new_page()
-    page.goto(live_server.url + "/")
-    page.get_by_role("link", name="Activity").click()
-    page.get_by_label("What").select_option("claim")
-    page.get_by_label("Who").fill("worker-1")
-    page.get_by_role("button", name="Apply").click()
-    expect(page.locator("tbody tr")).to_have_count(1)
-    expect(page.locator("tbody tr")).to_contain_text("held")
-    context.close()
+def test_events_are_narrowed_without_javascript(plain, live_server):
+    plain.goto(live_server.url + "/")
+    plain.get_by_role("link", name="Activity").click()
+    plain.get_by_label("What").select_option("claim")
+    plain.get_by_label("Who").fill("worker-1")
+    plain.get_by_role("button", name="Apply").click()
+    expect(plain.locator("tbody tr")).to_have_count(1)
+    expect(plain.locator("tbody tr")).to_contain_text("held")
 
 
 def test_a_cancel_asks_once_with_the_reason_that_was_typed(operator, live_server, complaints):

@@ -56,7 +56,7 @@ class Chaos:
 
     def __init__(self, place: Place, seed: int, journals: Path) -> None:
         self._place, self._journals = place, journals
-        self._seed, self._chance = seed, random.Random(seed)  # noqa: S311 (not a secret)
+        self._chance = random.Random(seed)  # noqa: S311 (not a secret)
         self._running: dict[str, Incarnation] = {}
         self._children: dict[str, Child] = {}
         self._incarnations = 0

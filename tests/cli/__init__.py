@@ -28,6 +28,9 @@ KEYS = [
     "blockNote",
     "blockCount",
 ]
+EVENT_KEYS = ["id", "cardId", "at", "actor", "verb", "from", "to", "attempt", "note"]
+
+NEW = ("create", "--id", "A", "--title", "t", "--json")
 
 
 def refused(call: Any, status: int, *words: str) -> str:

@@ -6,28 +6,39 @@ import subprocess
 import pytest
 
 from tests.cli import lines, refused
-from tests.command import MANAGE
+from tests.command import MANAGE, On
+
+# B waits for A and for a card N that does not exist, C for B.
+REFUSED = [
+    ("create --id A --title t", "there is a card A already; choose another id, or edit that one"),
+    ("create --id N --title t --depends-on N", "N cannot depend on itself"),
+    ("create --id N --title t --depends-on B", "N cannot depend on B, which waits for N"),
+    ("edit --id x --title t", "there is no card x"),
+    ("edit --id A --depends-on A", "A cannot depend on itself"),
+    ("edit --id A --depends-on B", "A cannot depend on B, which waits for A"),
+    ("edit --id A --idempotency-key k", "another card has the idempotency key k already"),
+    ("link --from A --to x", "there is no card x"),
+    ("link --from x --to A", "there is no card x"),
+    ("link --from A --to A", "A cannot depend on itself"),
+    ("link --from A --to C", "A cannot depend on C, which waits for A"),
+    ("unlink --from x --to y", "there is no card x"),
+    ("delete --id A", "cannot delete: B waits for A; unlink first"),
+]
 
 
-def test_a_duplicate_id_is_refused(call, card):
+@pytest.mark.parametrize(("words", "said"), REFUSED)
+def test_what_does_not_fit_the_backlog_is_refused(call, card, words, said):
     card("A")
-    line = refused(call, 1, "create", "--id", "A", "--title", "again")
-    assert line == "there is a card A already; choose another id, or edit that one\n"
+    card("B", needs=["A", "N"], idempotency_key="k")
+    card("C", needs=["B"])
+    assert refused(call, 1, *words.split()) == f"{said}\n"
 
 
-def test_a_repeated_key_returns_the_card_unchanged(call):
-    first = call("create", "--id", "A", "--title", "t", "--idempotency-key", "k", "--json")
-    again = call(
-        *("create", "--id", "B", "--title", "other", "--priority", "9", "--depends-on", "C"),
-        *("--idempotency-key", "k", "--json"),
-    )
-    assert again == first
-    assert len(call("list", "--json").json) == 1
-
-
-def test_a_repeated_key_returns_the_card_as_it_is_by_now(call):
+def test_a_repeated_key_returns_the_card_unchanged_as_it_is_by_now(call):
     words = ("create", "--id", "A", "--title", "t", "--idempotency-key", "k", "--json")
-    call(*words)
+    other = "create --id B --title other --priority 9 --depends-on C --idempotency-key k --json"
+    assert call(*words) == call(*other.split())
+    assert len(call("list", "--json").json) == 1
     call("complete", "--id", "A")
     assert call(*words).json["status"] == "done"
 
@@ -35,16 +46,9 @@ def test_a_repeated_key_returns_the_card_as_it_is_by_now(call):
 @pytest.mark.parametrize("ids", [("A", "A"), ("A", "B")])
 def test_two_creates_that_race_with_one_key_give_one_card(store, call, ids):
     words = ("create", "--title", "t", "--idempotency-key", "k", "--json")
-    racing = [
-        subprocess.Popen(
-            [*MANAGE, "backlog", *words, "--id", card_id],
-            stdout=subprocess.PIPE,
-        )
-        for card_id in ids
-    ]
-    answers = {process.communicate()[0] for process in racing}
-    assert [process.returncode for process in racing] == [0, 0]
-    assert len(answers) == 1
+    answers = On(**os.environ).race(*((*words, "--id", card_id) for card_id in ids))
+    assert [ran.status for ran in answers] == [0, 0]
+    assert len({ran.out for ran in answers}) == 1
     assert len(call("list", "--json").json) == 1
 
 
@@ -54,17 +58,6 @@ def test_a_dependency_need_not_exist_yet(call):
     call("create", "--id", "A", "--title", "t")
     call("complete", "--id", "A")
     assert call("claim", "--owner", "w", "--json").json["id"] == "B"
-
-
-def test_a_create_that_would_close_a_cycle_is_refused(call, card):
-    card("B", needs=["A"])
-    assert "which waits for A" in refused(
-        call, 1, "create", "--id", "A", "--title", "t", "--depends-on", "B"
-    )
-
-
-def test_a_create_that_depends_on_itself_is_refused(call):
-    refused(call, 1, "create", "--id", "A", "--title", "t", "--depends-on", "A")
 
 
 def test_cards_are_listed_by_priority_then_age_then_id(call, tmp_path):
@@ -112,16 +105,18 @@ def test_edit_changes_the_given_fields_only(call, card):
 
 
 @pytest.mark.parametrize(
-    ("option", "key", "cleared"),
+    ("option", "blank", "key", "cleared"),
     [
-        ("--phase", "phase", None),
-        ("--acceptance", "acceptance", None),
-        ("--depends-on", "dependsOn", []),
+        ("--phase", " ", "phase", None),
+        ("--acceptance", " ", "acceptance", None),
+        ("--depends-on", " ", "dependsOn", []),
+        ("--idempotency-key", " ", "idempotencyKey", None),
+        ("--idempotency-key", "", "idempotencyKey", None),
     ],
 )
-def test_a_blank_value_clears_a_field(call, card, option, key, cleared):
-    card("A", needs=["X"], body="b", phase="M1", acceptance='["x"]')
-    assert call("edit", "--id", "A", option, " ", "--json").json[key] == cleared
+def test_a_blank_value_clears_a_field(call, card, option, blank, key, cleared):
+    card("A", needs=["X"], body="b", phase="M1", acceptance='["x"]', idempotency_key="k")
+    assert call("edit", "--id", "A", option, blank, "--json").json[key] == cleared
 
 
 def test_edit_can_change_everything_at_once(call, card):
@@ -133,20 +128,9 @@ def test_edit_can_change_everything_at_once(call, card):
     assert (edited["acceptance"], edited["idempotencyKey"]) == (["c"], "k")
 
 
-def test_edit_of_an_unknown_card_is_refused(call):
-    assert refused(call, 1, "edit", "--id", "x", "--title", "t") == "there is no card x\n"
-
-
 def test_edit_without_a_field_is_wrong_usage(call, card):
     card("A")
     assert "nothing to change: give one of --title" in refused(call, 2, "edit", "--id", "A")
-
-
-@pytest.mark.parametrize("key", ["", " "])
-def test_an_edit_to_a_blank_key_clears_it(call, card, key):
-    card("A", idempotency_key="k")
-    edited = call("edit", "--id", "A", "--idempotency-key", key, "--json").json
-    assert edited["idempotencyKey"] is None
 
 
 @pytest.mark.parametrize("key", ["", " "])
@@ -154,13 +138,6 @@ def test_a_create_with_a_blank_key_is_refused(call, key):
     """It is an unset variable, more likely than not: the card would be made twice."""
     words = ("create", "--id", "A", "--title", "t", "--idempotency-key", key)
     assert "--idempotency-key must not be blank" in refused(call, 2, *words)
-
-
-@pytest.mark.parametrize("words", ["--depends-on B", "--depends-on A", "--idempotency-key k"])
-def test_edit_refuses_a_cycle_and_a_key_of_another_card(call, card, words):
-    card("A")
-    card("B", needs=["A"], idempotency_key="k")
-    refused(call, 1, "edit", "--id", "A", *words.split())
 
 
 def test_edit_of_dependencies_gates_and_releases(call, card):
@@ -182,31 +159,12 @@ def test_link_adds_a_dependency_at_the_end_and_again_changes_nothing(call, card)
 
 @pytest.mark.parametrize("status", ["ready", "claimed", "blocked", "done"])
 def test_link_and_unlink_work_from_any_status(call, card, status):
-    card("A")
+    card("A", status=status)
     card("B")
-    for verb in {"claimed": ["claim --owner w"], "blocked": ["block"], "done": ["complete"]}.get(
-        status, []
-    ):
-        call(*verb.split(), "--id", "A")
     linked = call("link", "--from", "A", "--to", "B", "--json").json
     assert (linked["status"], linked["dependsOn"]) == (status, ["B"])
     unlinked = call("unlink", "--from", "A", "--to", "B", "--json").json
     assert (unlinked["status"], unlinked["dependsOn"]) == (status, [])
-
-
-@pytest.mark.parametrize("pair", [("A", "x"), ("x", "A")])
-def test_both_cards_of_a_link_must_exist(call, card, pair):
-    card("A")
-    line = refused(call, 1, "link", "--from", pair[0], "--to", pair[1])
-    assert line == "there is no card x\n"
-
-
-def test_a_link_to_itself_and_one_that_closes_a_cycle_are_refused(call, card):
-    card("A")
-    card("B", needs=["A"])
-    card("C", needs=["B"])
-    assert refused(call, 1, "link", "--from", "A", "--to", "A") == "A cannot depend on itself\n"
-    assert "which waits for A" in refused(call, 1, "link", "--from", "A", "--to", "C")
 
 
 def test_unlink_makes_claimable_and_needs_no_existing_dependency(call, card):
@@ -217,10 +175,6 @@ def test_unlink_makes_claimable_and_needs_no_existing_dependency(call, card):
     assert call("unlink", "--from", "A", "--to", "missing").status == 0
 
 
-def test_unlink_of_an_unknown_card_is_refused(call):
-    refused(call, 1, "unlink", "--from", "x", "--to", "y")
-
-
 def test_delete_answers_the_card_as_it_was_and_removes_it(call, card):
     card("A", body="b")
     assert call("delete", "--id", "A", "--json").json["body"] == "b"
@@ -228,10 +182,9 @@ def test_delete_answers_the_card_as_it_was_and_removes_it(call, card):
     assert refused(call, 1, "delete", "--id", "A") == "there is no card A\n"
 
 
-def test_a_card_that_others_wait_for_is_deleted_by_force_only(call, card):
+def test_a_card_that_others_wait_for_is_deleted_by_force(call, card):
     card("A")
     card("B", needs=["A"])
-    assert "B waits for A" in refused(call, 1, "delete", "--id", "A")
     assert call("delete", "--id", "A", "--force").status == 0
     assert call("explain", "--id", "B", "--json").json["missing"] == ["A"]
 
@@ -243,8 +196,7 @@ def test_a_finished_dependent_does_not_hold_a_card(call, card):
 
 
 def test_the_worker_s_environment_needs_no_settings(store):
-    bare = {
-        n: v for n, v in os.environ.items() if n in ("PATH", "BACKLOG_DATA_DIR", "DATABASE_URL")
-    }
+    needed = ("PATH", "BACKLOG_DATA_DIR", "DATABASE_URL")
+    bare = {name: os.environ[name] for name in needed if name in os.environ}
     done = subprocess.run([*MANAGE, "backlog", "list"], env=bare, capture_output=True, check=True)
     assert done.stdout == b"(no cards)\n"

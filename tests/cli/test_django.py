@@ -1,15 +1,13 @@
 """The command in a Django project: on Django's connection, claiming by the manager."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 from django.core.management import call_command
 
-from tests.command import PROJECT, Ran
+from tests.command import On, Ran
 from tests.servers import Server, wheel_programs
 
 # Django's own start of the command, and who claims there.
@@ -28,15 +26,10 @@ execute_from_command_line(["manage.py", "backlog", *sys.argv[1:]])
 
 
 def through_django(*words: str, **env: str) -> Ran:
-    done = subprocess.run(
-        [sys.executable, "-c", START, *words],
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "fleet_backlog.settings", **env},
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+    on = On(**{**os.environ, "DJANGO_SETTINGS_MODULE": "fleet_backlog.settings", **env})
+    with on.python(START, *words) as process:
+        out, err = process.communicate(timeout=120)
+    return Ran(process.returncode, out, err)
 
 
 @pytest.mark.parametrize(

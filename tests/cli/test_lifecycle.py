@@ -4,36 +4,29 @@ import json
 import os
 import select
 import signal
-import subprocess
-import time
 
 import pytest
 
 from tests.cli import refused
-from tests.command import MANAGE
+from tests.command import On
+from tests.worker import until
 
 TEN_YEARS = 315_360_000
+WAITING = """SELECT count(*) FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND datname = current_database()"""
 
 
-def test_a_claim_says_who_holds_it_since_when_and_for_how_long(call, card):
+@pytest.mark.parametrize(
+    ("words", "ttl"), [("", 900), ("--ttl 60", 60), (f"--ttl {TEN_YEARS}", TEN_YEARS)]
+)
+def test_a_claim_says_who_holds_it_since_when_and_for_how_long(call, card, session, words, ttl):
     card("A")
-    claimed = call("claim", "--owner", "w", "--ttl", "60", "--json").json
+    claimed = call("claim", "--owner", "w", *words.split(), "--json").json
     assert (claimed["status"], claimed["claimOwner"]) == ("claimed", "w")
-    assert (claimed["claimTtlSeconds"], claimed["attempts"]) == (60, 1)
+    assert (claimed["claimTtlSeconds"], claimed["attempts"]) == (ttl, 1)
     assert claimed["claimedAt"] is not None
-
-
-def test_a_lease_lasts_900_seconds_unless_told(call, card):
-    card("A")
-    assert call("claim", "--owner", "w", "--json").json["claimTtlSeconds"] == 900
-
-
-def test_a_lease_may_last_ten_years(call, card, session):
-    card("A")
-    claimed = call("claim", "--owner", "w", "--ttl", str(TEN_YEARS), "--json").json
-    assert claimed["claimTtlSeconds"] == TEN_YEARS
     left = "SELECT extract(epoch FROM claim_expires_at - now()) FROM backlog"
-    assert session.execute(left).fetchone()[0] == pytest.approx(TEN_YEARS, abs=60)
+    assert session.execute(left).fetchone()[0] == pytest.approx(ttl, abs=60)
 
 
 def test_every_claim_is_one_more_attempt(call, card):
@@ -43,13 +36,10 @@ def test_every_claim_is_one_more_attempt(call, card):
         call("release", "--id", "A")
 
 
-def test_nothing_to_claim_ends_well_or_with_3_if_asked(call):
+def test_nothing_to_claim_ends_well_or_with_3_if_asked(call, card):
     assert call("claim", "--owner", "w").status == 0
     assert call("claim", "--owner", "w", "--exit-code", "--json") == (3, "null\n", "")
     assert call("claim", "--owner", "w", "--exit-code", "--id", "x").status == 3
-
-
-def test_exit_code_does_not_change_a_claim(call, card):
     card("A")
     assert call("claim", "--owner", "w", "--exit-code").status == 0
 
@@ -76,8 +66,7 @@ def test_a_claim_by_id_waits_for_who_changes_the_card_and_then_decides(
     holder = sessions()
     with holder.transaction():
         holder.execute("UPDATE backlog SET status = %s WHERE id = 'A'", (status,))
-        waiting = start_claim()
-        wait_for_a_lock(session)
+        waiting = start_claim(session)
         assert not select.select([waiting.stdout], [], [], 0.2)[0]
     answer = json.loads(waiting.communicate(timeout=30)[0])
     assert (answer and answer["id"]) == claimed
@@ -88,46 +77,32 @@ def test_ctrl_c_while_a_claim_waits_ends_with_130_and_no_traceback(session, sess
     holder = sessions()
     with holder.transaction():
         holder.execute("SELECT FROM backlog FOR UPDATE")
-        waiting = start_claim()
-        wait_for_a_lock(session)
+        waiting = start_claim(session)
         os.kill(waiting.pid, signal.SIGINT)
-        assert waiting.communicate(timeout=30) == (b"", b"")
+        assert waiting.communicate(timeout=30) == ("", "")
     assert waiting.returncode == 130
     assert call("show", "--id", "A", "--json").json["status"] == "ready"
 
 
-def start_claim():
-    return subprocess.Popen(
-        [*MANAGE, "backlog", "claim", "--owner", "w", "--id", "A", "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # A shell ignores Ctrl-C for what it starts in the background, and so would the child.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+def start_claim(session):
+    """A claim of card A that has come to stand at somebody's lock."""
+    started = On(**os.environ).start("claim", "--owner", "w", "--id", "A", "--json")
+    until(lambda: session.execute(WAITING).fetchone()[0], "that it waits")
+    return started
 
 
-def wait_for_a_lock(session):
-    waiting = """SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-        AND datname = current_database()"""
-    deadline = time.monotonic() + 30
-    while session.execute(waiting).fetchone()[0] == 0:
-        assert time.monotonic() < deadline, "nobody waits"
-        time.sleep(0.02)
-
-
-@pytest.mark.parametrize("status", ["ready", "claimed", "done"])
-def test_the_operator_completes_from_every_status_but_blocked(call, card, status):
+@pytest.mark.parametrize(
+    ("verb", "becomes", "status"),
+    [
+        *(("complete", "done", status) for status in ("ready", "claimed", "done")),
+        *(("block", "blocked", status) for status in ("ready", "claimed", "blocked")),
+    ],
+)
+def test_the_operator_moves_a_card_without_a_claim(call, card, verb, becomes, status):
     card("A", status=status)
-    done = call("complete", "--id", "A", "--json").json
-    assert (done["status"], done["claimOwner"], done["claimedAt"]) == ("done", None, None)
-
-
-@pytest.mark.parametrize("status", ["ready", "claimed", "blocked"])
-def test_the_operator_blocks_from_every_status_but_done(call, card, status):
-    card("A", status=status)
-    blocked = call("block", "--id", "A", "--json").json
-    assert (blocked["status"], blocked["claimOwner"]) == ("blocked", None)
-    assert blocked["claimTtlSeconds"] is None
+    moved = call(verb, "--id", "A", "--json").json
+    assert (moved["status"], moved["claimOwner"]) == (becomes, None)
+    assert (moved["claimedAt"], moved["claimTtlSeconds"]) == (None, None)
 
 
 @pytest.mark.parametrize(("verb", "status"), [("complete", "done"), ("block", "blocked")])
@@ -137,29 +112,23 @@ def test_what_is_so_already_does_not_change(call, card, verb, status):
     assert call(verb, "--id", "A", "--json").json == before
 
 
+ADVICE = {
+    "complete": ("unblock it first", ["blocked"]),
+    "block": ("reopen it first", ["done"]),
+    "unblock": ("only a blocked card can be unblocked", ["ready", "claimed", "done"]),
+    "reopen": ("only a done card can be reopened", ["ready", "claimed", "blocked"]),
+    "release": ("only a claimed card can be released", ["ready", "blocked", "done"]),
+    "renew": ("only a claimed card has a lease to renew", ["ready", "blocked", "done"]),
+}
+
+
 @pytest.mark.parametrize(
-    ("verb", "status", "advice"),
-    [
-        ("complete", "blocked", "unblock it first"),
-        ("block", "done", "reopen it first"),
-        ("unblock", "ready", "only a blocked card can be unblocked"),
-        ("unblock", "claimed", "only a blocked card can be unblocked"),
-        ("unblock", "done", "only a blocked card can be unblocked"),
-        ("reopen", "ready", "only a done card can be reopened"),
-        ("reopen", "claimed", "only a done card can be reopened"),
-        ("reopen", "blocked", "only a done card can be reopened"),
-        ("release", "ready", "only a claimed card can be released"),
-        ("release", "blocked", "only a claimed card can be released"),
-        ("release", "done", "only a claimed card can be released"),
-        ("renew", "ready", "only a claimed card has a lease to renew"),
-        ("renew", "blocked", "only a claimed card has a lease to renew"),
-        ("renew", "done", "only a claimed card has a lease to renew"),
-    ],
+    ("verb", "status"), [(verb, each) for verb, (_, wrong) in ADVICE.items() for each in wrong]
 )
-def test_a_move_from_the_wrong_status_is_refused_with_advice(call, card, verb, status, advice):
+def test_a_move_from_the_wrong_status_is_refused_with_advice(call, card, verb, status):
     card("A", status=status)
     line = refused(call, 1, verb, "--id", "A")
-    assert line == f"cannot {verb} A: it is {status}; {advice}\n"
+    assert line == f"cannot {verb} A: it is {status}; {ADVICE[verb][0]}\n"
 
 
 @pytest.mark.parametrize("verb", ["unblock", "reopen", "release", "renew", "explain"])

@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from backlog.store import storage
-from tests.command import MANAGE, PROJECT
+from tests.command import MANAGE, PROJECT, On
 
 SHELL = shlex.join([*MANAGE, "backlog"])
 UNREACHABLE = {"DATABASE_URL": "postgresql://u:p@127.0.0.1:1/db"}
@@ -89,14 +89,9 @@ def test_a_refusal_through_django_is_a_command_error_with_the_status(
 
 def test_the_console_script_is_the_same_command(store):
     start = "from backlog.cli.main import run; run()"
-    ran = subprocess.run(
-        [sys.executable, "-c", start, "list"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=PROJECT,
-    )
-    assert ran.stdout == "(no cards)\n"
+    with On(**os.environ).python(start, "list") as process:
+        assert process.communicate()[0] == "(no cards)\n"
+    assert process.returncode == 0
     assert 'backlog = "backlog.cli.main:run"' in (PROJECT / "pyproject.toml").read_text()
 
 

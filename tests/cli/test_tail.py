@@ -3,33 +3,24 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from contextlib import contextmanager
 
 import pytest
 
-from tests.command import MANAGE
+from tests.cli import EVENT_KEYS, refused
+from tests.command import On
 from tests.servers import Server, wheel_programs
-
-KEYS = ["id", "cardId", "at", "actor", "verb", "from", "to", "attempt", "note"]
 
 
 @contextmanager
-def _process(*words, env=None):
-    """The command as a process whose lines are read as they come."""
-    process = subprocess.Popen(
-        [*MANAGE, "backlog", *words],
-        env={**os.environ, **(env or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate(timeout=30)
+def following(*words, env=os.environ):
+    """A `tail --follow` whose lines are read as they come."""
+    with On(**env).start("tail", "--follow", *words) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _card_ids(lines):
@@ -48,7 +39,7 @@ def test_tail_shows_the_newest_of_all_cards_oldest_first(call, card):
         ("C", "create"),
         ("A", "claim"),
     ]
-    assert list(json.loads(lines[0])) == KEYS
+    assert list(json.loads(lines[0])) == EVENT_KEYS
     card_id, _, *fields = call("tail", "--limit", "1").out.split("\t")
     assert (card_id, fields[:3]) == ("A", ["w", "claim", "ready→claimed"])
 
@@ -60,15 +51,12 @@ def test_tail_of_nothing(call):
 
 @pytest.mark.parametrize("limit", ["-1", "x", "", "1e3"])
 def test_a_limit_that_is_no_number_is_wrong_usage(call, limit):
-    assert (call("tail", f"--limit={limit}").status, call("tail", f"--limit={limit}").out) == (
-        2,
-        "",
-    )
+    refused(call, 2, "tail", f"--limit={limit}")
 
 
 def test_following_goes_on_with_what_happens(call, card):
     card("A")
-    with _process("tail", "--follow", "--json", "--limit", "1") as process:
+    with following("--json", "--limit", "1") as process:
         assert _card_ids([process.stdout.readline()]) == ["A"]
         for card_id in "BC":
             card(card_id)
@@ -78,7 +66,7 @@ def test_following_goes_on_with_what_happens(call, card):
 @pytest.mark.parametrize(("sig", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -15)])
 def test_following_ends_quietly_when_told_to(card, sig, status):
     card("A")
-    with _process("tail", "--follow") as process:
+    with following() as process:
         process.stdout.readline()
         process.send_signal(sig)
         assert process.communicate(timeout=20) == ("", "")
@@ -87,7 +75,7 @@ def test_following_ends_quietly_when_told_to(card, sig, status):
 
 def test_following_ends_when_nobody_reads_any_more(card):
     card("A")
-    with _process("tail", "--follow") as process:
+    with following() as process:
         process.stdout.readline()
         process.stdout.close()
         assert process.wait(20) == 0, "no event was needed to notice"
@@ -97,21 +85,16 @@ def test_following_ends_when_nobody_reads_any_more(card):
 @pytest.mark.one_tier
 def test_following_outlives_a_restart_of_the_database():
     server = Server(wheel_programs()).start()
-    env = {"DATABASE_URL": server.url}
-
-    def create(card_id):
-        words = [*MANAGE, "backlog", "create", "--id", card_id, "--title", "T"]
-        subprocess.run(words, env={**os.environ, **env}, check=True, capture_output=True)
-
+    on = On(**server.env)
     try:
-        create("A")
-        with _process("tail", "--follow", "--json", env=env) as process:
+        on("create", "--id", "A", "--title", "T")
+        with following("--json", env=server.env) as process:
             assert _card_ids([process.stdout.readline()]) == ["A"]
             server.pause()
             assert "; trying again" in process.stderr.readline()
             time.sleep(1)
             server.resume()
-            create("B")
+            on("create", "--id", "B", "--title", "T")
             assert _card_ids([process.stdout.readline()]) == ["B"]
             assert process.stderr.readline() == "the database is back\n"
     finally:
@@ -169,7 +152,7 @@ def test_export_of_events_has_every_one_oldest_first(call, card):
     assert [(event["cardId"], event["verb"]) for event in events] == [
         ("A", "create"), ("B", "create"), ("B", "complete"), ("A", "delete"),
     ]  # fmt: skip
-    assert list(events[0]) == KEYS
+    assert list(events[0]) == EVENT_KEYS
 
 
 def test_export_of_runs_has_every_one_that_is_over(call, card):
@@ -178,8 +161,3 @@ def test_export_of_runs_has_every_one_that_is_over(call, card):
     call("complete", "--id", "A", "--owner", "w")
     (line,) = call("export", "--runs").out.splitlines()
     assert json.loads(line)["outcome"] == "completed"
-
-
-def test_two_exports_at_once_are_wrong_usage(call):
-    ran = call("export", "--events", "--runs")
-    assert (ran.status, ran.out, ran.err.count("\n")) == (2, "", 1)

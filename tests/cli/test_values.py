@@ -6,12 +6,10 @@ import subprocess
 
 import pytest
 
-from tests.cli import lines, refused
+from tests.cli import NEW, lines, refused
 from tests.command import MANAGE
 
 pytestmark = pytest.mark.quick
-
-NEW = ("create", "--id", "A", "--title", "t", "--json")
 
 CRITERIA = [
     ("one", ["one"]),
@@ -174,12 +172,6 @@ def test_a_body_of_a_megabyte(call, tmp_path):
     assert call("complete", "--id", "A", "--json").json["body"] == body
 
 
-def test_a_key_too_long_for_its_index_is_refused_in_one_line(call):
-    key = os.urandom(20_000).hex()
-    line = refused(call, 1, *NEW[:-1], "--idempotency-key", key)
-    assert len(line) < 400
-
-
-def test_an_id_too_long_for_its_index_is_refused_in_one_line(call):
-    words = ("create", "--id", os.urandom(20_000).hex(), "--title", "t")
-    assert len(refused(call, 1, *words)) < 400
+@pytest.mark.parametrize("option", ["--id", "--idempotency-key"])
+def test_what_is_too_long_for_its_index_is_refused_in_one_line(call, option):
+    assert len(refused(call, 1, *NEW[:-1], option, os.urandom(20_000).hex())) < 400

@@ -40,7 +40,9 @@ class User:
 
 def spawn(root: Path, code: str, *, user: User | None = None, **popen: Any) -> Any:
     """Start ``code`` with ``store`` at hand; its output is text, on a pipe."""
-    executable, path, extra = everyones_python() if user else (sys.executable, own_path(), {})
+    own_path = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
+    own = (sys.executable, own_path.rstrip(os.pathsep), {})
+    executable, path, extra = everyones_python() if user else own
     env = {**os.environ, "PYTHONPATH": path, **extra, **popen.pop("env", {})}
     defaults = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     return subprocess.Popen(
@@ -73,11 +75,6 @@ def crowd(root: Path, count: int, code: str) -> list[str]:
         outputs = [child.communicate(timeout=120)[0].strip() for child in all_of_them]
     assert [child.returncode for child in all_of_them] == [0] * count, outputs
     return outputs
-
-
-def own_path() -> str:
-    """Return the PYTHONPATH of children that run as the test's own user."""
-    return os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
 
 
 @cache

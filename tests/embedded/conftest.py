@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +12,10 @@ import pytest
 
 from backlog.store.embedded import Store, processes
 from tests.embedded import children
+from tests.worker import until
+
+Programs = Callable[[str], Path]
+Copied = Callable[[Path], Store]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -76,19 +80,66 @@ def root(place: Path) -> Path:
     return place / "store"
 
 
+@pytest.fixture(scope="session")
+def copied(template: Path) -> Copied:
+    """Makes a store that has been used before, and is stopped, in a directory of any name."""
+
+    def copy(root: Path) -> Store:
+        subprocess.run(["cp", "-a", "--", template, root], check=True)
+        return Store(root)
+
+    return copy
+
+
 @pytest.fixture
-def idle(root: Path, template: Path) -> Store:
+def idle(root: Path, copied: Copied) -> Store:
     """A store that has been used before, and is stopped."""
-    subprocess.run(["cp", "-a", template, root], check=True)
-    return Store(root)
+    return copied(root)
+
+
+@pytest.fixture
+def programs(place: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
+    """Chooses programs, by the script that is their postgres; gives their directory."""
+
+    def choose(postgres: str) -> Path:
+        made = place / "programs"
+        made.mkdir()
+        (made / "initdb").symlink_to("/bin/true")
+        (made / "postgres").write_text(postgres)
+        (made / "postgres").chmod(0o755)
+        monkeypatch.setenv("BACKLOG_POSTGRES_BIN", str(made))
+        return made
+
+    return choose
+
+
+@pytest.fixture
+def orphan_to_be(idle: Store) -> Iterator[int]:
+    """A backend that never waits: it does not notice when its postmaster dies."""
+    busy = "DO $$ BEGIN LOOP END LOOP; END $$"
+    query = "SELECT pid FROM pg_stat_activity WHERE query = %s AND state = 'active'"
+    with children.spawn(idle.root, f"store.connect().execute({busy!r})") as worker:
+        with idle.connect(autocommit=True) as connection:
+            found = until(lambda: connection.execute(query, [busy]).fetchone())
+        yield found[0]
+        worker.wait(10)
+
+
+def kill_postmaster(store: Store) -> None:
+    processes.end(postmaster(store), store.data_dir, signal.SIGKILL, timeout=10)
+
+
+def postmaster(store: Store) -> int:
+    pid = store.status().pid
+    assert pid
+    return pid
 
 
 @pytest.fixture(scope="session")
-def running(template: Path) -> Iterator[Store]:
+def running(copied: Copied) -> Iterator[Store]:
     """One server, for the tests that only ask it something."""
     made = children.make_place()
-    subprocess.run(["cp", "-a", template, made], check=True)
-    store = Store(made / template.name)
+    store = copied(made / "store")
     store.start()
     yield store
     clear(made)

@@ -13,6 +13,8 @@ import pytest
 
 from backlog.store.embedded import Store, StoreError, processes
 from tests.embedded.children import run, spawn
+from tests.embedded.conftest import Programs, kill_postmaster, postmaster
+from tests.worker import until
 
 CLAIM_FOR_EVER = """
 connection = store.connect(autocommit=True)
@@ -22,25 +24,12 @@ while True:
     connection.execute("INSERT INTO claims VALUES (%s)", [number])
     print(number, flush=True)
 """
-# PL/pgSQL that never waits: such a backend does not notice that its postmaster died.
-BUSY = "DO $$ BEGIN LOOP END LOOP; END $$"
-
-
-def kill_postmaster(store: Store) -> None:
-    data = store.data_dir
-    processes.end(postmaster(store), data, signal.SIGKILL, timeout=10)
 
 
 def kill_every_postgres(store: Store) -> None:
     for pid in processes.of(store.data_dir):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-
-
-def postmaster(store: Store) -> int:
-    pid = store.status().pid
-    assert pid
-    return pid
 
 
 @pytest.mark.parametrize("kill", [kill_postmaster, kill_every_postgres])
@@ -73,8 +62,7 @@ def bystander(idle: Store) -> Iterator[subprocess.Popen[bytes]]:
 def reuse_pid(store: Store, pid: int) -> None:
     """Kill the server and let its files name another process, as after a reboot."""
     kill_every_postgres(store)
-    while store.status().running:
-        time.sleep(0.01)
+    until(lambda: not store.status().running)
     for file in (store.data_dir / "postmaster.pid", store.socket_dir / ".s.PGSQL.5432.lock"):
         lines = file.read_text().splitlines(keepends=True)
         file.write_text("".join([f"{pid}\n", *lines[1:]]))
@@ -158,30 +146,18 @@ def test_no_second_server_gets_at_the_data(idle: Store, container: list[str]) ->
 
 
 @pytest.mark.parametrize("is_frozen", [False, True])
-def test_a_busy_orphan_does_not_block_the_next_start(idle: Store, is_frozen: bool) -> None:
-    code = f"store.connect().execute({BUSY!r})"
-    with spawn(idle.root, code) as worker:
-        orphan = wait_for_busy_backend(idle)
-        kill_postmaster(idle)
-        if is_frozen:
-            os.kill(orphan, signal.SIGSTOP)  # SIGQUIT will not reach it
-        time.sleep(0.1)
-        assert processes.serves(orphan, idle.data_dir)
+def test_a_busy_orphan_does_not_block_the_next_start(
+    idle: Store, orphan_to_be: int, is_frozen: bool
+) -> None:
+    kill_postmaster(idle)
+    if is_frozen:
+        os.kill(orphan_to_be, signal.SIGSTOP)  # SIGQUIT will not reach it
+    time.sleep(0.1)
+    assert processes.serves(orphan_to_be, idle.data_dir)
 
-        idle.connect().close()
+    idle.connect().close()
 
-        assert not processes.serves(orphan, idle.data_dir)
-        worker.wait(10)
-
-
-def wait_for_busy_backend(store: Store) -> int:
-    query = "SELECT pid FROM pg_stat_activity WHERE query = %s AND state = 'active'"
-    with store.connect(autocommit=True) as connection:
-        for _ in range(1000):
-            if found := connection.execute(query, [BUSY]).fetchone():
-                return int(found[0])
-            time.sleep(0.01)
-    raise AssertionError("the backend never began")
+    assert not processes.serves(orphan_to_be, idle.data_dir)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +175,7 @@ def test_a_connection_waits_while_the_server_recovers(idle: Store) -> None:
     recover_slowly(idle)
 
     with spawn(idle.root, "store.start()") as starter:
-        wait_for_answer(idle, "the database system is")
+        until(lambda: recovers(idle))
         idle.connect().close()
         assert starter.wait(10) == 0
 
@@ -211,23 +187,20 @@ def recover_slowly(store: Store) -> None:
         conf.write("restore_command = 'sleep 0.3; exit 1'\nhot_standby = off\n")
 
 
-def wait_for_answer(store: Store, wanted: str) -> None:
-    """Return once a plain connection attempt is answered so."""
-    for _ in range(1000):
-        try:
-            psycopg.connect(**store.connect_params()).close()
-        except psycopg.OperationalError as error:
-            if wanted in str(error):
-                return
-        time.sleep(0.005)
-    raise AssertionError(f"the server never said {wanted!r}")
+def recovers(store: Store) -> bool:
+    """Say whether a plain connection attempt is told to wait."""
+    try:
+        psycopg.connect(**store.connect_params()).close()
+    except psycopg.OperationalError as error:
+        return "the database system is" in str(error)
+    return False
 
 
 def test_a_starter_killed_during_recovery_leaves_it_to_the_next(idle: Store) -> None:
     recover_slowly(idle)
 
     with spawn(idle.root, "store.start()", start_new_session=True) as starter:
-        wait_for_answer(idle, "the database system is")
+        until(lambda: recovers(idle))
         os.killpg(starter.pid, signal.SIGKILL)
     pid = postmaster(idle)
 
@@ -235,18 +208,9 @@ def test_a_starter_killed_during_recovery_leaves_it_to_the_next(idle: Store) -> 
     assert postmaster(idle) == pid
 
 
-def test_a_start_of_over_ten_seconds_is_waited_for(
-    idle: Store, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    programs = idle.status().binaries
-    slow = place / "slow"
-    slow.mkdir()
-    (slow / "initdb").symlink_to(programs / "initdb")
-    (slow / "postgres").write_text(
-        f'#!/bin/sh\n[ "$1" = --version ] || sleep 11\nexec "{programs}/postgres" "$@"\n'
-    )
-    (slow / "postgres").chmod(0o755)
-    monkeypatch.setenv("BACKLOG_POSTGRES_BIN", str(slow))
+def test_a_start_of_over_ten_seconds_is_waited_for(idle: Store, programs: Programs) -> None:
+    real = idle.status().binaries / "postgres"
+    programs(f'#!/bin/sh\n[ "$1" = --version ] || sleep 11\nexec "{real}" "$@"\n')
 
     began = time.monotonic()
     idle.connect().close()
@@ -277,8 +241,10 @@ def test_a_connection_outlasts_a_slow_shutdown(idle: Store) -> None:
     """SIGTERM, which a service manager sends, waits for the sessions there are."""
     session = idle.connect()
     os.kill(postmaster(idle), signal.SIGTERM)
+    log = idle.root / "postgres.log"
     with spawn(idle.root, "store.connect().close()") as late:
-        time.sleep(1.5)
+        # Refused, and not only once: it waits.
+        until(lambda: log.read_text().count("the database system is shutting down") > 1)
         assert late.poll() is None
         session.close()
         assert late.wait(20) == 0

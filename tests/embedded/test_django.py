@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from backlog.store.embedded import Store
 from tests.embedded.children import run
 
@@ -43,11 +45,7 @@ def test_setting_django_up_touches_nothing(root: Path) -> None:
 
 
 def test_libpq_s_variables_are_of_no_account(idle: Store) -> None:
-    run(
-        idle.root,
-        SITE + ASK,
-        env={"PGSERVICE": "missing", "PGTZ": "Nowhere", "PGPORT": "1"},
-    )
+    run(idle.root, SITE + ASK, env={"PGSERVICE": "missing", "PGTZ": "Nowhere", "PGPORT": "1"})
 
 
 def test_migrations_and_the_orm_work(idle: Store) -> None:
@@ -89,9 +87,16 @@ with transaction.atomic(), connection.cursor() as cursor:
     assert run(idle.root, SITE + code) == "('serializable',)"
 
 
-def test_a_store_that_cannot_be_had_is_django_s_operational_error(root: Path) -> None:
+@pytest.mark.parametrize(
+    ("act", "error"),
+    [
+        ("connection.ensure_connection()", "OperationalError"),
+        ('call_command("dbshell")', "CommandError"),
+    ],
+)
+def test_a_store_that_cannot_be_had_is_django_s_error(root: Path, act: str, error: str) -> None:
     root.write_text("a file")
-    code = "try:\n    connection.ensure_connection()\nexcept OperationalError as e:\n    print(e)"
+    code = f"try:\n    {act}\nexcept {error} as e:\n    print(e)"
 
     assert run(root, SITE + code) == f"{root} is not a directory; set BACKLOG_DATA_DIR to one."
 
@@ -130,13 +135,6 @@ def test_dbshell_starts_the_store_and_runs_its_own_psql(idle: Store) -> None:
     output = run(idle.root, SITE + code, env={"PATH": "/nowhere", "PGPORT": "1"})
 
     assert output == "backlog|backlog"
-
-
-def test_dbshell_without_a_store_is_a_command_s_error(root: Path) -> None:
-    root.write_text("a file")
-    code = 'try: call_command("dbshell")\nexcept CommandError as error: print(error)'
-
-    assert run(root, SITE + code).startswith(f"{root} is not a directory")
 
 
 def test_threads_have_connections_of_their_own(idle: Store) -> None:

@@ -30,12 +30,16 @@ MISLEADING = {
 }
 
 
-def test_libpq_s_variables_neither_break_nor_redirect(root: Path) -> None:
-    run(root, f"{CONNECT}\nstore.stop()\n{CONNECT}", env=MISLEADING)
+NOT_INSTALLED = {"LANG": "xx_YY.UTF-8", "LC_ALL": "xx_YY.UTF-8", "LANGUAGE": "de"}
+
+
+@pytest.mark.parametrize("env", [MISLEADING, NOT_INSTALLED], ids=["libpq's", "a locale's"])
+def test_variables_neither_break_nor_redirect(root: Path, env: dict[str, str]) -> None:
+    run(root, f"{CONNECT}\nstore.stop()\n{CONNECT}", env=env)
 
 
 @pytest.mark.parametrize("name", MISLEADING)
-def test_each_of_them_alone_does_no_harm(
+def test_each_of_libpq_s_variables_alone_does_no_harm(
     running: Store, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, MISLEADING[name])
@@ -51,10 +55,6 @@ def test_other_programs_variables_stay(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert os.environ["PGP_KEY"] == "kept"
     assert "PGHOST" not in os.environ
-
-
-def test_a_locale_that_is_not_installed_does_no_harm(root: Path) -> None:
-    run(root, CONNECT, env={"LANG": "xx_YY.UTF-8", "LC_ALL": "xx_YY.UTF-8", "LANGUAGE": "de"})
 
 
 def test_processes_with_different_environments_share_one_server(place: Path, idle: Store) -> None:

@@ -117,8 +117,12 @@ def wait_for(happened: Callable[[], bool], timeout: float = 30) -> None:
 STARTED = "store.start()\nprint('started', flush=True)\n"
 
 
-def test_the_starter_s_exit_leaves_the_server(idle: Store) -> None:
-    run(idle.root, STARTED)
+WITHOUT_STREAMS = "for each in range(3): os.close(each)\nstore.start()\nos._exit(0)"
+
+
+@pytest.mark.parametrize("code", [STARTED, WITHOUT_STREAMS], ids=["as ever", "without streams"])
+def test_the_starter_s_exit_leaves_the_server(idle: Store, code: str) -> None:
+    run(idle.root, code)
 
     assert idle.status().running
 
@@ -142,12 +146,6 @@ def test_the_server_holds_no_file_of_its_starter(idle: Store, place: Path) -> No
     pid = idle.status().pid
     held = {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}
     assert not held & {str(place / "kept"), str(idle.root / "lock")}
-
-
-def test_a_starter_without_standard_streams_starts_the_server(idle: Store) -> None:
-    run(idle.root, "for each in range(3): os.close(each)\nstore.start()\nos._exit(0)")
-
-    assert idle.status().running
 
 
 def test_the_starter_reaps_a_server_that_has_ended(idle: Store) -> None:

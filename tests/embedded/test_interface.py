@@ -8,6 +8,7 @@ import pytest
 
 from backlog.store.embedded import Store, StoreError, binaries
 from tests.embedded.children import run
+from tests.embedded.conftest import Programs
 
 
 def test_making_a_store_and_asking_for_its_address_touches_nothing(root: Path) -> None:
@@ -20,11 +21,10 @@ def test_making_a_store_and_asking_for_its_address_touches_nothing(root: Path) -
     assert not root.exists()
 
 
-def test_connecting_to_a_running_store_imports_nothing_that_starts_one(
-    idle: Store,
-) -> None:
+def test_connecting_to_a_running_store_imports_nothing_that_starts_one(idle: Store) -> None:
     idle.start()
     code = """
+print("psycopg" in sys.modules)
 import psycopg
 before = set(sys.modules)
 store.connect().close()
@@ -35,45 +35,30 @@ print(sorted(name for name in sys.modules if name.split(".")[0] == "backlog"))
     package = "backlog.store.embedded"
     parts = [package, *(f"{package}.{part}" for part in ("errors", "guard", "layout"))]
     light = ["backlog", "backlog.errors", "backlog.store", *parts]
-    assert run(idle.root, code).splitlines() == ["[]", str(light)]
+    assert run(idle.root, code).splitlines() == ["False", "[]", str(light)]
 
 
-def test_importing_the_package_does_not_import_psycopg(idle: Store) -> None:
-    assert run(idle.root, "print('psycopg' in sys.modules)") == "False"
-
-
-def test_start_and_stop_say_whether_they_did_it(idle: Store) -> None:
+def test_start_and_stop_say_whether_they_did_it_and_the_status_that_it_is_so(idle: Store) -> None:
     assert idle.start()
     assert not idle.start()
+    running = idle.status()
+    assert (running.running, running.version) == (True, "18")
+    assert running.pid
+
     assert idle.stop()
     assert not idle.stop()
+    assert (idle.status().running, idle.status().version) == (False, "18")
 
 
-def test_a_store_that_was_never_used_cannot_be_stopped_and_is_not_made_by_it(root: Path) -> None:
-    assert not Store(root).stop()
-    assert not root.exists()
-
-
-def test_the_status_of_a_store_that_was_never_used(root: Path) -> None:
+def test_the_status_of_a_store_that_was_never_used_makes_none(root: Path) -> None:
     status = Store(root).status()
 
     assert (status.running, status.pid, status.version) == (False, None, None)
     assert status.data_dir == Store(root).data_dir == root / "pg18"
     assert status.socket_dir == root / "run"
     assert (status.binaries / "postgres").exists()
+    assert not Store(root).stop()
     assert not root.exists()
-
-
-def test_the_status_of_a_store_that_runs_and_of_one_that_does_not(idle: Store) -> None:
-    idle.start()
-    running = idle.status()
-    idle.stop()
-
-    assert running.running
-    assert running.pid
-    assert running.version == "18"
-    assert not idle.status().running
-    assert idle.status().version == "18"
 
 
 def test_a_stop_that_takes_too_long_says_so(idle: Store) -> None:
@@ -106,17 +91,15 @@ def test_the_client_programs_reach_the_store(
 
 
 def test_the_override_comes_first_and_the_path_last(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("postgres", "initdb"):
-        (place / name).write_text("#!/bin/sh\n")
-        (place / name).chmod(0o755)
     wheel = binaries.find()
+    chosen = programs("#!/bin/sh\n")
 
-    monkeypatch.setenv("PATH", str(place))
+    assert binaries.find() == chosen
+    monkeypatch.delenv("BACKLOG_POSTGRES_BIN")
+    monkeypatch.setenv("PATH", str(chosen))
     assert binaries.find() == wheel
-    monkeypatch.setenv("BACKLOG_POSTGRES_BIN", str(place))
-    assert binaries.find() == place
     assert wheel.name == "bin"
 
 

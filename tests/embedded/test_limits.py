@@ -3,8 +3,6 @@
 import contextlib
 import hashlib
 import os
-import shutil
-import time
 from pathlib import Path
 
 import psycopg
@@ -12,7 +10,8 @@ import pytest
 
 from backlog.store.embedded import Store, StoreError, lock, patience, supervisor
 from tests.embedded.children import User, run, spawn
-from tests.embedded.conftest import Disk
+from tests.embedded.conftest import Disk, Programs
+from tests.worker import until
 
 SYSTEM_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("1[5-7]/bin"))
 
@@ -103,22 +102,14 @@ def test_a_directory_that_cannot_be_written_to_is_named(home: Path, user: User) 
     assert "set BACKLOG_DATA_DIR to a directory of your own" in output
 
 
-@pytest.fixture
-def other_programs(idle: Store, place: Path) -> Path:
-    """Programs that say they are of another major version."""
-    made = place / "programs"
-    made.mkdir()
-    (made / "initdb").symlink_to("/bin/true")
-    (made / "postgres").write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 19.1'\n")
-    (made / "postgres").chmod(0o755)
-    return made
+OTHER_MAJOR = "#!/bin/sh\necho 'postgres (PostgreSQL) 19.1'\n"
 
 
 def test_data_of_another_major_version_is_refused_and_untouched(
-    idle: Store, other_programs: Path, monkeypatch: pytest.MonkeyPatch
+    idle: Store, programs: Programs
 ) -> None:
     before = fingerprint(idle.data_dir)
-    monkeypatch.setenv("BACKLOG_POSTGRES_BIN", str(other_programs))
+    programs(OTHER_MAJOR)
 
     with pytest.raises(StoreError, match=rf"{idle.root}/pg18 holds data of PostgreSQL 18.*19"):
         idle.connect()
@@ -129,10 +120,10 @@ def test_data_of_another_major_version_is_refused_and_untouched(
 
 
 def test_a_running_server_of_another_major_version_is_used_and_can_be_stopped(
-    idle: Store, other_programs: Path, monkeypatch: pytest.MonkeyPatch
+    idle: Store, programs: Programs
 ) -> None:
     idle.start()
-    monkeypatch.setenv("BACKLOG_POSTGRES_BIN", str(other_programs))
+    programs(OTHER_MAJOR)
 
     idle.connect().close()
     assert idle.stop()
@@ -167,8 +158,9 @@ def test_a_data_directory_that_is_none_is_refused(root: Path) -> None:
 
 def test_a_connection_waits_while_the_server_is_full(idle: Store) -> None:
     connections = [idle.connect() for _ in range(int(supervisor.SETTINGS["max_connections"]))]
+    log = idle.root / "postgres.log"
     with spawn(idle.root, "store.connect().close()") as late:
-        time.sleep(1.5)
+        until(lambda: log.read_text().count("too many clients") > 1)  # it does not give up
         assert late.poll() is None
         connections.pop().close()
         assert late.wait(10) == 0
@@ -239,12 +231,8 @@ def test_missing_programs_are_named(
         Store(root).connect()
 
 
-def test_programs_that_do_not_run_are_named(
-    root: Path, other_programs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.rmtree(root)
-    (other_programs / "postgres").write_text("not a program")
-    monkeypatch.setenv("BACKLOG_POSTGRES_BIN", str(other_programs))
+def test_programs_that_do_not_run_are_named(root: Path, programs: Programs) -> None:
+    made = programs("not a program")
 
-    with pytest.raises(StoreError, match=rf"{other_programs}/postgres does not run here"):
+    with pytest.raises(StoreError, match=rf"{made}/postgres does not run here"):
         Store(root).connect()

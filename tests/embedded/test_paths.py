@@ -2,22 +2,21 @@
 
 import os
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from backlog.store.embedded import Store, StoreError, layout
 from tests.embedded.children import User, run
+from tests.embedded.conftest import Copied
 
 
-@contextmanager
-def used(store: Store) -> Iterator[None]:
-    """Use the store in the block; afterwards it is stopped and its fallback directory gone."""
+def assert_works(store: Store) -> None:
     try:
-        yield
+        with store.connect() as connection:
+            assert connection.execute("SELECT current_database()").fetchone() == ("backlog",)
+        assert (store.socket_dir / ".s.PGSQL.5432").is_socket()
     finally:
         store.stop()
         home = layout.socket_home(store.root)
@@ -25,34 +24,18 @@ def used(store: Store) -> Iterator[None]:
             shutil.rmtree(home, ignore_errors=True)
 
 
-def assert_works(store: Store) -> None:
-    with used(store):
-        with store.connect() as connection:
-            assert connection.execute("SELECT current_database()").fetchone() == ("backlog",)
-        assert (store.socket_dir / ".s.PGSQL.5432").is_socket()
-
-
 HOSTILE = ["a b ", "100%", "%41", "it's", 'say "hi"', "a,b", "$HOME", "`id`", "$(id)", "a;b&c|d"]
 HOSTILE += ["back\\slash", "žluťoučký-κόσμε-資料", "--help", "=x", "tab\there", "[pg1]*?"]
+HOSTILE += [os.fsdecode(b"\xff\xfe")]  # no UTF-8
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_name_is_a_name_like_any_other(place: Path, template: Path, name: str) -> None:
-    root = place / name
-    subprocess.run(["cp", "-a", "--", template, root], check=True)
-
-    assert_works(Store(root))
+def test_a_hostile_name_is_a_name_like_any_other(place: Path, copied: Copied, name: str) -> None:
+    assert_works(copied(place / name))
 
 
 def test_a_hostile_name_can_be_made_as_well(place: Path) -> None:
     assert_works(Store(place / "a b" / "100% $(id) `id` 'it' \"is\", ž\\ &"))
-
-
-def test_a_name_that_is_not_utf_8_works(place: Path, template: Path) -> None:
-    root = Path(os.fsdecode(os.fsencode(place) + b"/\xff\xfe"))
-    subprocess.run(["cp", "-a", template, root], check=True)
-
-    assert_works(Store(root))
 
 
 def test_a_line_break_in_the_name_is_refused(place: Path) -> None:
@@ -61,10 +44,9 @@ def test_a_line_break_in_the_name_is_refused(place: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [89, 92, 93, 94, 95, 150, 250])
-def test_a_path_of_any_length_has_a_socket(place: Path, template: Path, length: int) -> None:
+def test_a_path_of_any_length_has_a_socket(place: Path, copied: Copied, length: int) -> None:
     root = place / ("x" * (length - len(f"{place}//run")))
-    subprocess.run(["cp", "-a", template, root], check=True)
-    store = Store(root)
+    store = copied(root)
 
     assert len(str(root / "run")) == length
     assert (store.socket_dir == root / "run") == (length <= layout.SOCKET_DIR_BYTES)

@@ -86,31 +86,19 @@ with ThreadPoolExecutor(8) as pool:
     run(root, code)
 
 
-def test_forks_of_one_worker_share_the_server(idle: Store) -> None:
-    code = """
-store.start()
+@pytest.mark.parametrize("before", ["", "store.start()"], ids=["starting it", "once it runs"])
+def test_forks_of_one_worker_share_the_server(idle: Store, before: str) -> None:
+    code = f"""
+{before}
 children = []
 for _ in range(4):
     if (child := os.fork()) == 0:
         store.connect().close()
         os._exit(0)
     children.append(child)
-print([os.waitpid(child, 0)[1] for child in children], store.status().running)
+print([os.waitpid(child, 0)[1] for child in children], store.status().running, store.start())
 """
-    assert run(idle.root, code) == "[0, 0, 0, 0] True"
-
-
-def test_forks_of_one_worker_start_the_server_between_them(idle: Store) -> None:
-    code = """
-children = []
-for _ in range(4):
-    if (child := os.fork()) == 0:
-        store.connect().close()
-        os._exit(0)
-    children.append(child)
-print([os.waitpid(child, 0)[1] for child in children], store.start())
-"""
-    assert run(idle.root, code) == "[0, 0, 0, 0] False"
+    assert run(idle.root, code) == "[0, 0, 0, 0] True False"
 
 
 def test_a_fork_of_the_starter_can_stop_and_start_it(idle: Store) -> None:

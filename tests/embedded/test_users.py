@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import signal
 import stat
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from backlog.store.embedded import Store, StoreError, processes
 from tests.embedded import children
 from tests.embedded.children import User, run, spawn
-from tests.embedded.conftest import Disk
+from tests.embedded.conftest import Disk, kill_postmaster, postmaster
 
 NOBODY = pwd.getpwnam("nobody")
 CONNECT = "store.connect().close()"
@@ -48,69 +47,54 @@ def test_a_normal_user_s_store_is_that_user_s(home: Path, user: User) -> None:
     assert run(root, "print(store.stop())", user=user) == "True"
 
 
-def test_a_second_user_is_refused(home: Path, user: User, stranger: User) -> None:
-    root = home / "store"
-    run(root, CONNECT, user=user)
+@pytest.fixture
+def owned(home: Path, user: User) -> Path:
+    """The root of a store that runs, and is a normal user's."""
+    run(home / "store", CONNECT, user=user)
+    return home / "store"
 
-    output = run(root, CONNECT, user=stranger, fails=True)
 
+def test_a_second_user_is_refused_and_by_the_server_too(owned: Path, stranger: User) -> None:
+    output = run(owned, CONNECT, user=stranger, fails=True)
     assert "StoreError" in output
-    assert str(home) in output
+    assert str(owned.parent) in output
+
+    open_files(owned)
+    assert "Peer authentication failed" in run(owned, INTRUDE, user=stranger, fails=True)
+    assert f"{owned} belongs to user id 1" in run(owned, CONNECT, user=stranger, fails=True)
 
 
-def test_a_second_user_is_refused_by_the_server_too(home: Path, user: User, stranger: User) -> None:
-    root = home / "store"
-    run(root, CONNECT, user=user)
-    open_files(root)
-
-    assert "Peer authentication failed" in run(root, INTRUDE, user=stranger, fails=True)
-    assert f"{root} belongs to user id 1" in run(root, CONNECT, user=stranger, fails=True)
-
-
-def test_root_does_not_take_over_a_user_s_store(home: Path, user: User) -> None:
+def test_root_is_refused_and_does_not_take_over_a_user_s_store(owned: Path, user: User) -> None:
     """As `sudo` in a user's shell would."""
-    root = home / "store"
-    run(root, f"{CONNECT}\nstore.stop()", user=user)
+    store = Store(owned)
+    with pytest.raises(psycopg.OperationalError, match="Peer authentication failed"):
+        psycopg.connect(**store.connect_params())
+    run(owned, "store.stop()", user=user)
 
-    for act in (Store(root).connect, Store(root).start, Store(root).stop, Store(root).status):
-        with pytest.raises(StoreError, match=rf"{root} belongs to user id 1"):
+    for act in (store.connect, store.start, store.stop, store.status):
+        with pytest.raises(StoreError, match=rf"{owned} belongs to user id 1"):
             act()
 
-    run(root, CONNECT, user=user)
-    assert {path.lstat().st_uid for path in root.rglob("*")} == {user.uid}
-
-
-def test_root_is_refused_by_a_user_s_server(home: Path, user: User) -> None:
-    root = home / "store"
-    run(root, CONNECT, user=user)
-
-    with pytest.raises(psycopg.OperationalError, match="Peer authentication failed"):
-        psycopg.connect(**Store(root).connect_params())
+    run(owned, CONNECT, user=user)
+    assert {path.lstat().st_uid for path in owned.rglob("*")} == {user.uid}
 
 
 def test_root_s_server_runs_as_nobody_and_in_no_other_group(idle: Store, as_root: None) -> None:
     idle.start()
-    pid = idle.status().pid
-    assert pid
 
-    assert status_of(pid)["Uid"].split() == [str(NOBODY.pw_uid)] * 4
-    assert status_of(pid)["Gid"].split() == [str(NOBODY.pw_gid)] * 4
-    assert status_of(pid)["Groups"] == ""
+    status = status_of(postmaster(idle))
+    assert status["Uid"].split() == [str(NOBODY.pw_uid)] * 4
+    assert status["Gid"].split() == [str(NOBODY.pw_gid)] * 4
+    assert status["Groups"] == ""
     assert mode(idle.data_dir) == mode(idle.socket_dir) == 0o700
 
 
-def test_nobody_cannot_log_in_to_root_s_server(idle: Store, as_root: None) -> None:
+def test_neither_nobody_nor_a_user_can_reach_root_s_store(idle: Store, user: User) -> None:
     """The server's account owns the files, and still is not a user of the database."""
     idle.start()
 
-    output = run(idle.root, INTRUDE, user=User(NOBODY.pw_uid), fails=True)
-
-    assert "Peer authentication failed" in output
-
-
-def test_a_user_cannot_reach_root_s_store(idle: Store, user: User) -> None:
-    idle.start()
-
+    nobody = User(NOBODY.pw_uid)
+    assert "Peer authentication failed" in run(idle.root, INTRUDE, user=nobody, fails=True)
     assert f"{idle.root} belongs to user id 0" in run(idle.root, CONNECT, user=user, fails=True)
     assert "Permission denied" in run(idle.root, INTRUDE, user=user, fails=True)
 
@@ -251,39 +235,26 @@ try: os.stat(f"/proc/{{pid}}/cwd")
 except PermissionError: print("may not look")
 print(store.start(), store.stop(), store.stop())
 """
-    assert run(idle.root, code, prefix=LESS).split() == [
-        "may",
-        "not",
-        "look",
-        "False",
-        "True",
-        "False",
-    ]
+    assert run(idle.root, code, prefix=LESS) == "may not look\nFalse True False"
 
 
-def test_a_container_s_root_ends_a_busy_orphan(idle: Store, as_root: None) -> None:
-    with spawn(idle.root, "store.connect().execute('DO $$ BEGIN LOOP END LOOP; END $$')") as busy:
-        query = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'DO%' AND state = 'active'"
-        with idle.connect(autocommit=True) as connection:
-            while not (found := connection.execute(query).fetchone()):
-                assert busy.poll() is None
-        data, pid = idle.data_dir, idle.status().pid
-        assert pid
-        processes.end(pid, data, signal.SIGKILL, timeout=10)
+def test_a_container_s_root_ends_a_busy_orphan(
+    idle: Store, orphan_to_be: int, as_root: None
+) -> None:
+    kill_postmaster(idle)
 
-        run(idle.root, CONNECT, prefix=LESS)
+    run(idle.root, CONNECT, prefix=LESS)
 
-        assert not processes.serves(found[0], data)
-        busy.wait(10)
+    assert not processes.serves(orphan_to_be, idle.data_dir)
 
 
 def test_root_without_the_right_to_switch_users_is_told_so(root: Path, as_root: None) -> None:
     prefix = ["setpriv", "--bounding-set=-setuid,-setgid", "--inh-caps=-setuid,-setgid"]
 
-    output = run(root, CONNECT, prefix=prefix, fails=True)
+    said = run(root, CONNECT, prefix=prefix, fails=True).splitlines()[-1]
 
-    assert "StoreError" in output.splitlines()[-1]
-    assert "Operation not permitted" in output.splitlines()[-1]
+    assert "StoreError" in said
+    assert "Operation not permitted" in said
 
 
 def test_no_parent_s_mode_is_changed(place: Path, as_root: None) -> None:

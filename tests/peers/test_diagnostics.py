@@ -73,12 +73,10 @@ def tangle(request, session):
         elif fate < 0.6:
             sql = "UPDATE backlog SET not_before = now() + interval '1 hour' WHERE id = %s"
             session.execute(sql, (card_id,))
-    return session
 
 
-def test_four_commands_that_disagree_on_readiness(tangle, call):
+def test_four_commands_that_disagree_on_readiness(session, tangle, call):
     """Claim, list, explain, stats and board agree, and they agree with the contract."""
-    session = tangle
     record = _cards(session)
     expected = _claimable(record)
     assert {each["id"] for each in call("list", "--ready-only", "--json").json} == expected
@@ -94,9 +92,8 @@ def test_four_commands_that_disagree_on_readiness(tangle, call):
     assert claimed == expected
 
 
-def test_silent_deadlock_on_a_blocked_archived_or_missing_parent(tangle):
-    """Every card that never goes on is found, no other is, each with its cause."""
-    session = tangle
+def test_silent_deadlock_on_a_blocked_archived_or_missing_parent(session, tangle, call):
+    """Every card that never goes on is found, no other is, each with its cause and a way out."""
     record = _cards(session)
     found = {each.id: each for each in doctor(session)}
     blocked = {card_id for card_id, (status, *_) in record.items() if status == "blocked"}
@@ -105,11 +102,11 @@ def test_silent_deadlock_on_a_blocked_archived_or_missing_parent(tangle):
         if each.kind not in ("blocked", "exhausted", CYCLE):
             root = record.get(each.because)
             assert root is None or root[0] == "blocked" or found[each.because].kind == CYCLE
+    assert_that_ways_out_lead_out(session, call)
 
 
-def test_silent_deadlock_every_one_has_a_way_out(tangle, call):
-    """Following the ways out, one after the other, ends with nothing stuck, and never by force."""
-    session = tangle
+def assert_that_ways_out_lead_out(session, call):
+    """Followed one after the other they end with nothing stuck, and never by force."""
     session.execute("DELETE FROM backlog WHERE status = 'claimed'")
     for _ in range(200):
         found = doctor(session)

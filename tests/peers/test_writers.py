@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from collections import Counter
 from contextlib import suppress
 
@@ -12,7 +11,7 @@ from psycopg import errors
 from backlog.errors import Cycle
 from backlog.verbs import cards, check, claims, moves, pool, runs, transfer
 from backlog.verbs.pool import Pool
-from tests.command import MANAGE
+from tests.command import On
 from tests.peers.children import FIELDS
 from tests.workers import crowd, together
 
@@ -79,10 +78,8 @@ def test_lost_updates_between_processes_that_rewrite_one_card(session, card):
 
 def test_exit_status_untrue_under_20_writers(session, store):
     """Peers: "exit status untrue in both directions": of one id, one create says that it did it."""
-    create = [*MANAGE, "backlog", "create", "--id", "A", "--title"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    racing = [subprocess.Popen([*create, f"by {n}"], env=os.environ, **quiet) for n in range(20)]
-    ended = [process.wait(120) for process in racing]
+    creates = [("create", "--id", "A", "--title", f"by {n}") for n in range(20)]
+    ended = [ran.status for ran in On(**os.environ).race(*creates)]
     assert sorted(ended) == [0] + [1] * 19
     assert cards.show(session, "A").title == f"by {ended.index(0)}"
 

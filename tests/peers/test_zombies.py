@@ -13,15 +13,14 @@ from backlog.errors import Cancelled, ClaimLost
 from backlog.verbs import cards, claims, moves, runs
 from backlog.verbs.pool import Pool
 from tests.command import PROJECT
-from tests.worker import alive, status_of, working
 from tests.workers import Background
 
 WORDS = {
-    "complete": lambda s, *claim: moves.complete(s, *claim),
-    "complete and claim the next": lambda s, *claim: claims.complete_and_claim(s, *claim),
-    "block": lambda s, *claim: moves.block(s, *claim),
-    "release": lambda s, *claim: moves.release(s, *claim),
-    "renew": lambda s, *claim: moves.renew(s, *claim),
+    "complete": moves.complete,
+    "complete and claim the next": claims.complete_and_claim,
+    "block": moves.block,
+    "release": moves.release,
+    "renew": moves.renew,
 }
 WAYS_OF_LOSS = {
     "expiry": lambda s, pass_time: (pass_time(61), moves.reclaim(s)),
@@ -30,15 +29,13 @@ WAYS_OF_LOSS = {
     "update by hand": lambda s, _: s.execute("UPDATE backlog SET status = 'ready'"),
 }
 
-each_word = pytest.mark.parametrize("say", WORDS.values(), ids=WORDS)
-
 
 # Zombies ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("second", ["v", "w"], ids=["another worker", "its own name again"])
 @pytest.mark.parametrize("lose", WAYS_OF_LOSS.values(), ids=WAYS_OF_LOSS)
-@each_word
+@pytest.mark.parametrize("say", WORDS.values(), ids=WORDS)
 def test_zombie_workers_complete_a_card_that_was_re_claimed(
     say, lose, second, session, card, claimed, rows, pass_time
 ):
@@ -120,7 +117,6 @@ TAKES = {
     "claim of a pool": lambda s, ttl: claims.claim(s, "v", ttl, Pool(phase="M1"), 2).card,
     "complete and claim the next": lambda s, ttl: claims.complete_and_claim(s, "B", "v", ttl=ttl),
 }
-each_take = pytest.mark.parametrize("take", TAKES.values(), ids=TAKES)
 
 
 @pytest.fixture
@@ -134,14 +130,20 @@ def held_before(session, card, pass_time):
     claims.claim(session, "v", 86_400, card_id="B")
 
 
-@each_take
+@pytest.mark.parametrize("take", TAKES.values(), ids=TAKES)
 def test_a_fresh_claim_that_inherits_the_old_heartbeat_and_is_killed(
-    take, session, held_before, left
+    take, session, held_before, left, pass_time
 ):
-    """Peers: "A fresh claim that inherits the old heartbeat and is killed"."""
+    """Peers: "A fresh claim that inherits the old heartbeat and is killed", and "TTL settings
+    accepted but inert": each claim ends when it said, no earlier.
+    """
     take(session, 40)
     assert moves.reclaim(session) == []
     assert 30 < left() <= 40
+    pass_time(35)
+    assert moves.reclaim(session) == []
+    pass_time(5)
+    assert moves.reclaim(session) == ["A"]
 
 
 @pytest.mark.parametrize(
@@ -168,16 +170,6 @@ def test_a_heartbeat_that_does_not_extend_the_ttl(ttl, lasts, session, claimed, 
     moves.renew(session, "A", "w", 1, ttl)
     assert lasts - 5 < left() <= lasts
     assert moves.reclaim(session) == []
-
-
-@each_take
-def test_ttl_settings_accepted_but_inert(take, session, held_before, pass_time):
-    """Peers: "TTL settings accepted but inert": each claim ends when it said, no earlier."""
-    take(session, 40)
-    pass_time(35)
-    assert moves.reclaim(session) == []
-    pass_time(5)
-    assert moves.reclaim(session) == ["A"]
 
 
 def test_the_ttl_of_a_renewal_accepted_but_inert(session, claimed, pass_time):
@@ -208,28 +200,6 @@ def _sweep_until(session, end):
         found += moves.reclaim(session)
         time.sleep(0.01)
     return found
-
-
-def test_one_tool_call_longer_than_the_ttl_that_work_runs(session, card):
-    """Peers: "One tool call longer than the TTL": `work` renews, whatever its command does."""
-    card("A")
-    with working("sleep 3", "--ttl", "1", "--once") as worker:
-        worker.says("what=claimed")
-        while status_of(session, "A") == "claimed":
-            assert moves.reclaim(session) == []
-        assert worker.ends() == 0
-    assert [run.outcome for run in runs.runs(session, "A")] == ["completed"]
-
-
-def test_reclaim_that_does_not_stop_the_command_of_a_worker(session, card):
-    """Peers: "Reclaim that does not stop the worker": what `work` started ends with the claim."""
-    card("A")
-    with working("echo pid $$ >&2; sleep 1000", "--ttl", "1", "--once") as worker:
-        pid = int(worker.says(r"pid (\d+)\n").group(1))
-        moves.reclaim_card(session, "A")
-        worker.says("what=lost")
-        assert not alive(pid)
-    assert [run.outcome for run in runs.runs(session, "A")] == ["released"]
 
 
 # Locks --------------------------------------------------------------------------------------------

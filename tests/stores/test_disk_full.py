@@ -14,7 +14,7 @@ pytestmark = pytest.mark.one_tier
 
 @pytest.fixture
 def small_disk():
-    """A directory of 100 MB for a store."""
+    """A directory of 150 MB for a store."""
     if os.geteuid() != 0:
         pytest.skip("needs root: it mounts a file system")
     with empty_store() as root:

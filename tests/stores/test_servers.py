@@ -49,9 +49,8 @@ def on(served):
 
 def test_sixteen_first_uses_at_once_make_one_schema(served):
     on = On(DATABASE_URL=served[1])
-    racing = [on.start("create", "--id", f"c{n}", "--title", "t") for n in range(16)]
-    ended = [(process.communicate(timeout=120)[1], process.returncode) for process in racing]
-    assert ended == [("", 0)] * 16
+    ended = on.race(*(("create", "--id", f"c{n}", "--title", "t") for n in range(16)))
+    assert [(ran.err, ran.status) for ran in ended] == [("", 0)] * 16
     assert on("stats", "--json").json["total"] == 16
     assert on("check").status == 0
 
@@ -164,12 +163,12 @@ def test_an_actor_is_forgotten_with_its_transaction(on, served):
     connect = {"conninfo": served[1], "autocommit": True, "prepare_threshold": None}
     with psycopg.connect(**connect) as one, psycopg.connect(**connect) as other:
         for number, opened in enumerate((one, other, one, other)):
-            copy_context().run(_create_as, opened, f"A{number}", f"name-{number}")
+            copy_context().run(_create_as, opened, f"name-{number}")
             for asked in (one, other):
                 (left,) = asked.execute("SELECT current_setting('backlog.actor', true)").fetchone()
                 assert left in ("", None)
 
 
-def _create_as(opened, card_id, name):
+def _create_as(opened, name):
     ACTOR.set(name)
-    cards.create(PsycopgSession(opened), card_id, "t")
+    cards.create(PsycopgSession(opened), name, "t")

@@ -3,32 +3,21 @@
 import pytest
 
 from tests.command import On, empty_store, unavailable
-from tests.servers import Server, distribution_programs, wheel_programs
 
 pytestmark = pytest.mark.one_tier
 
 
-@pytest.fixture(scope="module")
-def store_directory():
-    with empty_store() as made:
-        yield made
-
-
 @pytest.fixture
-def on_store(store_directory):
+def on_store(store_root):
     """The command on an embedded store with one card, A."""
-    on = On(BACKLOG_DATA_DIR=str(store_directory))
-    for card_id in [card["id"] for card in on("list", "--json").json]:
-        on("delete", "--id", card_id, "--force")
+    on = On(BACKLOG_DATA_DIR=str(store_root))
     on("create", "--id", "A", "--title", "t")
     return on
 
 
-@pytest.fixture(scope="module")
-def on_server():
-    made = Server(distribution_programs() or wheel_programs()).start()
-    yield On(DATABASE_URL=made.url)
-    made.stop()
+@pytest.fixture
+def on_server(server):
+    return On(DATABASE_URL=server.url)
 
 
 def test_start_and_stop_say_whether_they_did_it(on_store):

@@ -3,34 +3,31 @@
 import os
 import socket
 import subprocess
-import time
 from contextlib import closing
 
 import psycopg
 import pytest
 
 from backlog.store import storage
-from tests.command import On, empty_store, unavailable
-from tests.servers import free_port, wheel_programs
+from tests.command import On, Ran, empty_store, unavailable
+from tests.servers import wheel_programs
+from tests.worker import until
 
 pytestmark = pytest.mark.one_tier
 
-
-def test_a_closed_port():
-    url = f"postgresql://operator:s3cret@127.0.0.1:{free_port()}/backlog"
-    line = unavailable(On(DATABASE_URL=url)("stats"), "s3cret")
-    assert "Connection refused" in line
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 
 
-def test_an_unreachable_store_in_json():
-    url = f"postgresql://operator:s3cret@127.0.0.1:{free_port()}/backlog"
-    line = unavailable(On(DATABASE_URL=url)("claim", "--owner", "w", "--json"), "s3cret")
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [("127.0.0.1:1", "Connection refused"), ("nowhere.invalid", "nowhere.invalid")],
+    ids=["closed port", "unknown host"],
+)
+def test_a_server_that_is_not_there(host, said):
+    on = On(DATABASE_URL=f"postgresql://operator:s3cret@{host}/backlog")
+    assert said in unavailable(on("stats"), "s3cret")
+    line = unavailable(on("claim", "--owner", "w", "--json"), "s3cret")
     assert line.startswith('{"error":{"code":"store_unavailable","message":"')
-
-
-def test_an_unknown_host():
-    url = "postgresql://operator:s3cret@nowhere.invalid/backlog"
-    assert "nowhere.invalid" in unavailable(On(DATABASE_URL=url)("list"), "s3cret")
 
 
 @pytest.mark.parametrize(
@@ -77,14 +74,16 @@ def test_a_file_in_place_of_the_directory(tmp_path):
     unavailable(On(BACKLOG_DATA_DIR=str(tmp_path / "file/store"))("stats"))
 
 
-def test_a_home_directory_that_does_not_exist_is_a_mistake_of_the_configuration():
-    line = unavailable(On(BACKLOG_DATA_DIR="~nobody-of-this-name/store")("stats"), status=2)
-    assert "BACKLOG_DATA_DIR" in line
-
-
-@pytest.mark.parametrize("directory", ["/proc/fleet-backlog", "/proc/version/store"])
-def test_a_place_where_no_directory_can_be_made(directory):
-    assert directory in unavailable(On(BACKLOG_DATA_DIR=directory)("stats"))
+@pytest.mark.parametrize(
+    ("directory", "status", "said"),
+    [
+        ("~nobody-of-this-name/store", 2, "BACKLOG_DATA_DIR"),
+        ("/proc/fleet-backlog", 5, "/proc/fleet-backlog"),
+        ("/proc/version/store", 5, "/proc/version/store"),
+    ],
+)
+def test_a_place_where_no_directory_can_be_made(directory, status, said):
+    assert said in unavailable(On(BACKLOG_DATA_DIR=directory)("stats"), status=status)
 
 
 def test_a_server_that_is_stopped_and_comes_back(server):
@@ -103,22 +102,14 @@ def test_a_server_that_is_stopped_while_a_command_waits(server):
     with closing(psycopg.connect(server.url)) as holder:
         holder.execute("SELECT FROM backlog FOR UPDATE")
         with on.start("complete", "--id", "A") as waiting:
-            wait_for_a_lock(server.url)
+            with psycopg.connect(server.url, autocommit=True) as watcher:
+                until(lambda: watcher.execute(WAITING).fetchone() != (0,), "that it waits")
             server.pause()
             out, err = waiting.communicate(timeout=30)
     server.resume()
-    assert (waiting.returncode, out, err.count("\n")) == (5, "", 1)
+    unavailable(Ran(waiting.returncode, out, err))
     assert on("show", "--id", "A", "--json").json["status"] == "ready"
     on("delete", "--id", "A")
-
-
-def wait_for_a_lock(url):
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    deadline = time.monotonic() + 30
-    with psycopg.connect(url, autocommit=True) as connection:
-        while connection.execute(waiting).fetchone() == (0,):
-            assert time.monotonic() < deadline, "nobody waits"
-            time.sleep(0.02)
 
 
 def test_an_embedded_server_that_is_killed_comes_back_with_every_card():

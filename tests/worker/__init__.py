@@ -92,6 +92,14 @@ def working(
         worker.close()
 
 
+@contextmanager
+def begun(script: str, *options: str, **more: Any) -> Iterator[Worker]:
+    """A worker whose command has begun with a card."""
+    with working(f"echo begun >&2; {script}", *options, **more) as worker:
+        worker.says("begun")
+        yield worker
+
+
 def status_of(session: Session, card_id: str) -> str:
     card = cards.find(session, card_id)
     assert card is not None

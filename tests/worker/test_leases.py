@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from backlog.errors import ClaimLost
 from backlog.verbs import cards, claims, moves, runs
-from tests.worker import alive, last_run, status_of, until, working
+from tests.worker import alive, begun, last_run, status_of, until, working
 
 pytestmark = pytest.mark.one_tier
 
@@ -24,20 +23,9 @@ echo "pids $$ $!" >&2
 while :; do sleep 1; done"""
 
 
-@pytest.fixture
-def begun(session, card):
-    """A worker that has begun with card A."""
+def test_a_command_may_take_longer_than_its_lease(session, card):
     card("A")
-
-    def begin(script, *options, **more):
-        return working(f"echo begun >&2; {script}", *options, **more)
-
-    return begin
-
-
-def test_a_command_may_take_longer_than_its_lease(session, begun):
     with begun("sleep 3", "--ttl", "1", "--once") as worker:
-        worker.says("begun")
         while status_of(session, "A") == "claimed":
             assert moves.reclaim(session) == []
             time.sleep(0.05)
@@ -56,7 +44,8 @@ def test_neither_output_nor_input_holds_a_renewal_up(session, card):
         worker.send(signal.SIGKILL)
 
 
-def test_a_lost_lease_ends_the_command_and_everything_it_started(session, begun):
+def test_a_lost_lease_ends_the_command_and_everything_it_started(session, card):
+    card("A")
     with begun(STUBBORN, "--ttl", "6", "--grace", "1", "--once") as worker:
         # The lease is long enough for a busy machine not to lose it before it is taken.
         leader, child = map(int, worker.says(r"pids (\d+) (\d+)\n").groups())
@@ -66,11 +55,12 @@ def test_a_lost_lease_ends_the_command_and_everything_it_started(session, begun)
         assert not alive(leader)
         assert not alive(child)
         assert worker.ends() == 1
+    assert [run.outcome for run in runs.runs(session, "A")] == ["released"]
 
 
-def test_nothing_is_written_for_a_lost_card(session, begun):
+def test_nothing_is_written_for_a_lost_card(session, card):
+    card("A")
     with begun("sleep 1000", "--ttl", "1", "--once") as worker:
-        worker.says("begun")
         moves.reclaim_card(session, "A")
         other = claims.claim(session, "other").card
         worker.says("what=lost")
@@ -78,29 +68,29 @@ def test_nothing_is_written_for_a_lost_card(session, begun):
     assert cards.find(session, "A") == other
 
 
-def test_the_worker_goes_on_with_the_next_card_after_a_loss(session, card, begun):
+def test_the_worker_goes_on_with_the_next_card_after_a_loss(session, card):
+    card("A")
     card("B", priority=-1)
     with begun("[ $BACKLOG_CARD_ID = B ] || sleep 1000", "--ttl", "1") as worker:
-        worker.says("begun")
         claims_of_a = moves.reclaim_card(session, "A")
         claims.claim(session, "other", card_id="A")
         worker.says("what=completed card=B")
     assert claims_of_a == ["A"]
 
 
-def test_a_cancelled_card_ends_its_command(session, begun):
+def test_a_cancelled_card_ends_its_command(session, card):
+    card("A")
     with begun("sleep 1000", "--ttl", "1", "--once") as worker:
-        worker.says("begun")
         moves.cancel(session, "A", reason="not needed")
         worker.says("what=cancelled card=A attempt=1")
         assert worker.ends() == 1
     assert last_run(session, "A").outcome == "cancelled"
 
 
-def test_a_zombie_cannot_complete_a_card_that_was_claimed_again(session, begun):
+def test_a_zombie_cannot_complete_a_card_that_was_claimed_again(session, card):
     """Its worker is stopped for longer than the lease, while the command comes to its end."""
+    card("A")
     with begun("sleep 1", "--ttl", "1", "--once") as worker:
-        worker.says("begun")
         worker.send(signal.SIGSTOP)
         until(lambda: moves.reclaim(session) == ["A"])
         again = claims.claim(session, "w").card
@@ -110,18 +100,10 @@ def test_a_zombie_cannot_complete_a_card_that_was_claimed_again(session, begun):
     assert cards.find(session, "A") == again
 
 
-def test_an_orphan_cannot_complete_anything_with_the_attempt_it_was_given(session, card):
-    card("A", claimed=True)
-    moves.reclaim_card(session, "A")
-    claims.claim(session, "w")
-    with pytest.raises(ClaimLost):
-        moves.complete(session, "A", "w", 1)
-
-
-def test_a_renewal_that_hangs_does_not_keep_the_command_alive(session, sessions, begun):
+def test_a_renewal_that_hangs_does_not_keep_the_command_alive(session, sessions, card):
     """Somebody keeps the card locked for longer than its lease lasts."""
+    card("A")
     with begun("sleep 1000", "--ttl", "1", "--once") as worker:
-        worker.says("begun")
         locking = sessions()
         with locking.transaction():
             locking.execute("SELECT FROM backlog WHERE id = 'A' FOR UPDATE")
@@ -130,12 +112,11 @@ def test_a_renewal_that_hangs_does_not_keep_the_command_alive(session, sessions,
         worker.says("what=(expired|lost)")
 
 
-def test_an_attempt_begins_with_nothing_of_the_attempt_before(session, card, command):
+def test_an_attempt_begins_with_nothing_of_the_attempt_before(card, work):
     card("A")
     stale = {"BACKLOG_CARD_PHASE": "old", "BACKLOG_ATTEMPT": "9", "BACKLOG_CARD_ID": "Z"}
-    run = ("work", "--owner", "w", "--drain", "--backoff", "0", "--", "sh", "-c")
     script = "env | grep ^BACKLOG_ | grep -v JSON; exit $((BACKLOG_ATTEMPT < 3))"
-    ran = command(*run, script, env=stale)
+    ran = work(script, "--drain", "--backoff", "0", env=stale)
     assert "BACKLOG_CARD_PHASE" not in ran.out
     assert [n for n in (1, 2, 3) if f"BACKLOG_ATTEMPT={n}\n" in ran.out] == [1, 2, 3]
 

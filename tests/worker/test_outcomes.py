@@ -14,117 +14,104 @@ pytestmark = pytest.mark.one_tier
 
 BACKLOG = shlex.join([*MANAGE, "backlog"])
 SAID = '{"summary":"did it","result":{"n":[1.50,"ü"]},"tokens":12345678901,"cost":0.25}'
+COST = '{"summary":"half of it","tokens":7,"cost":1}'
+ASKS = '{"blockReason":"capability","note":"needs a GPU"}'
 
 
-@pytest.fixture
-def once(command):
-    """Runs a worker for one card, by a shell script."""
-
-    def run(script, *options, **more):
-        return command("work", "--owner", "w", "--once", *options, "--", "sh", "-c", script, **more)
-
-    return run
-
-
-def test_a_command_that_succeeds_completes_its_card(session, card, once):
+def test_a_command_that_succeeds_completes_its_card(session, card, work):
     card("A")
-    assert once("exit 0").status == 0
+    assert work("exit 0", "--once").status == 0
     assert status_of(session, "A") == "done"
     assert last_run(session, "A")[:3] == ("A", 1, "w")
     assert last_run(session, "A").outcome == "completed"
 
 
-def test_the_last_json_object_on_stdout_is_what_the_run_keeps(session, card, once):
+def test_the_last_json_object_on_stdout_is_what_the_run_keeps(session, card, work):
     card("A")
-    ran = once(
-        f"echo '{{\"summary\":\"early\"}}'; echo '{SAID}'; echo bye; echo '{{no'; echo '[1]'"
-    )
+    early = '{"summary":"early"}'
+    ran = work(f"echo '{early}'; echo '{SAID}'; echo bye; echo '{{no'; echo '[1]'", "--once")
     run = last_run(session, "A")
     assert (run.summary, run.tokens, str(run.cost)) == ("did it", 12345678901, "0.250000")
     assert run.result == '{"n": [1.50, "ü"]}'
     assert ran.out.endswith("bye\n{no\n[1]\n")
 
 
-def test_values_that_cannot_be_used_are_ignored_and_the_card_is_done(session, card, once):
+def test_values_that_cannot_be_used_are_ignored_and_the_card_is_done(session, card, work):
     card("A")
     said = {"summary": 5, "result": {"a": "\0"}, "tokens": -1, "cost": "much", "note": "\ud800"}
-    ran = once(f"printf '%s' '{json.dumps(said)}'")
+    ran = work(f"printf '%s' '{json.dumps(said)}'", "--once")
     run = last_run(session, "A")
     assert (ran.status, run.outcome) == (0, "completed")
     assert run[6:] == (None, None, None, None)
     assert ran.err.count("what=ignored") == 5
 
 
-def test_a_failure_gives_the_card_back_after_a_while_and_says_how_it_ended(session, card, once):
+def test_a_failure_gives_the_card_back_after_a_while_and_says_how_it_ended(session, card, work):
     card("A")
-    ran = once("echo one >&2; echo 'no such file' >&2; exit 3", "--backoff", "100")
+    ran = work("echo one >&2; echo 'no such file' >&2; exit 3", "--backoff", "100", "--once")
     run, now = last_run(session, "A"), cards.find(session, "A")
     assert (ran.status, status_of(session, "A")) == (1, "ready")
     assert (run.outcome, run.summary) == ("failed", "exit status 3: no such file")
     assert 50 <= (now.not_before - run.ended_at).total_seconds() <= 101
 
 
-def test_a_death_by_signal_is_a_failure_and_is_named(session, card, once):
+@pytest.mark.parametrize(
+    ("script", "summary", "cost"),
+    [
+        ("kill -9 $$", "killed by SIGKILL", (None, None)),
+        (f"echo '{COST}'; exit 1", "exit status 1: half of it", (7, 1)),
+    ],
+    ids=["by a signal", "with what it cost"],
+)
+def test_a_failure_says_how_it_ended_and_what_it_cost(session, card, work, script, summary, cost):
     card("A")
-    assert once("kill -9 $$").status == 1
-    assert last_run(session, "A").summary == "killed by SIGKILL"
-
-
-def test_a_failure_keeps_what_it_cost(session, card, once):
-    card("A")
-    once("""echo '{"summary":"half of it","tokens":7,"cost":1}'; exit 1""")
+    assert work(script, "--once").status == 1
     run = last_run(session, "A")
-    assert (run.outcome, run.tokens, int(run.cost)) == ("failed", 7, 1)
-    assert run.summary == "exit status 1: half of it"
+    assert (run.outcome, run.summary, (run.tokens, run.cost)) == ("failed", summary, cost)
 
 
-def test_a_temporary_failure_does_not_count_towards_the_cap(session, card, once):
+def test_a_temporary_failure_does_not_count_towards_the_cap(session, card, work):
     card("A", max_attempts=2)
     for _ in range(3):
-        assert once("echo 'rate limit' >&2; exit 75", "--backoff", "0").status == 1
+        assert work("echo 'rate limit' >&2; exit 75", "--backoff", "0", "--once").status == 1
     run = last_run(session, "A")
     assert (status_of(session, "A"), run.attempt) == ("ready", 3)
     assert (run.outcome, run.summary) == ("released", "exit status 75: rate limit")
 
 
-def test_failures_at_the_cap_block_the_card(session, card, once):
+def test_failures_at_the_cap_block_the_card(session, card, work):
     card("A", max_attempts=2)
-    ran = [once("exit 1", "--backoff", "0") for _ in range(2)]
+    ran = [work("exit 1", "--backoff", "0", "--once") for _ in range(2)]
     assert "blocked=attempts_exhausted" in ran[1].err
     assert cards.find(session, "A").block_reason == "attempts_exhausted"
-    assert once("exit 1").status == 3
+    assert work("exit 1", "--once").status == 3
 
 
-def test_exit_status_78_asks_for_a_person(session, card, once):
+@pytest.mark.parametrize(
+    ("script", "reason", "note"),
+    [
+        ("echo 'which grammar?' >&2; exit 78", "needs_input", "which grammar?"),
+        (f"echo '{ASKS}'; exit 78", "capability", "needs a GPU"),
+    ],
+    ids=["needs input", "as it said"],
+)
+def test_exit_status_78_blocks_the_card(session, card, work, script, reason, note):
     card("A")
-    assert once("echo 'which grammar?' >&2; exit 78").status == 1
+    assert work(script, "--once").status == 1
     now = cards.find(session, "A")
-    assert (now.status, now.block_reason, now.block_note) == (
-        "blocked",
-        "needs_input",
-        "which grammar?",
-    )
+    assert (now.status, now.block_reason, now.block_note) == ("blocked", reason, note)
     assert last_run(session, "A").outcome == "blocked"
 
 
-def test_a_block_may_say_its_reason_and_a_note(session, card, once):
+@pytest.mark.parametrize(
+    ("verb", "status", "becomes", "said"),
+    [("complete", 0, "done", "what=completed"), ("release", 1, "ready", "what=lost")],
+)
+def test_what_the_command_did_itself_stands(session, card, work, verb, status, becomes, said):
     card("A")
-    once("""echo '{"blockReason":"capability","note":"needs a GPU"}'; exit 78""")
-    now = cards.find(session, "A")
-    assert (now.block_reason, now.block_note) == ("capability", "needs a GPU")
-
-
-def test_a_card_that_the_command_completed_itself_is_completed(session, card, once):
-    card("A")
-    ran = once(f"{BACKLOG} complete --id A --owner w --attempt 1")
-    assert (ran.status, status_of(session, "A")) == (0, "done")
-
-
-def test_a_card_that_the_command_gave_back_itself_is_left_alone(session, card, once):
-    card("A")
-    ran = once(f"{BACKLOG} release --id A --owner w --attempt 1")
-    assert (ran.status, status_of(session, "A")) == (1, "ready")
-    assert "what=lost" in ran.err
+    ran = work(f"{BACKLOG} {verb} --id A --owner w --attempt 1", "--once")
+    assert (ran.status, status_of(session, "A")) == (status, becomes)
+    assert said in ran.err
 
 
 def test_the_example_of_the_documentation_works(session, card, command):

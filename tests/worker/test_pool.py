@@ -19,33 +19,25 @@ from tests.worker import status_of, working
 pytestmark = pytest.mark.one_tier
 
 
-@pytest.fixture
-def work(command):
-    def start(*words, script="exit 0"):
-        return command("work", "--owner", "w", *words, "--", "sh", "-c", script)
-
-    return start
-
-
-def test_draining_takes_what_its_own_work_makes_claimable(session, card, work):
+def test_draining_takes_what_its_own_work_makes_claimable(card, work):
     card("C", needs=["B"])
     card("B", needs=["A"])
     card("A")
-    ran = work("--drain", "--concurrency", "3")
+    ran = work("exit 0", "--drain", "--concurrency", "3")
     assert ran.status == 0
     assert re.findall(r"what=completed card=(\w)", ran.err) == ["A", "B", "C"]
 
 
-def test_draining_waits_for_nothing_that_others_hold(session, card, work):
+def test_draining_waits_for_nothing_that_others_hold(card, work):
     card("A", claimed=True, owner="other")
     card("B", needs=["A"])
-    ran = work("--drain")
+    ran = work("exit 0", "--drain")
     assert (ran.status, "what=claimed" in ran.err) == (0, False)
 
 
-def test_draining_leaves_what_failed_for_later(session, card, work):
+def test_draining_leaves_what_failed_for_later(card, work):
     card("A")
-    ran = work("--drain", "--backoff", "60", script="exit 1")
+    ran = work("exit 1", "--drain", "--backoff", "60")
     assert (ran.status, ran.err.count("what=failed")) == (0, 1)
 
 
@@ -54,13 +46,13 @@ def test_cards_run_side_by_side(card, work, tmp_path):
     for n in range(4):
         card(f"c{n}")
     script = f"cd {tmp_path}; touch $$; until [ $(ls | wc -l) = 4 ]; do sleep 0.01; done"
-    assert work("--drain", "--concurrency", "4", script=script).err.count("what=completed") == 4
+    assert work(script, "--drain", "--concurrency", "4").err.count("what=completed") == 4
 
 
-def test_never_more_run_than_allowed(session, card, work, tmp_path):
+def test_never_more_run_than_allowed(card, work):
     for n in range(8):
         card(f"c{n}")
-    ran = work("--drain", "--concurrency", "2", script="sleep 0.1")
+    ran = work("sleep 0.1", "--drain", "--concurrency", "2")
     now = most = 0
     for what in re.findall(r"what=(claimed|completed)", ran.err):
         now += 1 if what == "claimed" else -1
@@ -80,13 +72,13 @@ def test_never_more_run_than_allowed(session, card, work, tmp_path):
 def test_once_says_why_there_was_no_card(session, card, work, prepare, status):
     card("A", claimed=status == 3)
     prepare(session)
-    assert work("--once").status == status
+    assert work("exit 0", "--once").status == status
 
 
 def test_once_takes_one_card(session, card, work):
     card("A")
     card("B")
-    assert work("--once").status == 0
+    assert work("exit 0", "--once").status == 0
     assert (status_of(session, "A"), status_of(session, "B")) == ("done", "ready")
 
 
@@ -94,7 +86,7 @@ def test_a_worker_takes_cards_of_its_phase_and_role_only(session, card, work):
     card("A", phase="M1", role="coder")
     card("B", phase="M1", role="tester")
     card("C", phase="M2", role="coder")
-    work("--drain", "--phase", "M1", "--role", "coder")
+    work("exit 0", "--drain", "--phase", "M1", "--role", "coder")
     assert [status_of(session, i) for i in "ABC"] == ["done", "ready", "ready"]
 
 

@@ -14,8 +14,8 @@ from backlog.verbs import runs
 from backlog.worker.plan import ONCE, Plan
 from backlog.worker.worker import DONE
 from backlog.worker.worker import work as run
-from tests.command import PROJECT, On
-from tests.worker import until, working
+from tests.command import PROJECT, On, unavailable
+from tests.worker import begun, until, working
 
 pytestmark = pytest.mark.one_tier
 
@@ -49,11 +49,6 @@ def on(restartable):
     return on
 
 
-def made(on, *ids):
-    for card_id in ids:
-        on("create", "--id", card_id, "--title", "t")
-
-
 def status_of(on, card_id):
     return on("show", "--id", card_id, "--json").json["status"]
 
@@ -63,14 +58,13 @@ def test_an_idle_worker_outlasts_a_restart(restartable, on):
         worker.says("waiting")
         restartable.pause()
         restartable.resume()
-        made(on, "A")
+        on("create", "--id", "A", "--title", "t")
         worker.says("what=completed card=A")
 
 
 def test_a_command_outlasts_a_restart(restartable, on):
-    made(on, "A")
-    with working("echo begun >&2; sleep 2", "--ttl", "60", "--once", env=restartable.env) as worker:
-        worker.says("begun")
+    on("create", "--id", "A", "--title", "t")
+    with begun("sleep 2", "--ttl", "60", "--once", env=restartable.env) as worker:
         restartable.pause()
         restartable.resume()
         assert worker.ends() == 0
@@ -79,9 +73,8 @@ def test_a_command_outlasts_a_restart(restartable, on):
 
 def test_a_completion_waits_for_the_store_to_come_back(server):
     on = On(**server.env)
-    made(on, "C")
-    with working("echo begun >&2; sleep 1", "--once", env=server.env) as worker:
-        worker.says("begun")
+    on("create", "--id", "C", "--title", "t")
+    with begun("sleep 1", "--once", env=server.env) as worker:
         server.pause()
         worker.says("what=store-away")
         time.sleep(1)
@@ -92,9 +85,8 @@ def test_a_completion_waits_for_the_store_to_come_back(server):
 
 def test_a_command_is_ended_when_its_lease_is_over_and_the_store_is_away(server):
     on = On(**server.env)
-    made(on, "D")
-    with working("echo begun >&2; sleep 1000", "--ttl", "2", "--once", env=server.env) as worker:
-        worker.says("begun")
+    on("create", "--id", "D", "--title", "t")
+    with begun("sleep 1000", "--ttl", "2", "--once", env=server.env) as worker:
         server.pause()
         worker.says("what=expired")
         server.resume()
@@ -104,9 +96,8 @@ def test_a_command_is_ended_when_its_lease_is_over_and_the_store_is_away(server)
 
 
 def test_a_store_that_is_not_there_at_the_start_is_told():
-    ran = On(DATABASE_URL="postgresql://u:p@127.0.0.1:1/db")
-    ran = ran("work", "--owner", "w", "--", "true")
-    assert (ran.status, ran.out, ran.err.count("\n")) == (5, "", 1)
+    on = On(DATABASE_URL="postgresql://u:p@127.0.0.1:1/db")
+    unavailable(on("work", "--owner", "w", "--", "true"))
 
 
 def test_a_worker_on_django_s_connection_outlasts_a_restart_too(server):
@@ -118,7 +109,7 @@ def test_a_worker_on_django_s_connection_outlasts_a_restart_too(server):
         server.pause()
         worker.says("store-away")
         server.resume()
-        made(on, "E")
+        on("create", "--id", "E", "--title", "t")
         worker.says("what=completed card=E")
 
 

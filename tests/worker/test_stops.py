@@ -6,7 +6,7 @@ import time
 import pytest
 
 from backlog.verbs import moves
-from tests.worker import alive, last_run, status_of, until, working
+from tests.worker import alive, begun, last_run, status_of, until, working
 
 pytestmark = pytest.mark.one_tier
 
@@ -22,8 +22,7 @@ def test_an_idle_worker_stops_at_once(store, number):
 def test_a_running_command_may_finish_and_no_other_begins(session, card):
     card("A", priority=1)
     card("B")
-    with working("echo begun >&2; sleep 1") as worker:
-        worker.says("begun")
+    with begun("sleep 1") as worker:
         worker.send(signal.SIGTERM)
         assert worker.ends() == 0
     assert (status_of(session, "A"), status_of(session, "B")) == ("done", "ready")
@@ -44,8 +43,7 @@ def test_after_the_grace_the_command_is_ended_and_its_card_given_back(session, c
 
 def test_a_second_signal_gives_the_card_back_at_once(session, card):
     card("A")
-    with working("echo begun >&2; trap '' TERM; sleep 1000") as worker:
-        worker.says("begun")
+    with begun("trap '' TERM; sleep 1000") as worker:
         worker.send(signal.SIGTERM)
         worker.says("what=stopping")
         worker.send(signal.SIGTERM)
@@ -55,8 +53,7 @@ def test_a_second_signal_gives_the_card_back_at_once(session, card):
 
 def test_a_card_given_back_can_be_claimed_at_once(session, card):
     card("A")
-    with working("echo begun >&2; sleep 1000", "--grace", "0") as worker:
-        worker.says("begun")
+    with begun("sleep 1000", "--grace", "0") as worker:
         worker.send(signal.SIGTERM)
         assert worker.ends() == 0
     with working("exit 0", "--once") as another:
@@ -65,8 +62,7 @@ def test_a_card_given_back_can_be_claimed_at_once(session, card):
 
 def test_the_lease_is_kept_during_the_grace(session, card):
     card("A")
-    with working("echo begun >&2; sleep 3", "--ttl", "1", "--once") as worker:
-        worker.says("begun")
+    with begun("sleep 3", "--ttl", "1", "--once") as worker:
         worker.send(signal.SIGTERM)
         while status_of(session, "A") == "claimed":
             assert moves.reclaim(session) == []
@@ -80,8 +76,7 @@ def test_the_card_of_a_killed_worker_comes_back_by_expiry_and_nothing_else_is_to
 ):
     card("A", priority=1)
     card("B")
-    with working("echo begun >&2; sleep 1000", "--ttl", "2") as worker:
-        worker.says("begun")
+    with begun("sleep 1000", "--ttl", "2") as worker:
         worker.send(signal.SIGKILL)
         worker.ends()
     assert (status_of(session, "A"), moves.reclaim(session)) == ("claimed", [])

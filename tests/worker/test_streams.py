@@ -1,7 +1,6 @@
 """What goes into a command, and what comes out of it."""
 
 import json
-import shlex
 import subprocess
 
 import pytest
@@ -13,75 +12,58 @@ from tests.worker import alive, last_run, working
 pytestmark = pytest.mark.one_tier
 
 
-@pytest.fixture
-def drain(command):
-    def run(script, *words, **more):
-        return command("work", "--owner", "w", "--drain", *words, "--", "sh", "-c", script, **more)
-
-    return run
-
-
-def words(script):
-    """The words of a shell that start a worker for one card."""
-    return [*MANAGE, "backlog", "work", "--owner", "w", "--once", "--", "sh", "-c", script]
-
-
-def test_a_command_finds_its_card_on_stdin_and_in_its_environment(session, card, drain):
+def test_a_command_finds_its_card_on_stdin_and_in_its_environment(card, work):
     card("A", title="Zoë = 'ü'", phase="M1", role="coder")
     show = "$BACKLOG_OWNER $BACKLOG_CARD_ID $BACKLOG_ATTEMPT $BACKLOG_CARD_PHASE $BACKLOG_CARD_ROLE"
-    ran = drain(f'cat; echo "{show}"; echo "$BACKLOG_CARD"', env={"LC_ALL": "C"})
+    ran = work(f'cat; echo "{show}"; echo "$BACKLOG_CARD"', "--drain", env={"LC_ALL": "C"})
     stdin, variables, variable = ran.out.splitlines()
     assert variables == "w A 1 M1 coder"
     assert stdin == variable
     assert json.loads(stdin)["title"] == "Zoë = 'ü'"
 
 
-def test_a_card_too_long_for_a_variable_is_on_stdin_only(session, card, drain):
+def test_a_card_too_long_for_a_variable_is_on_stdin_only(card, work):
     card("A", body="x" * 200_000)
-    ran = drain("echo ${BACKLOG_CARD:-none}; wc -c")
+    ran = work("echo ${BACKLOG_CARD:-none}; wc -c", "--drain")
     none, count = ran.out.split()
     assert none == "none"
     assert int(count) > 200_000
 
 
-def test_a_command_that_never_reads_its_card_is_no_problem(session, card, drain):
+def test_a_command_that_never_reads_its_card_is_no_problem(card, work):
     card("A", body="x" * 1_000_000)
-    assert "what=completed" in drain("exit 0").err
+    assert "what=completed" in work("exit 0", "--drain").err
 
 
-def test_no_line_of_one_command_stands_within_another_s(session, card, drain):
+def test_no_line_of_one_command_stands_within_another_s(card, work):
     for n in range(4):
         card(f"c{n}")
     line = "$BACKLOG_CARD_ID:" + "x" * 5000
     script = f"for i in 1 2 3 4 5 6 7 8 9; do printf %s {line[:2000]}; echo {line[2000:]}; done"
-    ran = drain(script, "--concurrency", "4")
+    ran = work(script, "--drain", "--concurrency", "4")
     assert {len(each) for each in ran.out.splitlines()} == {len("c0:") + 5000}
 
 
-def test_gigabytes_without_a_newline_need_little_memory(session, card, command):
+def test_gigabytes_without_a_newline_need_little_memory(session, card):
     card("A")
-    limit = 'ulimit -v 900000; exec "$@"'
-    ran = subprocess.run(
-        ["bash", "-c", limit, "-", *words("head -c 1500000000 /dev/zero; exit 0")],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert (ran.returncode, last_run(session, "A").outcome) == (0, "completed"), ran.stderr
+    limited = ["bash", "-c", 'ulimit -v 900000; exec "$@"', "-", *MANAGE]
+    flood = "head -c 1500000000 /dev/zero; exit 0"
+    with working(flood, "--once", program=limited) as worker:
+        assert worker.ends(60) == 0, worker.log
+    assert last_run(session, "A").outcome == "completed"
 
 
-def test_an_answer_after_a_flood_is_heard(session, card, drain):
+def test_an_answer_after_a_flood_is_heard(session, card, work):
     card("A")
-    drain("""yes | head -c 20000000 >&2; echo '{"summary":"after all"}'""")
+    work("""yes | head -c 20000000 >&2; echo '{"summary":"after all"}'""", "--drain")
     assert last_run(session, "A").summary == "after all"
 
 
 def test_a_reader_that_leaves_stops_nothing(session, card):
     card("A")
-    worker = shlex.join(words("yes | head -c 1000000; exit 0"))
-    subprocess.run(["sh", "-c", f"{worker} 2>&- | head -c 9"], check=True, capture_output=True)
+    leaving = ["sh", "-c", '"$@" 2>&- | head -c 9', "-", *MANAGE]
+    with working("yes | head -c 1000000; exit 0", "--once", program=leaving) as worker:
+        assert worker.ends() == 0
     assert last_run(session, "A").outcome == "completed"
 
 
