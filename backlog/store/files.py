@@ -1,7 +1,7 @@
-"""Files that hold secrets, or stand where somebody else may write: opened so that it can do no harm.
+"""Files that hold secrets, or stand where somebody else may write.
 
-No link is followed at the end of a path, nothing that is there is written to, and what is read
-is a plain file of the right owner: an account that may write a directory can put anything in it.
+They are opened so that it does no harm: no link is followed at the end of a path, nothing that is
+there is written to, and what is read is a plain file of the right owner.
 """
 
 import errno
@@ -40,7 +40,7 @@ def read_of(owner: int, path: Path) -> str:
 
 
 def write_anew(path: Path, text: str, own: Callable[[int], None]) -> None:
-    """Replace a file by one for its owner only, whom `own` makes of a descriptor. Raises OSError."""
+    """Replace a file by one for its owner only; `own` may give it away. Raises OSError."""
     path.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:

@@ -10,6 +10,8 @@ from django.db import OperationalError
 from backlog.errors import Refusal
 from backlog.records import one_line
 from backlog.store.storage import ConfigurationError
+from fleet_backlog.serving.log import CannotLog
+from fleet_backlog.serving.log import opened as opened_log
 from fleet_backlog.serving.prepare import prepare
 from fleet_backlog.serving.proxies import networks
 from fleet_backlog.serving.server import CannotListen, Server, listen, shown
@@ -46,10 +48,12 @@ class Command(BaseCommand):
         try:
             opened = listen(options["bind"])
             proxies = networks(os.environ.get("FORWARDED_ALLOW_IPS", "") or "127.0.0.1,::1")
+            if options["access_log"] not in (None, "-"):
+                opened_log(options["access_log"]).close()
             prepare(self.stdout.write)
         except KeyboardInterrupt:
             raise SystemExit(_INTERRUPTED) from None
-        except (CannotListen, OperationalError, Refusal, ConfigurationError) as error:
+        except (CannotListen, CannotLog, OperationalError, Refusal, ConfigurationError) as error:
             raise CommandError(one_line(error)) from None
         line = f"Serving on http://{shown(opened)}/ (Ctrl-C stops it)"
 
