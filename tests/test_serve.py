@@ -18,10 +18,10 @@ import pytest
 from backlog.cli.main import main
 from backlog.store.embedded import Store
 from tests.command import MANAGE
+from tests.servers import Server, free_port, wheel_programs
 from tests.serving import ask as _ask
 from tests.serving import refused as _refused
 from tests.serving import serving as _serving
-from tests.servers import Server, free_port, wheel_programs
 
 pytestmark = pytest.mark.one_tier
 

@@ -30,18 +30,18 @@ def prepare(say: Callable[[str], object]) -> None:
     """
     schema.is_current(DjangoSession("default"))
     schema.migrate()
-    password = secrets.token_urlsafe(12)
-    if make_operator(password):
-        say(
-            f"Made the account {OPERATOR} with the password {password}\n"
-            "It is not shown again; manage.py changepassword operator sets another."
-        )
     store = storage.from_environment()
     if not os.environ.get("SECRET_KEY"):
         if isinstance(store, storage.Embedded):  # one that lasts, beside the data
             settings.SECRET_KEY = kept_secret(store.root / "secret-key")
         else:
             say("SECRET_KEY is not set: sessions will end with this process.")
+    password = secrets.token_urlsafe(12)
+    if make_operator(password):
+        say(
+            f"Made the account {OPERATOR} with the password {password}\n"
+            "It is not shown again; manage.py changepassword operator sets another."
+        )
     connections.close_all()  # none may be shared with the processes to come
 
 
