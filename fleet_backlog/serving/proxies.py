@@ -66,9 +66,9 @@ def address(request: HttpRequest) -> str:
     return proxied or _parsed(request.META.get("REMOTE_ADDR", "")) or NOWHERE
 
 
-def forwarded(environ: Mapping[str, Any]) -> str:
+def forwarded(meta: Mapping[str, Any]) -> str:
     """The address that the proxy saw; empty if there is none, or `FromProxies` dropped it."""
-    return _parsed(environ.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip())
+    return _parsed(meta.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip())
 
 
 def _parsed(hop: str) -> str:
