@@ -79,13 +79,13 @@ clean: ## remove what make made; the store's data lives elsewhere and stays
 # Distributions may ship Python without ensurepip; the interpreter's own pip then brings one.
 define make-venv
 python=$$(tools/find-python) && echo "$(1): $$python" && \
-if "$$python" -c "import ensurepip" 2>/dev/null; then \
-	"$$python" -m venv --clear $(1); \
+if "$$python" -P -c "import ensurepip" 2>/dev/null; then \
+	"$$python" -P -m venv --clear $(1); \
 else \
-	"$$python" -m venv --clear --without-pip $(1) && \
-	"$$python" -m pip --python $(1)/bin/python install $(PIP_OPTIONS) pip; \
+	"$$python" -P -m venv --clear --without-pip $(1) && \
+	"$$python" -P -m pip --python $(1)/bin/python install $(PIP_OPTIONS) pip; \
 fi
-$(1)/bin/python -m pip install $(PIP_OPTIONS) --require-hashes --requirement $(2)
+$(1)/bin/python -P -m pip install $(PIP_OPTIONS) --require-hashes --requirement $(2)
 touch $@
 endef
 
@@ -97,5 +97,5 @@ endef
 
 # The tree itself, as a path entry and the `backlog` command; built with the locked hatchling.
 .venv/project.stamp: .venv/lock.stamp pyproject.toml
-	@$(PYTHON) -m pip install $(PIP_OPTIONS) --no-deps --no-build-isolation --editable .
+	@$(PYTHON) -P -m pip install $(PIP_OPTIONS) --no-deps --no-build-isolation --editable .
 	@touch $@

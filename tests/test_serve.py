@@ -8,8 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
@@ -21,6 +19,9 @@ from backlog.cli.main import main
 from backlog.store.embedded import Store
 from tests.command import MANAGE
 from tests.servers import Server, free_port, wheel_programs
+from tests.serving import ask as _ask
+from tests.serving import refused as _refused
+from tests.serving import serving as _serving
 
 pytestmark = pytest.mark.one_tier
 
@@ -37,49 +38,6 @@ def own_server():
     started = Server(wheel_programs()).start()
     yield started
     started.stop()
-
-
-@contextmanager
-def _serving(env, *words):
-    process = subprocess.Popen(
-        [*MANAGE, "serve", "--bind", "127.0.0.1:0", *words],
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    said = []
-    try:
-        for line in process.stdout:
-            said.append(line)
-            if found := re.match(r"Serving on (http://\S+)/ ", line):
-                break
-        assert found, said
-        process.said = "".join(said)
-        yield process, found[1]
-    finally:
-        process.terminate()
-        process.wait(30)
-        process.stdout.close()
-
-
-def _ask(url: str, **headers: str) -> tuple[int, str]:
-    """Status and body of a page, whatever they are."""
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 (our own server)
-    try:
-        with urllib.request.urlopen(request, timeout=20) as page:  # noqa: S310 (our own server)
-            return page.status, page.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-
-def _refused(env, *words) -> str:
-    """The one line that a serve which cannot start leaves."""
-    done = subprocess.run(
-        [*MANAGE, "serve", *words], env=env, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done
-    return done.stderr
 
 
 # The first run ------------------------------------------------------------------------------------
@@ -337,7 +295,7 @@ def _sweeps(pid: int) -> list[int]:
         int(path.parent.name)
         for path in Path("/proc").glob("[0-9]*/cmdline")
         if _reads(path).startswith(
-            f"{sys.executable}\0-m\0fleet_backlog.serving.sweeper\0".encode()
+            f"{sys.executable}\0-P\0-m\0fleet_backlog.serving.sweeper\0".encode()
         )
         and f"\nPPid:\t{pid}\n".encode() in _reads(path.with_name("status"))
     ]

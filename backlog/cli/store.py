@@ -5,13 +5,14 @@ import subprocess
 from argparse import REMAINDER
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from backlog import schema
 from backlog.cli.connection import open_session
 from backlog.cli.options import Options, flag, verb
 from backlog.cli.reply import Reply, document
 from backlog.errors import Refusal, UsageError, WrongState
+from backlog.store import files
 from backlog.store.embedded import Store
 from backlog.store.storage import Embedded, from_environment
 from backlog.verbs import pool
@@ -60,19 +61,22 @@ def psql(options: Options) -> Reply:
 
 @verb("dump", "save everything to an archive", _ARCHIVE, on_session=False)
 def dump(options: Options) -> Reply:
-    """Write an archive; an existing file is not touched, an unfinished one not left."""
+    """Write an archive; an existing file is not touched, an unfinished one not left.
+
+    It holds the passwords' hashes and open sessions: nobody but its owner may read it.
+    """
     target: Path = options.file
-    if target.exists():
-        raise UsageError(f"{target} exists already; choose another name")
+    exists = UsageError(f"{target} exists already; choose another name")
+    if os.path.lexists(target):
+        raise exists
     _reachable()
-    part = target.with_name(target.name + ".part")
     try:
-        _run("pg_dump", "--format=custom", "--no-owner", f"--file={part}")
-        part.replace(target)
+        with files.written_whole(target) as file:
+            _run("pg_dump", "--format=custom", "--no-owner", to=file)
+    except FileExistsError:
+        raise exists from None
     except OSError as error:
-        raise UsageError(f"cannot write {target}: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
+        raise Refusal(f"cannot write {target}: {error.strerror}") from None
     return document({"dumped": str(target)}, [f"dumped to {target}"])
 
 
@@ -135,8 +139,8 @@ def _program(name: str) -> Path:
     return Store(Path()).programs() / name
 
 
-def _run(name: str, *arguments: str) -> None:
-    with _piped(name, *arguments) as program:
+def _run(name: str, *arguments: str, to: IO[bytes]) -> None:
+    with _piped(name, *arguments, to=to) as program:
         said = program.communicate()[1].decode()
     if program.returncode:
         raise Refusal(f"{name} failed: {_reason(said)}")
@@ -169,13 +173,13 @@ def _reason(said: str) -> str:
     return next((line for line in lines if "error:" in line.lower()), lines[-1])
 
 
-def _piped(name: str, *arguments: str) -> Any:
+def _piped(name: str, *arguments: str, to: IO[bytes] | None = None) -> Any:
     pipe = subprocess.PIPE
     return subprocess.Popen(  # noqa: S603 (no shell, our own words)
         [_program(name), *arguments],
         env=from_environment().client_env(),
         stdin=pipe if name == "psql" else subprocess.DEVNULL,
-        stdout=pipe,
+        stdout=to or pipe,
         stderr=pipe,
     )
 

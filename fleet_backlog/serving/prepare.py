@@ -3,7 +3,9 @@
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -12,9 +14,13 @@ from django.db.models import Model
 
 from backlog import schema
 from backlog.connection import DjangoSession
-from backlog.store import storage
+from backlog.store import files, storage
+from backlog.store.storage import ConfigurationError
 
 OPERATOR = "operator"
+
+# What an attacker who tries keys cannot get through.
+_SHORTEST_KEY: Final = 32
 
 
 def prepare(say: Callable[[str], object]) -> None:
@@ -24,18 +30,18 @@ def prepare(say: Callable[[str], object]) -> None:
     """
     schema.is_current(DjangoSession("default"))
     schema.migrate()
-    password = secrets.token_urlsafe(12)
-    if make_operator(password):
-        say(
-            f"Made the account {OPERATOR} with the password {password}\n"
-            "It is not shown again; manage.py changepassword operator sets another."
-        )
     store = storage.from_environment()
     if not os.environ.get("SECRET_KEY"):
         if isinstance(store, storage.Embedded):  # one that lasts, beside the data
             settings.SECRET_KEY = kept_secret(store.root / "secret-key")
         else:
             say("SECRET_KEY is not set: sessions will end with this process.")
+    password = secrets.token_urlsafe(12)
+    if make_operator(password):
+        say(
+            f"Made the account {OPERATOR} with the password {password}\n"
+            "It is not shown again; manage.py changepassword operator sets another."
+        )
     connections.close_all()  # none may be shared with the processes to come
 
 
@@ -50,10 +56,20 @@ def make_operator(password: str) -> Model | None:
 
 
 def kept_secret(path: Path) -> str:
-    """The secret in this file, which is made, for its owner only, if there is none."""
+    """The secret in this file, which is made, for its owner only, if there is none.
+
+    It has its name only when it is whole: no other process reads half of it. Raises
+    `ConfigurationError`.
+    """
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 (its mode from the first moment on)
-            file.write(secrets.token_urlsafe(50))
-    except FileExistsError:
-        pass
-    return path.read_text()
+        if not os.path.lexists(path):
+            with suppress(FileExistsError), files.written_whole(path) as file:
+                file.write(secrets.token_urlsafe(50).encode())
+        found = files.read_own(path)
+    except OSError as error:
+        raise ConfigurationError(f"cannot use the key {path}: {error.strerror}") from None
+    if len(found) < _SHORTEST_KEY:
+        raise ConfigurationError(
+            f"the key {path} is too short to be one: remove it, and serve makes another"
+        )
+    return found

@@ -1,6 +1,6 @@
 """Proxies: which are believed, and where a request that came by one is from."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -62,13 +62,13 @@ def address(request: HttpRequest) -> str:
 
     Only the last hop is believed; what is before it was written by the client itself.
     """
-    nearest = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2]
-    hops = [nearest] if settings.HTTPS else []
-    for hop in (*hops, request.META.get("REMOTE_ADDR", "")):
-        found = _parsed(hop.strip())
-        if found:
-            return found
-    return NOWHERE
+    proxied = forwarded(request.META) if settings.HTTPS else ""
+    return proxied or _parsed(request.META.get("REMOTE_ADDR", "")) or NOWHERE
+
+
+def forwarded(meta: Mapping[str, Any]) -> str:
+    """The address that the proxy saw; empty if there is none, or `FromProxies` dropped it."""
+    return _parsed(meta.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip())
 
 
 def _parsed(hop: str) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 from django.urls import get_resolver
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers.gthread import ThreadWorker
 
 from backlog.errors import Refusal
+from fleet_backlog.serving import log
+from fleet_backlog.serving.arrival import PatientWorker
 from fleet_backlog.serving.proxies import FromProxies, Network
 from fleet_backlog.serving.sweeper import Sweeping
 from fleet_backlog.wsgi import application
@@ -27,8 +28,6 @@ _ADVICE = {
 }
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes files of its own, unlinked, in it)
-# The client as the proxy saw it, no query: what somebody searches for is nobody's business.
-_ACCESS_LOG_FORMAT = '%(t)s %(h)s %({x-forwarded-for}i)s "%(m)s %(U)s" %(s)s %(B)s %(L)ss'
 
 
 def listen(bind: str) -> socket.socket:
@@ -60,7 +59,7 @@ def shown(opened: socket.socket) -> str:
     return f"[{host}]:{port}" if opened.family == socket.AF_INET6 else f"{host}:{port}"
 
 
-class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+class _Worker(PatientWorker):
     def run(self) -> None:
         # What came before this process had handlers of its own went to a copy of its parent's
         # queue, and the parent would wait for the end of its patience.
@@ -122,7 +121,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             # On a disk, the beat of a worker can wait for others' writes.
             "worker_tmp_dir": str(_MEMORY) if os.access(_MEMORY, os.W_OK | os.X_OK) else None,
             "accesslog": options["access_log"],
-            "access_log_format": _ACCESS_LOG_FORMAT,
+            "access_log_format": log.FORMAT,
+            "logger_class": log.AccessLog,
+            # Where the site hangs is for the operator to say (SCRIPT_NAME in the environment).
+            "forwarder_headers": "",
         }
         super().__init__()
 

@@ -36,10 +36,11 @@ class Sweeping:
             return
         self.let_go()
         self._started = time.monotonic()
-        # The server may be another directory's script: the child finds the same modules.
+        # The child finds the same modules as the server, and none in the directory that it stands
+        # in (-P), which may be anybody's.
         path = os.pathsep.join(filter(None, sys.path))
         self._process = subprocess.Popen(  # noqa: S603 (no shell, our own words)
-            [sys.executable, "-m", __name__, "sweep", "--every", str(self._every)],
+            [sys.executable, "-P", "-m", __name__, "sweep", "--every", str(self._every)],
             env={"BACKLOG_OWNER": "sweep", **os.environ, "PYTHONPATH": path},
             stdin=subprocess.PIPE,
         )

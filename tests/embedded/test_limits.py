@@ -236,3 +236,20 @@ def test_programs_that_do_not_run_are_named(root: Path, programs: Programs) -> N
 
     with pytest.raises(StoreError, match=rf"{made}/postgres does not run here"):
         Store(root).connect()
+
+
+def test_a_store_without_a_connection_left_says_so_soon_and_can_be_stopped(
+    idle: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "FULL", 0.2)
+    monkeypatch.setitem(supervisor.SETTINGS, "max_connections", "20")
+    connections = [idle.connect() for _ in range(20)]
+
+    with pytest.raises(StoreError, match=r"too many clients.*even for an operator.*store stop"):
+        idle.connect()
+
+    assert patience.FULL < patience.BUSY
+    assert idle.stop()
+    idle.connect().close()
+    for connection in connections:
+        connection.close()

@@ -22,10 +22,10 @@ class Account(NamedTuple):
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
-    def own(self, path: Path) -> None:
-        """Give the account a directory this process has just made."""
+    def own(self, made: Path | int) -> None:
+        """Give the account a directory, or an open file, that this process has just made."""
         if self.switched:
-            os.chown(path, self.uid, self.gid)
+            os.chown(made, self.uid, self.gid)
 
     def closed_at(self, path: Path) -> Path | None:
         """Return the first existing step on the way to ``path`` that is closed to the account."""

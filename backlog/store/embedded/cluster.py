@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from backlog.store import files
 from backlog.store.embedded import layout, processes
 from backlog.store.embedded.account import Account
 from backlog.store.embedded.errors import StoreError
@@ -28,7 +29,7 @@ def create(data_dir: Path, programs: Path, account: Account) -> None:
     try:
         account.own(work)
         _initdb(work, programs, account)
-        _restrict(work, account.owner)
+        _restrict(work, account)
         _create_database(work, programs, account)
         _run([str(programs / "initdb"), "--sync-only", "-D", str(work)], work, account)
         work.rename(data_dir)
@@ -52,10 +53,16 @@ def _initdb(work: Path, programs: Path, account: Account) -> None:
     _run([str(programs / "initdb"), "-D", str(work), *options, *quick], work, account)
 
 
-def _restrict(work: Path, owner: str) -> None:
-    """Let in one operating-system user, over the socket, as the one role."""
-    (work / "pg_hba.conf").write_text("local all all peer map=owner\n", "utf-8")
-    (work / "pg_ident.conf").write_text(f'owner "{owner}" {layout.ROLE}\n', "utf-8")
+def _restrict(work: Path, account: Account) -> None:
+    """Let in one operating-system user, over the socket, as the one role.
+
+    For root the directory is the account's by now, whose other processes may have put links there.
+    """
+    for name, line in (
+        ("pg_hba.conf", "local all all peer map=owner\n"),
+        ("pg_ident.conf", f'owner "{account.owner}" {layout.ROLE}\n'),
+    ):
+        files.write_anew(work / name, line, account.own)
 
 
 def _create_database(work: Path, programs: Path, account: Account) -> None:

@@ -13,8 +13,15 @@ from backlog.store.embedded.probe import is_down
 
 # A server that recovers from a crash says so, and may need minutes.
 RECOVERY = 300.0
-# Everything else: a full server, a socket that closed as we came.
+# A socket that closed as we came, and what else passes.
 BUSY = 60.0
+# A full server: a burst of commands passes, connections that somebody keeps do not.
+FULL = 5.0
+_FULL = ("too many clients", "slots are reserved")
+_HINT = (
+    "; it has no connection left, even for an operator: end what keeps so many, or all of them "
+    "by `backlog store stop`, which needs none"
+)
 
 
 def persist[Connection](
@@ -28,7 +35,8 @@ def persist[Connection](
     while True:
         patience = _patience(error)
         if time.monotonic() - began > patience:
-            raise StoreError(f"No connection to the store in {root}: {error}") from error
+            hint = _HINT if _is_full(error) else ""
+            raise StoreError(f"No connection to the store in {root}: {error}{hint}") from error
         if "FATAL:" not in str(error) and is_down(layout.socket_file(root)):
             from backlog.store.embedded import supervisor  # only a start pays for it
 
@@ -42,14 +50,19 @@ def persist[Connection](
             error = again
 
 
+def _is_full(error: psycopg.OperationalError) -> bool:
+    return any(words in str(error) for words in _FULL)
+
+
 def _patience(error: psycopg.OperationalError) -> float:
     """Return for how many seconds to go on: connection errors have no sqlstate, only words."""
     # English, whatever the user's language: the cluster's locale is C.
     said = str(error)
     if "the database system is" in said:
         return RECOVERY
-    # The last: the server stopped just as it let us in.
-    if any(words in said for words in ("too many clients", "slots are reserved", "terminating")):
+    if _is_full(error):
+        return FULL
+    if "terminating" in said:  # the server stopped just as it let us in
         return BUSY
     if "FATAL:" in said or isinstance(error, psycopg.errors.ConnectionTimeout):
         return -1  # the server has decided, or hangs

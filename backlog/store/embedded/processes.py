@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from backlog.store import files
+
 # Elsewhere `ps` is asked, which is slower and knows no working directories.
 HAS_PROC = sys.platform == "linux"
 
@@ -23,7 +25,7 @@ class Postmaster(NamedTuple):
 def postmaster(data_dir: Path) -> Postmaster | None:
     """Return the running server; None where ``postmaster.pid`` is missing, broken or stale."""
     try:
-        text = (data_dir / "postmaster.pid").read_text(errors="surrogateescape")
+        text = files.read_of(data_dir.stat().st_uid, data_dir / "postmaster.pid")
         lines = [*text.splitlines(), *[""] * 8]
         pid = int(lines[0])
     except (OSError, ValueError):

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from backlog.store import files
 from backlog.store.embedded import account, binaries, cluster, guard, layout, lock, processes
 from backlog.store.embedded.account import Account
 from backlog.store.embedded.errors import StoreError, from_os
@@ -226,7 +227,7 @@ def _prepared(root: Path, programs: Path, who: Account) -> Path:
 
 def _version(data: Path) -> str | None:
     try:
-        return (data / "PG_VERSION").read_text().strip()
+        return files.read_of(data.stat().st_uid, data / "PG_VERSION").strip()
     except OSError:
         return None
 
@@ -269,7 +270,7 @@ def _launch(root: Path, data: Path, programs: Path, who: Account, claim: int) ->
     }
     # On the command line, so that a new release changes them for data that exists.
     options = [part for item in {**SETTINGS, **own}.items() for part in ("-c", "=".join(item))]
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     log = os.open(layout.log_file(root), flags, 0o600)
     try:
         server = _Server(

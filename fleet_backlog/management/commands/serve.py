@@ -9,6 +9,7 @@ from django.db import OperationalError
 
 from backlog.errors import Refusal
 from backlog.records import one_line
+from fleet_backlog.serving.log import opened as opened_log
 from fleet_backlog.serving.prepare import prepare
 from fleet_backlog.serving.proxies import networks
 from fleet_backlog.serving.server import Server, listen, shown
@@ -45,6 +46,8 @@ class Command(BaseCommand):
         try:
             opened = listen(options["bind"])
             proxies = networks(os.environ.get("FORWARDED_ALLOW_IPS", "") or "127.0.0.1,::1")
+            if options["access_log"] not in (None, "-"):
+                opened_log(options["access_log"]).close()
             prepare(self.stdout.write)
         except KeyboardInterrupt:
             raise SystemExit(_INTERRUPTED) from None
