@@ -1,7 +1,6 @@
 """One run of the command: a session of processes, fed and listened to on threads of their own."""
 
 import errno
-import math
 import os
 import selectors
 import signal
@@ -104,8 +103,8 @@ class Command:
         kill_at = now() + grace
         first = self._kill_at is None
         self._kill_at = kill_at if self._kill_at is None else min(self._kill_at, kill_at)
+        self.may_run(self._kill_at)  # this process may be stopped by then
         if first:
-            self.may_run(math.inf)
             self._signal(signal.SIGTERM, signal.SIGCONT)
         self.press()
 

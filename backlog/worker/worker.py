@@ -167,6 +167,10 @@ class _Worker:
         self._log("resumed")
         for attempt in attempts:
             attempt.resume()
+        # Who writes to a terminal that wants no output (`stty tostop`) is told so again and again.
+        for _ in range(self._news.qsize()):
+            if (news := self._news.get()) not in _SUSPENDING:
+                self._news.put(news)
 
     def _stop(self, why: str) -> None:
         if not self._stopping.is_set():
