@@ -1,5 +1,6 @@
 """Is the schema this code's? One cheap query says so; Django is loaded only if it is not."""
 
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -58,12 +59,11 @@ def migrate() -> None:
 
     Raises `Refusal` where the role may not create tables.
     """
-    import django
+    _set_up_django()
     from django.core.management import call_command
     from django.db import connection, transaction
     from django.db.migrations.exceptions import MigrationSchemaMissing
 
-    django.setup()
     # One transaction around all migrations: whoever comes second waits at the lock and finds
     # the work done; a failure leaves the schema as it was.
     try:
@@ -77,15 +77,22 @@ def migrate() -> None:
     connection.close()
 
 
+def _set_up_django() -> None:
+    import django
+
+    # Here and not for the whole process: what the process starts is no part of this project.
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fleet_backlog.settings")
+    django.setup()
+
+
 def dropping() -> str:
     """The SQL that drops the whole schema, Django's own tables included.
 
     What somebody else made stays; if it hangs on a table, PostgreSQL refuses.
     """
-    import django
+    _set_up_django()
     from django.db import connection
 
-    django.setup()
     tables = connection.introspection.django_table_names()
     made = "".join(path.read_text() for path in _SQL.glob("*.sql"))
     functions = re.findall(r"CREATE FUNCTION (\w+)", made)

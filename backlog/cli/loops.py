@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from backlog.errors import Refusal, SchemaTooNew
+from backlog.records import one_line
 from backlog.session import Opener, Session
 
 Wait = Callable[[float], bool]
@@ -23,20 +25,28 @@ def repeat(
 ) -> Iterator[str]:
     """The lines of `step`, each flushed, about `every` seconds, until `wait` says to stop.
 
-    A database that is away is waited for, with growing pauses; that, and its return, is one line
-    each on stderr. A step that fails has done nothing: it is made again.
+    A database that is away, or refuses, is waited for, with growing pauses; that, and its return,
+    is one line each on stderr. A step that fails has done nothing: it is made again.
     """
     from backlog.worker.link import Away, Link
 
     link = Link(connect, _tell, session)
     failed = 0
+    said: str | None = None
     while True:
         try:
             lines = link.ask(step)
         except Away:
             failed += 1
+        except SchemaTooNew:
+            raise
+        except Refusal as error:
+            failed += 1
+            if said != str(error):
+                said = str(error)
+                _tell("refused", one_line(error))
         else:
-            failed = 0
+            failed, said = 0, None
             yield from lines
             sys.stdout.flush()
         if wait(_pause(every, failed)):

@@ -35,7 +35,6 @@ def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
         # JSON is UTF-8 whatever the locale; an odd argument is shown, not choked on.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fleet_backlog.settings")
     sys.exit(main(sys.argv[1:] if argv is None else argv, prog=prog))
 
 

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import sys
 from argparse import REMAINDER
+from pathlib import Path
 from typing import Final
 
 from backlog.cli.claims import NOTHING_TAKEN
@@ -10,8 +12,27 @@ from backlog.cli.options import POOL, WORKER, Options, flag, number, verb
 from backlog.cli.reply import Reply
 from backlog.errors import UsageError
 from backlog.lifecycle import DEFAULT_TTL_SECONDS
+from backlog.store.storage import WITHHELD
 
 _MOST_AT_ONCE: Final = 100
+
+# Kept from the command, so that what it runs of other projects finds no database of ours. The table
+# is in docs/workers.md.
+_SECRET: Final = (b"SECRET_KEY",)
+_OF_THE_SERVER: Final = (
+    b"DATABASE_URL",
+    b"PGHOST",
+    b"PGHOSTADDR",
+    b"PGPORT",
+    b"PGDATABASE",
+    b"PGUSER",
+    b"PGPASSWORD",
+    b"PGPASSFILE",
+    b"PGSERVICE",
+    b"PGSERVICEFILE",
+    b"PGSSLCERT",
+    b"PGSSLKEY",
+)
 
 
 @verb(
@@ -25,14 +46,16 @@ _MOST_AT_ONCE: Final = 100
     flag("--drain", "until nothing is claimable"),
     number("--grace", 0, "seconds commands have to end after SIGTERM (30)", default=30),
     number("--backoff", 0, "seconds after a failure, then twice that, … (10)", default=10),
+    flag("--pass-database", "let the command have DATABASE_URL"),
     ("command", {"nargs": REMAINDER, "metavar": "-- COMMAND", "help": "to run"}),
     on_session=False,  # it connects again and again, on threads of its own
 )
 def work(options: Options) -> Reply:
     """Work, for as long as the options say. Nothing is on standard output but what commands say."""
-    environ = dict(os.environb)  # before a connection drops variables from it
+    environ = _for_the_command(_started_with(), options.pass_database)
     argv = _command(options.command)
     from backlog.verbs.pool import Pool
+    from backlog.worker.first import stand_aside
     from backlog.worker.plan import DRAIN, FOREVER, ONCE, Plan
     from backlog.worker.worker import DONE, FAILED
     from backlog.worker.worker import work as run
@@ -53,8 +76,30 @@ def work(options: Options) -> Reply:
         backoff=options.backoff,
         claim=options.claim,
     )
+    stand_aside()
     ended = run(options.connect, plan, options.json)
     return Reply([], [], {DONE: 0, FAILED: 1, **NOTHING_TAKEN}[ended])
+
+
+def _started_with() -> dict[bytes, bytes]:
+    """The environment of this process as it began: Django and a manage.py set variables in it."""
+    if sys.platform != "linux":
+        return dict(os.environb)
+    try:
+        given = Path("/proc/self/environ").read_bytes()
+    except OSError:
+        return dict(os.environb)
+    pairs = (line.partition(b"=") for line in given.split(b"\0") if b"=" in line)
+    return {name: value for name, _, value in pairs}
+
+
+def _for_the_command(environ: dict[bytes, bytes], pass_database: bool) -> dict[bytes, bytes]:
+    """What the command may have of it."""
+    has_server = bool(environ.get(b"DATABASE_URL", b"").strip())
+    withheld = has_server and not pass_database
+    dropped = {*_SECRET, b"BACKLOG_STORE", *(_OF_THE_SERVER if withheld else ())}
+    kept = {name: value for name, value in environ.items() if name not in dropped}
+    return kept | {b"BACKLOG_STORE": WITHHELD.encode()} if withheld else kept
 
 
 def _command(words: list[str]) -> list[str]:

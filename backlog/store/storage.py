@@ -16,6 +16,9 @@ from backlog.store.embedded import Store
 if TYPE_CHECKING:
     from psycopg import Connection
 
+# What `BACKLOG_STORE` says to the command of a worker: better no store than another one.
+WITHHELD = "withheld"
+
 _CONNECT_TIMEOUT_SECONDS = 10
 # A server that went without a word (its machine lost power, a firewall forgot the connection) is
 # noticed within a minute; the kernel's own patience is two hours.
@@ -126,6 +129,11 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Storage:
                 f"DATABASE_URL must begin with postgres:// or postgresql://, not {scheme}"
             )
         return Server(url, environ.get("PREPARE_STATEMENTS", "").lower() in ("on", "true", "1"))
+    if environ.get("BACKLOG_STORE") == WITHHELD:
+        raise ConfigurationError(
+            "the cards are in a database whose DATABASE_URL the worker keeps from its command:"
+            " start it with --pass-database"
+        )
     return Embedded(_data_dir(environ.get("BACKLOG_DATA_DIR", "")))
 
 

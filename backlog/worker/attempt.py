@@ -1,5 +1,6 @@
 """One card in one attempt: the command runs, the lease is kept, the end of it is told."""
 
+import errno
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -13,11 +14,12 @@ from backlog.verbs import moves, runs
 from backlog.verbs.runs import Report
 from backlog.worker import outcome
 from backlog.worker.clock import now
-from backlog.worker.command import Command, environment
+from backlog.worker.command import Command, environments
 from backlog.worker.console import Log, Stream
 from backlog.worker.link import Away, Link
 from backlog.worker.outcome import BLOCKED, COMPLETED, FAILED, RELEASED
 from backlog.worker.plan import Plan
+from backlog.worker.standby import Standby
 
 # Why a command was ended: the card may be another's by now; its lease could not be renewed, and
 # may be over; somebody wants the card back; the worker stops.
@@ -29,6 +31,15 @@ STOPPED: Final = "stopped"
 # What a renewal that met no answer waits before the next: a part of the ttl, within limits.
 _RETRIES_IN_A_LEASE: Final = 20
 _LONGEST_RETRY_SECONDS: Final = 5.0
+# Waits do not count the seconds that the machine or the process slept: it looks up now and then.
+_LOOK_SECONDS: Final = 1.0
+# How long the database has to answer when the lease ended during such a sleep.
+_TO_ASK_SECONDS: Final = 15.0
+
+# Why a command could not be started, where a while later it could.
+_PASSING: Final = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY}
+# Whatever starts anything has room for an id of so many bytes.
+_USUAL_ID_BYTES: Final = 64
 
 
 # A move of a card: given a session, and what else it takes by name.
@@ -42,6 +53,7 @@ class Surroundings(NamedTuple):
     out: Stream
     err: Stream
     over: threading.Event  # the worker waits for nothing any more
+    standby: Standby
 
 
 class CannotStart(Refusal):
@@ -61,17 +73,21 @@ class Attempt:
         self._began = claimed
         self._lease_ends = claimed + plan.ttl
         self._ended_for: str | None = None
+        self._asked_until = claimed
+        self._suspended = False
         self._lock = threading.Lock()
         self._command: Command | None = None
 
     def run(self, link: Link) -> bool:
         """Work on the card; whether it is completed. Raises `CannotStart`, `Away`."""
         self._log("claimed", ttl=self._plan.ttl)
+        if now() >= self._lease_ends:  # it slept since it asked
+            self._renew(link)
         try:
             self._start()
         except OSError as error:
-            self._give_back(link, "the command could not be started")
-            raise CannotStart(f"cannot start {self._plan.argv[0]}: {error.strerror}") from None
+            self._not_started(link, error)
+            return False
         if self._command is not None:
             try:
                 self._keep(link, self._command)
@@ -79,14 +95,32 @@ class Attempt:
                 self._end_now(self._command)
         return self._settle(link)
 
-    def guard(self) -> None:
-        """End the command if its lease is over: the card may be another's by now."""
+    def guard(self, slept: bool) -> None:
+        """End the command if its lease is over: the card may be another's by now.
+
+        If it ended while the worker slept, the database is asked first, for a while: the card may
+        just as well be nobody's but ours.
+        """
         command = self._command
         if command is None or command.ended.is_set():
             return
-        if now() >= self._lease_ends and self._end_for(EXPIRED):
+        if slept and now() >= self._lease_ends:
+            self._asked_until = now() + _TO_ASK_SECONDS
+        if now() >= max(self._lease_ends, self._asked_until) and self._end_for(EXPIRED):
             command.end(self._plan.grace)
         command.press()
+
+    def suspend(self) -> None:
+        """Stop the command: the worker is about to stop."""
+        with self._lock:
+            self._suspended = True
+            self._let_run()
+
+    def resume(self) -> None:
+        """The worker goes on; the command does if its lease stands, or once it is renewed."""
+        with self._lock:
+            self._suspended = False
+            self._let_run()
 
     def give_back(self, grace: float) -> None:
         """End the command, and the attempt without a judgement on it."""
@@ -103,20 +137,55 @@ class Attempt:
         return self._ended_for == why
 
     def _start(self) -> None:
-        plan, around = self._plan, self._around
-        environ = environment(plan.environ, plan.owner, self.card)
         with self._lock:
             if self._ended_for is None and now() < self._lease_ends:
-                self._command = Command(
-                    plan.argv, environ, self.card, plan.grace, around.out.write, around.err.write
-                )
+                self._command = self._begun()
+                self._let_run()
             else:
                 self._end_for(EXPIRED)
 
+    def _begun(self) -> Command:
+        plan, (_, out, err, _, standby) = self._plan, self._around
+        too_big = None
+        for environ in environments(plan.environ, plan.owner, self.card):
+            try:
+                return Command(
+                    plan.argv, environ, self.card, plan.grace, out.write, err.write, standby
+                )
+            except OSError as error:
+                if error.errno != errno.E2BIG:
+                    raise
+                too_big = error
+        assert too_big is not None  # there is one environment at least  # noqa: S101
+        raise too_big
+
+    def _not_started(self, link: Link, error: OSError) -> None:
+        """The card is given back or blocked; the worker goes on unless it can start nothing."""
+        why = f"cannot start {self._plan.argv[0]}: {error.strerror}"
+        if error.errno in _PASSING:
+            report = Report(summary=why, counted=False)
+            delay = max(1, self._backoff())
+            self._tell(link, RELEASED, self._release(delay), report, delay=delay, ending=why)
+        elif error.errno == errno.E2BIG and len(self.card.id.encode()) > _USUAL_ID_BYTES:
+            said = Said(reason="capability", note=f"{why}: the card's id is too long for a program")
+            self._tell(link, BLOCKED, self._block(said, None), Report(summary=why), ending=why)
+        else:
+            self._give_back(link, "the command could not be started")
+            raise CannotStart(why)
+
+    def _let_run(self) -> None:
+        """Say how long it may run, whatever becomes of this process; under the lock."""
+        if self._command is not None and self._ended_for in (None, STOPPED):
+            self._command.may_run(0.0 if self._suspended else self._lease_ends)
+
     def _keep(self, link: Link, command: Command) -> None:
         """Renew at a third of the lease, however long the command takes."""
-        due = self._began + self._plan.ttl / 3
-        while not command.ended.wait(max(0.0, due - now())):
+        due = self._lease_ends - 2 / 3 * self._plan.ttl
+        while not command.ended.wait(min(_LOOK_SECONDS, max(0.0, due - now()))):
+            if now() < due:
+                continue
+            if now() >= self._lease_ends:
+                link.close()  # after a sleep the other end may have forgotten the connection
             next_due = self._renew(link) if self._ended_for in (None, STOPPED) else None
             if next_due is None:
                 command.end(self._plan.grace)
@@ -135,7 +204,9 @@ class Attempt:
             return None
         except (Away, Refusal):
             return now() + min(plan.ttl / _RETRIES_IN_A_LEASE, _LONGEST_RETRY_SECONDS)
-        self._lease_ends = sent + plan.ttl
+        with self._lock:
+            self._lease_ends = sent + plan.ttl
+            self._let_run()
         return sent + plan.ttl / 3
 
     def _end_now(self, command: Command) -> None:
@@ -163,7 +234,7 @@ class Attempt:
         last = said.summary or command.complaints.last
         ending = outcome.ending(command.status, last)
         report = Report(said.summary, said.result, said.tokens, said.cost)
-        delay = outcome.backoff(self._plan.backoff, self.card.attempts) or None
+        delay = self._backoff() or None
         if how == COMPLETED:
             return self._tell(link, COMPLETED, self._verb(moves.complete), report)
         if how == BLOCKED:
@@ -176,6 +247,9 @@ class Attempt:
             report = report._replace(summary=ending, outcome=FAILED)
         release = self._verb(moves.release, delay=delay)
         return self._tell(link, how, release, report, delay=delay, ending=ending)
+
+    def _backoff(self) -> int:
+        return outcome.backoff(self._plan.backoff, self.card.attempts)
 
     def _give_back(self, link: Link, why: str) -> None:
         report = Report(summary=why, counted=False)
@@ -198,12 +272,11 @@ class Attempt:
                 self._log(what, took=self._took(), reason=str(lost))
                 return False
             card = None
-        except UsageError as error:
-            if report == _bare(report):
-                raise
-            self._log("ignored", reason=str(error))
-            return self._tell(link, how, verb, _bare(report), **more)
         except Refusal as error:
+            if type(error) in (Refusal, UsageError) and report != _bare(report):
+                # A value that the database cannot hold must not cost the word about the end.
+                self._log("ignored", reason=str(error))
+                return self._tell(link, how, verb, _bare(report), **more)
             self._log("refused", took=self._took(), reason=str(error))
             return False
         if card is not None and card.status == CARD_BLOCKED:

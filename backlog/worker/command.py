@@ -1,12 +1,13 @@
 """One run of the command: a session of processes, fed and listened to on threads of their own."""
 
+import errno
 import os
 import selectors
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from backlog.records import Record, to_json
 from backlog.worker import processes
 from backlog.worker.clock import now
 from backlog.worker.output import Answers, Complaints, Tee
+from backlog.worker.standby import Standby
 
 # Linux takes no longer string into an environment, its name, `=` and the final NUL included.
 _LONGEST_VARIABLE: Final = 128 * 1024
@@ -26,26 +28,32 @@ _SILENCE_SECONDS: Final = 0.5
 _TO_DIE_SECONDS: Final = 5
 
 
-def environment(base: dict[bytes, bytes], owner: str, card: Record) -> dict[bytes, bytes]:
+def environments(
+    base: dict[bytes, bytes], owner: str, card: Record
+) -> Iterator[dict[bytes, bytes]]:
     """`base` and what a command needs to know of its card; nothing of a card before.
 
-    What is too long for a variable is left out: the card is on standard input as well.
+    What is too long for a variable is left out: the card is on standard input as well. For a
+    command that cannot start in it, the same without the longest; and so on, down to the claim.
     """
-    about = {
+    claim = {
         "BACKLOG_OWNER": owner,
         "BACKLOG_ATTEMPT": str(card.attempts),
         "BACKLOG_CARD_ID": card.id,
+    }
+    about = {
         "BACKLOG_CARD_TITLE": card.title,
         "BACKLOG_CARD_PHASE": card.phase,
         "BACKLOG_CARD_ROLE": card.role,
         "BACKLOG_CARD": to_json(card),
     }
     kept = {name: value for name, value in base.items() if not name.startswith(_OF_THE_CARD)}
-    for name, text in about.items():
-        value = (text or "").encode()
-        if text is not None and len(name) + len(value) + 2 <= _LONGEST_VARIABLE:
-            kept[name.encode()] = value
-    return kept
+    kept |= {name.encode(): value.encode() for name, value in claim.items()}
+    more = [(name.encode(), text.encode()) for name, text in about.items() if text is not None]
+    more = [each for each in more if len(each[0]) + len(each[1]) + 2 <= _LONGEST_VARIABLE]
+    more.sort(key=lambda each: len(each[1]))
+    for count in range(len(more), -1, -1):
+        yield kept | dict(more[:count])
 
 
 class Command:
@@ -62,6 +70,7 @@ class Command:
         grace: float,
         out: Callable[[bytes], None],
         err: Callable[[bytes], None],
+        standby: Standby,
     ) -> None:
         self.answers, self.complaints = Answers(out), Complaints(err)
         self.ended = threading.Event()
@@ -69,22 +78,34 @@ class Command:
         self._grace = grace
         self._kill_at: float | None = None
         self._left = threading.Event()
+        self._standby = standby
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(  # noqa: S603 (no shell; the words of whoever started us)
             argv, env=environ, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
         )
         self._unread = memoryview(to_json(card).encode() + b"\n")
         self._listener = threading.Thread(target=self._converse, daemon=True)
-        self._listener.start()
-        threading.Thread(target=self._await, daemon=True).start()
+        try:
+            self._listener.start()
+            threading.Thread(target=self._await, daemon=True).start()
+        except RuntimeError as error:  # no more threads: nobody would see to it
+            processes.signal_session(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            raise OSError(errno.EAGAIN, str(error)) from None
+
+    def may_run(self, until: float) -> None:
+        """Stop it at that moment, whatever becomes of the worker, unless this is said again."""
+        if not self._left.is_set():
+            self._standby.may_run(self._process.pid, until)
 
     def end(self, grace: float) -> None:
-        """SIGTERM; SIGKILL after so many seconds, by `press`."""
+        """SIGTERM, which it hears if it was stopped, too; SIGKILL later, by `press`."""
         kill_at = now() + grace
         first = self._kill_at is None
         self._kill_at = kill_at if self._kill_at is None else min(self._kill_at, kill_at)
+        self.may_run(self._kill_at)  # this process may be stopped by then
         if first:
-            self._signal(signal.SIGTERM)
+            self._signal(signal.SIGTERM, signal.SIGCONT)
         self.press()
 
     def press(self) -> None:
@@ -92,11 +113,10 @@ class Command:
         if self._kill_at is not None and now() >= self._kill_at:
             self._signal(signal.SIGKILL)
 
-    def _signal(self, how: signal.Signals) -> None:
+    def _signal(self, *how: signal.Signals) -> None:
         # The leader is reaped after that, so its number cannot mean another session yet.
-        for pid in [] if self._left.is_set() else processes.of_session(self._process.pid):
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, how)
+        if not self._left.is_set():
+            processes.signal_session(self._process.pid, *how)
 
     def _await(self) -> None:
         pid = self._process.pid
@@ -108,6 +128,7 @@ class Command:
             self._end_the_rest()
         finally:
             self._left.set()
+            self._standby.forget(pid)
             self._listener.join()
             self.status = self._process.wait()
             self.ended.set()

@@ -5,12 +5,14 @@ from contextlib import ExitStack, suppress
 from threading import Event
 from typing import Final
 
-from backlog.errors import Busy, StoreUnavailable
+from backlog.errors import Busy, Refusal, StoreUnavailable
 from backlog.records import one_line
 from backlog.session import Opener, Session, as_refusal, idle_pauses, sqlstate
 
-# What a primary says that has just become a standby: the next connection finds the new one.
-_READ_ONLY: Final = "25006"
+# About a value: it will be refused again. Of everything else that a server may complain of (locks,
+# time-outs, resources, rights, a standby, a schema that is just being restored), nobody can say
+# that waiting does not cure it.
+_OF_A_VALUE: Final = ("22", "23")
 
 
 class Away(Exception):
@@ -33,7 +35,7 @@ class Link:
         self._away = False
 
     def ask[T](self, verb: Callable[[Session], T]) -> T:
-        """The verb's answer. Raises what it raises, and `Away`."""
+        """The verb's answer. Raises `Refusal` and `Away`, and defects as they are."""
         try:
             if self._session is None:
                 self._session = self._opened.enter_context(self._connect())
@@ -41,7 +43,7 @@ class Link:
         except Exception as error:
             if not is_away(error):
                 self._note_back()
-                raise
+                raise as_refusal(error) or error from None
             self.close()
             if not self._away:
                 self._away = True
@@ -73,11 +75,11 @@ class Link:
 
 def is_away(error: Exception) -> bool:
     """Whether trying again, on a new connection, may help."""
-    if isinstance(error, Busy | StoreUnavailable):
-        return True
+    if isinstance(error, Refusal):
+        return isinstance(error, Busy | StoreUnavailable)
     state = sqlstate(error)
     if state is not None:
-        return state == _READ_ONLY or isinstance(as_refusal(error), StoreUnavailable)
+        return not state.startswith(_OF_A_VALUE)
     import psycopg
 
     # Without a state: the client's own complaint. Not every one of them is about the connection.

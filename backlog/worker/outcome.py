@@ -48,11 +48,12 @@ def outcome_of(status: int) -> str:
 
 def ending(status: int, last_line: str | None) -> str:
     """How it ended, in one line; `status` as `subprocess` gives it."""
-    how = f"exit status {status}" if status >= 0 else f"killed by {_signal_name(-status)}"
+    how = f"exit status {status}" if status >= 0 else f"killed by {signal_name(-status)}"
     return f"{how}: {last_line}" if last_line else how
 
 
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """As people know it; real-time ones have no names."""
     try:
         return signal.Signals(number).name
     except ValueError:
