@@ -32,5 +32,8 @@ def open_session() -> Iterator[PsycopgSession]:
         raise StoreUnavailable(str(error)) from None
     with closing(connection):
         session = PsycopgSession(connection)
-        schema.ensure(session)
+        try:
+            schema.ensure(session)
+        except storage.ConfigurationError as error:
+            raise UsageError(str(error)) from None
         yield session

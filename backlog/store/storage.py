@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backlog.store.embedded.errors import StoreError
+from backlog.store.errors import ConfigurationError
+from backlog.store.pins import check_encoding
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -26,12 +28,12 @@ _TCP = {
     "keepalives_count": 3,
     "tcp_user_timeout": 40_000,  # milliseconds
 }
+# Of the client. Every pooler follows it.
+_ENCODING = {"client_encoding": "UTF8"}
+# Of psql, pg_dump and pg_restore.
+CLIENTS = {"PGCLIENTENCODING": "UTF8"}
 # A statement is prepared when a connection runs it for the sixth time.
 _PREPARE_AFTER = 5
-
-
-class ConfigurationError(Exception):
-    """The environment does not name a store; the message says what would."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Embedded:
         """Connect in autocommit mode, starting the store if needed. Raises `StoreError`."""
         from backlog.store.embedded import Store
 
-        return Store(self.root).connect(autocommit=True)
+        return Store(self.root).connect(autocommit=True, **_ENCODING)
 
     def django_database(self) -> dict[str, Any]:
         """An entry of Django's DATABASES."""
@@ -63,7 +65,7 @@ class Embedded:
         """The environment in which psql and pg_dump reach this store."""
         from backlog.store.embedded import Store
 
-        return Store(self.root).client_env()
+        return {**Store(self.root).client_env(), **CLIENTS}
 
 
 @dataclass(frozen=True)
@@ -75,18 +77,28 @@ class Server:
     prepare: bool = False
 
     def connect(self) -> "Connection[Any]":
-        """Connect in autocommit mode. Raises psycopg's errors."""
+        """Connect in autocommit mode. Raises psycopg's errors, and `ConfigurationError`."""
         import psycopg
 
-        return psycopg.connect(autocommit=True, **self._parameters())
+        connection = psycopg.connect(autocommit=True, **self._parameters())
+        # Said with each BEGIN: a pooler may give every transaction another server's session.
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        try:
+            check_encoding(connection)
+        except ConfigurationError:
+            connection.close()
+            raise
+        return connection
 
     def django_database(self) -> dict[str, Any]:
         """An entry of Django's DATABASES."""
+        from psycopg import IsolationLevel
+
         parameters = self._parameters()
         return {
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": "backlog.store.backend",
             "NAME": parameters.pop("dbname", ""),
-            "OPTIONS": parameters,
+            "OPTIONS": {**parameters, "isolation_level": IsolationLevel.READ_COMMITTED},
             # Cursors outside a transaction do not survive PgBouncer's transaction mode.
             "DISABLE_SERVER_SIDE_CURSORS": True,
         }
@@ -98,8 +110,10 @@ class Server:
         """
         from psycopg.pq import Conninfo
 
-        given = {o.envvar: o.val for o in Conninfo.parse(self.url.encode()) if o.envvar and o.val}
-        return {**os.environ, **{name.decode(): value.decode() for name, value in given.items()}}
+        parsed = Conninfo.parse(self.url.encode())
+        given = {o.envvar.decode(): o.val.decode() for o in parsed if o.envvar and o.val}
+        primary = _primary(given.get("PGHOST"), "PGTARGETSESSIONATTRS")
+        return {**primary, **os.environ, **given, **CLIENTS}
 
     def _parameters(self) -> dict[str, Any]:
         from psycopg import ProgrammingError
@@ -116,8 +130,18 @@ class Server:
             "application_name": "fleet-backlog",
             "prepare_threshold": _PREPARE_AFTER if self.prepare else None,
             **_TCP,
+            **_primary(given.get("host"), "target_session_attrs"),
             **given,
+            **_ENCODING,
         }
+
+
+def _primary(hosts: Any, parameter: str) -> dict[str, str]:
+    """Of several hosts, the one that can be written to, unless the environment says otherwise."""
+    is_several = "," in (hosts or os.environ.get("PGHOST", ""))
+    if is_several and "PGTARGETSESSIONATTRS" not in os.environ:
+        return {parameter: "read-write"}
+    return {}
 
 
 Storage = Embedded | Server
