@@ -46,7 +46,7 @@ WHERE pg_class.oid = coalesce(to_regclass('backlog'), to_regclass('django_migrat
 # What waits for a table's lock keeps every claim waiting behind it: give up soon, let them pass,
 # and try again. Not so soon that PostgreSQL has no time to send autovacuum away: that takes it
 # a second (`deadlock_timeout`).
-_IMPATIENT: Final = "SET LOCAL lock_timeout = '1500ms'"
+IMPATIENT: Final = "SET LOCAL lock_timeout = '1500ms'"
 _PAUSE_SECONDS: Final = 3.0
 _PATIENCE_SECONDS: Final = 300.0
 
@@ -119,7 +119,7 @@ def migrate() -> None:
             for seconds in _waits():
                 try:
                     with transaction.atomic():  # undone, its locks are let go of, ours is kept
-                        cursor.execute(_IMPATIENT)
+                        cursor.execute(IMPATIENT)
                         call_command("migrate", verbosity=0, interactive=False)
                     break
                 except OperationalError as error:

@@ -14,6 +14,7 @@ from backlog.cli.options import Options, flag, verb
 from backlog.cli.reply import Reply, document
 from backlog.errors import Refusal, StoreUnavailable, UsageError, WrongState
 from backlog.store.embedded import Store
+from backlog.store.pins import PINNED
 from backlog.store.storage import Embedded, StoreError
 from backlog.verbs import pool
 
@@ -157,8 +158,10 @@ def _restore(archive: Path) -> None:
     """By psql, from pg_restore's script: by itself it sets what servers before 17 do not know."""
     how = ("--clean", "--if-exists", "--no-owner", "--file=-", str(archive))
     target = ("-Xq", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--output={os.devnull}")
-    with _piped("pg_restore", *how) as script, _piped("psql", *target) as psql:
+    terse = "--set=VERBOSITY=terse"  # the last line is the reason, whatever its language
+    with _piped("pg_restore", *how) as script, _piped("psql", *target, terse) as psql:
         with suppress(BrokenPipeError):  # psql has ended, and says why
+            psql.stdin.write(f"SELECT {PINNED};\n{schema.IMPATIENT};\n".encode())
             # `--clean` drops what the archive names; an earlier one does not name all of it.
             psql.stdin.write(schema.dropping().encode())
             psql.stdin.writelines(line for line in script.stdout if line != _SINCE_17)
@@ -181,7 +184,7 @@ def _piped(name: str, *arguments: str) -> Any:
     pipe = subprocess.PIPE
     return subprocess.Popen(  # noqa: S603 (no shell, our own words)
         [_program(name), *arguments],
-        env=configured().client_env(),
+        env={**configured().client_env(), "LC_ALL": "C"},
         stdin=pipe if name == "psql" else subprocess.DEVNULL,
         stdout=pipe,
         stderr=pipe,

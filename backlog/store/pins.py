@@ -30,12 +30,13 @@ _PINS: Final = {
 }
 
 # An expression that pins what differs, and knows what this server has no name for. A search path
-# may name the backlog's schema, and stays, unless it names none at all.
+# may name the backlog's schema, and stays, unless it names none where a table could be.
 _VALUES: Final = ", ".join(f"('{name}', '{value}')" for name, value in _PINS.items())
 _PIN: Final = f"""(
     SELECT count(set_config(name, value, false)) FROM (
         VALUES {_VALUES}
-        UNION ALL SELECT 'search_path', 'public' WHERE current_schema() IS NULL
+        UNION ALL SELECT 'search_path', 'public' WHERE coalesce(current_schema(), '') IN
+            ('', 'pg_catalog', 'information_schema')
     ) AS pin (name, value) WHERE current_setting(name, true) <> value
 )"""  # noqa: S608 (our own words)
 # What a SELECT gives, in this order, to a function of the same name.

@@ -18,7 +18,8 @@ from backlog.session import as_refusal
 # What a probe waits for an answer, and what the server may take for a statement of it.
 PATIENCE_SECONDS: Final = 3.0
 _STATEMENT_MILLISECONDS: Final = "2000"
-_IS_READ_ONLY: Final = "SELECT current_setting('transaction_read_only')::boolean"
+_BOUNDED: Final = """
+SELECT set_config('statement_timeout', %s, true), current_setting('transaction_read_only')"""
 
 
 @login_not_required
@@ -78,11 +79,8 @@ def _reason() -> str | None:
     try:
         with transaction.atomic():
             session = DjangoSession("default")
-            session.execute(
-                "SELECT set_config('statement_timeout', %s, true)", (_STATEMENT_MILLISECONDS,)
-            )
+            _, read_only = session.execute(_BOUNDED, (_STATEMENT_MILLISECONDS,)).fetchone()
             current = schema.is_current(session)
-            read_only = session.execute(_IS_READ_ONLY).fetchone()[0]
     except Exception as error:
         refusal = as_refusal(error)
         if refusal is None:
@@ -90,4 +88,4 @@ def _reason() -> str | None:
         return one_line(refusal or "the look at the store failed; the log says why")
     if not current:
         return "the store's schema is older than the code: restart serve"
-    return "the store is read-only: a standby, or made so" if read_only else None
+    return "the store is read-only: a standby, or made so" if read_only == "on" else None
