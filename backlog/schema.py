@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from backlog.errors import Busy, Refusal, SchemaTooNew
 from backlog.records import iso
@@ -125,7 +125,7 @@ def migrate() -> None:
                 except OperationalError as error:
                     if sqlstate(error) not in (_LOCK_NOT_AVAILABLE, *RETRIED):
                         raise
-                _wait(seconds, holders(cursor))
+                _wait(seconds)
     except MigrationSchemaMissing as error:
         reason = str(error).partition("\n")[0]
         raise Refusal(f"{reason}: the role needs CREATE on a schema of its search_path") from None
@@ -140,9 +140,9 @@ def _waits() -> Iterator[float]:
     yield 0
 
 
-def _wait(seconds: float, held: str) -> None:
+def _wait(seconds: float) -> None:
     """Raises `Busy` instead of waiting for no time."""
-    what = f"the store's schema is to be upgraded, and {held}"
+    what = f"the store's schema is to be upgraded, and {held()}"
     if not seconds:
         raise Busy(f"{what}; end that, and try again")
     import logging  # here: who finds the schema as it should be starts without
@@ -151,15 +151,18 @@ def _wait(seconds: float, held: str) -> None:
     time.sleep(seconds)
 
 
-def holders(cursor: Any) -> str:
-    """Who has held a lock on our tables for longer than a moment, in words; by Django's cursor."""
+def held() -> str:
+    """Who has held a lock on our tables for longer than a moment, in words."""
     from django.db import connection
 
-    cursor.execute("SELECT pg_stat_clear_snapshot()")  # or a transaction sees what it saw before
-    cursor.execute(_HOLDERS, [connection.introspection.django_table_names()])
+    with connection.cursor() as cursor:
+        # Else a transaction sees who was there when it looked before.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(_HOLDERS, [connection.introspection.django_table_names()])
+        rows = cursor.fetchall()
     found = [
         f"pid {pid} (user {user}, {application}, since {iso(since) if since else 'a while ago'})"
-        for pid, user, application, since in cursor.fetchall()
+        for pid, user, application, since in rows
     ]
     return f"its tables are held by {', '.join(found) or 'somebody who has just gone'}"
 

@@ -151,6 +151,7 @@ def _run(name: str, *arguments: str) -> None:
         raise Refusal(f"{name} failed: {_reason(said)}")
 
 
+_LOCKED: Final = "lock timeout"
 _SINCE_17: Final = b"SET transaction_timeout = 0;\n"
 
 
@@ -171,7 +172,8 @@ def _restore(archive: Path) -> None:
             psql.kill()  # before it comes to the end of its input, and commits
         said = (psql.communicate()[1] + script.stderr.read()).decode()
         if script.returncode or psql.returncode:
-            raise Refusal(f"nothing is restored: {_reason(said)}")
+            held = f"; {schema.held()}; end that, and try again" if _LOCKED in said else ""
+            raise Refusal(f"nothing is restored: {_reason(said)}{held}")
 
 
 def _reason(said: str) -> str:

@@ -138,8 +138,7 @@ class Server:
 
 def _primary(hosts: Any, parameter: str) -> dict[str, str]:
     """Of several hosts, the one that can be written to, unless the environment says otherwise."""
-    is_several = "," in (hosts or os.environ.get("PGHOST", ""))
-    if is_several and "PGTARGETSESSIONATTRS" not in os.environ:
+    if "," in (hosts or "") and "PGTARGETSESSIONATTRS" not in os.environ:
         return {parameter: "read-write"}
     return {}
 

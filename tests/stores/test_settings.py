@@ -1,4 +1,4 @@
-"""Settings of the database, the role and the environment: pinned, refused in a sentence, or left."""
+"""Settings of the database, the role and the environment: pinned, refused or left."""
 
 from contextlib import closing, suppress
 
@@ -142,7 +142,7 @@ def test_a_time_out_that_an_operator_set_is_left(said, call):
         assert cursor.execute("SHOW statement_timeout").fetchone() == ("59s",)
 
 
-# A server's -----------------------------------------------------------------------------------------
+# A server's ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
