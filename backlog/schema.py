@@ -2,11 +2,15 @@
 
 import os
 import re
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from backlog.errors import Refusal, SchemaTooNew
-from backlog.session import Session, sqlstate
+from backlog.errors import Busy, Refusal, SchemaTooNew
+from backlog.records import iso
+from backlog.session import RETRIED, Session, sqlstate
+from backlog.store.pins import PINNED, check_pinned
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _SQL: Final = Path(__file__).with_name("sql")
@@ -21,15 +25,53 @@ REPLACED: Final = (
     "0007_completions",
     "0007_cycles",
 )
-_APPLIED: Final = "SELECT name FROM django_migrations WHERE app = 'backlog'"
+# A session pins what the code relies on with the same question: no round trip of its own.
+_APPLIED: Final = f"SELECT {PINNED}, name FROM django_migrations WHERE app = 'backlog'"  # noqa: S608 (our own words)
 _UNDEFINED_TABLE: Final = "42P01"
+_LOCK_NOT_AVAILABLE: Final = "55P03"
 
 # One key for every process that may create or upgrade the schema of a database.
 _LOCK: Final = "SELECT pg_advisory_xact_lock(1650549611, -2)"
+# Who migrates may take its time, whatever the role's time-outs are for.
+_UNHURRIED: Final = """
+SELECT set_config(name, '0', true)
+FROM unnest(ARRAY['statement_timeout', 'transaction_timeout', 'lock_timeout',
+    'idle_in_transaction_session_timeout']) AS name
+WHERE current_setting(name, true) IS NOT NULL"""
+# New tables stand beside the old ones, also where another schema has come first since.
+_WHERE_IT_IS: Final = """
+SELECT set_config('search_path', concat_ws(', ', quote_ident(nspname),
+    nullif(current_setting('search_path'), '')), true)
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE pg_class.oid = coalesce(to_regclass('backlog'), to_regclass('django_migrations'))"""
+# What waits for a table's lock keeps every claim waiting behind it: give up soon, let them pass,
+# and try again. Not so soon that PostgreSQL has no time to send autovacuum away: that takes it
+# a second (`deadlock_timeout`).
+IMPATIENT: Final = "SET LOCAL lock_timeout = '1500ms'"
+_PAUSE_SECONDS: Final = 3.0
+_PATIENCE_SECONDS: Final = 300.0
+
+# Not those who came a moment ago: a claim holds the table, too.
+_HOLDERS: Final = """
+SELECT DISTINCT pid, coalesce(usename, '-'),
+    coalesce(nullif(application_name, ''), backend_type, 'a prepared transaction'), xact_start
+FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
+WHERE relation IN (SELECT to_regclass(quote_ident(name)) FROM unnest(%s::text[]) AS name)
+AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+AND granted AND pid IS DISTINCT FROM pg_backend_pid()
+AND (xact_start IS NULL OR xact_start < clock_timestamp() - interval '1 second')
+ORDER BY xact_start NULLS LAST LIMIT 5"""
 
 
 def ensure(session: Session) -> None:
-    """Bring the schema up to date if it is older than the code. Raises `SchemaTooNew`."""
+    """Pin the session, and bring the schema up to date if it is older than the code.
+
+    Raises `SchemaTooNew`, `ConfigurationError`.
+    """
+    if is_current(session):
+        return
+    # Without tables nothing is pinned yet; a search path that named no schema hides them.
+    check_pinned(*session.execute(f"SELECT {PINNED}").fetchone())
     if not is_current(session):
         migrate()
 
@@ -40,8 +82,11 @@ def is_current(session: Session) -> bool:
     Raises `SchemaTooNew` if the store has one that the code does not know.
     """
     known = _known()
+    applied = set()
     try:
-        applied = {row[0] for row in session.execute(_APPLIED).fetchall()}
+        for *pinned, name in session.execute(_APPLIED).fetchall():
+            check_pinned(*pinned)
+            applied.add(name)
     except Exception as error:
         if sqlstate(error) != _UNDEFINED_TABLE:
             raise
@@ -57,20 +102,30 @@ def is_current(session: Session) -> bool:
 def migrate() -> None:
     """Create or upgrade the whole schema, Django's own tables included; safe to race.
 
-    Raises `Refusal` where the role may not create tables.
+    Raises `Refusal` where the role may not create tables, and `Busy` where somebody keeps a table
+    for minutes. Who does is logged meanwhile.
     """
     _set_up_django()
     from django.core.management import call_command
-    from django.db import connection, transaction
+    from django.db import OperationalError, connection, transaction
     from django.db.migrations.exceptions import MigrationSchemaMissing
 
     # One transaction around all migrations: whoever comes second waits at the lock and finds
     # the work done; a failure leaves the schema as it was.
     try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(_LOCK)
-            call_command("migrate", verbosity=0, interactive=False)
+        with transaction.atomic(), connection.cursor() as cursor:
+            for sql in (_UNHURRIED, _LOCK, _WHERE_IT_IS):
+                cursor.execute(sql)
+            for seconds in _waits():
+                try:
+                    with transaction.atomic():  # undone, its locks are let go of, ours is kept
+                        cursor.execute(IMPATIENT)
+                        call_command("migrate", verbosity=0, interactive=False)
+                    break
+                except OperationalError as error:
+                    if sqlstate(error) not in (_LOCK_NOT_AVAILABLE, *RETRIED):
+                        raise
+                _wait(seconds)
     except MigrationSchemaMissing as error:
         reason = str(error).partition("\n")[0]
         raise Refusal(f"{reason}: the role needs CREATE on a schema of its search_path") from None
@@ -83,6 +138,41 @@ def _set_up_django() -> None:
     # Here and not for the whole process: what the process starts is no part of this project.
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fleet_backlog.settings")
     django.setup()
+
+
+def _waits() -> Iterator[float]:
+    """Seconds to wait after each try that fails; 0 after the last."""
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < end:
+        yield _PAUSE_SECONDS
+    yield 0
+
+
+def _wait(seconds: float) -> None:
+    """Raises `Busy` instead of waiting for no time."""
+    what = f"the store's schema is to be upgraded, and {held()}"
+    if not seconds:
+        raise Busy(f"{what}; end that, and try again")
+    import logging  # here: who finds the schema as it should be starts without
+
+    logging.getLogger(__name__).warning("%s; trying again", what)
+    time.sleep(seconds)
+
+
+def held() -> str:
+    """Who has held a lock on our tables for longer than a moment, in words."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        # Else a transaction sees who was there when it looked before.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(_HOLDERS, [connection.introspection.django_table_names()])
+        rows = cursor.fetchall()
+    found = [
+        f"pid {pid} (user {user}, {application}, since {iso(since) if since else 'a while ago'})"
+        for pid, user, application, since in rows
+    ]
+    return f"its tables are held by {', '.join(found) or 'somebody who has just gone'}"
 
 
 def dropping() -> str:

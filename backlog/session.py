@@ -198,8 +198,13 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 # Classes of SQLSTATE that say the server cannot serve now: connection, authorization, resources,
-# operator intervention, system error; and a database that does not exist.
-_UNAVAILABLE: Final = ("08", "28", "3D", "53", "57", "58")
+# operator intervention, system error; and a database that does not exist. Beside the classes: a
+# transaction that could not write (the server is a standby by now), or took too long.
+_UNAVAILABLE: Final = ("08", "28", "3D", "53", "57", "58", "25006", "25P03", "25P04")
+# What would be right, where the server does not say so.
+_ADVICE: Final = {
+    "25006": "it is a standby or read-only: DATABASE_URL is to name the primary, or every host",
+}
 
 
 def as_refusal(error: BaseException) -> Refusal | None:
@@ -214,7 +219,8 @@ def as_refusal(error: BaseException) -> Refusal | None:
     message = cause.diag.message_primary or str(cause).strip().partition("\n")[0]
     state = cause.sqlstate
     if state is None or state.startswith(_UNAVAILABLE):
-        return StoreUnavailable(f"the database cannot be used: {message}")
+        advice = f"; {_ADVICE[state]}" if state in _ADVICE else ""
+        return StoreUnavailable(f"the database cannot be used: {message}{advice}")
     if state.startswith("22"):
         return UsageError(f"the database cannot hold this value: {message}")
     return Refusal(f"the database refused: {message}")

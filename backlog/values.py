@@ -26,6 +26,8 @@ _MAX_JSON_DEPTH: Final = 200
 
 def text(value: str, name: str = "text") -> str:
     """Any text the database can hold: no NUL byte, valid Unicode."""
+    if not isinstance(value, str):
+        raise UsageError(f"{name} must be text, not {_shown(value)}")
     if "\0" in value:
         raise UsageError(f"{name} must not contain a NUL byte")
     try:
@@ -65,7 +67,7 @@ def integer(value: str, name: str = "number", low: int = INT_MIN, high: int = IN
 
 def optional(value: str, name: str) -> str | None:
     """Text, or None when it is blank: an unset shell variable names no phase."""
-    return text(value, name) if value.strip() else None
+    return value if text(value, name).strip() else None
 
 
 def one_of(value: str, name: str, known: Iterable[str]) -> str:
@@ -84,6 +86,7 @@ def status(value: str) -> str:
 
 def block_reason(value: str) -> str:
     """One of the reasons for a block."""
+    text(value, "reason")
     if value not in BLOCK_REASONS:
         raise UsageError(f"reason must be one of {', '.join(BLOCK_REASONS)}, not {_short(value)}")
     return value
@@ -91,7 +94,9 @@ def block_reason(value: str) -> str:
 
 def dependencies(ids: Iterable[str], own_id: str | None = None) -> list[str]:
     """Ids trimmed, blanks and repeats dropped, in the order they were given."""
-    kept = list(dict.fromkeys(name(i, "dependency") for i in ids if i.strip()))
+    if isinstance(ids, str) or not isinstance(ids, Iterable):
+        raise UsageError(f"dependencies must be a list of ids, not {_shown(ids)}")
+    kept = list(dict.fromkeys(name(i, "dependency") for i in ids if text(i, "dependency").strip()))
     if own_id is not None and own_id in kept:
         raise Cycle(f"{own_id} cannot depend on itself")
     return kept
@@ -186,6 +191,11 @@ def _short(value: str) -> str:
     return shown if len(shown) <= 60 else shown[:56] + '…"'
 
 
+def _shown(value: object) -> str:
+    """What is no text, in few and harmless words: a string of it may be of any length."""
+    return f"{type(value).__name__} {_short(repr(value))}"
+
+
 def ttl(value: int) -> int:
     """A lease in seconds: at least 1."""
     return at_least(value, "ttl", 1)
@@ -198,7 +208,16 @@ def at_least(value: int, name: str, low: int) -> int:
     return value
 
 
+def since(value: Any, name: str) -> datetime:
+    """A time that some card was changed at."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    raise UsageError(f"{name} must be a time with its offset from UTC, not {_shown(value)}")
+
+
 def _moment(value: datetime, name: str) -> datetime:
+    if not isinstance(value, datetime):
+        raise UsageError(f"{name} must be a time, not {_shown(value)}")
     if value.tzinfo is None:
         raise UsageError(f"{name} must carry its offset from UTC")
     return _in_range(value, name)

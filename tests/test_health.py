@@ -7,7 +7,7 @@ import pytest
 from django.db import connections
 
 from backlog import schema
-from backlog.store.storage import ConfigurationError
+from backlog.store.errors import ConfigurationError
 from fleet_backlog.serving import probes
 from fleet_backlog.serving.proxies import FromProxies, networks
 from tests.worker import until

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backlog.store import files
-from backlog.store.storage import ConfigurationError
+from backlog.store.errors import ConfigurationError
 from fleet_backlog.serving.prepare import kept_secret
 from tests.command import On, unavailable
 from tests.serving import ask, refused, serving

@@ -14,6 +14,7 @@ from backlog.cli.reply import Reply, document
 from backlog.errors import Refusal, UsageError, WrongState
 from backlog.store import files
 from backlog.store.embedded import Store
+from backlog.store.pins import PINNED
 from backlog.store.storage import Embedded, from_environment
 from backlog.verbs import pool
 
@@ -146,6 +147,7 @@ def _run(name: str, *arguments: str, to: IO[bytes]) -> None:
         raise Refusal(f"{name} failed: {_reason(said)}")
 
 
+_LOCKED: Final = "lock timeout"
 _SINCE_17: Final = b"SET transaction_timeout = 0;\n"
 
 
@@ -153,8 +155,10 @@ def _restore(archive: Path) -> None:
     """By psql, from pg_restore's script: by itself it sets what servers before 17 do not know."""
     how = ("--clean", "--if-exists", "--no-owner", "--file=-", str(archive))
     target = ("-Xq", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--output={os.devnull}")
-    with _piped("pg_restore", *how) as script, _piped("psql", *target) as psql:
+    terse = "--set=VERBOSITY=terse"  # the last line is the reason, whatever its language
+    with _piped("pg_restore", *how) as script, _piped("psql", *target, terse) as psql:
         with suppress(BrokenPipeError):  # psql has ended, and says why
+            psql.stdin.write(f"SELECT {PINNED};\n{schema.IMPATIENT};\n".encode())
             # `--clean` drops what the archive names; an earlier one does not name all of it.
             psql.stdin.write(schema.dropping().encode())
             psql.stdin.writelines(line for line in script.stdout if line != _SINCE_17)
@@ -164,7 +168,8 @@ def _restore(archive: Path) -> None:
             psql.kill()  # before it comes to the end of its input, and commits
         said = (psql.communicate()[1] + script.stderr.read()).decode()
         if script.returncode or psql.returncode:
-            raise Refusal(f"nothing is restored: {_reason(said)}")
+            held = f"; {schema.held()}; end that, and try again" if _LOCKED in said else ""
+            raise Refusal(f"nothing is restored: {_reason(said)}{held}")
 
 
 def _reason(said: str) -> str:
@@ -177,7 +182,7 @@ def _piped(name: str, *arguments: str, to: IO[bytes] | None = None) -> Any:
     pipe = subprocess.PIPE
     return subprocess.Popen(  # noqa: S603 (no shell, our own words)
         [_program(name), *arguments],
-        env=from_environment().client_env(),
+        env={**from_environment().client_env(), "LC_ALL": "C"},
         stdin=pipe if name == "psql" else subprocess.DEVNULL,
         stdout=to or pipe,
         stderr=pipe,

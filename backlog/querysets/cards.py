@@ -22,14 +22,15 @@ from django.db.models.base import ModelState
 from django.db.models.functions import Cast, Coalesce, Now
 
 from backlog.connection import DjangoSession
+from backlog.errors import UsageError
 from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_TTL_SECONDS, EMPTY
 from backlog.querysets.compiled import Compiled
 from backlog.records import Record
 from backlog.session import Session
-from backlog.values import parse_json
+from backlog.values import document, parse_json
 from backlog.verbs import cards, claims, moves, pool
 from backlog.verbs.claims import Taken
-from backlog.verbs.pool import EVERYTHING, Condition, Pool
+from backlog.verbs.pool import EVERYTHING, Condition
 
 if TYPE_CHECKING:
     from backlog.models import Card
@@ -146,7 +147,7 @@ class CardQuerySet(models.QuerySet["Card"]):
         every digit kept.
         """
         session = self._session if card_id is None else self.session()
-        source = Compiled(self, Pool(phase, role), self._using)
+        source = Compiled(self, pool.pool_of(phase, role), self._using)
         try:
             taken = claims.claim(session, owner, ttl, source, count, card_id=card_id, wait=wait)
         except EmptyResultSet:  # of `none()`, say
@@ -269,5 +270,9 @@ def _as_value(acceptance: str | None) -> Any:
 
 def _as_json_text(fields: dict[str, Any]) -> dict[str, Any]:
     if fields.get("acceptance") is not None:
-        fields["acceptance"] = json.dumps(fields["acceptance"], ensure_ascii=False)
+        try:
+            written = json.dumps(fields["acceptance"], ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise UsageError(f"acceptance must be JSON: {error}") from None
+        fields["acceptance"] = document(written, "acceptance")
     return fields

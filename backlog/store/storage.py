@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backlog.errors import UsageError
 from backlog.store.embedded import Store
+from backlog.store.errors import ConfigurationError
+from backlog.store.pins import check_encoding
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -28,12 +29,12 @@ _TCP = {
     "keepalives_count": 3,
     "tcp_user_timeout": 40_000,  # milliseconds
 }
+# Of the client. Every pooler follows it.
+_ENCODING = {"client_encoding": "UTF8"}
+# Of psql, pg_dump and pg_restore.
+CLIENTS = {"PGCLIENTENCODING": "UTF8"}
 # A statement is prepared when a connection runs it for the sixth time.
 _PREPARE_AFTER = 5
-
-
-class ConfigurationError(UsageError):
-    """The environment does not name a store; the message says what would."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Embedded:
 
     def connect(self) -> "Connection[Any]":
         """Connect in autocommit mode, starting the store if needed. Raises `StoreError`."""
-        return Store(self.root).connect(autocommit=True)
+        return Store(self.root).connect(autocommit=True, **_ENCODING)
 
     def django_database(self) -> dict[str, Any]:
         """An entry of Django's DATABASES."""
@@ -59,7 +60,7 @@ class Embedded:
 
     def client_env(self) -> dict[str, str]:
         """The environment in which psql and pg_dump reach this store."""
-        return Store(self.root).client_env()
+        return {**Store(self.root).client_env(), **CLIENTS}
 
 
 @dataclass(frozen=True)
@@ -71,18 +72,28 @@ class Server:
     prepare: bool = False
 
     def connect(self) -> "Connection[Any]":
-        """Connect in autocommit mode. Raises psycopg's errors."""
+        """Connect in autocommit mode. Raises psycopg's errors, and `ConfigurationError`."""
         import psycopg
 
-        return psycopg.connect(autocommit=True, **self._parameters())
+        connection = psycopg.connect(autocommit=True, **self._parameters())
+        # Said with each BEGIN: a pooler may give every transaction another server's session.
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        try:
+            check_encoding(connection)
+        except ConfigurationError:
+            connection.close()
+            raise
+        return connection
 
     def django_database(self) -> dict[str, Any]:
         """An entry of Django's DATABASES."""
+        from psycopg import IsolationLevel
+
         parameters = self._parameters()
         return {
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": "backlog.store.backend",
             "NAME": parameters.pop("dbname", ""),
-            "OPTIONS": parameters,
+            "OPTIONS": {**parameters, "isolation_level": IsolationLevel.READ_COMMITTED},
             # Cursors outside a transaction do not survive PgBouncer's transaction mode.
             "DISABLE_SERVER_SIDE_CURSORS": True,
         }
@@ -94,8 +105,10 @@ class Server:
         """
         from psycopg.pq import Conninfo
 
-        given = {o.envvar: o.val for o in Conninfo.parse(self.url.encode()) if o.envvar and o.val}
-        return {**os.environ, **{name.decode(): value.decode() for name, value in given.items()}}
+        parsed = Conninfo.parse(self.url.encode())
+        given = {o.envvar.decode(): o.val.decode() for o in parsed if o.envvar and o.val}
+        primary = _primary(given.get("PGHOST"), "PGTARGETSESSIONATTRS")
+        return {**primary, **os.environ, **given, **CLIENTS}
 
     def _parameters(self) -> dict[str, Any]:
         from psycopg import ProgrammingError
@@ -112,8 +125,17 @@ class Server:
             "application_name": "fleet-backlog",
             "prepare_threshold": _PREPARE_AFTER if self.prepare else None,
             **_TCP,
+            **_primary(given.get("host"), "target_session_attrs"),
             **given,
+            **_ENCODING,
         }
+
+
+def _primary(hosts: Any, parameter: str) -> dict[str, str]:
+    """Of several hosts, the one that can be written to, unless the environment says otherwise."""
+    if "," in (hosts or "") and "PGTARGETSESSIONATTRS" not in os.environ:
+        return {parameter: "read-write"}
+    return {}
 
 
 Storage = Embedded | Server

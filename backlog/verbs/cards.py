@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from backlog import values
-from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents
+from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents, UsageError
 from backlog.records import COLUMNS, Record
 from backlog.session import UNIQUE_VIOLATION, Session, in_transaction, sqlstate
 from backlog.verbs.graph import lock_graph, refuse_cycle
@@ -18,6 +18,7 @@ ORDER: Final = "priority DESC, created_at, id"
 
 def find(session: Session, card_id: str) -> Record | None:
     """The card, or None."""
+    values.text(card_id, "id")
     return _one(session, f"SELECT {COLUMNS} FROM backlog WHERE id = %s", card_id)
 
 
@@ -142,7 +143,7 @@ def delete_together(
     session: Session, card_ids: Sequence[str], *, force: bool = False
 ) -> list[Record]:
     """Remove cards, all or none; as `delete`, but they may wait for each other."""
-    for card_id in sorted(card_ids):
+    for card_id in sorted(_checked(card_ids)):
         _locked(session, card_id)
     return _delete(session, card_ids, force)
 
@@ -164,7 +165,7 @@ def unfinished_dependents(session: Session, card_ids: Sequence[str]) -> list[tup
         SELECT id, dependency_id FROM backlog JOIN backlog_dependency ON card_id = id
         WHERE dependency_id = ANY (%s) AND status <> 'done' AND id <> ALL (%s)
         ORDER BY id, dependency_id"""
-    ids = list(card_ids)
+    ids = _checked(card_ids)
     return [(row[0], row[1]) for row in session.execute(sql, (ids, ids)).fetchall()]
 
 
@@ -177,6 +178,8 @@ def link(
     With `seen`, the `updated_at` the caller saw, the card must not have changed since.
     Raises `NotFound`, `Cycle`, `Stale`.
     """
+    for each in (card_id, dependency_id):
+        values.text(each, "id")
     if card_id == dependency_id:
         raise Cycle(f"{card_id} cannot depend on itself")
     lock_graph(session)
@@ -198,6 +201,7 @@ def unlink(
 
     Raises `NotFound`, `Stale`.
     """
+    values.text(dependency_id, "id")
     card = _locked(session, card_id, seen)
     kept = [other for other in card.dependencies if other != dependency_id]
     return card if kept == card.dependencies else _set_dependencies(session, card, kept)
@@ -208,7 +212,16 @@ def _set_dependencies(session: Session, card: Record, ids: list[str]) -> Record:
     return Record._make(session.execute(sql, (values.json_text(ids), card.id)).fetchone())
 
 
+def _checked(card_ids: Sequence[str]) -> list[str]:
+    if isinstance(card_ids, str):
+        raise UsageError("ids must be a list, not text")
+    return [values.text(each, "id") for each in card_ids]
+
+
 def _locked(session: Session, card_id: str, seen: datetime | None = None) -> Record:
+    values.text(card_id, "id")
+    if seen is not None:
+        values.since(seen, "seen")
     sql = f"SELECT {COLUMNS} FROM backlog WHERE id = %s FOR NO KEY UPDATE"
     card = existing(card_id, _one(session, sql, card_id))
     if seen not in (None, card.updated_at):

@@ -72,11 +72,12 @@ def claim(
     is changing it is waited for. None never means that somebody held a lock: a claim that found
     only locked cards tries again, and raises `Busy` after about ten seconds. Raises `UsageError`.
     """
-    if not 1 <= count <= MOST_AT_ONCE:
+    if type(count) is not int or not 1 <= count <= MOST_AT_ONCE:
         raise UsageError(f"count must be between 1 and {MOST_AT_ONCE}, not {count}")
-    lease = _lease(owner, ttl)
+    values.at_least(wait, "wait", 0)
+    lease = _lease(values.text(owner, "owner"), values.ttl(ttl))
     if card_id is not None:
-        return _claim_card(session, lease, card_id)
+        return _claim_card(session, lease, values.text(card_id, "id"))
     if cards := _claim(session, lease, pool, count):
         return Taken(cards)
     end = time.monotonic() + wait
@@ -113,9 +114,9 @@ def complete_and_claim(
     return done, claim(session, owner, ttl, pool)
 
 
-@lru_cache(maxsize=64, typed=True)  # a worker always asks as the same owner
+@lru_cache(maxsize=64)  # a worker always asks as the same owner
 def _lease(owner: str, ttl: int) -> tuple[str, int]:
-    return values.name(owner, "owner"), values.ttl(ttl)
+    return values.name(owner, "owner"), ttl
 
 
 def _claim(session: Session, lease: tuple[str, int], pool: Source, count: int) -> list[Record]:

@@ -44,6 +44,15 @@ class Expected(NamedTuple):
     def owned(self) -> bool:
         return self.owner is not None or self.attempt is not None
 
+    def check(self) -> None:
+        """Raise `UsageError` for what no card could be."""
+        if self.owner is not None:
+            values.text(self.owner, "owner")
+        if self.attempt is not None:
+            values.at_least(self.attempt, "attempt", 0)
+        if self.seen is not None:
+            values.since(self.seen, "seen")
+
     def conditions(self, sources: tuple[str, ...]) -> tuple[str, tuple[Any, ...]]:
         """SQL about `{row}`: it has one of these statuses, and is as expected; its parameters."""
         given = tuple([value for value in self if value is not None])
@@ -132,7 +141,7 @@ def cancel(
 def _blocked(reason: str, note: str | None) -> Changes:
     return "status = 'blocked', block_reason = %s, block_note = %s", (
         values.block_reason(reason),
-        note and values.optional(note, "note"),
+        None if note is None else values.optional(note, "note"),
     )
 
 
@@ -227,7 +236,10 @@ def reclaim_card(session: Session, card_id: str, *, seen: datetime | None = None
 
     Raises `Stale`.
     """
-    condition, given = Expected(seen=seen).conditions((CLAIMED,))
+    values.text(card_id, "id")
+    expected = Expected(seen=seen)
+    expected.check()
+    condition, given = expected.conditions((CLAIMED,))
     wanted = (*given, *telling(report=Report().text(card_id, "reclaim", back=True)))
     moved, card = move_card(session, card_id, "status = 'ready'", (), condition, wanted)
     if not moved and card is not None and seen not in (None, card.updated_at):
@@ -247,6 +259,8 @@ def transition(
 
     Raises `WrongState`, `ClaimLost`, `Cancelled`, `Stale`.
     """
+    values.text(card_id, "id")
+    expected.check()
     what, params = changes or ("status = %s", (move.to,))
     condition, given = expected.conditions((CLAIMED,) if expected.owned else move.sources)
     wanted = (*given, *telling(expected.owner, report))

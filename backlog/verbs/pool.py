@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
+from backlog import values
 from backlog.errors import NotFound
 from backlog.lifecycle import BLOCKED, FLEET, READY, STATUSES
 from backlog.session import Session, in_statement
@@ -63,6 +64,15 @@ class Pool(NamedTuple):
 
 
 ANY_CARD: Final = Pool()
+
+
+def pool_of(phase: str | None, role: str | None) -> Pool:
+    """The pool that a caller names. Raises `UsageError`."""
+    for value, name in ((phase, "phase"), (role, "role")):
+        if value is not None:
+            values.text(value, name)
+    return Pool(phase, role)
+
 
 # The status, which a claimable card has anyway, makes a phase a range of the index `backlog_lanes`.
 _OF: Final = (
@@ -177,6 +187,7 @@ class Explanation(NamedTuple):
 
 def explain(session: Session, card_id: str) -> Explanation:
     """Why a card is claimable or not. Raises `NotFound`."""
+    values.text(card_id, "id")
     sql = """
         SELECT card.status, card.open_dependencies = 0, card.phase,
             CASE WHEN card.not_before > now() THEN card.not_before END, d.id, d.status

@@ -39,7 +39,7 @@ class Report(NamedTuple):
         if self == Report() and verb is None and not back:
             return ""
         said: dict[str, Any] = {
-            "card": card_id,
+            "card": None if card_id is None else values.text(card_id, "id"),
             "cap": default_cap() if back else None,
             "verb": verb,
             "outcome": self.outcome,

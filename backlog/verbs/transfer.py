@@ -157,7 +157,8 @@ def _load(session: Session, read: list[Line], progress: Progress) -> None:
     try:
         session.copy(f"COPY backlog_import ({columns}) FROM STDIN", rows())
     except Exception as error:
-        where = re.search(r"line (\d+)", str(error) + str(error.__cause__))
+        # "line 3" in the language of the server's messages.
+        where = re.search(r"backlog_import\D{1,20}(\d+)", str(error) + str(error.__cause__))
         if not (sqlstate(error) or "").startswith("22") or where is None:
             raise
         with naming(read[int(where[1]) - 1].number):

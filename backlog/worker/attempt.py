@@ -165,10 +165,12 @@ class Attempt:
         if error.errno in _PASSING:
             report = Report(summary=why, counted=False)
             delay = max(1, self._backoff())
-            self._tell(link, RELEASED, self._release(delay), report, delay=delay, ending=why)
+            release = self._verb(moves.release, delay=delay)
+            self._tell(link, RELEASED, release, report, delay=delay, ending=why)
         elif error.errno == errno.E2BIG and len(self.card.id.encode()) > _USUAL_ID_BYTES:
-            said = Said(reason="capability", note=f"{why}: the card's id is too long for a program")
-            self._tell(link, BLOCKED, self._block(said, None), Report(summary=why), ending=why)
+            note = f"{why}: the card's id is too long for a program"
+            block = self._verb(moves.block, reason="capability", note=note)
+            self._tell(link, BLOCKED, block, Report(summary=why), ending=why)
         else:
             self._give_back(link, "the command could not be started")
             raise CannotStart(why)

@@ -15,7 +15,7 @@ from django.db.models import Model
 from backlog import schema
 from backlog.connection import DjangoSession
 from backlog.store import files, storage
-from backlog.store.storage import ConfigurationError
+from backlog.store.errors import ConfigurationError
 
 OPERATOR = "operator"
 
@@ -48,6 +48,8 @@ def prepare(say: Callable[[str], object]) -> None:
 def make_operator(password: str) -> Model | None:
     """The first account, a superuser; None if there is any account already."""
     users = get_user_model()
+    if users.objects.exists():  # logins need not queue behind the lock
+        return None
     with transaction.atomic(), connections["default"].cursor() as cursor:
         cursor.execute(f"LOCK TABLE {users._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
         if users.objects.exists():

@@ -18,6 +18,8 @@ from backlog.session import as_refusal
 # What a probe waits for an answer, and what the server may take for a statement of it.
 PATIENCE_SECONDS: Final = 3.0
 _STATEMENT_MILLISECONDS: Final = "2000"
+_BOUNDED: Final = """
+SELECT set_config('statement_timeout', %s, true), current_setting('transaction_read_only')"""
 
 
 @login_not_required
@@ -77,13 +79,13 @@ def _reason() -> str | None:
     try:
         with transaction.atomic():
             session = DjangoSession("default")
-            session.execute(
-                "SELECT set_config('statement_timeout', %s, true)", (_STATEMENT_MILLISECONDS,)
-            )
+            _, read_only = session.execute(_BOUNDED, (_STATEMENT_MILLISECONDS,)).fetchone()
             current = schema.is_current(session)
     except Exception as error:
         refusal = as_refusal(error)
         if refusal is None:
             logging.getLogger(__name__).exception("readyz")
         return one_line(refusal or "the look at the store failed; the log says why")
-    return None if current else "the store's schema is older than the code: restart serve"
+    if not current:
+        return "the store's schema is older than the code: restart serve"
+    return "the store is read-only: a standby, or made so" if read_only == "on" else None

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from backlog.store.storage import ConfigurationError
+from backlog.store.errors import ConfigurationError
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Network = IPv4Network | IPv6Network

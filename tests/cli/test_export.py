@@ -1,10 +1,17 @@
 """export: every card as a line, and back again without a difference."""
 
 import json
+import os
 
 import pytest
 
 from tests.cli import KEYS, lines
+from tests.command import On
+from tests.worker import until
+
+_OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+OTHERS_INSIDE = f"SELECT count(*) {_OTHERS} AND xact_start IS NOT NULL"
+END_OTHERS = f"SELECT pg_terminate_backend(pid) {_OTHERS} AND state = 'idle in transaction'"
 
 
 @pytest.fixture
@@ -82,3 +89,45 @@ def test_an_export_pipes_into_an_import(command, call, card):
     call("delete", "--id", "A")
     assert command("import", "-", stdin=exported.out).status == 0
     assert without_update(call("export").out) == without_update(exported.out)
+
+
+# Whole, or not at all ----------------------------------------------------------------------------
+
+
+def test_a_reader_that_stalls_holds_up_no_transaction(command, call, session, tmp_path):
+    cards = [{"id": f"c{n}", "title": "t" * 1000} for n in range(2000)]
+    call("import", lines(tmp_path, *cards))
+    with On(**os.environ).start("export") as export:
+        first = export.stdout.readline()
+        until(lambda: session.execute(OTHERS_INSIDE).fetchone() == (0,))
+        assert export.poll() is None  # it waits for its reader
+        ids = [json.loads(line)["id"] for line in [first, *export.stdout]]
+    assert (export.returncode, ids) == (0, [f"c{n}" for n in range(2000)])
+
+
+def test_what_fails_while_it_is_read_prints_nothing(call, card, session, monkeypatch):
+    for n in range(3):
+        card(f"c{n}", body="b" * 1000)
+    monkeypatch.setattr("backlog.verbs.transfer._PAGE", 1)
+    monkeypatch.setattr("backlog.cli.transfer.to_json", cut_off(session))
+    ran = call("export")
+    assert (ran.status, ran.out, ran.err.count("\n")) == (5, "", 1)
+
+
+def test_a_file_that_cannot_be_written_is_said(call, card, monkeypatch, tmp_path):
+    card("A", body="b" * 1000)
+    monkeypatch.setattr("backlog.cli.transfer._IN_MEMORY", 1)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    ran = call("export")
+    assert (ran.status, ran.out) == (5, "")
+    assert "set TMPDIR" in ran.err
+
+
+def cut_off(session):
+    """Makes JSON, and ends the connection of whoever reads after the first card."""
+
+    def made(row, timespec):
+        session.execute(END_OTHERS)
+        return "{}"
+
+    return made

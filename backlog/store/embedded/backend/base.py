@@ -10,15 +10,15 @@ from typing import Any
 
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
-from django.db.backends.postgresql import base
 from django.utils.asyncio import async_unsafe
 
+from backlog.store.backend import base
 from backlog.store.embedded import Store, StoreError
 from backlog.store.embedded.backend.client import DatabaseClient
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Connects through the store; everything else is the stock backend."""
+    """Connects through the store; everything else is the backend for servers."""
 
     client_class = DatabaseClient
 
