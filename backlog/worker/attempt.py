@@ -140,18 +140,16 @@ class Attempt:
         with self._lock:
             if self._ended_for is None and now() < self._lease_ends:
                 self._command = self._begun()
-                self._let_run()
             else:
                 self._end_for(EXPIRED)
 
     def _begun(self) -> Command:
         plan, (_, out, err, _, standby) = self._plan, self._around
+        rest = (self.card, plan.grace, out.write, err.write, standby, self._may_run_until())
         too_big = None
         for environ in environments(plan.environ, plan.owner, self.card):
             try:
-                return Command(
-                    plan.argv, environ, self.card, plan.grace, out.write, err.write, standby
-                )
+                return Command(plan.argv, environ, *rest)
             except OSError as error:
                 if error.errno != errno.E2BIG:
                     raise
@@ -178,7 +176,10 @@ class Attempt:
     def _let_run(self) -> None:
         """Say how long it may run, whatever becomes of this process; under the lock."""
         if self._command is not None and self._ended_for in (None, STOPPED):
-            self._command.may_run(0.0 if self._suspended else self._lease_ends)
+            self._command.may_run(self._may_run_until())
+
+    def _may_run_until(self) -> float:
+        return 0.0 if self._suspended else self._lease_ends
 
     def _keep(self, link: Link, command: Command) -> None:
         """Renew at a third of the lease, however long the command takes."""

@@ -71,7 +71,9 @@ class Command:
         out: Callable[[bytes], None],
         err: Callable[[bytes], None],
         standby: Standby,
+        until: float,
     ) -> None:
+        """Start it; it may run until that moment, whatever becomes of the worker."""
         self.answers, self.complaints = Answers(out), Complaints(err)
         self.ended = threading.Event()
         self.status = 0
@@ -83,6 +85,7 @@ class Command:
         self._process = subprocess.Popen(  # noqa: S603 (no shell; the words of whoever started us)
             argv, env=environ, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
         )
+        self.may_run(until)  # before anybody hears of it
         self._unread = memoryview(to_json(card).encode() + b"\n")
         self._listener = threading.Thread(target=self._converse, daemon=True)
         try:
@@ -94,7 +97,7 @@ class Command:
             raise OSError(errno.EAGAIN, str(error)) from None
 
     def may_run(self, until: float) -> None:
-        """Stop it at that moment, whatever becomes of the worker, unless this is said again."""
+        """Stop it at that moment instead, unless this is said again."""
         if not self._left.is_set():
             self._standby.may_run(self._process.pid, until)
 

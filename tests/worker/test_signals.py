@@ -64,7 +64,7 @@ def test_what_suspends_a_worker_suspends_its_command_and_sigcont_lets_both_go_on
 
 
 def test_the_command_of_a_stopped_worker_stops_before_another_can_begin(session, begun):
-    with begun("--ttl", "2", "--grace", "0") as worker:
+    with begun("--ttl", "4", "--grace", "0") as worker:
         pid = pid_of(worker)
         worker.send(signal.SIGSTOP)
         until(lambda: moves.reclaim(session) == ["A"])
@@ -79,7 +79,8 @@ def test_the_command_of_a_stopped_worker_stops_before_another_can_begin(session,
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGTSTP])
 def test_after_a_sleep_longer_than_the_lease_a_claim_that_stands_is_kept(session, begun, number):
-    with begun("--ttl", "1") as worker:
+    # Long enough for a busy machine not to lose it before.
+    with begun("--ttl", "4") as worker:
         pid = pid_of(worker)
         worker.send(number)
         over = "SELECT claim_expires_at < now() FROM backlog"
