@@ -38,6 +38,7 @@ elif TIER != "embedded":
     raise pytest.UsageError("BACKLOG_TEST_TIER must be embedded or server")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Two a core: half of the time, a test waits for a process that it started."""
     return 2 * len(os.sched_getaffinity(0))

@@ -1,6 +1,7 @@
 """Where somebody else may write: no link is followed, nothing of theirs is believed."""
 
 import os
+import shlex
 import stat
 from pathlib import Path
 
@@ -26,9 +27,10 @@ def planting(place: Path, victim: Path, how: str) -> Path:
     made = place / "programs"
     made.mkdir()
     real = binaries.find()
+    initdb = shlex.quote(str(real / "initdb"))
     (made / "postgres").symlink_to(real / "postgres")
     plant = how.format(victim=victim)
-    script = f'#!/bin/sh\n{real}/initdb "$@" || exit\n[ "$1" != -D ] || {{ cd "$2"; {plant}; }}\n'
+    script = f'#!/bin/sh\n{initdb} "$@" || exit\n[ "$1" != -D ] || {{ cd "$2"; {plant}; }}\n'
     (made / "initdb").write_text(script)
     (made / "initdb").chmod(0o755)
     return made

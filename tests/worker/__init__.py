@@ -59,6 +59,7 @@ class Worker:
         """Wait for its exit status."""
         status = self._process.wait(patience)
         self._reader.join(PATIENCE)
+        assert not self._reader.is_alive(), "something that it started still has its stderr"
         return status
 
     def close(self) -> None:

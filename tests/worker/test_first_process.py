@@ -13,7 +13,13 @@ from tests.worker import status_of, until, working
 pytestmark = pytest.mark.one_tier
 
 # A namespace as a container has it; who is not root makes one of users, too.
-UNSHARE = ["unshare", *(["--map-root-user"] if os.geteuid() else []), "--pid", "--fork"]
+UNSHARE = [
+    "unshare",
+    *(["--map-root-user"] if os.geteuid() else []),
+    "--pid",
+    "--fork",
+    "--kill-child",
+]
 
 
 def children(pid):
@@ -37,11 +43,14 @@ def first(worker):
 @pytest.mark.parametrize("proc", [["--mount-proc"], []])
 def test_nothing_that_commands_leave_behind_stays_a_zombie(session, card, tmp_path, proc):
     card("A")
-    left = f"exec >&- 2>&- <&-; sleep 0.2; touch {shlex.quote(str(tmp_path))}/$1"
-    script = f"for n in 1 2 3; do setsid sh -c {shlex.quote(left)} - $n & done; exit 0"
+    place = shlex.quote(str(tmp_path))
+    left = f"exec >&- 2>&- <&-; touch {place}/begun-$1; sleep 0.2; touch {place}/ended-$1"
+    # What has not left the command's process group by its end is ended with it.
+    script = f"""for n in 1 2 3; do setsid sh -c {shlex.quote(left)} - $n & done
+        until [ $(ls {place} | wc -l) -ge 3 ]; do sleep 0.01; done"""
     with working(script, program=[*UNSHARE, *proc, *MANAGE]) as worker:
         worker.says("what=completed")
-        until(lambda: len(list(tmp_path.iterdir())) == 3)
+        until(lambda: len(list(tmp_path.glob("ended-*"))) == 3)
         until(lambda: "Z" not in children(first(worker)).values(), "the end of the zombies")
         os.kill(first(worker), signal.SIGTERM)
         assert worker.ends() == 0
