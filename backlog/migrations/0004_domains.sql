@@ -42,18 +42,23 @@ BEGIN
         NULL::timestamptz AS started_at, NULL::timestamptz AS ended_at, NULL::text AS outcome,
         NULL::text AS summary, NULL::jsonb AS result, NULL::bigint AS tokens,
         NULL::numeric AS cost, NULL::bigint AS id;
+    -- The first stores of 0001 had fewer of these, and bounds on the times of cards alone.
     ALTER TABLE backlog
-        DROP CONSTRAINT backlog_status_known,
-        DROP CONSTRAINT backlog_claimed_iff_held,
-        DROP CONSTRAINT backlog_not_blank,
-        DROP CONSTRAINT backlog_blocked_for_a_reason,
-        DROP CONSTRAINT backlog_counters_in_range,
-        DROP CONSTRAINT backlog_card_times_in_range,
-        DROP CONSTRAINT backlog_expiry_in_range,
-        DROP CONSTRAINT backlog_depends_on_ids;
-    ALTER TABLE backlog_event DROP CONSTRAINT backlog_event_times_in_range;
-    ALTER TABLE backlog_ended_run DROP CONSTRAINT backlog_ended_run_times_in_range;
-    ALTER TABLE backlog_rule DROP CONSTRAINT backlog_rule_times_in_range;
+        DROP CONSTRAINT IF EXISTS backlog_status_known,
+        DROP CONSTRAINT IF EXISTS backlog_claimed_iff_held,
+        DROP CONSTRAINT IF EXISTS backlog_not_blank,
+        DROP CONSTRAINT IF EXISTS backlog_blocked_for_a_reason,
+        DROP CONSTRAINT IF EXISTS backlog_counters_in_range,
+        DROP CONSTRAINT IF EXISTS backlog_card_times_in_range,
+        DROP CONSTRAINT IF EXISTS backlog_expiry_in_range,
+        DROP CONSTRAINT IF EXISTS backlog_times_in_range,
+        DROP CONSTRAINT IF EXISTS backlog_held_until,
+        DROP CONSTRAINT IF EXISTS backlog_depends_on_ids;
+    ALTER TABLE backlog_event DROP CONSTRAINT IF EXISTS backlog_event_times_in_range;
+    ALTER TABLE backlog_ended_run DROP CONSTRAINT IF EXISTS backlog_ended_run_times_in_range;
+    ALTER TABLE backlog_rule DROP CONSTRAINT IF EXISTS backlog_rule_times_in_range;
+    UPDATE backlog SET held = false WHERE held AND not_before IS NULL;
+    ALTER TABLE backlog ADD CONSTRAINT backlog_held_until CHECK (NOT held OR not_before IS NOT NULL);
     -- One statement a table: each writes it anew once.
     ALTER TABLE backlog
         ALTER id TYPE backlog_name COLLATE "C",
@@ -71,13 +76,18 @@ BEGIN
         ALTER status_changed_at TYPE backlog_timestamp,
         ALTER claim_expires_at TYPE backlog_timestamp,
         ALTER attempts_forgiven TYPE backlog_count;
-    ALTER TABLE backlog_event ALTER at TYPE backlog_timestamp;
+    ALTER TABLE backlog_event ALTER at TYPE backlog_timestamp
+        USING least(greatest(at, '1000-01-01Z'), '9000-01-01Z');
     ALTER TABLE backlog_ended_run
-        ALTER started_at TYPE backlog_timestamp,
-        ALTER ended_at TYPE backlog_timestamp;
+        ALTER started_at TYPE backlog_timestamp
+            USING least(greatest(started_at, '1000-01-01Z'), '9000-01-01Z'),
+        ALTER ended_at TYPE backlog_timestamp
+            USING least(greatest(ended_at, '1000-01-01Z'), '9000-01-01Z');
     ALTER TABLE backlog_rule
-        ALTER since TYPE backlog_timestamp,
-        ALTER due TYPE backlog_timestamp;
+        ALTER since TYPE backlog_timestamp
+            USING least(greatest(since, '1000-01-01Z'), '9000-01-01Z'),
+        ALTER due TYPE backlog_timestamp
+            USING least(greatest(due, '1000-01-01Z'), '9000-01-01Z');
     CREATE OR REPLACE VIEW backlog_run AS
     SELECT card_id, attempt, owner, started_at::timestamptz, ended_at, outcome, summary, result,
         tokens, cost, id
