@@ -48,6 +48,14 @@ DEFAULT_MAX_ATTEMPTS: Final = 10
 # claims next.
 MOST_COUNTED: Final = 2_000_000_000
 
+# Lengths in characters, each at most four bytes. Two names must fit into one row of an index, which
+# holds 2,700 bytes; a text, into what a page, a dump and a client can hold at once. Of JSON it is
+# the length as PostgreSQL writes it, 1e9 with all its zeros.
+LONGEST_NAME: Final = 255
+LONGEST_KEY: Final = 500
+LONGEST_TEXT: Final = 4_000_000
+LONGEST_JSON: Final = 4_000_000
+
 # Times that every client, time zone and sum of a time and a lease can hold; the end of the longest
 # lease lies up to 68 years later.
 EARLIEST: Final = datetime(1000, 1, 1, tzinfo=UTC)
