@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
 
+from backlog.shown import MOST_OF_A_SENTENCE, flat
 from backlog.values import json_text
 
 
@@ -119,12 +120,17 @@ def iso(moment: datetime, timespec: str = "milliseconds") -> str:
 
 def one_line(*fields: object) -> str:
     """The fields separated by tabs; whatever white space stands in one of them is one blank."""
-    return "\t".join([" ".join(str(field).split()) for field in fields])
+    return "\t".join([flat(str(field), MOST_OF_A_SENTENCE) for field in fields])
+
+
+def row(*fields: object) -> str:
+    """As `one_line`, for a list: each field is cut."""
+    return "\t".join([flat(str(field)) for field in fields])
 
 
 def to_line(card: Record) -> str:
     """The card for people and `cut`: tab-separated, one line, whatever its texts contain."""
-    return one_line(
+    return row(
         card.id,
         f"[{card.status}]",
         f"p={card.priority}",

@@ -56,25 +56,27 @@ def storied(session, card):
 
 def test_it_has_what_the_worker_needs(session, storied):
     markdown = briefing(session, "A")
-    assert markdown.startswith("# Card A: The work\n\n- phase: M1\n- role: coder\n- priority: 0\n")
+    assert markdown.startswith("# Card\n\nLines that begin with")
+    names = "> id: A\n> title: The work\n> phase: M1\n> role: coder"
+    assert f"- status: ready\n- priority: 0\n- attempts: 1\n\n{names}\n\n## " in markdown
     assert _sections(markdown) == [
         "Description", "Acceptance criteria", "What it builds on", "Attempts before", "Blocks",
     ]  # fmt: skip
     for part in (
         "> Do it.",
         "> - [ ] it runs\n> - [ ] it is fast",
-        "### base: The base (done)\n\n> built on sand",
-        "### nowhere (does not exist)",
-        "### Attempt 1 of bob: failed (",
-        "> no luck",
-        "> needs_input: which port?",
+        "### Dependency 1: done\n\n> id: base\n> title: The base\n\n> built on sand",
+        "### Dependency 2: does not exist\n\n> id: nowhere\n",
+        "### Attempt 1: failed (",
+        ")\n\n> by: bob\n\n> no luck",
+        "\n\n> needs_input: which port?",
     ):
         assert part in markdown
 
 
 def test_what_there_is_not_has_no_section(session, card):
     card("A")
-    assert _headings(briefing(session, "A")) == [("h1", "Card A: Card A")]
+    assert _headings(briefing(session, "A")) == [("h1", "Card")]
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "```\nopen", "\u2028# x\x0b# y\r# z", "    # code\n~~~"])
@@ -136,7 +138,7 @@ def test_whatever_the_texts_the_size_and_the_structure_hold(session, title, body
 
 def test_at_the_command_line(call, card):
     card("A")
-    assert call("context", "--id", "A").out.startswith("# Card A: Card A\n")
+    assert call("context", "--id", "A").out.startswith("# Card\n")
     ran = call("context", "--id", "A", "--json")
     assert list(ran.json) == ["id", "markdown"]
     assert ran.json["markdown"] == call("context", "--id", "A").out

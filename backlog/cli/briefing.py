@@ -22,4 +22,4 @@ def context(session: Session, options: Options) -> Reply:
 
     markdown = briefing(session, options.card_id, options.max_bytes)
     answer = {"id": options.card_id, "markdown": markdown}
-    return document(answer, [markdown.removesuffix("\n")])
+    return document(answer, markdown.removesuffix("\n").split("\n"))

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from backlog import values
 from backlog.cli.options import CLAIMED_ID, ID, Options, flag, number, text, verb
-from backlog.cli.reply import Reply, many, one, one_card
+from backlog.cli.reply import Reply, many, one_card
 from backlog.errors import UsageError
-from backlog.records import WIRE_NAMES, to_line
+from backlog.records import WIRE_NAMES, to_json, to_line
 from backlog.session import Session
 from backlog.verbs import cards
 
@@ -89,7 +89,7 @@ def show(session: Session, options: Options) -> Reply:
         for name in WIRE_NAMES
         if getattr(card, name) is not None
     ]
-    return one(card, "\n".join(details))
+    return Reply([to_json(card) + "\n"], details)
 
 
 @verb(

@@ -1,7 +1,8 @@
 """`check`: is what is derived still what the cards say?"""
 
 from backlog.cli.options import Options, verb
-from backlog.cli.reply import Reply, document
+from backlog.cli.reply import Reply, document, report
+from backlog.records import row
 from backlog.session import Session
 
 
@@ -22,5 +23,5 @@ def check(session: Session, options: Options) -> Reply:
     text = [f"{i}: counts {kept} open dependencies, has {n}" for i, kept, n in found.counts]
     text += [f"{i}: {problem} edge to {d}" for i, d, problem in found.edges]
     text += [f"{i}: {problem}" for i, problem in found.claims]
-    text.append(f"{found.cards} cards, {found.differences} differences")
-    return document(answer, text, 0 if found.ok else 1)
+    total = f"{found.cards} cards, {found.differences} differences"
+    return document(answer, [*report(text, row), total], 0 if found.ok else 1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from backlog.cli.options import CLAIMED_ID, Options, flag, number, verb
 from backlog.cli.reply import Reply, many, stream
 from backlog.errors import NotFound
-from backlog.records import iso, one_line, to_json
+from backlog.records import iso, row, to_json
 from backlog.session import Session
 from backlog.verbs import cards
 
@@ -64,7 +64,7 @@ def _follow(session: Session, options: Options) -> Iterator[str]:
 
 
 def _line(event: "Event") -> str:
-    return one_line(
+    return row(
         iso(event.at),
         event.actor,
         event.verb,
@@ -76,4 +76,4 @@ def _line(event: "Event") -> str:
 
 def _line_of_all(event: "Event") -> str:
     """Where the card does not go without saying."""
-    return f"{one_line(event.card_id)}\t{_line(event)}"
+    return f"{row(event.card_id)}\t{_line(event)}"

@@ -10,6 +10,7 @@ from typing import Final
 from backlog.errors import Refusal, SchemaTooNew
 from backlog.records import one_line
 from backlog.session import Opener, Session
+from backlog.shown import say
 
 Wait = Callable[[float], bool]
 
@@ -55,7 +56,7 @@ def repeat(
 
 
 def _tell(what: str, reason: str = "") -> None:
-    sys.stderr.write(f"{reason}; trying again\n" if reason else "the database is back\n")
+    say(sys.stderr, [f"{reason}; trying again" if reason else "the database is back"])
 
 
 def _pause(every: float, failed: int) -> float:

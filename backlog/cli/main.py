@@ -15,6 +15,7 @@ from backlog.cli.reply import Reply
 from backlog.errors import Refusal
 from backlog.records import one_line
 from backlog.session import ACTOR, Opener, as_refusal
+from backlog.shown import say, say_json
 from backlog.values import json_text
 from backlog.verbs import claims
 from backlog.verbs.claims import Claim
@@ -80,6 +81,9 @@ def _actor(environ: Mapping[str, str]) -> str:
 
 
 def _run(options: Options) -> int:
+    from backlog.logs import guard  # a wrong option is refused without it
+
+    guard()
     if not options.on_session:
         return _answer(options.run(options), options)
     with options.connect() as session:
@@ -87,10 +91,11 @@ def _run(options: Options) -> int:
 
 
 def _answer(reply: Reply, options: Options) -> int:
-    lines = reply.json if options.json else (f"{line}\n" for line in reply.text)
     try:
-        for line in lines:
-            sys.stdout.write(line)
+        if options.json:
+            say_json(sys.stdout, reply.json)
+        else:
+            say(sys.stdout, reply.text)
         sys.stdout.flush()
     except OSError as error:
         # What is left in the buffer is not tried again at the end of the process.
@@ -103,5 +108,8 @@ def _answer(reply: Reply, options: Options) -> int:
 
 def _complain(refusal: Refusal, as_json: bool) -> None:
     message = one_line(refusal)
-    line = json_text({"error": {"code": refusal.code, "message": message}}) if as_json else message
-    sys.stderr.write(f"{line}\n")
+    if as_json:
+        line = json_text({"error": {"code": refusal.code, "message": message}})
+        say_json(sys.stderr, [f"{line}\n"])
+    else:
+        say(sys.stderr, [message])

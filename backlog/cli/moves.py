@@ -9,6 +9,7 @@ from backlog.errors import UsageError
 from backlog.lifecycle import BLOCK_REASONS, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS
 from backlog.records import to_json, to_line
 from backlog.session import Session
+from backlog.shown import named
 from backlog.verbs import moves
 from backlog.verbs.claims import complete_and_claim
 from backlog.verbs.pool import Pool
@@ -143,5 +144,5 @@ def reclaim(session: Session, options: Options) -> Reply:
         ids = moves.reclaim(session)
     else:
         ids = moves.reclaim_card(session, options.card_id)
-    text = f"reclaimed: {', '.join(ids)}" if ids else "(nothing to reclaim)"
+    text = f"reclaimed: {named(ids)}" if ids else "(nothing to reclaim)"
     return document({"reclaimed": ids}, [text])

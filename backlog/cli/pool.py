@@ -2,8 +2,9 @@
 
 from backlog.cli.options import CLAIMED_ID, Options, verb
 from backlog.cli.reply import Reply, document
-from backlog.records import iso, to_json
+from backlog.records import iso, row, to_json
 from backlog.session import Session
+from backlog.shown import named
 from backlog.verbs import pool
 
 
@@ -31,12 +32,12 @@ def explain(session: Session, options: Options) -> Reply:
     state = "claimable" if found.claimable else found.status
     if state == "ready":
         state = "waiting"
-    text = [f"{found.id}: {state}"]
-    text += [f"{kind}: {', '.join(ids)}" for kind, ids in lists.items() if ids]
+    text = [row(f"{found.id}: {state}")]
+    text += [f"{kind}: {named(ids)}" for kind, ids in lists.items() if ids]
     until = found.not_before and iso(found.not_before)
     text += [f"not before: {until}"] if until else []
-    text += [f"paused: {pause} ({pause.reason})" for pause in found.pauses]
-    text += [f"at its limit: {limit} ({limit.used} of {limit.most})" for limit in found.limits]
+    text += [row(f"paused: {pause} ({pause.reason})") for pause in found.pauses]
+    text += [row(f"at its limit: {limit} ({limit.used} of {limit.most})") for limit in found.limits]
     answer = {
         "id": found.id,
         "status": found.status,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from backlog.records import Record, to_json, to_line
+from backlog.shown import MOST_LINES, more
 from backlog.values import json_text
 
 
@@ -34,6 +35,12 @@ def many[Row](
 ) -> Reply:
     """An array, and a line for each, or `nothing` without any."""
     return Reply(_array(rows), map(line, rows) if rows else [nothing], status)
+
+
+def report[Row](rows: Sequence[Row], line: Callable[[Row], str]) -> Iterator[str]:
+    """A line for each of the first rows, and how many more there are."""
+    yield from map(line, rows[:MOST_LINES])
+    yield from (f"{left}: --json has them all" for left in more(rows, MOST_LINES))
 
 
 def _array(rows: Sequence[Any]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from backlog.cli.options import Options, number, text, verb
 from backlog.cli.reply import Reply, document, many, one
 from backlog.errors import UsageError
 from backlog.lifecycle import FLEET
-from backlog.records import iso, one_line
+from backlog.records import iso, row
 from backlog.session import Session
 from backlog.verbs import rules
 from backlog.verbs.rules import Limit, Pause
@@ -84,8 +84,8 @@ def limits(session: Session, options: Options) -> Reply:
 
 
 def _pause_line(each: Pause) -> str:
-    return one_line(f"paused: {each}", each.actor, iso(each.since), each.reason)
+    return row(f"paused: {each}", each.actor, iso(each.since), each.reason)
 
 
 def _limit_line(each: Limit) -> str:
-    return one_line(f"limit: {each}", f"{each.used} of {each.most}", each.actor, iso(each.since))
+    return row(f"limit: {each}", f"{each.used} of {each.most}", each.actor, iso(each.since))

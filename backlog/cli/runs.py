@@ -2,7 +2,7 @@
 
 from backlog.cli.options import CLAIMED_ID, Options, number, verb
 from backlog.cli.reply import Reply, many
-from backlog.records import iso, one_line
+from backlog.records import iso, row
 from backlog.session import Session
 from backlog.verbs import cards
 from backlog.verbs.runs import Run
@@ -23,7 +23,7 @@ def runs(session: Session, options: Options) -> Reply:
 
 
 def _line(run: Run) -> str:
-    return one_line(
+    return row(
         f"attempt={run.attempt or '-'}",
         run.owner,
         run.outcome or "open",

@@ -14,6 +14,7 @@ from backlog.cli.loops import Wait, repeat
 from backlog.cli.options import Options, number, verb
 from backlog.cli.reply import Reply, document, stream
 from backlog.session import Session
+from backlog.shown import named
 from backlog.values import json_text
 
 if TYPE_CHECKING:
@@ -92,6 +93,6 @@ def _answer(done: "Swept") -> dict[str, Any]:
 
 
 def _line(done: "Swept") -> str:
-    reclaimed = ", ".join(done.reclaimed) or "-"
+    reclaimed = named(done.reclaimed) or "-"
     pruned = f"{done.events} events, {done.runs} runs"
     return f"reclaimed: {reclaimed}; woken: {done.woken}; pruned: {pruned}"

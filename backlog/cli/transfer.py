@@ -11,6 +11,7 @@ from backlog.cli.reply import Reply, document, stream
 from backlog.errors import StoreUnavailable, UsageError
 from backlog.records import to_json
 from backlog.session import Session
+from backlog.shown import say_again
 
 _WIDTH: Final = 30
 _STEPS: Final = 200
@@ -55,8 +56,7 @@ def _bar(stream: TextIO, total: int) -> Iterator[Callable[[str, int], None]]:
     shown, step = stream.isatty(), max(total // _STEPS, 1)
 
     def show(text: str) -> None:
-        stream.write(f"\r\x1b[K{text}")
-        stream.flush()
+        say_again(stream, text)
 
     def progress(stage: str, done: int) -> None:
         if shown and done % step == 0:

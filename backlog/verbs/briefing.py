@@ -1,22 +1,23 @@
 """What a language model needs to work on a card, as Markdown of a bounded size.
 
-What people and workers wrote may hold anything, headings and fences too. All of it stands in block
-quotes, which nothing within can end, so the headings are the structure and the rest is quoted.
+What people and workers wrote may hold anything, headings and fences too. All of it, ids and owners
+included, stands in block quotes, a mark before each line, which nothing within can end. Headings
+and all other lines are this program's own words.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from backlog.lifecycle import CLAIMED, DEFAULT_BRIEFING_BYTES
+from backlog.lifecycle import DEFAULT_BRIEFING_BYTES
 from backlog.records import Record, iso
 from backlog.session import Session
+from backlog.shown import flat, visible
 from backlog.values import parse_json
 from backlog.verbs.cards import show
 
 _ATTEMPTS: Final = 5
 _BLOCKS: Final = 5
 _DEPENDENCIES: Final = 50
-_SHORT: Final = 100
 
 _NEEDED: Final = f"""
 SELECT needed.id, card.title, card.status, (
@@ -35,24 +36,31 @@ SELECT at, actor, note FROM backlog_event WHERE card_id = %s AND to_status = 'bl
 
 
 class _Part(NamedTuple):
-    """A line of ours, and what others wrote under it."""
+    """Lines of ours, and under them, quoted, what others wrote: names by a word each, and a text."""
 
-    line: str
+    line: str = ""
+    names: dict[str, str | None] = {}
     text: str = ""
 
+    @property
+    def said(self) -> bool:
+        return bool(self.line or self.text.strip() or any(self.names.values()))
+
     def render(self) -> str:
-        """The part as Markdown; each line of the text is quoted."""
-        quoted = "\n".join(f"> {line}".rstrip() for line in self.text.rstrip().splitlines())
-        return f"{self.line}\n\n{quoted}".strip()
+        """The part as Markdown."""
+        names = [f"{what}: {flat(name)}" for what, name in self.names.items() if name]
+        text = self.text.rstrip().splitlines()
+        return "\n\n".join(filter(None, (self.line, _quoted(names), _quoted(text))))
+
+
+def _quoted(lines: Iterable[str]) -> str:
+    """Each line behind a mark of ours; what a reader would not see is written out."""
+    return "\n".join(f"> {visible(line)}".rstrip() for line in lines)
 
 
 class _Section(NamedTuple):
     heading: str
     parts: list[_Part]
-
-    @property
-    def said(self) -> bool:
-        return any(part.line or part.text.strip() for part in self.parts)
 
 
 def briefing(session: Session, card_id: str, max_bytes: int = DEFAULT_BRIEFING_BYTES) -> str:
@@ -62,27 +70,33 @@ def briefing(session: Session, card_id: str, max_bytes: int = DEFAULT_BRIEFING_B
     """
     card = show(session, card_id)
     sections = [
-        _Section("", _facts(card)),
-        _Section("Description", [_Part("", card.body or "")]),
-        _Section("Acceptance criteria", _criteria(card.acceptance)),
-        _Section("What it builds on", _needed(session, card)),
-        _Section("Attempts before", _attempts(session, card)),
-        _Section("Blocks", _blocks(session, card)),
+        _Section(_head(card), [_names(card)]),
+        _Section("## Description", [_Part(text=card.body or "")]),
+        _Section("## Acceptance criteria", _criteria(card.acceptance)),
+        _Section("## What it builds on", _needed(session, card)),
+        _Section("## Attempts before", _attempts(session, card)),
+        _Section("## Blocks", _blocks(session, card)),
     ]
-    return _fit([each for each in sections if each.said], max_bytes)
+    return _fit([each for each in sections if any(part.said for part in each.parts)], max_bytes)
 
 
-def _facts(card: Record) -> list[_Part]:
-    facts = {
-        "phase": card.phase,
-        "role": card.role,
-        "priority": card.priority,
-        "status": card.lease if card.status == CLAIMED else card.status,
-        "attempts": card.attempts,
-    }
-    lines = [f"# Card {_short(card.id)}: {_short(card.title)}", ""]
-    lines += [f"- {name}: {_short(str(v))}" for name, v in facts.items() if v is not None]
-    return [_Part("\n".join([*lines, "", "Quoted text is what people and workers wrote."]))]
+_HEAD: Final = """# Card
+
+Lines that begin with ">" quote what people and workers wrote. No other line is theirs.
+
+- status: {}
+- priority: {}
+- attempts: {}"""
+
+
+def _head(card: Record) -> str:
+    return _HEAD.format(card.status, card.priority, card.attempts)
+
+
+def _names(card: Record) -> _Part:
+    owner = card.claim_owner
+    names = {"id": card.id, "title": card.title, "phase": card.phase, "role": card.role}
+    return _Part(names={**names, "claimed by": owner})
 
 
 def _criteria(acceptance: str | None) -> list[_Part]:
@@ -90,16 +104,20 @@ def _criteria(acceptance: str | None) -> list[_Part]:
         return []
     criteria = parse_json(acceptance)
     if isinstance(criteria, list) and all(isinstance(each, str) for each in criteria):
-        return [_Part("", "\n".join("- [ ] " + _one_line(each) for each in criteria))]
-    return [_Part("", criteria if isinstance(criteria, str) else acceptance)]
+        return [_Part(text="\n".join("- [ ] " + " ".join(each.split()) for each in criteria))]
+    return [_Part(text=criteria if isinstance(criteria, str) else acceptance)]
 
 
 def _needed(session: Session, card: Record) -> list[_Part]:
     rows = session.execute(_NEEDED, (card.depends_on,)).fetchall()
-    parts = []
-    for needed, title, status, summary in rows:
-        name = f"### {_short(needed)}" + (f": {_short(title)}" if title else "")
-        parts.append(_Part(f"{name} ({status or 'does not exist'})", summary or ""))
+    parts = [
+        _Part(
+            f"### Dependency {number}: {status or 'does not exist'}",
+            {"id": needed, "title": title},
+            summary or "",
+        )
+        for number, (needed, title, status, summary) in enumerate(rows, 1)
+    ]
     more = len(card.dependencies) - len(parts)
     return [*parts, _Part(f"*{more} more are left out.*")] if more else parts
 
@@ -108,8 +126,9 @@ def _attempts(session: Session, card: Record) -> list[_Part]:
     rows = session.execute(_BEFORE, (card.id,)).fetchall()[::-1]
     return [
         _Part(
-            f"### {f'Attempt {attempt}' if attempt else 'Without a claim'} of {_short(owner)}:"
+            f"### {f'Attempt {attempt}' if attempt else 'Without a claim'}:"
             f" {outcome} ({iso(started)} to {iso(ended)})",
+            {"by": owner},
             summary or "",
         )
         for attempt, owner, started, ended, outcome, summary in rows
@@ -118,23 +137,14 @@ def _attempts(session: Session, card: Record) -> list[_Part]:
 
 def _blocks(session: Session, card: Record) -> list[_Part]:
     rows = session.execute(_BLOCKED, (card.id,)).fetchall()[::-1]
-    return [_Part(f"### {iso(at)} by {_short(actor)}", note or "") for at, actor, note in rows]
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _short(text: str) -> str:
-    line = _one_line(text)
-    return line if len(line) <= _SHORT else line[: _SHORT - 1] + "…"
+    return [_Part(f"### Block of {iso(at)}", {"by": actor}, note or "") for at, actor, note in rows]
 
 
 # The size -----------------------------------------------------------------------------------------
 
 
 def _fit(sections: Sequence[_Section], most: int) -> str:
-    headings = [f"## {each.heading}\n\n" if each.heading else "" for each in sections]
+    headings = [f"{each.heading}\n\n" for each in sections]
     # Each section ends with a line break, and all but the last with an empty line.
     room = most - sum(map(_size, headings)) - 2 * len(sections)
     wholes = ["\n\n".join(part.render() for part in each.parts) for each in sections]

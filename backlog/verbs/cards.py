@@ -152,8 +152,8 @@ def _delete(session: Session, card_ids: Sequence[str], force: bool) -> list[Reco
     waiting = unfinished_dependents(session, card_ids)
     if waiting and not force:
         some = ", ".join(f"{card_id} waits for {needed}" for card_id, needed in waiting[:10])
-        more = ", …" if len(waiting) > 10 else ""
-        raise HasDependents(f"cannot delete: {some}{more}; unlink first")
+        others = f", … and {len(waiting) - 10:,} more" if len(waiting) > 10 else ""
+        raise HasDependents(f"cannot delete: {some}{others}; unlink first")
     sql = f"DELETE FROM backlog WHERE id = ANY (%s) RETURNING {COLUMNS}"
     rows = session.execute(sql, (list(card_ids),)).fetchall()
     return [Record._make(row) for row in rows]

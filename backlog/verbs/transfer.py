@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from backlog.errors import Cycle, DuplicateId, DuplicateKey, UsageError
 from backlog.records import COLUMNS, Record
 from backlog.session import Session, in_transaction, sqlstate
+from backlog.shown import named
 from backlog.verbs.graph import lock_graph
 from backlog.verbs.history import COLUMNS as EVENT
 from backlog.verbs.history import Event
@@ -206,7 +207,7 @@ def _refuse_cycles(session: Session) -> None:
             "SELECT min(number) FROM backlog_import WHERE id = ANY (%s)", (ring,)
         ).fetchone()
         with naming(row[0]):
-            raise Cycle(f"dependencies close a cycle: {' → '.join(reversed(ring))}") from None
+            raise Cycle(f"dependencies close a cycle: {named(ring[::-1], ' → ')}") from None
 
 
 def export_cards(session: Session) -> Iterator[Record]:

@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from typing import Any, Final
 
 from backlog.records import Record, iso
+from backlog.shown import cut, in_json
 from backlog.values import json_text
 
 _LAST_WORDS_SECONDS: Final = 2.0
@@ -52,7 +53,7 @@ class Log:
             said |= {"card": card.id, "attempt": card.attempts}
         said |= {key: value for key, value in more.items() if value is not None}
         line = json_text(said) if self._as_json else " ".join(map(_pair, said.items()))
-        self._lines.put(line.encode(errors="backslashreplace") + b"\n")
+        self._lines.put(in_json(line).encode() + b"\n")
 
     def close(self) -> None:
         """Let the last lines out, if somebody reads."""
@@ -66,6 +67,6 @@ class Log:
 
 def _pair(item: tuple[str, Any]) -> str:
     key, value = item
-    text = str(value)
+    text = cut(str(value))
     plain = text.isprintable() and text and not set(text) & set(' "=')
     return f"{key}={text if plain else json_text(text)}"

@@ -9,6 +9,7 @@ from typing import IO, Any, Final
 from gunicorn.glogging import Logger
 
 from backlog.errors import Refusal
+from backlog.logs import Formatter
 from fleet_backlog.serving.proxies import forwarded
 
 # The peer, the client as a proxy that we believe saw it, and no query: what somebody searches for
@@ -41,6 +42,7 @@ class AccessLog(Logger):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's, with a file of our own and words that stay on their line."""
 
     def _set_handler(self, log: Any, output: str | None, fmt: Any, stream: Any = None) -> None:
+        fmt = Formatter(fmt._fmt, fmt.datefmt)
         if log is not self.access_log or output in (None, "-"):
             super()._set_handler(log, output, fmt, stream)
             return

@@ -153,7 +153,7 @@ def test_text_stands_in_json_as_it_is(call):
 def test_show_for_people_leaves_out_what_is_empty(call, card):
     card("A", body="one\ntwo")
     shown = call("show", "--id", "A").out
-    assert shown.startswith("id: A\ntitle: Card A\nbody: one\ntwo\npriority: 0\nstatus: ready\n")
+    assert shown.startswith("id: A\ntitle: Card A\nbody: one\n  two\npriority: 0\nstatus: ready\n")
     assert "phase" not in shown
 
 

@@ -9,6 +9,7 @@ from django.db import OperationalError
 
 from backlog.errors import Refusal
 from backlog.records import one_line
+from backlog.shown import say, visible
 from fleet_backlog.serving.log import opened as opened_log
 from fleet_backlog.serving.prepare import prepare
 from fleet_backlog.serving.proxies import networks
@@ -48,15 +49,15 @@ class Command(BaseCommand):
             proxies = networks(os.environ.get("FORWARDED_ALLOW_IPS", "") or "127.0.0.1,::1")
             if options["access_log"] not in (None, "-"):
                 opened_log(options["access_log"]).close()
-            prepare(self.stdout.write)
+            prepare(lambda text: say(self.stdout, [text]))
         except KeyboardInterrupt:
             raise SystemExit(_INTERRUPTED) from None
         except (OperationalError, Refusal) as error:
-            raise CommandError(one_line(error)) from None
+            raise CommandError(visible(one_line(error))) from None
         line = f"Serving on http://{shown(opened)}/ (Ctrl-C stops it)"
 
         def announce(arbiter: Any) -> None:
-            self.stdout.write(line)
+            say(self.stdout, [line])
             self.stdout.flush()  # or each process to come would print it again
 
         Server(opened, proxies, announce, **options).run()

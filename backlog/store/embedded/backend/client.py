@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db.backends.postgresql import client
 
+from backlog.shown import visible
 from backlog.store.embedded import Store, StoreError, drop_libpq_variables
 
 
@@ -30,4 +31,4 @@ class DatabaseClient(client.DatabaseClient):
             Store(Path(self.connection.settings_dict["OPTIONS"]["root"])).start()
             super().runshell(parameters)
         except StoreError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(visible(str(error))) from error
