@@ -36,7 +36,7 @@ SELECT at, actor, note FROM backlog_event WHERE card_id = %s AND to_status = 'bl
 
 
 class _Part(NamedTuple):
-    """Lines of ours, and under them, quoted, what others wrote: names by a word each, and a text."""
+    """Lines of ours; and quoted under them what others wrote, names on a line each, and a text."""
 
     line: str = ""
     names: dict[str, str | None] = {}

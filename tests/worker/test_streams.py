@@ -7,6 +7,7 @@ import pytest
 
 from backlog.worker.output import LONGEST_LINE, Answers, Complaints
 from tests.command import MANAGE
+from tests.hostile import HOSTILE, acting
 from tests.worker import alive, last_run, working
 
 pytestmark = pytest.mark.one_tier
@@ -109,3 +110,23 @@ def test_the_last_complaint_is_one_printable_line_cut_short():
     tee.feed(b"first\n\x1b[31mred\x00\xff" + b"!" * 5000 + b"\n   \n")
     assert tee.last.startswith("[31mred \ufffd!!!")
     assert len(tee.last) == 501
+
+
+def test_the_worker_s_log_does_nothing_and_its_command_is_passed_on(card, work, session):
+    card("A", title="t")
+    script = r"""printf '\033[31mred\n'; printf 'a\033[31m\302\2332J\rb\n' >&2; exit 3"""
+    ran = work(script, "--once")
+    own = [line for line in ran.err.splitlines() if line.startswith("at=")]
+    assert ran.out == "\x1b[31mred\n", "it is the command's own"
+    assert [acting(line) for line in own] == [[]] * len(own)
+    assert "what=failed" in own[-1]
+    assert acting(last_run(session, "A").summary) == []
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+def test_what_a_command_says_of_its_end_does_not_act_in_the_log(card, work, form):
+    card("A", title="t")
+    answer = json.dumps({"summary": HOSTILE, "tokens": HOSTILE}, ensure_ascii=False)
+    ran = work(f"printf '%s\\n' '{answer}' >/dev/stdout; exit 3", "--once", *form)
+    assert acting(ran.err) == []
+    assert "\\u202e" in ran.err
