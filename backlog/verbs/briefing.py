@@ -179,7 +179,14 @@ def _cut(text: str, room: int) -> str:
         return text
     mark = "\n\n*Cut here: {:,} bytes are left out.*"
     kept = encoded[: max(0, room - len(mark.format(len(encoded))))].decode(errors="ignore")
+    kept = kept.removesuffix(_begun(kept)).rstrip()
     return kept + mark.format(len(encoded) - _size(kept))
+
+
+def _begun(text: str) -> str:
+    """A last line of ours, which is cut somewhere."""
+    last = text.rpartition("\n")[2]
+    return "" if last.startswith(">") else last
 
 
 def _shares(wanted: Iterable[int], room: int) -> list[int]:

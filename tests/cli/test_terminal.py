@@ -9,6 +9,7 @@ import re
 import subprocess
 
 import pytest
+from gunicorn.config import Config
 
 from backlog import shown
 from backlog.cli.main import main
@@ -16,6 +17,7 @@ from backlog.logs import Formatter
 from backlog.records import to_line
 from backlog.verbs import claims, moves
 from backlog.verbs.runs import Report
+from fleet_backlog.serving.log import AccessLog
 from tests.command import MANAGE, PROJECT
 from tests.hostile import BREAKS, HOSTILE, SEEN, acting
 
@@ -189,6 +191,25 @@ def test_a_warning_of_the_command_does_nothing(call, card, capsys):
     logging.getLogger("backlog.tests").warning(HOSTILE)
     assert acting(shown.line(HOSTILE)) == []
     assert logging.lastResort.formatter.__class__ is Formatter
+
+
+def test_the_server_s_logs_go_that_way(settings):
+    gunicorn = AccessLog(Config())
+    assert [type(handler.formatter) for handler in gunicorn.error_log.handlers] == [Formatter]
+    made = [each["class"] for each in settings.LOGGING["formatters"].values()]
+    assert made == [f"{Formatter.__module__}.{Formatter.__name__}"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--bind", HOSTILE), ("--workers", HOSTILE), (HOSTILE,), ("--access-log", f"/no/{HOSTILE}")],
+    ids=["bind", "workers", "unknown", "log"],
+)
+def test_no_refusal_of_serve_acts(store, words):
+    ran = subprocess.run([*MANAGE, "serve", *words], capture_output=True, text=True)
+    assert ran.returncode != 0
+    assert acting(ran.stderr) == []
+    assert r"x\x1b" in ran.stderr.replace("\\\\", "\\")
 
 
 # JSON ---------------------------------------------------------------------------------------------

@@ -29,6 +29,12 @@ class Command(BaseCommand):
     # Checks open a connection; the schema step below says more plainly what is wrong with it.
     requires_system_checks = ()
 
+    def create_parser(self, *args: Any, **options: Any) -> Any:
+        parser: Any = super().create_parser(*args, **options)
+        refuse = parser.error  # which quotes words as they are
+        parser.error = lambda message: refuse(visible(one_line(message)))
+        return parser
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         def count(name: str, default: str, help: str) -> None:
             parser.add_argument(name, type=_count, default=default, help=f"{help} (%(default)s)")
