@@ -161,6 +161,8 @@ def dependencies(ids: Iterable[str], own_id: str | None = None) -> list[str]:
     if isinstance(ids, str) or not isinstance(ids, Iterable):
         raise UsageError(f"dependencies must be a list of ids, not {_shown(ids)}")
     kept = list(dict.fromkeys(i.strip() for i in ids if text(i, "dependency").strip()))
+    if (length := sum(map(len, kept))) > LONGEST_TEXT:
+        raise UsageError(f"dependencies must have {LONGEST_TEXT} characters at most, not {length}")
     if own_id is not None and own_id in kept:
         raise Cycle(f"{own_id} cannot depend on itself")
     return kept

@@ -94,7 +94,12 @@ BY_COMMAND = [
     ("limit", "--phase", "NAME", "--max", "1"),
     ("limit", "--owner", "NAME", "--max", "1"),
 ]
-BAD = [("A1\u200b", "U+200B"), ("e\u0301", "U+0301"), ("\x1bA", "U+001B"), ("x" * 256, "255")]
+BAD = [
+    ("A1\u200b", "U+200B"),
+    ("e\u0301", "U+0301"),
+    ("\x1bA", "U+001B"),
+    ("x" * 256, "must have at most 255 characters, not 256"),
+]
 bad = pytest.mark.parametrize(
     ("given", "said"), BAD, ids=["unseen", "decomposed", "control", "long"]
 )
@@ -175,6 +180,24 @@ def test_a_text_of_an_imported_line_has_the_same(call, tmp_path, key):
     assert "characters, not 4000001" in refused(call, 2, "import", lines(tmp_path, card))
 
 
+def test_dependencies_have_a_longest_together(store):
+    with pytest.raises(UsageError, match="dependencies must have 4000000 characters at most"):
+        Card.objects.create(id="A", title="t", depends_on=[f"{n:0200}" for n in range(20_001)])
+
+
+def test_a_browser_helps_with_the_longest(admin_client, store):
+    page = admin_client.get("/cards/new/").text
+    assert [page.count(f'maxlength="{n}"') for n in (LONGEST_NAME, LONGEST_KEY)] == [3, 1]
+    assert admin_client.get("/control/").text.count(f'maxlength="{LONGEST_NAME}"') == 2
+
+
+def test_a_key_that_is_too_long_is_said_in_the_same_words_on_a_form(admin_client, store):
+    fields = {"id": "A", "title": "t", "priority": 0, "idempotency_key": "x" * (LONGEST_KEY + 1)}
+    for path in ("/cards/new/", "/admin/backlog/card/add/"):
+        page = admin_client.post(path, fields).text
+        assert "idempotency key must have at most 500 characters, not 501" in page
+
+
 # Trimmed ------------------------------------------------------------------------------------------
 
 
@@ -226,6 +249,13 @@ def test_a_rule_about_nothing_says_so(call, card, scope, said):
         ran = call(*words)
         assert (ran.status, ran.err) == (0, said)
         assert ran.out
+
+
+def test_blanks_are_no_name_of_the_fleet(admin_client, store):
+    sent = {"scope": "fleet", "name": " ", "reason": "r"}
+    assert admin_client.post("/control/pause/", sent).status_code == 302
+    assert admin_client.post("/control/resume/", sent).status_code == 302
+    assert Card.objects.claim("w").why == "empty"
 
 
 def test_a_rule_about_nothing_says_so_on_its_page(admin_client, store):

@@ -217,5 +217,5 @@ def _check(scope: str, name: str, known: tuple[str, ...]) -> None:
         raise UsageError(f"scope must be one of {', '.join(known)}, not {scope}")
     if scope != FLEET:
         values.line(name, scope)
-    elif name:
+    elif name.strip():
         raise UsageError("the fleet has no name")
