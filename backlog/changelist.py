@@ -18,6 +18,7 @@ from django.utils.timezone import localtime
 
 from backlog.lifecycle import BLOCK_REASONS, BLOCKED
 from backlog.models import Card
+from backlog.verbs import names
 
 _FIRST_YEAR = "backlog-first-year"
 _HOUR = 3_600
@@ -105,8 +106,10 @@ class TypedFilter(admin.SimpleListFilter):
         }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> QuerySet[Card]:
-        chosen = {str(self.parameter_name): self.value()}
-        return queryset.filter(**chosen) if self.value() else queryset
+        column, value = str(self.parameter_name), self.value()
+        if not value:
+            return queryset
+        return queryset.filter(**{column: names.found(Card.objects.session(), column, value)})
 
 
 class PhaseFilter(TypedFilter):

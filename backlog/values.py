@@ -11,23 +11,34 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from backlog.errors import Cycle, UsageError
-from backlog.lifecycle import BLOCK_REASONS, EARLIEST, LATEST, STATUSES
+from backlog.lifecycle import (
+    BLOCK_REASONS,
+    EARLIEST,
+    LATEST,
+    LONGEST_KEY,
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    STATUSES,
+)
 
 INT_MIN: Final = -(2**31)
 INT_MAX: Final = 2**31 - 1
 BIGINT_MAX: Final = 2**63 - 1
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # json.dumps would make an encoder at every call that asks for other than its defaults.
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _MAX_JSON_DEPTH: Final = 200
+_LONGEST_ACTOR: Final = 200
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def text(value: str, name: str = "text") -> str:
-    """Any text the database can hold: no NUL byte, valid Unicode."""
+def text(value: str, name: str = "text", longest: int = LONGEST_TEXT) -> str:
+    """Any text the database can hold: no NUL byte, valid Unicode, no longer than that."""
     if not isinstance(value, str):
         raise UsageError(f"{name} must be text, not {_shown(value)}")
+    if len(value) > longest:
+        raise UsageError(f"{name} must have at most {longest} characters, not {len(value)}")
     if "\0" in value:
         raise UsageError(f"{name} must not contain a NUL byte")
     try:
@@ -37,19 +48,59 @@ def text(value: str, name: str = "text") -> str:
     return value
 
 
-def line(value: str, name: str) -> str:
+def line(value: str, name: str, longest: int = LONGEST_TEXT) -> str:
     """Text that is not blank."""
-    if not text(value, name).strip():
+    if not text(value, name, longest).strip():
         raise UsageError(f"{name} must not be blank")
     return value
 
 
-def name(value: str, what: str = "id") -> str:
-    """An identifier (of a card, an owner): one trimmed line, not blank, no control characters."""
-    value = line(value, what).strip()
-    if _CONTROL.search(value):
-        raise UsageError(f"{what} must be one line without control characters")
-    return value
+def key(value: str, name: str = "idempotency key") -> str:
+    """What deduplicates: as it was given, to the last blank."""
+    return line(value, name, LONGEST_KEY)
+
+
+def name(value: str, what: str = "name") -> str:
+    """What a worker, a phase or a role may be called from now on: trimmed, and all of it visible.
+
+    What is called otherwise, from before or by psql, is still found as it is called:
+    `verbs.names`.
+    """
+    trimmed = text(line(value, what).strip(), what, LONGEST_NAME)
+    if not (trimmed.isascii() and trimmed.isprintable()):  # else there is nothing to find
+        from backlog.visible import refuse_unseen
+
+        refuse_unseen(trimmed, what, len(value) - len(value.lstrip()))
+    return trimmed
+
+
+def new_id(value: str, what: str = "id") -> str:
+    """What a card may be called from now on: a name without a comma."""
+    trimmed = name(value, what)
+    if "," in trimmed:
+        at = value.index(",") + 1
+        raise UsageError(
+            f"{what} must not contain a comma (character {at}), where lists of ids are split;"
+            " docs/limits.md says how a card that has one is renamed"
+        )
+    return trimmed
+
+
+def is_new_id(value: str) -> bool:
+    """Whether a card may be called just so from now on."""
+    try:
+        return new_id(value) == value
+    except UsageError:
+        return False
+
+
+def actor(value: str) -> str:
+    """Who acts, for the history: what can be seen of it, on one line; empty if nothing can.
+
+    An account's name comes from elsewhere and must not break a command, whatever is in it.
+    """
+    shown = "".join(c if c.isprintable() else " " for c in value)[:_LONGEST_ACTOR]
+    return " ".join(shown.split())
 
 
 def integer(value: str, name: str = "number", low: int = INT_MIN, high: int = INT_MAX) -> int:
@@ -65,9 +116,19 @@ def integer(value: str, name: str = "number", low: int = INT_MIN, high: int = IN
     return number
 
 
-def optional(value: str, name: str) -> str | None:
-    """Text, or None when it is blank: an unset shell variable names no phase."""
-    return value if text(value, name).strip() else None
+def optional(value: str, name: str, check: Callable[[str, str], str] = text) -> str | None:
+    """What `check` makes of it, or None when it is blank: an unset shell variable names nothing."""
+    return check(value, name) if text(value, name).strip() else None
+
+
+def optional_name(value: str, what: str) -> str | None:
+    """A name, or None when it is blank."""
+    return optional(value, what, name)
+
+
+def optional_key(value: str, name: str) -> str | None:
+    """What deduplicates, or None when it is blank."""
+    return optional(value, name, key)
 
 
 def one_of(value: str, name: str, known: Iterable[str]) -> str:
@@ -93,10 +154,15 @@ def block_reason(value: str) -> str:
 
 
 def dependencies(ids: Iterable[str], own_id: str | None = None) -> list[str]:
-    """Ids trimmed, blanks and repeats dropped, in the order they were given."""
+    """Ids trimmed, blanks and repeats dropped, in the order they were given.
+
+    Of cards that there are, or may be one day: see `verbs.names.refuse_impossible`.
+    """
     if isinstance(ids, str) or not isinstance(ids, Iterable):
         raise UsageError(f"dependencies must be a list of ids, not {_shown(ids)}")
-    kept = list(dict.fromkeys(name(i, "dependency") for i in ids if text(i, "dependency").strip()))
+    kept = list(dict.fromkeys(i.strip() for i in ids if text(i, "dependency").strip()))
+    if (length := sum(map(len, kept))) > LONGEST_TEXT:
+        raise UsageError(f"dependencies must have {LONGEST_TEXT} characters at most, not {length}")
     if own_id is not None and own_id in kept:
         raise Cycle(f"{own_id} cannot depend on itself")
     return kept
@@ -226,12 +292,12 @@ def _moment(value: datetime, name: str) -> datetime:
 FIELDS: Final[dict[str, Callable[[Any], Any]]] = {
     "title": lambda value: line(value, "title"),
     "body": lambda value: text(value, "body"),
-    "phase": lambda value: optional(value, "phase"),
+    "phase": lambda value: optional_name(value, "phase"),
     "priority": lambda value: at_least(value, "priority", INT_MIN),
     "depends_on": dependencies,
-    "idempotency_key": lambda value: line(value, "idempotency key"),
+    "idempotency_key": key,
     "acceptance": lambda value: text(value, "acceptance"),
-    "role": lambda value: optional(value, "role"),
+    "role": lambda value: optional_name(value, "role"),
     "max_attempts": lambda value: at_least(value, "max attempts", 0),  # 0: no cap
     "not_before": lambda value: _moment(value, "not_before"),
 }

@@ -1,5 +1,6 @@
 """The documentation against the code: what it shows is what happens, what there is stands in it."""
 
+import pkgutil
 import re
 import shlex
 import shutil
@@ -7,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from backlog import lifecycle
 from backlog.cli.parser import VERBS
 from backlog.cli.store import ACTIONS
 from backlog.verbs import cards
 from tests.command import PROJECT
 
 README = (PROJECT / "README.md").read_text()
+LIMITS = (PROJECT / "docs" / "limits.md").read_text()
 CONSOLE = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 
 
@@ -69,6 +72,20 @@ def test_every_setting_stands_in_the_table():
         read |= set(re.findall(r'environ\.get\(\s*"(\w+)"', text))
     named = set(re.findall(r"^\| `(\w+)` \|", README, re.M))
     assert read - {"PATH", "REMOTE_ADDR"} <= named
+
+
+_LIMITS = re.findall(r"^\|.*?\| (-?[\d,]+) \|.*\| `([\w.]+)` \|$", LIMITS, re.M)
+
+
+@pytest.mark.parametrize(("number", "constant"), _LIMITS, ids=[name for _, name in _LIMITS])
+def test_the_table_of_limits_has_the_numbers_of_the_code(number, constant):
+    name = constant if constant.startswith("fleet_backlog") else f"backlog.{constant}"
+    assert pkgutil.resolve_name(name) == int(number.replace(",", ""))
+
+
+def test_every_longest_of_the_domain_stands_in_the_table():
+    longest = {f"lifecycle.{name}" for name in dir(lifecycle) if name.startswith("LONGEST_")}
+    assert longest <= {constant for _, constant in _LIMITS}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from backlog import values
-from backlog.cli.options import CLAIMED_ID, ID, Options, flag, number, text, verb
+from backlog.cli.options import CLAIMED_ID, ID, Named, Options, flag, number, text, verb
 from backlog.cli.reply import Reply, many, one_card
 from backlog.errors import UsageError
 from backlog.records import WIRE_NAMES, to_json, to_line
@@ -31,11 +31,11 @@ _FIELDS: Final = tuple(
     (name, {**settings, "default": SUPPRESS})
     for name, settings in (
         text("--body", values.text, "description"),
-        text("--phase", values.optional, "lane or milestone"),
+        text("--phase", values.optional_name, "lane or milestone"),
         number("--priority", values.INT_MIN, "higher is sooner"),
         ("--depends-on", {"type": _ids, "metavar": "A,B", "help": "ids it waits for"}),
         ("--acceptance", {"type": values.acceptance, "help": "JSON, or criteria split by ;"}),
-        text("--role", values.optional, "who can work on it"),
+        text("--role", values.optional_name, "who can work on it"),
         (
             "--max-attempts",
             {
@@ -47,8 +47,8 @@ _FIELDS: Final = tuple(
     )
 )
 _PAIR: Final = (
-    text("--from", values.name, "the card that waits", required=True, dest="card_id"),
-    text("--to", values.name, "the card it waits for", required=True, dest="dependency_id"),
+    text("--from", Named, "the card that waits", required=True, dest="card_id"),
+    text("--to", Named, "the card it waits for", required=True, dest="dependency_id"),
 )
 
 
@@ -59,11 +59,12 @@ def _given_fields(options: Options) -> dict[str, Any]:
 @verb(
     "create",
     "add a card",
-    ID,
+    # The verb decides what it may be called: it may be there.
+    text("--id", values.line, "the card", required=True, dest="card_id"),
     text("--title", values.line, "what it is", required=True),
     *_FIELDS,
     # Blank, it is an unset variable that must not turn deduplication off unseen.
-    text("--idempotency-key", values.line, "a repeated key creates nothing", default=SUPPRESS),
+    text("--idempotency-key", values.key, "a repeated key creates nothing", default=SUPPRESS),
 )
 def create(session: Session, options: Options) -> Reply:
     return one_card(cards.create(session, options.card_id, **_given_fields(options)))
@@ -98,7 +99,7 @@ def show(session: Session, options: Options) -> Reply:
     ID,
     text("--title", values.line, "what it is", default=SUPPRESS),
     *_FIELDS,
-    text("--idempotency-key", values.optional, "another key; none if blank", default=SUPPRESS),
+    text("--idempotency-key", values.optional_key, "another key; none if blank", default=SUPPRESS),
 )
 def edit(session: Session, options: Options) -> Reply:
     fields = _given_fields(options)

@@ -9,7 +9,7 @@ from backlog.lifecycle import AT_LIMIT, DEFAULT_TTL_SECONDS, EMPTY, PAUSED
 from backlog.records import to_line
 from backlog.session import Session
 from backlog.verbs.claims import MOST_AT_ONCE
-from backlog.verbs.pool import Pool
+from backlog.verbs.pool import pool_of
 
 # The exit status of a claim that took nothing, if it is asked for.
 NOTHING_TAKEN: Final = {EMPTY: 3, PAUSED: 6, AT_LIMIT: 7}
@@ -34,7 +34,7 @@ def claim(session: Session, options: Options) -> Reply:
         session,
         options.owner,
         options.ttl,
-        Pool(options.phase, options.role),
+        pool_of(session, options.phase, options.role),
         options.count or 1,
         card_id=options.card_id,
         wait=options.wait or 0,

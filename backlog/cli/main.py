@@ -9,22 +9,21 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from backlog.cli import connection
-from backlog.cli.options import Options
+from backlog.cli.options import Named, Options
 from backlog.cli.parser import parse
 from backlog.cli.reply import Reply
 from backlog.errors import Refusal
 from backlog.records import one_line
 from backlog.session import ACTOR, Opener, as_refusal
 from backlog.shown import say, say_json
-from backlog.values import json_text
-from backlog.verbs import claims
+from backlog.values import actor, json_text
+from backlog.verbs import claims, names
 from backlog.verbs.claims import Claim
 
 INTERRUPTED = 130
 
 # Whoever the environment says is at work, the first that says anything.
 _ACTORS: Final = ("BACKLOG_OWNER", "LOGNAME", "USER")
-_LONGEST_ACTOR: Final = 200
 
 
 def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
@@ -68,16 +67,9 @@ def main(
 
 
 def _actor(environ: Mapping[str, str]) -> str:
-    """Who acts, for the events: one printable line; empty for the database's role.
-
-    The account's name comes from elsewhere and must not break a command, whatever is in it.
-    """
-    for name in _ACTORS:
-        shown = "".join(c if c.isprintable() else " " for c in environ.get(name, ""))
-        actor = " ".join(shown[:_LONGEST_ACTOR].split())
-        if actor:
-            return actor
-    return ""
+    """Who acts, for the events; empty for the database's role."""
+    said = (actor(environ.get(name, "")) for name in _ACTORS)
+    return next(filter(None, said), "")
 
 
 def _run(options: Options) -> int:
@@ -87,6 +79,9 @@ def _run(options: Options) -> int:
     if not options.on_session:
         return _answer(options.run(options), options)
     with options.connect() as session:
+        for name, given in vars(options).items():
+            if isinstance(given, Named):
+                setattr(options, name, names.named(session, given.column, str(given)))
         return _answer(options.run(session, options), options)
 
 
@@ -103,6 +98,8 @@ def _answer(reply: Reply, options: Options) -> int:
         # The reader has gone (`… | head`): what it did not read is not missed.
         if not isinstance(error, BrokenPipeError):
             raise Refusal(f"done, but the answer cannot be written: {error.strerror}") from None
+    if reply.note:
+        say(sys.stderr, [one_line(reply.note)])
     return reply.status
 
 

@@ -3,7 +3,18 @@
 from typing import Final
 
 from backlog import values
-from backlog.cli.options import CLAIMED_ID, ID, OPTIONAL_ID, POOL, Options, flag, number, text, verb
+from backlog.cli.options import (
+    CLAIMED_ID,
+    ID,
+    OPTIONAL_ID,
+    POOL,
+    NamedOwner,
+    Options,
+    flag,
+    number,
+    text,
+    verb,
+)
 from backlog.cli.reply import Reply, document, one_card
 from backlog.errors import UsageError
 from backlog.lifecycle import BLOCK_REASONS, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS
@@ -12,11 +23,11 @@ from backlog.session import Session
 from backlog.shown import named
 from backlog.verbs import moves
 from backlog.verbs.claims import complete_and_claim
-from backlog.verbs.pool import Pool
+from backlog.verbs.pool import pool_of
 from backlog.verbs.runs import Report
 
 _OWNER: Final = text(
-    "--owner", values.name, "only if this worker holds the claim", env="BACKLOG_OWNER"
+    "--owner", NamedOwner, "only if this worker holds the claim", env="BACKLOG_OWNER"
 )
 _CLAIM: Final = (CLAIMED_ID, _OWNER, number("--attempt", 1, "only if the claim is this attempt"))
 _REPORT: Final = (
@@ -61,7 +72,7 @@ def _complete_and_claim(session: Session, options: Options) -> Reply:
         options.owner,
         options.attempt,
         ttl=options.ttl or DEFAULT_TTL_SECONDS,
-        pool=Pool(options.phase, options.role),
+        pool=pool_of(session, options.phase, options.role),
         report=_report(options),
         claim=options.claim,
     )

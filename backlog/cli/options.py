@@ -49,6 +49,19 @@ def text(name: str, check: Callable[[str, str], Any], help: str, **more: Any) ->
     return name, {"type": lambda value: check(value, name), "help": help, **more}
 
 
+class Named(str):
+    """The name of what is there, as it was typed: `main` looks whether its blanks are its own."""
+
+    column = "id"
+
+    def __new__(cls, value: str, what: str) -> "Named":
+        return super().__new__(cls, values.line(value, what))
+
+
+class NamedOwner(Named):
+    column = "claim_owner"
+
+
 def number(name: str, low: int, help: str, high: int = values.INT_MAX, **more: Any) -> Option:
     """An option that is a whole number."""
     check = partial(values.integer, name=name, low=low, high=high)
@@ -59,12 +72,12 @@ def flag(name: str, help: str) -> Option:
     return name, {"action": "store_true", "help": help}
 
 
-ID: Final = text("--id", values.name, "the card", required=True, dest="card_id")
+ID: Final = text("--id", Named, "the card", required=True, dest="card_id")
 # Of the claim that the environment describes, as `work` hands it to its command.
 CLAIMED_ID: Final = text(
-    "--id", values.name, "the card", required=True, dest="card_id", env="BACKLOG_CARD_ID"
+    "--id", Named, "the card", required=True, dest="card_id", env="BACKLOG_CARD_ID"
 )
-OPTIONAL_ID: Final = text("--id", values.name, "this card only", dest="card_id")
+OPTIONAL_ID: Final = text("--id", Named, "this card only", dest="card_id")
 WORKER: Final = text("--owner", values.name, "the worker", required=True, env="BACKLOG_OWNER")
 POOL: Final = (
     text("--phase", values.line, "of this phase"),

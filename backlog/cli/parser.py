@@ -113,7 +113,8 @@ def _with_environment(env: str = "", **settings: Any) -> dict[str, Any]:
 def _attempt_of(card_id: str) -> int | None:
     """The attempt that the environment names, unless it is one at another card."""
     said = os.environ.get("BACKLOG_ATTEMPT")
-    if not said or os.environ.get("BACKLOG_CARD_ID") not in (None, "", card_id):
+    card = os.environ.get("BACKLOG_CARD_ID", "").strip()
+    if not said or card not in ("", card_id.strip()):
         return None
     return values.integer(said, "BACKLOG_ATTEMPT", 1)
 

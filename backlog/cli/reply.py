@@ -9,11 +9,12 @@ from backlog.values import json_text
 
 
 class Reply(NamedTuple):
-    """JSON in pieces, written as they are; lines for people; the exit status."""
+    """JSON in pieces, written as they are; lines for people; the exit status; a word on stderr."""
 
     json: Iterable[str]
     text: Iterable[str]
     status: int = 0
+    note: str | None = None
 
 
 def document(value: Any, text: Iterable[str], status: int = 0) -> Reply:
@@ -21,9 +22,9 @@ def document(value: Any, text: Iterable[str], status: int = 0) -> Reply:
     return Reply([json_text(value) + "\n"], text, status)
 
 
-def one(row: Any, line: str, status: int = 0) -> Reply:
+def one(row: Any, line: str, status: int = 0, note: str | None = None) -> Reply:
     """A named tuple, `null` for None."""
-    return Reply([to_json(row) + "\n"], [line], status)
+    return Reply([to_json(row) + "\n"], [line], status, note)
 
 
 def one_card(card: Record | None, status: int = 0) -> Reply:

@@ -45,7 +45,7 @@ def _limited(options: Options) -> tuple[str, str]:
 )
 def pause(session: Session, options: Options) -> Reply:
     made = rules.pause(session, *_scope(options), options.reason)
-    return one(made, _pause_line(made))
+    return one(made, _pause_line(made), note=rules.of_nothing(session, made))
 
 
 @verb("resume", "claims again", *_SCOPE)
@@ -68,13 +68,13 @@ def paused(session: Session, options: Options) -> Reply:
 )
 def limit(session: Session, options: Options) -> Reply:
     made = rules.limit(session, *_limited(options), options.most)
-    return one(made, _limit_line(made))
+    return one(made, _limit_line(made), note=rules.of_nothing(session, made))
 
 
 @verb("unlimit", "no limit any more", *_SCOPE)
 def unlimit(session: Session, options: Options) -> Reply:
     scope, name = _limited(options)
-    rules.unlimit(session, scope, name)
+    name = rules.unlimit(session, scope, name)
     return document({"scope": scope, "name": name}, [f"no limit: {scope} {name}"])
 
 

@@ -147,7 +147,7 @@ class CardQuerySet(models.QuerySet["Card"]):
         every digit kept.
         """
         session = self._session if card_id is None else self.session()
-        source = Compiled(self, pool.pool_of(phase, role), self._using)
+        source = Compiled(self, pool.pool_of(session, phase, role), self._using)
         try:
             taken = claims.claim(session, owner, ttl, source, count, card_id=card_id, wait=wait)
         except EmptyResultSet:  # of `none()`, say

@@ -8,6 +8,7 @@ from backlog import values
 from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents, UsageError
 from backlog.records import COLUMNS, Record
 from backlog.session import UNIQUE_VIOLATION, Session, in_transaction, sqlstate
+from backlog.verbs import names
 from backlog.verbs.graph import lock_graph, refuse_cycle
 from backlog.verbs.moves import existing, stale
 from backlog.verbs.pool import wake
@@ -41,6 +42,7 @@ def list_cards(
     """Cards in the order of claims, narrowed by every filter given."""
     if ready_only:
         wake(session)
+    phase = names.found(session, "phase", phase)
     wanted = {"status = %s": status, "phase = %s": phase, "claimable = %s": ready_only or None}
     given = {condition: value for condition, value in wanted.items() if value is not None}
     where = " AND ".join(given) or "true"
@@ -53,10 +55,19 @@ def create(session: Session, card_id: str, title: str, **fields: Any) -> Record:
     """A new ready card; `fields` as in `values.fields`, `acceptance` as JSON text.
 
     A card with the same `idempotency_key` is returned unchanged instead, also when two creates
-    race. A dependency need not exist yet: the card waits for it. Raises `DuplicateId`, `Cycle`.
+    race. A dependency need not exist yet: the card waits for it. Raises `UsageError`,
+    `DuplicateId`, `Cycle`.
     """
     checked = values.fields({"title": title, **fields})
-    return _insert(session, values.name(card_id), checked)
+    try:
+        new_id = values.new_id(card_id)
+    except UsageError:
+        # Not new: a repeated create of a card from before gives that card, whatever it is called.
+        twin = _twin(session, values.line(card_id, "id").strip(), checked.get("idempotency_key"))
+        if twin is None:
+            raise
+        return twin
+    return _insert(session, new_id, checked)
 
 
 @in_transaction
@@ -64,6 +75,7 @@ def _insert(session: Session, card_id: str, fields: dict[str, Any]) -> Record:
     ids = values.dependencies(fields.get("depends_on", ()), card_id)
     if ids:
         lock_graph(session)
+        names.refuse_impossible(session, ids)
     row = {"id": card_id, **fields, "depends_on": values.json_text(ids)}
     sql = f"""
         INSERT INTO backlog ({", ".join(row)}) VALUES ({", ".join(map(_placeholder, row))})
@@ -104,6 +116,7 @@ def _update(
     card = _locked(session, card_id, seen)
     if not fields:
         return card
+    names.refuse_impossible(session, set(ids) - set(card.dependencies))
     if "depends_on" in fields:
         fields = {**fields, "depends_on": values.json_text(ids)}
     columns, new = ", ".join(fields), ", ".join(map(_placeholder, fields))
@@ -178,8 +191,8 @@ def link(
     With `seen`, the `updated_at` the caller saw, the card must not have changed since.
     Raises `NotFound`, `Cycle`, `Stale`.
     """
-    for each in (card_id, dependency_id):
-        values.text(each, "id")
+    values.text(card_id, "id")
+    dependency_id = names.found(session, "id", dependency_id)
     if card_id == dependency_id:
         raise Cycle(f"{card_id} cannot depend on itself")
     lock_graph(session)
@@ -203,6 +216,8 @@ def unlink(
     """
     values.text(dependency_id, "id")
     card = _locked(session, card_id, seen)
+    if dependency_id not in card.dependencies:
+        dependency_id = dependency_id.strip()
     kept = [other for other in card.dependencies if other != dependency_id]
     return card if kept == card.dependencies else _set_dependencies(session, card, kept)
 

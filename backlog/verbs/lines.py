@@ -17,11 +17,14 @@ Progress = Callable[[str, int], None]
 
 
 class Line(NamedTuple):
-    """One checked line: its number from 1, the columns it gives, the values of all `COLUMNS`."""
+    """One checked line: its number from 1, the columns it gives, the values of all `COLUMNS`, and
+    the ids that no new card may have, with what each is here.
+    """
 
     number: int
     given: list[str]
     row: tuple[Any, ...]
+    odd: list[tuple[str, str]]
 
 
 # `updated_at` is the database's own: what a line says of it is checked and left.
@@ -41,8 +44,9 @@ def read_lines(lines: Iterable[bytes], progress: Progress) -> list[Line]:
                 _refuse_repeat(
                     DuplicateKey, "idempotencyKey", card.get("idempotency_key"), keys, number
                 )
+                odd = card.pop("odd")
                 row = tuple(card.get(name) for name in COLUMNS)
-                read.append(Line(number, [n for n in COLUMNS if n in card], row))
+                read.append(Line(number, [n for n in COLUMNS if n in card], row, odd))
         progress("checked", number)
     return read
 
@@ -87,6 +91,8 @@ def _consistent(card: dict[str, Any], text: str) -> dict[str, Any]:
         )
     if card.get("acceptance") is not None:
         card["acceptance"] = text  # the database takes it from there, every digit kept
+    ids = [(card["id"], "id"), *((i, "dependency") for i in card.get("depends_on") or ())]
+    card["odd"] = [(each, what) for each, what in ids if not values.is_new_id(each)]
     if card.get("depends_on") is not None:
         card["depends_on"] = values.json_text(card["depends_on"])
     return {c: v for c, v in card.items() if v is not None or c not in _NEVER_NULL}
@@ -132,10 +138,10 @@ def _acceptance(value: Any, key: str) -> Any:
 _READERS: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
     WIRE_NAMES[column]: (column, read)
     for column, read in {
-        "id": lambda v, k: values.name(_text(v, k), k),
+        "id": lambda v, k: values.line(_text(v, k), k).strip(),
         "title": lambda v, k: values.line(_text(v, k), k),
         "body": lambda v, k: values.text(_text(v, k), k),
-        "phase": lambda v, k: values.optional(_text(v, k), k),
+        "phase": lambda v, k: values.optional_name(_text(v, k), k),
         "priority": _integer(values.INT_MIN),
         "status": lambda v, k: values.status(_text(v, k)),
         "depends_on": _ids,
@@ -143,11 +149,11 @@ _READERS: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
         "claim_ttl_seconds": _integer(1),
         "claimed_at": lambda v, k: values.moment(_text(v, k), k),
         "attempts": _integer(0, MOST_COUNTED),
-        "idempotency_key": lambda v, k: values.line(_text(v, k), k),
+        "idempotency_key": lambda v, k: values.key(_text(v, k), k),
         "acceptance": _acceptance,
         "created_at": lambda v, k: values.moment(_text(v, k), k),
         "updated_at": lambda v, k: values.moment(_text(v, k), k),
-        "role": lambda v, k: values.optional(_text(v, k), k),
+        "role": lambda v, k: values.optional_name(_text(v, k), k),
         "max_attempts": _integer(0),
         "not_before": lambda v, k: values.moment(_text(v, k), k),
         "block_reason": lambda v, k: values.block_reason(_text(v, k)),

@@ -9,7 +9,7 @@ from backlog import values
 from backlog.errors import NotFound
 from backlog.lifecycle import BLOCKED, FLEET, READY, STATUSES
 from backlog.session import Session, in_statement
-from backlog.verbs import rules
+from backlog.verbs import names, rules
 from backlog.verbs.rules import Limit, Pause
 
 # SQL that continues a WHERE clause on `backlog`, and its parameters.
@@ -66,12 +66,9 @@ class Pool(NamedTuple):
 ANY_CARD: Final = Pool()
 
 
-def pool_of(phase: str | None, role: str | None) -> Pool:
+def pool_of(session: Session, phase: str | None, role: str | None) -> Pool:
     """The pool that a caller names. Raises `UsageError`."""
-    for value, name in ((phase, "phase"), (role, "role")):
-        if value is not None:
-            values.text(value, name)
-    return Pool(phase, role)
+    return Pool(names.found(session, "phase", phase), names.found(session, "role", role))
 
 
 # The status, which a claimable card has anyway, makes a phase a range of the index `backlog_lanes`.

@@ -5,8 +5,9 @@ from typing import Final, NamedTuple
 
 from backlog import values
 from backlog.errors import NotFound, UsageError
-from backlog.lifecycle import FLEET, LIMIT_SCOPES, PAUSE_SCOPES
+from backlog.lifecycle import FLEET, LIMIT_SCOPES, LONGEST_NAME, PAUSE_SCOPES
 from backlog.session import ACTOR, Session, in_transaction
+from backlog.verbs import names
 
 # Claims under a limit come one after the other, so that each counts those before it.
 _LIMITS_LOCK: Final = """
@@ -63,7 +64,7 @@ def pause(session: Session, scope: str, name: str, reason: str) -> Pause:
     """From now on no claim takes a card of this scope; what is claimed goes on.
 
     `scope` is one of `lifecycle.PAUSE_SCOPES`; `name` is empty for the fleet. If it is paused, it
-    has the new reason. Raises `UsageError`.
+    has the new reason. Raises `UsageError`. See `of_nothing`.
     """
     sql = f"""
         INSERT INTO backlog_rule (kind, scope, name, reason, actor)
@@ -71,7 +72,11 @@ def pause(session: Session, scope: str, name: str, reason: str) -> Pause:
         ON CONFLICT (kind, scope, name) DO UPDATE SET
             reason = excluded.reason, actor = excluded.actor, since = excluded.since
         RETURNING scope, name, reason, actor, since"""
-    params = (*_scope(scope, name, PAUSE_SCOPES), values.line(reason, "reason"), ACTOR.get())
+    params = (
+        *_target(session, scope, name, PAUSE_SCOPES),
+        values.line(reason, "reason"),
+        ACTOR.get(),
+    )
     return Pause._make(session.execute(sql, params).fetchone())
 
 
@@ -81,7 +86,7 @@ def resume(session: Session, scope: str, name: str) -> Pause | None:
     sql = """
         DELETE FROM backlog_rule WHERE kind = 'pause' AND scope = %s AND name = %s
         RETURNING scope, name, reason, actor, since"""
-    row = session.execute(sql, _scope(scope, name, PAUSE_SCOPES)).fetchone()
+    row = session.execute(sql, _ruled(session, "pause", scope, name, PAUSE_SCOPES)).fetchone()
     return Pause._make(row) if row else None
 
 
@@ -92,6 +97,10 @@ def pauses(session: Session, phase: str | None = None, owner: str | None = None)
         WHERE kind = 'pause' AND (scope = 'fleet' OR (%s::text IS NULL AND %s::text IS NULL)
             OR (scope, name) IN (('phase', %s), ('owner', %s)))
         ORDER BY since, scope, name"""
+    if phase is not None:
+        _, phase = _ruled(session, "pause", "phase", phase, PAUSE_SCOPES)
+    if owner is not None:
+        _, owner = _ruled(session, "pause", "owner", owner, PAUSE_SCOPES)
     rows = session.execute(sql, (phase, owner, phase, owner)).fetchall()
     return [Pause._make(row) for row in rows]
 
@@ -102,23 +111,26 @@ def limit(session: Session, scope: str, name: str, most: int) -> Limit:
 
     `scope` is one of `lifecycle.LIMIT_SCOPES`. Raises `UsageError`.
     """
+    scope, name = _target(session, scope, name, LIMIT_SCOPES)
     session.execute(
         f"""
         INSERT INTO backlog_rule (kind, scope, name, most, actor)
         VALUES ('limit', %s, %s, %s, {_WHO})
         ON CONFLICT (kind, scope, name) DO UPDATE SET
             most = excluded.most, actor = excluded.actor, since = excluded.since""",
-        (*_scope(scope, name, LIMIT_SCOPES), values.at_least(most, "max", 0), ACTOR.get()),
+        (scope, name, values.at_least(most, "max", 0), ACTOR.get()),
     )
     return next(each for each in limits(session) if (each.scope, each.name) == (scope, name))
 
 
 @in_transaction
-def unlimit(session: Session, scope: str, name: str) -> None:
-    """As many cards of this scope as there are may be claimed again. Raises `NotFound`."""
+def unlimit(session: Session, scope: str, name: str) -> str:
+    """As many cards of this scope as there are may be claimed again; its name. Or `NotFound`."""
     sql = "DELETE FROM backlog_rule WHERE kind = 'limit' AND scope = %s AND name = %s"
-    if not session.execute(sql, _scope(scope, name, LIMIT_SCOPES)).rowcount:
+    scope, name = _ruled(session, "limit", scope, name, LIMIT_SCOPES)
+    if not session.execute(sql, (scope, name)).rowcount:
         raise NotFound(f"there is no limit on {scope} {name}")
+    return name
 
 
 def limits(session: Session) -> list[Limit]:
@@ -158,11 +170,52 @@ def locked_limits(session: Session) -> list[Limit]:
     return limits(session)
 
 
-def _scope(scope: str, name: str, known: tuple[str, ...]) -> tuple[str, str]:
+def of_nothing(session: Session, made: Pause | Limit) -> str | None:
+    """What to say of a rule that concerns nobody now: no card of the phase, no trace of the worker.
+
+    None of one that does. It may well be meant, ahead of time; or the name is not the one meant.
+    """
+    sql = f"SELECT {_CONCERNS[made.scope]}"
+    if session.execute(sql, [made.name] * sql.count("%s")).fetchone()[0]:
+        return None
+    who = "there is no card of phase" if made.scope == "phase" else "nothing is known of worker"
+    return f"{who} {made.name} now, so this holds nobody back yet"
+
+
+_CONCERNS: Final = {
+    FLEET: "true",
+    "phase": "EXISTS (SELECT FROM backlog WHERE phase = %s)",
+    "owner": """EXISTS (SELECT FROM backlog WHERE claim_owner = %s)
+        OR EXISTS (SELECT FROM backlog_ended_run WHERE owner = %s)
+        OR EXISTS (SELECT FROM backlog_event WHERE actor = %s)""",
+}
+
+
+def _target(session: Session, scope: str, name: str, known: tuple[str, ...]) -> tuple[str, str]:
+    """Whom a new rule is about: by the very name that cards have, else a proper one."""
+    _check(scope, name, known)
+    if scope == FLEET:
+        return scope, ""
+    if names.is_there(session, "phase" if scope == "phase" else "claim_owner", name):
+        return scope, values.text(name, scope, LONGEST_NAME)
+    return scope, values.name(name, scope)
+
+
+def _ruled(
+    session: Session, kind: str, scope: str, name: str, known: tuple[str, ...]
+) -> tuple[str, str]:
+    """Whom a rule is about that may be there: by its very name, else without blanks around it."""
+    _check(scope, name, known)
+    sql = "SELECT FROM backlog_rule WHERE (kind, scope, name) = (%s, %s, %s)"
+    if name == name.strip() or session.execute(sql, (kind, scope, name)).rowcount:
+        return scope, name
+    return scope, name.strip()
+
+
+def _check(scope: str, name: str, known: tuple[str, ...]) -> None:
     if scope not in known:
         raise UsageError(f"scope must be one of {', '.join(known)}, not {scope}")
-    if scope == FLEET:
-        if name:
-            raise UsageError("the fleet has no name")
-        return scope, name
-    return scope, values.line(name, scope)
+    if scope != FLEET:
+        values.line(name, scope)
+    elif name.strip():
+        raise UsageError("the fleet has no name")

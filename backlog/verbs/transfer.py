@@ -13,6 +13,7 @@ from backlog.errors import Cycle, DuplicateId, DuplicateKey, UsageError
 from backlog.records import COLUMNS, Record
 from backlog.session import Session, in_transaction, sqlstate
 from backlog.shown import named
+from backlog.verbs import names
 from backlog.verbs.graph import lock_graph
 from backlog.verbs.history import COLUMNS as EVENT
 from backlog.verbs.history import Event
@@ -129,6 +130,9 @@ def _write(
     # all of it, as it grows, for each line.
     session.execute("SET LOCAL enable_seqscan = off")
     session.execute(_STAGE)
+    for number, each, what in ((n, i, w) for n, _, _, odd in read for i, w in odd):
+        with naming(number):
+            names.refuse_impossible(session, [each], what)
     _load(session, read, progress)
     session.execute("ANALYZE backlog_import")
     _refuse_untitled(session)

@@ -38,7 +38,8 @@ class Seen(NamedTuple):
         moment, _, card_id = rest.partition(" ")
         if status not in STATUSES:
             raise UsageError("a card to act on is its status, its time and its id")
-        return cls(status, values.moment(moment, "the time of the card"), values.name(card_id))
+        at = values.moment(moment, "the time of the card")
+        return cls(status, at, values.line(card_id, "id"))
 
 
 class Outcome(NamedTuple):

@@ -7,6 +7,9 @@ from django.http import HttpRequest, QueryDict
 
 from backlog import values
 from backlog.lifecycle import CELLS
+from backlog.models import Card
+from backlog.session import Session
+from backlog.verbs import names
 from backlog.web.queries.filters import ALL, Filter
 
 LAYOUTS = ("rows", "columns")
@@ -23,13 +26,13 @@ class Choice(NamedTuple):
     @classmethod
     def of(cls, request: HttpRequest) -> Self:
         """Read the URL. Raises `UsageError` for what cannot be chosen."""
-        given = request.GET
+        given, session = request.GET, Card.objects.session()
         cells = [values.one_of(each, "status", CELLS) for each in given.getlist("status") if each]
         layout = values.one_of(given.get("layout", "rows"), "layout", LAYOUTS)
         chosen = Filter(
-            phases=_phases(given),
+            phases=_phases(session, given),
             cells=tuple(dict.fromkeys(cells)),
-            owner=values.text(given.get("owner", "").strip(), "owner"),
+            owner=names.found(session, "claim_owner", given.get("owner", "")),
             text=values.text(given.get("q", "").strip(), "text"),
             stuck=given.get("stuck", "") not in ("", "0"),
         )
@@ -76,8 +79,8 @@ class Choice(NamedTuple):
         return ((name, value) for name in names for value in self.parameters.getlist(name))
 
 
-def _phases(given: QueryDict) -> tuple[str, ...]:
+def _phases(session: Session, given: QueryDict) -> tuple[str, ...]:
     """The phases asked for. An empty field of the filter form asks for none; the link to the cards
     without a phase says so by `phase=&phase=`."""
-    asked = [values.text(phase, "phase") for phase in given.getlist("phase")]
+    asked = [names.found(session, "phase", phase) for phase in given.getlist("phase")]
     return () if asked == [""] else tuple(dict.fromkeys(asked))

@@ -13,11 +13,23 @@ from django.utils.safestring import SafeString
 
 from backlog import values
 from backlog.errors import Refusal, Stale, StoreUnavailable
-from backlog.lifecycle import BLOCK_REASONS, BLOCKED, CLAIMED, DEFAULT_BLOCK_REASON, FLEET, READY
+from backlog.lifecycle import (
+    BLOCK_REASONS,
+    BLOCKED,
+    CLAIMED,
+    DEFAULT_BLOCK_REASON,
+    FLEET,
+    LONGEST_KEY,
+    LONGEST_NAME,
+    READY,
+)
 from backlog.models import Card
 from backlog.records import Record
 from backlog.session import as_refusal
 from backlog.verbs import cards
+
+# What a browser can help with; what is too long all the same, the domain refuses in its words.
+NAME = {"maxlength": LONGEST_NAME}
 
 # Of each status that a dependency can be in and still be waited for.
 SUGGESTIONS = 70
@@ -186,11 +198,11 @@ class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
         exclude = ("acceptance",)  # noqa: DJ006 (the admin has fields of its own, and heeds it)
         field_classes = {"body": BodyField}
         widgets = {
-            "id": forms.TextInput,
+            "id": forms.TextInput(NAME),
             "title": forms.TextInput(attrs={"size": 80}),
-            "phase": forms.TextInput,
-            "role": forms.TextInput,
-            "idempotency_key": forms.TextInput,
+            "phase": forms.TextInput(NAME),
+            "role": forms.TextInput(NAME),
+            "idempotency_key": forms.TextInput({"maxlength": LONGEST_KEY}),
         }
         help_texts = {"role": "Who can work on it: a claim may ask for cards of one role."}
 
@@ -293,13 +305,13 @@ class PriorityForm(forms.Form):
 class PhaseForm(forms.Form):
     """The lane; empty for none."""
 
-    phase = forms.CharField(required=False, empty_value=None)
+    phase = forms.CharField(required=False, empty_value=None, widget=forms.TextInput(NAME))
 
 
 class DependencyForm(forms.Form):
     """Another card, by its id."""
 
-    dependency = forms.CharField(label="Id of the card it waits for")
+    dependency = forms.CharField(label="Id of the card it waits for", strip=False)
 
 
 SCOPES: Sequence[tuple[str, str]] = (
@@ -314,7 +326,11 @@ class PauseForm(forms.Form):
 
     scope = forms.ChoiceField(label="Pause", choices=SCOPES)
     name = forms.CharField(
-        required=False, label="Name", help_text="Of the phase or the worker; empty for the fleet."
+        required=False,
+        label="Name",
+        strip=False,
+        widget=forms.TextInput(NAME),
+        help_text="Of the phase or the worker; empty for the fleet.",
     )
     reason = forms.CharField(help_text="Everybody sees it until it is resumed.")
 
@@ -323,7 +339,12 @@ class LimitForm(forms.Form):
     """How much one phase, or one worker, may have claimed at once."""
 
     scope = forms.ChoiceField(label="Limit", choices=SCOPES[1:])
-    name = forms.CharField(label="Name", help_text="Of the phase or the worker.")
+    name = forms.CharField(
+        label="Name",
+        strip=False,
+        widget=forms.TextInput(NAME),
+        help_text="Of the phase or the worker.",
+    )
     most = forms.IntegerField(
         label="Claims at once",
         widget=forms.NumberInput(attrs={"min": 0}),

@@ -14,6 +14,7 @@ from django.utils import timezone
 from backlog.errors import StoreUnavailable
 from backlog.models import Card
 from backlog.session import ACTOR, as_refusal
+from backlog.values import actor
 from backlog.web.live import Recent, Snapshot, snapshot
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -76,7 +77,7 @@ class ActorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.method in ("GET", "HEAD"):
             return self.get_response(request)
-        token = ACTOR.set(request.user.get_username())
+        token = ACTOR.set(actor(request.user.get_username()))
         try:
             return self.get_response(request)
         finally:

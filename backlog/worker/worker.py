@@ -12,6 +12,7 @@ from backlog.lifecycle import EMPTY
 from backlog.records import Record, one_line
 from backlog.session import ACTOR, Opener, Session, idle_pauses
 from backlog.verbs.claims import Taken
+from backlog.verbs.pool import pool_of
 from backlog.worker import outcome
 from backlog.worker.attempt import Attempt, Surroundings
 from backlog.worker.clock import now
@@ -260,7 +261,7 @@ class _Worker:
     def _take(self, session: Session) -> tuple[float, Taken[Record]]:
         """And when it was asked for: no lease of it is over earlier."""
         plan = self._plan
-        return now(), plan.claim(session, plan.owner, plan.ttl, plan.pool)
+        return now(), plan.claim(session, plan.owner, plan.ttl, pool_of(session, *plan.pool))
 
     def _begun(self, attempt: Attempt) -> Attempt:
         with self._lock:

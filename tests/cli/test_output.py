@@ -120,7 +120,7 @@ def test_a_card_for_people_is_one_line_with_tabs(call, given, line):
 
 
 def test_tabs_and_newlines_in_a_title_do_not_break_the_line(call):
-    call("create", "--id", "A", "--title", "one\ttwo\r\nthree", "--phase", "p\tq")
+    call("create", "--id", "A", "--title", "one\ttwo\r\nthree", "--phase", "p  q")
     assert call("list").out == "A\t[ready]\tp=0\tphase=p q\tdeps=-\tone two three\n"
     assert call("show", "--id", "A", "--json").json["title"] == "one\ttwo\r\nthree"
 

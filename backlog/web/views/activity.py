@@ -7,7 +7,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from backlog import values
-from backlog.models import Event
+from backlog.models import Card, Event
+from backlog.verbs import names
 from backlog.web.access import reads
 from backlog.web.queries import activity as queries
 
@@ -33,9 +34,9 @@ VERBS = (
 def activity(request: HttpRequest) -> HttpResponse:
     """A page of the events, the newest first: those before or after an id."""
     given = {
-        name: values.text(request.GET.get(name, "").strip(), name)
-        for name in ("actor", "verb", "card")
+        name: values.text(request.GET.get(name, "").strip(), name) for name in ("actor", "verb")
     }
+    given["card"] = names.found(Card.objects.session(), "id", request.GET.get("card", ""), "card")
     chosen = {name: value for name, value in given.items() if value}
     events = Event.objects.filter(**chosen)
     found = queries.activity(events, _event(request, "before"), _event(request, "after"))

@@ -32,7 +32,7 @@ def pause(request: HttpRequest) -> HttpResponse:
     made = _done(form, rules.pause)
     if made is None:
         return _page(request, pause_form=form)
-    return _back(request, messages.SUCCESS, f"Paused: {scope(made)}")
+    return _made(request, made, f"Paused: {scope(made)}")
 
 
 @needs(CHANGE)
@@ -53,7 +53,7 @@ def limit(request: HttpRequest) -> HttpResponse:
     made = _done(form, rules.limit)
     if made is None:
         return _page(request, limit_form=form)
-    return _back(request, messages.SUCCESS, f"Limit: {scope(made)}, {made.most} at once")
+    return _made(request, made, f"Limit: {scope(made)}, {made.most} at once")
 
 
 @needs(CHANGE)
@@ -76,6 +76,12 @@ def _back(request: HttpRequest, level: int, message: str) -> HttpResponse:
     return redirect(way_back(request, "control"))
 
 
+def _made(request: HttpRequest, made: rules.Pause | rules.Limit, said: str) -> HttpResponse:
+    if note := rules.of_nothing(Card.objects.session(), made):
+        messages.warning(request, f"{note[0].upper()}{note[1:]}.")
+    return _back(request, messages.SUCCESS, said)
+
+
 def _done[T](form: Form, verb: Callable[..., T]) -> T | None:
     """What the verb makes of the form; None if the form has errors, what it refuses among them."""
     if not form.is_valid():
@@ -89,10 +95,11 @@ def _done[T](form: Form, verb: Callable[..., T]) -> T | None:
 
 def _page(request: HttpRequest, **sent: Form) -> HttpResponse:
     """The page, its two forms empty but for one that was sent and refused."""
-    in_force = rules.in_force(Card.objects.session())
+    session = Card.objects.session()
+    in_force = rules.in_force(session)
     context = {
-        "pauses": in_force.pauses,
-        "limits": in_force.limits,
+        "pauses": [(each, rules.of_nothing(session, each)) for each in in_force.pauses],
+        "limits": [(each, rules.of_nothing(session, each)) for each in in_force.limits],
         "pause_form": PauseForm(auto_id="pause_%s"),
         "limit_form": LimitForm(auto_id="limit_%s"),
         **sent,
