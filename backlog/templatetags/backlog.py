@@ -1,7 +1,9 @@
 """How values are written on a page."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any, Final
 
 from django import template
 from django.utils.html import format_html
@@ -9,8 +11,12 @@ from django.utils.safestring import SafeString
 
 from backlog.lifecycle import FLEET
 from backlog.verbs.rules import Limit, Pause
+from backlog.web.queries import lines
 
 register = template.Library()
+
+# As many ids are named in a sentence.
+IDS: Final = 20
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -51,4 +57,17 @@ def scope(rule: Pause | Limit) -> str:
     """Whom a pause or a limit is about."""
     if rule.scope == FLEET:
         return "the fleet"
-    return f"{'worker' if rule.scope == 'owner' else rule.scope} {rule.name}"
+    return f"{'worker' if rule.scope == 'owner' else rule.scope} {lines.line(rule.name)}"
+
+
+@register.filter
+def line(value: Any, most: int = lines.LINE) -> str:
+    """What is said of it in a line, cut if it is longer; nothing for None."""
+    return lines.line(None if value is None else str(value), most)
+
+
+@register.filter
+def ids(given: Sequence[str]) -> str:
+    """The first of these ids, and how many more there are."""
+    more = f" and {len(given) - IDS:,} more" if len(given) > IDS else ""
+    return ", ".join(given[:IDS]) + more

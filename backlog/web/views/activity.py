@@ -10,6 +10,7 @@ from backlog import values
 from backlog.models import Event
 from backlog.web.access import reads
 from backlog.web.queries import activity as queries
+from backlog.web.queries import lines
 
 VERBS = (
     "create",
@@ -37,7 +38,7 @@ def activity(request: HttpRequest) -> HttpResponse:
         for name in ("actor", "verb", "card")
     }
     chosen = {name: value for name, value in given.items() if value}
-    events = Event.objects.filter(**chosen)
+    events = lines.events(Event.objects.filter(**chosen))
     found = queries.activity(events, _event(request, "before"), _event(request, "after"))
     context = {
         "found": found,
