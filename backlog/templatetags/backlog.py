@@ -11,11 +11,11 @@ from django.utils.safestring import SafeString
 
 from backlog.lifecycle import FLEET
 from backlog.verbs.rules import Limit, Pause
-from backlog.web.queries import lines
 
 register = template.Library()
 
-# As many ids are named in a sentence.
+# As many characters of a text are shown where it is one of many, and as many ids are named.
+LINE: Final = 200
 IDS: Final = 20
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -57,13 +57,14 @@ def scope(rule: Pause | Limit) -> str:
     """Whom a pause or a limit is about."""
     if rule.scope == FLEET:
         return "the fleet"
-    return f"{'worker' if rule.scope == 'owner' else rule.scope} {lines.line(rule.name)}"
+    return f"{'worker' if rule.scope == 'owner' else rule.scope} {line(rule.name)}"
 
 
 @register.filter
-def line(value: Any, most: int = lines.LINE) -> str:
-    """What is said of it in a line, cut if it is longer; nothing for None."""
-    return lines.line(None if value is None else str(value), most)
+def line(value: Any, most: int = LINE) -> str:
+    """The text, or its beginning and an ellipsis; nothing for None."""
+    text = "" if value is None else str(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 @register.filter

@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, table
 from markdown_it.token import Token
 
-from backlog.web.queries.lines import line
+from backlog.templatetags.backlog import line
 
 # Longer texts are shown as they are, without a look at them.
 LONGEST = 100_000

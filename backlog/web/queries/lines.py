@@ -9,22 +9,14 @@ from django.db.models.functions import Cast, Left
 
 from backlog.models import Card, Event, Run
 from backlog.querysets import CardQuerySet
-
-# As many characters of a text are shown where it is one of many.
-LINE: Final = 200
+from backlog.templatetags.backlog import LINE
 
 # Fields of a card that may be as long as a book.
 _LONG: Final = {"title", "claim_owner", "block_note"}
 
 
-def line(text: str | None, most: int = LINE) -> str:
-    """The text, or its beginning and an ellipsis; nothing for None."""
-    text = text or ""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
 def start(name: Any, most: int = LINE) -> Left:
-    """Of this column what `line` needs: one character more tells that there are more."""
+    """Of this column what the filter `line` needs: one character more tells that there are more."""
     return Left(name, most + 1)
 
 

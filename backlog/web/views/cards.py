@@ -16,6 +16,7 @@ from backlog.errors import UsageError
 from backlog.lifecycle import READY
 from backlog.models import Card, Event
 from backlog.records import Record
+from backlog.templatetags.backlog import line
 from backlog.verbs import runs
 from backlog.web.access import ADD, CHANGE, may, needs, reads
 from backlog.web.buttons import Button, Seen, offered
@@ -133,7 +134,7 @@ def create(request: HttpRequest) -> HttpResponse:
     if made is None:
         return render(request, "backlog/edit.html", {"form": form})
     if made.id == form.cleaned_data["id"]:
-        messages.success(request, f"Created {lines.line(made.id)}")
+        messages.success(request, f"Created {line(made.id)}")
     else:
         messages.warning(request, f"{made.id} has this idempotency key: nothing was created.")
     return redirect("card", made.id)

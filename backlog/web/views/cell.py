@@ -16,9 +16,9 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from backlog.models import Card
+from backlog.templatetags.backlog import line
 from backlog.web.buttons import Seen
 from backlog.web.queries.board import Cell, Heading
-from backlog.web.queries.lines import line
 
 _NOTE: Final = 120
 
