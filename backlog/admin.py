@@ -20,8 +20,10 @@ from backlog.changelist import (
 )
 from backlog.lifecycle import BLOCKED, READY
 from backlog.models import Card
+from backlog.templatetags.backlog import IDS, ids, line
 from backlog.web.buttons import BUTTONS, LINKS, Button, Seen, offered
 from backlog.web.forms import CardForm
+from backlog.web.queries import lines
 from backlog.web.views.buttons import ask
 
 EVENTS = 500
@@ -59,11 +61,13 @@ def _seen(request: HttpRequest, selected: QuerySet[Card]) -> list[Seen]:
 def _tell(request: HttpRequest, button: Button, cards: list[Seen]) -> None:
     """Press it, and say what became of each card: of those it was done to, in one message."""
     outcomes = [button.press(seen, {}) for seen in cards]
-    for outcome in outcomes:
-        if outcome.refusal:
-            messages.error(request, str(outcome.refusal))
+    refusals = [outcome.refusal for outcome in outcomes if outcome.refusal]
+    for refusal in refusals[:IDS]:
+        messages.error(request, line(refusal))
+    if len(refusals) > IDS:
+        messages.error(request, f"{len(refusals) - IDS} more were refused.")
     if done := [outcome.card_id for outcome in outcomes if not outcome.refusal]:
-        messages.success(request, f"{button.label}: {', '.join(done)}")
+        messages.success(request, f"{button.label}: {ids(done)}")
 
 
 @admin.register(Card)
@@ -72,7 +76,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
 
     form = CardForm
     paginator = BoundedPaginator
-    list_display = ("id", "title", "phase", "priority", "state", "claim_owner", "attempts")
+    list_display = ("id", "title_line", "phase", "priority", "state", "owner_line", "attempts")
     list_filter = ("status", StateFilter, BlockReasonFilter, PhaseFilter, RoleFilter)
     search_fields = ("id", "title", "claim_owner", "=phase")
     date_hierarchy = "created_at"
@@ -107,6 +111,14 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     actions = tuple(
         _admin_action(button) for button in BUTTONS.values() if button.name not in _ELSEWHERE
     )
+
+    @admin.display(description="title", ordering="title")
+    def title_line(self, card: Card) -> str:
+        return line(card.title)
+
+    @admin.display(description="claim owner", ordering="claim_owner", empty_value="-")
+    def owner_line(self, card: Card) -> str:
+        return line(card.claim_owner)
 
     @admin.display(description="state", ordering="status")
     def state(self, card: Card) -> str:
@@ -165,7 +177,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     ) -> HttpResponse:
         """What the database kept of every change, whoever made it."""
         card = self.get_object(request, object_id)
-        events = card.events.newest_first()[:EVENTS] if card else []
+        events = lines.events(card.events.newest_first())[:EVENTS] if card else []
         extra = {**(extra_context or {}), "events": events}
         return super().history_view(request, object_id, extra)
 
@@ -177,7 +189,9 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         """Cards that others wait for are protected, as the verb would refuse them."""
         cards = list(objs)
         waiting = Card.objects.unfinished_dependents([card.pk for card in cards])
-        protected = [f"{card_id} waits for {needed}" for card_id, needed in waiting]
+        protected = [f"{card_id} waits for {needed}" for card_id, needed in waiting[:IDS]]
+        if len(waiting) > IDS:
+            protected.append(f"and {len(waiting) - IDS} more")
         return [str(card) for card in cards], {"cards": len(cards)}, set(), protected
 
     def delete_model(self, request: HttpRequest, obj: Card) -> None:

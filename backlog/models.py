@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import Case, F, Func, Q, Value, When
 from django.db.models.functions import Now
 from django.db.models.lookups import Exact
+from django.utils.text import Truncator
 
 from backlog.fields import (
     CountField,
@@ -204,7 +205,7 @@ class Card(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.id} {self.title}"
+        return f"{self.id} {Truncator(self.title[:300]).chars(200)}"
 
 
 # A card by its id, which may be missing, or deleted by now. The primary keys are the indexes.

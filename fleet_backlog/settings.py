@@ -37,6 +37,7 @@ MIDDLEWARE = [
     "fleet_backlog.serving.answers.PermissionsPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "backlog.web.middleware.UnchangedPollMiddleware",
+    "backlog.web.middleware.ReachableMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

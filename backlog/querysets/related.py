@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import Count, F, Q, Sum
-from django.db.models.functions import Cast
 
 if TYPE_CHECKING:
     from backlog.models import Event, Rule, Run  # noqa: F401 (named in quotes)
@@ -30,10 +29,6 @@ class RunQuerySet(models.QuerySet["Run"]):
 
     def newest_first(self) -> Self:
         return self.order_by("-id")
-
-    def with_result_text(self) -> Self:
-        """Each run with `result_text`: as JSON, Python would round its numbers."""
-        return self.annotate(result_text=Cast("result", models.TextField())).defer("result")
 
     def spent(self) -> dict[str, Any]:
         """What they took together: `runs`, `tokens`, `cost`; None where no worker said."""

@@ -1,7 +1,9 @@
 """How values are written on a page."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any, Final
 
 from django import template
 from django.utils.html import format_html
@@ -11,6 +13,10 @@ from backlog.lifecycle import FLEET
 from backlog.verbs.rules import Limit, Pause
 
 register = template.Library()
+
+# As many characters of a text are shown where it is one of many, and as many ids are named.
+LINE: Final = 200
+IDS: Final = 20
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -51,4 +57,18 @@ def scope(rule: Pause | Limit) -> str:
     """Whom a pause or a limit is about."""
     if rule.scope == FLEET:
         return "the fleet"
-    return f"{'worker' if rule.scope == 'owner' else rule.scope} {rule.name}"
+    return f"{'worker' if rule.scope == 'owner' else rule.scope} {line(rule.name)}"
+
+
+@register.filter
+def line(value: Any, most: int = LINE) -> str:
+    """The text, or its beginning and an ellipsis; nothing for None."""
+    text = "" if value is None else str(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+@register.filter
+def ids(given: Sequence[str]) -> str:
+    """The first of these ids, and how many more there are."""
+    more = f" and {len(given) - IDS:,} more" if len(given) > IDS else ""
+    return ", ".join(given[:IDS]) + more

@@ -10,23 +10,31 @@ from backlog.lifecycle import CELLS
 from backlog.models import Card
 from backlog.session import Session
 from backlog.verbs import names
+from backlog.web.navigation import LONGEST_SEARCH
 from backlog.web.queries.filters import ALL, Filter
 
 LAYOUTS = ("rows", "columns")
 
 
 class Choice(NamedTuple):
-    """The filter, the page (from 1) and the layout; `parameters` as the URL has them."""
+    """The filter, the page (from 1) and the layout; `parameters` as the URL has them.
+
+    Of a search the beginning is looked for; `cut`: it was longer.
+    """
 
     filter: Filter
     page: int
     layout: str
     parameters: QueryDict
+    cut: bool = False
 
     @classmethod
     def of(cls, request: HttpRequest) -> Self:
         """Read the URL. Raises `UsageError` for what cannot be chosen."""
-        given, session = request.GET, Card.objects.session()
+        given, session = request.GET.copy(), Card.objects.session()
+        search = given.get("q", "").strip()
+        if cut := len(search) > LONGEST_SEARCH:
+            given["q"] = search[:LONGEST_SEARCH]
         cells = [values.one_of(each, "status", CELLS) for each in given.getlist("status") if each]
         layout = values.one_of(given.get("layout", "rows"), "layout", LAYOUTS)
         chosen = Filter(
@@ -37,7 +45,7 @@ class Choice(NamedTuple):
             stuck=given.get("stuck", "") not in ("", "0"),
         )
         page = values.integer(given.get("page") or "1", "page", 1)
-        return cls(chosen, page, layout, given)
+        return cls(chosen, page, layout, given, cut)
 
     def url(self, **changes: str | int | None) -> str:
         """The query string with these parameters instead; None leaves one out, and so the page."""

@@ -1,17 +1,25 @@
-"""Markdown as HTML that is safe to show, whoever wrote it."""
+"""What people and workers wrote, as HTML that is safe to show, and never more than a page bears.
+
+Whoever writes a card decides how much its page would be: a table's header how wide each of its
+rows is, one address how long every link to it is. So a part of a page has `Room`: so many bytes
+of HTML, and so many steps of the parser, which are what its time is made of. What does not fit is
+shown as it was written, and what of that does not fit is left out; both are said.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
 
 import nh3
-from django.utils.html import format_html
+from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, table
 from markdown_it.token import Token
 
-# Raw HTML stays text. No images: they would be fetched from elsewhere. The nesting bounds the time.
-_MARKDOWN = MarkdownIt("js-default", {"html": False, "linkify": False, "maxNesting": 20}).disable(
-    "image"
-)
+from backlog.templatetags.backlog import line
 
-# Longer texts are shown as they are: a page must not wait for them.
+# Longer texts are shown as they are, without a look at them.
 LONGEST = 100_000
 
 _TAGS = {
@@ -23,22 +31,148 @@ _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 # The page has headings of its own above.
 _ABOVE = 2
 
+# Of a token beside what it says: its tags; a link's `rel` is the longest.
+_TOKEN_BYTES: Final = 12
+_LINK_BYTES: Final = 60
+# Of an item of a list, or of what is said about a text.
+_FRAME_BYTES: Final = 300
+# A cell of a table is three tokens, and its text is parsed by itself.
+_CELL_STEPS: Final = 3
 
-def markdown(text: str) -> SafeString:
+_AS_IT_IS: Final = "Too much to show as Markdown: this is the text as it was written."
+_CUT: Final = "The first {shown:,} characters of it; <code>backlog show --json</code> has all."
+
+
+@dataclass
+class Room:
+    """What a part of a page may still take; ordinary text needs a hundredth of it.
+
+    The first `size` are bytes of HTML. A step is a place in the text at which the parser tries its
+    rules: five to twenty microseconds.
+    """
+
+    size: int = 300_000
+    steps: int = 20_000
+
+    def spend(self, html: str) -> SafeString:
+        """The HTML, which is safe, and no longer than there is room."""
+        self.size -= len(html.encode())
+        return mark_safe(html)  # noqa: S308 (every caller has just escaped or sanitised it)
+
+
+class _TooMuch(Exception):
+    pass
+
+
+def markdown(text: str, room: Room | None = None) -> SafeString:
     """The text as HTML: no scripts, no styles, no images, links to http, https and mailto only."""
-    if len(text) > LONGEST:
-        return format_html("<pre>{}</pre>", text)
-    tokens = _MARKDOWN.parse(text)
+    room = room or Room()
+    html = _rendered(text, room) if len(text) <= LONGEST else None
+    if html is not None and len(html.encode()) <= room.size:
+        return room.spend(html)
+    return plain(text, room, _AS_IT_IS)
+
+
+def items(texts: list[str], room: Room) -> tuple[list[SafeString], int]:
+    """Each text as HTML while there is room, and how many more there are."""
+    shown = []
+    for text in texts:
+        if room.size <= _FRAME_BYTES:
+            break
+        room.size -= len("<li></li>\n")
+        shown.append(markdown(text, room))
+    return shown, len(texts) - len(shown)
+
+
+def plain(text: str, room: Room, note: str = "", *, more: bool = False) -> SafeString:
+    """The text as it is, or as much of it as there is room for; `more`: there is more than this."""
+    start = _start(text, room.size - _FRAME_BYTES)
+    if more or len(start) < len(text):
+        note = f"{note} {_CUT.format(shown=len(start))}".strip()
+    said = f'<p class="quiet">{note}</p>' if note else ""
+    return room.spend(f"{said}<pre>{escape(start)}</pre>")
+
+
+def short(text: str | None, room: Room, most: int) -> SafeString:
+    """The beginning of a text, within a line."""
+    shown = line(text, most)
+    cut = _start(shown, room.size)
+    return room.spend(escape(shown if cut == shown else f"{cut}…"))
+
+
+def _start(text: str, size: int) -> str:
+    """As much of the beginning as is no more than so many bytes of HTML."""
+    start = text[: max(size, 0)]
+    while (needed := len(escape(start).encode())) > size and start:
+        start = start[: len(start) * size // needed]
+    return start
+
+
+def _rendered(text: str, room: Room) -> str | None:
+    """As sanitised HTML; None if it would take too much."""
+    try:
+        tokens = _MARKDOWN.parse(text, {"room": room})
+    except _TooMuch:
+        return None
+    if sum(map(_size, _all(tokens))) > room.size:
+        return None
     _deepen(tokens)
     html = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
-    clean = nh3.clean(
+    return nh3.clean(
         html,
         tags=_TAGS,
         attributes=_ATTRIBUTES,
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
     )
-    return mark_safe(clean)  # noqa: S308 (it has just been sanitised)
+
+
+def _all(tokens: list[Token]) -> Iterator[Token]:
+    for token in tokens:
+        yield from token.children or (token,)
+
+
+def _size(token: Token) -> int:
+    """About as many bytes as it will be, and never far less: before any of them are made."""
+    attributes = sum(len(str(value)) for value in token.attrs.values())
+    return _TOKEN_BYTES + len(token.content) + attributes + _LINK_BYTES * (token.tag == "a")
+
+
+def _take(room: Room, steps: int) -> None:
+    if steps > room.steps:
+        raise _TooMuch
+    room.steps -= steps
+
+
+def _step(state: Any, *_: Any) -> bool:
+    """A rule that matches nothing, and is asked first wherever the parser looks."""
+    _take(state.env["room"], 1)
+    return False
+
+
+def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """As Markdown's rule, which makes a cell of every row for every column of the header."""
+    if silent or not table(state, start, end, True):
+        return silent and table(state, start, end, True)
+    rows = next((line for line in range(start, end) if state.isEmpty(line)), end) - start
+    columns = 1 + state.src.count("|", state.bMarks[start], state.eMarks[start])
+    _take(state.env["room"], _CELL_STEPS * rows * columns)
+    return table(state, start, end, False)
+
+
+def _parser() -> MarkdownIt:
+    # Raw HTML stays text. No images: they would be fetched from elsewhere. What is nested deeper
+    # is text: lists in quotes in lists, on each of whose lines every level is tried.
+    options = {"html": False, "linkify": False, "maxNesting": 20}
+    parser = MarkdownIt("js-default", options).disable("image")
+    parser.inline.ruler.before("text", "step", _step)
+    everywhere = ["paragraph", "reference", "blockquote", "list"]
+    parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    parser.block.ruler.before("table", "step", _step, {"alt": everywhere})
+    return parser
+
+
+_MARKDOWN: Final = _parser()
 
 
 def _deepen(tokens: list[Token]) -> None:

@@ -1,4 +1,5 @@
-"""What requests have in common: unchanged polls, the account as the actor, refusals as pages."""
+"""What requests have in common: unchanged polls, short addresses, the account as the actor,
+refusals as pages."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,6 +17,7 @@ from backlog.models import Card
 from backlog.session import ACTOR, as_refusal
 from backlog.values import actor
 from backlog.web.live import Recent, Snapshot, snapshot
+from backlog.web.navigation import reachable
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -65,6 +67,19 @@ class UnchangedPollMiddleware:
         if response.status_code == 204 and not response.cookies:
             until = Session.objects.filter(pk=cookie).values_list("expire_date", flat=True).first()
             self._recent.keep(key, _Unchanged(current, until, dict(response.headers)))
+        return response
+
+
+class ReachableMiddleware:
+    """No redirect leads to an address that is too long to be asked for, whoever redirects."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if "Location" in response:
+            response["Location"] = reachable(response["Location"])
         return response
 
 

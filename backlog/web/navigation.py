@@ -1,8 +1,11 @@
-"""What every page's template finds: the pages of the navigation."""
+"""What every page's template finds; and addresses, which end where a server's request line does."""
 
-from typing import Any
+import time
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
 
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
+from django.urls import reverse
 
 PAGES = (
     ("board", "Board"),
@@ -13,7 +16,31 @@ PAGES = (
     ("control", "Pause and limits"),
 )
 
+# gunicorn and nginx refuse more than 8,190 bytes with the method and the protocol. A phase and an
+# owner of 255 characters each, and a search, are 7,900 at most.
+LONGEST_ADDRESS: Final = 8_000
+# As many characters are searched for.
+LONGEST_SEARCH: Final = 200
+
 
 def pages(request: HttpRequest) -> dict[str, Any]:
-    """`pages`: pairs of URL name and label."""
-    return {"pages": PAGES}
+    """`pages`: pairs of URL name and label; `now`: the site's clock, in milliseconds; `login`: the
+    address of the login that leads back here, worked out where it is shown."""
+
+    def login() -> str:
+        back = urlencode({"next": request.get_full_path()}, safe="/")
+        return reachable(f"{reverse('login')}?{back}")
+
+    return {"pages": PAGES, "now": int(time.time() * 1000), "login": login}
+
+
+def reachable(address: str) -> str:
+    """The address, if it can be asked for. Else what it leads on to is asked for without its query,
+    or not at all: a `next` is encoded twice, and so up to 5/3 as long as where it was."""
+    if len(address) <= LONGEST_ADDRESS:
+        return address
+    parts = urlsplit(address)
+    query = QueryDict(parts.query, mutable=True)
+    query["next"] = query.get("next", "").partition("?")[0]
+    shorter = f"{parts.path}?{query.urlencode(safe='/')}"
+    return shorter if len(shorter) <= LONGEST_ADDRESS else parts.path

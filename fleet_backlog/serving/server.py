@@ -115,6 +115,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "graceful_timeout": options["graceful_timeout"],
             # Longer than a proxy keeps a connection: it never sends into one that just closed.
             "keepalive": 75,
+            # As long as gunicorn can, and nginx does: see `LONGEST_ADDRESS`.
+            "limit_request_line": 8190,
             # What a request leaks ends with its process; the processes end one after the other.
             "max_requests": 10_000,
             "max_requests_jitter": 2_000,

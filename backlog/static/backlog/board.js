@@ -18,19 +18,22 @@ function address(url, values) {
 }
 
 // Null: nothing to read. A redirect is the login page: the session is over.
-async function read(url, values) {
-  const answer = await fetch(address(url, values), { cache: "no-store", redirect: "manual" });
+async function read(url) {
+  const answer = await fetch(url, { cache: "no-store", redirect: "manual" });
   if (answer.type === "opaqueredirect" || answer.status === 403) location.reload();
   if (answer.status === 204) return null;
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-  return answer.json();
+  return answer;
 }
+
+// Servers and what stands before them refuse an address of more bytes than some thousands.
+const LONGEST = 4000;
 
 async function look() {
   clearTimeout(timer);
   try {
-    const now = await read(lanes.dataset.live, [["v", version]]);
-    if (now) await take(now);
+    const answer = await read(address(lanes.dataset.live, [["v", version]]));
+    if (answer) await take(await answer.json());
     if (news.dataset.trouble) say("");
     delete news.dataset.trouble;
   } catch (error) {
@@ -54,7 +57,9 @@ async function take(now) {
   const busy = (cell) => cell.contains(document.activeElement?.closest("form, select, textarea"));
   const changed = keys.filter((key) => here.get(key).dataset.signature !== now.cells[key]);
   const free = changed.filter((key) => !busy(here.get(key)));
-  const parts = await read(lanes.dataset.cells, free.map((key) => ["key", key]));
+  const asked = address(lanes.dataset.cells, free.map((key) => ["key", key]));
+  if (asked.length > LONGEST) return rebuild(now.version);
+  const parts = await (await read(asked)).json();
   const banner = document.getElementById("banner");
   const paused = banner.dataset.signature !== now.cells.banner;
   if (!paused || busy(banner)) delete parts.cells.banner;
@@ -88,9 +93,9 @@ function put(key, html) {
   old.dataset.signature = fresh.dataset.signature;
 }
 
-// A lane came or went: the lanes are taken from the page as it is now.
+// A lane came or went, or more changed than can be asked for: the page as it is now has the lanes.
 async function rebuild(next) {
-  const page = await (await fetch(location.href, { cache: "no-store" })).text();
+  const page = await (await read(location.href)).text();
   const fresh = new DOMParser().parseFromString(page, "text/html");
   const open = new Map(
     [...lanes.querySelectorAll(".lane")].map((lane) => [lane.dataset.phase, lane.open]),

@@ -1,6 +1,35 @@
-// Exact times become relative ones ("3 h"), and stay so; the exact one is the tooltip.
+// Exact times become relative ones ("3 h"), and stay so; the exact one is the tooltip. They are
+// relative to the site's clock, as the page told it: a browser's may be an hour off.
 
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+
+// What the site's clock said when this page's own, which nobody sets, and the browser's said so.
+let told;
+let then;
+let wall;
+
+function set(moment) {
+  [told, then, wall] = [moment, performance.now(), Date.now()];
+}
+
+const now = () => told + performance.now() - then;
+
+// A page's own clock may stand still while the machine sleeps, or while the page is kept for the
+// way back; then the two differ, as they do when somebody sets the browser's. The site knows.
+const astray = () => Math.abs(Date.now() - wall - (performance.now() - then)) > 2000;
+
+async function ask() {
+  try {
+    const icon = document.querySelector("link[rel=icon]").href;
+    const answer = await fetch(icon, { method: "HEAD", cache: "no-store" });
+    const moment = Date.parse(answer.headers.get("Date"));
+    if (!moment) return;
+    set(moment);
+    tell();
+  } catch {
+    // It is away: the next round asks again.
+  }
+}
 
 function span(seconds) {
   const [name, size] = UNITS.find(([, size]) => seconds >= size) ?? UNITS.at(-1);
@@ -9,7 +38,7 @@ function span(seconds) {
 
 export function tell(root = document) {
   for (const time of root.querySelectorAll("time.ago, time.left, time.due")) {
-    const seconds = (Date.parse(time.dateTime) - Date.now()) / 1000;
+    const seconds = (Date.parse(time.dateTime) - now()) / 1000;
     time.title = new Date(time.dateTime).toLocaleString();
     if (time.classList.contains("ago")) time.textContent = `${span(Math.max(0, -seconds))} ago`;
     else if (time.classList.contains("due")) time.textContent = seconds > 0 ? `in ${span(seconds)}` : `${span(-seconds)} ago`;
@@ -17,5 +46,15 @@ export function tell(root = document) {
   }
 }
 
+function look() {
+  tell();
+  if (astray()) ask();
+}
+
+set(Number(document.documentElement.dataset.now));
 tell();
-setInterval(tell, 10_000);
+// A page from the browser's store was made at another time.
+if (performance.getEntriesByType("navigation")[0]?.type === "back_forward") ask();
+setInterval(look, 10_000);
+addEventListener("pageshow", (event) => event.persisted && ask());
+document.addEventListener("visibilitychange", () => document.hidden || look());

@@ -11,7 +11,6 @@ from typing import Any, Final, NamedTuple
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.core.paginator import Paginator
-from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Case, Count, Func, OuterRef, Subquery, TextField, Value, When, Window
 from django.db.models.functions import Coalesce, RowNumber
 
@@ -21,6 +20,7 @@ from backlog.querysets import EXPIRED, CardQuerySet, in_cell
 from backlog.session import Session
 from backlog.verbs.pool import Statement
 from backlog.verbs.rules import Limit, Pause, in_force
+from backlog.web.queries import lines
 from backlog.web.queries.filters import ALL, Filter
 
 PER_CELL: Final = 10
@@ -30,13 +30,12 @@ ATTENTION: Final = 6
 # A card waits for at most these of its dependencies by name.
 _CHIPS: Final = 4
 
-_NAMED: Final = {
+# The fields of a card that a line or two about it show.
+SHOWN: Final = lines.in_order(
     *("id", "title", "phase", "priority", "status", "claimable", "held", "not_before"),
     *("claim_owner", "claim_expires_at", "attempts", "open_dependencies"),
     *("block_reason", "block_note", "status_changed_at", "updated_at"),
-}
-# The fields of a card that a line or two about it show, in the model's order.
-SHOWN: Final = tuple(f.attname for f in Card._meta.concrete_fields if f.attname in _NAMED)
+)
 _PHASE: Final = SHOWN.index("phase")
 
 # The cells that are ranges of the index `backlog_lanes`.
@@ -60,9 +59,8 @@ class Shown(NamedTuple):
     @property
     def card(self) -> Card:
         """The card with these values; no other is read."""
-        card = Card.from_db(DEFAULT_DB_ALIAS, _NAMED, self.values)
-        card.expired, card.cell, card.waits_for, card.holds_up = self[1:]
-        return card
+        more = {name: getattr(self, name) for name in self._fields[1:]}
+        return lines.card(SHOWN, self.values, **more)
 
 
 @dataclass(frozen=True)
@@ -325,7 +323,8 @@ def _shown(cards: CardQuerySet) -> Any:
     number = dependents.values("dependency").annotate(number=Count("*")).values("number")
     holds_up = Coalesce(Subquery(number), 0)
     shown = cards.with_expired().with_cell()
-    return shown.values_list(*SHOWN, "expired", "cell", waits_for, holds_up)
+    columns = lines.columns(SHOWN)
+    return shown.values_list(*columns, "expired", "cell", waits_for, holds_up)
 
 
 _PAIR: Final = ArrayField(TextField())

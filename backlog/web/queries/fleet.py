@@ -11,12 +11,13 @@ from django.db.models.functions import Now, TruncDate
 from backlog.lifecycle import STATUSES
 from backlog.models import Card, Event, Run
 from backlog.session import Session
+from backlog.web.queries import lines
 
 # As many claims are named; more are counted only. And as many phases.
 MOST_CLAIMS: Final = 500
 MOST_PHASES: Final = 25
 
-_SHOWN: Final = (
+_SHOWN: Final = lines.in_order(
     *("id", "title", "phase", "status", "attempts", "claim_owner"),
     *("claim_expires_at", "status_changed_at", "updated_at"),
 )
@@ -28,8 +29,9 @@ def claims() -> list[Card]:
     Of each card how long its lease is `over`, by the database's clock (less than 0: not yet).
     """
     claimed = Card.objects.filter(claim_expires_at__isnull=False).with_expired()
-    shown = claimed.annotate(over=Now() - F("claim_expires_at")).only(*_SHOWN)
-    return list(shown.order_by("claim_expires_at", "id")[:MOST_CLAIMS])
+    shown = claimed.annotate(over=Now() - F("claim_expires_at"))
+    first = shown.order_by("claim_expires_at", "id")[:MOST_CLAIMS]
+    return lines.cards(first, _SHOWN, "expired", "over")
 
 
 def by_worker(claims: Sequence[Card]) -> list[Card]:

@@ -6,6 +6,7 @@ from django.core.paginator import Page, Paginator
 
 from backlog import values
 from backlog.models import Card
+from backlog.web.queries import lines
 from backlog.web.queries.board import SHOWN
 from backlog.web.queries.filters import Filter
 
@@ -27,5 +28,5 @@ SORTS: Final = {
 def cards(chosen: Filter, sort: str = "claim", number: int = 1) -> Page[Card]:
     """A page of cards; pages count from 1, one too many is empty. Raises `UsageError`."""
     found = chosen.cards().order_by(*SORTS[values.one_of(sort, "sort", SORTS)][1])
-    shown = found.with_expired().with_cell().only(*SHOWN)[(number - 1) * PAGE : number * PAGE]
-    return Page(shown, number, Paginator(found, PAGE))
+    page = found.with_expired().with_cell()[(number - 1) * PAGE : number * PAGE]
+    return Page(lines.cards(page, SHOWN, "expired", "cell"), number, Paginator(found, PAGE))

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from backlog.models import Card, Dependency
 from backlog.planner import row_by_row
+from backlog.web.queries import lines
 
 STEPS: Final = 3
 MOST: Final = 200
@@ -66,7 +67,8 @@ def neighbourhood(card: Card) -> Neighbourhood:
 
 def _cards(ids: Iterable[str]) -> dict[str, Card]:
     """The cards of these ids, by id, with title and cell."""
-    cards = Card.objects.filter(pk__in=ids).with_cell().only("title").in_bulk()
+    found = Card.objects.filter(pk__in=ids).with_cell()
+    cards = {card.pk: card for card in lines.cards(found, ("id", "title"), "cell")}
     for missing in set(ids) - cards.keys():
         cards[missing] = Card(id=missing)
         cards[missing].cell = "missing"

@@ -11,6 +11,7 @@ from backlog.models import Card, Event
 from backlog.verbs import names
 from backlog.web.access import reads
 from backlog.web.queries import activity as queries
+from backlog.web.queries import lines
 
 VERBS = (
     "create",
@@ -38,7 +39,7 @@ def activity(request: HttpRequest) -> HttpResponse:
     }
     given["card"] = names.found(Card.objects.session(), "id", request.GET.get("card", ""), "card")
     chosen = {name: value for name, value in given.items() if value}
-    events = Event.objects.filter(**chosen)
+    events = lines.events(Event.objects.filter(**chosen))
     found = queries.activity(events, _event(request, "before"), _event(request, "after"))
     context = {
         "found": found,

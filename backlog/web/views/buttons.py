@@ -61,8 +61,14 @@ def ask(
     request: HttpRequest, button: Button, cards: Sequence[Seen], form: Form | None, back: str
 ) -> HttpResponse:
     """The page that asks for what the button needs to know, and for a confirmation."""
-    context = {"button": button, "cards": cards, "form": form, "next": back}
-    context["warning"] = button.warning if button.asks(cards) else ""
+    context = {
+        "button": button,
+        "cards": cards,
+        "named": [seen.card_id for seen in cards],
+        "form": form,
+        "next": back,
+        "warning": button.warning if button.asks(cards) else "",
+    }
     return render(request, "backlog/ask.html", context)
 
 
@@ -77,7 +83,7 @@ def _answer(request: HttpRequest, button: Button, outcomes: list[Outcome]) -> Ht
         messages.success(request, f"{button.label}: {outcome.card_id}")
         return redirect(way_back(request))
     context["outcome"] = outcome
-    context["card"] = Card.objects.filter(pk=outcome.card_id).first()
+    context["card"] = Card.objects.defer("body", "acceptance").filter(pk=outcome.card_id).first()
     context["last"] = Event.objects.filter(card_id=outcome.card_id).newest_first().first()
     return render(request, "backlog/refused.html", context, status=outcome.refusal.http_status)
 

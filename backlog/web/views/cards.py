@@ -4,8 +4,11 @@ import shlex
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import TextField
+from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_safe
 
 from backlog import values
@@ -13,36 +16,47 @@ from backlog.errors import UsageError
 from backlog.lifecycle import READY
 from backlog.models import Card, Event
 from backlog.records import Record
+from backlog.templatetags.backlog import line
 from backlog.verbs import runs
 from backlog.web.access import ADD, CHANGE, may, needs, reads
 from backlog.web.buttons import Button, Seen, offered
 from backlog.web.drawing import graph
 from backlog.web.forms import CardForm
-from backlog.web.markup import markdown
+from backlog.web.markup import LONGEST, Room, items, markdown, plain, short
+from backlog.web.queries import lines
 from backlog.web.queries.neighbourhood import neighbourhood
 
 # As much of a card's history as its page shows.
 EVENTS = 100
 RUNS = 20
+MOST_RUNS = 500
+SUMMARY = 2_000
+RESULT = 10_000
+# Bytes that its texts may take of the page.
+BODY_BYTES = 300_000
+CRITERIA_BYTES = 150_000
+RUNS_BYTES = 200_000
 
 
 @reads
 @require_safe
 def card(request: HttpRequest, card_id: str) -> HttpResponse:
     """Everything about a card; of a deleted one, its history."""
-    events = Event.objects.filter(card=values.text(card_id, "id")).newest_first()[:EVENTS]
-    found = Card.objects.with_cell().with_acceptance_text().filter(pk=card_id).first()
+    of_card = Event.objects.filter(card=values.text(card_id, "id")).newest_first()
+    events = lines.events(of_card)[:EVENTS]
+    found = _found(card_id)
     context: dict[str, Any] = {"card": found, "card_id": card_id, "events": events}
     context["quoted"] = shlex.quote(card_id)
     if found is None:
         return render(request, "backlog/no_card.html", context, status=404)
     near = neighbourhood(found)
-    criteria = _criteria(found.acceptance_text)
+    criteria, more = _criteria(found.criteria_start)
     buttons = offered(request, found.status, without=["unlink"])  # beside each dependency
     context |= {
-        "body": markdown(found.body or ""),
+        "body": _body(found.body_start),
         "criteria": criteria,
         "listed": isinstance(criteria, list),
+        "more_criteria": more,
         "near": near,
         "graph": graph(near.cards, near.edges, card_id) if len(near.cards) > 1 else None,
         "explanation": Card.objects.explain_card(card_id) if found.status == READY else None,
@@ -55,11 +69,27 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
     return render(request, "backlog/card.html", context)
 
 
+def _found(card_id: str) -> Any:
+    """The card; of its body and its criteria, as text, no more than the page can show."""
+    criteria = Cast("acceptance", TextField())
+    cards = Card.objects.with_cell().defer("acceptance", "body").filter(pk=card_id)
+    return cards.annotate(
+        body_start=lines.start("body", BODY_BYTES),
+        criteria_start=lines.start(criteria, LONGEST),
+    ).first()
+
+
 def _runs(request: HttpRequest, card: Card) -> dict[str, Any]:
     """The card's attempts, the newest first (`?runs=all`: every one), and what they took."""
-    everything = request.GET.get("runs") == "all"
+    asked = MOST_RUNS if request.GET.get("runs") == "all" else RUNS
+    listed = list(lines.runs(card.runs.newest_first(), SUMMARY, RESULT)[:asked])
+    room = Room(RUNS_BYTES)
+    for run in listed:
+        run.said = short(run.said, room, SUMMARY)
+        run.told = run.told and short(run.told, room, RESULT)
     return {
-        "runs": card.runs.newest_first().with_result_text()[: None if everything else RUNS],
+        "runs": listed,
+        "most_runs": MOST_RUNS,
         "spent": card.runs.spent(),
         "counted": card.attempts - card.attempts_forgiven,
         "cap": runs.default_cap() if card.max_attempts is None else card.max_attempts,
@@ -74,12 +104,25 @@ def _asked(button: Button, card: Card) -> Any:
     return button.form(auto_id=f"{button.name}_%s", initial=initial)
 
 
-def _criteria(acceptance: str | None) -> Any:
-    """JSON text: a list of strings as safe HTML each, anything else as it is, digit by digit."""
-    parsed = None if acceptance is None else values.parse_json(acceptance)
+def _body(text: str | None) -> SafeString:
+    room = Room(BODY_BYTES)
+    if text is not None and len(text) > BODY_BYTES:  # and so there is more
+        return plain(text[:BODY_BYTES], room, more=True)
+    return markdown(text or "", room)
+
+
+def _criteria(acceptance: str | None) -> tuple[Any, int]:
+    """JSON text: a list of strings as safe HTML each, and how many more there are; anything else as
+    it is, digit by digit."""
+    room = Room(CRITERIA_BYTES)
+    if acceptance is None:
+        return None, 0
+    if len(acceptance) > LONGEST:  # it may be cut
+        return plain(acceptance[:LONGEST], room, more=True), 0
+    parsed = values.parse_json(acceptance)
     if isinstance(parsed, list) and all(type(item) is str for item in parsed):  # no `Digits`
-        return [markdown(item) for item in parsed]
-    return acceptance
+        return items(parsed, room)
+    return plain(acceptance, room), 0
 
 
 @needs(ADD)
@@ -91,7 +134,7 @@ def create(request: HttpRequest) -> HttpResponse:
     if made is None:
         return render(request, "backlog/edit.html", {"form": form})
     if made.id == form.cleaned_data["id"]:
-        messages.success(request, f"Created {made.id}")
+        messages.success(request, f"Created {line(made.id)}")
     else:
         messages.warning(request, f"{made.id} has this idempotency key: nothing was created.")
     return redirect("card", made.id)

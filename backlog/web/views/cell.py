@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from backlog.models import Card
+from backlog.templatetags.backlog import line
 from backlog.web.buttons import Seen
 from backlog.web.queries.board import Cell, Heading
 
@@ -58,7 +59,7 @@ def _card(card: Card) -> SafeString:
         id=card.id,
         seen=Seen.of(card),
         url=_url(card.id),
-        title=card.title,
+        title=line(card.title),
         priority=card.priority,
         lease=_lease(card),
         cell=card.cell,
@@ -78,7 +79,7 @@ def _lease(card: Card) -> SafeString:
         return SafeString("")
     return format_html(
         _LEASE,
-        owner=card.claim_owner,
+        owner=line(card.claim_owner),
         state=_EXPIRED if card.expired else "lease",
         left=_time("left", "", card.claim_expires_at),
     )

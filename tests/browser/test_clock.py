@@ -1,0 +1,79 @@
+"""Times are told by the site's clock, and what changed is asked for in short addresses."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from backlog.models import Card
+from tests.factories import CardFactory
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
+
+
+@pytest.fixture
+def leased():
+    """A card whose lease is live for half an hour."""
+    return CardFactory(id="live", phase="M1", claimed=True, ttl=1830)
+
+
+@pytest.mark.parametrize("off", [timedelta(hours=-1), timedelta(hours=1), timedelta(days=400)])
+@pytest.mark.parametrize("path", ["/", "/fleet/", "/card/live/"])
+def test_a_live_lease_is_live_whatever_the_browsers_clock_says(
+    leased, operator, live_server, off, path
+):
+    operator.clock.install(time=datetime.now(UTC) + off)
+    operator.goto(live_server.url + path)
+    shown = operator.locator("time.left", has_text="left").last
+    expect(shown).to_have_text("30 min left")
+
+
+def test_time_goes_on_from_what_the_page_said(leased, operator, live_server):
+    operator.clock.install(time=datetime.now(UTC) + timedelta(hours=1))
+    operator.goto(live_server.url + "/card/live/")
+    operator.clock.run_for(timedelta(minutes=10) / timedelta(milliseconds=1))
+    expect(operator.locator("time.left")).to_have_text("20 min left")
+
+
+def test_a_clock_that_is_set_changes_nothing(leased, operator, live_server):
+    operator.goto(live_server.url + "/card/live/")
+    operator.evaluate("now = Date.now, Date.now = () => now() + 3600e3")
+    with operator.expect_request(lambda request: request.method == "HEAD"):
+        operator.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(operator.locator("time.left")).to_have_text("30 min left")
+
+
+def test_after_a_sleep_the_site_is_asked_what_time_it_is(leased, operator, live_server):
+    operator.goto(live_server.url + "/card/live/")
+    later = datetime.now(UTC) + timedelta(minutes=12)
+    stamp = later.strftime("%a, %d %b %Y %H:%M:%S GMT")
+    operator.route("**/icon*.svg", lambda route: route.fulfill(headers={"Date": stamp}))
+    operator.evaluate(
+        "now = Date.now, Date.now = () => now() + 720e3"
+    )  # the page's own stood still
+    operator.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(operator.locator("time.left")).to_have_text("18 min left")
+
+
+def test_a_page_that_comes_back_from_the_browsers_store_tells_the_time_of_now(
+    leased, operator, live_server
+):
+    operator.goto(live_server.url + "/card/live/")
+    operator.goto(live_server.url + "/fleet/")
+    with operator.expect_request(lambda request: request.method == "HEAD"):
+        operator.go_back()
+    expect(operator.locator("time.left")).to_have_text("30 min left")
+
+
+def test_many_lanes_that_changed_at_once_are_asked_for_in_a_short_address(board):
+    for n in range(24):
+        CardFactory(id=f"c{n}", phase=f"L{n}")
+    expect(board.locator('[data-card="c23"]')).to_be_visible()
+    asked = []
+    board.on("request", lambda request: asked.append(request.url))
+    session = Card.objects.session()
+    session.execute("UPDATE backlog SET title = 'Anew', priority = 1")
+    session.execute("UPDATE backlog SET status = 'done' WHERE id IN ('c1', 'c2')")
+    expect(board.locator('[data-card="c23"]')).to_contain_text("Anew")
+    expect(board.locator('[data-card="ready-1"]')).to_contain_text("Anew")
+    assert max(map(len, asked)) <= 4_100
