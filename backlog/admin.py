@@ -98,7 +98,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         "updated_at",
     )
     fieldsets = (
-        (None, {"fields": ("id", "title", "body", "phase", "priority", "seen")}),
+        (None, {"fields": ("id", "title", "body", "phase", "priority", "seen", "shown")}),
         ("Who claims it, and when", {"fields": ("role", "max_attempts", "not_before")}),
         ("Dependencies and criteria", {"fields": ("depends_on", "acceptance")}),
         ("Written by the backlog itself", {"fields": readonly_fields}),
