@@ -198,7 +198,9 @@ class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
             self.initial["acceptance"] = criteria.acceptance_text
             self.initial["seen"] = self.instance.updated_at.isoformat()
             self.fields["seen"].required = True
-            digests = {name: digest(self._text(name)) for name in values.FIELDS}
+            digests = {
+                name: digest(self._text(name)) for name in values.FIELDS if name in self.fields
+            }
             self.initial["shown"] = " ".join(map("=".join, digests.items()))
 
     def _text(self, name: str) -> Any:
