@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -52,6 +53,15 @@ class QuotedId(PathConverter):
 register_converter(QuotedId, "quoted")
 
 
+class FreshActionForm(ActionForm):
+    """Stock, but a browser restores nothing of it: the rows below may be others by then."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["autocomplete"] = "off"
+
+
 def _admin_action(button: Button) -> Callable[..., HttpResponse | None]:
     """The button for what is selected: at once, or by way of the page that asks."""
 
@@ -92,6 +102,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     """State is changed by the actions, everything else by the form."""
 
     form = CardForm
+    action_form = FreshActionForm
     paginator = BoundedPaginator
     list_display = ("id", "title", "phase", "priority", "state", "claim_owner", "attempts")
     list_filter = ("status", StateFilter, BlockReasonFilter, PhaseFilter, RoleFilter)
@@ -159,8 +170,15 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
 
     def action_checkbox(self, obj: Card) -> SafeString:
         """With what is shown of the card: one that has changed since is not acted on."""
-        seen = format_html('<input type="hidden" name="seen" value="{}">', Seen.of(obj))
-        return format_html("{}{}", super().action_checkbox(obj), seen)
+        return format_html(
+            '<input type="checkbox" name="{}" value="{}" class="action-select" autocomplete="off"'
+            ' aria-label="Select this object for an action - {}">'
+            '<input type="hidden" name="seen" value="{}">',
+            ACTION_CHECKBOX_NAME,
+            obj.pk,
+            obj,
+            Seen.of(obj),
+        )
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Card], *args: Any, **kwargs: Any

@@ -176,6 +176,9 @@ class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
         "idempotency_key",
     )
 
+    class Media:
+        js = (forms.Script("backlog/form.js", type="module"),)
+
     class Meta:
         model = Card
         fields = ("id", *values.FIELDS)
@@ -193,6 +196,8 @@ class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for field in self.fields.values():  # `form.js` puts back what was typed, and over what
+            field.widget.attrs.setdefault("autocomplete", "off")
         if self.instance.pk:
             criteria = Card.objects.with_acceptance_text().only("id").get(pk=self.instance.pk)
             self.initial["acceptance"] = criteria.acceptance_text
