@@ -1,12 +1,16 @@
 """Cards in Django's admin: shown from the table, changed through the verbs."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import URLPattern, path, register_converter
+from django.urls.converters import PathConverter
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -31,6 +35,33 @@ EVENTS = 500
 MANY = 1_000
 # Links are edited in the form; deleting is the admin's own, with its page of what goes along.
 _ELSEWHERE = (*LINKS, "delete")
+
+
+class QuotedId(PathConverter):
+    """An id as the admin quotes it, and what else a URL would not keep of it.
+
+    Browsers take `.` and `..` for folders, and Python drops tabs. The admin writes `_` as `_5F`, so
+    these codes are nobody's name.
+    """
+
+    def to_python(self, value: str) -> str:
+        return re.sub("_(2E|09|0D)", lambda found: chr(int(found[1], 16)), value)
+
+    def to_url(self, value: str) -> str:
+        eaten = r"\." if value in (".", "..") else r"[\t\r]"
+        return re.sub(eaten, lambda found: f"_{ord(found[0]):02X}", value)
+
+
+register_converter(QuotedId, "quoted")
+
+
+class FreshActionForm(ActionForm):
+    """Stock, but a browser restores nothing of it: the rows below may be others by then."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["autocomplete"] = "off"
 
 
 def _admin_action(button: Button) -> Callable[..., HttpResponse | None]:
@@ -75,6 +106,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     """State is changed by the actions, everything else by the form."""
 
     form = CardForm
+    action_form = FreshActionForm
     paginator = BoundedPaginator
     list_display = ("id", "title_line", "phase", "priority", "state", "owner_line", "attempts")
     list_filter = ("status", StateFilter, BlockReasonFilter, PhaseFilter, RoleFilter)
@@ -102,7 +134,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         "updated_at",
     )
     fieldsets = (
-        (None, {"fields": ("id", "title", "body", "phase", "priority", "seen")}),
+        (None, {"fields": ("id", "title", "body", "phase", "priority", "seen", "shown")}),
         ("Who claims it, and when", {"fields": ("role", "max_attempts", "not_before")}),
         ("Dependencies and criteria", {"fields": ("depends_on", "acceptance")}),
         ("Written by the backlog itself", {"fields": readonly_fields}),
@@ -136,13 +168,29 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         cards = super().get_queryset(request).defer("acceptance")
         return cards.with_expired()  # type: ignore[attr-defined, no-any-return]  # the manager's
 
+    def get_urls(self) -> list[URLPattern]:
+        """Stock, but for ids that a URL would not keep."""
+        return [
+            path(str(url.pattern).replace("<path:", "<quoted:"), url.callback, name=url.name)
+            if url.name
+            else url
+            for url in super().get_urls()
+        ]
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CardChangeList]:
         return CardChangeList
 
     def action_checkbox(self, obj: Card) -> SafeString:
         """With what is shown of the card: one that has changed since is not acted on."""
-        seen = format_html('<input type="hidden" name="seen" value="{}">', Seen.of(obj))
-        return format_html("{}{}", super().action_checkbox(obj), seen)
+        return format_html(
+            '<input type="checkbox" name="{}" value="{}" class="action-select" autocomplete="off"'
+            ' aria-label="Select this object for an action - {}">'
+            '<input type="hidden" name="seen" value="{}">',
+            ACTION_CHECKBOX_NAME,
+            obj.pk,
+            obj,
+            Seen.of(obj),
+        )
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Card], *args: Any, **kwargs: Any

@@ -8,6 +8,7 @@ import environ
 from django.utils.csp import CSP
 
 from backlog.store import storage
+from fleet_backlog import cookies
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -42,7 +43,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "fleet_backlog.login.LoginRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "backlog.web.middleware.ActorMiddleware",
@@ -55,6 +56,7 @@ WSGI_APPLICATION = "fleet_backlog.wsgi.application"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "board"
 LOGOUT_REDIRECT_URL = "board"
+CSRF_FAILURE_VIEW = "fleet_backlog.login.csrf_failure"
 
 TEMPLATES = [
     {
@@ -127,6 +129,11 @@ SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_AGE = 7 * 24 * 60 * 60
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+# Cookies know hosts, not ports: those of another store on this host have other names. Messages
+# would be a third cookie; they are in the session.
+SESSION_COOKIE_NAME = f"sessionid_{cookies.suffix(DATABASES['default'])}"
+CSRF_COOKIE_NAME = f"csrftoken_{cookies.suffix(DATABASES['default'])}"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000 if HTTPS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS

@@ -4,6 +4,7 @@ import threading
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import connections
 
 from backlog import schema
@@ -32,7 +33,7 @@ def ready(client, store, transactional_db):
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_alive_needs_no_database_and_no_login(client, method):
     """Without the mark of a database test, a query would be an error."""
-    client.cookies["sessionid"] = "0123456789abcdef0123456789abcdef"
+    client.cookies[settings.SESSION_COOKIE_NAME] = "0123456789abcdef0123456789abcdef"
     answer = getattr(client, method)("/healthz")
     assert (answer.status_code, answer.content) == (200, b"ok\n" if method == "get" else b"")
     assert not answer.cookies

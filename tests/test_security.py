@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from axes.models import AccessAttempt
+from django.conf import settings
 from django.db import connection
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
@@ -53,7 +54,7 @@ def test_whatever_is_answered_carries_the_policy(client, superuser, path):
 
 def test_no_script_reads_the_session_and_no_other_site_posts_with_it(client, superuser):
     client.post("/login/", RIGHT)
-    cookie = client.cookies["sessionid"]
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME]
     assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
     assert cookie["max-age"] == 7 * 24 * 60 * 60
 
@@ -61,7 +62,7 @@ def test_no_script_reads_the_session_and_no_other_site_posts_with_it(client, sup
 def test_over_https_cookies_are_sent_over_nothing_else(client, superuser, settings):
     settings.SESSION_COOKIE_SECURE = True
     client.post("/login/", RIGHT, secure=True)
-    assert client.cookies["sessionid"]["secure"]
+    assert client.cookies[settings.SESSION_COOKIE_NAME]["secure"]
 
 
 def test_logging_in_leads_to_where_one_wanted_to_go(client, superuser):

@@ -16,7 +16,9 @@ import psycopg
 import pytest
 
 from backlog.cli.main import main
+from backlog.store import storage
 from backlog.store.embedded import Store
+from fleet_backlog import cookies
 from tests.command import MANAGE
 from tests.servers import Server, free_port, wheel_programs
 from tests.serving import ask as _ask
@@ -218,7 +220,9 @@ def test_it_outlives_a_restart_of_the_database(fresh, own_server):
         pages = [f"{url}/", f"{url}/admin/", f"{url}/readyz"]
         assert [_ask(page)[0] for page in pages] == [200] * 3
         own_server.pause()
-        signed_in = {"Cookie": "sessionid=0123456789abcdef0123456789abcdef"}
+        store = storage.Server(own_server.url).django_database()
+        key = "0123456789abcdef0123456789abcdef"
+        signed_in = {"Cookie": f"sessionid_{cookies.suffix(store)}={key}"}
         for page in pages:
             status, body = _ask(page, **signed_in)
             assert (status, "Traceback" in body) == (503, False), page

@@ -35,7 +35,7 @@ class Seen(NamedTuple):
     def parse(cls, text: str) -> "Seen":
         """What `str` made. Raises `UsageError`."""
         status, _, rest = text.partition(" ")
-        moment, _, card_id = rest.partition(" ")
+        moment, _, card_id = rest.replace("\r\n", "\n").partition(" ")  # as browsers send ends
         if status not in STATUSES:
             raise UsageError("a card to act on is its status, its time and its id")
         at = values.moment(moment, "the time of the card")
@@ -97,11 +97,11 @@ def _reclaim(cards: CardQuerySet, card_id: str, *, seen: datetime) -> Card | Non
 
 
 def _link(cards: CardQuerySet, card_id: str, *, dependency: str, seen: datetime) -> Any:
-    return cards.link(card_id, dependency, seen=seen)
+    return cards.link(card_id, dependency.strip(), seen=seen)
 
 
 def _unlink(cards: CardQuerySet, card_id: str, *, dependency: str, seen: datetime) -> Any:
-    return cards.unlink(card_id, dependency, seen=seen)
+    return cards.unlink(card_id, dependency.replace("\r\n", "\n"), seen=seen)
 
 
 _BUTTONS: Final = (

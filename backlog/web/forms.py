@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -27,6 +29,7 @@ from backlog.models import Card
 from backlog.records import Record
 from backlog.session import as_refusal
 from backlog.verbs import cards
+from backlog.web.roundtrip import LineInput, as_sent, digest, ids_in, ids_text, with_ends_of
 
 # What a browser can help with; what is too long all the same, the domain refuses in its words.
 NAME = {"maxlength": LONGEST_NAME}
@@ -44,22 +47,12 @@ def suggestions() -> QuerySet[Card, tuple[str, str]]:
     return first[:SUGGESTIONS].union(*(other[:SUGGESTIONS] for other in others), all=True)
 
 
-class BodyField(forms.CharField):
-    """Text as it was written: with the newlines that a browser makes CRLF of."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{**kwargs, "strip": False})
-
-    def to_python(self, value: Any) -> str:
-        return (value or "").replace("\r\n", "\n")
-
-
 class IdsWidget(forms.Textarea):
     """The ids as text, and a field of the same name that suggests one more: it needs no script."""
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> str | None:
         given = data.getlist(name) if hasattr(data, "getlist") else [data.get(name) or ""]
-        return ", ".join(part for part in given if part.strip()) if name in data else None
+        return "\n".join(part for part in given if part.strip()) if name in data else None
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         """The text, the field, and what the field suggests."""
@@ -72,21 +65,25 @@ class IdsWidget(forms.Textarea):
             known,
             "One more id",
             known,
-            format_html_join("", '<option value="{}">{}</option>', suggestions()),
+            format_html_join(
+                "",
+                '<option value="{}">{}</option>',
+                ((ids_text([card_id]), title) for card_id, title in suggestions()),
+            ),
         )
 
 
 class IdsField(forms.CharField):
-    """Ids separated by commas or newlines; cleans to a list."""
+    """Ids one a line, or separated by commas; cleans to a list."""
 
     widget = IdsWidget(attrs={"rows": 2})
 
     def prepare_value(self, value: Any) -> Any:
-        return ", ".join(value) if isinstance(value, list) else value
+        return ids_text(value) if isinstance(value, list) else value
 
     def to_python(self, value: Any) -> Any:
         try:
-            return values.dependencies((value or "").replace("\n", ",").split(","))
+            return values.dependencies(ids_in(value or ""))
         except Refusal as refusal:
             raise forms.ValidationError(str(refusal)) from None
 
@@ -104,7 +101,7 @@ class AcceptanceField(forms.CharField):
         try:
             criteria = values.parse_json(value)
             lines = "\n".join(criteria) if type(criteria) is list else ""
-            same = lines and values.acceptance(lines) == values.json_text(criteria)
+            same = lines and values.acceptance(as_sent(lines)) == values.json_text(criteria)
         except (TypeError, ValueError, Refusal):
             return value
         return lines if same else value
@@ -114,11 +111,6 @@ class AcceptanceField(forms.CharField):
             return values.acceptance(value or "")
         except Refusal as refusal:
             raise forms.ValidationError(str(refusal)) from None
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Whether it is other text than was shown."""
-        shown = self.prepare_value(initial) or ""
-        return bool(shown.strip() != (data or "").replace("\r\n", "\n").strip())
 
 
 class MomentField(forms.Field):
@@ -153,7 +145,10 @@ class MomentField(forms.Field):
 class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
     """Add or change a card through the verbs; its state is changed by actions, not here."""
 
-    depends_on = IdsField(required=False, help_text="Ids of the cards it waits for.")
+    depends_on = IdsField(
+        required=False,
+        help_text="Ids of the cards it waits for, one a line; in quotes if a comma is part of it.",
+    )
     acceptance = AcceptanceField(required=False, help_text="One criterion a line, or JSON.")
     max_attempts = forms.IntegerField(
         required=False,
@@ -171,6 +166,8 @@ class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
         widget=forms.HiddenInput,
         error_messages={"required": "open the form again: it does not say which card it shows"},
     )
+    # Of each of its fields, the digest of the text that the form shows.
+    shown = forms.CharField(required=False, widget=forms.HiddenInput)
 
     # Whether the card had changed since the form was opened.
     stale = False
@@ -191,28 +188,65 @@ class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
         "idempotency_key",
     )
 
+    class Media:
+        js = (forms.Script("backlog/form.js", type="module"),)
+
     class Meta:
         model = Card
         fields = ("id", *values.FIELDS)
         # Its text is asked for below: Python loses digits of a number, or refuses to read it.
         exclude = ("acceptance",)  # noqa: DJ006 (the admin has fields of its own, and heeds it)
-        field_classes = {"body": BodyField}
+        field_classes = {"body": partial(forms.CharField, strip=False)}
         widgets = {
             "id": forms.TextInput(NAME),
-            "title": forms.TextInput(attrs={"size": 80}),
-            "phase": forms.TextInput(NAME),
-            "role": forms.TextInput(NAME),
-            "idempotency_key": forms.TextInput({"maxlength": LONGEST_KEY}),
+            "title": LineInput(attrs={"size": 80}),
+            "phase": LineInput(NAME),
+            "role": LineInput(NAME),
+            "idempotency_key": LineInput({"maxlength": LONGEST_KEY}),
         }
         help_texts = {"role": "Who can work on it: a claim may ask for cards of one role."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for field in self.fields.values():  # `form.js` puts back what was typed, and over what
+            field.widget.attrs.setdefault("autocomplete", "off")
         if self.instance.pk:
             criteria = Card.objects.with_acceptance_text().only("id").get(pk=self.instance.pk)
             self.initial["acceptance"] = criteria.acceptance_text
             self.initial["seen"] = self.instance.updated_at.isoformat()
             self.fields["seen"].required = True
+            digests = {
+                name: digest(self._text(name)) for name in values.FIELDS if name in self.fields
+            }
+            self.initial["shown"] = " ".join(map("=".join, digests.items()))
+
+    def _text(self, name: str) -> Any:
+        """What the field shows of the card."""
+        return self.fields[name].prepare_value(self.initial.get(name))
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """What somebody changed: what came back is not what the form showed."""
+        changed: list[str] = super().changed_data
+        if not self.instance.pk:
+            return changed
+        shown = dict(
+            part.split("=", 1) for part in (self["shown"].data or "").split() if "=" in part
+        )
+        return [name for name in changed if self._touched(name, shown.get(name))]
+
+    def _touched(self, name: str, shown: str | None) -> bool:
+        """Whether other text came back than was shown; a form that does not say shows the card."""
+        return digest(self[name].data) != (shown or digest(self._text(name)))
+
+    def _clean_fields(self) -> None:
+        """What a card has, and nobody changed, is asked nothing: it may be older than a rule."""
+        super()._clean_fields()  # type: ignore[misc]  # not in the stubs
+        for name in values.FIELDS:
+            if self.instance.pk and name not in self.changed_data:
+                self.errors.pop(name, None)
+            elif isinstance(typed := self.cleaned_data.get(name), str):
+                self.cleaned_data[name] = with_ends_of(self.initial.get(name), typed)
 
     def clean(self) -> dict[str, Any]:
         """Try the verb and undo it: whatever it refuses, the form refuses."""
@@ -237,15 +271,15 @@ class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
 
     def write(self) -> Record:
         """Create the card, or edit what the form changed. Raises `Refusal`."""
-        given = dict(self.cleaned_data)
-        seen = given.pop("seen", "")
+        given: dict[str, Any] = {name: self.cleaned_data.get(name) for name in values.FIELDS}
         for name in ("body", "phase", "role", "idempotency_key"):
-            given[name] = given.get(name) or None
+            given[name] = given[name] or None
         session = Card.objects.session()
         if not self.instance.pk:
-            return cards.create(session, given.pop("id"), given.pop("title"), **given)
+            return cards.create(session, self.cleaned_data["id"], given.pop("title"), **given)
         changed = {name: given[name] for name in self.changed_data if name in values.FIELDS}
-        return cards.edit(session, self.instance.pk, seen=values.moment(seen, "seen"), **changed)
+        seen = values.moment(self.cleaned_data["seen"], "seen")
+        return cards.edit(session, self.instance.pk, seen=seen, **changed)
 
     def again(self, fresh: Card) -> "CardForm":
         """What was typed, in a form for the card as it is now; a field that differs says so.
@@ -256,10 +290,9 @@ class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
         for name, field in form.fields.items():
             if name not in values.FIELDS:
                 continue
-            typed, has = self[name].data, form.initial.get(name)
-            shown = field.prepare_value(has)
+            typed, shown = self[name].data, form._text(name)
             current.append((str(self[name].label), shown))
-            if field.has_changed(has, typed):
+            if name in self.changed_data and digest(typed) != digest(shown):
                 form.initial[name] = typed
                 field.help_text = format_html(
                     '{} <strong>The card has now:</strong> <span class="now">{}</span>',
@@ -311,6 +344,7 @@ class PhaseForm(forms.Form):
 class DependencyForm(forms.Form):
     """Another card, by its id."""
 
+    # Exactly: an old id may begin with a blank.
     dependency = forms.CharField(label="Id of the card it waits for", strip=False)
 
 

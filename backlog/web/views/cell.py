@@ -24,7 +24,8 @@ _NOTE: Final = 120
 
 _CARD: Final = """
 <li class="card{overdue}" data-card="{id}">
-  <input type="checkbox" form="act" name="card" value="{seen}" aria-label="Select {id}">
+  <input type="checkbox" form="act" autocomplete="off"
+         name="card" value="{seen}" aria-label="Select {id}">
   <a href="{url}"><b>{id}</b> {title}</a>
   <p><span title="priority">p{priority}</span>{lease} <span>{cell} {since}</span>{more}</p>{why}
 </li>"""

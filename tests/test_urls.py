@@ -1,0 +1,113 @@
+"""Every page of a card is reached by the links to it, whatever the card is called."""
+
+import re
+from html import unescape
+from urllib.parse import urljoin
+
+import pytest
+
+from backlog.models import Card
+
+pytestmark = [
+    pytest.mark.usefixtures("store"),
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.one_tier,
+    pytest.mark.quick,
+]
+
+LIST = "/admin/backlog/card/"
+
+NAMES = [
+    *(".", "..", "...", "a/../b", "/", "//", "//evil.example/x", "../..", "/./"),
+    *(
+        "%2F",
+        "%2e",
+        "%2E%2e",
+        "%",
+        "%25",
+        "%zz",
+        "?",
+        "?x=1",
+        "#",
+        "#x",
+        "a&b=c;d+e",
+        "\\",
+        "a\\..\\b",
+    ),
+    *("_5F", "_2E", "_2E_2E", "_5F2E", "_2F", "_", "_0A"),
+    *(
+        "add",
+        "history",
+        "delete",
+        "change",
+        "edit",
+        "new",
+        "act",
+        "a/change",
+        "a/change/",
+        "x/delete",
+    ),
+    *(" k", "k ", "k/", "\x85k", "k\x85", "\u3000k", "\ufeff", "two\nlines", "a\rb", "\tk"),
+    *(
+        "字" * 255,
+        "é",
+        "e\u0301",
+        "\U0001f600",
+        "<b>\"'&amp;",
+        "javascript:alert(1)",
+        "[::1]",
+        "@",
+        ":",
+    ),
+]
+
+
+@pytest.fixture(params=NAMES, ids=ascii)
+def card_id(request, session):
+    """The id of a card, which only the database was asked about."""
+    session.execute("INSERT INTO backlog (id, title) VALUES (%s, 'Its title')", [request.param])
+    return request.param
+
+
+def _links(client, url: str) -> set[str]:
+    """Where the links of a page lead, as a browser resolves them."""
+    hrefs = re.findall(r'href="([^"]*)"', client.get(url).text)
+    dots = re.compile(r"(?<=/)(\.|%2e)(?=/)|(?<=/)(\.|%2e){2}(?=/)", re.IGNORECASE)
+    plain = (
+        dots.sub(lambda dot: "." * (len(dot[0]) - dot[0].count("2") * 2), unescape(h))
+        for h in hrefs
+    )
+    return {urljoin(url, href.strip()) for href in plain}
+
+
+def test_the_admins_pages_of_a_card_open_by_its_links(admin_client, card_id):
+    change = next(url for url in _links(admin_client, LIST) if url.endswith("/change/"))
+    assert admin_client.get(change).context["original"].pk == card_id
+    pages = {
+        url.rsplit("/", 2)[-2]: url for url in _links(admin_client, change) if url.startswith(LIST)
+    }
+    assert "Its title" in admin_client.get(pages["history"]).text
+    assert admin_client.post(pages["delete"], {"post": "yes"}).url == LIST
+    assert not Card.objects.exists()
+
+
+@pytest.mark.parametrize("page", ["/", "/cards/"])
+def test_a_cards_own_pages_open_by_its_links(admin_client, card_id, page):
+    url = next(url for url in _links(admin_client, page) if url.startswith("/card/"))
+    assert admin_client.get(url).context["card"].pk == card_id
+    edit = next(each for each in _links(admin_client, url) if each.endswith("/edit/"))
+    assert admin_client.get(edit).context["card"].pk == card_id
+
+
+def test_a_save_in_the_admin_leads_back_to_the_card(admin_client, card_id):
+    change = next(each for each in _links(admin_client, LIST) if each.endswith("/change/"))
+    form = admin_client.get(change).context["adminform"].form
+    data = {"title": "New", "priority": "1", "seen": form["seen"].value(), "_continue": "1"}
+    saved = admin_client.post(change, data, follow=True)
+    assert saved.context["original"].pk == card_id
+
+
+def test_a_new_card_of_a_name_like_a_folder_is_saved_and_continued(admin_client):
+    data = {"id": "..", "title": "Dots", "priority": "0", "_continue": "1"}
+    saved = admin_client.post(f"{LIST}add/", data, follow=True)
+    assert saved.context["original"].pk == ".."
