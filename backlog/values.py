@@ -110,15 +110,15 @@ def json_text(value: Any) -> str:
 def acceptance(value: str) -> str | None:
     """JSON text for the criteria: `value` itself if it is JSON, else a list of its parts.
 
-    Parts are separated by newlines or `;`; blanks are dropped. JSON text passes through
-    unparsed, so that numbers keep every digit. None for JSON null and for no parts.
+    Parts are separated by newlines or `;`; blanks are dropped, so that `;;` is the empty list. JSON
+    text passes unparsed, so that numbers keep every digit. None for JSON null and for blanks.
     """
     text(value, "acceptance")
     try:
         document = parse_json(value)
     except ValueError:
         parts = [p.strip() for p in re.split(r"[\n;]", value) if p.strip()]
-        return json_text(parts) if parts else None
+        return json_text(parts) if value.strip() else None
     check_json(document, "acceptance")
     return None if document is None else value
 

@@ -104,4 +104,6 @@ def _answer(reply: Reply, options: Options) -> int:
 def _complain(refusal: Refusal, as_json: bool) -> None:
     message = one_line(refusal)
     line = json_text({"error": {"code": refusal.code, "message": message}}) if as_json else message
+    if refusal.faults and not as_json and sys.stderr.isatty():
+        line = "\n".join(map(one_line, refusal.faults))
     sys.stderr.write(f"{line}\n")
