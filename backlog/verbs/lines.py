@@ -123,22 +123,10 @@ def _consistent(card: dict[str, Any]) -> dict[str, Any]:
             "claimOwner, claimTtlSeconds and claimedAt belong to status claimed, all three"
         )
     if card.get("acceptance") is not None:
-        card["acceptance"] = _written(card["acceptance"])
+        card["acceptance"] = values.exact_json(card["acceptance"])
     if card.get("depends_on") is not None:
         card["depends_on"] = values.json_text(card["depends_on"])
     return {c: v for c, v in card.items() if v is not None or c not in _NEVER_NULL}
-
-
-def _written(document: Any) -> str:
-    """JSON text of what `values.parse_json` gave, every digit kept."""
-    if isinstance(document, values.Digits):
-        return str(document)
-    if isinstance(document, list):
-        return f"[{','.join(map(_written, document))}]"
-    if isinstance(document, dict):
-        pairs = (f"{values.json_text(key)}:{_written(item)}" for key, item in document.items())
-        return f"{{{','.join(pairs)}}}"
-    return values.json_text(document)
 
 
 _KEY: Final = "idempotency_key"
