@@ -12,6 +12,7 @@ class Refusal(Exception):
     code: ClassVar[str] = "refused"
     exit_status: ClassVar[int] = 1
     http_status: ClassVar[int] = 409
+    faults: tuple[str, ...] = ()  # each by itself, where the message tells several
 
 
 class UsageError(Refusal):

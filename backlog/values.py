@@ -174,29 +174,30 @@ def json_text(value: Any) -> str:
 
 
 def acceptance(value: str) -> str | None:
-    """JSON text for the criteria: `value` itself if it is JSON, else a list of its parts.
+    """JSON text for the criteria: what `value` says if it is JSON, else a list of its parts.
 
-    Parts are separated by newlines or `;`; blanks are dropped. JSON text passes through
-    unparsed, so that numbers keep every digit. None for JSON null and for no parts.
+    Parts are separated by newlines or `;`; blanks are dropped, so that `;;` is the empty list. JSON
+    keeps every digit. None for JSON null and for blanks.
     """
     text(value, "acceptance")
     try:
         document = parse_json(value)
     except ValueError:
         parts = [p.strip() for p in re.split(r"[\n;]", value) if p.strip()]
-        return json_text(parts) if parts else None
+        return json_text(parts) if value.strip() else None
     check_json(document, "acceptance")
-    return None if document is None else value
+    return None if document is None else exact_json(document)
 
 
 def document(value: str, name: str) -> str:
-    """JSON text, unparsed, so that numbers keep every digit."""
+    """JSON text whose numbers keep every digit."""
     text(value, name)
     try:
-        check_json(parse_json(value), name)
+        parsed = parse_json(value)
     except ValueError as error:
         raise UsageError(f"{name} must be JSON: {getattr(error, 'msg', error)}") from None
-    return value
+    check_json(parsed, name)
+    return exact_json(parsed)
 
 
 def parse_json(value: str) -> Any:
@@ -211,6 +212,20 @@ class Digits(str):
     """A JSON number as it was written."""
 
     __slots__ = ()
+
+
+def exact_json(document: Any) -> str:
+    """JSON text of what `parse_json` gave, every digit kept. Of a key that stood there twice only
+    the last is left: what is not checked does not reach the database.
+    """
+    if isinstance(document, Digits):
+        return str(document)
+    if isinstance(document, list):
+        return f"[{','.join(map(exact_json, document))}]"
+    if isinstance(document, dict):
+        pairs = (f"{json_text(key)}:{exact_json(item)}" for key, item in document.items())
+        return f"{{{','.join(pairs)}}}"
+    return json_text(document)
 
 
 def _no_constant(word: str) -> None:

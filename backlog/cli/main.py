@@ -108,5 +108,7 @@ def _complain(refusal: Refusal, as_json: bool) -> None:
     if as_json:
         line = json_text({"error": {"code": refusal.code, "message": message}})
         say_json(sys.stderr, [f"{line}\n"])
+    elif refusal.faults and sys.stderr.isatty():
+        say(sys.stderr, map(one_line, refusal.faults))
     else:
         say(sys.stderr, [message])

@@ -1,5 +1,7 @@
 """`stats`, `explain`."""
 
+import sys
+
 from backlog.cli.options import CLAIMED_ID, Options, verb
 from backlog.cli.reply import Reply, document
 from backlog.records import iso, row, to_json
@@ -12,10 +14,11 @@ from backlog.verbs import pool
 def stats(session: Session, options: Options) -> Reply:
     found = pool.stats(session)
     age = found.oldest_ready_age_seconds
+    none = "-" if sys.stdout.isatty() else "-s"  # scripts know it in this form
     text = [
         f"total: {found.total}",
         " ".join(f"{status}={count}" for status, count in found.counts.items()),
-        f"oldest-ready-age: {'-' if age is None else age}s",
+        f"oldest-ready-age: {none if age is None else f'{age}s'}",
         f"expired-claims: {found.expired_claim_count}",
     ]
     return Reply([to_json(found) + "\n"], text)

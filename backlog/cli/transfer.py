@@ -1,9 +1,11 @@
-"""`import`, `export`: many cards at once, as JSON lines."""
+"""`import`, `export`: many cards at once, as JSON."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from stat import S_ISBLK, S_ISCHR
 from typing import Any, Final, TextIO
 
 from backlog.cli.options import Options, flag, verb
@@ -11,63 +13,85 @@ from backlog.cli.reply import Reply, document, stream
 from backlog.errors import StoreUnavailable, UsageError
 from backlog.records import to_json
 from backlog.session import Session
-from backlog.shown import say_again
+from backlog.shown import say, say_again
 
 _WIDTH: Final = 30
 _STEPS: Final = 200
 _IN_MEMORY: Final = 2**24
+_AWAITED: Final = (
+    "cards are awaited, as JSON lines or as an array; Ctrl-D on an empty line ends them"
+)
 
 
 @verb(
     "import",
-    "cards from JSON lines, all or nothing",
+    "cards from JSON lines or a JSON array, all or nothing",
     ("file", {"metavar": "FILE", "help": "a file, or - for standard input"}),
     flag("--update", "change cards that exist"),
+    flag("--ignore-unknown", "leave keys out that no card has, and count them"),
     flag("--dry-run", "check everything, write nothing"),
 )
 def import_cards(session: Session, options: Options) -> Reply:
-    from backlog.verbs import transfer
+    from backlog.verbs import faults, transfer
 
-    lines = _read(options.file)
-    with _bar(sys.stderr, len(lines)) as progress:
+    ignored = faults.UnknownKeys() if options.ignore_unknown else None
+    with _bar(sys.stderr) as progress:
         done = transfer.import_cards(
-            session, lines, update=options.update, dry_run=options.dry_run, progress=progress
+            session,
+            _read(options.file),
+            update=options.update,
+            dry_run=options.dry_run,
+            ignored=ignored,
+            progress=progress,
         )
-    counts = done._asdict()
-    text = ", ".join(f"{kind}: {count}" for kind, count in counts.items())
-    answer = {**counts, "dryRun": options.dry_run}
+    answer = {**done._asdict(), "dryRun": options.dry_run}
+    text = ", ".join(f"{kind}: {count}" for kind, count in done._asdict().items())
+    if ignored is not None:
+        answer["ignored"] = ignored.counts
+        text += f", ignored: {ignored}"
     return document(answer, [text + (" (dry run)" if options.dry_run else "")])
 
 
 def _read(file: str) -> list[bytes]:
-    if file == "-":
-        return sys.stdin.buffer.readlines()
     try:
-        with Path(file).open("rb") as opened:
-            return opened.readlines()
+        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source:
+            if source.isatty():
+                say(sys.stderr, [_AWAITED])
+            elif _is_endless(os.fstat(source.fileno())):
+                raise ValueError("it is a device")
+            return source.readlines()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot read {file}: {reason}") from None
+        name = file or "a file without a name"
+        advice = "FILE is a file of cards, or - for standard input"
+        raise UsageError(f"cannot read {name}: {reason}; {advice}") from None
+
+
+def _is_endless(status: os.stat_result) -> bool:
+    """Whether it is a device, of which there is no end: all but /dev/null."""
+    is_null = status.st_rdev == Path(os.devnull).stat().st_rdev
+    return S_ISBLK(status.st_mode) or (S_ISCHR(status.st_mode) and not is_null)
 
 
 @contextmanager
-def _bar(stream: TextIO, total: int) -> Iterator[Callable[[str, int], None]]:
-    """What is told a stage and how much of `total` is done in it; on a terminal only, shown."""
-    shown, step = stream.isatty(), max(total // _STEPS, 1)
+def _bar(stream: TextIO) -> Iterator[Callable[[str, int, int], None]]:
+    """What is told a stage, and how much of how much is done in it; on a terminal only, shown."""
+    shown, last = stream.isatty(), ""
 
-    def show(text: str) -> None:
-        say_again(stream, text)
-
-    def progress(stage: str, done: int) -> None:
-        if shown and done % step == 0:
-            filled = _WIDTH * done // max(total, 1)
-            show(f"[{'#' * filled}{'-' * (_WIDTH - filled)}] {done} of {max(total, 1)} {stage}")
+    def progress(stage: str, done: int, total: int) -> None:
+        nonlocal last
+        if shown and done % max(total // _STEPS, 1) == 0:
+            filled = _WIDTH * done // total
+            text = f"[{'#' * filled}{'-' * (_WIDTH - filled)}] {done} of {total} {stage}"
+            if text != last:
+                say_again(stream, text)
+            last = text
 
     try:
         yield progress
     finally:
-        if shown:
-            show("")
+        if last:
+            say_again(stream, "")
 
 
 @verb(

@@ -1,87 +1,124 @@
-"""Lines of JSON that are cards: read and checked, nothing written. Pure functions.
+"""What stands in a file, read as cards and checked, nothing written. Pure functions.
 
-A line has the keys of the command's JSON. Every refusal names its line.
+An object has the keys of the command's JSON. Every fault names its line, or element of an array.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from backlog import values
 from backlog.errors import DuplicateId, DuplicateKey, Refusal, UsageError
 from backlog.lifecycle import CLAIMED, MOST_COUNTED
 from backlog.records import WIRE_NAMES
+from backlog.verbs.faults import Faults, UnknownKeys, place
+from backlog.verbs.framing import documents
 
-# Told a stage, and how many lines have passed it.
-Progress = Callable[[str, int], None]
+# Told a stage, how far it is, and of how much.
+Progress = Callable[[str, int, int], None]
 
 
 class Line(NamedTuple):
-    """One checked line: its number from 1, the columns it gives, the values of all `COLUMNS`, and
+    """One checked object: where it begins, the columns it gives, the values of all `COLUMNS`, and
     the ids that no new card may have, with what each is here.
     """
 
-    number: int
+    line: int
+    element: int
     given: list[str]
     row: tuple[Any, ...]
     odd: list[tuple[str, str]]
+
+    @property
+    def place(self) -> str:
+        return place(self.line, self.element)
 
 
 # `updated_at` is the database's own: what a line says of it is checked and left.
 COLUMNS: Final = tuple(name for name in WIRE_NAMES if name != "updated_at")
 
 
-def read_lines(lines: Iterable[bytes], progress: Progress) -> list[Line]:
-    """Check every line; blank ones are skipped. `progress` is told of each."""
+def read_lines(
+    lines: Sequence[bytes], progress: Progress, faults: Faults, ignored: UnknownKeys | None = None
+) -> list[Line]:
+    """The cards that are right; `faults` is told of the others, and `ignored` of unknown keys,
+    which are faults without it. `progress` is told of each card.
+    """
     read: list[Line] = []
-    ids: dict[str, int] = {}
-    keys: dict[str, int] = {}
-    for number, line in enumerate(lines, 1):
-        with naming(number):
-            if line.strip():
-                card = _read_line(line)
-                _refuse_repeat(DuplicateId, "id", card["id"], ids, number)
-                _refuse_repeat(
-                    DuplicateKey, "idempotencyKey", card.get("idempotency_key"), keys, number
-                )
-                odd = card.pop("odd")
-                row = tuple(card.get(name) for name in COLUMNS)
-                read.append(Line(number, [n for n in COLUMNS if n in card], row, odd))
-        progress("checked", number)
+    ids: dict[str, Line] = {}
+    keys: dict[str, Line] = {}
+    unknown = UnknownKeys() if ignored is None else ignored
+    found = Faults(faults.most)
+    for number, element, document in documents(lines):
+        card, refused, strange = _read(document)
+        odd = card.pop(_ODD, [])
+        given = [name for name in COLUMNS if name in card]
+        line = Line(number, element, given, tuple(map(card.get, COLUMNS)), odd)
+        refused += _repeats(DuplicateId, "id", card.get("id"), ids, line)
+        refused += _repeats(DuplicateKey, "idempotencyKey", card.get(_KEY), keys, line)
+        for refusal in refused:
+            found.add(line.place, refusal)
+        unknown.add(strange, number, element)
+        if not refused:
+            read.append(line)
+        progress("checked", number, len(lines))
+    if ignored is None:
+        unknown.report(faults, list(_READERS))
+    faults.extend(found.kept, found.count)
     return read
 
 
-@contextmanager
-def naming(number: int) -> Iterator[None]:
-    """Put the line's number in front of a refusal."""
-    try:
-        yield
-    except Refusal as refusal:
-        raise type(refusal)(f"line {number}: {refusal}") from None
+def _repeats(
+    refusal: type[Refusal], key: str, value: str | None, seen: dict[str, Line], line: Line
+) -> list[Refusal]:
+    first = line if value is None else seen.setdefault(value, line)
+    return [] if first is line else [refusal(f"{key} {value} stands on {first.place} already")]
 
 
-def _read_line(line: bytes) -> dict[str, Any]:
-    try:
-        text = line.decode("utf-8-sig").strip()  # some editors put a byte order mark first
-        document = values.parse_json(text)
-    except ValueError as error:
-        raise UsageError(f"not a JSON object: {getattr(error, 'msg', error)}") from None
-    if not isinstance(document, dict):
-        raise UsageError("not a JSON object")
-    unknown = sorted(document.keys() - _READERS.keys())
-    if unknown:
-        raise UsageError(f"unknown key {unknown[0]}; known are {', '.join(_READERS)}")
-    if not isinstance(document.get("id"), str):
-        raise UsageError("id is missing or not a text")
-    card = {}
+def _read(document: Any) -> tuple[dict[str, Any], list[Refusal], Sequence[str]]:
+    """The columns that the object gives, what is wrong with it, the keys that no card has."""
+    wrong = _no_card(document)
+    if wrong is not None:
+        return {}, [wrong], ()
+    card: dict[str, Any] = {}
+    refused: list[Refusal] = []
+    if document.get("id") is None:
+        refused.append(UsageError("id is missing"))
     for key, (column, read) in _READERS.items():
         if key in document:
             value = document[key]
-            card[column] = None if value is None else read(value, key)
-    return _consistent(card, text)
+            try:
+                card[column] = None if value is None else read(value, key)
+            except Refusal as refusal:
+                refused.append(refusal)
+    if not refused:
+        try:
+            card = _consistent(card)
+        except Refusal as refusal:
+            refused.append(refusal)
+    return card, refused, sorted(document.keys() - _READERS.keys())
 
 
-def _consistent(card: dict[str, Any], text: str) -> dict[str, Any]:
+def _no_card(document: Any) -> Refusal | None:
+    """Why this can be no card at all, if it cannot."""
+    if not isinstance(document, dict):
+        return document if isinstance(document, Refusal) else UsageError("not a JSON object")
+    if "id" in document:
+        return None
+    for key, value in document.items():
+        if isinstance(value, list) and all(isinstance(each, dict) for each in value):
+            return UsageError(
+                f"this is no card but holds an array of objects: take that out first,"
+                f" for example jq '.{key[:40]}' FILE | … import -"
+            )
+    if document and all(isinstance(value, dict) for value in document.values()):
+        return UsageError(
+            "this is no card but holds objects by name: make an array of them first, for example"
+            " jq '[to_entries[] | {id: .key} + .value]' FILE | … import -"
+        )
+    return None
+
+
+def _consistent(card: dict[str, Any]) -> dict[str, Any]:
     if card["id"] in (card.get("depends_on") or ()):
         values.dependencies(card["depends_on"], card["id"])
     held = [card.get(column) is not None for column in WIRE_NAMES if column.startswith("claim")]
@@ -89,15 +126,17 @@ def _consistent(card: dict[str, Any], text: str) -> dict[str, Any]:
         raise UsageError(
             "claimOwner, claimTtlSeconds and claimedAt belong to status claimed, all three"
         )
-    if card.get("acceptance") is not None:
-        card["acceptance"] = text  # the database takes it from there, every digit kept
     ids = [(card["id"], "id"), *((i, "dependency") for i in card.get("depends_on") or ())]
-    card["odd"] = [(each, what) for each, what in ids if not values.is_new_id(each)]
+    card[_ODD] = [(each, what) for each, what in ids if not values.is_new_id(each)]
+    if card.get("acceptance") is not None:
+        card["acceptance"] = values.exact_json(card["acceptance"])
     if card.get("depends_on") is not None:
         card["depends_on"] = values.json_text(card["depends_on"])
     return {c: v for c, v in card.items() if v is not None or c not in _NEVER_NULL}
 
 
+_KEY: Final = "idempotency_key"
+_ODD: Final = "odd"  # no column: see `Line`
 _NEVER_NULL: Final = (
     "title",
     "priority",
@@ -161,13 +200,3 @@ _READERS: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
         "block_count": _integer(0, MOST_COUNTED),
     }.items()
 }
-
-
-def _refuse_repeat(
-    refusal: type[Refusal], key: str, value: str | None, lines: dict[str, int], number: int
-) -> None:
-    if value is None:
-        return
-    if value in lines:
-        raise refusal(f"{key} {value} stands on line {lines[value]} already")
-    lines[value] = number

@@ -5,25 +5,27 @@ so that 100,000 cards take seconds and the table's triggers still see every row.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final, NamedTuple
 
-from backlog.errors import Cycle, DuplicateId, DuplicateKey, UsageError
+from backlog.errors import Cycle, DuplicateId, DuplicateKey, Refusal, UsageError
 from backlog.records import COLUMNS, Record
 from backlog.session import Session, in_transaction, sqlstate
 from backlog.shown import named
 from backlog.verbs import names
+from backlog.verbs.faults import FEW, MANY, Faults, UnknownKeys
 from backlog.verbs.graph import lock_graph
 from backlog.verbs.history import COLUMNS as EVENT
 from backlog.verbs.history import Event
 from backlog.verbs.lines import COLUMNS as STORED
-from backlog.verbs.lines import Line, Progress, naming, read_lines
+from backlog.verbs.lines import Line, Progress, read_lines
 from backlog.verbs.runs import Run
 
 _PAGE: Final = 1000
 # After as many lines the planner is told at once, instead of when autovacuum comes round.
 _MANY: Final = 1000
+_LONGEST_RING: Final = 10
 
 _STAGE: Final = """
 CREATE TEMPORARY TABLE backlog_import (
@@ -41,7 +43,6 @@ _DEFAULTS: Final = {
     "depends_on": "coalesce(line.depends_on, '[]')",
     "attempts": "coalesce(line.attempts, 0)",
     "block_count": "coalesce(line.block_count, 0)",
-    "acceptance": "nullif(line.acceptance -> 'acceptance', 'null')",
     "created_at": "coalesce(line.created_at, now() + line.number * interval '1 microsecond')",
 }
 
@@ -77,6 +78,18 @@ FROM backlog_import line WHERE backlog.id = line.id AND NOT line.fresh
 AND ({", ".join(f"backlog.{column}" for column in _CHANGED)})
     IS DISTINCT FROM ({", ".join(_CHANGED.values())})"""
 
+# What cannot be a card is taken out, so that the database says what else it would refuse.
+_UNTITLED: Final = """
+DELETE FROM backlog_import line WHERE title IS NULL
+AND NOT EXISTS (SELECT FROM backlog WHERE backlog.id = line.id) RETURNING number"""
+
+_CONFLICTING: Final = """
+DELETE FROM backlog_import line
+WHERE NOT fresh AND NOT (%s AND NOT EXISTS (
+    SELECT FROM backlog WHERE idempotency_key = line.idempotency_key AND id <> line.id)
+    AND EXISTS (SELECT FROM backlog WHERE backlog.id = line.id))
+RETURNING number, id, EXISTS (SELECT FROM backlog WHERE backlog.id = line.id), idempotency_key"""
+
 _EDGES: Final = """
 WITH RECURSIVE reached(id) AS (
     SELECT id FROM backlog_import WHERE 'depends_on' = ANY (given)
@@ -96,68 +109,92 @@ class Imported(NamedTuple):
     unchanged: int
 
 
-class _DryRun(Exception):
+class _Undo(Exception):
     """No error: it undoes the transaction."""
+
+    def __init__(self, imported: Imported, faults: Faults) -> None:
+        super().__init__()
+        self.imported, self.faults = imported, faults
 
 
 def import_cards(
     session: Session,
-    lines: Iterable[bytes],
+    lines: Sequence[bytes],
     *,
     update: bool = False,
     dry_run: bool = False,
-    progress: Progress = lambda stage, done: None,
+    ignored: UnknownKeys | None = None,
+    progress: Progress = lambda stage, done, total: None,
 ) -> Imported:
-    """Write every line's card, or none. `progress` is told how far it is.
+    """Write every object's card, or none. `progress` is told how far it is.
 
     A card that exists is refused (`DuplicateId`) unless `update`: then the columns its line
     gives are changed. With `dry_run` everything is checked, by the database too, and undone.
-    Raises a `Refusal` that names the line.
+    Unknown keys are refused, or else left out and told to `ignored`.
+    Raises a `Refusal` that names the lines: what is wrong by itself, or, with `dry_run`, also what
+    of the others the database would refuse.
     """
-    read = read_lines(lines, progress)
+    faults = Faults(MANY if dry_run else FEW)
+    read = read_lines(lines, progress, faults, ignored)
+    if not dry_run:
+        faults.refuse()
     try:
         return _write(session, read, update, dry_run, progress)
-    except _DryRun as done:
-        return Imported(*done.args)
+    except _Undo as undone:
+        faults.extend(undone.faults.kept, undone.faults.count)
+        faults.refuse()
+        return undone.imported
 
 
 @in_transaction
 def _write(
     session: Session, read: list[Line], update: bool, dry_run: bool, progress: Progress
 ) -> Imported:
+    faults = Faults(MANY if dry_run else FEW)
     lock_graph(session)
     # The statements below are planned while the table is perhaps still empty, and would then read
     # all of it, as it grows, for each line.
     session.execute("SET LOCAL enable_seqscan = off")
     session.execute(_STAGE)
-    for number, each, what in ((n, i, w) for n, _, _, odd in read for i, w in odd):
-        with naming(number):
-            names.refuse_impossible(session, [each], what)
-    _load(session, read, progress)
+    read = [line for line in read if not (line.odd and _is_impossible(session, line, faults))]
+    _load(session, read, faults, progress)
     session.execute("ANALYZE backlog_import")
-    _refuse_untitled(session)
+    for number, *_ in _taken_out(session, _UNTITLED):
+        faults.add(read[number].place, UsageError("title is missing"))
     created = session.execute(_INSERT).rowcount
-    _refuse_conflicts(session, update)
+    for number, card_id, known, key in _taken_out(session, _CONFLICTING, update):
+        faults.add(read[number].place, _conflict(card_id, known and not update, key))
     updated = 0
     if update:
         session.execute(_LOCK)
         updated = session.execute(_UPDATE).rowcount
     if len(read) > _MANY:
         session.execute("ANALYZE backlog, backlog_dependency")
-    _refuse_cycles(session)
+    _find_cycles(session, read, faults)
     result = Imported(created, updated, len(read) - created - updated)
-    if dry_run:
-        raise _DryRun(*result)
+    if dry_run or faults.count:
+        raise _Undo(result, faults)
     return result
 
 
-def _load(session: Session, read: list[Line], progress: Progress) -> None:
+def _is_impossible(session: Session, line: Line, faults: Faults) -> bool:
+    """Whether it has an id that no card has, and none could be given."""
+    try:
+        for card_id, what in line.odd:
+            names.refuse_impossible(session, [card_id], what)
+    except Refusal as refusal:
+        faults.add(line.place, refusal)
+        return True
+    return False
+
+
+def _load(session: Session, read: list[Line], faults: Faults, progress: Progress) -> None:
     columns = ", ".join(("number", "given", *STORED))
 
     def rows() -> Iterator[tuple[Any, ...]]:
-        for done, line in enumerate(read, 1):
-            yield (line.number, line.given, *line.row)
-            progress("loaded, to be written", done)
+        for number, line in enumerate(read):
+            yield (number, line.given, *line.row)
+            progress("loaded, to be written", number + 1, len(read))
 
     try:
         session.copy(f"COPY backlog_import ({columns}) FROM STDIN", rows())
@@ -166,52 +203,37 @@ def _load(session: Session, read: list[Line], progress: Progress) -> None:
         where = re.search(r"backlog_import\D{1,20}(\d+)", str(error) + str(error.__cause__))
         if not (sqlstate(error) or "").startswith("22") or where is None:
             raise
-        with naming(read[int(where[1]) - 1].number):
-            raise UsageError(str(error).partition("\n")[0]) from None
+        faults.add(read[int(where[1]) - 1].place, UsageError(str(error).partition("\n")[0]))
+        raise _Undo(Imported(0, 0, 0), faults) from None
 
 
-def _refuse_untitled(session: Session) -> None:
-    row = session.execute("""
-        SELECT number FROM backlog_import line WHERE title IS NULL
-        AND NOT EXISTS (SELECT FROM backlog WHERE backlog.id = line.id)
-        ORDER BY number LIMIT 1""").fetchone()
-    if row:
-        with naming(row[0]):
-            raise UsageError("title is missing")
+def _taken_out(session: Session, sql: str, *params: Any) -> list[Any]:
+    """Rows of lines that cannot be written, in their order; the others go on without them."""
+    return sorted(session.execute(sql, params).fetchall())
 
 
-def _refuse_conflicts(session: Session, update: bool) -> None:
-    row = session.execute(
-        """
-        SELECT number, id, EXISTS (SELECT FROM backlog WHERE backlog.id = line.id) AS known,
-            idempotency_key
-        FROM backlog_import line
-        WHERE NOT fresh AND NOT (%s AND NOT EXISTS (
-            SELECT FROM backlog WHERE idempotency_key = line.idempotency_key AND id <> line.id)
-            AND EXISTS (SELECT FROM backlog WHERE backlog.id = line.id))
-        ORDER BY number LIMIT 1""",
-        (update,),
-    ).fetchone()
-    if row is None:
-        return
-    number, card_id, known, key = row
-    with naming(number):
-        if known and not update:
-            raise DuplicateId(f"there is a card {card_id} already; --update changes existing cards")
-        raise DuplicateKey(f"another card has the idempotencyKey {key} already")
+def _conflict(card_id: str, known: bool, key: str | None) -> Refusal:
+    if known:
+        return DuplicateId(f"there is a card {card_id} already; --update changes existing cards")
+    return DuplicateKey(f"another card has the idempotencyKey {key} already")
 
 
-def _refuse_cycles(session: Session) -> None:
+def _find_cycles(session: Session, read: list[Line], faults: Faults) -> None:
     edges: dict[str, list[str]] = dict(session.execute(_EDGES).fetchall())
-    try:
-        TopologicalSorter(edges).prepare()
-    except CycleError as error:
-        ring: list[str] = error.args[1]
+    while not faults.full:
+        try:
+            TopologicalSorter(edges).prepare()
+            return
+        except CycleError as error:
+            ring: list[str] = error.args[1]
         row = session.execute(
             "SELECT min(number) FROM backlog_import WHERE id = ANY (%s)", (ring,)
         ).fetchone()
-        with naming(row[0]):
-            raise Cycle(f"dependencies close a cycle: {named(ring[::-1], ' → ')}") from None
+        if row[0] is not None:  # else the import has no part in it
+            cycle = Cycle(f"dependencies close a cycle: {named(ring[::-1], ' → ')}")
+            faults.add(read[row[0]].place, cycle)
+        for card_id in ring:
+            edges.pop(card_id, None)
 
 
 def export_cards(session: Session) -> Iterator[Record]:

@@ -54,6 +54,7 @@ _STREAMS = {
     ("backlog/cli/main.py", "stderr"),
     ("backlog/cli/loops.py", "stdout"),
     ("backlog/cli/loops.py", "stderr"),
+    ("backlog/cli/pool.py", "stdout"),
     ("backlog/cli/transfer.py", "stderr"),
     ("fleet_backlog/management/commands/serve.py", "stdout"),
 }

@@ -26,7 +26,9 @@ CRITERIA = [
     ("{}", {}),
     ("null", None),
     ("", None),
-    (" ;\n; ", None),
+    (" ;\n; ", []),
+    (";;", []),
+    ("  \n ", None),
     ("NaN", ["NaN"]),
     ("[1,NaN]", ["[1,NaN]"]),
     ("Infinity", ["Infinity"]),
@@ -45,6 +47,16 @@ def test_acceptance_is_json_or_else_a_list(call, given, value):
 def test_a_json_null_is_stored_as_none(call, session):
     call(*NEW, "--acceptance", "null")
     assert session.execute("SELECT acceptance IS NULL FROM backlog").fetchone()[0]
+
+
+@pytest.mark.parametrize("given", ['{"a":1e200000,"a":1}', '{"a":"\\u0000","a":1}'])
+def test_of_a_key_that_stands_twice_only_the_last_reaches_the_database(call, card, tmp_path, given):
+    card("held", claimed=True)
+    line = f'{{"id":"B","title":"t","acceptance":{given}}}'
+    assert call(*NEW, "--acceptance", given).json["acceptance"] == {"a": 1}
+    assert call("import", lines(tmp_path, line)).status == 0
+    assert call("complete", "--id", "held", "--result", given).status == 0
+    assert call("show", "--id", "B", "--json").json["acceptance"] == {"a": 1}
 
 
 EXACT = [
