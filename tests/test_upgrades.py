@@ -206,7 +206,7 @@ def earlier_store(archive: Path, *statements: str) -> Iterator[tuple[On, Storage
 
 
 FIRST, LAST = ARCHIVES[0], ARCHIVES[-1]
-UNBOUNDED = ARCHIVES[-3]  # the last that had no bounds
+UNBOUNDED = ARCHIVES[-4]  # the last that had no bounds
 each_end = pytest.mark.parametrize("archive", [FIRST, LAST], ids=["first", "last"])
 
 
