@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 from argparse import REMAINDER
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -12,12 +12,12 @@ from backlog import schema
 from backlog.cli.connection import open_session
 from backlog.cli.options import Options, flag, verb
 from backlog.cli.reply import Reply, document
-from backlog.errors import Refusal, UsageError, WrongState
+from backlog.errors import NotUpgraded, Refusal, UsageError, WrongState
+from backlog.session import PsycopgSession
 from backlog.store import files
 from backlog.store.embedded import Store
 from backlog.store.pins import PINNED
 from backlog.store.storage import Embedded, from_environment
-from backlog.verbs import pool
 
 _ARCHIVE: Final = ("file", {"metavar": "FILE", "type": Path, "help": "an archive of pg_dump"})
 
@@ -132,9 +132,15 @@ def _server_status() -> dict[str, Any]:
 
 
 def _reachable() -> int:
-    """Start the store if it is down; how many cards are in it."""
-    with open_session() as session:
-        return pool.stats(session).total
+    """Start the store if it is down; how many cards are in it.
+
+    One that cannot be upgraded as it is must be reached all the same, to be mended or replaced.
+    """
+    with closing(from_environment().connect()) as connection:
+        session = PsycopgSession(connection)
+        with suppress(NotUpgraded):
+            schema.ensure(session)
+        return int(session.execute("SELECT count(*) FROM backlog").fetchone()[0])
 
 
 def _program(name: str) -> Path:
