@@ -13,6 +13,7 @@ from backlog.models import Card
 from backlog.session import as_refusal
 from backlog.verbs.lines import read_lines
 from backlog.verbs.runs import Report
+from backlog.verbs.transfer import import_cards
 from tests.command import unavailable
 from tests.factories import CardFactory
 
@@ -141,3 +142,25 @@ def test_the_largest_numbers_there_may_be_are_shown_on_every_page(admin_client):
         Card.objects.complete(card_id, report=report)
     for page in [*PAGES, "/admin/backlog/card/", "/admin/backlog/card/A/change/"]:
         assert admin_client.get(page).status_code == 200, page
+
+
+ENDS = [
+    '{"id":"A","title":"t","status":"claimed","claimOwner":"w","claimTtlSeconds":2147483647,'
+    '"claimedAt":"9000-01-01T00:00:00Z","createdAt":"9000-01-01T00:00:00Z"}',
+    '{"id":"A","title":"t","notBefore":"9000-01-01T00:00:00Z","createdAt":"1000-01-01T00:00:00Z"}',
+    '{"id":"A","title":"t","status":"claimed","claimOwner":"w","claimTtlSeconds":2147483647,'
+    '"claimedAt":"1000-01-01T00:00:00Z","createdAt":"1000-01-01T00:00:00Z"}',
+]
+VERBS = [["list"], ["stats"], ["export"], ["doctor"], ["check"], ["sweep"], ["runs", "--id", "A"]]
+
+
+@pytest.mark.parametrize("line", ENDS, ids=["a claim to come", "held back", "a claim of old"])
+@pytest.mark.django_db
+def test_times_at_their_ends_are_read_by_every_page_and_verb(line, call, session, admin_client):
+    import_cards(session, [line.encode()])
+    for page in [*PAGES, "/admin/backlog/card/", "/admin/backlog/card/A/change/"]:
+        assert admin_client.get(page).status_code == 200, page
+    assert [call(*words).err for words in VERBS] == [""] * len(VERBS)
+    ran = call("renew", "--id", "A", "--ttl", "2147483647", "--json")
+    assert ran.status == 0 or "it is ready" in ran.err
+    assert call("complete", "--id", "A").status == 0

@@ -12,7 +12,8 @@ import pytest
 from backlog.lifecycle import LONGEST_NAME
 from backlog.session import PsycopgSession
 from backlog.verbs import cards, check, claims, doctor, moves, pool, runs
-from tests.test_upgrades import ARCHIVES, empty_database, fill, on_store
+from backlog.verbs.transfer import import_cards
+from tests.test_upgrades import ARCHIVES, LAST, earlier_store, empty_database, fill, on_store
 
 ARCHIVE = ARCHIVES[0].parent / "beyond" / "0004.dump"
 
@@ -114,3 +115,21 @@ def test_it_is_edited_and_deleted(earlier):
         assert cards.delete(earlier, card.id, force=True).id == card.id
     assert cards.create(earlier, "odd-gone", "Again").attempts == 2_000_000_000
     assert claims.claim(earlier, "w").card.attempts == 2_000_000_000
+
+
+def test_lines_that_change_something_else_are_imported(earlier):
+    names = ("key", "title", "body", "note", "owner", "waits", "30", "80")
+    lines = [f'{{"id": "odd-{name}", "priority": 5}}'.encode() for name in names]
+    assert import_cards(earlier, lines, update=True).updated == len(names)
+
+
+UNREADABLE = """UPDATE backlog SET priority = 99, acceptance =
+    (SELECT jsonb_agg(1e131071) FROM generate_series(1, 12000)) WHERE id = 'ready-1'"""
+
+
+def test_a_card_that_nobody_could_read_or_dump_is_read_and_claimed(tmp_path):
+    with earlier_store(LAST, UNREADABLE) as (on, _):
+        claimed = on("claim", "--owner", "w", "--json").json
+        assert (claimed["id"], claimed["acceptance"]) == ("ready-1", ["1e131071"] * 12_000)
+        assert on("store", "dump", str(tmp_path / "archive")).status == 0
+        assert on("delete", "--id", "ready-1", "--force").status == 0

@@ -20,11 +20,13 @@ UPDATE backlog_rule SET name = rtrim(left(name, 255)) WHERE scope = 'phase' AND 
 -- A number of a few characters is written out with up to 147,000; where they are so many that the whole is
 -- too long for whoever reads it, they become texts of the same digits: 1e131071 is "1e131071".
 CREATE FUNCTION backlog_short(number text) RETURNS text LANGUAGE sql AS $$
-    SELECT CASE position('.' in number)
-        WHEN 0 THEN rtrim(number, '0') || 'e' || char_length(number) - char_length(rtrim(number, '0'))
+    -- By bytes: as text, a character takes many times as long.
+    SELECT CASE WHEN position('.'::bytea IN digits) = 0
+        THEN convert_from(whole, 'UTF8') || 'e' || octet_length(digits) - octet_length(whole)
         ELSE CASE WHEN starts_with(number, '-') THEN '-' ELSE '' END
             || coalesce(nullif(ltrim(translate(number, '-.', ''), '0'), ''), '0')
-            || 'e-' || char_length(number) - position('.' in number) END
+            || 'e-' || octet_length(digits) - position('.'::bytea IN digits) END
+    FROM convert_to(number, 'UTF8') AS digits, rtrim(digits, '0'::bytea) AS whole
 $$;
 
 CREATE FUNCTION backlog_shortened(document jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -36,7 +38,7 @@ BEGIN
         WHEN 'object' THEN (
             SELECT coalesce(jsonb_object_agg(key, backlog_shortened(value)), '{}')
             FROM jsonb_each(document))
-        WHEN 'number' THEN CASE WHEN char_length(document #>> '{}') > 1000
+        WHEN 'number' THEN CASE WHEN octet_length(document #>> '{}') > 1000
             THEN to_jsonb(backlog_short(document #>> '{}')) ELSE document END
         ELSE document END;
 END $$;
@@ -46,7 +48,7 @@ CREATE FUNCTION backlog_overgrown(document jsonb) RETURNS boolean LANGUAGE plpgs
 BEGIN
     RETURN document @? 'strict $.** ? (@.type() == "number" && (@ > 1e999 || @ < -1e999
             || (@ < 1e-999 && @ > -1e-999)))'
-        AND (SELECT sum(char_length(number #>> '{}')) > 4000000
+        AND (SELECT sum(octet_length(number #>> '{}')) > 4000000
             FROM jsonb_path_query(document, 'strict $.** ? (@.type() == "number")') AS number);
 END $$;
 
