@@ -19,14 +19,15 @@ UPDATE backlog_rule SET name = rtrim(left(name, 255)) WHERE scope = 'phase' AND 
 
 -- A number of a few characters is written out with up to 147,000; where they are so many that the whole is
 -- too long for whoever reads it, they become texts of the same digits: 1e131071 is "1e131071".
-CREATE FUNCTION backlog_short(number text) RETURNS text LANGUAGE sql AS $$
+CREATE FUNCTION backlog_short(number jsonb) RETURNS jsonb LANGUAGE sql AS $$
     -- By bytes: as text, a character takes many times as long.
-    SELECT CASE WHEN position('.'::bytea IN digits) = 0
-        THEN convert_from(whole, 'UTF8') || 'e' || octet_length(digits) - octet_length(whole)
-        ELSE CASE WHEN starts_with(number, '-') THEN '-' ELSE '' END
-            || coalesce(nullif(ltrim(translate(number, '-.', ''), '0'), ''), '0')
-            || 'e-' || octet_length(digits) - position('.'::bytea IN digits) END
-    FROM convert_to(number, 'UTF8') AS digits, rtrim(digits, '0'::bytea) AS whole
+    SELECT CASE WHEN octet_length(digits) <= 1000 THEN number
+        WHEN position('.'::bytea IN digits) = 0 THEN to_jsonb(
+            convert_from(whole, 'UTF8') || 'e' || octet_length(digits) - octet_length(whole))
+        ELSE to_jsonb(CASE WHEN starts_with(number #>> '{}', '-') THEN '-' ELSE '' END
+            || coalesce(nullif(ltrim(translate(number #>> '{}', '-.', ''), '0'), ''), '0')
+            || 'e-' || octet_length(digits) - position('.'::bytea IN digits)) END
+    FROM convert_to(number #>> '{}', 'UTF8') AS digits, rtrim(digits, '0'::bytea) AS whole
 $$;
 
 CREATE FUNCTION backlog_shortened(document jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -38,8 +39,7 @@ BEGIN
         WHEN 'object' THEN (
             SELECT coalesce(jsonb_object_agg(key, backlog_shortened(value)), '{}')
             FROM jsonb_each(document))
-        WHEN 'number' THEN CASE WHEN octet_length(document #>> '{}') > 1000
-            THEN to_jsonb(backlog_short(document #>> '{}')) ELSE document END
+        WHEN 'number' THEN backlog_short(document)
         ELSE document END;
 END $$;
 
