@@ -68,6 +68,12 @@ class SchemaTooNew(Refusal):
     http_status = 503
 
 
+class NotUpgraded(Refusal):
+    """A row of an earlier store is what no row may be; the store is as it was."""
+
+    code = "not_upgraded"
+
+
 class ClaimLost(Refusal):
     """The caller names a claim that it does not hold (any more)."""
 

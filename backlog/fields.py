@@ -19,13 +19,13 @@ class _InDomain:
 
 
 class LineField(_InDomain, models.TextField):  # type: ignore[type-arg]
-    """Text that is not blank."""
+    """Text that is not blank, up to `lifecycle.LONGEST_TEXT`."""
 
     domain = "backlog_line"
 
 
 class NameField(_InDomain, models.TextField):  # type: ignore[type-arg]
-    """The id of a card, or an owner: not blank."""
+    """The id of a card, or an owner: not blank, up to `lifecycle.LONGEST_NAME`."""
 
     domain = "backlog_name"
 
@@ -34,16 +34,52 @@ class NameField(_InDomain, models.TextField):  # type: ignore[type-arg]
         return "text"
 
 
+class LabelField(_InDomain, models.TextField):  # type: ignore[type-arg]
+    """A phase or a role: up to `lifecycle.LONGEST_NAME`."""
+
+    domain = "backlog_label"
+
+
+class KeyField(_InDomain, models.TextField):  # type: ignore[type-arg]
+    """An idempotency key: up to `lifecycle.LONGEST_KEY`."""
+
+    domain = "backlog_key"
+
+
+class FreeTextField(_InDomain, models.TextField):  # type: ignore[type-arg]
+    """Whatever somebody writes, up to `lifecycle.LONGEST_TEXT`."""
+
+    domain = "backlog_text"
+
+
 class IdsField(_InDomain, models.JSONField):
-    """A list of names of cards."""
+    """A list of names of cards, up to `lifecycle.LONGEST_JSON` as it is written."""
 
     domain = "backlog_ids"
+
+
+class DocumentField(_InDomain, models.JSONField):
+    """JSON, up to `lifecycle.LONGEST_JSON` as it is written, numbers with all their zeros."""
+
+    domain = "backlog_document"
 
 
 class CountField(_InDomain, models.IntegerField):  # type: ignore[type-arg]
     """From 0 to `lifecycle.MOST_COUNTED`."""
 
     domain = "backlog_count"
+
+
+class TokensField(_InDomain, models.BigIntegerField):  # type: ignore[type-arg]
+    """Not negative."""
+
+    domain = "backlog_tokens"
+
+
+class CostField(_InDomain, models.DecimalField):  # type: ignore[type-arg]
+    """A number, not negative, as large as its column holds; not NaN."""
+
+    domain = "backlog_cost"
 
 
 class SecondsField(_InDomain, models.IntegerField):  # type: ignore[type-arg]

@@ -12,23 +12,30 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Case, F, Func, Q, Value, When
-from django.db.models.functions import Now
-from django.db.models.lookups import Exact
+from django.db.models.functions import Length, Now
+from django.db.models.lookups import Exact, LessThanOrEqual
 from django.utils.text import Truncator
 
 from backlog.fields import (
+    CostField,
     CountField,
+    DocumentField,
+    FreeTextField,
     IdsField,
+    KeyField,
+    LabelField,
     LineField,
     NameField,
     SecondsField,
     TimestampField,
+    TokensField,
 )
 from backlog.lifecycle import (
     BLOCK_REASONS,
     BLOCKED,
     CLAIMED,
     LIMIT_SCOPES,
+    LONGEST_NAME,
     OUTCOMES,
     PAUSE_SCOPES,
     READY,
@@ -59,8 +66,8 @@ class Card(models.Model):
     # Collation C: ids compare as bytes, so that claims come in the same order on every server.
     id = NameField(primary_key=True, db_collation="C")
     title = LineField()
-    body = models.TextField(null=True, blank=True)
-    phase = models.TextField(null=True, blank=True)
+    body = FreeTextField(null=True, blank=True)
+    phase = LabelField(null=True, blank=True)
     priority = models.IntegerField(default=0, db_default=0)
     status = models.TextField(
         choices=[(status, status) for status in STATUSES], default=READY, db_default=READY
@@ -70,14 +77,14 @@ class Card(models.Model):
     claim_ttl_seconds = SecondsField(null=True, blank=True)
     claimed_at = TimestampField(null=True, blank=True)
     attempts = CountField(default=0, db_default=0)
-    idempotency_key = models.TextField(null=True, blank=True)
-    acceptance = models.JSONField(null=True, blank=True)
+    idempotency_key = KeyField(null=True, blank=True)
+    acceptance = DocumentField(null=True, blank=True)
     created_at = TimestampField(db_default=Now())
     updated_at = TimestampField(db_default=Now(), editable=False)
 
     # What a worker must be to claim it by role; how many attempts it has (None: the default, 0: no
     # cap); from when on it may be claimed.
-    role = models.TextField(null=True, blank=True)
+    role = LabelField(null=True, blank=True)
     max_attempts = CountField(null=True, blank=True)
     not_before = TimestampField(null=True, blank=True)
 
@@ -88,7 +95,7 @@ class Card(models.Model):
         blank=True,
         editable=False,
     )
-    block_note = models.TextField(null=True, blank=True, editable=False)
+    block_note = FreeTextField(null=True, blank=True, editable=False)
     block_count = CountField(default=0, db_default=0, editable=False)
 
     # Derived by triggers; what a writer puts here is ignored.
@@ -237,7 +244,7 @@ class DeletedCard(models.Model):
     """How many attempts a deleted id has had: `(id, attempts)` names one claim for ever."""
 
     id = models.TextField(primary_key=True, db_collation="C")
-    attempts = models.IntegerField()
+    attempts = CountField()
 
     class Meta:
         db_table = "backlog_deleted"
@@ -284,10 +291,10 @@ class _Attempt(models.Model):
     attempt = models.IntegerField(null=True)
     owner = models.TextField()
     started_at = TimestampField()
-    summary = models.TextField(null=True)
-    result = models.JSONField(null=True)
-    tokens = models.BigIntegerField(null=True)
-    cost = models.DecimalField(max_digits=20, decimal_places=6, null=True)
+    summary = FreeTextField(null=True)
+    result = DocumentField(null=True)
+    tokens = TokensField(null=True)
+    cost = CostField(max_digits=20, decimal_places=6, null=True)
 
     class Meta:
         abstract = True
@@ -351,8 +358,8 @@ class Rule(models.Model):
     kind = models.TextField(choices=[(kind, kind) for kind in ("pause", "limit", "hold")])
     scope = models.TextField(choices=[(scope, scope) for scope in (*PAUSE_SCOPES, "card")])
     name = models.TextField(blank=True)  # of the phase, the owner or the card; empty for the fleet
-    reason = models.TextField(null=True)  # a pause has one
-    most = models.IntegerField(null=True)  # a limit has it
+    reason = FreeTextField(null=True)  # a pause has one
+    most = CountField(null=True)  # a limit has it
     actor = models.TextField()
     since = TimestampField(db_default=Now())
     due = TimestampField(db_default=_ALWAYS)
@@ -369,6 +376,11 @@ class Rule(models.Model):
                 | Q(kind="limit", reason__isnull=True, most__isnull=False, most__gte=0) & _NAMED
                 | Q(kind="hold", scope="card"),
                 name="backlog_rule_kind",
+            ),
+            # The name of a hold is the id of a card, which its own type bounds: a trigger makes it.
+            models.CheckConstraint(
+                condition=Q(kind="hold") | Q(LessThanOrEqual(Length("name"), LONGEST_NAME)),
+                name="backlog_rule_name_length",
             ),
         ]
 

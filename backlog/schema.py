@@ -4,10 +4,11 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from backlog.errors import Busy, Refusal, SchemaTooNew
+from backlog.errors import Busy, NotUpgraded, Refusal, SchemaTooNew
 from backlog.records import iso
 from backlog.session import RETRIED, Session, sqlstate
 from backlog.store.pins import PINNED, check_pinned
@@ -62,6 +63,9 @@ AND granted AND pid IS DISTINCT FROM pg_backend_pid()
 AND (xact_start IS NULL OR xact_start < clock_timestamp() - interval '1 second')
 ORDER BY xact_start NULLS LAST LIMIT 5"""
 
+# A constraint of a domain in `sql/`: its name and its condition.
+_CHECK: Final = r"CONSTRAINT (\w+)\s+CHECK \((.*?)\)(?=;\n|\s+CONSTRAINT)"
+
 
 def ensure(session: Session) -> None:
     """Pin the session, and bring the schema up to date if it is older than the code.
@@ -102,12 +106,12 @@ def is_current(session: Session) -> bool:
 def migrate() -> None:
     """Create or upgrade the whole schema, Django's own tables included; safe to race.
 
-    Raises `Refusal` where the role may not create tables, and `Busy` where somebody keeps a table
-    for minutes. Who does is logged meanwhile.
+    Raises `Refusal` where the role may not create tables, `NotUpgraded` where a row cannot be what
+    it is any more, `Busy` where somebody keeps a table for minutes. Who does is logged meanwhile.
     """
     _set_up_django()
     from django.core.management import call_command
-    from django.db import OperationalError, connection, transaction
+    from django.db import IntegrityError, OperationalError, connection, transaction
     from django.db.migrations.exceptions import MigrationSchemaMissing
 
     # One transaction around all migrations: whoever comes second waits at the lock and finds
@@ -125,6 +129,8 @@ def migrate() -> None:
                 except OperationalError as error:
                     if sqlstate(error) not in (_LOCK_NOT_AVAILABLE, *RETRIED):
                         raise
+                except IntegrityError as error:
+                    raise NotUpgraded(_breaking(error)) from error
                 _wait(seconds)
     except MigrationSchemaMissing as error:
         reason = str(error).partition("\n")[0]
@@ -173,6 +179,46 @@ def held() -> str:
         for pid, user, application, since in rows
     ]
     return f"its tables are held by {', '.join(found) or 'somebody who has just gone'}"
+
+
+def _breaking(error: BaseException) -> str:
+    """What keeps the store as it is: PostgreSQL names the rule, this the rows that break it."""
+    from django.apps import apps
+    from django.db import DatabaseError, connection, transaction
+
+    name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+    found = []
+    for model in apps.get_app_config("backlog").get_models():
+        columns = [field.column for field in model._meta.local_concrete_fields]
+        key = next(column for column in ("card_id", "id", "name") if column in columns)
+        for column, rule, holds in _rules(model):
+            sql = f"SELECT {key} FROM {model._meta.db_table} WHERE NOT ({holds}) LIMIT 3"  # noqa: S608 (our own words)
+            with suppress(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(sql)
+                found += [(rule, f"{column} of {row}") for (row,) in cursor.fetchall()]
+    # A rule may have had another name; how long a text may be is asked of new ones alone.
+    named = [row for rule, row in found if rule == name]
+    others = [row for rule, row in found if not rule.endswith("_length")]
+    rows = ", ".join(named or others) or "some row"
+    reason = str(error).partition("\n")[0]
+    return f"the store cannot be upgraded before {rows} is changed (`store psql`): {reason}"
+
+
+def _rules(model: Any) -> Iterator[tuple[str, str, str]]:
+    """Of the model's table: column (or "columns"), name and condition of what must hold."""
+    from django.db import connection
+    from django.db.models import CheckConstraint
+
+    domains = (_SQL / "domains.sql").read_text()
+    for field in model._meta.local_concrete_fields:
+        made = re.search(rf"CREATE DOMAIN {getattr(field, 'domain', '-')} .*?;\n", domains, re.S)
+        for rule, holds in re.findall(_CHECK, made[0] if made else "", re.S):
+            yield field.column, rule, re.sub(r"\bVALUE\b", field.column, holds)
+    with connection.schema_editor(collect_sql=True) as editor:
+        for constraint in model._meta.constraints:
+            if isinstance(constraint, CheckConstraint):
+                made_by = str(constraint.constraint_sql(model, editor))
+                yield "columns", constraint.name, made_by.partition(" CHECK ")[2]
 
 
 def dropping() -> str:

@@ -218,6 +218,8 @@ def as_refusal(error: BaseException) -> Refusal | None:
         return None
     message = cause.diag.message_primary or str(cause).strip().partition("\n")[0]
     state = cause.sqlstate
+    if state is None and isinstance(cause, psycopg.DataError):  # psycopg's own, not the server's
+        return Refusal(f"the database holds a value that cannot be read: {message}")
     if state is None or state.startswith(_UNAVAILABLE):
         advice = f"; {_ADVICE[state]}" if state in _ADVICE else ""
         return StoreUnavailable(f"the database cannot be used: {message}{advice}")

@@ -15,9 +15,11 @@ from backlog.lifecycle import (
     BLOCK_REASONS,
     EARLIEST,
     LATEST,
+    LONGEST_JSON,
     LONGEST_KEY,
     LONGEST_NAME,
     LONGEST_TEXT,
+    MOST_COUNTED,
     STATUSES,
 )
 
@@ -233,7 +235,7 @@ def _no_constant(word: str) -> None:
 
 
 def check_json(document: Any, name: str, depth: int = 0) -> None:
-    """Refuse what jsonb cannot hold: NUL, lone surrogates, absurd nesting."""
+    """Refuse what jsonb cannot hold: NUL, lone surrogates, absurd nesting; and what is too long."""
     if depth > _MAX_JSON_DEPTH:
         raise UsageError(f"{name} is nested more than {_MAX_JSON_DEPTH} levels deep")
     if isinstance(document, str):
@@ -245,6 +247,31 @@ def check_json(document: Any, name: str, depth: int = 0) -> None:
         for key, item in document.items():
             text(key, name)
             check_json(item, name, depth + 1)
+    if not depth and written_length(document) > LONGEST_JSON:
+        raise UsageError(
+            f"{name} is longer than {LONGEST_JSON} characters, its numbers written out"
+            " (1e9 is a 1 with nine zeros)"
+        )
+
+
+_NUMBER = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
+
+
+def written_length(document: Any) -> int:
+    """Of JSON as `parse_json` gives it: how long the database writes it, with all its zeros."""
+    if isinstance(document, list):
+        return 2 + sum(written_length(item) + 2 for item in document)
+    if isinstance(document, dict):
+        return 2 + sum(
+            written_length(key) + written_length(item) + 4 for key, item in document.items()
+        )
+    number = _NUMBER.fullmatch(document) if isinstance(document, Digits) else None
+    if number is None:
+        return len(json_text(document))
+    whole, fraction, exponent = number.groups(default="")
+    # Beyond what any number can have, an exponent is not reckoned with.
+    shift = int(exponent or 0) if len(exponent) < 10 else LONGEST_JSON
+    return 2 + max(1, len(whole) + shift) + max(0, len(fraction) - shift)
 
 
 def moment(value: str, name: str) -> datetime:
@@ -284,8 +311,17 @@ def ttl(value: int) -> int:
 
 def at_least(value: int, name: str, low: int) -> int:
     """A whole number from `low` to the largest that the database's integers hold."""
-    if type(value) is not int or not low <= value <= INT_MAX:  # True is no number here
-        raise UsageError(f"{name} must be a whole number between {low} and {INT_MAX}, not {value}")
+    return _between(value, name, low, INT_MAX)
+
+
+def count(value: int, name: str) -> int:
+    """How often, or how many: what something may be added to."""
+    return _between(value, name, 0, MOST_COUNTED)
+
+
+def _between(value: int, name: str, low: int, high: int) -> int:
+    if type(value) is not int or not low <= value <= high:  # True is no number here
+        raise UsageError(f"{name} must be a whole number between {low} and {high}, not {value}")
     return value
 
 
@@ -311,9 +347,9 @@ FIELDS: Final[dict[str, Callable[[Any], Any]]] = {
     "priority": lambda value: at_least(value, "priority", INT_MIN),
     "depends_on": dependencies,
     "idempotency_key": key,
-    "acceptance": lambda value: text(value, "acceptance"),
+    "acceptance": lambda value: document(value, "acceptance"),
     "role": lambda value: optional_name(value, "role"),
-    "max_attempts": lambda value: at_least(value, "max attempts", 0),  # 0: no cap
+    "max_attempts": lambda value: count(value, "max attempts"),  # 0: no cap
     "not_before": lambda value: _moment(value, "not_before"),
 }
 

@@ -8,9 +8,17 @@ from pathlib import Path
 import pytest
 from psycopg.errors import CheckViolation
 
-from backlog.lifecycle import EARLIEST, LATEST, MOST_COUNTED
+from backlog.lifecycle import (
+    EARLIEST,
+    LATEST,
+    LONGEST_JSON,
+    LONGEST_KEY,
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    MOST_COUNTED,
+)
 from backlog.store.storage import from_environment
-from backlog.values import INT_MAX
+from backlog.values import BIGINT_MAX, INT_MAX
 from tests.test_upgrades import SCHEMA
 
 FOLDER = Path(__file__).resolve().parent.parent / "backlog" / "sql"
@@ -62,8 +70,9 @@ def test_what_the_folder_makes_is_the_whole_of_it(scratch):
     names = re.findall(
         r"CREATE (?:OR REPLACE )?(?:DOMAIN|FUNCTION|TRIGGER|VIEW) (\w+)", "".join(TEXTS.values())
     )
-    found = [row[0] for sql in MADE.values() for row in scratch.execute(sql)]
-    assert sorted(names) == sorted(found)
+    # A domain is found with each of its constraints.
+    found = {row[:2] for sql in MADE.values() for row in scratch.execute(sql)}
+    assert sorted(names) == sorted(name for name, _ in found)
 
 
 @pytest.mark.one_tier
@@ -74,10 +83,23 @@ def test_no_function_is_longer_than_a_page(text):
 
 
 LONGEST_LEASE = timedelta(seconds=INT_MAX)
+TEXT, NAME = "🐟" * LONGEST_TEXT, "🐟" * LONGEST_NAME
 BOUNDS = {
-    "line": (["a", " ä "], ["", " ", "\t\n"]),
-    "name": (["a"], ["", " "]),
-    "ids": (["[]", '["A", " b "]'], ["{}", "null", "[1]", '[" "]', '[["A"]]']),
+    "line": (["a", " ä ", TEXT], ["", " ", "\t\n", f"{TEXT}a"]),
+    "text": (["", TEXT], [f"{TEXT}a"]),
+    "name": (["a", NAME], ["", " ", f"{NAME}a"]),
+    "label": (["", NAME], [f"{NAME}a"]),
+    "key": (["🐟" * LONGEST_KEY], ["🐟" * LONGEST_KEY + "a"]),
+    "ids": (
+        ["[]", '["A", " b "]', f'["{NAME}"]'],
+        ["{}", "null", "[1]", '[" "]', '[["A"]]', f'["A", "{NAME}a"]', f'["A", "\\n{NAME}"]'],
+    ),
+    "document": (
+        ["null", f'"{"a" * (LONGEST_JSON - 2)}"', f"[{','.join(['1e131071'] * 30)}]"],
+        [f'"{"a" * (LONGEST_JSON - 1)}"', f"[{','.join(['1e131071'] * 31)}]"],
+    ),
+    "tokens": ([0, BIGINT_MAX], [-1]),
+    "cost": ([0, "99999999999999.999999"], ["NaN", "-0.01"]),
     "count": ([0, MOST_COUNTED], [-1, MOST_COUNTED + 1]),
     "seconds": ([1, INT_MAX], [0, -1]),
     "timestamp": (

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from backlog.lifecycle import LONGEST_NAME
 from backlog.session import PsycopgSession
 from backlog.store.embedded import Store, binaries
 from backlog.store.storage import Embedded, Server, Storage, from_environment
@@ -206,7 +207,8 @@ def earlier_store(archive: Path, *statements: str) -> Iterator[tuple[On, Storage
 
 
 FIRST, LAST = ARCHIVES[0], ARCHIVES[-1]
-UNBOUNDED = ARCHIVES[-3]  # the last that had no bounds
+UNBOUNDED = ARCHIVES[-4]  # the last that had no bounds
+SQUASHED = ARCHIVES[-2]  # the last without types
 each_end = pytest.mark.parametrize("archive", [FIRST, LAST], ids=["first", "last"])
 
 
@@ -256,6 +258,43 @@ def test_numbers_and_times_beyond_the_bounds_come_to_lie_on_them(archive, odd):
         assert [on(*each).status for each in words] == [0] * len(words)
         exported = on("export").out
         assert on("import", "--update", "-", stdin=exported).status == 0
+
+
+LONG = "(SELECT string_agg(md5(n::text), '') FROM generate_series(1, 200) AS n)"
+
+
+def test_a_phase_that_no_index_held_yet_is_cut_and_kept_in_an_event():
+    odd = f"UPDATE backlog SET phase = {LONG} WHERE id = 'ready-2'"  # noqa: S608
+    with earlier_store(FIRST, odd) as (on, _):
+        assert len(on("show", "--id", "ready-2", "--json").json["phase"]) == LONGEST_NAME
+        last = on("history", "--id", "ready-2", "--json").json[-1]
+        assert (last["actor"], len(last["note"])) == ("upgrade", len("phase ") + 6400)
+
+
+# What each archive can be made to hold that a store of today cannot, and how the refusal names it.
+BLANK = "UPDATE backlog SET title = ' ' WHERE id = 'ready-2'"
+ON_ITSELF = """UPDATE backlog SET depends_on = '["free"]' WHERE id = 'free'"""
+NO_NUMBER = """ALTER TABLE backlog DROP CONSTRAINT backlog_depends_on_ids;
+    UPDATE backlog SET depends_on = '[1]' WHERE id = 'ready-1'"""
+NEVER = [
+    (FIRST, BLANK, "title of ready-2"),
+    (UNBOUNDED, ON_ITSELF, "columns of free"),
+    (SQUASHED, NO_NUMBER, "depends_on of ready-1"),
+]
+
+
+@pytest.mark.parametrize(("archive", "odd", "row"), NEVER, ids=["blank", "itself", "number"])
+def test_a_row_that_cannot_be_upgraded_is_named_and_can_be_mended(archive, odd, row, tmp_path):
+    with earlier_store(archive, odd) as (on, _):
+        ran = on("list")
+        assert (ran.status, ran.out) == (1, "")
+        said = f"the store cannot be upgraded before {row} is changed (`store psql`): "
+        assert ran.err.startswith(said)
+        assert on("store", "dump", str(tmp_path / "archive")).status == 0
+        mend = "UPDATE backlog SET title = 'mended', depends_on = '[]' WHERE id = '{}'"
+        psql = on("store", "psql", "--", "-c", mend.format(row.rpartition(" ")[2]))
+        assert psql.err == ""
+        assert on("check").status == 0
 
 
 @pytest.mark.parametrize("archive", [UNBOUNDED, LAST], ids=["unbounded", "last"])

@@ -8,6 +8,7 @@ from backlog import values
 from backlog.cli.options import CLAIMED_ID, ID, Named, Options, flag, number, text, verb
 from backlog.cli.reply import Reply, many, one_card
 from backlog.errors import UsageError
+from backlog.lifecycle import MOST_COUNTED
 from backlog.records import WIRE_NAMES, to_json, to_line
 from backlog.session import Session
 from backlog.verbs import cards
@@ -19,7 +20,7 @@ def _ids(value: str) -> list[str]:
 
 def _max_attempts(value: str) -> int | None:
     """None, the default, if it is blank."""
-    return values.integer(value, "--max-attempts", 0) if value.strip() else None
+    return values.integer(value, "--max-attempts", 0, MOST_COUNTED) if value.strip() else None
 
 
 def _not_before(value: str) -> datetime | None:

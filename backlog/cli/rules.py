@@ -6,7 +6,7 @@ from backlog import values
 from backlog.cli.options import Options, number, text, verb
 from backlog.cli.reply import Reply, document, many, one
 from backlog.errors import UsageError
-from backlog.lifecycle import FLEET
+from backlog.lifecycle import FLEET, MOST_COUNTED
 from backlog.records import iso, row
 from backlog.session import Session
 from backlog.verbs import rules
@@ -64,7 +64,7 @@ def paused(session: Session, options: Options) -> Reply:
     "limit",
     "work in progress of a phase or a worker",
     *_SCOPE,
-    number("--max", 0, "claims at once", required=True, dest="most"),
+    number("--max", 0, "claims at once", high=MOST_COUNTED, required=True, dest="most"),
 )
 def limit(session: Session, options: Options) -> Reply:
     made = rules.limit(session, *_limited(options), options.most)

@@ -1,9 +1,10 @@
 """`backlog store …`: the server behind the cards, started, stopped, saved and looked into."""
 
 import os
+import re
 import subprocess
 from argparse import REMAINDER
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -11,12 +12,12 @@ from backlog import schema
 from backlog.cli.connection import open_session
 from backlog.cli.options import Options, flag, verb
 from backlog.cli.reply import Reply, document
-from backlog.errors import Refusal, UsageError, WrongState
+from backlog.errors import NotUpgraded, Refusal, UsageError, WrongState
+from backlog.session import PsycopgSession
 from backlog.store import files
 from backlog.store.embedded import Store
 from backlog.store.pins import PINNED
 from backlog.store.storage import Embedded, from_environment
-from backlog.verbs import pool
 
 _ARCHIVE: Final = ("file", {"metavar": "FILE", "type": Path, "help": "an archive of pg_dump"})
 
@@ -131,9 +132,15 @@ def _server_status() -> dict[str, Any]:
 
 
 def _reachable() -> int:
-    """Start the store if it is down; how many cards are in it."""
-    with open_session() as session:
-        return pool.stats(session).total
+    """Start the store if it is down; how many cards are in it.
+
+    One that cannot be upgraded as it is must be reached all the same, to be mended or replaced.
+    """
+    with closing(from_environment().connect()) as connection:
+        session = PsycopgSession(connection)
+        with suppress(NotUpgraded):
+            schema.ensure(session)
+        return int(session.execute("SELECT count(*) FROM backlog").fetchone()[0])
 
 
 def _program(name: str) -> Path:
@@ -148,11 +155,15 @@ def _run(name: str, *arguments: str, to: IO[bytes]) -> None:
 
 
 _LOCKED: Final = "lock timeout"
-_SINCE_17: Final = b"SET transaction_timeout = 0;\n"
+# What is not run of the script: a setting that servers before 17 do not know, and what `--clean`
+# does to domains, which are gone by then. No row of a table looks like these.
+_SKIPPED: Final = re.compile(
+    rb"SET transaction_timeout = 0;\n|ALTER DOMAIN [^\t]+ DROP CONSTRAINT [^\t]+;\n"
+)
 
 
 def _restore(archive: Path) -> None:
-    """By psql, from pg_restore's script: by itself it sets what servers before 17 do not know."""
+    """By psql, from pg_restore's script, which it would run whole."""
     how = ("--clean", "--if-exists", "--no-owner", "--file=-", str(archive))
     target = ("-Xq", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--output={os.devnull}")
     terse = "--set=VERBOSITY=terse"  # the last line is the reason, whatever its language
@@ -161,7 +172,7 @@ def _restore(archive: Path) -> None:
             psql.stdin.write(f"SELECT {PINNED};\n{schema.IMPATIENT};\n".encode())
             # `--clean` drops what the archive names; an earlier one does not name all of it.
             psql.stdin.write(schema.dropping().encode())
-            psql.stdin.writelines(line for line in script.stdout if line != _SINCE_17)
+            psql.stdin.writelines(line for line in script.stdout if not _SKIPPED.fullmatch(line))
             psql.stdin.write(b"RESET ALL;\n")  # a pooler gives this connection to others
         script.stdout.close()
         if script.wait():

@@ -79,6 +79,20 @@ DROP TABLE backlog_pause, backlog_limit;"""
 _HOLDS = """
 INSERT INTO backlog_rule (kind, scope, name, actor, due)
 SELECT 'hold', 'card', id, '', not_before FROM backlog WHERE held"""
+# The first stores had no index on these, and an index holds no more; the words go into an event.
+_CUT = """
+WITH cut AS (
+    UPDATE backlog SET phase = rtrim(left(was.phase, room)), role = rtrim(left(was.role, room))
+    FROM (
+        SELECT id, phase, role, greatest(1, least(255, (2600 - octet_length(id)) / 4)) AS room
+        FROM backlog
+    ) AS was
+    WHERE backlog.id = was.id AND (char_length(was.phase) > room OR char_length(was.role) > room)
+    RETURNING was.id, status, attempts, was.phase, was.role
+)
+INSERT INTO backlog_event (card_id, at, actor, verb, from_status, to_status, attempt, note)
+SELECT id, clock_timestamp(), 'upgrade', 'edit', status, status, attempts,
+    concat_ws(', ', 'phase ' || phase, 'role ' || role) FROM cut"""
 
 # Bounds are new: what lies beyond them comes to lie on them.
 _COUNT = "least({0}, 2000000000)"
@@ -122,6 +136,7 @@ def bring_up_to_date(apps: Any, schema_editor: Any) -> None:
         schema_editor.execute(_HISTORY)
     if "backlog_rule" in made:
         schema_editor.execute(_HOLDS)
+    schema_editor.execute(_CUT)
     _add_indexes_and_constraints(apps, schema_editor, made)
     for statement in [*others, _triggers.SQL]:
         schema_editor.execute(statement, None)

@@ -1,7 +1,9 @@
-"""Is what triggers derive still what the cards say? Counted again, and compared."""
+"""Is what triggers derive still what the cards say, and is all within its limits?"""
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from backlog.lifecycle import MOST_COUNTED
 from backlog.planner import by_itself, no_nested_loops
 from backlog.session import Session
 
@@ -11,13 +13,16 @@ class Check(NamedTuple):
 
     `counts` has `(id, kept, recounted)`, `edges` has `(id, dependency, "missing" or "stray")`,
     `claims` has `(id, problem)`: WRONG_EXPIRY or NEVER_LET_GO. There can only be any where triggers
-    were disabled; what the table's constraints say holds there as well.
+    were disabled; what the table's constraints say holds there as well. `limits` has
+    `(table, id, problem)`: what a store of before holds that is longer than may be written now, and
+    counters near their end.
     """
 
     cards: int
     counts: list[tuple[str, int, int]]
     edges: list[tuple[str, str, str]]
     claims: list[tuple[str, str]]
+    limits: list[tuple[str, str, str]]
 
     @property
     def ok(self) -> bool:
@@ -26,7 +31,7 @@ class Check(NamedTuple):
     @property
     def differences(self) -> int:
         """How many."""
-        return len(self.counts) + len(self.edges) + len(self.claims)
+        return len(self.counts) + len(self.edges) + len(self.claims) + len(self.limits)
 
 
 _RECORDED: Final = by_itself("""
@@ -66,6 +71,49 @@ FROM (
 ) AS card
 WHERE wrong_expiry OR never_let_go ORDER BY id"""
 
+# What PostgreSQL does not know to hold for every row: an upgrade leaves what was there before.
+_UNSURE: Final = r"""
+SELECT relname, attname,
+    regexp_replace(pg_get_expr(conbin, 0), '\mVALUE\M', quote_ident(attname), 'g')
+FROM pg_constraint
+JOIN pg_attribute ON atttypid = contypid AND NOT attisdropped
+JOIN pg_class ON pg_class.oid = attrelid AND relkind = 'r'
+WHERE contypid <> 0 AND NOT convalidated AND attrelid = ANY (ARRAY(
+    SELECT to_regclass(name) FROM unnest(%s::text[]) AS name))
+UNION ALL
+SELECT relname, 'name', pg_get_expr(conbin, conrelid)
+FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
+WHERE conrelid = to_regclass('backlog_rule') AND contype = 'c' AND NOT convalidated
+ORDER BY 1, 2"""
+
+# What a row is called: a card, or what a rule is about.
+_CALLED: Final = {"backlog": "id", "backlog_ended_run": "card_id", "backlog_rule": "name"}
+
+# So near to its end, somebody has set it.
+_NEAR: Final = MOST_COUNTED // 20 * 19
+_NEAR_ID: Final = (2**63 - 1) // 20 * 19
+
+_COUNTERS: Final = f"""
+SELECT 'backlog', id, counter, value FROM backlog CROSS JOIN LATERAL (
+    VALUES ('attempts', attempts), ('block_count', block_count)) AS counters (counter, value)
+WHERE greatest(attempts, block_count) >= {_NEAR} AND value >= {_NEAR}
+UNION ALL
+SELECT 'backlog_deleted', id, 'attempts', attempts FROM backlog_deleted WHERE attempts >= {_NEAR}
+UNION ALL
+SELECT log, '', 'id', pg_sequence_last_value(pg_get_serial_sequence(log, 'id')::regclass)
+FROM unnest(ARRAY['backlog_event', 'backlog_ended_run']) AS log
+WHERE pg_sequence_last_value(pg_get_serial_sequence(log, 'id')::regclass) >= {_NEAR_ID}
+ORDER BY 1, 2"""
+
+
+def _beyond(session: Session) -> Iterator[tuple[str, str, str]]:
+    for table, column, is_right in session.execute(_UNSURE, (list(_CALLED),)).fetchall():
+        sql = f"SELECT DISTINCT {_CALLED[table]} FROM {table} WHERE NOT ({is_right}) ORDER BY 1"
+        for (name,) in session.execute(sql.replace("%", "%%"), ()).fetchall():
+            yield table, name, f"{column} is longer than it may be now"
+    for table, name, counter, value in session.execute(_COUNTERS).fetchall():
+        yield table, name, f"{counter} has come to {value}, near the end of what can be counted"
+
 
 def recount(session: Session) -> Check:
     """Count everything again that triggers keep, and compare; reads only."""
@@ -74,4 +122,4 @@ def recount(session: Session) -> Check:
         counts = [tuple(row) for row in session.execute(_COUNTS).fetchall()]
         edges = [tuple(row) for row in session.execute(_EDGES).fetchall()]
         claims = [tuple(row) for row in session.execute(_CLAIMS).fetchall()]
-    return Check(total, counts, edges, claims)
+    return Check(total, counts, edges, claims, list(_beyond(session)))

@@ -20,9 +20,21 @@ EXPIRED: Final = "expired"
 PAUSED: Final = "paused"
 LIMIT: Final = "limit"
 DRIFT: Final = "drift"
+BEYOND: Final = "beyond"
 
 # In the order in which findings are listed: causes before what they hold up.
-KINDS: Final = (BLOCKED, EXHAUSTED, CYCLE, MISSING, WAITING, EXPIRED, PAUSED, LIMIT, DRIFT)
+KINDS: Final = (
+    BLOCKED,
+    EXHAUSTED,
+    CYCLE,
+    MISSING,
+    WAITING,
+    EXPIRED,
+    PAUSED,
+    LIMIT,
+    DRIFT,
+    BEYOND,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +64,15 @@ def doctor(session: Session) -> list[Finding]:
     vain = stuck(session)
     blocked = _blocked(session, Counter(each.root for each in vain if each.id != each.root))
     exhausted = {finding.id for finding in blocked if finding.kind == EXHAUSTED}
+    recounted = check.recount(session)
     found = [
         *blocked,
         *_waiting(vain, exhausted),
         *_expired(session),
         *_paused(session),
         *_limited(session),
-        *_drifted(session),
+        *_drifted(recounted),
+        *_beyond(recounted),
     ]
     return sorted(found, key=lambda finding: KINDS.index(finding.kind))
 
@@ -180,9 +194,8 @@ _MENDED: Final = {
 }
 
 
-def _drifted(session: Session) -> Iterator[Finding]:
+def _drifted(found: check.Check) -> Iterator[Finding]:
     """What the database derives and is wrong about: only a statement of SQL puts it right."""
-    found = check.recount(session)
     for card, kept, counted in found.counts:
         message = f"counts {kept} open dependencies, has {counted}"
         sql = f"UPDATE backlog SET depends_on = depends_on WHERE id = {_literal(card)}"
@@ -197,6 +210,23 @@ def _drifted(session: Session) -> Iterator[Finding]:
         yield Finding(DRIFT, f"{problem} edge to {needed}", _psql(sql), id=card, because=needed)
     for card, problem in found.claims:
         yield Finding(DRIFT, problem, _psql(_MENDED[problem].format(_literal(card))), id=card)
+
+
+_LOOK: Final = {
+    "backlog": ("show", "--id"),
+    "backlog_ended_run": ("runs", "--id"),
+    "backlog_deleted": ("history", "--id"),
+}
+
+
+def _beyond(found: check.Check) -> Iterator[Finding]:
+    """What stops nobody, and takes no change but one that makes it shorter: where to look."""
+    for table, name, problem in found.limits:
+        if table in _LOOK:
+            yield Finding(BEYOND, problem, command(*_LOOK[table], name), id=name)
+        else:
+            out = command("limits") if name else _psql(f"SELECT max(id) FROM {table}")
+            yield Finding(BEYOND, problem, out, scope=table, name=name)
 
 
 def _named(scope: str, name: str) -> list[str]:

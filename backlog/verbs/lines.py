@@ -193,7 +193,7 @@ _READERS: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
         "created_at": lambda v, k: values.moment(_text(v, k), k),
         "updated_at": lambda v, k: values.moment(_text(v, k), k),
         "role": lambda v, k: values.optional_name(_text(v, k), k),
-        "max_attempts": _integer(0),
+        "max_attempts": _integer(0, MOST_COUNTED),
         "not_before": lambda v, k: values.moment(_text(v, k), k),
         "block_reason": lambda v, k: values.block_reason(_text(v, k)),
         "block_note": lambda v, k: values.optional(_text(v, k), k),

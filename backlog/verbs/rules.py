@@ -118,7 +118,7 @@ def limit(session: Session, scope: str, name: str, most: int) -> Limit:
         VALUES ('limit', %s, %s, %s, {_WHO})
         ON CONFLICT (kind, scope, name) DO UPDATE SET
             most = excluded.most, actor = excluded.actor, since = excluded.since""",
-        (scope, name, values.at_least(most, "max", 0), ACTOR.get()),
+        (scope, name, values.count(most, "max"), ACTOR.get()),
     )
     return next(each for each in limits(session) if (each.scope, each.name) == (scope, name))
 

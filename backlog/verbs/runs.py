@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from backlog import values
 from backlog.errors import UsageError
-from backlog.lifecycle import DEFAULT_MAX_ATTEMPTS
+from backlog.lifecycle import DEFAULT_MAX_ATTEMPTS, MOST_COUNTED
 from backlog.session import Session
 
 _COLUMNS: Final = """card_id, attempt, owner, started_at, ended_at, outcome, summary, result::text,
@@ -58,7 +58,7 @@ class Report(NamedTuple):
 def default_cap() -> int:
     """How many attempts a card has that names no cap itself; 0: no cap. Raises `UsageError`."""
     said = os.environ.get("BACKLOG_MAX_ATTEMPTS") or str(DEFAULT_MAX_ATTEMPTS)
-    return values.integer(said, "BACKLOG_MAX_ATTEMPTS", 0)
+    return values.integer(said, "BACKLOG_MAX_ATTEMPTS", 0, MOST_COUNTED)
 
 
 def _tokens(number: int | None) -> int | None:

@@ -25,22 +25,24 @@ from backlog.verbs.runs import Run
 _PAGE: Final = 1000
 # After as many lines the planner is told at once, instead of when autovacuum comes round.
 _MANY: Final = 1000
-_LONGEST_RING: Final = 10
 
+# In the types of cards: what a line does not give is left as the card has it, and not checked
+# again, which would refuse what is longer since before there were lengths.
 _STAGE: Final = """
 CREATE TEMPORARY TABLE backlog_import (
-    number int, given text[], id text COLLATE "C" PRIMARY KEY, title text, body text, phase text,
-    priority int, status text, depends_on jsonb, claim_owner text, claim_ttl_seconds int,
-    claimed_at timestamptz, attempts int, idempotency_key text, acceptance jsonb,
-    created_at timestamptz, role text, max_attempts int, not_before timestamptz, block_reason text,
-    block_note text, block_count int, fresh boolean NOT NULL DEFAULT false
+    number int, given text[], id text COLLATE "C" PRIMARY KEY, title backlog_line,
+    body backlog_text, phase backlog_label, priority int, status text, depends_on backlog_ids,
+    claim_owner backlog_name, claim_ttl_seconds int, claimed_at timestamptz, attempts int,
+    idempotency_key backlog_key, acceptance backlog_document, created_at timestamptz,
+    role backlog_label, max_attempts int, not_before timestamptz, block_reason text,
+    block_note backlog_text, block_count int, fresh boolean NOT NULL DEFAULT false
 ) ON COMMIT DROP"""
 
 # Cards without a time of their own keep the order of their lines.
 _DEFAULTS: Final = {
     "priority": "coalesce(line.priority, 0)",
     "status": "coalesce(line.status, 'ready')",
-    "depends_on": "coalesce(line.depends_on, '[]')",
+    "depends_on": "coalesce(line.depends_on, backlog_ids '[]')",
     "attempts": "coalesce(line.attempts, 0)",
     "block_count": "coalesce(line.block_count, 0)",
     "created_at": "coalesce(line.created_at, now() + line.number * interval '1 microsecond')",

@@ -33,6 +33,10 @@ _KINDS: Final = {
     verbs.PAUSED: ("Paused with work waiting", "Claims take none of it until it is resumed."),
     verbs.LIMIT: ("At a limit that nothing will free", "None of its claims is live."),
     verbs.DRIFT: ("Kept wrongly", "What the database derives is not what the cards say."),
+    verbs.BEYOND: (
+        "Beyond a limit",
+        "They go on. What is longer than may be written now stays so until it is edited.",
+    ),
 }
 
 # What can be done here and now to the card that is found.
