@@ -8,12 +8,12 @@ from django.db import DataError, connection
 
 from backlog import values
 from backlog.errors import Refusal, UsageError
-from backlog.lifecycle import LONGEST_JSON, MOST_COUNTED
+from backlog.lifecycle import MOST_COUNTED
 from backlog.models import Card
 from backlog.session import as_refusal
-from backlog.verbs.lines import read_lines
 from backlog.verbs.runs import Report
 from backlog.verbs.transfer import import_cards
+from tests.cli import lines
 from tests.command import unavailable
 from tests.factories import CardFactory
 
@@ -42,7 +42,7 @@ GROWN = {
     "12,000 of them": json.dumps([1]).replace("1", ",".join(["1e131071"] * 12_000)),
     "in an object": '{"a": {"b": [' + ",".join(["1.5e-16000"] * 300) + "]}}",
     "of an exponent that no number has": "[1e" + "9" * 5000 + "]",
-    "a text": json.dumps("x" * LONGEST_JSON),
+    "blanks between": f"[{','.join('1' * 1_500_000)}]",
 }
 
 
@@ -53,7 +53,7 @@ def test_what_would_be_written_too_long_is_refused_before_it_is_sent(door, docum
         door(document)
 
 
-def test_it_is_refused_at_every_door_of_the_command(call, card):
+def test_it_is_refused_at_every_door_of_the_command(call, card, tmp_path):
     card("A")
     grown = GROWN["12,000 of them"]
     line = f'{{"id": "B", "title": "t", "acceptance": {grown}}}'
@@ -65,8 +65,8 @@ def test_it_is_refused_at_every_door_of_the_command(call, card):
     ):
         assert "is longer than 4000000 characters" in unavailable(ran, status=2)
     assert [each["id"] for each in call("list", "--json").json] == ["A"]
-    with pytest.raises(UsageError, match=r"^line 1: acceptance is longer than 4000000 characters"):
-        list(read_lines([line.encode()], lambda stage, done: None))
+    ran = call("import", lines(tmp_path, line))
+    assert "line 1: acceptance is longer than 4000000 characters" in unavailable(ran, status=2)
 
 
 COUNTERS = ["attempts", "blockCount", "maxAttempts"]

@@ -276,7 +276,7 @@ OLD = [
     " A ",
     "a\nb",
     "a\x1bb",
-    "x" * 200 + "," * 99,
+    "x" * 156 + "," * 99,
 ]
 old = pytest.mark.parametrize("card_id", OLD, ids=ascii)
 
