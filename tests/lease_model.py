@@ -307,9 +307,10 @@ class Fleet:
         self.existing(card_id).hold_back(seconds)
         return card_id
 
-    def unlimit(self, scope: Scope) -> None:
+    def unlimit(self, scope: Scope) -> str:
         if self.limits.pop(scope, None) is None:
             raise NotFound
+        return scope[1]
 
     def pass_time(self, seconds: int) -> None:
         for card in self.cards.values():

@@ -132,7 +132,7 @@ def test_a_long_body_is_shown_in_part_and_says_where_all_of_it_is(admin_client):
     assert "<code>backlog show --json</code> has all" in page.text
 
 
-@pytest.mark.parametrize("acceptance", [["*a*"] * 900_000, ["z" * 3_000_000], {"a": "&" * 999_000}])
+@pytest.mark.parametrize("acceptance", [["*a*"] * 500_000, ["z" * 3_000_000], {"a": "&" * 999_000}])
 def test_criteria_of_any_number_and_length_are_bounded(admin_client, acceptance):
     CardFactory(id="A")
     written = json.dumps(acceptance)
