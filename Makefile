@@ -15,6 +15,9 @@ with-store = unset DATABASE_URL && BACKLOG_DATA_DIR=$$(mktemp -d) && export BACK
 	trap '{ $(MANAGE) backlog store stop; rm -rf "$$BACKLOG_DATA_DIR"; } >/dev/null 2>&1' EXIT && \
 	trap 'exit 130' INT TERM
 
+# For how long `make chaos` goes on: as long as it takes, or `bounded`, as a change is checked.
+BUDGET = full
+
 # More options for pytest, the benchmarks and the lock: make test ARGS="-k claim -x"
 ARGS =
 
@@ -32,15 +35,16 @@ up: setup ## start the store and serve the app on 127.0.0.1:8000
 # Two workers a core, each with a store of its own; what one of them compiled serves the others.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest -n auto --dist loadgroup
 
-test: setup ## every test, and what can depend on the store on each tier
-	BACKLOG_TEST_TIER=embedded $(PYTEST) $(ARGS)
-	BACKLOG_TEST_TIER=server $(PYTEST) $(ARGS)
+test: setup ## the tests, on each tier of the store that matters to them
+	BACKLOG_TEST_TIER=embedded $(PYTEST) -m "not deep" $(ARGS)
+	BACKLOG_TEST_TIER=server $(PYTEST) -m "not deep" $(ARGS)
 
 quick: setup ## the tests that say most in a minute, on the embedded tier
 	$(PYTEST) -m quick $(ARGS)
 
-chaos: setup ## the deep tests for as long as it takes: storms, models, and a fleet killed at random
-	BACKLOG_TEST_BUDGET=full $(PYTHON) -m pytest -m deep $(ARGS)
+chaos: setup ## the deep tests: storms, models, 100,000 cards, and a fleet killed at random
+	BACKLOG_TEST_BUDGET=$(BUDGET) BACKLOG_TEST_TIER=embedded $(PYTEST) -m deep $(ARGS)
+	BACKLOG_TEST_BUDGET=$(BUDGET) BACKLOG_TEST_TIER=server $(PYTEST) -m deep $(ARGS)
 
 check: setup ## lint, types, layers, templates, migrations, deployment
 	.venv/bin/ruff check

@@ -254,7 +254,7 @@ def check_json(document: Any, name: str, depth: int = 0) -> None:
         )
 
 
-_NUMBER = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
+_WITH_EXPONENT: Final = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?[eE]([+-]?[0-9]+)")
 
 
 def written_length(document: Any) -> int:
@@ -265,12 +265,14 @@ def written_length(document: Any) -> int:
         return 2 + sum(
             written_length(key) + written_length(item) + 4 for key, item in document.items()
         )
-    number = _NUMBER.fullmatch(document) if isinstance(document, Digits) else None
-    if number is None:
+    if not isinstance(document, Digits):
         return len(json_text(document))
+    number = _WITH_EXPONENT.fullmatch(document)
+    if number is None:
+        return len(document)
     whole, fraction, exponent = number.groups(default="")
     # Beyond what any number can have, an exponent is not reckoned with.
-    shift = int(exponent or 0) if len(exponent) < 10 else LONGEST_JSON
+    shift = int(exponent) if len(exponent) < 10 else LONGEST_JSON
     return 2 + max(1, len(whole) + shift) + max(0, len(fraction) - shift)
 
 

@@ -262,6 +262,7 @@ def large(request, session, card):
         session.execute("ANALYZE backlog, backlog_dependency")
 
 
+@pytest.mark.deep
 @pytest.mark.one_tier
 def test_a_large_backlog_is_diagnosed_and_no_row_is_compared_with_each(session, large):
     kinds = Counter(each.kind for each in doctor(session))

@@ -148,6 +148,7 @@ MOST_AT_ONCE = """
             UNION ALL SELECT ended_at, -1, owner FROM backlog_run) AS changes) AS held"""
 
 
+@pytest.mark.deep
 def test_limits_hold_in_every_snapshot_while_64_come_and_go(session, sessions, crew):
     many(session, 300)
     rules.limit(session, "phase", "M1", PHASE_LIMIT)
@@ -183,6 +184,7 @@ def claim_until(
     return begun
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("scope", PAUSES, ids=[scope for scope, _ in PAUSES])
 def test_a_claim_that_begins_after_a_pause_committed_takes_nothing(scope, session, crew):
     many(session, 2000)

@@ -127,6 +127,7 @@ UNREADABLE = """UPDATE backlog SET priority = 99, acceptance =
     (SELECT jsonb_agg(1e131071) FROM generate_series(1, 9000)) WHERE id = 'ready-1'"""
 
 
+@pytest.mark.deep
 def test_a_card_that_nobody_could_read_or_dump_is_read_and_claimed(tmp_path):
     with earlier_store(LAST, UNREADABLE) as (on, _):
         claimed = on("claim", "--owner", "w", "--json").json

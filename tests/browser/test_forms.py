@@ -130,10 +130,14 @@ def test_a_browser_that_saves_the_priority_alters_nothing_else(
     assert Card.objects.get(pk="odd").priority == 7
 
 
-@pytest.mark.parametrize("card_id", [".", "..", "a/../b", "%2e%2e", " k", "\x85k", "\tk", "_2E"])
-def test_a_browser_opens_a_card_of_any_name(operator, live_server, session, card_id):
-    session.execute("DELETE FROM backlog")
-    session.execute("INSERT INTO backlog (id, title) VALUES (%s, 'Odd one')", [card_id])
+def test_a_browser_opens_a_card_of_any_name(operator, live_server, session):
+    for card_id in (".", "..", "a/../b", "%2e%2e", " k", "\x85k", "\tk", "_2E"):
+        session.execute("DELETE FROM backlog")
+        session.execute("INSERT INTO backlog (id, title) VALUES (%s, 'Odd one')", [card_id])
+        follow_links_to_the_card(operator, live_server)
+
+
+def follow_links_to_the_card(operator, live_server):
     operator.goto(live_server.url + LIST)
     operator.locator("#result_list tbody th a").click()
     expect(operator.get_by_label("Title")).to_have_value("Odd one")

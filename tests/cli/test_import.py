@@ -245,6 +245,7 @@ def test_two_imports_of_one_file_at_once_one_succeeds(call, tmp_path):
     assert call("stats", "--json").json["total"] == 2000
 
 
+@pytest.mark.deep
 @pytest.mark.one_tier
 def test_a_hundred_thousand_cards_in_one_go(call, tmp_path):
     cards = (

@@ -27,7 +27,7 @@ def test_one_call_makes_starts_and_connects(root: Path) -> None:
     assert found == ("backlog", "backlog")
 
 
-@pytest.mark.parametrize("count", [8, 16])
+@pytest.mark.parametrize("count", [8, pytest.param(16, marks=pytest.mark.deep)])
 def test_many_processes_at_once_on_a_fresh_directory_share_one_server(
     root: Path, count: int
 ) -> None:
@@ -38,7 +38,7 @@ def test_many_processes_at_once_on_a_fresh_directory_share_one_server(
     assert not list(root.glob("init-*"))
 
 
-@pytest.mark.parametrize("count", [8, 16])
+@pytest.mark.parametrize("count", [8, pytest.param(16, marks=pytest.mark.deep)])
 def test_many_processes_at_once_on_a_cold_store_share_one_server(idle: Store, count: int) -> None:
     before = starts(idle.root)
 

@@ -9,6 +9,7 @@ FUTURE = (
 )
 
 
+@pytest.mark.deep
 @pytest.mark.one_tier
 def test_sixteen_first_uses_of_a_directory_at_once_make_one_store():
     with empty_store() as root:

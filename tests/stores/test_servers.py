@@ -20,7 +20,9 @@ WAYS = {"oldest": distribution_programs, "newest": wheel_programs}
 WAYS["pgbouncer"] = distribution_programs
 
 
-@pytest.fixture(scope="module", params=WAYS)
+@pytest.fixture(
+    scope="module", params=[pytest.param(way, marks=pytest.mark.xdist_group(way)) for way in WAYS]
+)
 def served(request):
     """A server, and the URL that leads to it: directly or through PgBouncer."""
     programs = WAYS[request.param]()
@@ -47,6 +49,7 @@ def on(served):
     return on
 
 
+@pytest.mark.deep
 def test_sixteen_first_uses_at_once_make_one_schema(served):
     on = On(DATABASE_URL=served[1])
     ended = on.race(*(("create", "--id", f"c{n}", "--title", "t") for n in range(16)))
@@ -77,6 +80,7 @@ def test_the_life_of_a_backlog(on):
     assert on("check").status == 0
 
 
+@pytest.mark.deep
 def test_sixteen_workers_finish_every_card_once(on):
     on("import", "-", stdin=chained(64))
     assert on.drain(16) == [f"c{n:03}" for n in range(64)]
