@@ -18,48 +18,13 @@ pytestmark = [
 LIST = "/admin/backlog/card/"
 
 NAMES = [
-    *(".", "..", "...", "a/../b", "/", "//", "//evil.example/x", "../..", "/./"),
-    *(
-        "%2F",
-        "%2e",
-        "%2E%2e",
-        "%",
-        "%25",
-        "%zz",
-        "?",
-        "?x=1",
-        "#",
-        "#x",
-        "a&b=c;d+e",
-        "\\",
-        "a\\..\\b",
-    ),
-    *("_5F", "_2E", "_2E_2E", "_5F2E", "_2F", "_", "_0A"),
-    *(
-        "add",
-        "history",
-        "delete",
-        "change",
-        "edit",
-        "new",
-        "act",
-        "a/change",
-        "a/change/",
-        "x/delete",
-    ),
-    *(" k", "k ", "k/", "\x85k", "k\x85", "\u3000k", "\ufeff", "two\nlines", "a\rb", "\tk"),
-    *(
-        "字" * 255,
-        "é",
-        "e\u0301",
-        "\U0001f600",
-        "<b>\"'&amp;",
-        "javascript:alert(1)",
-        "[::1]",
-        "@",
-        ":",
-    ),
-]
+    ".", "..", "...", "a/../b", "//evil.example/x", "../..", "/./",
+    "%2F", "%2E%2e", "%zz", "?x=1", "#", "a&b=c;d+e", "a\\..\\b",
+    "_5F", "_2E_2E", "_5F2E", "_", "_0A",
+    "add", "history", "edit", "a/change/", "x/delete",
+    " k", "k/", "k\x85", "\u3000k", "\ufeff", "two\nlines", "a\rb", "\tk",
+    "字" * 255, "e\u0301", "<b>\"'&amp;", "javascript:alert(1)", "[::1]", ":",
+]  # fmt: skip
 
 
 @pytest.fixture(params=NAMES, ids=ascii)
@@ -99,6 +64,7 @@ def test_a_cards_own_pages_open_by_its_links(admin_client, card_id, page):
     assert admin_client.get(edit).context["card"].pk == card_id
 
 
+@pytest.mark.parametrize("card_id", [".", "..", "a/../b", "%2F", "a\rb", " k"], indirect=True)
 def test_a_save_in_the_admin_leads_back_to_the_card(admin_client, card_id):
     change = next(each for each in _links(admin_client, LIST) if each.endswith("/change/"))
     form = admin_client.get(change).context["adminform"].form
