@@ -33,7 +33,7 @@ up: setup ## start the store and serve the app on 127.0.0.1:8000
 	@$(MANAGE) serve
 
 # Two workers a core, each with a store of its own; what one of them compiled serves the others.
-PYTEST = PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest -n auto --dist loadgroup
+PYTEST = PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest -n auto
 
 test: setup ## the tests, on each tier of the store that matters to them
 	BACKLOG_TEST_TIER=embedded $(PYTEST) -m "not deep" $(ARGS)

@@ -4,15 +4,15 @@ import secrets
 from datetime import timedelta
 from pathlib import Path
 
-import environ
 from django.utils.csp import CSP
 
 from backlog.store import storage
 from fleet_backlog import cookies
+from fleet_backlog.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
+env = Environment()
 
 DEBUG = env.bool("DEBUG", default=False)
 # Without a key of its own the process makes one: sessions then end with it. `serve` keeps one.

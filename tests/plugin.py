@@ -9,11 +9,14 @@ Loaded before Django reads its settings, which read the environment.
 """
 
 import os
+import re
 import shutil
 import signal
+from typing import Any, Final
 
 import pytest
 import xdist
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.embedded.children import make_place
 from tests.servers import Server, distribution_programs, wheel_programs
@@ -42,6 +45,38 @@ elif TIER != "embedded":
 def pytest_xdist_auto_num_workers() -> int:
     """Two a core: half of the time, a test waits for a process that it started."""
     return 2 * len(os.sched_getaffinity(0))
+
+
+# Modules whose fixtures take seconds and serve all their tests, or all those of one parameter.
+_TOGETHER: Final = (
+    "tests/cli/test_django.py",
+    "tests/stores/test_settings.py",
+    "tests/stores/test_tls.py",
+    "tests/stores/test_unreachable.py",
+    "tests/test_access_log.py",
+    "tests/test_addresses.py",
+    "tests/test_slow_clients.py",
+    "tests/test_upgraded_limits.py",
+)
+_BY_PARAMETER: Final = (
+    "tests/stores/test_servers.py",
+    "tests/test_plans.py",
+    "tests/test_upgrades.py",
+)
+
+
+class Scheduler(LoadScopeScheduling):
+    """Each test goes to whichever worker is free, and after it those that share its fixtures."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        if module in _BY_PARAMETER:
+            return module + "".join(re.findall(r"\[([^-\]]*)", nodeid))
+        return module if module in _TOGETHER else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
+    return Scheduler(config, log)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -61,13 +61,7 @@ def load(connection: psycopg.Connection[Any], shape: str, step: int = 1) -> None
     connection.execute("RESET session_replication_role")
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(shape, marks=pytest.mark.xdist_group(f"statistics {when}"), id=when)
-        for when, shape in STATISTICS.items()
-    ],
-)
+@pytest.fixture(scope="module", params=STATISTICS.values(), ids=STATISTICS)
 def backlog(request: pytest.FixtureRequest, django_db_setup: None) -> Iterator[None]:
     """The 100,000 cards under one kind of statistics."""
     with closing(storage.from_environment().connect()) as connection:

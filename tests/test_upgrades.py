@@ -81,13 +81,7 @@ def on_store(store: Storage) -> On:
     return On(BACKLOG_DATA_DIR=str(store.root))
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(each, marks=pytest.mark.xdist_group(f"upgraded {each.stem}"), id=each.stem)
-        for each in ARCHIVES
-    ],
-)
+@pytest.fixture(scope="module", params=ARCHIVES, ids=lambda archive: archive.stem)
 def upgraded(request: pytest.FixtureRequest) -> Iterator[psycopg.Connection[Any]]:
     """An earlier store after the first command of today's code."""
     with empty_database(f"earlier_{request.param.stem}") as store:

@@ -9,7 +9,7 @@ from backlog.cli.options import CLAIMED_ID, ID, Named, Options, flag, number, te
 from backlog.cli.reply import Reply, many, one_card
 from backlog.errors import UsageError
 from backlog.lifecycle import MOST_COUNTED
-from backlog.records import WIRE_NAMES, to_json, to_line
+from backlog.records import WIRE_NAMES, iso, to_json, to_line
 from backlog.session import Session
 from backlog.verbs import cards
 
@@ -87,9 +87,9 @@ def list_cards(session: Session, options: Options) -> Reply:
 def show(session: Session, options: Options) -> Reply:
     card = cards.show(session, options.card_id)
     details = [
-        f"{name.replace('_', '-')}: {getattr(card, name)}"
+        f"{name.replace('_', '-')}: {iso(value) if isinstance(value, datetime) else value}"
         for name in WIRE_NAMES
-        if getattr(card, name) is not None
+        if (value := getattr(card, name)) is not None
     ]
     return Reply([to_json(card) + "\n"], details)
 

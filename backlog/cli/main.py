@@ -1,6 +1,7 @@
 """The command: words in, an exit status out. Every refusal is caught here and nowhere else."""
 
 import os
+import pwd
 import sys
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
@@ -69,7 +70,15 @@ def main(
 def _actor(environ: Mapping[str, str]) -> str:
     """Who acts, for the events; empty for the database's role."""
     said = (actor(environ.get(name, "")) for name in _ACTORS)
-    return next(filter(None, said), "")
+    return next(filter(None, said), "") or _account()
+
+
+def _account() -> str:
+    """What the system calls who runs this, where the environment does not say: in a container."""
+    try:
+        return actor(pwd.getpwuid(os.geteuid()).pw_name)
+    except KeyError:
+        return ""
 
 
 def _run(options: Options) -> int:

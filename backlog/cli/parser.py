@@ -89,7 +89,11 @@ def parse(argv: Sequence[str], prog: str) -> Options:
     )
     for action in store.ACTIONS:
         _add(actions, action, with_options=True)
-    given = parser.parse_args(_join_values(list(argv)), Options())
+    given, unknown = parser.parse_known_args(_join_values(list(argv)), Options())
+    if unknown:
+        raise UsageError(
+            f"unrecognized arguments: {' '.join(unknown)} (try {prog} {given.verb} --help)"
+        )
     if "attempt" in given and given.attempt is None:
         given.attempt = _attempt_of(given.card_id)
     return given

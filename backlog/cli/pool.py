@@ -36,6 +36,9 @@ def explain(session: Session, options: Options) -> Reply:
     if state == "ready":
         state = "waiting"
     text = [row(f"{found.id}: {state}")]
+    if found.block_reason:
+        note = f" ({found.block_note})" if found.block_note else ""
+        text.append(row(f"blocked for: {found.block_reason}{note}"))
     text += [f"{kind}: {named(ids)}" for kind, ids in lists.items() if ids]
     until = found.not_before and iso(found.not_before)
     text += [f"not before: {until}"] if until else []
@@ -49,5 +52,7 @@ def explain(session: Session, options: Options) -> Reply:
         "notBefore": until,
         "paused": [str(pause) for pause in found.pauses],
         "atLimit": [str(limit) for limit in found.limits],
+        "blockReason": found.block_reason,
+        "blockNote": found.block_note,
     }
     return document(answer, text)

@@ -167,8 +167,9 @@ def stats(session: Session, among: Condition = EVERYTHING) -> Stats:
 class Explanation(NamedTuple):
     """Whether a card can be claimed, or what it waits for: three lists of ids, disjoint.
 
-    `not_before` is set while the card is held back until then. A claimable card, and no other, may
-    still be kept from claims by pauses of the fleet or its phase and by a full limit on its phase.
+    `not_before` is set while the card is held back until then, `block_reason` and perhaps
+    `block_note` while it is blocked. A claimable card, and no other, may still be kept from claims
+    by pauses of the fleet or its phase and by a full limit on its phase.
     """
 
     id: str
@@ -180,6 +181,8 @@ class Explanation(NamedTuple):
     not_before: datetime | None
     pauses: list[Pause]
     limits: list[Limit]
+    block_reason: str | None
+    block_note: str | None
 
 
 def explain(session: Session, card_id: str) -> Explanation:
@@ -187,7 +190,8 @@ def explain(session: Session, card_id: str) -> Explanation:
     values.text(card_id, "id")
     sql = """
         SELECT card.status, card.open_dependencies = 0, card.phase,
-            CASE WHEN card.not_before > now() THEN card.not_before END, d.id, d.status
+            CASE WHEN card.not_before > now() THEN card.not_before END, card.block_reason,
+            card.block_note, d.id, d.status
         FROM backlog card LEFT JOIN LATERAL (
             SELECT d.id, d.n, b.status
             FROM jsonb_array_elements_text(card.depends_on) WITH ORDINALITY AS d (id, n)
@@ -197,8 +201,8 @@ def explain(session: Session, card_id: str) -> Explanation:
     rows = session.execute(sql, (card_id,)).fetchall()
     if not rows:
         raise NotFound(f"there is no card {card_id}")
-    waits = [row[4:] for row in rows if row[4] is not None]
-    status, met, phase, not_before = rows[0][:4]
+    waits = [row[6:] for row in rows if row[6] is not None]
+    status, met, phase, not_before, reason, note = rows[0][:6]
     claimable = status == READY and met and not_before is None
     pauses = rules.pauses(session) if claimable else []
     limits = rules.limits(session) if claimable else []
@@ -212,6 +216,8 @@ def explain(session: Session, card_id: str) -> Explanation:
         not_before=not_before,
         pauses=[p for p in pauses if p.scope == FLEET or _is(p, phase)],
         limits=[each for each in limits if not each.room and _is(each, phase)],
+        block_reason=reason if status == BLOCKED else None,
+        block_note=note if status == BLOCKED else None,
     )
 
 

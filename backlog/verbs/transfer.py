@@ -100,7 +100,7 @@ WITH RECURSIVE reached(id) AS (
     ) AS next
 )
 SELECT card_id, array_agg(dependency_id) FROM reached JOIN backlog_dependency ON card_id = id
-GROUP BY card_id"""
+GROUP BY card_id ORDER BY card_id"""
 
 
 class Imported(NamedTuple):

@@ -20,6 +20,7 @@ from backlog.verbs.runs import Report
 from fleet_backlog.serving.log import AccessLog
 from tests.command import MANAGE, PROJECT
 from tests.hostile import BREAKS, HOSTILE, SEEN, acting
+from tests.servers import free_port
 
 pytestmark = pytest.mark.one_tier
 
@@ -203,7 +204,12 @@ def test_the_server_s_logs_go_that_way(settings):
 
 @pytest.mark.parametrize(
     "words",
-    [("--bind", HOSTILE), ("--workers", HOSTILE), (HOSTILE,), ("--access-log", f"/no/{HOSTILE}")],
+    [
+        ("--bind", HOSTILE),
+        ("--workers", HOSTILE),
+        (HOSTILE,),
+        ("--bind", f"127.0.0.1:{free_port()}", "--access-log", f"/no/{HOSTILE}"),
+    ],
     ids=["bind", "workers", "unknown", "log"],
 )
 def test_no_refusal_of_serve_acts(store, words):

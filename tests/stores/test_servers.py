@@ -20,9 +20,7 @@ WAYS = {"oldest": distribution_programs, "newest": wheel_programs}
 WAYS["pgbouncer"] = distribution_programs
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(way, marks=pytest.mark.xdist_group(way)) for way in WAYS]
-)
+@pytest.fixture(scope="module", params=WAYS)
 def served(request):
     """A server, and the URL that leads to it: directly or through PgBouncer."""
     programs = WAYS[request.param]()

@@ -26,7 +26,9 @@ SORTS: Final = {
 
 
 def cards(chosen: Filter, sort: str = "claim", number: int = 1) -> Page[Card]:
-    """A page of cards; pages count from 1, one too many is empty. Raises `UsageError`."""
+    """A page of cards; pages count from 1, and the last stands for all beyond. Or `UsageError`."""
     found = chosen.cards().order_by(*SORTS[values.one_of(sort, "sort", SORTS)][1])
+    pages = Paginator(found, PAGE)
+    number = min(number, pages.num_pages)
     page = found.with_expired().with_cell()[(number - 1) * PAGE : number * PAGE]
-    return Page(lines.cards(page, SHOWN, "expired", "cell"), number, Paginator(found, PAGE))
+    return Page(lines.cards(page, SHOWN, "expired", "cell"), number, pages)
