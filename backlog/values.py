@@ -181,8 +181,8 @@ def ids_text(ids: list[str]) -> str:
     """JSON text of a card's dependencies. Raises `UsageError` if they are too many."""
     written = json_text(ids)
     if (length := len(written) + len(ids[1:])) > LONGEST_JSON:  # PostgreSQL puts blanks between
-        most = f"{LONGEST_JSON} characters at most, written as JSON"
-        raise UsageError(f"dependencies must have {most}, not {length}")
+        refused = f"{LONGEST_JSON} characters at most, written as JSON, not {length}"
+        raise UsageError(f"dependencies must have {refused}")
     return written
 
 
@@ -289,10 +289,9 @@ def _digits(number: Digits) -> tuple[int, int]:
     """How many digits a number has before the point and after it, written out."""
     found = _NUMBER.fullmatch(number)
     whole, fraction, exponent = found.groups(default="") if found else (number, "", "")
-    # Beyond what any number can have, an exponent is not reckoned with.
     size = exponent.lstrip("+-0")
-    shift = int(size or 0) if len(size) < 10 else LONGEST_JSON
-    shift = -shift if exponent.startswith("-") else shift
+    shift = int(size or 0) if len(size) < 10 else LONGEST_JSON  # no number has as many
+    shift *= -1 if exponent.startswith("-") else 1
     seen = (whole + fraction).lstrip("0")
     return max(1, len(seen) + shift - len(fraction) if seen else 1), max(0, len(fraction) - shift)
 
