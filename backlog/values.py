@@ -31,6 +31,9 @@ _INTEGER = re.compile(r"[+-]?[0-9]+")
 # json.dumps would make an encoder at every call that asks for other than its defaults.
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _MAX_JSON_DEPTH: Final = 200
+# Of a number, before and after the point: what PostgreSQL's `numeric` has room for.
+_MOST_DIGITS: Final = 131_072
+_MOST_DECIMALS: Final = 16_383
 _LONGEST_ACTOR: Final = 200
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -163,8 +166,7 @@ def dependencies(ids: Iterable[str], own_id: str | None = None) -> list[str]:
     if isinstance(ids, str) or not isinstance(ids, Iterable):
         raise UsageError(f"dependencies must be a list of ids, not {_shown(ids)}")
     kept = list(dict.fromkeys(i.strip() for i in ids if text(i, "dependency").strip()))
-    if (length := sum(map(len, kept))) > LONGEST_TEXT:
-        raise UsageError(f"dependencies must have {LONGEST_TEXT} characters at most, not {length}")
+    ids_text(kept)
     if own_id is not None and own_id in kept:
         raise Cycle(f"{own_id} cannot depend on itself")
     return kept
@@ -173,6 +175,15 @@ def dependencies(ids: Iterable[str], own_id: str | None = None) -> list[str]:
 def json_text(value: Any) -> str:
     """Compact JSON on one line, text as it is."""
     return _ENCODER.encode(value)
+
+
+def ids_text(ids: list[str]) -> str:
+    """JSON text of a card's dependencies. Raises `UsageError` if they are too many."""
+    written = json_text(ids)
+    if (length := len(written) + len(ids[1:])) > LONGEST_JSON:  # PostgreSQL puts blanks between
+        refused = f"{LONGEST_JSON} characters at most, written as JSON, not {length}"
+        raise UsageError(f"dependencies must have {refused}")
+    return written
 
 
 def acceptance(value: str) -> str | None:
@@ -240,6 +251,12 @@ def check_json(document: Any, name: str, depth: int = 0) -> None:
         raise UsageError(f"{name} is nested more than {_MAX_JSON_DEPTH} levels deep")
     if isinstance(document, str):
         text(document, name)
+        before, after = _digits(document) if isinstance(document, Digits) else (0, 0)
+        if before > _MOST_DIGITS or after > _MOST_DECIMALS:
+            raise UsageError(
+                f"{name} has a number that is too long: {_MOST_DIGITS} digits before the point and"
+                f" {_MOST_DECIMALS} after it are the most, written out (1e9 is a 1 with nine zeros)"
+            )
     elif isinstance(document, list):
         for item in document:
             check_json(item, name, depth + 1)
@@ -254,7 +271,7 @@ def check_json(document: Any, name: str, depth: int = 0) -> None:
         )
 
 
-_WITH_EXPONENT: Final = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?[eE]([+-]?[0-9]+)")
+_NUMBER: Final = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 
 
 def written_length(document: Any) -> int:
@@ -267,13 +284,19 @@ def written_length(document: Any) -> int:
         )
     if not isinstance(document, Digits):
         return len(json_text(document))
-    number = _WITH_EXPONENT.fullmatch(document)
-    if number is None:
-        return len(document)
-    whole, fraction, exponent = number.groups(default="")
-    # Beyond what any number can have, an exponent is not reckoned with.
-    shift = int(exponent) if len(exponent) < 10 else LONGEST_JSON
-    return 2 + max(1, len(whole) + shift) + max(0, len(fraction) - shift)
+    is_plain = "e" not in document and "E" not in document
+    return len(document) if is_plain else 2 + sum(_digits(document))
+
+
+def _digits(number: Digits) -> tuple[int, int]:
+    """How many digits a number has before the point and after it, written out."""
+    found = _NUMBER.fullmatch(number)
+    whole, fraction, exponent = found.groups(default="") if found else (number, "", "")
+    size = exponent.lstrip("+-0")
+    shift = int(size or 0) if len(size) < 10 else LONGEST_JSON  # no number has as many
+    shift *= -1 if exponent.startswith("-") else 1
+    seen = (whole + fraction).lstrip("0")
+    return max(1, len(seen) + shift - len(fraction) if seen else 1), max(0, len(fraction) - shift)
 
 
 def moment(value: str, name: str) -> datetime:
@@ -292,7 +315,8 @@ def moment(value: str, name: str) -> datetime:
 
 def _in_range(value: datetime, name: str) -> datetime:
     if not EARLIEST <= value <= LATEST:
-        raise UsageError(f"{name} must be between {EARLIEST:%Y} and {LATEST:%Y}, not {value:%Y}")
+        years = f"from the year {EARLIEST:%Y} on and before {LATEST:%Y}"
+        raise UsageError(f"{name} must be {years}, not in {value:%Y}")
     return value
 
 
@@ -303,7 +327,14 @@ def _short(value: str) -> str:
 
 def _shown(value: object) -> str:
     """What is no text, in few and harmless words: a string of it may be of any length."""
-    return f"{type(value).__name__} {_short(repr(value))}"
+    return f"{type(value).__name__} {_short(_repr(value))}"
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # more digits than Python writes
+        return "of thousands of digits"
 
 
 def ttl(value: int) -> int:
@@ -313,17 +344,19 @@ def ttl(value: int) -> int:
 
 def at_least(value: int, name: str, low: int) -> int:
     """A whole number from `low` to the largest that the database's integers hold."""
-    return _between(value, name, low, INT_MAX)
+    return between(value, name, low, INT_MAX)
 
 
 def count(value: int, name: str) -> int:
     """How often, or how many: what something may be added to."""
-    return _between(value, name, 0, MOST_COUNTED)
+    return between(value, name, 0, MOST_COUNTED)
 
 
-def _between(value: int, name: str, low: int, high: int) -> int:
+def between(value: int, name: str, low: int, high: int) -> int:
+    """A whole number from `low` to `high`."""
     if type(value) is not int or not low <= value <= high:  # True is no number here
-        raise UsageError(f"{name} must be a whole number between {low} and {high}, not {value}")
+        shown = _repr(value)[:40] if type(value) in (int, bool) else _shown(value)
+        raise UsageError(f"{name} must be a whole number between {low} and {high}, not {shown}")
     return value
 
 

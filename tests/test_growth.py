@@ -13,7 +13,7 @@ from backlog.models import Card
 from backlog.session import as_refusal
 from backlog.verbs.runs import Report
 from backlog.verbs.transfer import import_cards
-from tests.cli import lines
+from tests.cli import lines, refused
 from tests.command import unavailable
 from tests.factories import CardFactory
 
@@ -41,7 +41,6 @@ GROWN = {
     "300 of them": json.dumps([1]).replace("1", ",".join(["1e131071"] * 300)),
     "12,000 of them": json.dumps([1]).replace("1", ",".join(["1e131071"] * 12_000)),
     "in an object": '{"a": {"b": [' + ",".join(["1.5e-16000"] * 300) + "]}}",
-    "of an exponent that no number has": "[1e" + "9" * 5000 + "]",
     "blanks between": f"[{','.join('1' * 1_340_000)}]",
 }
 
@@ -51,6 +50,22 @@ GROWN = {
 def test_what_would_be_written_too_long_is_refused_before_it_is_sent(door, document):
     with pytest.raises(UsageError, match="is longer than 4000000 characters, its numbers written"):
         door(document)
+
+
+TOO_LONG = ["1e131072", "1e-16384", "[0.0e-16383]", "1e" + "9" * 5000, '{"a": -1.5e131072}']
+
+
+@pytest.mark.parametrize("document", TOO_LONG, ids=range(len(TOO_LONG)))
+@pytest.mark.parametrize("door", [values.acceptance, lambda text: values.document(text, "result")])
+def test_a_number_that_the_database_has_no_room_for_is_refused_before_it_is_sent(door, document):
+    with pytest.raises(UsageError, match="number that is too long: 131072 digits before the point"):
+        door(document)
+
+
+@pytest.mark.parametrize("number", ["1e131071", "0.001e131074", "1e-16383", "1e-000000000001"])
+def test_the_longest_number_is_kept(number, session):
+    written = values.document(number, "result")
+    assert session.execute("SELECT %s::jsonb = %s::jsonb", [written, number]).fetchone() == (True,)
 
 
 def test_it_is_refused_at_every_door_of_the_command(call, card, tmp_path):
@@ -164,3 +179,28 @@ def test_times_at_their_ends_are_read_by_every_page_and_verb(line, call, session
     ran = call("renew", "--id", "A", "--ttl", "2147483647", "--json")
     assert ran.status == 0 or "it is ready" in ran.err
     assert call("complete", "--id", "A").status == 0
+
+
+# Quotes, commas and blanks around them count: that is what the database holds.
+MANY_IDS = [f"{n:0246}" for n in range(16_001)]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("verb", ["edit", "create", "link"])
+def test_dependencies_are_measured_as_they_are_kept(store, verb):
+    CardFactory(id="A")
+    many = MANY_IDS
+    if verb == "link":
+        CardFactory(id=many[-1])
+        Card.objects.edit("A", depends_on=many[:-1])
+    given = {"edit": {"depends_on": many}, "create": {"title": "t", "depends_on": many}}.get(verb)
+    args = {"edit": ("A",), "create": (), "link": ("A", many[-1])}[verb]
+    with pytest.raises(UsageError, match="written as JSON, not 4000250"):
+        getattr(Card.objects, verb)(
+            *args, **(given or {}), **({"id": "B"} if verb == "create" else {})
+        )
+
+
+def test_dependencies_of_an_imported_line_are_so_too(call, tmp_path):
+    card = {"id": "A", "title": "t", "dependsOn": MANY_IDS}
+    assert "written as JSON, not 4000250" in refused(call, 2, "import", lines(tmp_path, card))

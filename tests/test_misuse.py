@@ -5,7 +5,9 @@ from datetime import datetime
 import pytest
 
 from backlog.errors import UsageError
+from backlog.lifecycle import LONGEST_TEXT
 from backlog.models import Card
+from backlog.verbs.runs import Report
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
 
@@ -105,7 +107,41 @@ def test_a_field(value, said, field):
         ("edit", {"card_id": "A", "max_attempts": "3"}),
         ("edit", {"card_id": "A", "priority": 1.5}),
         ("delete_together", {"card_ids": "A"}),
+        ("delete_together", {"card_ids": 5}),
+        ("unfinished_dependents", {"card_ids": None}),
+        ("link", {"card_id": "A", "dependency_id": None}),
+        ("complete", {"card_id": "A", "report": Report(tokens="5")}),
+        ("complete", {"card_id": "A", "report": Report(tokens=True)}),
+        ("complete", {"card_id": "A", "report": Report(cost=0.25)}),
+        ("complete", {"card_id": "A", "report": Report(outcome="done")}),
+        ("complete", {"card_id": "A", "report": Report(outcome="\ud800")}),
     ],
 )
 def test_what_has_another_type(verb, given):
     refused(verb, **given)
+
+
+HUGE = [10**5000, "x" * 1_000_000, ["x"] * 100_000]
+
+
+@pytest.mark.parametrize("value", HUGE, ids=["digits", "text", "list"])
+@pytest.mark.parametrize(
+    ("verb", "name", "given"),
+    [
+        ("claim", "ttl", {"owner": "w"}),
+        ("claim", "count", {"owner": "w"}),
+        ("complete", "attempt", {"card_id": "A"}),
+        ("edit", "priority", {"card_id": "A"}),
+        ("edit", "max_attempts", {"card_id": "A"}),
+        ("edit", "not_before", {"card_id": "A"}),
+    ],
+)
+def test_what_is_too_long_to_be_repeated(verb, name, given, value):
+    said = refused(verb, **given, **{name: value})
+    assert said.startswith(f"{name.replace('max_', 'max ')} must be a")
+    assert len(said) < 200
+
+
+def test_a_reason_whose_note_would_be_too_long():
+    said = refused("cancel", "A", reason="x" * LONGEST_TEXT)
+    assert said.startswith(f"reason must have at most {LONGEST_TEXT - 11} characters")

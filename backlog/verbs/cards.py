@@ -1,6 +1,6 @@
 """Cards themselves: create, edit, delete, show and list them; link and unlink them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -192,6 +192,7 @@ def link(
     Raises `NotFound`, `Cycle`, `Stale`.
     """
     values.text(card_id, "id")
+    values.text(dependency_id, "id")
     dependency_id = names.found(session, "id", dependency_id)
     if card_id == dependency_id:
         raise Cycle(f"{card_id} cannot depend on itself")
@@ -224,12 +225,12 @@ def unlink(
 
 def _set_dependencies(session: Session, card: Record, ids: list[str]) -> Record:
     sql = f"UPDATE backlog SET depends_on = %s::jsonb WHERE id = %s RETURNING {COLUMNS}"
-    return Record._make(session.execute(sql, (values.json_text(ids), card.id)).fetchone())
+    return Record._make(session.execute(sql, (values.ids_text(ids), card.id)).fetchone())
 
 
 def _checked(card_ids: Sequence[str]) -> list[str]:
-    if isinstance(card_ids, str):
-        raise UsageError("ids must be a list, not text")
+    if isinstance(card_ids, str) or not isinstance(card_ids, Collection):
+        raise UsageError(f"ids must be a list, not {type(card_ids).__name__}")
     return [values.text(each, "id") for each in card_ids]
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 from backlog import values
-from backlog.errors import Busy, UsageError
+from backlog.errors import Busy
 from backlog.lifecycle import AT_LIMIT, DEFAULT_TTL_SECONDS, EMPTY, PAUSED, READY
 from backlog.planner import is_true_unindexed
 from backlog.records import COLUMNS, Record
@@ -72,8 +72,7 @@ def claim(
     is changing it is waited for. None never means that somebody held a lock: a claim that found
     only locked cards tries again, and raises `Busy` after about ten seconds. Raises `UsageError`.
     """
-    if type(count) is not int or not 1 <= count <= MOST_AT_ONCE:
-        raise UsageError(f"count must be between 1 and {MOST_AT_ONCE}, not {count}")
+    values.between(count, "count", 1, MOST_AT_ONCE)
     values.at_least(wait, "wait", 0)
     lease = _lease(values.text(owner, "owner"), values.ttl(ttl))
     if card_id is not None:

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle, values
 from backlog.errors import Cancelled, ClaimLost, NotFound, Stale, WrongState
-from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, Move
+from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, LONGEST_TEXT, Move
 from backlog.planner import unindexed
 from backlog.records import COLUMNS, Record, iso
 from backlog.session import TELLING, Session, in_statement, telling
@@ -133,7 +133,8 @@ def cancel(
     refused as `Cancelled`. None if the card does not exist. Raises `WrongState` from done, `Stale`.
     """
     said = Report(outcome="cancelled").text(card_id, "cancel")
-    note = "cancelled" if reason is None else f"cancelled: {values.line(reason, 'reason')}"
+    room = LONGEST_TEXT - len("cancelled: ")
+    note = "cancelled" if reason is None else f"cancelled: {values.line(reason, 'reason', room)}"
     changes = _blocked(DEFAULT_BLOCK_REASON, note)
     return transition(session, lifecycle.CANCEL, card_id, Expected(seen=seen), said, changes)
 

@@ -7,8 +7,9 @@ from typing import Any, Final, NamedTuple
 
 from backlog import values
 from backlog.errors import UsageError
-from backlog.lifecycle import DEFAULT_MAX_ATTEMPTS, MOST_COUNTED
+from backlog.lifecycle import DEFAULT_MAX_ATTEMPTS, MOST_COUNTED, OUTCOMES
 from backlog.session import Session
+from backlog.shown import cut
 
 _COLUMNS: Final = """card_id, attempt, owner, started_at, ended_at, outcome, summary, result::text,
     tokens, cost"""
@@ -42,7 +43,7 @@ class Report(NamedTuple):
             "card": None if card_id is None else values.text(card_id, "id"),
             "cap": default_cap() if back else None,
             "verb": verb,
-            "outcome": self.outcome,
+            "outcome": self.outcome and values.one_of(self.outcome, "outcome", OUTCOMES),
             "summary": self.summary and values.optional(self.summary, "summary"),
             "tokens": _tokens(self.tokens),
             "cost": _cost(self.cost),
@@ -62,14 +63,13 @@ def default_cap() -> int:
 
 
 def _tokens(number: int | None) -> int | None:
-    if number is not None and not 0 <= number <= values.BIGINT_MAX:
-        raise UsageError(f"tokens must be between 0 and {values.BIGINT_MAX}, not {number}")
-    return number
+    return None if number is None else values.between(number, "tokens", 0, values.BIGINT_MAX)
 
 
 def _cost(number: str | None) -> str | None:
-    if number is not None and not _COST.fullmatch(number):
-        raise UsageError(f"cost must be a number such as 0.25, with up to 6 decimals, not {number}")
+    if number is not None and not _COST.fullmatch(values.text(number, "cost")):
+        shown = cut(number, 40)
+        raise UsageError(f"cost must be a number such as 0.25, with up to 6 decimals, not {shown}")
     return number
 
 

@@ -24,7 +24,7 @@ FAILED: Final = "failed"
 DEFAULT_REASON: Final = "needs_input"
 
 _LONGEST_TEXT: Final = 10_000
-_MOST_COST: Final = 10**14
+_MOST_COST: Final = Decimal("99999999999999.9999995")  # from here on it is rounded to 15 digits
 _LONGEST_DELAY: Final = 3600
 
 
@@ -128,7 +128,7 @@ def _cost(value: Any) -> str:
         number = Decimal(-1)
     if not 0 <= number < _MOST_COST:
         raise UsageError(f"it must be at least 0 and below {_MOST_COST}")
-    return f"{abs(number):.6f}"
+    return f"{number.copy_abs():.6f}"
 
 
 def _reason(value: Any) -> str:

@@ -46,6 +46,14 @@ def test_values_that_cannot_be_used_are_ignored_and_the_card_is_done(session, ca
     assert ran.err.count("what=ignored") == 5
 
 
+@pytest.mark.parametrize("said", ['"result":1e131072', '"cost":99999999999999.9999999'])
+def test_a_number_that_cannot_be_kept_loses_no_other_word(session, card, work, said):
+    card("A")
+    ran = work(f'echo \'{{"summary":"did it","tokens":5,{said}}}\'', "--once")
+    run = last_run(session, "A")
+    assert (ran.err.count("what=ignored"), run.summary, run.tokens) == (1, "did it", 5)
+
+
 def test_a_failure_gives_the_card_back_after_a_while_and_says_how_it_ended(session, card, work):
     card("A")
     ran = work("echo one >&2; echo 'no such file' >&2; exit 3", "--backoff", "100", "--once")
