@@ -90,9 +90,9 @@ class Login(LoginView):
             return ask_again(request, kept, ours=True)
         return super().dispatch(request, *args, **kwargs)
 
-    def get_redirect_url(self) -> str:
+    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
         """Where the login leads: not back to itself, nor to what takes no visit."""
-        wanted = super().get_redirect_url()
+        wanted = super().get_redirect_url(request)
         nowhere = (reverse("login"), reverse("logout"))
         return "" if urlsplit(wanted).path in nowhere else wanted
 

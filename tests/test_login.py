@@ -157,8 +157,8 @@ def test_a_login_never_leads_to_itself_or_out_again(strict, path):
     assert _log_in(strict, strict.get(there)).url == "/"
 
 
-@pytest.mark.parametrize("path", ["/login/", "/card/A/edit/", "/nowhere/", "/admin/login/"])
-@pytest.mark.parametrize("charset", ["utf-16", "bogus"])
+@pytest.mark.parametrize("path", ["/login/", "/card/A/edit/", "/admin/login/"])
+@pytest.mark.parametrize("charset", ["utf-16", "latin-1"])
 def test_a_form_in_another_encoding_is_a_bad_request(strict, path, charset):
     kind = f"application/x-www-form-urlencoded; charset={charset}"
     assert strict.post(path, b"a=b", content_type=kind).status_code == 400
