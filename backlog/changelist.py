@@ -3,6 +3,7 @@ and looks up on each page is bounded or served by an index."""
 
 from calendar import monthrange
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.cache import cache
+from django.core.exceptions import EmptyResultSet
 from django.core.paginator import Paginator
 from django.db.models import Min, QuerySet
 from django.http import HttpRequest
@@ -139,7 +141,11 @@ class CardChangeList(ChangeList):
             raise IncorrectLookupParameters("no card has a NUL byte")
         try:
             cards: QuerySet[Card] = super().get_queryset(request, *args, **kwargs)
-        except (OverflowError, ValueError) as error:  # the year 9999 has no year after it
+            with suppress(EmptyResultSet):
+                # Some values are refused only here, where nobody else would catch it.
+                cards.query.get_compiler(cards.db).as_sql()
+        # The year 9999 has no year after it, and 0 is none.
+        except (IndexError, OverflowError, TypeError, ValueError) as error:
             raise IncorrectLookupParameters(error) from None
         return cards.defer("acceptance", "body", "depends_on", "block_note")
 

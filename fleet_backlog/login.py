@@ -8,6 +8,7 @@ Nothing of it is kept here.
 
 import json
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import login
@@ -17,6 +18,7 @@ from django.contrib.auth.views import LoginView, redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render, resolve_url
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.csrf import csrf_failure as stock_failure
@@ -87,6 +89,12 @@ class Login(LoginView):
         if request.user.is_authenticated and (kept := _carried(request)):
             return ask_again(request, kept, ours=True)
         return super().dispatch(request, *args, **kwargs)
+
+    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
+        """Where the login leads: not back to itself, nor to what takes no visit."""
+        wanted = super().get_redirect_url(request)
+        nowhere = (reverse("login"), reverse("logout"))
+        return "" if urlsplit(wanted).path in nowhere else wanted
 
     def form_valid(self, form: Any) -> HttpResponse:
         if kept := _carried(self.request):

@@ -169,6 +169,11 @@ def test_the_list_says_what_keeps_a_card(admin_client, state, query):
         "?created_at__year=x",
         "?p=99999",
         "?o=99",
+        "?runs=x",
+        "?not_before__year=0",
+        "?max_attempts__range=1",
+        "?status__in=",
+        "?dependents__in=x",
     ],
 )
 def test_a_question_without_sense_is_no_error_of_the_server(admin_client, query):

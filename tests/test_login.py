@@ -149,6 +149,21 @@ def test_a_password_is_not_kept(strict):
     assert "hunter2" not in asked.text
 
 
+@pytest.mark.parametrize("path", ["/login/", "/login/?next=/login/", "/logout/", "/logout/?x"])
+def test_a_login_never_leads_to_itself_or_out_again(strict, path):
+    there = reverse("login", query={"next": path})
+    assert strict.get(there).url == "/"
+    _expire(strict)
+    assert _log_in(strict, strict.get(there)).url == "/"
+
+
+@pytest.mark.parametrize("path", ["/login/", "/card/A/edit/", "/admin/login/"])
+@pytest.mark.parametrize("charset", ["utf-16", "latin-1"])
+def test_a_form_in_another_encoding_is_a_bad_request(strict, path, charset):
+    kind = f"application/x-www-form-urlencoded; charset={charset}"
+    assert strict.post(path, b"a=b", content_type=kind).status_code == 400
+
+
 def test_who_logs_out_too_late_is_led_to_the_login(client):
     assert client.post("/logout/").url == "/login/?next=/"
 

@@ -96,7 +96,7 @@ def _run(options: Options) -> int:
 
 def _answer(reply: Reply, options: Options) -> int:
     try:
-        if options.json:
+        if options.json or reply.text is None:
             say_json(sys.stdout, reply.json)
         else:
             say(sys.stdout, reply.text)

@@ -9,10 +9,11 @@ from backlog.values import json_text
 
 
 class Reply(NamedTuple):
-    """JSON in pieces, written as they are; lines for people; the exit status; a word on stderr."""
+    """JSON in pieces, written as they are; lines for people, None if the JSON is for them as well;
+    the exit status; a word on stderr."""
 
     json: Iterable[str]
-    text: Iterable[str]
+    text: Iterable[str] | None
     status: int = 0
     note: str | None = None
 

@@ -9,7 +9,7 @@ from stat import S_ISBLK, S_ISCHR
 from typing import Any, Final, TextIO
 
 from backlog.cli.options import Options, flag, verb
-from backlog.cli.reply import Reply, document, stream
+from backlog.cli.reply import Reply, document
 from backlog.errors import StoreUnavailable, UsageError
 from backlog.records import to_json
 from backlog.session import Session
@@ -109,7 +109,8 @@ def export(session: Session, options: Options) -> Reply:
     if options.events or options.runs:
         exported = transfer.export_events if options.events else transfer.export_runs
     # Microseconds here: the order of claims survives an import elsewhere.
-    return stream(_kept(to_json(row, "microseconds") for row in exported(session)))
+    lines = _kept(to_json(row, "microseconds") for row in exported(session))
+    return Reply((f"{line}\n" for line in lines), None)
 
 
 def _kept(lines: Iterator[str]) -> Iterator[str]:

@@ -4,7 +4,8 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
 from django.views import defaults
 
@@ -27,11 +28,14 @@ class PermissionsPolicyMiddleware:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """503 in plain words while the store is away (whose session is it?), else the page of a 500.
+    """503 in plain words while the store is away (whose session is it?), 400 for a form that cannot
+    be read, else the page of a 500.
 
     Django calls this where the error is handled: it is the current one.
     """
     error = sys.exc_info()[1]
+    if isinstance(error, BadRequest):  # Django's pages of errors look for a token in that form
+        return HttpResponseBadRequest("<!doctype html><title>Bad Request (400)</title>\n")
     refusal = as_refusal(error) if error else None
     if refusal is None or refusal.http_status != 503:
         return defaults.server_error(request)

@@ -7,11 +7,15 @@ import pytest
 
 from tests.cli import KEYS, lines
 from tests.command import On
+from tests.hostile import BREAKS
 from tests.worker import until
 
 _OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 OTHERS_INSIDE = f"SELECT count(*) {_OTHERS} AND xact_start IS NOT NULL"
 END_OTHERS = f"SELECT pg_terminate_backend(pid) {_OTHERS} AND state = 'idle in transaction'"
+
+# What ends a line for Python, and what a terminal obeys.
+HOSTILE_LINES = [*BREAKS, "\x1b[2J", "\x7f", "\x9b", "\xad", "\u202e", "\U000e0041"]
 
 
 @pytest.fixture
@@ -44,6 +48,16 @@ def test_every_card_is_a_line_oldest_first(call, varied):
 
 def test_an_export_of_nothing_is_empty(call):
     assert call("export") == (0, "", "")
+
+
+@pytest.mark.parametrize("words", [(), ("--events",)])
+@pytest.mark.parametrize("breaks", HOSTILE_LINES)
+def test_a_line_is_json_whatever_a_text_holds(call, card, words, breaks):
+    card("A", title=f"a{breaks}b", blocked=True, note=f"a{breaks}b")
+    exported = call("export", *words).out.removesuffix("\n").split("\n")
+    texts = [json.loads(line).get("title", f"a{breaks}b") for line in exported]
+    assert set(texts) == {f"a{breaks}b"}
+    assert call("export", "--json", *words).out.removesuffix("\n").split("\n") == exported
 
 
 def test_times_keep_their_microseconds(call, card, session):
