@@ -228,9 +228,7 @@ class Digits(str):
 
 
 def exact_json(document: Any) -> str:
-    """JSON text of what `parse_json` gave, every digit kept. Of a key that stood there twice only
-    the last is left: what is not checked does not reach the database.
-    """
+    """JSON text of what `parse_json` gave: every digit, and of a repeated key the last value."""
     if isinstance(document, Digits):
         return str(document)
     if isinstance(document, list):
@@ -282,10 +280,9 @@ def written_length(document: Any) -> int:
         return 2 + sum(
             written_length(key) + written_length(item) + 4 for key, item in document.items()
         )
-    if not isinstance(document, Digits):
-        return len(json_text(document))
-    is_plain = "e" not in document and "E" not in document
-    return len(document) if is_plain else 2 + sum(_digits(document))
+    if isinstance(document, Digits):
+        return 2 + sum(_digits(document)) if "e" in document.lower() else len(document)
+    return len(json_text(document))
 
 
 def _digits(number: Digits) -> tuple[int, int]:
