@@ -18,9 +18,11 @@ class Environment(environ.Env):  # type: ignore[misc]  # (it has no types)
 
     def get_value(self, var: str, cast: Any = None, *args: Any, **kwargs: Any) -> Any:
         said = self.ENVIRON.get(var, "").strip()
-        if cast in _WORDS and not said:
+        if not said and "default" in kwargs:
             return kwargs["default"]
         try:
+            if cast in (int, float):  # the library leaves out what is no digit
+                return cast(said)
             if cast is not bool or said.lower() in (*self.BOOLEAN_TRUE_STRINGS, *_OFF):
                 return super().get_value(var, cast, *args, **kwargs)
         except ValueError:

@@ -361,6 +361,13 @@ def test_a_span_that_is_not_offered_is_refused(admin_client, query):
     assert admin_client.get(f"/fleet/?{query}").status_code == 400
 
 
+def test_beyond_the_last_page_of_the_list_is_the_last(admin_client):
+    CardFactory(id="A")
+    page = admin_client.get("/cards/?page=999")
+    assert (page.status_code, page.context["found"].number) == (200, 1)
+    assert "1 to 1 of 1" in page.text
+
+
 def test_the_pages_need_as_many_queries_for_many_cards(admin_client, django_assert_max_num_queries):
     for n in range(40):
         CardFactory(id=f"A{n}", depends_on=[f"A{n - 1}"] if n else [])

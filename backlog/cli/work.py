@@ -41,7 +41,7 @@ _OF_THE_SERVER: Final = (
     WORKER,
     *POOL,
     number("--ttl", 1, "seconds a lease lasts (900)", default=DEFAULT_TTL_SECONDS),
-    number("--concurrency", 1, "cards at a time (1)", default=1),
+    number("--concurrency", 1, f"cards at a time (1), at most {_MOST_AT_ONCE}", default=1),
     flag("--once", "one card; exit as claim --exit-code, or with 1 if it failed"),
     flag("--drain", "until nothing is claimable"),
     number("--grace", 0, "seconds commands have to end after SIGTERM (30)", default=30),

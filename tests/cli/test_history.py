@@ -1,6 +1,8 @@
 """history, why a card is blocked, and who the command says is at work."""
 
 import json
+import os
+import pwd
 import re
 
 import pytest
@@ -156,9 +158,17 @@ def test_the_worker_that_the_environment_names_acts_whatever_its_name(
     assert newest_actor() == acts
 
 
-def test_without_any_name_the_role_acts(call, newest_actor, session, monkeypatch):
+def test_where_the_environment_names_nobody_the_account_acts(call, newest_actor, monkeypatch):
     for name in ("LOGNAME", "USER"):
-        monkeypatch.delenv(name)
+        monkeypatch.delenv(name, raising=False)
+    call("create", "--id", "A", "--title", "t")
+    assert newest_actor() == pwd.getpwuid(os.geteuid()).pw_name
+
+
+def test_of_an_account_without_a_name_the_role_acts(call, newest_actor, session, monkeypatch):
+    for name in ("LOGNAME", "USER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
     call("create", "--id", "A", "--title", "t")
     assert newest_actor() == session.execute("SELECT session_user").fetchone()[0]
 

@@ -19,20 +19,29 @@ def test_explain_names_what_a_card_waits_for_by_kind(call, tangled):
     assert call("explain", "--id", "A", "--json").out == (
         '{"id":"A","status":"ready","claimable":false,'
         '"unfinished":["open","held"],"blocked":["stuck"],"missing":["missing"],'
-        '"notBefore":null,"paused":[],"atLimit":[]}\n'
+        '"notBefore":null,"paused":[],"atLimit":[],"blockReason":null,"blockNote":null}\n'
     )
     assert call("explain", "--id", "A").out == (
         "A: waiting\nunfinished: open, held\nblocked: stuck\nmissing: missing\n"
     )
 
 
-@pytest.mark.parametrize("status", ["ready", "claimed", "blocked", "done"])
+@pytest.mark.parametrize("status", ["ready", "claimed", "done"])
 def test_explain_of_a_card_that_waits_for_nothing_tells_its_status(call, card, status):
     card("A", status=status)
     claimable = status == "ready"
     assert call("explain", "--id", "A").out == f"A: {'claimable' if claimable else status}\n"
     answer = call("explain", "--id", "A", "--json").json
     assert (answer["status"], answer["claimable"]) == (status, claimable)
+
+
+def test_explain_says_why_a_card_is_blocked(call, card):
+    card("A", blocked=True, reason="needs_input", note="which\ngrammar?")
+    assert call("explain", "--id", "A").out == (
+        "A: blocked\nblocked for: needs_input (which grammar?)\n"
+    )
+    answer = call("explain", "--id", "A", "--json").json
+    assert (answer["blockReason"], answer["blockNote"]) == ("needs_input", "which\ngrammar?")
 
 
 def test_explain_agrees_with_list_and_claim(call, tangled):
