@@ -183,6 +183,7 @@ def test_its_rules_are_in_force_and_what_is_due_is_let_go(earlier, upgraded):
 # Restored, odd, in the wrong order ----------------------------------------------------------------
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("archive", ARCHIVES, ids=lambda archive: archive.stem)
 def test_an_earlier_archive_is_restored_in_place_of_what_there_is(archive):
     with empty_database(f"restored_{archive.stem}") as store:
