@@ -150,7 +150,7 @@ PAGES = ["/", "/cards/", "/fleet/", "/activity/", "/doctor/", "/card/A/", "/card
 
 
 @pytest.mark.django_db
-def test_the_largest_numbers_there_may_be_are_shown_on_every_page(admin_client):
+def test_the_largest_numbers_there_may_be_are_shown_on_every_page(store, admin_client):
     for card_id in ("A", "B"):  # whose tokens add up to more than their type holds
         CardFactory(id=card_id, acceptance=LARGE)
         report = Report(result=LARGE, tokens=values.BIGINT_MAX, cost="99999999999999")
