@@ -66,6 +66,11 @@ COLUMNS: Final = ", ".join(
     for name in Record._fields
 )
 
+# The same, but None for what is long and judges no move: nothing of it is read or sent.
+WITHOUT_TEXTS: Final = COLUMNS.replace("backlog.body", "NULL").replace(
+    "backlog.acceptance::text", "NULL"
+)
+
 _RENAMED: Final = {"from_status": "from", "to_status": "to", "most": "max"}
 
 

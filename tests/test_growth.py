@@ -11,6 +11,7 @@ from backlog.errors import Refusal, UsageError
 from backlog.lifecycle import MOST_COUNTED
 from backlog.models import Card
 from backlog.session import as_refusal
+from backlog.verbs import cards, moves
 from backlog.verbs.runs import Report
 from backlog.verbs.transfer import import_cards
 from tests.cli import lines, refused
@@ -204,3 +205,41 @@ def test_dependencies_are_measured_as_they_are_kept(store, verb):
 def test_dependencies_of_an_imported_line_are_so_too(call, tmp_path):
     card = {"id": "A", "title": "t", "dependsOn": MANY_IDS}
     assert "written as JSON, not 4000250" in refused(call, 2, "import", lines(tmp_path, card))
+
+
+# Who only moves a card ---------------------------------------------------------------------------
+
+
+MOVES = {
+    "complete": moves.complete,
+    "block": moves.block,
+    "release": moves.release,
+    "renew": moves.renew,
+}
+
+
+@pytest.mark.parametrize("verb", MOVES.values(), ids=MOVES)
+@pytest.mark.parametrize("seen", ["as expected", "moved already"])
+def test_who_only_moves_a_card_is_sent_none_of_its_texts(verb, seen, session, card):
+    card("A", claimed=True, body="b", acceptance='["c"]')
+    if seen == "moved already" and verb in (moves.complete, moves.block):
+        verb(session, "A")
+    moved = verb(session, "A", texts=False)
+    whole = cards.show(session, "A")
+    assert (moved.body, moved.acceptance, whole.body, whole.acceptance) == (
+        None,
+        None,
+        "b",
+        '["c"]',
+    )
+    assert moved == whole._replace(body=None, acceptance=None)
+
+
+@pytest.mark.parametrize("verb", MOVES)
+def test_its_line_is_the_same_and_its_json_whole(verb, call, card):
+    for card_id in ("A", "B"):
+        card(card_id, claimed=True, title="t", body="b", acceptance='["c"]')
+    line = call(verb, "--id", "A").out
+    answer = call(verb, "--id", "B", "--json").json
+    assert (answer["body"], answer["acceptance"]) == ("b", ["c"])
+    assert line == f"A\t[{answer['status']}]\tp=0\tphase=-\tdeps=-\tt\n"

@@ -1,6 +1,6 @@
 """`complete`, `block`, `cancel`, `unblock`, `reopen`, `release`, `renew`, `reclaim`."""
 
-from typing import Final
+from typing import Any, Final
 
 from backlog import values
 from backlog.cli.options import (
@@ -60,7 +60,8 @@ def complete(session: Session, options: Options) -> Reply:
         return _complete_and_claim(session, options)
     if (options.ttl, options.phase, options.role) != (None, None, None):
         raise UsageError("--ttl, --phase and --role are about the next card: --claim-next")
-    return one_card(moves.complete(session, *_claimed(options), report=_report(options)))
+    done = moves.complete(session, *_claimed(options), report=_report(options), texts=options.json)
+    return one_card(done)
 
 
 def _complete_and_claim(session: Session, options: Options) -> Reply:
@@ -100,7 +101,8 @@ def _complete_and_claim(session: Session, options: Options) -> Reply:
 )
 def block(session: Session, options: Options) -> Reply:
     why, report = {"reason": options.reason, "note": options.note}, _report(options)
-    return one_card(moves.block(session, *_claimed(options), **why, report=report))
+    card = moves.block(session, *_claimed(options), **why, report=report, texts=options.json)
+    return one_card(card)
 
 
 @verb(
@@ -136,7 +138,8 @@ def release(session: Session, options: Options) -> Reply:
     report = _report(options)._replace(
         outcome="failed" if options.failed else None, counted=not options.uncounted
     )
-    return one_card(moves.release(session, *_claimed(options), delay=options.delay, report=report))
+    how: dict[str, Any] = {"delay": options.delay, "report": report, "texts": options.json}
+    return one_card(moves.release(session, *_claimed(options), **how))
 
 
 @verb(
@@ -146,7 +149,7 @@ def release(session: Session, options: Options) -> Reply:
     number("--ttl", 1, "seconds from now (as before)"),
 )
 def renew(session: Session, options: Options) -> Reply:
-    return one_card(moves.renew(session, *_claimed(options), options.ttl))
+    return one_card(moves.renew(session, *_claimed(options), options.ttl, texts=options.json))
 
 
 @verb("reclaim", "return expired claims, or one claim, to ready", OPTIONAL_ID)

@@ -1,4 +1,8 @@
-"""Moves of a card: complete, block, cancel, unblock, reopen, release, renew, reclaim."""
+"""Moves of a card: complete, block, cancel, unblock, reopen, release, renew, reclaim.
+
+They give the card as it is then. With `texts=False`, for who only moves it, its body and its
+acceptance are not read: they are None then, whatever they are.
+"""
 
 from datetime import datetime
 from functools import cache, lru_cache
@@ -8,7 +12,7 @@ from backlog import lifecycle, values
 from backlog.errors import Cancelled, ClaimLost, NotFound, Stale, WrongState
 from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, LONGEST_TEXT, Move
 from backlog.planner import unindexed
-from backlog.records import COLUMNS, Record, iso
+from backlog.records import COLUMNS, WITHOUT_TEXTS, Record, iso
 from backlog.session import TELLING, Session, in_statement, telling
 from backlog.verbs.pool import EVERYTHING, Condition
 from backlog.verbs.runs import Report, ended
@@ -18,7 +22,7 @@ NOTHING_SAID: Final = Report()
 # The usual case: the card may move. The scan is by id alone; see `_conditions`.
 _MOVE: Final = f"""
 UPDATE backlog SET {{changes}} WHERE id = %s AND {{condition}} AND {TELLING} IS NOT NULL
-RETURNING {COLUMNS}"""
+RETURNING {{columns}}"""
 
 # The other: wait for the card, move it if it may by now, and tell how it was found.
 _WAIT_AND_MOVE: Final = f"""
@@ -28,9 +32,9 @@ WITH found AS MATERIALIZED (
     UPDATE backlog SET {{changes}} FROM found WHERE backlog.id = found.id AND {{condition}}
     AND {TELLING} IS NOT NULL RETURNING backlog.*
 )
-SELECT true, {COLUMNS} FROM moved AS backlog
+SELECT true, {{columns}} FROM moved AS backlog
 UNION ALL
-SELECT false, {COLUMNS} FROM found AS backlog WHERE NOT EXISTS (SELECT FROM moved)"""
+SELECT false, {{columns}} FROM found AS backlog WHERE NOT EXISTS (SELECT FROM moved)"""
 
 
 class Expected(NamedTuple):
@@ -91,6 +95,7 @@ def complete(
     *,
     seen: datetime | None = None,
     report: Report = NOTHING_SAID,
+    texts: bool = True,
 ) -> Record | None:
     """Finish a card: done, its claim released, its dependents one step closer.
 
@@ -99,7 +104,8 @@ def complete(
     `Stale`, or `WrongState` from blocked. A done card stays as it is.
     """
     expected = Expected(owner, attempt, seen)
-    return transition(session, lifecycle.COMPLETE, card_id, expected, report.text(card_id), _DONE)
+    said = report.text(card_id)
+    return transition(session, lifecycle.COMPLETE, card_id, expected, said, _DONE, texts=texts)
 
 
 def block(
@@ -112,6 +118,7 @@ def block(
     note: str | None = None,
     seen: datetime | None = None,
     report: Report = NOTHING_SAID,
+    texts: bool = True,
 ) -> Record | None:
     """Take a card out of the pool until it is unblocked.
 
@@ -121,7 +128,8 @@ def block(
     """
     changes = _blocked(reason, note)
     expected = Expected(owner, attempt, seen)
-    return transition(session, lifecycle.BLOCK, card_id, expected, report.text(card_id), changes)
+    said = report.text(card_id)
+    return transition(session, lifecycle.BLOCK, card_id, expected, said, changes, texts=texts)
 
 
 def cancel(
@@ -168,6 +176,7 @@ def release(
     delay: int | None = None,
     seen: datetime | None = None,
     report: Report = NOTHING_SAID,
+    texts: bool = True,
 ) -> Record:
     """Give a claimed card back; with `delay`, it is claimable after so many seconds only.
 
@@ -184,7 +193,9 @@ def release(
     said = report._replace(outcome=report.outcome or "released").text(card_id, back=True)
     return existing(
         card_id,
-        transition(session, lifecycle.RELEASE, card_id, expected, said, (changes, params)),
+        transition(
+            session, lifecycle.RELEASE, card_id, expected, said, (changes, params), texts=texts
+        ),
     )
 
 
@@ -194,6 +205,8 @@ def renew(
     owner: str | None = None,
     attempt: int | None = None,
     ttl: int | None = None,
+    *,
+    texts: bool = True,
 ) -> Record:
     """Extend the lease to `ttl` seconds from now (None: as long as before).
 
@@ -207,7 +220,8 @@ def renew(
     )
     expected = Expected(owner, attempt)
     return existing(
-        card_id, transition(session, lifecycle.RENEW, card_id, expected, "", (changes, (ttl,)))
+        card_id,
+        transition(session, lifecycle.RENEW, card_id, expected, "", (changes, (ttl,)), texts=texts),
     )
 
 
@@ -242,7 +256,7 @@ def reclaim_card(session: Session, card_id: str, *, seen: datetime | None = None
     expected.check()
     condition, given = expected.conditions((CLAIMED,))
     wanted = (*given, *telling(report=Report().text(card_id, "reclaim", back=True)))
-    moved, card = move_card(session, card_id, "status = 'ready'", (), condition, wanted)
+    moved, card = move_card(session, card_id, "status = 'ready'", (), condition, wanted, False)
     if not moved and card is not None and seen not in (None, card.updated_at):
         raise stale(card)
     return [card_id] if moved else []
@@ -255,6 +269,8 @@ def transition(
     expected: Expected,
     report: str = "",
     changes: Changes | None = None,
+    *,
+    texts: bool = True,
 ) -> Record | None:
     """Move one card by its id; None if it does not exist.
 
@@ -265,7 +281,7 @@ def transition(
     what, params = changes or ("status = %s", (move.to,))
     condition, given = expected.conditions((CLAIMED,) if expected.owned else move.sources)
     wanted = (*given, *telling(expected.owner, report))
-    moved, card = move_card(session, card_id, what, params, condition, wanted)
+    moved, card = move_card(session, card_id, what, params, condition, wanted, texts)
     if expected.owned and not moved:
         raise _lost(session, move.verb, card_id, expected, card)
     if moved or card is None:
@@ -278,8 +294,9 @@ def transition(
 
 
 @lru_cache(maxsize=128)  # a new text, though equal, makes psycopg's own look-ups slower
-def _sql(template: str, changes: str, condition: str, row: str) -> str:
-    return template.format(changes=changes, condition=condition).format(row=row)
+def _sql(template: str, changes: str, condition: str, row: str, texts: bool) -> str:
+    columns = COLUMNS if texts else WITHOUT_TEXTS
+    return template.format(changes=changes, condition=condition, columns=columns).format(row=row)
 
 
 @in_statement
@@ -290,16 +307,17 @@ def move_card(
     assigned: tuple[Any, ...],
     condition: str,
     wanted: tuple[Any, ...],
+    texts: bool = True,
 ) -> tuple[bool, Record | None]:
     """Whether the card met the condition and was changed, and the card as it is then, if any.
 
     `{row}` in `changes` and `condition` stands for the card as it was; `wanted` ends with what
     `telling` gives.
     """
-    sql = _sql(_MOVE, changes, condition, "backlog")
+    sql = _sql(_MOVE, changes, condition, "backlog", texts)
     for row in session.rows(sql, (*assigned, card_id, *wanted)):
         return True, Record._make(row)
-    sql = _sql(_WAIT_AND_MOVE, changes, condition, "found")
+    sql = _sql(_WAIT_AND_MOVE, changes, condition, "found", texts)
     for moved, *row in session.rows(sql, (card_id, *assigned, *wanted)):
         return moved, Record._make(row)
     return False, None

@@ -261,7 +261,7 @@ class Attempt:
     def _verb(self, move: Verb, **how: Any) -> Verb:
         """The move, of this card in this attempt."""
         claim = {"owner": self._plan.owner, "attempt": self.card.attempts}
-        return partial(move, card_id=self.card.id, **claim, **how)
+        return partial(move, card_id=self.card.id, **claim, texts=False, **how)
 
     def _tell(self, link: Link, how: str, verb: Verb, report: Report, **more: Any) -> bool:
         """Write the end of the attempt down, however long it takes; whether it is `completed`."""
