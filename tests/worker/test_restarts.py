@@ -104,6 +104,7 @@ def test_a_worker_on_django_s_connection_outlasts_a_restart_too(server):
     on = On(**server.env)
     env = {**server.env, "DJANGO_SETTINGS_MODULE": "fleet_backlog.settings", "SECRET_KEY": "k"}
     django = [sys.executable, "-m", "django"]
+    assert on("stats").status == 0  # which makes the schema
     with working("exit 0", env=env, program=django, cwd=PROJECT) as worker:
         worker.says("waiting")
         server.pause()
