@@ -1,6 +1,5 @@
 """Cards in Django's admin: shown from the table, changed through the verbs."""
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -27,6 +26,7 @@ from backlog.models import Card
 from backlog.templatetags.backlog import IDS, ids, line
 from backlog.web.buttons import BUTTONS, LINKS, Button, Seen, offered
 from backlog.web.forms import CardForm
+from backlog.web.navigation import coded, decoded
 from backlog.web.queries import lines
 from backlog.web.views.buttons import ask
 
@@ -45,11 +45,10 @@ class QuotedId(PathConverter):
     """
 
     def to_python(self, value: str) -> str:
-        return re.sub("_(2E|09|0D)", lambda found: chr(int(found[1], 16)), value)
+        return decoded(value, "2E|09|0D")
 
     def to_url(self, value: str) -> str:
-        eaten = r"\." if value in (".", "..") else r"[\t\r]"
-        return re.sub(eaten, lambda found: f"_{ord(found[0]):02X}", value)
+        return coded(value, r"\." if value in (".", "..") else r"[\t\r]")
 
 
 register_converter(QuotedId, "quoted")

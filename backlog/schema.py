@@ -193,6 +193,7 @@ def _breaking(error: BaseException) -> str:
         key = next(column for column in ("card_id", "id", "name") if column in columns)
         for column, rule, holds in _rules(model):
             sql = f"SELECT {key} FROM {model._meta.db_table} WHERE NOT ({holds}) LIMIT 3"  # noqa: S608 (our own words)
+            # An earlier schema lacks some columns, or holds what cannot be compared so.
             with suppress(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(sql)
                 found += [(rule, f"{column} of {row}") for (row,) in cursor.fetchall()]

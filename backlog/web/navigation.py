@@ -1,5 +1,6 @@
 """What every page's template finds; and addresses, which end where a server's request line does."""
 
+import re
 import time
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -44,3 +45,13 @@ def reachable(address: str) -> str:
     query["next"] = query.get("next", "").partition("?")[0]
     shorter = f"{parts.path}?{query.urlencode(safe='/')}"
     return shorter if len(shorter) <= LONGEST_ADDRESS else parts.path
+
+
+def coded(text: str, special: str) -> str:
+    """The text for a path, each character that the pattern finds as `_` and two hex digits."""
+    return re.sub(special, lambda found: f"_{ord(found[0]):02X}", text)
+
+
+def decoded(text: str, codes: str = "[0-9A-F]{2}") -> str:
+    """The text again, of these codes."""
+    return re.sub(f"_({codes})", lambda found: chr(int(found[1], 16)), text)

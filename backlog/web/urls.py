@@ -1,9 +1,8 @@
 """The pages of the board."""
 
-import re
-
 from django.urls import path, register_converter
 
+from backlog.web.navigation import coded, decoded
 from backlog.web.views import activity, board, buttons, cards, doctor, fleet, listing, rules
 
 
@@ -13,11 +12,10 @@ class CardId:
     regex = "[^/]+"
 
     def to_python(self, value: str) -> str:
-        return re.sub("_([0-9A-F]{2})", lambda found: chr(int(found[1], 16)), value)
+        return decoded(value)
 
     def to_url(self, value: str) -> str:
-        special = r"\." if value in (".", "..") else r"[_/\\?#%;&+]"
-        return re.sub(special, lambda found: f"_{ord(found[0]):02X}", value)
+        return coded(value, r"\." if value in (".", "..") else r"[_/\\?#%;&+]")
 
 
 register_converter(CardId, "card")
