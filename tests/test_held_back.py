@@ -1,6 +1,7 @@
 """What holds claims back: time, pauses, limits; and what a claim may ask for."""
 
 import time
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -286,7 +287,7 @@ def test_finishing_and_claiming_the_next_is_one_transaction(session, card, claim
 
 def test_what_a_transaction_of_the_caller_s_finishes_and_claims_is_its_own(session, card, claimed):
     card("B")
-    with pytest.raises(ZeroDivisionError), session.transaction():
+    with suppress(ZeroDivisionError), session.transaction():
         claims.complete_and_claim(session, "A", "w", 1)
         raise ZeroDivisionError
     assert cards.show(session, "A").status == "claimed"
