@@ -20,7 +20,7 @@ from backlog.errors import Refusal
 from backlog.records import Record
 from backlog.session import PsycopgSession
 from backlog.store import storage
-from backlog.verbs import cards, check, claims, moves, transfer
+from backlog.verbs import batches, cards, check, claims, moves, transfer
 from tests.command import PROJECT
 
 _PATIENCE = 60  # seconds; a hang fails the test instead of the run
@@ -128,6 +128,22 @@ def drain(session: PsycopgSession, left: str, owner: str) -> None:
         elif session.execute(unfinished).fetchone()[0] <= int(left):
             return
         else:
+            time.sleep(0.01)  # others hold what the rest waits for
+
+
+def drain_in_batches(session: PsycopgSession, left: str, owner: str) -> None:
+    """As `drain`, up to eight cards at once."""
+    unfinished = "SELECT count(*) FROM backlog WHERE status <> 'done'"
+    while True:
+        cards = claims.claim(session, owner, count=8).cards
+        for card in cards:
+            _tell(card)
+        held = [batches.Held(card.id, card.attempts) for card in cards]
+        refused = [each for each in batches.complete_many(session, held, owner) if each.refusal]
+        assert not refused, refused
+        if not cards:
+            if session.execute(unfinished).fetchone()[0] <= int(left):
+                return
             time.sleep(0.01)  # others hold what the rest waits for
 
 
@@ -308,4 +324,4 @@ def watch(session: PsycopgSession, end: float) -> list[check.Check]:
 
 
 if __name__ == "__main__":
-    serve([drain, claim_one], *sys.argv[1:])
+    serve([drain, drain_in_batches, claim_one], *sys.argv[1:])

@@ -10,34 +10,38 @@ from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle, values
 from backlog.errors import Refusal, UsageError
-from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, Move
+from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, DONE, Move
 from backlog.planner import unindexed
 from backlog.records import COLUMNS, WITHOUT_TEXTS, Record
 from backlog.session import Session, as_refusal, in_statement, telling
 from backlog.verbs import moves
 from backlog.verbs.cards import edit, link
 from backlog.verbs.claims import MOST_AT_ONCE
-from backlog.verbs.moves import DONE, NOTHING_SAID, Changes, existing
+from backlog.verbs.moves import NOTHING_SAID, Changes, existing
 from backlog.verbs.runs import Report
 
-# Locked in id order, so that two batches of the same cards do not wait for each other. What is said
-# of a card is assigned with its row: an assignment is computed as the row is written, right before
-# the triggers that ask; a condition, maybe for all rows first. The triggers set the column anew.
+# Everything is locked first, in id order: the cards and, for what will be done, those that wait for
+# them, which a trigger counts again. So two batches do not wait for each other. What is said of a
+# card is assigned with its row: an assignment is computed as the row is written, right before the
+# triggers that ask; a condition, maybe for all rows first. The triggers set the column anew.
 _TELLING: Final = (
-    "set_config('backlog.actor', %s, true) || set_config('backlog.report', found.said, true)"
+    "set_config('backlog.actor', %s, true) || set_config('backlog.report', said, true)"
 )
 _MOVE: Final = f"""
-WITH found AS MATERIALIZED (
-    SELECT backlog.id, said
-    FROM unnest(%s::text[], %s::integer[], %s::text[]) AS held (id, attempt, said)
-    JOIN backlog USING (id)
-    WHERE {unindexed("backlog.status")} IN ('{{sources}}')
-        AND backlog.claim_owner IS NOT DISTINCT FROM coalesce(%s, backlog.claim_owner)
-        AND (attempt IS NULL OR (backlog.status, backlog.attempts) = ('{CLAIMED}', attempt))
-    ORDER BY backlog.id FOR NO KEY UPDATE OF backlog
+WITH held AS MATERIALIZED (
+    SELECT * FROM unnest(%s::text[], %s::integer[], %s::text[]) AS held (id, attempt, said)
+), locked AS MATERIALIZED (
+    SELECT id FROM backlog WHERE id IN (SELECT id FROM held{{dependents}})
+    ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE backlog SET {{changes}}, claim_expires_at = CASE WHEN {_TELLING} IS NULL THEN now() END
-FROM found WHERE backlog.id = found.id RETURNING {{columns}}"""
+FROM locked JOIN held USING (id) WHERE backlog.id = held.id
+    AND {unindexed("backlog.status")} IN ('{{sources}}')
+    AND backlog.claim_owner IS NOT DISTINCT FROM coalesce(%s, backlog.claim_owner)
+    AND (attempt IS NULL OR (backlog.status, backlog.attempts) = ('{CLAIMED}', attempt))
+RETURNING {{columns}}"""
+_DEPENDENTS: Final = """
+    UNION SELECT card_id FROM held JOIN backlog_dependency ON dependency_id = held.id"""
 
 
 class Held(NamedTuple):
@@ -70,7 +74,7 @@ def complete_many(
         return moves.complete(session, held.id, owner, held.attempt, **how)
 
     said = [held.report.text(held.id) for held in _checked(cards, owner)]
-    moved = _move(session, lifecycle.COMPLETE, cards, owner, said, (DONE, ()), texts)
+    moved = _move(session, lifecycle.COMPLETE, cards, owner, said, (moves.DONE, ()), texts)
     return _outcomes(cards, moved, alone)
 
 
@@ -205,15 +209,16 @@ def _move(
     assigned, params = changes
     held = [each.id for each in cards], [each.attempt for each in cards], said
     actor, _ = telling(owner)
-    sql = _sql(move.sources, assigned, texts)
-    rows = map(Record._make, session.rows(sql, (*held, owner, *params, actor)))
+    sql = _sql(move, assigned, texts)
+    rows = map(Record._make, session.rows(sql, (*held, *params, actor, owner)))
     return {card.id: card for card in rows}
 
 
 @cache  # a new text, though equal, makes psycopg's own look-ups slower
-def _sql(sources: tuple[str, ...], changes: str, texts: bool) -> str:
+def _sql(move: Move, changes: str, texts: bool) -> str:
     return _MOVE.format(
-        sources="', '".join(sources),
+        dependents=_DEPENDENTS if move.to == DONE else "",
+        sources="', '".join(move.sources),
         changes=changes.format(row="backlog"),
         columns=COLUMNS if texts else WITHOUT_TEXTS,
     )
