@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from backlog import lifecycle, values
 from backlog.errors import Refusal, UsageError
 from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, DONE, Move
-from backlog.planner import unindexed
+from backlog.planner import few, row_by_row, unindexed
 from backlog.records import COLUMNS, WITHOUT_TEXTS, Record
 from backlog.session import Session, as_refusal, in_statement, telling
 from backlog.verbs import moves
@@ -29,19 +29,19 @@ _TELLING: Final = (
 )
 _MOVE: Final = f"""
 WITH held AS MATERIALIZED (
-    SELECT * FROM unnest(%s::text[], %s::integer[], %s::text[]) AS held (id, attempt, said)
+    SELECT * FROM {few("%s::text[]", "%s::integer[]", "%s::text[]")} AS held (id, attempt, said)
 ), locked AS MATERIALIZED (
-    SELECT id FROM backlog WHERE id IN (SELECT id FROM held{{dependents}})
-    ORDER BY id FOR NO KEY UPDATE
+    SELECT FROM {few("ARRAY(SELECT id FROM held{dependents} ORDER BY id)")} AS touched (id),
+        LATERAL (SELECT FROM backlog WHERE id = touched.id FOR NO KEY UPDATE) AS card
 )
 UPDATE backlog SET {{changes}}, claim_expires_at = CASE WHEN {_TELLING} IS NULL THEN now() END
-FROM locked JOIN held USING (id) WHERE backlog.id = held.id
+FROM held WHERE backlog.id = held.id AND (SELECT count(*) FROM locked) > 0
     AND {unindexed("backlog.status")} IN ('{{sources}}')
     AND backlog.claim_owner IS NOT DISTINCT FROM coalesce(%s, backlog.claim_owner)
     AND (attempt IS NULL OR (backlog.status, backlog.attempts) = ('{CLAIMED}', attempt))
 RETURNING {{columns}}"""
-_DEPENDENTS: Final = """
-    UNION SELECT card_id FROM held JOIN backlog_dependency ON dependency_id = held.id"""
+_WAITING: Final = row_by_row("SELECT card_id FROM backlog_dependency WHERE dependency_id = held.id")
+_DEPENDENTS: Final = f" UNION SELECT card_id FROM held, LATERAL ({_WAITING}) AS waiting"
 
 
 class Held(NamedTuple):
