@@ -232,6 +232,10 @@ def _on(number: int, verb: Callable[..., Any]) -> Callable[..., Any]:
     return lambda session, chance: verb(session, *chance.sample(_IDS, number))
 
 
+def _complete_many(session: PsycopgSession, *ids: str) -> None:
+    batches.complete_many(session, [batches.Held(card_id) for card_id in ids])
+
+
 def _dependencies(chance: random.Random) -> list[str]:
     return chance.sample(_IDS, chance.randrange(4))
 
@@ -261,6 +265,7 @@ _VERBS: list[tuple[Any, int]] = [
     (claim_first, 20),
     (claim_card, 5),
     (_on(1, moves.complete), 20),
+    (_on(4, _complete_many), 8),
     (_on(1, moves.reopen), 8),
     (_on(1, moves.block), 3),
     (_on(1, moves.unblock), 6),
