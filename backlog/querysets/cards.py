@@ -28,7 +28,8 @@ from backlog.querysets.compiled import Compiled
 from backlog.records import Record
 from backlog.session import Session
 from backlog.values import document, parse_json
-from backlog.verbs import cards, claims, moves, pool
+from backlog.verbs import batches, cards, claims, moves, pool
+from backlog.verbs.batches import Outcome
 from backlog.verbs.claims import Taken
 from backlog.verbs.moves import NOTHING_SAID
 from backlog.verbs.pool import EVERYTHING, Condition
@@ -57,6 +58,23 @@ def _of_one_card[**P](
     def method(queryset: "CardQuerySet", /, *args: P.args, **kwargs: P.kwargs) -> "Card | None":
         record = verb(queryset.session(), *args, **kwargs)
         return None if record is None else queryset._made(record)
+
+    return method
+
+
+def _of_many_cards[**P](
+    verb: Callable[Concatenate[Session, P], list[Outcome[Record]]],
+) -> Callable[Concatenate["CardQuerySet", P], "list[Outcome[Card]]"]:
+    """As `_of_one_card`, for a verb that gives an outcome for each card."""
+
+    @wraps(verb)
+    def method(
+        queryset: "CardQuerySet", /, *args: P.args, **kwargs: P.kwargs
+    ) -> "list[Outcome[Card]]":
+        return [
+            Outcome(card_id, None if record is None else queryset._made(record), refusal)
+            for card_id, record, refusal in verb(queryset.session(), *args, **kwargs)
+        ]
 
     return method
 
@@ -196,6 +214,12 @@ class CardQuerySet(models.QuerySet["Card"]):
     link = _of_one_card(cards.link)
     unlink = _of_one_card(cards.unlink)
     delete_card = _of_one_card(cards.delete)
+    complete_many = _of_many_cards(batches.complete_many)
+    release_many = _of_many_cards(batches.release_many)
+    renew_many = _of_many_cards(batches.renew_many)
+    block_many = _of_many_cards(batches.block_many)
+    unblock_many = _of_many_cards(batches.unblock_many)
+    link_many = _of_many_cards(batches.link_many)
 
     def reclaim(self) -> list[str]:
         """Return the cards of this queryset whose lease is over to the pool; their ids in order."""
@@ -220,6 +244,12 @@ class CardQuerySet(models.QuerySet["Card"]):
         Raises `UsageError`, `NotFound`, `Stale`, `Cycle`, `DuplicateKey`.
         """
         return self._made(cards.edit(self.session(), card_id, seen=seen, **_as_json_text(fields)))
+
+    def edit_many(self, card_ids: Sequence[str], **fields: Any) -> "list[Outcome[Card]]":
+        """As `edit`, for each card by itself: an outcome for each, in the order given."""
+        return self._edit_many(card_ids, **_as_json_text(fields))
+
+    _edit_many = _of_many_cards(batches.edit_many)
 
     def delete_together(self, card_ids: Sequence[str], *, force: bool = False) -> "list[Card]":
         """Remove cards, all or none, that may wait for each other. Raises as `delete_card`."""

@@ -15,7 +15,7 @@ from backlog.errors import ClaimLost, Refusal
 from backlog.session import PsycopgSession, Session
 from backlog.store import storage
 from backlog.store.embedded import StoreError
-from backlog.verbs import cards, claims, moves
+from backlog.verbs import batches, cards, claims, moves
 from backlog.verbs.runs import Report
 from tests.chaos.journal import Journal
 
@@ -57,6 +57,34 @@ def work(session: Session, journal: Journal, owner: str, chance: random.Random) 
         say("refused", tried=how)
 
 
+def work_in_batches(session: Session, journal: Journal, owner: str, chance: random.Random) -> None:
+    """A few cards at once: claim them, renew what is held, and end them together."""
+    taken = claims.claim(session, owner, TTL, count=4).cards
+    held = [batches.Held(card.id, card.attempts) for card in taken]
+    attempts = {each.id: each.attempt for each in held}
+    for each in held:
+        journal("claimed", owner=owner, card=each.id, attempt=each.attempt)
+    time.sleep(chance.random() / 5)
+    how = "completed" if chance.random() < 0.9 else "released"
+    chance.shuffle(held)
+    for what, outcomes in (
+        ("renewed", batches.renew_many(session, held, owner, TTL)),
+        (how, BATCHES[how](session, held, owner)),
+    ):
+        for card_id, card, refusal in outcomes:
+            say = partial(journal, owner=owner, card=card_id, attempt=attempts[card_id])
+            if card is not None:
+                say(what, **({"time": card.claimed_at.isoformat()} if card.claimed_at else {}))
+            elif isinstance(refusal, ClaimLost) and what == how:
+                say("refused", tried=how)
+
+
+BATCHES: dict[str, Callable[..., Any]] = {
+    "completed": batches.complete_many,
+    "released": batches.release_many,
+}
+
+
 def create(session: Session, journal: Journal, owner: str, chance: random.Random) -> None:
     """A card that may wait for some of those before it."""
     sql = "SELECT id FROM backlog ORDER BY created_at DESC LIMIT 5"
@@ -71,7 +99,7 @@ def create(session: Session, journal: Journal, owner: str, chance: random.Random
 
 def main(role: str, name: str, path: str, seed: str) -> None:
     """Take turns for ever, on a new connection whenever the store was away."""
-    turn = {"work": work, "create": create}[role]
+    turn = {"work": work, "work_in_batches": work_in_batches, "create": create}[role]
     chance, journal = random.Random(seed), Journal(Path(path))  # noqa: S311 (not a secret)
     while True:
         with suppress(*AWAY), closing(storage.from_environment().connect()) as connection:
