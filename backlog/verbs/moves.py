@@ -123,7 +123,7 @@ def completion(
     expected = Expected(owner, attempt)
     expected.check()
     condition, given = expected.conditions((CLAIMED,))
-    sql = _sql(_MOVE_AND_TELL, DONE[0], condition, "backlog", texts)
+    sql = _sql(_MOVE_AND_TELL, _DONE[0], condition, "backlog", texts)
     return sql, (card_id, *given, *telling(owner, report.text(card_id)))
 
 
