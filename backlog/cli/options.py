@@ -12,7 +12,7 @@ from backlog.errors import UsageError
 
 if TYPE_CHECKING:
     from backlog.session import Opener
-    from backlog.verbs.claims import Claim
+    from backlog.verbs.claims import Claiming
 
 # The words of `add_argument`; with `env`, the variable that stands for the option.
 Option = tuple[str, dict[str, Any]]
@@ -26,7 +26,7 @@ class Options(Namespace):
     run: Callable[..., Reply]
     on_session: bool
     connect: "Opener"
-    claim: "Claim"
+    claiming: "Claiming"
 
 
 class Verb(NamedTuple):
