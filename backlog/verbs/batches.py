@@ -29,7 +29,8 @@ _TELLING: Final = (
 )
 _MOVE: Final = f"""
 WITH held AS MATERIALIZED (
-    SELECT * FROM {few("%s::text[]", "%s::integer[]", "%s::text[]")} AS held (id, attempt, said)
+    SELECT id COLLATE "C", attempt, said
+    FROM {few("%s::text[]", "%s::integer[]", "%s::text[]")} AS held (id, attempt, said)
 ), locked AS MATERIALIZED (
     SELECT FROM {few("ARRAY(SELECT id FROM held{dependents} ORDER BY id)")} AS touched (id),
         LATERAL (SELECT FROM backlog WHERE id = touched.id FOR NO KEY UPDATE) AS card

@@ -120,6 +120,13 @@ def test_delete_removes_all_or_none(call, card):
     assert call("list", "--json").json == []
 
 
+def test_a_line_names_a_card_whatever_it_is_called(call, session, stdin):
+    odd = ["a,b", "x ", "-", "é\u200b", '"']
+    session.execute("INSERT INTO backlog (id, title) SELECT unnest(%s::text[]), 'Odd'", [odd])
+    stdin(*({"id": card_id} for card_id in odd))
+    assert told(call("complete", "--ids", "-", "--json")) == dict.fromkeys(odd, "done")
+
+
 def test_nobody_named_is_nothing_to_do(call, stdin):
     for words in (["--json"], []):
         stdin()
