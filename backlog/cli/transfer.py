@@ -9,15 +9,14 @@ from stat import S_ISBLK, S_ISCHR
 from typing import Any, Final, TextIO
 
 from backlog.cli.options import Options, flag, verb
-from backlog.cli.reply import Reply, document
-from backlog.errors import StoreUnavailable, UsageError
+from backlog.cli.reply import Reply, document, kept
+from backlog.errors import UsageError
 from backlog.records import to_json
 from backlog.session import Session
 from backlog.shown import say, say_again
 
 _WIDTH: Final = 30
 _STEPS: Final = 200
-_IN_MEMORY: Final = 2**24
 _AWAITED: Final = (
     "cards are awaited, as JSON lines or as an array; Ctrl-D on an empty line ends them"
 )
@@ -109,23 +108,5 @@ def export(session: Session, options: Options) -> Reply:
     if options.events or options.runs:
         exported = transfer.export_events if options.events else transfer.export_runs
     # Microseconds here: the order of claims survives an import elsewhere.
-    lines = _kept(to_json(row, "microseconds") for row in exported(session))
+    lines = kept(to_json(row, "microseconds") for row in exported(session))
     return Reply((f"{line}\n" for line in lines), None)
-
-
-def _kept(lines: Iterator[str]) -> Iterator[str]:
-    """The lines, once all of them are read: a slow reader holds up no transaction, and sees no
-    export that is not whole. What is long waits in a temporary file.
-    """
-    from tempfile import SpooledTemporaryFile, gettempdir  # the other commands start without
-
-    with SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", newline="\n") as kept:
-        try:
-            kept.writelines(f"{line}\n" for line in lines)
-            kept.seek(0)
-        except OSError as error:
-            raise StoreUnavailable(
-                f"nothing is exported: a file in {gettempdir()} cannot be written"
-                f" ({error.strerror}); free some space, or set TMPDIR"
-            ) from None
-        yield from (line.removesuffix("\n") for line in kept)
