@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from backlog.errors import StoreUnavailable
 from backlog.records import Record, to_json, to_line
-from backlog.shown import MOST_LINES, more
+from backlog.shown import MOST_LINES
 from backlog.values import json_text
 
 if TYPE_CHECKING:
@@ -78,8 +78,10 @@ def kept(lines: Iterable[str]) -> Iterator[str]:
         for line in lines:  # not `writelines`, which fills the memory before it looks
             file.write(f"{line}\n")
         file.seek(0)
-    except OSError as error:
+    except BaseException as error:
         file.close()
+        if not isinstance(error, OSError):
+            raise
         raise StoreUnavailable(
             f"nothing is printed: a file in {gettempdir()} cannot be written"
             f" ({error.strerror}); free some space, or set TMPDIR"
@@ -95,8 +97,19 @@ def _read(file: "SpooledTemporaryFile[str]") -> Iterator[str]:
 
 def report[Row](rows: Sequence[Row], line: Callable[[Row], str]) -> Iterator[str]:
     """A line for each of the first rows, and how many more there are."""
-    yield from map(line, rows[:MOST_LINES])
-    yield from (f"{left}: --json has them all" for left in more(rows, MOST_LINES))
+    return few(map(line, rows))
+
+
+def few(lines: Iterable[str]) -> Iterator[str]:
+    """The first of the lines, and how many more there are; all are read, not all are kept."""
+    others = 0
+    for number, each in enumerate(lines):
+        if number < MOST_LINES:
+            yield each
+        else:
+            others += 1
+    if others:
+        yield f"… and {others:,} more: --json has them all"
 
 
 def _array(rows: Sequence[Any]) -> Iterator[str]:

@@ -2,21 +2,20 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from stat import S_ISBLK, S_ISCHR
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from backlog.cli.options import Options, flag, verb
+from backlog.cli.progress import bar
 from backlog.cli.reply import Reply, document, kept
 from backlog.errors import UsageError
 from backlog.records import to_json
 from backlog.session import Session
-from backlog.shown import say, say_again
+from backlog.shown import say
 
-_WIDTH: Final = 30
-_STEPS: Final = 200
 _AWAITED: Final = (
     "cards are awaited, as JSON lines or as an array; Ctrl-D on an empty line ends them"
 )
@@ -34,7 +33,7 @@ def import_cards(session: Session, options: Options) -> Reply:
     from backlog.verbs import faults, transfer
 
     ignored = faults.UnknownKeys() if options.ignore_unknown else None
-    with _bar(sys.stderr) as progress:
+    with bar(sys.stderr) as progress:
         done = transfer.import_cards(
             session,
             _read(options.file),
@@ -70,27 +69,6 @@ def _is_endless(status: os.stat_result) -> bool:
     """Whether it is a device, of which there is no end: all but /dev/null."""
     is_null = status.st_rdev == Path(os.devnull).stat().st_rdev
     return S_ISBLK(status.st_mode) or (S_ISCHR(status.st_mode) and not is_null)
-
-
-@contextmanager
-def _bar(stream: TextIO) -> Iterator[Callable[[str, int, int], None]]:
-    """What is told a stage, and how much of how much is done in it; on a terminal only, shown."""
-    shown, last = stream.isatty(), ""
-
-    def progress(stage: str, done: int, total: int) -> None:
-        nonlocal last
-        if shown and done % max(total // _STEPS, 1) == 0:
-            filled = _WIDTH * done // total
-            text = f"[{'#' * filled}{'-' * (_WIDTH - filled)}] {done} of {total} {stage}"
-            if text != last:
-                say_again(stream, text)
-            last = text
-
-    try:
-        yield progress
-    finally:
-        if last:
-            say_again(stream, "")
 
 
 @verb(
