@@ -50,15 +50,16 @@ def each[Row](
 ) -> Reply:
     """As `many`, of rows that are read one after the other, however many there are."""
     lines = kept(map(to_json if as_json else line, rows))
-    return Reply(_joined(lines), _or(lines, nothing))
+    return Reply(joined(lines), _or(lines, nothing))
 
 
-def _joined(lines: Iterator[str]) -> Iterator[str]:
+def joined(lines: Iterable[str], end: str = "") -> Iterator[str]:
+    """JSON values as an array, and what closes what is around it."""
     before = "["
     for each in lines:
         yield before + each
         before = ","
-    yield "[]\n" if before == "[" else "]\n"
+    yield ("[]" if before == "[" else "]") + end + "\n"
 
 
 def _or(lines: Iterator[str], nothing: str) -> Iterator[str]:
