@@ -6,7 +6,7 @@ Any number of passes may run at once: each takes what no other holds at that mom
 from typing import Final, NamedTuple
 
 from backlog.session import Session, in_statement
-from backlog.verbs import doctor, moves, pool
+from backlog.verbs import doctor, flow, moves, pool
 from backlog.verbs.kept import is_large, keep
 
 _BATCH: Final = 10_000
@@ -63,7 +63,7 @@ def sweep(session: Session, retention_days: int = 0, *, paced: bool = False) -> 
     return done
 
 
-_LOOKS: Final = {doctor.NAME: doctor.look}
+_LOOKS: Final = {doctor.NAME: doctor.look, flow.NAME: flow.look}
 
 
 def _wake(session: Session) -> int:
