@@ -38,7 +38,8 @@ class Filter(NamedTuple):
         if self.cells:
             cards = cards.in_cells(*self.cells)
         if self.owner:
-            cards = cards.filter(claim_owner=self.owner)
+            # Who has an owner has a lease, and an index has those.
+            cards = cards.filter(claim_owner=self.owner, claim_expires_at__isnull=False)
         if self.text:
             shown = Func(
                 Value(" "), "id", "title", "claim_owner",

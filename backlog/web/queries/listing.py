@@ -6,7 +6,7 @@ from django.core.paginator import Page, Paginator
 
 from backlog import values
 from backlog.models import Card
-from backlog.web.queries import lines
+from backlog.web.queries import large, lines
 from backlog.web.queries.board import SHOWN
 from backlog.web.queries.filters import Filter
 
@@ -25,9 +25,19 @@ SORTS: Final = {
 }
 
 
+def is_in_part(chosen: Filter) -> bool:
+    """Whether the pages are of some of the cards only."""
+    return large.is_looked_at_in_part(Card.objects.session(), chosen)
+
+
 def cards(chosen: Filter, sort: str = "claim", number: int = 1) -> Page[Card]:
-    """A page of cards; pages count from 1, and the last stands for all beyond. Or `UsageError`."""
+    """A page of cards; pages count from 1, and the last stands for all beyond. Or `UsageError`.
+
+    Of a large backlog, of those that `large.looked_at` says.
+    """
     found = chosen.cards().order_by(*SORTS[values.one_of(sort, "sort", SORTS)][1])
+    if is_in_part(chosen):
+        found = found.filter(large.looked_at(chosen))
     pages = Paginator(found, PAGE)
     number = min(number, pages.num_pages)
     page = found.with_expired().with_cell()[(number - 1) * PAGE : number * PAGE]
