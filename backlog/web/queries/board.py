@@ -228,7 +228,7 @@ class _Statements(NamedTuple):
 # Compiled once for each filter: that takes longer than all else that Python does for a board.
 @lru_cache(maxsize=64)
 def _statements(chosen: Filter, in_part: bool) -> _Statements:
-    cards = chosen.cards()
+    cards = chosen.cards(of_few=in_part)
     rest = cards.exclude(status=_sql(f"'{CLAIMED}'"))  # as text: the index is partial
     numbered = rest.filter(large.looked_at(chosen)) if in_part else rest
     claimed = cards.filter(claimed_at__isnull=False)

@@ -29,8 +29,8 @@ class Filter(NamedTuple):
     text: str = ""
     stuck: bool = False
 
-    def cards(self) -> CardQuerySet:
-        """The cards, in no order."""
+    def cards(self, *, of_few: bool = False) -> CardQuerySet:
+        """The cards, in no order; `of_few`: the caller narrows them to few."""
         cards = Card.objects.all()
         if self.phases:
             without = Q(phase=None) if "" in self.phases else Q()
@@ -46,7 +46,7 @@ class Filter(NamedTuple):
                 function="concat_ws", output_field=TextField(),
             )  # fmt: skip
             cards = cards.filter(_Says(shown, self.text))
-        return cards.stuck() if self.stuck else cards
+        return cards.stuck(of_few=of_few) if self.stuck else cards
 
 
 ALL: Final = Filter()

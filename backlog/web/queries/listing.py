@@ -35,9 +35,11 @@ def cards(chosen: Filter, sort: str = "claim", number: int = 1) -> Page[Card]:
 
     Of a large backlog, of those that `large.looked_at` says.
     """
-    found = chosen.cards().order_by(*SORTS[values.one_of(sort, "sort", SORTS)][1])
-    if is_in_part(chosen):
+    in_part = is_in_part(chosen)
+    found = chosen.cards(of_few=in_part)
+    if in_part:
         found = found.filter(large.looked_at(chosen))
+    found = found.order_by(*SORTS[values.one_of(sort, "sort", SORTS)][1])
     pages = Paginator(found, PAGE)
     number = min(number, pages.num_pages)
     page = found.with_expired().with_cell()[(number - 1) * PAGE : number * PAGE]
