@@ -344,6 +344,23 @@ class Run(_Attempt):
         return self.ended_at - self.started_at if self.ended_at else None
 
 
+class Kept(models.Model):
+    """What a sweep saw of a large backlog that takes long to look at; see `backlog.verbs.kept`."""
+
+    name = models.TextField(primary_key=True)
+    begun_at = TimestampField()
+    made_at = TimestampField(null=True)
+    seconds = models.FloatField(null=True)
+    content = models.JSONField(null=True)
+
+    class Meta:
+        db_table = "backlog_kept"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name} as of {self.made_at}"
+
+
 _ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
 _NAMED = Q(scope__in=LIMIT_SCOPES) & ~Q(name="")
 

@@ -23,6 +23,7 @@ UNIQUE_VIOLATION: Final = "23505"
 
 _TRIES: Final = 30
 _KEPT_CURSORS: Final = 32
+_PAGE: Final = 1000
 _IDLE: Final = 0  # psycopg.pq.TransactionStatus.IDLE; psycopg is imported where it is needed
 
 # Who acts, for the events of what follows in this context; empty: the database's role.
@@ -152,6 +153,18 @@ class PsycopgSession(Cursors):
 
     def inside(self) -> bool:
         return self._connection.pgconn.transaction_status != _IDLE
+
+
+def in_pages(session: Session, sql: str, params: Sequence[Any] = ()) -> Iterator[Any]:
+    """The rows of a SELECT, of one snapshot: a page of them in memory, however many they are.
+
+    A transaction is open until the last is read, so who may be slow keeps them first.
+    """
+    with session.transaction():
+        session.execute(f"DECLARE backlog_pages NO SCROLL CURSOR FOR {sql}", params)
+        while rows := session.execute(f"FETCH {_PAGE} FROM backlog_pages").fetchall():
+            yield from rows
+        session.execute("CLOSE backlog_pages")
 
 
 type Verb[**P, T] = Callable[Concatenate[Session, P], T]

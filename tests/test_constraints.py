@@ -157,7 +157,7 @@ def test_a_card_whose_attempts_are_at_their_end_is_claimed_like_any_other(sessio
         taken = claims.claim(session, "w", 60).card
         assert (taken.id, taken.attempts) == ("A", 2_000_000_000)
         assert moves.release(session, "A", "w").status == "ready"
-    (found,) = doctor.doctor(session)
+    (found,) = doctor.everything(session)
     assert (found.id, found.kind) == ("A", "beyond")
     assert found.message == "attempts has come to 2000000000, near the end of what can be counted"
     assert moves.complete(session, "A").status == "done"

@@ -9,13 +9,14 @@ import pytest
 
 from backlog.planner import no_nested_loops
 from backlog.verbs import check, stuck
-from backlog.verbs.doctor import command, doctor
+from backlog.verbs.doctor import command, everything
+from backlog.verbs.sweep import sweep
 from tests.command import Ran
 
 
 def findings(session):
     """What the doctor finds, as `{id or scope: finding}`."""
-    return {each.id or f"{each.scope}:{each.name}": each for each in doctor(session)}
+    return {each.id or f"{each.scope}:{each.name}": each for each in everything(session)}
 
 
 def link_raw(session, card_id, *needs):
@@ -106,7 +107,7 @@ def test_a_blocked_card_on_a_cycle_is_both(card, session):
     card("A", blocked=True)
     card("B", needs=["A"])
     link_raw(session, "A", "B")
-    found = [(each.kind, each.id) for each in doctor(session)]
+    found = [(each.kind, each.id) for each in everything(session)]
     assert found == [("blocked", "A"), ("cycle", "A"), ("cycle", "B")]
 
 
@@ -208,7 +209,7 @@ def test_drift_is_found_and_its_way_out_repairs_it(card, session, past_triggers,
     card("b\\c")
     card("it's", needs=["A"])
     past_triggers(damage)
-    ways = [found.way_out for found in doctor(session) if found.kind == "drift"]
+    ways = [found.way_out for found in everything(session) if found.kind == "drift"]
     assert len(ways) == 1
     assert command(*shlex.split(ways[0])[1:]).status == 0
     assert findings(session) == {}
@@ -244,6 +245,90 @@ def test_people_get_a_line_a_finding(card, call):
     )
 
 
+# Of a large backlog -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def is_large(monkeypatch, session):
+    """However few cards there are, they are many, once the planner has counted them."""
+    monkeypatch.setattr("backlog.verbs.kept.SMALL", 0)
+    return lambda: session.execute("ANALYZE backlog")
+
+
+def test_what_takes_long_is_as_a_sweep_saw_it_last(card, call, session, is_large):
+    card("A", blocked=True)
+    card("B", needs=["A"])
+    card("C", needs=["nowhere"])
+    is_large()
+    unknown = call("doctor", "--json")
+    assert ([each["id"] for each in unknown.json["findings"]], unknown.json["lookedAt"]) == (
+        ["A"], None
+    )  # fmt: skip
+    assert "backlog sweep" in unknown.err
+    sweep(session)
+    known = call("doctor", "--json")
+    assert [(each["kind"], each["id"]) for each in known.json["findings"]] == [
+        ("blocked", "A"), ("missing", "C"), ("waiting", "B"),
+    ]  # fmt: skip
+    assert known.json["findings"][0]["holdsUp"] == 1
+
+
+def test_where_nobody_has_looked_it_is_not_known_to_be_well(card, call, session, is_large):
+    card("A")
+    is_large()
+    assert call("doctor").status == 1
+    sweep(session)
+    assert call("doctor")[:2] == (0, "(healthy)\n")
+    session.execute("UPDATE backlog_kept SET made_at = now() - interval '2 hours'")
+    assert call("doctor").status == 1
+
+
+def test_what_has_changed_since_is_left_out(card, call, session, is_large):
+    card("A", blocked=True)
+    card("B", needs=["A"])
+    card("C", needs=["nowhere", "there"])
+    is_large()
+    sweep(session)
+    call("unblock", "--id", "A")
+    card("nowhere")
+    assert call("doctor", "--json").json["findings"] == []
+
+
+def test_of_many_findings_the_first_are_named_and_the_others_counted(
+    card, call, session, is_large, monkeypatch
+):
+    monkeypatch.setattr("backlog.verbs.doctor.FEW", 2)
+    for n in range(3):
+        card(f"A{n}", blocked=True)
+        card(f"B{n}", needs=[f"A{n}"])
+    is_large()
+    sweep(session)
+    answer = call("doctor", "--json").json
+    assert ([each["id"] for each in answer["findings"]], answer["more"]) == (
+        ["A0", "A1", "B0", "B1"], {"blocked": 1, "waiting": 1},
+    )  # fmt: skip
+    assert "… and 1 more waiting: --all has them\n" in call("doctor").out
+    assert len(call("doctor", "--all", "--json").json["findings"]) == 6
+    assert call("doctor", "--all").out.count("\n") == 6
+
+
+def test_all_of_nothing_is_well(call, card):
+    card("A")
+    assert call("doctor", "--all") == (0, "(healthy)\n", "")
+    assert call("doctor", "--all", "--json").json == {"ok": True, "findings": []}
+
+
+def test_sweeps_that_follow_each_other_look_now_and_then(card, session, is_large):
+    card("A")
+    is_large()
+    begun = "SELECT begun_at FROM backlog_kept WHERE name = 'doctor'"
+    looks = []
+    for paced in (True, True, False):
+        sweep(session, paced=paced)
+        looks.append(session.execute(begun).fetchone()[0])
+    assert looks[0] == looks[1] < looks[2]
+
+
 @pytest.fixture(params=["never", "while it was small", "now"])
 def large(request, session, card):
     """25,000 cards, 60,000 edges, a cycle of 5,000; and what the planner knows of them."""
@@ -265,12 +350,14 @@ def large(request, session, card):
 @pytest.mark.deep
 @pytest.mark.one_tier
 def test_a_large_backlog_is_diagnosed_and_no_row_is_compared_with_each(session, large):
-    kinds = Counter(each.kind for each in doctor(session))
+    kinds = Counter(each.kind for each in everything(session))
     assert (kinds["cycle"], kinds["blocked"] > 100) == (5000, True)
     with no_nested_loops(session):
         waiting = f"DECLARE waiting CURSOR FOR {stuck._WAITING}"
-        for sql in (waiting, check._COUNTS, check._EDGES):
-            assert list(loops(session.execute(f"EXPLAIN (FORMAT JSON) {sql}").fetchone()[0])) == []
+        derived = [check.of_range(sql, "", None) for sql in (check._COUNTS, check._EDGES)]
+        for sql, params in [(waiting, []), *derived]:
+            plan = session.execute(f"EXPLAIN (FORMAT JSON) {sql}", params).fetchone()[0]
+            assert list(loops(plan)) == []
 
 
 def loops(plans):

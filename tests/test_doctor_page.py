@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from backlog.models import Card
 from backlog.verbs import rules
+from backlog.verbs.sweep import sweep
 from backlog.web.views import doctor as views
 from tests.factories import CardFactory
 
@@ -125,3 +126,17 @@ def test_nothing_is_counted_again_while_nothing_was_committed(admin_client):
     assert not [query["sql"] for query in asked if "recounted" in query["sql"]]
     Card.objects.block("A")
     assert _groups(admin_client) == {"blocked": ["A"]}
+
+
+def test_of_a_large_backlog_the_page_says_how_old_its_findings_are(
+    admin_client, session, monkeypatch
+):
+    monkeypatch.setattr("backlog.verbs.kept.SMALL", 0)
+    CardFactory(id="A", depends_on=["nowhere"])
+    session.execute("ANALYZE backlog")
+    assert "Nobody has looked of late" in admin_client.get("/doctor/").text
+    sweep(session)
+    assert "is as of <time" in admin_client.get("/doctor/").text
+    assert _groups(admin_client) == {"missing": ["A"]}
+    _press(admin_client, "missing")
+    assert _groups(admin_client) == {}

@@ -203,7 +203,7 @@ class Verbs(RuleBasedStateMachine):
 
     @invariant()
     def every_card_is_as_in_the_model(self) -> None:
-        listed, expected = cards.list_cards(self.session), self.model.in_order()
+        listed, expected = list(cards.list_cards(self.session)), self.model.in_order()
         assert [view(card) for card in listed] == [view(entry) for entry in expected]
         before, self.before = self.before, {}
         for card, entry in zip(listed, expected, strict=True):

@@ -8,10 +8,11 @@ import pytest
 from django.urls import reverse
 
 from backlog.models import Card, Event
+from backlog.verbs.flow import days, times
 from backlog.web.charts import bars, stacked
 from backlog.web.drawing import graph
 from backlog.web.markup import markdown
-from backlog.web.queries.fleet import by_worker, claims, days, times
+from backlog.web.queries.fleet import by_worker, claims
 from backlog.web.queries.neighbourhood import neighbourhood
 from tests.factories import CardFactory
 
@@ -267,7 +268,7 @@ def test_an_idle_fleet_shows_how_a_worker_begins(admin_client):
     assert "backlog claim --owner" in admin_client.get("/fleet/").text
 
 
-def test_days_of_the_past_are_counted_back_from_today(past_triggers):
+def test_days_of_the_past_are_counted_back_from_today(session, past_triggers):
     for card_id in "ABC":
         CardFactory(id=card_id)
     Card.objects.claim("w")
@@ -276,7 +277,7 @@ def test_days_of_the_past_are_counted_back_from_today(past_triggers):
         "UPDATE backlog_event SET at = at - interval '2 days' WHERE verb = 'create'",
         "UPDATE backlog_event SET at = at - interval '1 day' WHERE verb = 'claim'",
     )
-    past = days(4, Card.objects.stats().counts)
+    past = days(session, 4, Card.objects.stats().counts)
     assert [(day.created, day.claimed, day.done) for day in past] == [
         (0, 0, 0), (3, 0, 0), (0, 1, 0), (0, 0, 1)
     ]  # fmt: skip

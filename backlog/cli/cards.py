@@ -7,7 +7,7 @@ from typing import Any, Final
 from backlog import values
 from backlog.cli.batches import answer, asked, ids
 from backlog.cli.options import CLAIMED_ID, ID, Named, Options, flag, number, or_ids, text, verb
-from backlog.cli.reply import Reply, many, one_card
+from backlog.cli.reply import Reply, each, one_card
 from backlog.errors import UsageError
 from backlog.lifecycle import MOST_COUNTED
 from backlog.records import WIRE_NAMES, iso, to_json, to_line
@@ -77,10 +77,19 @@ def create(session: Session, options: Options) -> Reply:
     ("--status", {"type": values.status, "help": "ready, claimed, blocked or done"}),
     text("--phase", values.line, "of this phase"),
     flag("--ready-only", "claimable ones"),
+    number("--limit", 1, "so many at most"),
+    text("--after", Named, "those that come after this card"),
 )
 def list_cards(session: Session, options: Options) -> Reply:
-    found = cards.list_cards(session, options.status, options.phase, options.ready_only)
-    return many(found, to_line, "(no cards)")
+    found = cards.list_cards(
+        session,
+        options.status,
+        options.phase,
+        options.ready_only,
+        limit=options.limit,
+        after=options.after,
+    )
+    return each(found, to_line, "(no cards)", as_json=options.json)
 
 
 @verb("show", "one card, everything on it", CLAIMED_ID)

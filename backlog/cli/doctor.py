@@ -1,12 +1,16 @@
 """`doctor`: what never goes on by itself."""
 
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from backlog.cli.options import Options, verb
-from backlog.cli.reply import Reply, document, report
-from backlog.records import one_line, row, wire_name
+from backlog.cli.options import Options, flag, verb
+from backlog.cli.reply import Reply, document, joined, kept, report
+from backlog.records import iso, one_line, row, wire_name
 from backlog.session import Session
 from backlog.shown import MOST_OF_A_TEXT, visible
+from backlog.values import json_text
 
 if TYPE_CHECKING:
     from backlog.verbs.doctor import Finding
@@ -15,13 +19,48 @@ if TYPE_CHECKING:
 _LONGEST_COMMAND: Final = 8 * MOST_OF_A_TEXT
 
 
-@verb("doctor", "what never goes on by itself, and the way out")
+@verb(
+    "doctor",
+    "what never goes on by itself, and the way out",
+    flag("--all", "every finding, looked for now; takes long with many cards"),
+)
 def doctor(session: Session, options: Options) -> Reply:
-    from backlog.verbs.doctor import doctor as findings_of
+    from backlog.verbs.doctor import doctor as diagnosis_of
+    from backlog.verbs.doctor import everything
 
-    found = findings_of(session)
-    answer = {"ok": not found, "findings": [_finding(each) for each in found]}
-    return document(answer, report(found, _line) if found else ["(healthy)"], 1 if found else 0)
+    if options.all:
+        return _streamed(everything(session), as_json=options.json)
+    found = diagnosis_of(session)
+    answer = {"ok": found.ok, "findings": [_finding(each) for each in found.findings]}
+    text = list(report(found.findings, _line))
+    if found.is_large:
+        answer |= {"more": found.more, "lookedAt": found.at and iso(found.at)}
+        text += [f"… and {left:,} more {kind}: --all has them" for kind, left in found.more.items()]
+    reply = document(answer, text or ["(healthy)"] if found.ok else text, 0 if found.ok else 1)
+    return reply._replace(note=_age(found.at)) if found.is_large else reply
+
+
+def _age(at: datetime | None) -> str:
+    if at is None:
+        return (
+            "not looked at: cycles, what waits in vain, what is derived wrongly; `backlog sweep`"
+            " looks and keeps it for an hour, `backlog doctor --all` looks now"
+        )
+    return f"what waits in vain or is derived wrongly is as of {iso(at)}; --all looks now"
+
+
+def _streamed(found: Iterator["Finding"], *, as_json: bool) -> Reply:
+    shown = _json if as_json else _line
+    lines = kept(map(shown, found))
+    first = next(lines, None)
+    if first is None:
+        return document({"ok": True, "findings": []}, ["(healthy)"])
+    lines = chain([first], lines)
+    return Reply(chain(['{"ok":false,"findings":'], joined(lines, "}")), lines, 1)
+
+
+def _json(each: "Finding") -> str:
+    return json_text(_finding(each))
 
 
 def _finding(each: "Finding") -> dict[str, Any]:

@@ -55,7 +55,7 @@ def _passes(session: Session, options: Options, days: int) -> Iterator[str]:
         nonlocal pruned_at
         now = time.monotonic()
         prune = pruned_at is None or now - pruned_at >= _PRUNE_EVERY_SECONDS
-        done = one_pass(session, days if prune else 0)
+        done = one_pass(session, days if prune else 0, paced=True)
         pruned_at = now if prune else pruned_at
         if not any(done):
             return []

@@ -2,22 +2,20 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from stat import S_ISBLK, S_ISCHR
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from backlog.cli.options import Options, flag, verb
-from backlog.cli.reply import Reply, document
-from backlog.errors import StoreUnavailable, UsageError
+from backlog.cli.progress import bar
+from backlog.cli.reply import Reply, document, kept
+from backlog.errors import UsageError
 from backlog.records import to_json
 from backlog.session import Session
-from backlog.shown import say, say_again
+from backlog.shown import say
 
-_WIDTH: Final = 30
-_STEPS: Final = 200
-_IN_MEMORY: Final = 2**24
 _AWAITED: Final = (
     "cards are awaited, as JSON lines or as an array; Ctrl-D on an empty line ends them"
 )
@@ -35,7 +33,7 @@ def import_cards(session: Session, options: Options) -> Reply:
     from backlog.verbs import faults, transfer
 
     ignored = faults.UnknownKeys() if options.ignore_unknown else None
-    with _bar(sys.stderr) as progress:
+    with bar(sys.stderr) as progress:
         done = transfer.import_cards(
             session,
             read_lines(options.file),
@@ -74,27 +72,6 @@ def _is_endless(status: os.stat_result) -> bool:
     return S_ISBLK(status.st_mode) or (S_ISCHR(status.st_mode) and not is_null)
 
 
-@contextmanager
-def _bar(stream: TextIO) -> Iterator[Callable[[str, int, int], None]]:
-    """What is told a stage, and how much of how much is done in it; on a terminal only, shown."""
-    shown, last = stream.isatty(), ""
-
-    def progress(stage: str, done: int, total: int) -> None:
-        nonlocal last
-        if shown and done % max(total // _STEPS, 1) == 0:
-            filled = _WIDTH * done // total
-            text = f"[{'#' * filled}{'-' * (_WIDTH - filled)}] {done} of {total} {stage}"
-            if text != last:
-                say_again(stream, text)
-            last = text
-
-    try:
-        yield progress
-    finally:
-        if last:
-            say_again(stream, "")
-
-
 @verb(
     "export",
     "every card as a JSON line",
@@ -110,23 +87,5 @@ def export(session: Session, options: Options) -> Reply:
     if options.events or options.runs:
         exported = transfer.export_events if options.events else transfer.export_runs
     # Microseconds here: the order of claims survives an import elsewhere.
-    lines = _kept(to_json(row, "microseconds") for row in exported(session))
+    lines = kept(to_json(row, "microseconds") for row in exported(session))
     return Reply((f"{line}\n" for line in lines), None)
-
-
-def _kept(lines: Iterator[str]) -> Iterator[str]:
-    """The lines, once all of them are read: a slow reader holds up no transaction, and sees no
-    export that is not whole. What is long waits in a temporary file.
-    """
-    from tempfile import SpooledTemporaryFile, gettempdir  # the other commands start without
-
-    with SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", newline="\n") as kept:
-        try:
-            kept.writelines(f"{line}\n" for line in lines)
-            kept.seek(0)
-        except OSError as error:
-            raise StoreUnavailable(
-                f"nothing is exported: a file in {gettempdir()} cannot be written"
-                f" ({error.strerror}); free some space, or set TMPDIR"
-            ) from None
-        yield from (line.removesuffix("\n") for line in kept)

@@ -94,14 +94,21 @@ class CardQuerySet(models.QuerySet["Card"]):
         """Claimed, but the lease is over."""
         return self.filter(EXPIRED)
 
-    def stuck(self) -> Self:
+    def stuck(self, *, of_few: bool = False) -> Self:
         """What does not go on by itself: blocked, or its lease is over, or it waits for a card that
-        is blocked or does not exist."""
+        is blocked or does not exist.
+
+        `of_few`: each card by its own look-ups, of which many cards would take too many.
+        """
         edges = apps.get_model("backlog", "Dependency").objects.values("card")
         needed = self.model.objects.filter(pk=OuterRef("dependency_id"))
         missing, blocked = ~Exists(needed), Q(dependency__status=BLOCKED)
-        in_vain = edges.filter(missing).union(edges.filter(blocked), all=True)
-        waits_in_vain = in_cell("waiting") & Q(pk__in=in_vain)
+        if of_few:
+            blocked = Q(Exists(needed.filter(status=BLOCKED)))
+            in_vain = Q(Exists(edges.filter(missing | blocked, card=OuterRef("pk"))))
+        else:
+            in_vain = Q(pk__in=edges.filter(missing).union(edges.filter(blocked), all=True))
+        waits_in_vain = in_cell("waiting") & in_vain
         return self.filter(Q(status=BLOCKED) | EXPIRED | waits_in_vain)
 
     def in_cells(self, *cells: str) -> Self:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, Sum
 
 if TYPE_CHECKING:
     from backlog.models import Event, Rule, Run  # noqa: F401 (named in quotes)
@@ -18,10 +18,6 @@ class EventQuerySet(models.QuerySet["Event"]):
     def between(self, low: int, high: int) -> Self:
         """Those with ids above `low`, up to `high`: a range that the BRIN index finds."""
         return self.filter(id__gt=low, id__lte=high)
-
-    def moves(self) -> Self:
-        """Those that changed a status: a card came, went on, or was deleted."""
-        return self.filter(~Q(from_status=F("to_status")))
 
 
 class RunQuerySet(models.QuerySet["Run"]):

@@ -113,7 +113,7 @@ BEGIN
     NEW.status_changed_at := OLD.status_changed_at;
     NEW.block_count := OLD.block_count;
     NEW.attempts_forgiven := OLD.attempts_forgiven;
-    NEW.has_dependents := OLD.has_dependents;
+    NEW.has_dependents := OLD.has_dependents OR NEW.has_dependents;
     RETURN NEW;
 END $$;
 

@@ -53,6 +53,12 @@ def amount(number: int | Decimal | None) -> str:
 
 
 @register.filter
+def counted(number: int) -> str:
+    """A count as it says itself: `1,000+` of one that was not ended."""
+    return str(number)
+
+
+@register.filter
 def scope(rule: Pause | Limit) -> str:
     """Whom a pause or a limit is about."""
     if rule.scope == FLEET:

@@ -1,13 +1,14 @@
 """Cards themselves: create, edit, delete, show and list them; link and unlink them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 
 from backlog import values
-from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents, UsageError
+from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents, NotFound, UsageError
 from backlog.records import COLUMNS, Record
-from backlog.session import UNIQUE_VIOLATION, Session, in_transaction, sqlstate
+from backlog.session import UNIQUE_VIOLATION, Session, in_pages, in_transaction, sqlstate
 from backlog.verbs import names
 from backlog.verbs.graph import lock_graph, refuse_cycle
 from backlog.verbs.moves import existing, stale
@@ -38,17 +39,40 @@ def list_cards(
     status: str | None = None,
     phase: str | None = None,
     ready_only: bool = False,
-) -> list[Record]:
-    """Cards in the order of claims, narrowed by every filter given."""
+    limit: int | None = None,
+    after: str | None = None,
+) -> Iterator[Record]:
+    """Cards in the order of claims, narrowed by every filter given, read as `in_pages` says.
+
+    `limit`: so many of them at most; `after`: those behind the place that this card has now,
+    whether or not it meets the filters itself. Raises `NotFound` if there is no such card.
+    """
     if ready_only:
         wake(session)
     phase = names.found(session, "phase", phase)
-    wanted = {"status = %s": status, "phase = %s": phase, "claimable = %s": ready_only or None}
-    given = {condition: value for condition, value in wanted.items() if value is not None}
+    behind = None if after is None else _place(session, after)
+    wanted = {
+        "status = %s": status and (status,),
+        "phase = %s": phase and (phase,),
+        "claimable": () if ready_only else None,
+        _BEHIND: behind,
+    }
+    given = {condition: values for condition, values in wanted.items() if values is not None}
     where = " AND ".join(given) or "true"
-    sql = f"SELECT {COLUMNS} FROM backlog WHERE {where} ORDER BY {ORDER}"
-    rows = session.execute(sql, list(given.values())).fetchall()
-    return [Record._make(row) for row in rows]
+    sql = f"SELECT {COLUMNS} FROM backlog WHERE {where} ORDER BY {ORDER} LIMIT %s"
+    return map(Record._make, in_pages(session, sql, [*chain(*given.values()), limit]))
+
+
+# The first half is a range of an index in that order, the second what is left out of it.
+_BEHIND: Final = "priority <= %s AND (priority < %s OR (created_at, id) > (%s, %s))"
+
+
+def _place(session: Session, card_id: str) -> tuple[Any, ...]:
+    """What `_BEHIND` takes. Raises `NotFound`."""
+    card = find(session, card_id)
+    if card is None:
+        raise NotFound(f"there is no card {card_id}: the list goes on after a card that is there")
+    return card.priority, card.priority, card.created_at, card_id
 
 
 def create(session: Session, card_id: str, title: str, **fields: Any) -> Record:

@@ -1,21 +1,22 @@
 """Is what triggers derive still what the cards say, and is all within its limits?"""
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from backlog.lifecycle import MOST_COUNTED
 from backlog.planner import by_itself, no_nested_loops
-from backlog.session import Session
+from backlog.session import Session, in_pages
+from backlog.verbs.lines import Progress
 
 
 class Check(NamedTuple):
     """What `check` found: counts, edges and claims that are not what the record says.
 
-    `counts` has `(id, kept, recounted)`, `edges` has `(id, dependency, "missing" or "stray")`,
-    `claims` has `(id, problem)`: WRONG_EXPIRY or NEVER_LET_GO. There can only be any where triggers
-    were disabled; what the table's constraints say holds there as well. `limits` has
-    `(table, id, problem)`: what a store of before holds that is longer than may be written now, and
-    counters near their end.
+    `counts` has `(id, kept, recounted)`, `edges` has `(id, dependency, "missing" or "stray")`, or
+    "untold": the dependency does not know that it has dependents. `claims` has `(id, problem)`:
+    WRONG_EXPIRY or NEVER_LET_GO. There can only be any where triggers were disabled; what the
+    table's constraints say holds there as well. `limits` has `(table, id, problem)`: what a store
+    of before holds that is longer than may be written now, and counters near their end.
     """
 
     cards: int
@@ -34,9 +35,10 @@ class Check(NamedTuple):
         return len(self.counts) + len(self.edges) + len(self.claims) + len(self.limits)
 
 
+# Of a range of cards each, in place of {backlog.id} and {card_id}.
 _RECORDED: Final = by_itself("""
-    SELECT backlog.id AS card_id, d.id COLLATE "C" AS dependency_id
-    FROM backlog CROSS JOIN jsonb_array_elements_text(depends_on) AS d (id)""")
+    SELECT true AS said, backlog.id AS card_id, d.id COLLATE "C" AS dependency_id
+    FROM backlog CROSS JOIN jsonb_array_elements_text(depends_on) AS d (id) WHERE {backlog.id}""")
 
 _COUNTS: Final = f"""
 WITH recounted AS (
@@ -44,15 +46,16 @@ WITH recounted AS (
     FROM ({_RECORDED}) recorded LEFT JOIN backlog b ON b.id = dependency_id GROUP BY card_id
 )
 SELECT id, open_dependencies, coalesce(open, 0) FROM backlog LEFT JOIN recounted ON card_id = id
-WHERE open_dependencies <> coalesce(open, 0) ORDER BY id"""
+WHERE {{backlog.id}} AND open_dependencies <> coalesce(open, 0) ORDER BY id"""
 
 _EDGES: Final = f"""
-SELECT card_id, dependency_id, 'missing' FROM (
-    ({_RECORDED}) EXCEPT SELECT card_id, dependency_id FROM backlog_dependency) missing
-UNION ALL
-SELECT card_id, dependency_id, 'stray' FROM (
-    SELECT card_id, dependency_id FROM backlog_dependency EXCEPT ({_RECORDED})) stray
-ORDER BY 1, 2"""
+SELECT card_id, dependency_id, CASE WHEN said AND kept THEN 'untold'
+    WHEN said THEN 'missing' ELSE 'stray' END
+FROM ({_RECORDED}) AS recorded FULL JOIN (
+    SELECT true AS kept, card_id, dependency_id FROM backlog_dependency WHERE {{card_id}}
+) AS edge USING (card_id, dependency_id)
+LEFT JOIN backlog AS needed ON needed.id = dependency_id
+WHERE said IS NULL OR kept IS NULL OR NOT needed.has_dependents ORDER BY 1, 2"""
 
 WRONG_EXPIRY: Final = "expires at another time than its claim says"
 NEVER_LET_GO: Final = "held back, and nothing lets it go"
@@ -67,9 +70,13 @@ FROM (
             SELECT FROM backlog_rule AS rule
             WHERE (kind, scope, name) = ('hold', 'card', backlog.id COLLATE "default")
                 AND due <= not_before) AS never_let_go
-    FROM backlog
+    FROM backlog WHERE {{backlog.id}}
 ) AS card
 WHERE wrong_expiry OR never_let_go ORDER BY id"""
+
+# As many cards: enough to be worth a pass over all that they wait for.
+_AT_ONCE: Final = 100_000
+_NEXT: Final = f"SELECT id FROM backlog WHERE id > %s ORDER BY id OFFSET {_AT_ONCE - 1} LIMIT 1"
 
 # What PostgreSQL does not know to hold for every row: an upgrade leaves what was there before.
 _UNSURE: Final = r"""
@@ -109,17 +116,61 @@ ORDER BY 1, 2"""
 def _beyond(session: Session) -> Iterator[tuple[str, str, str]]:
     for table, column, is_right in session.execute(_UNSURE, (list(_CALLED),)).fetchall():
         sql = f"SELECT DISTINCT {_CALLED[table]} FROM {table} WHERE NOT ({is_right}) ORDER BY 1"
-        for (name,) in session.execute(sql.replace("%", "%%"), ()).fetchall():
+        for (name,) in in_pages(session, sql.replace("%", "%%")):
             yield table, name, f"{column} is longer than it may be now"
     for table, name, counter, value in session.execute(_COUNTERS).fetchall():
         yield table, name, f"{counter} has come to {value}, near the end of what can be counted"
 
 
+# In the order of `Check`.
+_DERIVED: Final = {"counts": _COUNTS, "edges": _EDGES, "claims": _CLAIMS}
+
+
+def differences(
+    session: Session, progress: Progress = lambda stage, done, total: None
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Count everything again that triggers keep: pairs of a part of `Check` and a row of it.
+
+    In the order of those parts. Reads only, so many cards at a time, each card in one snapshot;
+    `progress` is told how far it is.
+    """
+    total = number(session)
+    ranges = list(_ranges(session))
+    for part, sql in _DERIVED.items():
+        for done, (low, high) in enumerate(ranges):
+            progress(f"cards, {part}", min(done * _AT_ONCE, total), total)
+            with no_nested_loops(session):
+                rows = session.execute(*of_range(sql, low, high)).fetchall()
+            yield from ((part, row) for row in rows)
+    yield from (("limits", row) for row in _beyond(session))
+
+
+def number(session: Session) -> int:
+    """How many cards there are."""
+    return int(session.execute("SELECT count(*) FROM backlog").fetchone()[0])
+
+
+def _ranges(session: Session) -> Iterator[tuple[str, str | None]]:
+    """All ids: what each range is above, and what it ends with (None: with the last)."""
+    low = ""
+    while row := session.execute(_NEXT, (low,)).fetchone():
+        yield low, row[0]
+        low = row[0]
+    yield low, None
+
+
+def of_range(sql: str, low: str, high: str | None) -> tuple[str, list[str]]:
+    """One of the statements, about the ids above `low`, up to `high`; and its parameters."""
+    ends = [low] if high is None else [low, high]
+    for column in ("backlog.id", "card_id"):
+        within = f"{column} > %s" if high is None else f"{column} > %s AND {column} <= %s"
+        sql = sql.replace(f"{{{column}}}", within)
+    return sql, ends * (sql.count("%s") // len(ends))
+
+
 def recount(session: Session) -> Check:
-    """Count everything again that triggers keep, and compare; reads only."""
-    total = session.execute("SELECT count(*) FROM backlog").fetchone()[0]
-    with no_nested_loops(session):
-        counts = [tuple(row) for row in session.execute(_COUNTS).fetchall()]
-        edges = [tuple(row) for row in session.execute(_EDGES).fetchall()]
-        claims = [tuple(row) for row in session.execute(_CLAIMS).fetchall()]
-    return Check(total, counts, edges, claims, list(_beyond(session)))
+    """All `differences` together."""
+    found = Check(number(session), [], [], [], [])
+    for part, row in differences(session):
+        getattr(found, part).append(tuple(row))
+    return found

@@ -3,14 +3,16 @@ with the command that lets it go on."""
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle
 from backlog.lifecycle import FLEET
-from backlog.session import Session
+from backlog.session import Session, in_pages
 from backlog.verbs import check, rules
+from backlog.verbs.kept import Kept, is_large, kept
 from backlog.verbs.stuck import CYCLE, MISSING, Stuck, stuck
 
 BLOCKED: Final = lifecycle.BLOCKED
@@ -36,6 +38,11 @@ KINDS: Final = (
     BEYOND,
 )
 
+# What a sweep keeps of it; as many findings of a kind; as many cards are counted behind a pause.
+NAME: Final = "doctor"
+FEW: Final = 100
+MANY: Final = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -59,41 +66,145 @@ class Finding:
     holds_up: int | None = None
 
 
-def doctor(session: Session) -> list[Finding]:
-    """Every finding, causes first; none: all goes on by itself. Reads only."""
+class Diagnosis(NamedTuple):
+    """What is wrong, causes first; of a large backlog the first findings of each kind.
+
+    `more` says how many more there are, by kind. `at` is when it was looked at what takes long:
+    cycles, what waits in vain, what is derived wrongly. None: not lately, so that is not known.
+    """
+
+    findings: list[Finding]
+    more: dict[str, int]
+    at: datetime | None
+    is_large: bool
+
+    @property
+    def ok(self) -> bool:
+        """All goes on by itself, as far as that is known; whether it is, is known as well."""
+        return not self.findings and not self.more and self.at is not None
+
+
+def doctor(session: Session) -> Diagnosis:
+    """What needs an operator, at once: what takes long in a large backlog, as a sweep saw it last.
+
+    Of that, what has changed since is left out. Reads only.
+    """
+    if not is_large(session):
+        return Diagnosis(list(everything(session)), {}, _now(session), is_large=False)
+    seen = kept(session, NAME)
+    totals, holds_up, lasting = _of(seen)
+    still = _unchanged(session, lasting, seen.at) if seen else []
+    totals.subtract(Counter(each.kind for each in lasting))
+    totals.update(Counter(each.kind for each in still))
+    found = [*still, *_paused(session), *_limited(session)]
+    for kind, those in _FOUND_AT_ONCE.items():
+        first = [replace(each, holds_up=holds_up.get(each.id)) for each in those(session, FEW)]
+        found += first
+        if len(first) == FEW:
+            sql = f"SELECT count(*) FROM backlog WHERE {_OF_KIND[kind]}"
+            totals[kind] = session.execute(sql).fetchone()[0]
+    found.sort(key=lambda each: KINDS.index(each.kind))
+    totals.subtract(Counter(each.kind for each in found))
+    more = {kind: totals[kind] for kind in KINDS if totals[kind] > 0}
+    return Diagnosis(found, more, seen.at if seen else None, is_large=True)
+
+
+def _of(seen: Kept | None) -> tuple[Counter[str], dict[str | None, int], list[Finding]]:
+    """What `look` kept: how many of each kind, what blocked cards hold up, the first findings."""
+    if seen is None:
+        return Counter(), {}, []
+    totals, holds_up, first = seen.content
+    return Counter(totals), holds_up, [Finding(**each) for each in first]
+
+
+def look(session: Session) -> Any:
+    """What `doctor` asks of a sweep, as JSON: what takes long to find, the first of each kind."""
+    totals, holds_up, first = Counter[str](), {}, []
+    for each in everything(session):
+        totals[each.kind] += 1
+        if totals[each.kind] > FEW:
+            continue
+        if each.kind in (BLOCKED, EXHAUSTED):
+            holds_up[each.id] = each.holds_up
+        elif each.kind in _LASTING:
+            first.append(asdict(each))
+    return {kind: totals[kind] for kind in _LASTING}, holds_up, first
+
+
+_LASTING: Final = (CYCLE, MISSING, WAITING, DRIFT, BEYOND)
+
+
+def everything(session: Session) -> Iterator[Finding]:
+    """Every finding, causes first; none: all goes on by itself. Reads only, and every card.
+
+    What waits for what waits is held in memory, findings are not.
+    """
     vain = stuck(session)
-    blocked = _blocked(session, Counter(each.root for each in vain if each.id != each.root))
-    exhausted = {finding.id for finding in blocked if finding.kind == EXHAUSTED}
-    recounted = check.recount(session)
-    found = [
-        *blocked,
-        *_waiting(vain, exhausted),
-        *_expired(session),
-        *_paused(session),
-        *_limited(session),
-        *_drifted(recounted),
-        *_beyond(recounted),
-    ]
-    return sorted(found, key=lambda finding: KINDS.index(finding.kind))
+    holds_up = Counter(each.root for each in vain if each.id != each.root)
+    exhausted = set()
+    yield from _blocked(session, BLOCKED, holds_up=holds_up)
+    for each in _blocked(session, EXHAUSTED, holds_up=holds_up):
+        exhausted.add(each.id)
+        yield each
+    vain.sort(key=lambda each: KINDS.index(_kind(each)))  # what waits stays behind its cause
+    yield from _waiting(vain, exhausted)
+    yield from _expired(session)
+    yield from _paused(session)
+    yield from _limited(session)
+    yield from _derived(session)
 
 
-def _blocked(session: Session, holds_up: Counter[str]) -> list[Finding]:
-    sql = """
+def _now(session: Session) -> datetime:
+    now: datetime = session.execute("SELECT now()").fetchone()[0]
+    return now
+
+
+def _unchanged(session: Session, found: list[Finding], at: datetime) -> list[Finding]:
+    """Those that say of cards, and of what does not exist, what was not changed since."""
+    ids = {id for each in found for id in (each.id, each.because) if id is not None}
+    sql = "SELECT id, updated_at <= %s FROM backlog WHERE id = ANY (%s)"
+    same = dict(session.execute(sql, (at, list(ids))).fetchall())
+
+    def stands(each: Finding) -> bool:
+        if each.kind in (DRIFT, BEYOND):  # mended by what need not change the card
+            return True
+        cause = each.because
+        still = cause not in same if each.reason == MISSING else same.get(cause, False)
+        return same.get(each.id, False) and still
+
+    return [each for each in found if stands(each)]
+
+
+_OF_KIND: Final = {
+    BLOCKED: "status = 'blocked' AND block_reason <> 'attempts_exhausted'",
+    EXHAUSTED: "status = 'blocked' AND block_reason = 'attempts_exhausted'",
+    EXPIRED: "claim_expires_at <= now()",
+}
+
+
+def _blocked(
+    session: Session, kind: str, limit: int | None = None, holds_up: Counter[str] | None = None
+) -> Iterator[Finding]:
+    sql = f"""
         SELECT id, block_reason, block_note, block_count FROM backlog
-        WHERE status = 'blocked' ORDER BY id"""
-    return [
-        Finding(
-            EXHAUSTED if reason == "attempts_exhausted" else BLOCKED,
+        WHERE {_OF_KIND[kind]} ORDER BY id LIMIT %s"""
+    for card, reason, note, count in in_pages(session, sql, (limit,)):
+        yield Finding(
+            kind,
             f"blocked: {': '.join(filter(None, (reason, note)))}",
             command("unblock", "--id", card),
             id=card,
             reason=reason,
             note=note,
             count=count,
-            holds_up=holds_up[card],
+            holds_up=None if holds_up is None else holds_up[card],
         )
-        for card, reason, note, count in session.execute(sql).fetchall()
-    ]
+
+
+def _kind(each: Stuck) -> str:
+    if each.id == each.root:
+        return CYCLE
+    return MISSING if each.kind == MISSING and each.through == each.root else WAITING
 
 
 def _waiting(vain: list[Stuck], exhausted: set[str | None]) -> Iterator[Finding]:
@@ -131,13 +242,20 @@ _IS: Final = {
 }
 
 
-def _expired(session: Session) -> Iterator[Finding]:
-    sql = """
-        SELECT id, claim_owner FROM backlog WHERE claim_expires_at <= now()
-        ORDER BY claim_expires_at, id"""
-    for card, owner in session.execute(sql).fetchall():
+def _expired(session: Session, limit: int | None = None) -> Iterator[Finding]:
+    sql = f"""
+        SELECT id, claim_owner FROM backlog WHERE {_OF_KIND[EXPIRED]}
+        ORDER BY claim_expires_at, id LIMIT %s"""
+    for card, owner in in_pages(session, sql, (limit,)):
         message = f"the lease of {owner} is over"
         yield Finding(EXPIRED, message, command("reclaim"), id=card, scope="owner", name=owner)
+
+
+_FOUND_AT_ONCE: Final[dict[str, Callable[[Session, int], Iterator[Finding]]]] = {
+    BLOCKED: lambda session, most: _blocked(session, BLOCKED, most),
+    EXHAUSTED: lambda session, most: _blocked(session, EXHAUSTED, most),
+    EXPIRED: _expired,
+}
 
 
 def _paused(session: Session) -> Iterator[Finding]:
@@ -146,7 +264,7 @@ def _paused(session: Session) -> Iterator[Finding]:
         if count:
             yield Finding(
                 PAUSED,
-                f"paused by {pause.actor}: {pause.reason}; {count} claimable",
+                f"paused by {pause.actor}: {pause.reason}; {_amount(count)} claimable",
                 command("resume", *_named(pause.scope, pause.name)),
                 scope=pause.scope,
                 name=pause.name or None,
@@ -166,7 +284,7 @@ def _limited(session: Session) -> Iterator[Finding]:
         used = f"{limit.used} of {limit.most} claims"
         yield Finding(
             LIMIT,
-            f"at its limit, {used}, none of them live; {count} claimable",
+            f"at its limit, {used}, none of them live; {_amount(count)} claimable",
             out,
             scope=limit.scope,
             name=limit.name,
@@ -176,10 +294,14 @@ def _limited(session: Session) -> Iterator[Finding]:
 
 
 def _claimable(session: Session, scope: str, name: str) -> int:
-    """How many claimable cards the scope holds back; an owner could take any."""
-    condition, params = (" AND phase = %s", (name,)) if scope == "phase" else ("", ())
-    sql = f"SELECT count(*) FROM backlog WHERE claimable{condition}"
-    return int(session.execute(sql, params).fetchone()[0])
+    """How many claimable cards the scope holds back, up to `MANY`; an owner could take any."""
+    condition, params = (" AND phase = %s", [name]) if scope == "phase" else ("", [])
+    sql = f"SELECT FROM backlog WHERE claimable{condition} LIMIT {MANY}"
+    return int(session.execute(f"SELECT count(*) FROM ({sql}) AS found", params).fetchone()[0])
+
+
+def _amount(count: int) -> str:
+    return str(count) if count < MANY else f"{count} or more"
 
 
 def _at_work(session: Session, scope: str, name: str) -> bool:
@@ -194,22 +316,30 @@ _MENDED: Final = {
 }
 
 
-def _drifted(found: check.Check) -> Iterator[Finding]:
-    """What the database derives and is wrong about: only a statement of SQL puts it right."""
-    for card, kept, counted in found.counts:
-        message = f"counts {kept} open dependencies, has {counted}"
-        sql = f"UPDATE backlog SET depends_on = depends_on WHERE id = {_literal(card)}"
-        yield Finding(DRIFT, message, _psql(sql), id=card)
-    for card, needed, problem in found.edges:
-        pair = f"{_literal(card)}, {_literal(needed)}"
-        sql = (
-            f"DELETE FROM backlog_dependency WHERE (card_id, dependency_id) = ({pair})"
-            if problem == "stray"
-            else f"INSERT INTO backlog_dependency (card_id, dependency_id) VALUES ({pair})"
-        )
-        yield Finding(DRIFT, f"{problem} edge to {needed}", _psql(sql), id=card, because=needed)
-    for card, problem in found.claims:
-        yield Finding(DRIFT, problem, _psql(_MENDED[problem].format(_literal(card))), id=card)
+def _derived(session: Session) -> Iterator[Finding]:
+    for part, row in check.differences(session):
+        yield _DERIVED[part](*row)
+
+
+# What the database derives and is wrong about: only a statement of SQL puts it right.
+def _count(card: str, kept: int, counted: int) -> Finding:
+    message = f"counts {kept} open dependencies, has {counted}"
+    sql = f"UPDATE backlog SET depends_on = depends_on WHERE id = {_literal(card)}"
+    return Finding(DRIFT, message, _psql(sql), id=card)
+
+
+def _edge(card: str, needed: str, problem: str) -> Finding:
+    pair = f"{_literal(card)}, {_literal(needed)}"
+    sql = {
+        "stray": f"DELETE FROM backlog_dependency WHERE (card_id, dependency_id) = ({pair})",
+        "missing": f"INSERT INTO backlog_dependency (card_id, dependency_id) VALUES ({pair})",
+        "untold": f"UPDATE backlog SET has_dependents = true WHERE id = {_literal(needed)}",
+    }[problem]
+    return Finding(DRIFT, f"{problem} edge to {needed}", _psql(sql), id=card, because=needed)
+
+
+def _claim(card: str, problem: str) -> Finding:
+    return Finding(DRIFT, problem, _psql(_MENDED[problem].format(_literal(card))), id=card)
 
 
 _LOOK: Final = {
@@ -219,14 +349,20 @@ _LOOK: Final = {
 }
 
 
-def _beyond(found: check.Check) -> Iterator[Finding]:
+def _beyond(table: str, name: str, problem: str) -> Finding:
     """What stops nobody, and takes no change but one that makes it shorter: where to look."""
-    for table, name, problem in found.limits:
-        if table in _LOOK:
-            yield Finding(BEYOND, problem, command(*_LOOK[table], name), id=name)
-        else:
-            out = command("limits") if name else _psql(f"SELECT max(id) FROM {table}")
-            yield Finding(BEYOND, problem, out, scope=table, name=name)
+    if table in _LOOK:
+        return Finding(BEYOND, problem, command(*_LOOK[table], name), id=name)
+    out = command("limits") if name else _psql(f"SELECT max(id) FROM {table}")
+    return Finding(BEYOND, problem, out, scope=table, name=name)
+
+
+_DERIVED: Final[dict[str, Callable[..., Finding]]] = {
+    "counts": _count,
+    "edges": _edge,
+    "claims": _claim,
+    "limits": _beyond,
+}
 
 
 def _named(scope: str, name: str) -> list[str]:

@@ -12,12 +12,10 @@ from typing import Final, NamedTuple
 
 from backlog.lifecycle import READY
 from backlog.planner import no_nested_loops
-from backlog.session import Session
+from backlog.session import Session, in_pages
 
 MISSING: Final = "missing"
 CYCLE: Final = "cycle"
-
-_PAGE: Final = 5000
 
 # Cards that wait for what is not done and will not be at once: what is claimable or claimed is left
 # out. The status of what they wait for is empty where it does not exist.
@@ -64,14 +62,11 @@ def _waiting(session: Session) -> tuple[dict[str, str], dict[str, list[str]]]:
     """What is blocked or missing of that which cards wait for; and the cards, with what that is."""
     kinds, edges = {}, {}
     with no_nested_loops(session):
-        session.execute(f"DECLARE backlog_waiting NO SCROLL CURSOR FOR {_WAITING}")
-        while rows := session.execute(f"FETCH {_PAGE} FROM backlog_waiting").fetchall():
-            for card, needs, statuses in rows:
-                edges[card] = needs
-                for needed, status in zip(needs, statuses, strict=True):
-                    if status != READY:
-                        kinds[needed] = status or MISSING
-        session.execute("CLOSE backlog_waiting")
+        for card, needs, statuses in in_pages(session, _WAITING):
+            edges[card] = needs
+            for needed, status in zip(needs, statuses, strict=True):
+                if status != READY:
+                    kinds[needed] = status or MISSING
     return kinds, edges
 
 

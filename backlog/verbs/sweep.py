@@ -6,7 +6,8 @@ Any number of passes may run at once: each takes what no other holds at that mom
 from typing import Final, NamedTuple
 
 from backlog.session import Session, in_statement
-from backlog.verbs import moves, pool
+from backlog.verbs import doctor, flow, moves, pool
+from backlog.verbs.kept import is_large, keep
 
 _BATCH: Final = 10_000
 
@@ -43,18 +44,26 @@ class Swept(NamedTuple):
     runs: int
 
 
-def sweep(session: Session, retention_days: int = 0) -> Swept:
+def sweep(session: Session, retention_days: int = 0, *, paced: bool = False) -> Swept:
     """Reclaim expired claims, wake held cards that are due, forget what is older than so many days.
 
     0 keeps everything. Events and runs go only with cards that are done or deleted, and the runs of
-    a card not while another waits for it.
+    a card not while another waits for it. At last it looks, for others, at what takes long to look
+    at in a large backlog; `paced`: only now and then.
     """
-    return Swept(
+    done = Swept(
         moves.reclaim(session),
         _wake(session),
         _prune(session, _EVENTS, retention_days),
         _prune(session, _RUNS, retention_days),
     )
+    if is_large(session):
+        for name, look in _LOOKS.items():
+            keep(session, name, look, paced=paced)
+    return done
+
+
+_LOOKS: Final = {doctor.NAME: doctor.look, flow.NAME: flow.look}
 
 
 def _wake(session: Session) -> int:

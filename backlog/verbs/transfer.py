@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from backlog.errors import Cycle, DuplicateId, DuplicateKey, Refusal, UsageError
 from backlog.records import COLUMNS, Record
-from backlog.session import Session, in_transaction, sqlstate
+from backlog.session import Session, in_pages, in_transaction, sqlstate
 from backlog.shown import named
 from backlog.verbs import names
 from backlog.verbs.faults import FEW, MANY, Faults, UnknownKeys
@@ -22,7 +22,6 @@ from backlog.verbs.lines import COLUMNS as STORED
 from backlog.verbs.lines import Line, Progress, read_lines
 from backlog.verbs.runs import Run
 
-_PAGE: Final = 1000
 # After as many lines the planner is told at once, instead of when autovacuum comes round.
 _MANY: Final = 1000
 
@@ -240,23 +239,16 @@ def _find_cycles(session: Session, read: list[Line], faults: Faults) -> None:
 
 def export_cards(session: Session) -> Iterator[Record]:
     """Every card, oldest first, of one snapshot; read in pages, whatever their number."""
-    rows = _export(session, f"SELECT {COLUMNS} FROM backlog ORDER BY created_at, id")
+    rows = in_pages(session, f"SELECT {COLUMNS} FROM backlog ORDER BY created_at, id")
     return map(Record._make, rows)
 
 
 def export_events(session: Session) -> Iterator[Event]:
     """Every event of every card, oldest first; as `export_cards`."""
-    return map(Event._make, _export(session, f"SELECT {EVENT} FROM backlog_event ORDER BY id"))
+    return map(Event._make, in_pages(session, f"SELECT {EVENT} FROM backlog_event ORDER BY id"))
 
 
 def export_runs(session: Session) -> Iterator[Run]:
     """Every run that is over, in the order in which they ended; as `export_cards`."""
     columns = ", ".join("result::text" if name == "result" else name for name in Run._fields)
-    return map(Run._make, _export(session, f"SELECT {columns} FROM backlog_ended_run ORDER BY id"))
-
-
-def _export(session: Session, sql: str) -> Iterator[Any]:
-    with session.transaction():
-        session.execute(f"DECLARE backlog_export NO SCROLL CURSOR FOR {sql}")
-        while rows := session.execute(f"FETCH {_PAGE} FROM backlog_export").fetchall():
-            yield from rows
+    return map(Run._make, in_pages(session, f"SELECT {columns} FROM backlog_ended_run ORDER BY id"))

@@ -200,3 +200,29 @@ def test_the_worker_s_environment_needs_no_settings(store):
     bare = {name: os.environ[name] for name in needed if name in os.environ}
     done = subprocess.run([*MANAGE, "backlog", "list"], env=bare, capture_output=True, check=True)
     assert done.stdout == b"(no cards)\n"
+
+
+@pytest.fixture
+def queue(card):
+    """Five cards in the order of claims, the third of them blocked."""
+    for card_id, priority in (("a", 2), ("b", 1), ("c", 1), ("d", 1), ("e", 0)):
+        card(card_id, priority=priority, blocked=card_id == "c")
+
+
+@pytest.mark.parametrize(
+    ("words", "ids"),
+    [
+        (["--limit", "2"], "ab"),
+        (["--after", "b"], "cde"),
+        (["--after", "c", "--ready-only"], "de"),
+        (["--limit", "2", "--after", "a", "--status", "ready"], "bd"),
+        (["--after", "e"], ""),
+    ],
+)
+def test_a_list_goes_on_after_a_card(call, queue, words, ids):
+    assert [each["id"] for each in call("list", *words, "--json").json] == list(ids)
+
+
+def test_a_list_goes_on_after_no_card_that_is_not_there(call, queue):
+    said = refused(call, 1, "list", "--after", "x", "--json")
+    assert "there is no card x" in said

@@ -122,7 +122,7 @@ def test_a_reader_that_stalls_holds_up_no_transaction(command, call, session, tm
 def test_what_fails_while_it_is_read_prints_nothing(call, card, session, monkeypatch):
     for n in range(3):
         card(f"c{n}", body="b" * 1000)
-    monkeypatch.setattr("backlog.verbs.transfer._PAGE", 1)
+    monkeypatch.setattr("backlog.session._PAGE", 1)
     monkeypatch.setattr("backlog.cli.transfer.to_json", cut_off(session))
     ran = call("export")
     assert (ran.status, ran.out, ran.err.count("\n")) == (5, "", 1)
@@ -130,7 +130,7 @@ def test_what_fails_while_it_is_read_prints_nothing(call, card, session, monkeyp
 
 def test_a_file_that_cannot_be_written_is_said(call, card, monkeypatch, tmp_path):
     card("A", body="b" * 1000)
-    monkeypatch.setattr("backlog.cli.transfer._IN_MEMORY", 1)
+    monkeypatch.setattr("backlog.cli.reply._IN_MEMORY", 1)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     ran = call("export")
     assert (ran.status, ran.out) == (5, "")

@@ -69,6 +69,7 @@ COUNT = "UPDATE backlog SET open_dependencies = 0 WHERE id = 'A'"
 STATUS = "UPDATE backlog SET status = 'done' WHERE id = 'open'"
 EDGES = """DELETE FROM backlog_dependency WHERE dependency_id = 'held';
     INSERT INTO backlog_dependency VALUES ('open', 'over')"""
+UNTOLD = "UPDATE backlog SET has_dependents = false WHERE id = 'held'"
 CLAIMS = """UPDATE backlog SET held = true, not_before = '2999-01-01Z' WHERE id = 'A';
     UPDATE backlog SET claim_expires_at = '2999-01-01Z' WHERE id = 'held'"""
 NEVER = "held back, and nothing lets it go"
@@ -86,9 +87,10 @@ OTHERWISE = "expires at another time than its claim says"
             [("A", "held", "missing"), ("open", "over", "stray")],
             "A: missing edge to held\nopen: stray edge to over\n",
         ),
+        (UNTOLD, "edges", [("A", "held", "untold")], "A: untold edge to held\n"),
         (CLAIMS, "claims", [("A", NEVER), ("held", OTHERWISE)], f"A: {NEVER}\nheld: {OTHERWISE}\n"),
     ],
-    ids=["count", "status", "edges", "claims"],
+    ids=["count", "status", "edges", "untold", "claims"],
 )
 def test_check_reports_what_no_trigger_saw_and_changes_nothing(
     session, call, tangled, sql, what, found, said

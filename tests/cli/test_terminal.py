@@ -41,7 +41,7 @@ _WRITES = {
     ("backlog/cli/sweep.py", "os.write"),  # a pipe
     ("backlog/cli/store.py", "psql.stdin.write"),  # a pipe
     ("backlog/cli/store.py", "psql.stdin.writelines"),
-    ("backlog/cli/transfer.py", "kept.writelines"),  # a file
+    ("backlog/cli/reply.py", "file.write"),  # a file
     ("backlog/verbs/transfer.py", "_write"),  # cards
     ("backlog/store/files.py", "file.write"),  # a file
     ("fleet_backlog/serving/prepare.py", "file.write"),  # a file
@@ -56,6 +56,7 @@ _STREAMS = {
     ("backlog/cli/loops.py", "stdout"),
     ("backlog/cli/loops.py", "stderr"),
     ("backlog/cli/pool.py", "stdout"),
+    ("backlog/cli/check.py", "stderr"),
     ("backlog/cli/transfer.py", "stderr"),
     ("fleet_backlog/management/commands/serve.py", "stdout"),
 }

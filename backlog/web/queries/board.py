@@ -19,7 +19,7 @@ from backlog.models import Card, Dependency
 from backlog.querysets import EXPIRED, CardQuerySet, in_cell
 from backlog.session import Session, Statement
 from backlog.verbs.rules import Limit, Pause, in_force
-from backlog.web.queries import lines
+from backlog.web.queries import large, lines
 from backlog.web.queries.filters import ALL, Filter
 
 PER_CELL: Final = 10
@@ -36,6 +36,7 @@ SHOWN: Final = lines.in_order(
     *("block_reason", "block_note", "status_changed_at", "updated_at"),
 )
 _PHASE: Final = SHOWN.index("phase")
+_BY: Final = ("phase", "status", "claimable")
 
 # The cells that are ranges of the index `backlog_lanes`.
 _RANGES: Final = ("ready", "waiting", "blocked")
@@ -127,13 +128,17 @@ class Lane(NamedTuple):
 
 @dataclass(frozen=True)
 class Board:
-    """One page of lanes, what the whole selection counts, and what is paused."""
+    """One page of lanes, what the whole selection counts, and what is paused.
+
+    `in_part`: of a large backlog some cards were looked at, as `large.looked_at` says.
+    """
 
     lanes: tuple[Lane, ...]
     page: int
     pages: int
     totals: dict[str, int]
     pauses: tuple[Pause, ...]
+    in_part: bool = False
 
     @cached_property
     def cells(self) -> dict[str, Cell]:
@@ -181,8 +186,9 @@ class Board:
 
 def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
     """One page of lanes, as the cards are now; pages count from 1, one too many is the last."""
-    statements = _statements(chosen)
-    counts = _counted(session, statements)
+    in_part = (chosen.text or chosen.stuck) and large.is_looked_at_in_part(session, chosen)
+    statements = _statements(chosen, bool(in_part))
+    counts = _counted(session, statements, chosen)
     shown = Paginator(_ordered(counts), LANES_A_PAGE).get_page(page)
     open_phases = [phase for phase in shown if not _finished(counts[phase])]
     first = _first(session, statements, open_phases)
@@ -197,19 +203,22 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
         return Lane(Heading(phase, done, total, *rules.of_phase(phase)), cells)
 
     lanes = tuple(map(lane, shown))
-    return Board(lanes, shown.number, shown.paginator.num_pages, _totals(counts), rules.pauses)
+    pages = shown.paginator.num_pages
+    return Board(lanes, shown.number, pages, _totals(counts), rules.pauses, bool(in_part))
 
 
 Counts = dict[str | None, dict[str, tuple[int, int]]]
 
 
 class _Statements(NamedTuple):
-    """What reads a board: numbers, and the first cards: claimed, of cells of a phase or without.
+    """What reads a board: numbers, those of claims alone, and the first cards: claimed, of cells
+    of a phase or without.
 
     The last has its own: equality does not find it, IS NOT DISTINCT FROM would not use the index.
     """
 
     numbers: Statement
+    claims: Statement
     claimed: Statement
     of_phase: Statement
     without: Statement
@@ -217,19 +226,21 @@ class _Statements(NamedTuple):
 
 # Compiled once for each filter: that takes longer than all else that Python does for a board.
 @lru_cache(maxsize=64)
-def _statements(chosen: Filter) -> _Statements:
-    cards = chosen.cards()
+def _statements(chosen: Filter, in_part: bool) -> _Statements:
+    cards = chosen.cards(of_few=in_part)
     rest = cards.exclude(status=_sql(f"'{CLAIMED}'"))  # as text: the index is partial
+    numbered = rest.filter(large.looked_at(chosen)) if in_part else rest
     claimed = cards.filter(claimed_at__isnull=False)
     by_lease = ("claim_expires_at", "id")
     place = Window(RowNumber(), partition_by="phase", order_by=by_lease)
     first = claimed.annotate(place=place).filter(place__lte=PER_CELL).order_by(*by_lease)
     of_cell = rest.filter(status=_sql("cell.status"), claimable=_sql("cell.claimable"))
     return _Statements(
-        _numbers(rest, claimed).query.sql_with_params(),
+        _numbers(numbered, claimed).query.sql_with_params(),
+        _claims(claimed).query.sql_with_params(),
         _shown(first).query.sql_with_params(),
-        _ranges(of_cell.filter(phase=_sql("cell.phase"))),
-        _ranges(of_cell.filter(phase=None)),
+        _ranges(of_cell.filter(phase=_sql("cell.phase")), in_part),
+        _ranges(of_cell.filter(phase=None), in_part, without_phase=True),
     )
 
 
@@ -239,16 +250,24 @@ def _numbers(rest: CardQuerySet, claimed: CardQuerySet) -> Any:
     In two parts, so that each is read from its index alone: what is claimed is not in the board's.
     By columns of that index: a count by `cell` has to sort all cards.
     """
-    by = ("phase", "status", "claimable")
+    first = rest.values_list(*_BY).annotate(total=Count("*"), late=Value(0))
+    return first.union(_claims(claimed), all=True)
+
+
+def _claims(claimed: CardQuerySet) -> Any:
     late = Count("pk", filter=EXPIRED)
-    first = rest.values_list(*by).annotate(total=Count("*"), late=Value(0))
-    return first.union(claimed.values_list(*by).annotate(total=Count("*"), late=late), all=True)
+    return claimed.values_list(*_BY).annotate(total=Count("*"), late=late)
 
 
-def _counted(session: Session, statements: _Statements) -> Counts:
+def _counted(session: Session, statements: _Statements, chosen: Filter) -> Counts:
     """Of each phase the cells: how many cards, and how many of these are expired."""
     counts: Counts = {}
-    for phase, status, claimable, total, late in session.execute(*statements.numbers).fetchall():
+    if large.is_counted_up_to(session, chosen):
+        rows = large.counted(session, chosen)
+        rows += session.execute(*statements.claims).fetchall()
+    else:
+        rows = session.execute(*statements.numbers).fetchall()
+    for phase, status, claimable, total, late in rows:
         counts.setdefault(phase, {})[CELL_OF[status, claimable]] = (total, late)
     return counts
 
@@ -299,13 +318,15 @@ def _first(
     return first
 
 
-def _ranges(cards: CardQuerySet) -> Statement:
+def _ranges(cards: CardQuerySet, in_part: bool, *, without_phase: bool = False) -> Statement:
     """The first cards of many cells, each from its range of the index.
 
     By LATERAL, which the ORM lacks; a window would rank every card. Parameters: the phases of the
     cells, their statuses, whether they are claimable.
     """
     cards_of_cell, params = _shown(cards.in_claim_order())[:PER_CELL].query.sql_with_params()
+    if in_part:
+        cards_of_cell = large.first_of_cell(cards_of_cell, without_phase=without_phase)
     cells = "unnest(%s::text[], %s::text[], %s::boolean[]) AS cell (phase, status, claimable)"
     return f"SELECT card.* FROM {cells} CROSS JOIN LATERAL ({cards_of_cell}) AS card", params
 

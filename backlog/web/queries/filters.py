@@ -29,8 +29,8 @@ class Filter(NamedTuple):
     text: str = ""
     stuck: bool = False
 
-    def cards(self) -> CardQuerySet:
-        """The cards, in no order."""
+    def cards(self, *, of_few: bool = False) -> CardQuerySet:
+        """The cards, in no order; `of_few`: the caller narrows them to few."""
         cards = Card.objects.all()
         if self.phases:
             without = Q(phase=None) if "" in self.phases else Q()
@@ -38,14 +38,15 @@ class Filter(NamedTuple):
         if self.cells:
             cards = cards.in_cells(*self.cells)
         if self.owner:
-            cards = cards.filter(claim_owner=self.owner)
+            # Who has an owner has a lease, and an index has those.
+            cards = cards.filter(claim_owner=self.owner, claim_expires_at__isnull=False)
         if self.text:
             shown = Func(
                 Value(" "), "id", "title", "claim_owner",
                 function="concat_ws", output_field=TextField(),
             )  # fmt: skip
             cards = cards.filter(_Says(shown, self.text))
-        return cards.stuck() if self.stuck else cards
+        return cards.stuck(of_few=of_few) if self.stuck else cards
 
 
 ALL: Final = Filter()

@@ -6,7 +6,7 @@ from django.core.paginator import Page, Paginator
 
 from backlog import values
 from backlog.models import Card
-from backlog.web.queries import lines
+from backlog.web.queries import large, lines
 from backlog.web.queries.board import SHOWN
 from backlog.web.queries.filters import Filter
 
@@ -25,9 +25,21 @@ SORTS: Final = {
 }
 
 
+def is_in_part(chosen: Filter) -> bool:
+    """Whether the pages are of some of the cards only."""
+    return large.is_looked_at_in_part(Card.objects.session(), chosen)
+
+
 def cards(chosen: Filter, sort: str = "claim", number: int = 1) -> Page[Card]:
-    """A page of cards; pages count from 1, and the last stands for all beyond. Or `UsageError`."""
-    found = chosen.cards().order_by(*SORTS[values.one_of(sort, "sort", SORTS)][1])
+    """A page of cards; pages count from 1, and the last stands for all beyond. Or `UsageError`.
+
+    Of a large backlog, of those that `large.looked_at` says.
+    """
+    in_part = is_in_part(chosen)
+    found = chosen.cards(of_few=in_part)
+    if in_part:
+        found = found.filter(large.looked_at(chosen))
+    found = found.order_by(*SORTS[values.one_of(sort, "sort", SORTS)][1])
     pages = Paginator(found, PAGE)
     number = min(number, pages.num_pages)
     page = found.with_expired().with_cell()[(number - 1) * PAGE : number * PAGE]

@@ -1,6 +1,5 @@
 """The doctor: what never goes on by itself, why, and the button or the command that lets it."""
 
-from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -11,13 +10,13 @@ from django.views.decorators.http import require_safe
 
 from backlog.models import Card
 from backlog.verbs import doctor as verbs
-from backlog.verbs.doctor import Finding
+from backlog.verbs.doctor import Diagnosis, Finding
 from backlog.verbs.stuck import CYCLE, MISSING
 from backlog.web.access import CHANGE, may, reads
 from backlog.web.buttons import BUTTONS, Button, Seen
 from backlog.web.live import Live
 
-# It counts everything again, and on a public board anybody may ask.
+# It looks at every card of a small backlog, and on a public board anybody may ask.
 _LIVE: Final = Live(verbs.doctor)
 
 # As many findings of a kind as the page lists.
@@ -67,14 +66,17 @@ def doctor(request: HttpRequest) -> HttpResponse:
     found = _LIVE.now(Card.objects.session())
     context = {
         "groups": _grouped(found),
-        "total": len(found),
+        "total": len(found.findings) + sum(found.more.values()),
+        "found": found,
         "may_change": may(request, CHANGE),
     }
     return render(request, "backlog/doctor.html", context)
 
 
-def _grouped(found: Sequence[Finding]) -> list[Group]:
-    kinds = {kind: list(group) for kind, group in groupby(found, attrgetter("kind"))}
+def _grouped(found: Diagnosis) -> list[Group]:
+    by_kind = groupby(found.findings, attrgetter("kind"))
+    kinds: dict[str, list[Finding]] = {kind: [] for kind in verbs.KINDS}
+    kinds |= {kind: list(group) for kind, group in by_kind}
     ids = {each.id for findings in kinds.values() for each in findings[:MOST] if each.id}
     cards = Card.objects.filter(pk__in=ids).only("status", "updated_at")
     seen = {card.pk: str(Seen.of(card)) for card in cards}
@@ -82,9 +84,10 @@ def _grouped(found: Sequence[Finding]) -> list[Group]:
         Group(
             kind,
             *_KINDS[kind],
-            len(findings),
+            len(findings) + found.more.get(kind, 0),
             BUTTONS.get(_REMEDIES.get(kind, "")),
             [(each, seen.get(each.id or "", "")) for each in findings[:MOST]],
         )
         for kind, findings in kinds.items()
+        if findings or kind in found.more
     ]

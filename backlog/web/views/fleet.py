@@ -9,12 +9,11 @@ from django.views.decorators.http import require_safe
 from backlog import values
 from backlog.lifecycle import STATUSES
 from backlog.models import Card, Rule
+from backlog.verbs.flow import SPANS, Day, flow
 from backlog.web.access import CHANGE, may, reads
 from backlog.web.buttons import Seen
 from backlog.web.charts import Chart, bars, stacked
-from backlog.web.queries.fleet import MOST_CLAIMS, Day, by_worker, claims, days, spending, times
-
-SPANS = (7, 30, 90)
+from backlog.web.queries.fleet import MOST_CLAIMS, by_worker, claims
 
 
 @reads
@@ -22,20 +21,16 @@ SPANS = (7, 30, 90)
 def fleet(request: HttpRequest) -> HttpResponse:
     """Workers and their claims, what of them expired, and flow over the last `days`."""
     span = int(values.one_of(request.GET.get("days", "30"), "days", [str(n) for n in SPANS]))
-    stats = Card.objects.stats()
-    past = days(span, stats.counts)
+    flowed = flow(Card.objects.session(), span)
     claimed = claims()
     context = {
         "pauses": Rule.objects.pauses(),
         "next": request.get_full_path(),
         "claims": _with_seen(by_worker(claimed)),
         "expired": _with_seen(card for card in claimed if card.expired),
-        "stats": stats,
         "most_claims": MOST_CLAIMS,
-        "times": times(Card.objects.session(), span),
-        "spending": spending(span),
-        "past": past[::-1],
-        **_charts(past),
+        "flowed": flowed,
+        **(_charts(flowed.days) if flowed else {}),
         "statuses": STATUSES,
         "spans": SPANS,
         "span": span,
@@ -57,4 +52,4 @@ def _charts(past: Sequence[Day]) -> dict[str, Chart]:
         "claimed": [day.claimed for day in past],
         "done": [day.done for day in past],
     }
-    return {"flow": stacked(dates, standing), "bars": bars(dates, happened)}
+    return {"standing": stacked(dates, standing), "bars": bars(dates, happened)}

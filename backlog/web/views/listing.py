@@ -10,7 +10,7 @@ from backlog.verbs.rules import pauses
 from backlog.web.access import CHANGE, may, reads
 from backlog.web.buttons import LINKS, Seen, offered
 from backlog.web.choice import Choice
-from backlog.web.queries.listing import SORTS, cards
+from backlog.web.queries.listing import SORTS, cards, is_in_part
 
 # Headings of the table, each with the order that its link asks for.
 _COLUMNS = (
@@ -36,6 +36,7 @@ def card_list(request: HttpRequest) -> HttpResponse:
         "pauses": pauses(Card.objects.session()),
         "next": request.get_full_path(),
         "found": found,
+        "in_part": is_in_part(choice.filter),
         "rows": [(card, Seen.of(card)) for card in found],
         "choice": choice,
         "cells": CELLS,
