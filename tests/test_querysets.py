@@ -11,6 +11,7 @@ from backlog.models import Card
 from backlog.querysets.compiled import Compiled
 from backlog.records import Record
 from backlog.verbs import claims, rules
+from backlog.verbs.batches import Held
 from backlog.verbs.pool import Pool
 from tests.factories import CardFactory
 from tests.workers import Background
@@ -163,6 +164,16 @@ def test_a_claim_waits_for_something_to_claim(session):
     waiting = Background(session, partial(claims.claim, owner="v", wait=20))
     Card.objects.create(id="D", title="D")
     assert waiting.result().card.id == "D"
+
+
+def test_many_cards_are_completed_in_one_query_and_given_as_cards(django_assert_num_queries):
+    taken = Card.objects.claim("w", count=2).cards
+    held = [Held(card.pk, card.attempts) for card in taken]
+    with django_assert_num_queries(1):
+        outcomes = Card.objects.complete_many(held, "w")
+    assert [(each.card.pk, each.card.status) for each in outcomes] == [("A", "done"), ("B", "done")]
+    (lost,) = Card.objects.renew_many([Held("C", 1)], "w")
+    assert (lost.card, lost.refusal.code) == (None, "claim_lost")
 
 
 def test_a_record_has_the_columns_of_the_model_in_their_order():

@@ -28,7 +28,8 @@ from backlog.querysets.compiled import Compiled
 from backlog.records import Record
 from backlog.session import Session
 from backlog.values import document, parse_json
-from backlog.verbs import cards, claims, moves, pool
+from backlog.verbs import batches, cards, claims, moves, pool
+from backlog.verbs.batches import Outcome
 from backlog.verbs.claims import Taken
 from backlog.verbs.pool import EVERYTHING, Condition
 
@@ -55,6 +56,23 @@ def _of_one_card[**P](
     def method(queryset: "CardQuerySet", /, *args: P.args, **kwargs: P.kwargs) -> "Card | None":
         record = verb(queryset.session(), *args, **kwargs)
         return None if record is None else queryset._made(record)
+
+    return method
+
+
+def _of_many_cards[**P](
+    verb: Callable[Concatenate[Session, P], list[Outcome[Record]]],
+) -> Callable[Concatenate["CardQuerySet", P], "list[Outcome[Card]]"]:
+    """As `_of_one_card`, for a verb that gives an outcome for each card."""
+
+    @wraps(verb)
+    def method(
+        queryset: "CardQuerySet", /, *args: P.args, **kwargs: P.kwargs
+    ) -> "list[Outcome[Card]]":
+        return [
+            Outcome(card_id, None if record is None else queryset._made(record), refusal)
+            for card_id, record, refusal in verb(queryset.session(), *args, **kwargs)
+        ]
 
     return method
 
@@ -167,6 +185,9 @@ class CardQuerySet(models.QuerySet["Card"]):
     link = _of_one_card(cards.link)
     unlink = _of_one_card(cards.unlink)
     delete_card = _of_one_card(cards.delete)
+    complete_many = _of_many_cards(batches.complete_many)
+    release_many = _of_many_cards(batches.release_many)
+    renew_many = _of_many_cards(batches.renew_many)
 
     def reclaim(self) -> list[str]:
         """Return the cards of this queryset whose lease is over to the pool; their ids in order."""

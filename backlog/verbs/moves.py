@@ -80,11 +80,8 @@ Changes = tuple[str, tuple[Any, ...]]
 
 # The triggers clear the claim of a card that leaves it, whoever moves it; in the statement it is
 # cheaper, and a completion is half of a worker's cycle.
-_DONE: Final[Changes] = (
-    """status = 'done', claim_owner = NULL, claim_ttl_seconds = NULL, claimed_at = NULL,
-    claim_expires_at = NULL""",
-    (),
-)
+DONE: Final = "status = 'done', claim_owner = NULL, claim_ttl_seconds = NULL, claimed_at = NULL"
+_DONE: Final[Changes] = (f"{DONE}, claim_expires_at = NULL", ())
 
 
 def complete(
@@ -183,20 +180,27 @@ def release(
     After its last attempt (`max_attempts`) it is blocked instead. Raises `NotFound`,
     `WrongState`, `ClaimLost`, `Stale`.
     """
-    changes = "status = 'ready'"
-    params: tuple[Any, ...] = ()
-    if delay is not None:
-        changes += ", not_before = clock_timestamp() + make_interval(secs => %s)"
-        params = (values.at_least(delay, "delay", 0),)
+    changes = given_back(delay)
     expected = Expected(owner, attempt, seen)
-    # Said, not inferred: a lease that is over is still given back by whoever says so.
-    said = report._replace(outcome=report.outcome or "released").text(card_id, back=True)
+    said = said_back(report, card_id)
     return existing(
         card_id,
-        transition(
-            session, lifecycle.RELEASE, card_id, expected, said, (changes, params), texts=texts
-        ),
+        transition(session, lifecycle.RELEASE, card_id, expected, said, changes, texts=texts),
     )
+
+
+def given_back(delay: int | None) -> Changes:
+    """What a release changes. Raises `UsageError`."""
+    if delay is None:
+        return "status = 'ready'", ()
+    changes = "status = 'ready', not_before = clock_timestamp() + make_interval(secs => %s)"
+    return changes, (values.at_least(delay, "delay", 0),)
+
+
+def said_back(report: Report, card_id: str) -> str:
+    """What a release tells the triggers. Raises `UsageError`."""
+    # Said, not inferred: a lease that is over is still given back by whoever says so.
+    return report._replace(outcome=report.outcome or "released").text(card_id, back=True)
 
 
 def renew(
@@ -214,15 +218,19 @@ def renew(
     was cancelled raises `Cancelled`; else `NotFound`, `WrongState`, `ClaimLost`. `updated_at`
     stays: a heartbeat is no change of the card.
     """
-    ttl = None if ttl is None else values.ttl(ttl)
-    changes = (
-        "claimed_at = clock_timestamp(), claim_ttl_seconds = coalesce(%s, {row}.claim_ttl_seconds)"
-    )
     expected = Expected(owner, attempt)
     return existing(
         card_id,
-        transition(session, lifecycle.RENEW, card_id, expected, "", (changes, (ttl,)), texts=texts),
+        transition(session, lifecycle.RENEW, card_id, expected, "", renewed(ttl), texts=texts),
     )
+
+
+def renewed(ttl: int | None) -> Changes:
+    """What a renewal changes. Raises `UsageError`."""
+    changes = (
+        "claimed_at = clock_timestamp(), claim_ttl_seconds = coalesce(%s, {row}.claim_ttl_seconds)"
+    )
+    return changes, (None if ttl is None else values.ttl(ttl),)
 
 
 @in_statement
