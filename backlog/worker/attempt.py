@@ -2,7 +2,6 @@
 
 import errno
 import threading
-from functools import partial
 from typing import Final, NamedTuple
 
 from backlog.errors import ClaimLost, NotFound, Refusal

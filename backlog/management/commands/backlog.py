@@ -5,29 +5,18 @@ This project's own manage.py does not come here: it starts the command without D
 
 import sys
 from argparse import REMAINDER
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS
 
 from backlog.cli.main import main
-from backlog.connection import DjangoSession
+from backlog.connection import open_session
 from backlog.models import Card
 from backlog.records import Record
 from backlog.session import Session
 from backlog.verbs.claims import Taken
 from backlog.verbs.pool import Pool
-
-
-@contextmanager
-def _session() -> Iterator[DjangoSession]:
-    try:
-        yield DjangoSession(DEFAULT_DB_ALIAS)
-    finally:
-        # Nobody else does, without a request: `work` opens another after one that broke.
-        connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
 
 
 def _claim(
@@ -39,7 +28,7 @@ def _claim(
 
 
 def _run(words: list[str]) -> int:
-    return main(words, _session, "manage.py backlog", _claim)
+    return main(words, open_session, "manage.py backlog", _claim)
 
 
 class Command(BaseCommand):
