@@ -38,7 +38,15 @@ def test_sixteen_claimers_on_sixteen_cards_all_win(card):
     assert len({each[0].id for each in won}) == 16
 
 
-def test_sixteen_processes_drain_a_dag(session):
+@pytest.mark.parametrize(
+    "processes_that",
+    [
+        (16, "drain"),
+        pytest.param((8, "drain_by_function"), marks=[pytest.mark.deep, pytest.mark.one_tier]),
+    ],
+    ids=lambda each: each[1],
+)
+def test_processes_drain_a_dag(session, processes_that):
     """Ten layers of sixteen cards, each of which waits for three of the layer before."""
     chosen = random.Random(1)  # noqa: S311 (not a secret)
     layers = [[f"{layer}-{n}" for n in range(16)] for layer in range(10)]
@@ -47,7 +55,7 @@ def test_sixteen_processes_drain_a_dag(session):
             for card_id in layer:
                 needs = chosen.sample(before, 3) if before else []
                 cards.create(session, card_id, "Part", depends_on=needs)
-    won = crowd(16, "drain", "0")
+    won = crowd(*processes_that, "0")
     claimed_once_and_in_order(session, won)
     assert sum(map(len, won)) == 160
 

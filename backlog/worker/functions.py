@@ -231,9 +231,8 @@ class Worker(Engine[Task]):
         plan, card = self._plan, task.card
 
         def complete_and_claim(session: Session) -> Any:
-            how: dict[str, Any] = {"ttl": plan.ttl, "report": end.report, "claim": plan.claim}
-            how["pool"] = pool_of(session, *plan.pool)
-            claim = (card.id, plan.owner, card.attempts)
+            pool, claim = pool_of(session, *plan.pool), (card.id, plan.owner, card.attempts)
+            how = {"ttl": plan.ttl, "pool": pool, "report": end.report}
             return now(), claims.complete_and_claim(session, *claim, **how)
 
         try:
