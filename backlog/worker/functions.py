@@ -22,7 +22,7 @@ from backlog.records import Record
 from backlog.session import Opener, Session
 from backlog.verbs import batches, claims
 from backlog.verbs.batches import Held, Outcome
-from backlog.verbs.claims import MOST_AT_ONCE
+from backlog.verbs.claims import MOST_AT_ONCE, Taken
 from backlog.verbs.pool import Pool, pool_of
 from backlog.worker.clock import now
 from backlog.worker.console import pairs, transition
@@ -30,7 +30,7 @@ from backlog.worker.engine import DONE, FAILED, Engine, Part, django_db
 from backlog.worker.lease import WAS_STOPPED, End, given_back, retry_seconds
 from backlog.worker.link import Away, Link
 from backlog.worker.outcome import COMPLETED, RELEASED
-from backlog.worker.plan import FOREVER, ONCE, Plan
+from backlog.worker.plan import DRAIN, FOREVER, ONCE, Plan
 from backlog.worker.stores import opener
 from backlog.worker.task import Function, Task
 
@@ -80,27 +80,16 @@ class Worker(Engine[Task]):
         """
         if not callable(function):
             raise UsageError("say which function is to work on the cards: Worker(function, owner)")
-        values.one_of(until, "until", ("forever", "drain", "once"))
-        values.between(concurrency, "concurrency", 1, 1 if until == ONCE else MOST_AT_ONCE)
-        if prefetch is None:
-            prefetch = min(concurrency, MOST_AT_ONCE - concurrency)
-        values.between(prefetch, "prefetch", 0, MOST_AT_ONCE - concurrency)
-        ahead = 0 if until == ONCE else prefetch
-        plan = Plan(
-            owner=values.name(owner, "owner"),
-            argv=[],
-            environ={},
-            pool=Pool(phase and values.line(phase, "phase"), role and values.line(role, "role")),
-            ttl=values.ttl(ttl),
-            concurrency=concurrency,
-            until=until,
-            grace=values.at_least(grace, "grace", 0),
-            backoff=values.at_least(backoff, "backoff", 0),
-        )
+        pool = Pool(phase and values.line(phase, "phase"), role and values.line(role, "role"))
+        plan = _plan(owner, pool, ttl, concurrency, until, grace, backoff)
+        left = MOST_AT_ONCE - concurrency
+        prefetch = min(concurrency, left) if prefetch is None else prefetch
+        ahead = values.between(prefetch, "prefetch", 0, left)
         super().__init__(opener(store), plan, partial(_log, owner), threading.Event())
         self._function = function
-        self._most = concurrency + ahead
-        self._least = max(1, ahead // 2)  # to claim at once: not for each card that is done
+        self._most = 1 if until == ONCE else concurrency + ahead
+        # To claim at once: not for each card that is done.
+        self._least = max(1, (self._most - concurrency) // 2)
         self._hands = threading.Condition(self._lock)  # wait for what is ahead
         self._ahead: deque[Task] = deque()
         self._ended: list[_End] = []
@@ -230,10 +219,13 @@ class Worker(Engine[Task]):
         """The card that a completion brings with it."""
         plan, card = self._plan, task.card
 
-        def complete_and_claim(session: Session) -> Any:
-            pool, claim = pool_of(session, *plan.pool), (card.id, plan.owner, card.attempts)
-            how = {"ttl": plan.ttl, "pool": pool, "report": end.report}
-            return now(), claims.complete_and_claim(session, *claim, **how)
+        claim = (card.id, plan.owner, card.attempts)
+
+        def complete_and_claim(session: Session) -> tuple[float, tuple[Record, Taken[Record]]]:
+            pool = pool_of(session, *plan.pool)
+            asked = now()  # no lease of it is over earlier
+            how = partial(claims.complete_and_claim, ttl=plan.ttl, pool=pool, report=end.report)
+            return asked, how(session, *claim)
 
         try:
             asked, (done, taken) = link.insist(complete_and_claim, self._over)
@@ -323,6 +315,25 @@ class Worker(Engine[Task]):
         assert me is not None  # noqa: S101 (the loop runs it)
         task.wake = partial(_in_loop, loop, me.cancel)
         self._has_ended(task, await task.await_(self._function))
+
+
+def _plan(
+    owner: str, pool: Pool, ttl: int, concurrency: int, until: str, grace: int, backoff: int
+) -> Plan:
+    values.one_of(until, "until", (FOREVER, DRAIN, ONCE))
+    return Plan(
+        owner=values.name(owner, "owner"),
+        argv=[],
+        environ={},
+        pool=pool,
+        ttl=values.ttl(ttl),
+        concurrency=values.between(
+            concurrency, "concurrency", 1, 1 if until == ONCE else MOST_AT_ONCE
+        ),
+        until=until,
+        grace=values.at_least(grace, "grace", 0),
+        backoff=values.at_least(backoff, "backoff", 0),
+    )
 
 
 def _of_many(end: End) -> _OfMany | None:
