@@ -281,7 +281,7 @@ class Engine[A: Watched](ABC):
         """And when it was asked for: no lease of it is over earlier."""
         plan = self._plan
         pool = pool_of(session, *plan.pool)
-        return now(), plan.claim(session, plan.owner, plan.ttl, pool, count)
+        return now(), plan.claiming.claim(session, plan.owner, plan.ttl, pool, count)
 
     def _begin(self, attempts: Sequence[A]) -> None:
         """There is work on these."""

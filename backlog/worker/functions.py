@@ -20,7 +20,7 @@ from backlog.errors import ClaimLost, NotFound, Refusal, UsageError
 from backlog.lifecycle import DEFAULT_TTL_SECONDS
 from backlog.records import Record
 from backlog.session import Opener, Session
-from backlog.verbs import batches, claims
+from backlog.verbs import batches
 from backlog.verbs.batches import Held, Outcome
 from backlog.verbs.claims import MOST_AT_ONCE, Taken
 from backlog.verbs.pool import Pool, pool_of
@@ -223,9 +223,8 @@ class Worker(Engine[Task]):
 
         def complete_and_claim(session: Session) -> tuple[float, tuple[Record, Taken[Record]]]:
             pool = pool_of(session, *plan.pool)
-            asked = now()  # no lease of it is over earlier
-            how = partial(claims.complete_and_claim, ttl=plan.ttl, pool=pool, report=end.report)
-            return asked, how(session, *claim)
+            how = {"ttl": plan.ttl, "pool": pool, "report": end.report, "texts": False}
+            return now(), plan.claiming.complete_and_claim(session, *claim, **how)
 
         try:
             asked, (done, taken) = link.insist(complete_and_claim, self._over)
