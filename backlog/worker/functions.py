@@ -42,6 +42,8 @@ _GATHER_SECONDS: Final = 0.002
 # How often the leases are looked at, at least.
 _LOOK_SECONDS: Final = 1.0
 
+# Claimed, and when each was asked for.
+_Cards = list[tuple[float, Record]]
 _OfMany = Callable[..., list[Outcome[Record]]]
 # Of an attempt, how it ended: None, nothing may be told of it.
 _End = tuple[Task, End | None]
@@ -122,14 +124,15 @@ class Worker(Engine[Task]):
     # The thread that claims and tells -------------------------------------------------------------
 
     def _tend(self, link: Link) -> None:
-        more = True
+        """What goes on is told of also when no more cards come, whatever the reason."""
+        more, refused = True, None
         try:
             while more or self._attempts():
                 ended = self._gather(more)
                 came = self._tell(link, ended, more and not self._stopping.is_set())
                 room = self._room()
                 if more and not came and (room or self._stopping.is_set()):
-                    cards = self._next(link, room)
+                    cards, refused = self._asked(link, room)
                     if cards is None:
                         self._drop()
                     self._hand_out(cards or [])
@@ -140,6 +143,17 @@ class Worker(Engine[Task]):
             with self._hands:
                 self._closed.set()
                 self._call_hands()
+        if refused is not None:
+            raise refused
+
+    def _asked(self, link: Link, count: int) -> tuple[_Cards | None, Refusal | None]:
+        """The next cards, or why there will be none."""
+        try:
+            return self._next(link, count), None
+        except Away:
+            return None, None  # a stop
+        except Refusal as error:
+            return None, error
 
     def _room(self) -> int:
         room = self._most - len(self._running)
@@ -181,7 +195,7 @@ class Worker(Engine[Task]):
         """Write down how attempts ended; whether that brought the next card, if `more` may come."""
         told = [(task, end) for task, end in ended if end is not None]
         room = self._most - len(self._running) + len(ended)
-        cards: list[tuple[float, Record]] = []
+        cards: _Cards = []
         if more and [end.how for _, end in told] == [COMPLETED] and room == 1:
             cards = self._tell_and_claim(link, *told[0])
         else:
@@ -215,7 +229,7 @@ class Worker(Engine[Task]):
             if self._plan.until == ONCE:
                 self._end = DONE if completed else FAILED
 
-    def _tell_and_claim(self, link: Link, task: Task, end: End) -> list[tuple[float, Record]]:
+    def _tell_and_claim(self, link: Link, task: Task, end: End) -> _Cards:
         """The card that a completion brings with it."""
         plan, card = self._plan, task.card
 
@@ -278,7 +292,7 @@ class Worker(Engine[Task]):
         with self._hands:
             while not self._ahead and not self._closed.is_set():
                 self._hands.wait()
-            return self._ahead.popleft() if self._ahead else None
+            return None if self._closed.is_set() else self._ahead.popleft()
 
     def _has_ended(self, task: Task, end: End | None) -> None:
         with self._lock:

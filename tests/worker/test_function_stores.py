@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 
 from backlog.connection import open_session
+from backlog.errors import UsageError
 from backlog.models import Card
 from backlog.session import PsycopgSession
 from backlog.store import storage
@@ -82,6 +83,27 @@ def test_completions_outlast_a_store_that_goes_away(session, card, is_heard):
     assert len(completions) > 3
     for n in range(4):
         assert [run.result for run in runs.runs(session, f"c{n}")] == [f'"c{n}"']
+
+
+def test_a_claim_that_is_refused_costs_no_completion(session, card):
+    begun, refused = threading.Event(), threading.Event()
+
+    def work(job):
+        begun.set()
+        return refused.wait(30)
+
+    def meddle(count, run):
+        if count < 2:
+            return run()
+        assert begun.wait(30)
+        refused.set()
+        raise type("Complaint", (psycopg.DatabaseError,), {"sqlstate": "22003"})("no")
+
+    card("A")
+    store = watched("SET status = 'claimed'", [], meddle)
+    with pytest.raises(UsageError):
+        Worker(work, "w", until="drain", concurrency=2, store=store).run()
+    assert last_run(session, "A").result == "true"
 
 
 @pytest.mark.django_db(transaction=True)
