@@ -20,6 +20,7 @@ from backlog.errors import ClaimLost, NotFound, Refusal, UsageError
 from backlog.lifecycle import DEFAULT_TTL_SECONDS
 from backlog.records import Record
 from backlog.session import Opener, Session
+from backlog.shown import in_json
 from backlog.verbs import batches
 from backlog.verbs.batches import Held, Outcome
 from backlog.verbs.claims import MOST_AT_ONCE, Taken
@@ -371,4 +372,6 @@ def _log(owner: str, what: str, card: Record | None = None, **more: Any) -> None
     error = more.pop("error", None)
     level = logging.ERROR if error else logging.WARNING if what in _UNUSUAL else logging.INFO
     if _LOGGER.isEnabledFor(level):
-        _LOGGER.log(level, "%s", pairs(transition(owner, what, card, more)), exc_info=error)
+        said = transition(owner, what, card, more)
+        line = in_json(pairs(said))
+        _LOGGER.log(level, "%s", line, exc_info=error, extra={"transition": said})
