@@ -139,7 +139,7 @@ class Worker(Engine[Task]):
                     self._hand_out(cards or [])
                     more = cards is not None
                 if self._plan.until == ONCE and self._attempts():
-                    more = False
+                    more, self._end = False, FAILED  # until it is told otherwise
         finally:
             with self._hands:
                 self._closed.set()
@@ -227,13 +227,12 @@ class Worker(Engine[Task]):
                 completed = task.tell(link, end)
             else:
                 completed = task.told(end, outcome.card)
-            if self._plan.until == ONCE:
-                self._end = DONE if completed else FAILED
+            if completed:
+                self._end = DONE
 
     def _tell_and_claim(self, link: Link, task: Task, end: End) -> _Cards:
         """The card that a completion brings with it."""
         plan, card = self._plan, task.card
-
         claim = (card.id, plan.owner, card.attempts)
 
         def complete_and_claim(session: Session) -> tuple[float, tuple[Record, Taken[Record]]]:

@@ -200,7 +200,7 @@ def test_a_function_hears_that_its_claim_is_gone_and_nothing_is_written(session,
 
     heard: list[str] = []
     card("A")
-    Worker(work, "w", until="once", ttl=1).run()
+    assert Worker(work, "w", until="once", ttl=1).run() == "failed"
     assert heard == [why]
     assert last_run(session, "A").outcome in ("cancelled", "released")
 
