@@ -15,7 +15,8 @@ from psycopg import errors
 
 from backlog.errors import Refusal
 from backlog.session import Session
-from backlog.verbs import cards, claims, moves, pool, rules
+from backlog.verbs import batches, cards, claims, moves, pool, rules
+from backlog.verbs.batches import Held
 from backlog.verbs.runs import Report
 from tests.workers import serve, tell
 
@@ -45,6 +46,7 @@ class Hand:
         self._turns: dict[Callable[[], Any], int] = {
             self.claim: 30,
             self.end_an_attempt: 30,
+            self.end_a_batch: 10,
             self.renew: 8,
             self.move_a_card: 25,
             self.hold_back: 2,
@@ -84,6 +86,22 @@ class Hand:
         what, claim = self._chance.choice(list(ends)), self._claim()
         ends[what](self._session, *claim)
         self._say(what, claim)
+
+    def end_a_batch(self) -> None:
+        """Of several cards, in any order; some of the claims may well be over."""
+        ends: dict[str, Any] = {
+            "completed": batches.complete_many,
+            "released": batches.release_many,
+            "blocked": batches.block_many,
+        }
+        claims = {claim[0]: claim for claim in self._held[-6:]}
+        held = [Held(card_id, attempt) for card_id, _, attempt in claims.values()]
+        self._chance.shuffle(held)
+        batches.renew_many(self._session, held, self._name, ttl=1)
+        what = self._chance.choice(list(ends))
+        for each in ends[what](self._session, held, self._name):
+            if each.card is not None:
+                self._say(what, claims[each.id])
 
     def renew(self) -> None:
         moves.renew(self._session, *self._claim(), ttl=1)

@@ -13,7 +13,8 @@ from django.db import connection, transaction
 from backlog.errors import Busy, Cycle, DuplicateId
 from backlog.models import Card
 from backlog.session import PsycopgSession, pauses
-from backlog.verbs import cards, claims, moves, transfer
+from backlog.verbs import batches, cards, claims, moves, transfer
+from backlog.verbs.batches import Held
 from backlog.verbs.pool import ANY_CARD, EVERYTHING
 from tests.workers import Background, claim_card, claim_first, cycles
 
@@ -343,7 +344,13 @@ def _import_done(session: PsycopgSession, card_id: str) -> Any:
     return transfer.import_cards(session, [json.dumps(line).encode()], update=True)
 
 
-@pytest.mark.parametrize("verb", [moves.complete, _import_done, _wait_for_both, _link])
+def _complete_many(session: PsycopgSession, card_id: str) -> Any:
+    return batches.complete_many(session, [Held(card_id)])[0].card
+
+
+@pytest.mark.parametrize(
+    "verb", [moves.complete, _complete_many, _import_done, _wait_for_both, _link]
+)
 def test_a_deadlock_is_not_shown(verb, sessions, card):
     """The verb holds A and wants X, the other holds X and wants A; the verb is the victim."""
     card("A")

@@ -15,9 +15,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from backlog.errors import NotFound
 from backlog.records import Record
 from backlog.session import PsycopgSession
-from backlog.verbs import cards, check, claims, moves, pool, rules
+from backlog.verbs import batches, cards, check, claims, moves, pool, rules
+from backlog.verbs.batches import Held
 from backlog.verbs.claims import Taken
 from backlog.verbs.pool import Pool
 from backlog.verbs.runs import Report
@@ -160,6 +162,33 @@ class Leases(RuleBasedStateMachine):
         by = self.claim_of(card, by)
         verb = partial(moves.block, self.session, card, *by, reason=reason)
         self.same(verb, self.model.block, card, *by, reason)
+
+    @rule(
+        verbs=st.sampled_from(
+            [
+                (batches.complete_many, moves.complete),
+                (batches.block_many, moves.block),
+                (batches.release_many, moves.release),
+                (batches.renew_many, moves.renew),
+            ]
+        ),
+        ids=st.lists(IDS, min_size=1, unique=True),
+        by=BY,
+    )
+    def many(self, verbs: Any, ids: list[str], by: Any) -> None:
+        """Each has the outcome that it would have by itself."""
+        many, one = verbs
+        owner, _ = by or self.claim_of(ids[0], None)
+        held = [Held(card_id, self.claim_of(card_id, by)[1]) for card_id in ids]
+        outcomes = many(self.session, held, owner)
+        model = getattr(self.model, one.__name__)
+        more = (None,) if one is moves.renew else ()
+        for card_id, attempt, outcome in zip(
+            ids, [each.attempt for each in held], outcomes, strict=True
+        ):
+            expected = end(model, card_id, owner, attempt, *more)
+            given = outcome.card.id if outcome.card else type(outcome.refusal)
+            assert given == (NotFound if expected is None else expected)
 
     @rule(verb=st.sampled_from([moves.cancel, moves.reclaim_card]), card=IDS)
     def take_from_its_worker(self, verb: Callable[..., Any], card: str) -> None:

@@ -6,6 +6,7 @@ be claimed. Counted are the pages that a verb touches, its triggers included; th
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -13,7 +14,8 @@ import pytest
 
 from backlog.session import PsycopgSession, Result
 from backlog.store import storage
-from backlog.verbs import cards, claims, moves, pool
+from backlog.verbs import batches, cards, claims, moves, pool
+from backlog.verbs.batches import Held
 
 MOST_PAGES = 60
 PER_DEPENDENT = 20  # more, for each card that is counted again
@@ -125,7 +127,7 @@ def connection(backlog: None) -> Iterator[psycopg.Connection[Any]]:
         yield opened
 
 
-def pages(session: PsycopgSession, verb: Verb) -> int:
+def pages(session: PsycopgSession, verb: Verb, cards: int = 1) -> int:
     touched = []
     with session.transaction():
         for act in (lambda _: None, verb):
@@ -134,7 +136,7 @@ def pages(session: PsycopgSession, verb: Verb) -> int:
         raise psycopg.Rollback
     before, after = touched
     more = {name: after[name] - before[name] for name in after}
-    assert max(more.pop(name) for name in EMPTY_INDEXES) <= MOST_OF_AN_EMPTY_INDEX
+    assert max(more.pop(name) for name in EMPTY_INDEXES) <= cards * MOST_OF_AN_EMPTY_INDEX
     return sum(more.values())
 
 
@@ -153,6 +155,14 @@ def test_a_verb_touches_few_pages(plans, verbs, targets, connection):
 def test_a_dependent_costs_a_few_pages_more(connection):
     touched = pages(PsycopgSession(connection), lambda s: moves.complete(s, "c00001"))
     assert touched <= MOST_PAGES + 3 * PER_DEPENDENT
+
+
+@pytest.mark.parametrize("plans", ["force_custom_plan", "force_generic_plan"])
+def test_a_card_of_a_batch_costs_few_pages(plans, connection):
+    connection.execute(f"SET plan_cache_mode = {plans}")
+    held = [Held(f"c{n:05}", 1) for n in range(2, 22)]
+    complete = partial(batches.complete_many, cards=held, owner="w")
+    assert pages(PsycopgSession(connection), complete, 20) <= 20 * MOST_PAGES
 
 
 class Costs(PsycopgSession):
@@ -178,7 +188,8 @@ class Costs(PsycopgSession):
 def test_no_verb_is_worth_compiling(connection):
     limit = float(connection.execute("SHOW jit_above_cost").fetchone()[0])
     session = Costs(connection)
-    for verb in VERBS.values():
+    held = [Held(f"c{n:05}") for n in range(1000)]
+    for verb in (*VERBS.values(), lambda s: batches.complete_many(s, held)):
         with session.transaction():
             verb(session)
             raise psycopg.Rollback

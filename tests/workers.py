@@ -20,7 +20,7 @@ from backlog.errors import Refusal
 from backlog.records import Record
 from backlog.session import PsycopgSession
 from backlog.store import storage
-from backlog.verbs import cards, check, claims, moves, transfer
+from backlog.verbs import batches, cards, check, claims, moves, transfer
 from backlog.worker import Worker
 from tests.command import PROJECT
 
@@ -132,6 +132,22 @@ def drain(session: PsycopgSession, left: str, owner: str) -> None:
             time.sleep(0.01)  # others hold what the rest waits for
 
 
+def drain_in_batches(session: PsycopgSession, left: str, owner: str) -> None:
+    """As `drain`, up to eight cards at once."""
+    unfinished = "SELECT count(*) FROM backlog WHERE status <> 'done'"
+    while True:
+        cards = claims.claim(session, owner, count=8).cards
+        for card in cards:
+            _tell(card)
+        held = [batches.Held(card.id, card.attempts) for card in cards]
+        refused = [each for each in batches.complete_many(session, held, owner) if each.refusal]
+        assert not refused, refused
+        if not cards:
+            if session.execute(unfinished).fetchone()[0] <= int(left):
+                return
+            time.sleep(0.01)  # others hold what the rest waits for
+
+
 def drain_by_function(session: PsycopgSession, left: str, owner: str) -> None:
     """As `drain`, by a function that is called with many cards ahead."""
     unfinished = "SELECT count(*) FROM backlog WHERE status <> 'done'"
@@ -225,6 +241,10 @@ def _on(number: int, verb: Callable[..., Any]) -> Callable[..., Any]:
     return lambda session, chance: verb(session, *chance.sample(_IDS, number))
 
 
+def _complete_many(session: PsycopgSession, *ids: str) -> None:
+    batches.complete_many(session, [batches.Held(card_id) for card_id in ids])
+
+
 def _dependencies(chance: random.Random) -> list[str]:
     return chance.sample(_IDS, chance.randrange(4))
 
@@ -254,6 +274,7 @@ _VERBS: list[tuple[Any, int]] = [
     (claim_first, 20),
     (claim_card, 5),
     (_on(1, moves.complete), 20),
+    (_on(4, _complete_many), 8),
     (_on(1, moves.reopen), 8),
     (_on(1, moves.block), 3),
     (_on(1, moves.unblock), 6),
@@ -317,4 +338,4 @@ def watch(session: PsycopgSession, end: float) -> list[check.Check]:
 
 
 if __name__ == "__main__":
-    serve([drain, drain_by_function, claim_one], *sys.argv[1:])
+    serve([drain, drain_in_batches, drain_by_function, claim_one], *sys.argv[1:])

@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from backlog import values
-from backlog.cli.options import CLAIMED_ID, ID, Named, Options, flag, number, text, verb
+from backlog.cli.batches import answer, asked, ids
+from backlog.cli.options import CLAIMED_ID, ID, Named, Options, flag, number, or_ids, text, verb
 from backlog.cli.reply import Reply, many, one_card
 from backlog.errors import UsageError
 from backlog.lifecycle import MOST_COUNTED
 from backlog.records import WIRE_NAMES, iso, to_json, to_line
 from backlog.session import Session
-from backlog.verbs import cards
+from backlog.verbs import batches, cards
 
 
 def _ids(value: str) -> list[str]:
@@ -47,10 +48,9 @@ _FIELDS: Final = tuple(
         ("--not-before", {"type": _not_before, "help": "when it may be claimed, in ISO 8601"}),
     )
 )
-_PAIR: Final = (
-    text("--from", Named, "the card that waits", required=True, dest="card_id"),
-    text("--to", Named, "the card it waits for", required=True, dest="dependency_id"),
-)
+_FROM: Final = text("--from", Named, "the card that waits", required=True, dest="card_id")
+_TO: Final = text("--to", Named, "the card it waits for", dest="dependency_id")
+_PAIR: Final = (_FROM, ("--to", {**_TO[1], "required": True}))
 
 
 def _given_fields(options: Options) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def show(session: Session, options: Options) -> Reply:
 @verb(
     "edit",
     "change fields of a card",
-    ID,
+    *or_ids(ID),
     text("--title", values.line, "what it is", default=SUPPRESS),
     *_FIELDS,
     text("--idempotency-key", values.optional_key, "another key; none if blank", default=SUPPRESS),
@@ -107,17 +107,45 @@ def edit(session: Session, options: Options) -> Reply:
     if not fields:
         names = ", ".join(f"--{field.replace('_', '-')}" for field in values.FIELDS)
         raise UsageError(f"nothing to change: give one of {names}")
+    if options.ids is not None:
+        return answer(batches.edit_many(session, ids(session, options), **fields))
     return one_card(cards.edit(session, options.card_id, **fields))
 
 
-@verb("delete", "remove a card", ID, flag("--force", "also when unfinished cards wait for it"))
+@verb(
+    "delete",
+    "remove a card",
+    *or_ids(ID, "all or none"),
+    flag("--force", "also when unfinished cards wait for it"),
+)
 def delete(session: Session, options: Options) -> Reply:
+    if options.ids is not None:
+        named = ids(session, options)
+        batches.refuse_repeats(named)
+        gone = {
+            card.id: card for card in cards.delete_together(session, named, force=options.force)
+        }
+        return answer([batches.Outcome(each, gone[each], None) for each in named])
     return one_card(cards.delete(session, options.card_id, force=options.force))
 
 
-@verb("link", "--from now depends on --to", *_PAIR)
+@verb("link", "--from now depends on --to", *or_ids(_FROM), _TO)
 def link(session: Session, options: Options) -> Reply:
+    if options.ids is not None:
+        return _link_many(session, options)
+    if options.dependency_id is None:
+        raise UsageError("--to is missing: the card that --from waits for")
     return one_card(cards.link(session, options.card_id, options.dependency_id))
+
+
+def _link_many(session: Session, options: Options) -> Reply:
+    asked_for = [
+        (each["id"], each.get("on", options.dependency_id))
+        for each in asked(session, options, "id", "on")
+    ]
+    if any(on is None for _, on in asked_for):
+        raise UsageError('say what the cards wait for: --to, or "on" in each line of --ids -')
+    return answer(batches.link_many(session, asked_for))
 
 
 @verb("unlink", "--from no longer depends on --to", *_PAIR)

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from backlog import values
+from backlog.cli.batches import answer, held, ids
 from backlog.cli.options import (
     CLAIMED_ID,
     ID,
@@ -12,6 +13,7 @@ from backlog.cli.options import (
     Options,
     flag,
     number,
+    or_ids,
     text,
     verb,
 )
@@ -21,7 +23,7 @@ from backlog.lifecycle import BLOCK_REASONS, DEFAULT_BLOCK_REASON, DEFAULT_TTL_S
 from backlog.records import to_json, to_line
 from backlog.session import Session
 from backlog.shown import named
-from backlog.verbs import moves
+from backlog.verbs import batches, moves
 from backlog.verbs.pool import pool_of
 from backlog.verbs.runs import Report
 
@@ -29,6 +31,7 @@ _OWNER: Final = text(
     "--owner", NamedOwner, "only if this worker holds the claim", env="BACKLOG_OWNER"
 )
 _CLAIM: Final = (CLAIMED_ID, _OWNER, number("--attempt", 1, "only if the claim is this attempt"))
+_CLAIMS: Final = (*or_ids(CLAIMED_ID), *_CLAIM[1:])
 _REPORT: Final = (
     text("--summary", values.text, "what came of the attempt"),
     ("--result", {"type": lambda value: values.document(value, "--result"), "help": "JSON"}),
@@ -48,7 +51,7 @@ def _report(options: Options) -> Report:
 @verb(
     "complete",
     "a card is done",
-    *_CLAIM,
+    *_CLAIMS,
     *_REPORT,
     flag("--claim-next", "and the owner claims the next one, if there is one"),
     number("--ttl", 1, "seconds the lease lasts (900)"),
@@ -59,11 +62,16 @@ def complete(session: Session, options: Options) -> Reply:
         return _complete_and_claim(session, options)
     if (options.ttl, options.phase, options.role) != (None, None, None):
         raise UsageError("--ttl, --phase and --role are about the next card: --claim-next")
+    if options.ids is not None:
+        cards = held(session, options, _report(options))
+        return answer(batches.complete_many(session, cards, options.owner, texts=options.json))
     done = moves.complete(session, *_claimed(options), report=_report(options), texts=options.json)
     return one_card(done)
 
 
 def _complete_and_claim(session: Session, options: Options) -> Reply:
+    if options.ids is not None:
+        raise UsageError("--claim-next completes one card: --id")
     if options.owner is None:
         raise UsageError("--claim-next needs the --owner who claims")
     done, taken = options.claiming.complete_and_claim(
@@ -83,7 +91,7 @@ def _complete_and_claim(session: Session, options: Options) -> Reply:
 @verb(
     "block",
     "take a card out of the pool",
-    *_CLAIM,
+    *_CLAIMS,
     (
         "--reason",
         {
@@ -97,6 +105,9 @@ def _complete_and_claim(session: Session, options: Options) -> Reply:
 )
 def block(session: Session, options: Options) -> Reply:
     why, report = {"reason": options.reason, "note": options.note}, _report(options)
+    if options.ids is not None:
+        cards = held(session, options, report)
+        return answer(batches.block_many(session, cards, options.owner, **why, texts=options.json))
     card = moves.block(session, *_claimed(options), **why, report=report, texts=options.json)
     return one_card(card)
 
@@ -111,8 +122,10 @@ def cancel(session: Session, options: Options) -> Reply:
     return one_card(moves.cancel(session, options.card_id, reason=options.reason))
 
 
-@verb("unblock", "a blocked card is ready again", ID)
+@verb("unblock", "a blocked card is ready again", *or_ids(ID))
 def unblock(session: Session, options: Options) -> Reply:
+    if options.ids is not None:
+        return answer(batches.unblock_many(session, ids(session, options)))
     return one_card(moves.unblock(session, options.card_id))
 
 
@@ -124,7 +137,7 @@ def reopen(session: Session, options: Options) -> Reply:
 @verb(
     "release",
     "give a claimed card back",
-    *_CLAIM,
+    *_CLAIMS,
     *_REPORT,
     number("--delay", 0, "seconds before it may be claimed again"),
     flag("--failed", "the attempt failed"),
@@ -134,25 +147,31 @@ def release(session: Session, options: Options) -> Reply:
     report = _report(options)._replace(
         outcome="failed" if options.failed else None, counted=not options.uncounted
     )
-    how: dict[str, Any] = {"delay": options.delay, "report": report, "texts": options.json}
-    return one_card(moves.release(session, *_claimed(options), **how))
+    how: dict[str, Any] = {"delay": options.delay, "texts": options.json}
+    if options.ids is not None:
+        cards = held(session, options, report)
+        return answer(batches.release_many(session, cards, options.owner, **how))
+    return one_card(moves.release(session, *_claimed(options), **how, report=report))
 
 
 @verb(
     "renew",
     "extend a lease from now",
-    *_CLAIM,
+    *_CLAIMS,
     number("--ttl", 1, "seconds from now (as before)"),
 )
 def renew(session: Session, options: Options) -> Reply:
+    if options.ids is not None:
+        cards, ttl = held(session, options), options.ttl
+        return answer(batches.renew_many(session, cards, options.owner, ttl, texts=options.json))
     return one_card(moves.renew(session, *_claimed(options), options.ttl, texts=options.json))
 
 
 @verb("reclaim", "return expired claims, or one claim, to ready", OPTIONAL_ID)
 def reclaim(session: Session, options: Options) -> Reply:
     if options.card_id is None:
-        ids = moves.reclaim(session)
+        reclaimed = moves.reclaim(session)
     else:
-        ids = moves.reclaim_card(session, options.card_id)
-    text = f"reclaimed: {named(ids)}" if ids else "(nothing to reclaim)"
-    return document({"reclaimed": ids}, [text])
+        reclaimed = moves.reclaim_card(session, options.card_id)
+    text = f"reclaimed: {named(reclaimed)}" if reclaimed else "(nothing to reclaim)"
+    return document({"reclaimed": reclaimed}, [text])

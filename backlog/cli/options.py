@@ -1,5 +1,6 @@
 """What a verb declares: its name, its help, its function, its options; and the shared ones."""
 
+import os
 from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from backlog import values
 from backlog.cli.reply import Reply
+from backlog.errors import UsageError
 
 if TYPE_CHECKING:
     from backlog.session import Opener
@@ -49,6 +51,15 @@ def text(name: str, check: Callable[[str, str], Any], help: str, **more: Any) ->
     return name, {"type": lambda value: check(value, name), "help": help, **more}
 
 
+def attempt_of(card_id: str) -> int | None:
+    """The attempt that the environment names, unless it is one at another card."""
+    said = os.environ.get("BACKLOG_ATTEMPT")
+    card = os.environ.get("BACKLOG_CARD_ID", "").strip()
+    if not said or card not in ("", card_id.strip()):
+        return None
+    return values.integer(said, "BACKLOG_ATTEMPT", 1)
+
+
 class Named(str):
     """The name of what is there, as it was typed: `main` looks whether its blanks are its own."""
 
@@ -77,6 +88,30 @@ ID: Final = text("--id", Named, "the card", required=True, dest="card_id")
 CLAIMED_ID: Final = text(
     "--id", Named, "the card", required=True, dest="card_id", env="BACKLOG_CARD_ID"
 )
+
+
+def ids(value: str) -> str | list[str]:
+    """Ids at commas, trimmed; or `STDIN`, whose lines name them. Raises `UsageError`."""
+    if value == STDIN:
+        return value
+    given = [each.strip() for each in values.line(value, "--ids").split(",")]
+    if not any(given):
+        raise UsageError("--ids must name cards: A,B, or - for JSON lines on standard input")
+    return list(filter(None, given))
+
+
+STDIN: Final = "-"
+
+
+def or_ids(one: Option, how: str = "each by itself") -> tuple[Option, Option]:
+    """The option that names a card, or instead of it the one that names many."""
+    name, settings = one
+    help = f"many, {how}: A,B, or - for JSON lines on standard input"
+    many: Option = "--ids", {"type": ids, "metavar": "A,B", "help": help, "either": True}
+    one_of_them = {key: value for key, value in settings.items() if key != "required"}
+    return (name, {**one_of_them, "either": True}), many
+
+
 OPTIONAL_ID: Final = text("--id", Named, "this card only", dest="card_id")
 WORKER: Final = text("--owner", values.name, "the worker", required=True, env="BACKLOG_OWNER")
 POOL: Final = (

@@ -5,7 +5,6 @@ import os
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
-from backlog import values
 from backlog.cli import (
     briefing,
     cards,
@@ -22,7 +21,7 @@ from backlog.cli import (
     transfer,
     work,
 )
-from backlog.cli.options import Options, Verb
+from backlog.cli.options import Option, Options, Verb, attempt_of
 from backlog.errors import UsageError
 
 VERBS: Final[tuple[Verb, ...]] = (
@@ -94,8 +93,10 @@ def parse(argv: Sequence[str], prog: str) -> Options:
         raise UsageError(
             f"unrecognized arguments: {' '.join(unknown)} (try {prog} {given.verb} --help)"
         )
-    if "attempt" in given and given.attempt is None:
-        given.attempt = _attempt_of(given.card_id)
+    if getattr(given, "ids", None) is not None:
+        given.card_id = None  # the environment's
+    elif "attempt" in given and given.attempt is None:
+        given.attempt = attempt_of(given.card_id)
     return given
 
 
@@ -104,23 +105,26 @@ def _add(parsers: Any, verb: Verb, *, with_options: bool) -> None:
     parser.set_defaults(run=verb.run, on_session=verb.on_session)
     if with_options:
         parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
-        for name, settings in verb.options:
-            parser.add_argument(name, **_with_environment(**settings))
+        _add_options(parser, verb.options)
+
+
+def _add_options(parser: Any, options: Sequence[Option]) -> None:
+    either = None
+    for name, settings in options:
+        words = _with_environment(**settings)
+        if not words.pop("either", False):
+            parser.add_argument(name, **words)
+            continue
+        if either is None:
+            either = parser.add_mutually_exclusive_group(required=True)
+        either.add_argument(name, **words)
+        either.required &= "default" not in words
 
 
 def _with_environment(env: str = "", **settings: Any) -> dict[str, Any]:
     """What the environment says is the default; a variable that is empty says nothing."""
     said = os.environ.get(env) if env else None
     return {**settings, "default": said, "required": False} if said else settings
-
-
-def _attempt_of(card_id: str) -> int | None:
-    """The attempt that the environment names, unless it is one at another card."""
-    said = os.environ.get("BACKLOG_ATTEMPT")
-    card = os.environ.get("BACKLOG_CARD_ID", "").strip()
-    if not said or card not in ("", card_id.strip()):
-        return None
-    return values.integer(said, "BACKLOG_ATTEMPT", 1)
 
 
 _TAKES_VALUE: Final = {

@@ -38,7 +38,7 @@ def import_cards(session: Session, options: Options) -> Reply:
     with _bar(sys.stderr) as progress:
         done = transfer.import_cards(
             session,
-            _read(options.file),
+            read_lines(options.file),
             update=options.update,
             dry_run=options.dry_run,
             ignored=ignored,
@@ -52,7 +52,8 @@ def import_cards(session: Session, options: Options) -> Reply:
     return document(answer, [text + (" (dry run)" if options.dry_run else "")])
 
 
-def _read(file: str) -> list[bytes]:
+def read_lines(file: str) -> list[bytes]:
+    """The lines of a file, or of standard input (-). Raises `UsageError`."""
     try:
         with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source:
             if source.isatty():

@@ -217,6 +217,9 @@ class CardQuerySet(models.QuerySet["Card"]):
     complete_many = _of_many_cards(batches.complete_many)
     release_many = _of_many_cards(batches.release_many)
     renew_many = _of_many_cards(batches.renew_many)
+    block_many = _of_many_cards(batches.block_many)
+    unblock_many = _of_many_cards(batches.unblock_many)
+    link_many = _of_many_cards(batches.link_many)
 
     def reclaim(self) -> list[str]:
         """Return the cards of this queryset whose lease is over to the pool; their ids in order."""
@@ -241,6 +244,12 @@ class CardQuerySet(models.QuerySet["Card"]):
         Raises `UsageError`, `NotFound`, `Stale`, `Cycle`, `DuplicateKey`.
         """
         return self._made(cards.edit(self.session(), card_id, seen=seen, **_as_json_text(fields)))
+
+    def edit_many(self, card_ids: Sequence[str], **fields: Any) -> "list[Outcome[Card]]":
+        """As `edit`, for each card by itself: an outcome for each, in the order given."""
+        return self._edit_many(card_ids, **_as_json_text(fields))
+
+    _edit_many = _of_many_cards(batches.edit_many)
 
     def delete_together(self, card_ids: Sequence[str], *, force: bool = False) -> "list[Card]":
         """Remove cards, all or none, that may wait for each other. Raises as `delete_card`."""

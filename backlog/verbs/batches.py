@@ -1,43 +1,48 @@
-"""Moves of many cards at once: complete, release, renew what a worker holds.
+"""Verbs on many cards at once, each by itself: one that is refused does not undo the rest.
 
-What can be moved as it is, one statement moves, in one commit. Each card has an outcome of its own:
-what the statement left alone is asked for by itself, by the verb for one card, which waits, moves
-it after all or says why not.
+Of a move, whatever can move as it is moves in one statement and one commit. What that left alone
+is asked for by the verb for one card, which waits, moves it after all or says why not.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle, values
 from backlog.errors import Refusal, UsageError
-from backlog.lifecycle import CLAIMED, Move
-from backlog.planner import unindexed
+from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, DONE, Move
+from backlog.planner import few, row_by_row, unindexed
 from backlog.records import COLUMNS, WITHOUT_TEXTS, Record
 from backlog.session import Session, as_refusal, in_statement, telling
 from backlog.verbs import moves
+from backlog.verbs.cards import edit, link
 from backlog.verbs.claims import MOST_AT_ONCE
-from backlog.verbs.moves import DONE, NOTHING_SAID, Changes, existing
+from backlog.verbs.moves import NOTHING_SAID, Changes, existing
 from backlog.verbs.runs import Report
 
-# Locked in id order, so that two batches of the same cards do not wait for each other. What is said
-# of a card is assigned with its row: an assignment is computed as the row is written, right before
-# the triggers that ask; a condition, maybe for all rows first. The triggers set the column anew.
+# Everything is locked first, in id order: the cards and, for what will be done, those that wait for
+# them, which a trigger counts again. So two batches do not wait for each other. What is said of a
+# card is assigned with its row: an assignment is computed as the row is written, right before the
+# triggers that ask; a condition, maybe for all rows first. The triggers set the column anew.
 _TELLING: Final = (
-    "set_config('backlog.actor', %s, true) || set_config('backlog.report', found.said, true)"
+    "set_config('backlog.actor', %s, true) || set_config('backlog.report', said, true)"
 )
 _MOVE: Final = f"""
-WITH found AS MATERIALIZED (
-    SELECT backlog.id, said
-    FROM unnest(%s::text[], %s::integer[], %s::text[]) AS held (id, attempt, said)
-    JOIN backlog USING (id)
-    WHERE {unindexed("backlog.status")} IN ('{{sources}}')
-        AND backlog.claim_owner IS NOT DISTINCT FROM coalesce(%s, backlog.claim_owner)
-        AND (attempt IS NULL OR (backlog.status, backlog.attempts) = ('{CLAIMED}', attempt))
-    ORDER BY backlog.id FOR NO KEY UPDATE OF backlog
+WITH held AS MATERIALIZED (
+    SELECT id COLLATE "C", attempt, said
+    FROM {few("%s::text[]", "%s::integer[]", "%s::text[]")} AS held (id, attempt, said)
+), locked AS MATERIALIZED (
+    SELECT FROM {few("ARRAY(SELECT id FROM held{dependents} ORDER BY id)")} AS touched (id),
+        LATERAL (SELECT FROM backlog WHERE id = touched.id FOR NO KEY UPDATE) AS card
 )
 UPDATE backlog SET {{changes}}, claim_expires_at = CASE WHEN {_TELLING} IS NULL THEN now() END
-FROM found WHERE backlog.id = found.id RETURNING {{columns}}"""
+FROM held WHERE backlog.id = held.id AND (SELECT count(*) FROM locked) > 0
+    AND {unindexed("backlog.status")} IN ('{{sources}}')
+    AND backlog.claim_owner IS NOT DISTINCT FROM coalesce(%s, backlog.claim_owner)
+    AND (attempt IS NULL OR (backlog.status, backlog.attempts) = ('{CLAIMED}', attempt))
+RETURNING {{columns}}"""
+_WAITING: Final = row_by_row("SELECT card_id FROM backlog_dependency WHERE dependency_id = held.id")
+_DEPENDENTS: Final = f" UNION SELECT card_id FROM held, LATERAL ({_WAITING}) AS waiting"
 
 
 class Held(NamedTuple):
@@ -65,14 +70,43 @@ def complete_many(
     `UsageError`, for an id that is named twice, too; nothing has changed then.
     """
 
-    def alone(held: Held) -> Record:
-        report = held.report
-        card = moves.complete(session, held.id, owner, held.attempt, report=report, texts=texts)
-        return existing(held.id, card)
+    def alone(held: Held) -> Record | None:
+        how: dict[str, Any] = {"report": held.report, "texts": texts}
+        return moves.complete(session, held.id, owner, held.attempt, **how)
 
     said = [held.report.text(held.id) for held in _checked(cards, owner)]
-    moved = _move(session, lifecycle.COMPLETE, cards, owner, said, (DONE, ()), texts)
+    moved = _move(session, lifecycle.COMPLETE, cards, owner, said, (moves.DONE, ()), texts)
     return _outcomes(cards, moved, alone)
+
+
+def block_many(
+    session: Session,
+    cards: Sequence[Held],
+    owner: str | None = None,
+    *,
+    reason: str = DEFAULT_BLOCK_REASON,
+    note: str | None = None,
+    texts: bool = True,
+) -> list[Outcome[Record]]:
+    """`moves.block` for each card; what is given and raised is that of `complete_many`."""
+
+    def alone(held: Held) -> Record | None:
+        how: dict[str, Any] = {"reason": reason, "note": note, "report": held.report}
+        return moves.block(session, held.id, owner, held.attempt, **how, texts=texts)
+
+    said = [held.report.text(held.id) for held in _checked(cards, owner)]
+    changes = moves.blocked(reason, note)
+    moved = _move(session, lifecycle.BLOCK, cards, owner, said, changes, texts)
+    return _outcomes(cards, moved, alone)
+
+
+def unblock_many(session: Session, card_ids: Sequence[str]) -> list[Outcome[Record]]:
+    """`moves.unblock` for each card; what is given and raised is that of `complete_many`."""
+    cards = _named(card_ids)
+    moved = _move(
+        session, lifecycle.UNBLOCK, cards, None, [""] * len(cards), ("status = 'ready'", ())
+    )
+    return _outcomes(cards, moved, lambda held: moves.unblock(session, held.id))
 
 
 def release_many(
@@ -113,18 +147,50 @@ def renew_many(
     return _outcomes(cards, moved, alone)
 
 
-def _checked(cards: Sequence[Held], owner: str | None) -> Sequence[Held]:
-    """The cards. Raises `UsageError`."""
-    if len(cards) > MOST_AT_ONCE:
-        raise UsageError(f"at most {MOST_AT_ONCE:,} cards at once, not {len(cards):,}")
+def edit_many(session: Session, card_ids: Sequence[str], /, **fields: Any) -> list[Outcome[Record]]:
+    """`cards.edit` for each card, with the same fields. Raises `UsageError` as `complete_many`."""
+    values.fields(fields)
+    return _outcomes(_named(card_ids), {}, lambda held: edit(session, held.id, **fields))
+
+
+def link_many(session: Session, pairs: Sequence[tuple[str, str]]) -> list[Outcome[Record]]:
+    """`cards.link` for each pair of a card and what it waits for, one after the other.
+
+    A card may be in several pairs. Raises `UsageError`, if they are too many.
+    """
+    _refuse_more(len(pairs))
+    return [
+        _outcome(card_id, partial(link, session, card_id, dependency_id))
+        for card_id, dependency_id in pairs
+    ]
+
+
+def refuse_repeats(card_ids: Sequence[str]) -> None:
+    """Raise `UsageError` for ids that are too many at once, or of which one is named twice."""
+    _refuse_more(len(card_ids))
     named: set[str] = set()
+    for card_id in card_ids:
+        if card_id in named:
+            raise UsageError(f"{card_id} is named twice; name each card once")
+        named.add(values.text(card_id, "id"))
+
+
+def _refuse_more(count: int) -> None:
+    if count > MOST_AT_ONCE:
+        raise UsageError(f"at most {MOST_AT_ONCE:,} cards at once, not {count:,}")
+
+
+def _named(card_ids: Sequence[str]) -> Sequence[Held]:
+    return _checked([Held(card_id) for card_id in card_ids])
+
+
+def _checked(cards: Sequence[Held], owner: str | None = None) -> Sequence[Held]:
+    """The cards. Raises `UsageError`."""
     for held in cards:
         if not isinstance(held, Held):
             raise UsageError(f"cards must be Held, not {type(held).__name__}")
-        if held.id in named:
-            raise UsageError(f"{held.id} is named twice; name each card once")
-        named.add(values.text(held.id, "id"))
         moves.Expected(owner, held.attempt).check()
+    refuse_repeats([held.id for held in cards])
     return cards
 
 
@@ -136,7 +202,7 @@ def _move(
     owner: str | None,
     said: Sequence[str],
     changes: Changes,
-    texts: bool,
+    texts: bool = True,
 ) -> dict[str, Record]:
     """Move those that are as expected; each by its id, as it is then."""
     if not cards:
@@ -144,35 +210,38 @@ def _move(
     assigned, params = changes
     held = [each.id for each in cards], [each.attempt for each in cards], said
     actor, _ = telling(owner)
-    sql = _sql(move.sources, assigned, texts)
-    rows = map(Record._make, session.rows(sql, (*held, owner, *params, actor)))
+    sql = _sql(move, assigned, texts)
+    rows = map(Record._make, session.rows(sql, (*held, *params, actor, owner)))
     return {card.id: card for card in rows}
 
 
 @cache  # a new text, though equal, makes psycopg's own look-ups slower
-def _sql(sources: tuple[str, ...], changes: str, texts: bool) -> str:
+def _sql(move: Move, changes: str, texts: bool) -> str:
     return _MOVE.format(
-        sources="', '".join(sources),
+        dependents=_DEPENDENTS if move.to == DONE else "",
+        sources="', '".join(move.sources),
         changes=changes.format(row="backlog"),
         columns=COLUMNS if texts else WITHOUT_TEXTS,
     )
 
 
 def _outcomes(
-    cards: Sequence[Held], moved: dict[str, Record], alone: Callable[[Held], Record]
+    cards: Sequence[Held], moved: dict[str, Record], alone: Callable[[Held], Record | None]
 ) -> list[Outcome[Record]]:
     return [
-        Outcome(held.id, moved[held.id], None) if held.id in moved else _outcome(held, alone)
+        Outcome(held.id, moved[held.id], None)
+        if held.id in moved
+        else _outcome(held.id, partial(alone, held))
         for held in cards
     ]
 
 
-def _outcome(held: Held, alone: Callable[[Held], Record]) -> Outcome[Record]:
+def _outcome(card_id: str, verb: Callable[[], Record | None]) -> Outcome[Record]:
     try:
-        return Outcome(held.id, alone(held), None)
+        return Outcome(card_id, existing(card_id, verb()), None)
     except Exception as error:
         # Of the database, too: others have moved by now, and who asked must hear of it.
         refusal = as_refusal(error)
         if refusal is None:
             raise
-        return Outcome(held.id, None, refusal)
+        return Outcome(card_id, None, refusal)

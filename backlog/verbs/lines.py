@@ -148,13 +148,16 @@ _NEVER_NULL: Final = (
 )
 
 
-def _text(value: Any, key: str) -> str:
+def text_of(value: Any, key: str) -> str:
+    """What is a text in JSON. Raises `UsageError`."""
     if not isinstance(value, str) or isinstance(value, values.Digits):
         raise UsageError(f"{key} must be a text")
     return value
 
 
-def _integer(low: int, high: int = values.INT_MAX) -> Callable[[Any, str], int]:
+def integer_of(low: int, high: int = values.INT_MAX) -> Callable[[Any, str], int]:
+    """Reads what is a whole number in JSON, within these bounds. Raises `UsageError`."""
+
     def read(value: Any, key: str) -> int:
         if not isinstance(value, values.Digits):
             raise UsageError(f"{key} must be a whole number")
@@ -166,7 +169,7 @@ def _integer(low: int, high: int = values.INT_MAX) -> Callable[[Any, str], int]:
 def _ids(value: Any, key: str) -> list[str]:
     if not isinstance(value, list):
         raise UsageError(f"{key} must be an array of ids")
-    return values.dependencies([_text(item, f"each of {key}") for item in value])
+    return values.dependencies([text_of(item, f"each of {key}") for item in value])
 
 
 def _acceptance(value: Any, key: str) -> Any:
@@ -177,26 +180,26 @@ def _acceptance(value: Any, key: str) -> Any:
 _READERS: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
     WIRE_NAMES[column]: (column, read)
     for column, read in {
-        "id": lambda v, k: values.line(_text(v, k), k).strip(),
-        "title": lambda v, k: values.line(_text(v, k), k),
-        "body": lambda v, k: values.text(_text(v, k), k),
-        "phase": lambda v, k: values.optional_name(_text(v, k), k),
-        "priority": _integer(values.INT_MIN),
-        "status": lambda v, k: values.status(_text(v, k)),
+        "id": lambda v, k: values.line(text_of(v, k), k).strip(),
+        "title": lambda v, k: values.line(text_of(v, k), k),
+        "body": lambda v, k: values.text(text_of(v, k), k),
+        "phase": lambda v, k: values.optional_name(text_of(v, k), k),
+        "priority": integer_of(values.INT_MIN),
+        "status": lambda v, k: values.status(text_of(v, k)),
         "depends_on": _ids,
-        "claim_owner": lambda v, k: values.name(_text(v, k), k),
-        "claim_ttl_seconds": _integer(1),
-        "claimed_at": lambda v, k: values.moment(_text(v, k), k),
-        "attempts": _integer(0, MOST_COUNTED),
-        "idempotency_key": lambda v, k: values.key(_text(v, k), k),
+        "claim_owner": lambda v, k: values.name(text_of(v, k), k),
+        "claim_ttl_seconds": integer_of(1),
+        "claimed_at": lambda v, k: values.moment(text_of(v, k), k),
+        "attempts": integer_of(0, MOST_COUNTED),
+        "idempotency_key": lambda v, k: values.key(text_of(v, k), k),
         "acceptance": _acceptance,
-        "created_at": lambda v, k: values.moment(_text(v, k), k),
-        "updated_at": lambda v, k: values.moment(_text(v, k), k),
-        "role": lambda v, k: values.optional_name(_text(v, k), k),
-        "max_attempts": _integer(0, MOST_COUNTED),
-        "not_before": lambda v, k: values.moment(_text(v, k), k),
-        "block_reason": lambda v, k: values.block_reason(_text(v, k)),
-        "block_note": lambda v, k: values.optional(_text(v, k), k),
-        "block_count": _integer(0, MOST_COUNTED),
+        "created_at": lambda v, k: values.moment(text_of(v, k), k),
+        "updated_at": lambda v, k: values.moment(text_of(v, k), k),
+        "role": lambda v, k: values.optional_name(text_of(v, k), k),
+        "max_attempts": integer_of(0, MOST_COUNTED),
+        "not_before": lambda v, k: values.moment(text_of(v, k), k),
+        "block_reason": lambda v, k: values.block_reason(text_of(v, k)),
+        "block_note": lambda v, k: values.optional(text_of(v, k), k),
+        "block_count": integer_of(0, MOST_COUNTED),
     }.items()
 }

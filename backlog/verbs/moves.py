@@ -145,7 +145,7 @@ def block(
     what is given and raised are those of `complete`, but `WrongState` is from done. A blocked card
     stays as it is.
     """
-    changes = _blocked(reason, note)
+    changes = blocked(reason, note)
     expected = Expected(owner, attempt, seen)
     said = report.text(card_id)
     return transition(session, lifecycle.BLOCK, card_id, expected, said, changes, texts=texts)
@@ -162,11 +162,12 @@ def cancel(
     said = Report(outcome="cancelled").text(card_id, "cancel")
     room = LONGEST_TEXT - len("cancelled: ")
     note = "cancelled" if reason is None else f"cancelled: {values.line(reason, 'reason', room)}"
-    changes = _blocked(DEFAULT_BLOCK_REASON, note)
+    changes = blocked(DEFAULT_BLOCK_REASON, note)
     return transition(session, lifecycle.CANCEL, card_id, Expected(seen=seen), said, changes)
 
 
-def _blocked(reason: str, note: str | None) -> Changes:
+def blocked(reason: str, note: str | None) -> Changes:
+    """What a block changes. Raises `UsageError`."""
     return "status = 'blocked', block_reason = %s, block_note = %s", (
         values.block_reason(reason),
         None if note is None else values.optional(note, "note"),

@@ -16,7 +16,7 @@ from backlog.errors import ClaimLost, Refusal
 from backlog.session import PsycopgSession, Session
 from backlog.store import storage
 from backlog.store.embedded import StoreError
-from backlog.verbs import cards, claims, moves
+from backlog.verbs import batches, cards, claims, moves
 from backlog.verbs.runs import Report
 from backlog.worker import Blocked, GiveBack, Job, Worker
 from tests.chaos.journal import Journal
@@ -59,6 +59,34 @@ def work(session: Session, journal: Journal, owner: str, chance: random.Random) 
         say("refused", tried=how)
 
 
+def work_in_batches(session: Session, journal: Journal, owner: str, chance: random.Random) -> None:
+    """A few cards at once: claim them, renew what is held, and end them together."""
+    taken = claims.claim(session, owner, TTL, count=4).cards
+    held = [batches.Held(card.id, card.attempts) for card in taken]
+    attempts = {each.id: each.attempt for each in held}
+    for each in held:
+        journal("claimed", owner=owner, card=each.id, attempt=each.attempt)
+    time.sleep(chance.random() / 5)
+    how = "completed" if chance.random() < 0.9 else "released"
+    chance.shuffle(held)
+    for what, outcomes in (
+        ("renewed", batches.renew_many(session, held, owner, TTL)),
+        (how, BATCHES[how](session, held, owner)),
+    ):
+        for card_id, card, refusal in outcomes:
+            say = partial(journal, owner=owner, card=card_id, attempt=attempts[card_id])
+            if card is not None:
+                say(what, **({"time": card.claimed_at.isoformat()} if card.claimed_at else {}))
+            elif isinstance(refusal, ClaimLost) and what == how:
+                say("refused", tried=how)
+
+
+BATCHES: dict[str, Callable[..., Any]] = {
+    "completed": batches.complete_many,
+    "released": batches.release_many,
+}
+
+
 def call(journal: Journal, owner: str, chance: random.Random) -> None:
     """A worker of functions, with cards ahead; what it was told stands in its log."""
 
@@ -98,7 +126,7 @@ def main(role: str, name: str, path: str, seed: str) -> None:
             if role == "call":
                 call(journal, name, chance)
             with closing(storage.from_environment().connect()) as connection:
-                turn = {"work": work, "create": create}[role]
+                turn = {"work": work, "work_in_batches": work_in_batches, "create": create}[role]
                 _take_turns(turn, PsycopgSession(connection), journal, name, chance)
         time.sleep(0.1)
 

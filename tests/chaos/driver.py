@@ -197,8 +197,8 @@ def fleet(chaos: Chaos, seed: int) -> None:
     """Workers of each kind, a creator and two sweepers; some have a wrong clock."""
     role = [sys.executable, "-m", "tests.chaos.children"]
     for number, clock in enumerate([0, 0, 5, -7]):
-        name = f"w{number}"
-        chaos.start(name, [*role, "work", name, "{}", f"{seed} {name}"], clock)
+        name, how = f"w{number}", ("work", "work_in_batches")[number % 2]
+        chaos.start(name, [*role, how, name, "{}", f"{seed} {name}"], clock)
     options = ["--json", "--ttl", "2", "--backoff", "1", "--grace", "1", "--concurrency", "2"]
     for number, clock in enumerate([9, -3]):
         name = f"command{number}"
