@@ -1,12 +1,12 @@
 """Django's connection as the verbs use it."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from django.db import connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.postgresql.base import ServerBindingCursor
 from psycopg.pq import Format
 
@@ -22,6 +22,16 @@ def _cursor(connection: Any) -> Any:
     cursor: Any = ServerBindingCursor(connection)  # type: ignore[call-arg]  # (the stubs lack it)
     cursor.format = Format.BINARY  # in text, Django takes times apart in Python
     return cursor
+
+
+@contextmanager
+def open_session(using: str = DEFAULT_DB_ALIAS) -> "Iterator[DjangoSession]":
+    """A session on this thread's connection, which is left as at the end of a request."""
+    try:
+        yield DjangoSession(using)
+    finally:
+        # Nobody else does, without a request: a worker opens another after one that broke.
+        connections[using].close_if_unusable_or_obsolete()
 
 
 class DjangoSession:

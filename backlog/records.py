@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 from backlog.shown import MOST_OF_A_SENTENCE, flat
-from backlog.values import json_text
+from backlog.values import json_text, parse_json
 
 
 class Record(NamedTuple):
@@ -117,6 +117,16 @@ def _json_value(value: Any, timespec: str) -> str:
     if isinstance(value, datetime):
         return f'"{iso(value, timespec)}"'
     return json_text(value) if isinstance(value, str | bool | list | dict) else f"{value:f}"
+
+
+def json_value(written: str | None) -> Any:
+    """The value of JSON text; numbers too long for Python as they are written."""
+    if written is None:
+        return None
+    try:
+        return json.loads(written)
+    except ValueError:
+        return parse_json(written)
 
 
 def iso(moment: datetime, timespec: str = "milliseconds") -> str:

@@ -85,10 +85,10 @@ def _unblock_until_all_is_done(chaos: Chaos) -> None:
 
 
 def _is_enough(chaos: Chaos) -> bool:
-    """Whether there was any chaos at all, and any work in it, by workers of both kinds."""
+    """Whether there was any chaos at all, and any work in it, by workers of each kind."""
     said = chaos.acknowledged()
     completed = Counter(entry["owner"][0] for entry in said if entry["what"] == "completed")
-    return min(completed["w"], completed["c"], len(chaos.strikes)) > SECONDS / 4
+    return min(*(completed[kind] for kind in "wcf"), len(chaos.strikes)) > SECONDS / 4
 
 
 # The judge of it ----------------------------------------------------------------------------------

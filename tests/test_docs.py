@@ -47,10 +47,10 @@ def test_every_command_of_the_readme_prints_what_it_shows(command, tmp_path, mon
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_python_of_the_readme_finishes_a_card(session, card):
-    card("A", phase="M1")
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
-    exec(code)  # noqa: S102 (our own)
+@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.S))
+def test_the_python_of_the_readme_finishes_a_card(session, card, code):
+    card("A", phase="M1", body="three small words")
+    exec(code, {})  # noqa: S102 (our own)
     assert cards.show(session, "A").status == "done"
 
 

@@ -199,6 +199,7 @@ def test_a_full_limit_is_a_finding_when_nobody_of_it_is_at_work(card, call, sess
         "UPDATE backlog SET open_dependencies = 0 WHERE id = 'it''s'",
         "DELETE FROM backlog_dependency WHERE card_id = 'it''s'",
         "INSERT INTO backlog_dependency VALUES ('A', E'b\\\\c')",
+        "UPDATE backlog SET has_dependents = false WHERE id = 'A'",
         "UPDATE backlog SET held = true, not_before = now() + interval '1 hour' WHERE id = 'A'",
         "UPDATE backlog SET status = 'claimed', claim_owner = 'w', claim_ttl_seconds = 60,"
         " claimed_at = now(), status_changed_at = now(), attempts = 1 WHERE id = 'A'",

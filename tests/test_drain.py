@@ -30,6 +30,9 @@ REAL_BACKLOG = next(
 )
 
 
+_DEEP = [pytest.mark.deep, pytest.mark.one_tier]
+
+
 def test_sixteen_claimers_on_sixteen_cards_all_win(card):
     for n in range(16):
         card(f"c{n}")
@@ -38,8 +41,11 @@ def test_sixteen_claimers_on_sixteen_cards_all_win(card):
     assert len({each[0].id for each in won}) == 16
 
 
-@pytest.mark.parametrize("drain", ["drain", "drain_in_batches"])
-def test_sixteen_processes_drain_a_dag(session, drain):
+@pytest.mark.parametrize(
+    ("processes", "drain"),
+    [(16, "drain"), (16, "drain_in_batches"), pytest.param(8, "drain_by_function", marks=_DEEP)],
+)
+def test_processes_drain_a_dag(session, processes, drain):
     """Ten layers of sixteen cards, each of which waits for three of the layer before."""
     chosen = random.Random(1)  # noqa: S311 (not a secret)
     layers = [[f"{layer}-{n}" for n in range(16)] for layer in range(10)]
@@ -48,7 +54,7 @@ def test_sixteen_processes_drain_a_dag(session, drain):
             for card_id in layer:
                 needs = chosen.sample(before, 3) if before else []
                 cards.create(session, card_id, "Part", depends_on=needs)
-    won = crowd(16, drain, "0")
+    won = crowd(processes, drain, "0")
     claimed_once_and_in_order(session, won)
     assert sum(map(len, won)) == 160
 

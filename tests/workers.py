@@ -21,6 +21,7 @@ from backlog.records import Record
 from backlog.session import PsycopgSession
 from backlog.store import storage
 from backlog.verbs import batches, cards, check, claims, moves, transfer
+from backlog.worker import Worker
 from tests.command import PROJECT
 
 _PATIENCE = 60  # seconds; a hang fails the test instead of the run
@@ -145,6 +146,14 @@ def drain_in_batches(session: PsycopgSession, left: str, owner: str) -> None:
             if session.execute(unfinished).fetchone()[0] <= int(left):
                 return
             time.sleep(0.01)  # others hold what the rest waits for
+
+
+def drain_by_function(session: PsycopgSession, left: str, owner: str) -> None:
+    """As `drain`, by a function that is called with many cards ahead."""
+    unfinished = "SELECT count(*) FROM backlog WHERE status <> 'done'"
+    while session.execute(unfinished).fetchone()[0] > int(left):
+        Worker(lambda job: _tell(job.card), owner, until="drain", prefetch=10).run()
+        time.sleep(0.01)  # others hold what the rest waits for
 
 
 def claim_one(session: PsycopgSession, owner: str) -> None:
@@ -329,4 +338,4 @@ def watch(session: PsycopgSession, end: float) -> list[check.Check]:
 
 
 if __name__ == "__main__":
-    serve([drain, drain_in_batches, claim_one], *sys.argv[1:])
+    serve([drain, drain_in_batches, drain_by_function, claim_one], *sys.argv[1:])

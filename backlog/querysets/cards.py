@@ -25,9 +25,9 @@ from backlog.connection import DjangoSession
 from backlog.errors import UsageError
 from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_TTL_SECONDS, EMPTY
 from backlog.querysets.compiled import Compiled
-from backlog.records import Record
+from backlog.records import Record, json_value
 from backlog.session import Session
-from backlog.values import document, parse_json
+from backlog.values import document
 from backlog.verbs import batches, cards, claims, moves, pool
 from backlog.verbs.batches import Outcome
 from backlog.verbs.claims import Taken
@@ -319,19 +319,9 @@ class CardQuerySet(models.QuerySet["Card"]):
         card.__dict__ = record._asdict() | {
             "_state": state,
             "depends_on": record.dependencies,
-            "acceptance": _as_value(record.acceptance),
+            "acceptance": json_value(record.acceptance),
         }
         return card
-
-
-def _as_value(acceptance: str | None) -> Any:
-    """The JSON value; numbers too long for Python as they are written."""
-    if acceptance is None:
-        return None
-    try:
-        return json.loads(acceptance)
-    except ValueError:
-        return parse_json(acceptance)
 
 
 def _as_json_text(fields: dict[str, Any]) -> dict[str, Any]:

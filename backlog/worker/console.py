@@ -48,11 +48,9 @@ class Log:
         self._writer.start()
 
     def __call__(self, what: str, card: Record | None = None, **more: Any) -> None:
-        said: dict[str, Any] = {"at": iso(datetime.now(UTC)), "owner": self._owner, "what": what}
-        if card is not None:
-            said |= {"card": card.id, "attempt": card.attempts}
-        said |= {key: value for key, value in more.items() if value is not None}
-        line = json_text(said) if self._as_json else " ".join(map(_pair, said.items()))
+        at = {"at": iso(datetime.now(UTC))}
+        said = at | transition(self._owner, what, card, more)
+        line = json_text(said) if self._as_json else pairs(said)
         self._lines.put(in_json(line).encode() + b"\n")
 
     def close(self) -> None:
@@ -63,6 +61,19 @@ class Log:
     def _write(self) -> None:
         while (line := self._lines.get()) is not None:
             self._stream.write(line)
+
+
+def transition(owner: str, what: str, card: Record | None, more: dict[str, Any]) -> dict[str, Any]:
+    """What a line of a worker's log says; nothing of what is None."""
+    said: dict[str, Any] = {"owner": owner, "what": what}
+    if card is not None:
+        said |= {"card": card.id, "attempt": card.attempts}
+    return said | {key: value for key, value in more.items() if value is not None}
+
+
+def pairs(said: dict[str, Any]) -> str:
+    """As `key=value` on one line."""
+    return " ".join(map(_pair, said.items()))
 
 
 def _pair(item: tuple[str, Any]) -> str:

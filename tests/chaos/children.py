@@ -1,5 +1,6 @@
 """The processes of the chaos: `python -m tests.chaos.children ROLE NAME JOURNAL SEED`."""
 
+import logging
 import random
 import sys
 import time
@@ -17,6 +18,7 @@ from backlog.store import storage
 from backlog.store.embedded import StoreError
 from backlog.verbs import batches, cards, claims, moves
 from backlog.verbs.runs import Report
+from backlog.worker import Blocked, GiveBack, Job, Worker
 from tests.chaos.journal import Journal
 
 TTL = 2
@@ -85,6 +87,25 @@ BATCHES: dict[str, Callable[..., Any]] = {
 }
 
 
+def call(journal: Journal, owner: str, chance: random.Random) -> None:
+    """A worker of functions, with cards ahead; what it was told stands in its log."""
+
+    def end(job: Job) -> None:
+        time.sleep(chance.random() / 5)
+        (how,) = chance.choices(list(ENDS), [weight for weight, _ in ENDS.values()])
+        if how != "completed":
+            raise {"released": GiveBack, "blocked": Blocked, "failed": ValueError}[how]
+
+    class Journaled(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            journal(**record.__dict__["transition"])
+
+    log = logging.getLogger("backlog.worker")
+    log.handlers, log.propagate = [Journaled()], False
+    log.setLevel(logging.INFO)
+    Worker(end, owner, ttl=TTL, concurrency=2, prefetch=6, backoff=1, grace=1).run()
+
+
 def create(session: Session, journal: Journal, owner: str, chance: random.Random) -> None:
     """A card that may wait for some of those before it."""
     sql = "SELECT id FROM backlog ORDER BY created_at DESC LIMIT 5"
@@ -99,11 +120,14 @@ def create(session: Session, journal: Journal, owner: str, chance: random.Random
 
 def main(role: str, name: str, path: str, seed: str) -> None:
     """Take turns for ever, on a new connection whenever the store was away."""
-    turn = {"work": work, "work_in_batches": work_in_batches, "create": create}[role]
     chance, journal = random.Random(seed), Journal(Path(path))  # noqa: S311 (not a secret)
     while True:
-        with suppress(*AWAY), closing(storage.from_environment().connect()) as connection:
-            _take_turns(turn, PsycopgSession(connection), journal, name, chance)
+        with suppress(*AWAY, Refusal):
+            if role == "call":
+                call(journal, name, chance)
+            with closing(storage.from_environment().connect()) as connection:
+                turn = {"work": work, "work_in_batches": work_in_batches, "create": create}[role]
+                _take_turns(turn, PsycopgSession(connection), journal, name, chance)
         time.sleep(0.1)
 
 

@@ -204,6 +204,9 @@ def fleet(chaos: Chaos, seed: int) -> None:
         name = f"command{number}"
         words = [*MANAGE, "backlog", "work", "--owner", name, *options, "--", "sh", "-c", COMMAND]
         chaos.start(name, words, clock)
+    for number, clock in enumerate([3, 0]):
+        name = f"function{number}"
+        chaos.start(name, [*role, "call", name, "{}", f"{seed} {name}"], clock)
     chaos.start("creator", [*role, "create", "c", "{}", f"{seed} c"], 2)
     for number in range(2):
         chaos.start(f"sweeper{number}", [*MANAGE, "backlog", "sweep", "--every", "1"], number * 4)

@@ -61,9 +61,10 @@ _STREAMS = {
     ("fleet_backlog/management/commands/serve.py", "stdout"),
 }
 # What makes lines of a log: `fleet_backlog/settings.py`, `serving/log.py` and `logs.guard` see that
-# they go through `logs.Formatter`.
+# they go through `logs.Formatter`. A worker of functions makes each line itself harmless: the log
+# is of whoever runs it.
 _LOGS = {"backlog/logs.py", "backlog/schema.py", "fleet_backlog/serving/log.py"}
-_LOGS |= {"fleet_backlog/serving/probes.py"}
+_LOGS |= {"fleet_backlog/serving/probes.py", "backlog/worker/functions.py"}
 
 
 def _nodes():

@@ -5,28 +5,17 @@ This project's own manage.py does not come here: it starts the command without D
 
 import sys
 from argparse import REMAINDER
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS
 
 from backlog.cli.main import main
-from backlog.connection import DjangoSession
+from backlog.connection import open_session
 from backlog.models import Card
 from backlog.session import Session
 from backlog.verbs.claims import Claiming
 from backlog.verbs.pool import Pool
-
-
-@contextmanager
-def _session() -> Iterator[DjangoSession]:
-    try:
-        yield DjangoSession(DEFAULT_DB_ALIAS)
-    finally:
-        # Nobody else does, without a request: `work` opens another after one that broke.
-        connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
 
 
 def _cards(pool: Pool) -> tuple[Any, dict[str, Any]]:
@@ -47,7 +36,7 @@ def _complete_and_claim(session: Session, *words: Any, pool: Pool, **how: Any) -
 
 def _run(words: list[str]) -> int:
     claiming = Claiming(_claim, _complete_and_claim)
-    return main(words, _session, "manage.py backlog", claiming)
+    return main(words, open_session, "manage.py backlog", claiming)
 
 
 class Command(BaseCommand):

@@ -1,0 +1,145 @@
+"""One card in one attempt: a function works on it, and what it returns or raises is its end."""
+
+import json
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+from backlog.records import Record
+from backlog.shown import flat, visible
+from backlog.worker import outcome
+from backlog.worker.job import Blocked, GiveBack, Job
+from backlog.worker.lease import EXPIRED, STOPPED, WAS_STOPPED, End, Lease, given_back, judged
+from backlog.worker.outcome import BLOCKED, COMPLETED, FAILED, RELEASED, Said
+from backlog.worker.plan import Plan
+
+Function = Callable[[Job], Any]
+AsyncFunction = Callable[[Job], Awaitable[Any]]
+
+
+class Task(Lease):
+    """A card under a lease, and the function's work on it.
+
+    `wake` is called, once, when that is ended from elsewhere: see `Job.ended`.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        card: Record,
+        claimed: float,
+        log: Callable[..., None],
+        over: threading.Event,
+    ) -> None:
+        super().__init__(plan, card, claimed, log, over)
+        self.job = Job(card)
+        self.wake: Callable[[], object] = lambda: None
+        self._lock = threading.Lock()
+        self._finished = False
+        self._log("claimed", ttl=plan.ttl)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the function has come to its end, and only the word about it is left."""
+        return self._finished
+
+    def run(self, function: Function) -> End | None:
+        """Its end; None: nothing may be told of it."""
+        if not self._begins():
+            return self.finish(None)
+        try:
+            result = function(self.job)
+            if isinstance(result, Awaitable):  # a lambda around a coroutine function, say
+                raise TypeError("it gave what is to be awaited: make the function `async def`")
+            return self.finish(self._succeeded(result))
+        except BaseException as error:  # SystemExit, too: the thread has other cards to come
+            return self.finish(self._failed(error))
+
+    async def await_(self, function: AsyncFunction) -> End | None:
+        """As `run`, of a coroutine function."""
+        if not self._begins():
+            return self.finish(None)
+        try:
+            return self.finish(self._succeeded(await function(self.job)))
+        except BaseException as error:  # a cancellation, too: it was ours, or is a failure
+            return self.finish(self._failed(error))
+
+    def _begins(self) -> bool:
+        if self.lease_is_over:
+            self.end_for(EXPIRED)
+        return self._ended_for is None
+
+    def finish(self, end: End | None) -> End | None:
+        """The end that may be told, now that the function has come to its own, or never begun."""
+        with self._lock:
+            self._finished = True
+            if self._ended_for is None:
+                return end
+        if self._ended_for == STOPPED:
+            return given_back(WAS_STOPPED)
+        self._log(self._ended_for, took=self._took())
+        return None
+
+    def guard(self, slept: bool) -> None:
+        """End it if the lease is over: the card may be another's by now."""
+        if self.is_over(slept):
+            self.end_for(EXPIRED)
+
+    def give_back(self, grace: float) -> None:
+        """Tell the function to end, and nothing of what it returns then."""
+        self.end_for(STOPPED)
+
+    def suspend(self) -> None: ...
+    def resume(self) -> None: ...
+
+    def end_for(self, why: str) -> bool:
+        with self._lock:
+            if self._finished or self._ended_for is not None:
+                return False
+            super().end_for(why)
+        self.job.why = why
+        self.job.ended.set()
+        self.wake()
+        return True
+
+    def _succeeded(self, result: Any) -> End:
+        said = self._said(result=result)
+        return judged(COMPLETED, said, "", None, None)
+
+    def _failed(self, error: BaseException) -> End:
+        words = ""
+        with suppress(Exception):  # of its own
+            words = visible(flat(str(error)))
+        last = self.job.summary or words or None
+        kind = type(error).__name__
+        ending = f"{kind}: {last}" if last else kind
+        delay = self._backoff()
+        if isinstance(error, Blocked):
+            said = self._said(blockReason=error.reason, note=error.note)
+            return judged(BLOCKED, said, ending, last, None)
+        if isinstance(error, GiveBack):
+            delay = delay if error.delay is None else error.delay or None
+            return judged(RELEASED, self._said(), ending, last, delay)
+        if self._ended_for is None:
+            self._log("error", error=error)
+        return judged(FAILED, self._said(), ending, last, delay)
+
+    def _said(self, **more: Any) -> Said:
+        """What is said of the attempt, as a command would print it; what cannot be is left out."""
+        job = self.job
+        given = {"summary": job.summary, "tokens": job.tokens, "cost": job.cost, **more}
+        parts = []
+        for key, value in given.items():
+            if value is not None:
+                try:
+                    written = json.dumps(value, allow_nan=False, default=float)
+                    parts.append(f'"{key}":{written}')
+                except (TypeError, ValueError, RecursionError) as error:
+                    self._log("ignored", reason=f"{key}: {error}")
+        if not parts:
+            return Said()
+        said = outcome.said([f"{{{','.join(parts)}}}".encode()])
+        for reason in said.ignored:
+            self._log("ignored", reason=reason)
+        return said
