@@ -5,16 +5,18 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from backlog.store.embedded import Store
+from tests import warm
 from tests.embedded.children import make_place
 
 PROJECT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(PROJECT / "manage.py")]
+PIPES: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
 
 DRAIN = """
 import io, json, os, sys
@@ -61,8 +63,10 @@ class On:
         self.env = {**storeless(), **env}
 
     def __call__(self, *words: str, stdin: str = "", **popen: object) -> Ran:
+        if not popen:
+            return manage(self.env, "backlog", *words, stdin=stdin)
         with self.start(*words, **popen) as process:
-            return self._end(process, stdin)
+            return _end(process, stdin)
 
     def start(self, *words: str, **popen: object) -> "subprocess.Popen[str]":
         return self._popen([*MANAGE, "backlog", *words], **popen)
@@ -70,7 +74,7 @@ class On:
     def race(self, *commands: Sequence[str]) -> list[Ran]:
         """Run these at once; what each left."""
         racing = [self.start(*words) for words in commands]
-        return [self._end(process) for process in racing]
+        return [_end(process) for process in racing]
 
     def python(self, code: str, *words: str) -> "subprocess.Popen[str]":
         """Run code of the project's."""
@@ -79,18 +83,25 @@ class On:
     def drain(self, workers: int) -> list[str]:
         """Claim and complete with many processes until nothing is left; what they finished."""
         with self.python(DRAIN, str(workers)) as process:
-            ran = self._end(process)
+            ran = _end(process)
         assert (ran.status, ran.err) == (0, "")
         return sorted(ran.out.split())
 
     def _popen(self, argv: list[str], **popen: object) -> "subprocess.Popen[str]":
-        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        return subprocess.Popen(argv, env=self.env, text=True, **{**pipes, **popen})
+        return subprocess.Popen(argv, env=self.env, text=True, **{**PIPES, **popen})
 
-    @staticmethod
-    def _end(process: "subprocess.Popen[str]", stdin: str = "") -> Ran:
-        out, err = process.communicate(stdin, timeout=120)
-        return Ran(process.returncode, out, err)
+
+def manage(env: Mapping[str, str], *words: str, stdin: str = "") -> Ran:
+    """Run `manage.py` to its end: in a process that is forked, not started, where it can be."""
+    if warm.fits(env):
+        return Ran(*warm.run([*MANAGE[1:], *words], env, stdin))
+    with subprocess.Popen([*MANAGE, *words], env=env, text=True, **PIPES) as process:
+        return _end(process, stdin)
+
+
+def _end(process: "subprocess.Popen[str]", stdin: str = "") -> Ran:
+    out, err = process.communicate(stdin, timeout=120)
+    return Ran(process.returncode, out, err)
 
 
 def storeless() -> dict[str, str]:

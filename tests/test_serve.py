@@ -19,7 +19,7 @@ from backlog.cli.main import main
 from backlog.store import storage
 from backlog.store.embedded import Store
 from fleet_backlog import cookies
-from tests.command import MANAGE
+from tests.command import MANAGE, manage
 from tests.servers import Server, free_port, wheel_programs
 from tests.serving import ask as _ask
 from tests.serving import refused as _refused
@@ -135,11 +135,9 @@ def test_a_number_of_workers_that_is_none_is_wrong_usage(fresh, workers):
         ({**fresh, "WEB_WORKERS": workers}, []),
         (fresh, [f"--workers={workers}"]),
     ):
-        done = subprocess.run(
-            [*MANAGE, "serve", *words], env=env, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 2
-        assert "--workers: must be a whole number between 1 and 1000" in done.stderr
+        done = manage(env, "serve", *words)
+        assert done.status == 2
+        assert "--workers: must be a whole number between 1 and 1000" in done.err
 
 
 # Its end ------------------------------------------------------------------------------------------
