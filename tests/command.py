@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from backlog.store.embedded import Store
 from tests import warm
-from tests.embedded.children import make_place
+from tests.embedded.children import copy, make_place
 
 PROJECT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(PROJECT / "manage.py")]
@@ -119,6 +119,14 @@ def empty_store() -> Iterator[Path]:
     finally:
         Store(place / "store").stop()
         shutil.rmtree(place)
+
+
+@contextmanager
+def copied_store(template: Path) -> Iterator[Path]:
+    """An embedded store that is as the one at `template`, which is stopped, as long as it lasts."""
+    with empty_store() as root:
+        copy(root, template)
+        yield root
 
 
 def unavailable(ran: Ran, *secrets: str, status: int = 5) -> str:

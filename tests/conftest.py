@@ -1,7 +1,6 @@
 """What most tests need: a session on the store, cards, and the command."""
 
 import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +15,8 @@ from backlog.session import PsycopgSession
 from backlog.store import storage
 from backlog.store.embedded import Store
 from tests.budget import BUDGET
-from tests.command import On, Ran, empty_store
+from tests.command import On, Ran, copied_store
+from tests.embedded.children import template
 from tests.factories import CardFactory, empty
 from tests.management.commands import flush
 from tests.servers import Server, distribution_programs, wheel_programs
@@ -57,7 +57,7 @@ def no_autovacuum(store: None) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def used_store() -> Iterator[Path]:
     """The root of an embedded store as its first use left it, stopped: to be copied."""
-    with empty_store() as root:
+    with copied_store(template()) as root:
         assert On(BACKLOG_DATA_DIR=str(root))("list").status == 0
         Store(root).stop()
         yield root
@@ -66,8 +66,7 @@ def used_store() -> Iterator[Path]:
 @pytest.fixture
 def store_root(used_store: Path) -> Iterator[Path]:
     """The root of an embedded store of the test's own, with the schema and no card in it."""
-    with empty_store() as root:
-        subprocess.run(["cp", "-a", used_store, root], check=True)
+    with copied_store(used_store) as root:
         yield root
 
 

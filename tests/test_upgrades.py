@@ -15,7 +15,8 @@ from backlog.session import PsycopgSession
 from backlog.store.embedded import Store, binaries
 from backlog.store.storage import Embedded, Server, Storage, from_environment
 from backlog.verbs import cards, check, claims, history, moves, pool, rules
-from tests.command import On, empty_store, manage
+from tests.command import On, copied_store, manage
+from tests.embedded.children import template
 
 ARCHIVES = sorted((Path(__file__).parent / "data" / "stores").glob("*.dump"))
 
@@ -59,7 +60,7 @@ def empty_database(name: str) -> Iterator[Storage]:
             yield Server(here.url.rpartition("/")[0] + f"/{name}")
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     else:
-        with empty_store() as root:
+        with copied_store(template()) as root:
             Store(root).start()
             yield Embedded(root)
 

@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 import backlog
+from backlog.store.embedded import Store
 from backlog.store.embedded.account import Account
 
 REPOSITORY = Path(backlog.__file__).parent.parent
@@ -95,6 +96,22 @@ def everyones_python() -> tuple[str, str, dict[str, str]]:
     if is_closed(REPOSITORY) or is_closed(SITE):
         path = [str(copy_packages(place))]
     return str(executable), os.pathsep.join(path), extra
+
+
+@cache
+def template() -> Path:
+    """Return the root of a store as it is after its first start, stopped: to be copied."""
+    place = make_place()
+    atexit.register(shutil.rmtree, place)
+    store = Store(place / "store")
+    store.start()
+    store.stop()
+    return store.root
+
+
+def copy(root: Path, template: Path) -> None:
+    """Make a store of one that is stopped, a tenth of the work of making it anew."""
+    subprocess.run(["cp", "-a", "--", template, root], check=True)
 
 
 def make_place() -> Path:
