@@ -1,11 +1,12 @@
 """What most tests need: a session on the store, cards, and the command."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import settings
 
@@ -34,11 +35,27 @@ def django_db_setup(django_db_blocker: Any) -> None:
         flush.remember()
 
 
+@pytest.fixture(scope="session")
+def emptying() -> Iterator[Callable[[], None]]:
+    """Empties the store, on a connection that is kept: a new one costs more than most tests."""
+    kept = [storage.from_environment().connect()]
+
+    def run() -> None:
+        try:
+            empty(PsycopgSession(kept[-1]))
+        except psycopg.OperationalError:  # a test has stopped the store
+            kept.append(storage.from_environment().connect())
+            empty(PsycopgSession(kept[-1]))
+
+    yield run
+    for each in kept:
+        each.close()
+
+
 @pytest.fixture
-def store(django_db_setup: None) -> None:
+def store(django_db_setup: None, emptying: Callable[[], None]) -> None:
     """The store with its schema and no cards in it."""
-    with closing(storage.from_environment().connect()) as opened:
-        empty(PsycopgSession(opened))
+    emptying()
 
 
 @pytest.fixture
