@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,8 +74,8 @@ class On:
 
     def race(self, *commands: Sequence[str]) -> list[Ran]:
         """Run these at once; what each left."""
-        racing = [self.start(*words) for words in commands]
-        return [_end(process) for process in racing]
+        with ThreadPoolExecutor(len(commands)) as racing:
+            return list(racing.map(lambda words: self(*words), commands))
 
     def python(self, code: str, *words: str) -> "subprocess.Popen[str]":
         """Run code of the project's."""
@@ -93,7 +94,7 @@ class On:
 
 def manage(env: Mapping[str, str], *words: str, stdin: str = "") -> Ran:
     """Run `manage.py` to its end: in a process that is forked, not started, where it can be."""
-    if warm.fits(env):
+    if warm.fits(env) and "work" not in words[:2]:
         return Ran(*warm.run([*MANAGE[1:], *words], env, stdin))
     with subprocess.Popen([*MANAGE, *words], env=env, text=True, **PIPES) as process:
         return _end(process, stdin)
