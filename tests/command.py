@@ -94,7 +94,8 @@ class On:
 
 def manage(env: Mapping[str, str], *words: str, stdin: str = "") -> Ran:
     """Run `manage.py` to its end: in a process that is forked, not started, where it can be."""
-    if warm.fits(env) and "work" not in words[:2]:
+    is_worker = "work" in words[:2]  # which asks the system what it was started with
+    if warm.fits(env) and not is_worker:
         return Ran(*warm.run([*MANAGE[1:], *words], env, stdin))
     with subprocess.Popen([*MANAGE, *words], env=env, text=True, **PIPES) as process:
         return _end(process, stdin)
