@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from backlog.store.embedded import Store
 from tests import warm
-from tests.embedded.children import copy, make_place
+from tests.embedded.children import copy, made_once, make_place, template
 
 PROJECT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(PROJECT / "manage.py")]
@@ -123,11 +123,22 @@ def empty_store() -> Iterator[Path]:
         shutil.rmtree(place)
 
 
+def used_store() -> Path:
+    """The root of an embedded store as its first use left it, stopped: to be copied."""
+
+    def make(root: Path) -> None:
+        copy(root, template())
+        assert On(BACKLOG_DATA_DIR=str(root))("list").status == 0
+        Store(root).stop()
+
+    return made_once("used", make)
+
+
 @contextmanager
-def copied_store(template: Path) -> Iterator[Path]:
-    """An embedded store that is as the one at `template`, which is stopped, as long as it lasts."""
+def copied_store(origin: Path) -> Iterator[Path]:
+    """An embedded store that is as the one at `origin`, which is stopped, as long as it lasts."""
     with empty_store() as root:
-        copy(root, template)
+        copy(root, origin)
         yield root
 
 

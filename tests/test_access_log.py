@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from tests.command import copied_store
+from tests.command import copied_store, used_store
 from tests.serving import answer, send, serving
 from tests.worker import until
 
@@ -19,9 +19,9 @@ ENDED = b"Connection: close\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
-def servers(used_store):
+def servers():
     """Servers with a log each: `servers(allowed)` is the URL and the log of one."""
-    with copied_store(used_store) as root, ExitStack() as stack:
+    with copied_store(used_store()) as root, ExitStack() as stack:
 
         @cache
         def started(allowed: str):

@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from backlog.web.navigation import LONGEST_ADDRESS, LONGEST_SEARCH, reachable
-from tests.command import copied_store, manage
+from tests.command import copied_store, manage, used_store
 from tests.factories import CardFactory
 from tests.serving import ask, serving
 
@@ -21,9 +21,9 @@ CHINESE = "中" * 454
 
 
 @pytest.fixture(scope="module")
-def sites(used_store):
+def sites():
     """URLs of two servers on one store: what all may read, and what asks for a login."""
-    with copied_store(used_store) as root:
+    with copied_store(used_store()) as root:
         env = {**os.environ, "BACKLOG_DATA_DIR": str(root)}
         public = {**env, "BACKLOG_PUBLIC_BOARD": "1"}
         with serving(public, "--no-sweep") as (_, opened):

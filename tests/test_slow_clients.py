@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.command import copied_store
+from tests.command import copied_store, used_store
 from tests.serving import answer, send, serving
 
 pytestmark = pytest.mark.one_tier
@@ -34,9 +34,9 @@ SLOW = {
 
 
 @pytest.fixture(scope="module")
-def site(used_store):
+def site():
     """The URL of a server with one process and two threads."""
-    with copied_store(used_store) as root:
+    with copied_store(used_store()) as root:
         env = {**os.environ, "BACKLOG_DATA_DIR": str(root)}
         with serving(env, "--no-sweep", "--workers", "1", "--threads", "2") as (_, url):
             yield url

@@ -1,11 +1,13 @@
 """Run code in processes of its own: a store is made to be shared by them."""
 
 import atexit
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -18,6 +20,7 @@ from backlog.store.embedded import Store
 from backlog.store.embedded.account import Account
 
 REPOSITORY = Path(backlog.__file__).parent.parent
+_SHARED = "BACKLOG_TEST_SHARED"
 SITE = Path(psycopg.__file__).parent.parent
 
 PRELUDE = """
@@ -98,15 +101,36 @@ def everyones_python() -> tuple[str, str, dict[str, str]]:
     return str(executable), os.pathsep.join(path), extra
 
 
-@cache
 def template() -> Path:
     """Return the root of a store as it is after its first start, stopped: to be copied."""
-    place = make_place()
-    atexit.register(shutil.rmtree, place)
-    store = Store(place / "store")
-    store.start()
-    store.stop()
-    return store.root
+
+    def make(root: Path) -> None:
+        Store(root).start()
+        Store(root).stop()
+
+    return made_once("started", make)
+
+
+def made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """Return what ``make`` leaves at a path: of all processes of a test run, one calls it."""
+    made = shared_place() / name
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            unfinished = made.with_suffix(".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            make(unfinished)
+            unfinished.rename(made)
+    return made
+
+
+@cache
+def shared_place() -> Path:
+    """Return a directory that this process shares with those it starts, and removes at its end."""
+    if _SHARED not in os.environ:
+        os.environ[_SHARED] = str(make_place())
+        atexit.register(shutil.rmtree, os.environ[_SHARED])
+    return Path(os.environ[_SHARED])
 
 
 def copy(root: Path, template: Path) -> None:
