@@ -32,7 +32,7 @@ setup: .venv/project.stamp ## make .venv, with every tool
 up: setup ## start the store and serve the app on 127.0.0.1:8000
 	@$(MANAGE) serve
 
-# Two workers a core, each with a store of its own; what one of them compiled serves the others.
+# Three workers a core, each with a store of its own; what one of them compiled serves the others.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest -n auto
 
 test: setup ## the tests, on each tier of the store that matters to them

@@ -5,16 +5,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from backlog.store.embedded import Store
-from tests.embedded.children import make_place
+from tests import warm
+from tests.embedded.children import copy, made_once, make_place, template
 
 PROJECT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(PROJECT / "manage.py")]
+PIPES: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
 
 DRAIN = """
 import io, json, os, sys
@@ -61,16 +64,18 @@ class On:
         self.env = {**storeless(), **env}
 
     def __call__(self, *words: str, stdin: str = "", **popen: object) -> Ran:
+        if not popen:
+            return manage(self.env, "backlog", *words, stdin=stdin)
         with self.start(*words, **popen) as process:
-            return self._end(process, stdin)
+            return _end(process, stdin)
 
     def start(self, *words: str, **popen: object) -> "subprocess.Popen[str]":
         return self._popen([*MANAGE, "backlog", *words], **popen)
 
     def race(self, *commands: Sequence[str]) -> list[Ran]:
         """Run these at once; what each left."""
-        racing = [self.start(*words) for words in commands]
-        return [self._end(process) for process in racing]
+        with ThreadPoolExecutor(len(commands)) as racing:
+            return list(racing.map(lambda words: self(*words), commands))
 
     def python(self, code: str, *words: str) -> "subprocess.Popen[str]":
         """Run code of the project's."""
@@ -79,18 +84,26 @@ class On:
     def drain(self, workers: int) -> list[str]:
         """Claim and complete with many processes until nothing is left; what they finished."""
         with self.python(DRAIN, str(workers)) as process:
-            ran = self._end(process)
+            ran = _end(process)
         assert (ran.status, ran.err) == (0, "")
         return sorted(ran.out.split())
 
     def _popen(self, argv: list[str], **popen: object) -> "subprocess.Popen[str]":
-        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        return subprocess.Popen(argv, env=self.env, text=True, **{**pipes, **popen})
+        return subprocess.Popen(argv, env=self.env, text=True, **{**PIPES, **popen})
 
-    @staticmethod
-    def _end(process: "subprocess.Popen[str]", stdin: str = "") -> Ran:
-        out, err = process.communicate(stdin, timeout=120)
-        return Ran(process.returncode, out, err)
+
+def manage(env: Mapping[str, str], *words: str, stdin: str = "") -> Ran:
+    """Run `manage.py` to its end: in a process that is forked, not started, where it can be."""
+    is_worker = "work" in words[:2]  # which asks the system what it was started with
+    if warm.fits(env) and not is_worker:
+        return Ran(*warm.run([*MANAGE[1:], *words], env, stdin))
+    with subprocess.Popen([*MANAGE, *words], env=env, text=True, **PIPES) as process:
+        return _end(process, stdin)
+
+
+def _end(process: "subprocess.Popen[str]", stdin: str = "") -> Ran:
+    out, err = process.communicate(stdin, timeout=120)
+    return Ran(process.returncode, out, err)
 
 
 def storeless() -> dict[str, str]:
@@ -108,6 +121,25 @@ def empty_store() -> Iterator[Path]:
     finally:
         Store(place / "store").stop()
         shutil.rmtree(place)
+
+
+def used_store() -> Path:
+    """The root of an embedded store as its first use left it, stopped: to be copied."""
+
+    def make(root: Path) -> None:
+        copy(root, template())
+        assert On(BACKLOG_DATA_DIR=str(root))("list").status == 0
+        Store(root).stop()
+
+    return made_once("used", make)
+
+
+@contextmanager
+def copied_store(origin: Path) -> Iterator[Path]:
+    """An embedded store that is as the one at `origin`, which is stopped, as long as it lasts."""
+    with empty_store() as root:
+        copy(root, origin)
+        yield root
 
 
 def unavailable(ran: Ran, *secrets: str, status: int = 5) -> str:

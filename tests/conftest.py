@@ -1,12 +1,12 @@
 """What most tests need: a session on the store, cards, and the command."""
 
 import os
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import settings
 
@@ -14,9 +14,9 @@ from backlog.cli import connection
 from backlog.cli.main import main
 from backlog.session import PsycopgSession
 from backlog.store import storage
-from backlog.store.embedded import Store
 from tests.budget import BUDGET
-from tests.command import On, Ran, empty_store
+from tests.command import On, Ran, copied_store, used_store
+from tests.embedded.children import copy
 from tests.factories import CardFactory, empty
 from tests.management.commands import flush
 from tests.servers import Server, distribution_programs, wheel_programs
@@ -30,15 +30,34 @@ settings.load_profile(BUDGET)
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: Any) -> None:
     """The store of the run is the test database: what tests start as processes finds it too."""
+    here = storage.from_environment()
+    if isinstance(here, storage.Embedded) and not here.root.exists():
+        copy(here.root, used_store())
     with django_db_blocker.unblock(), connection.open_session():
         flush.remember()
 
 
+@pytest.fixture(scope="session")
+def emptying(django_db_setup: None) -> Iterator[Callable[[], None]]:
+    """Empties the store, on a connection that is kept: a new one costs more than most tests."""
+    kept = [storage.from_environment().connect()]
+
+    def run() -> None:
+        try:
+            empty(PsycopgSession(kept[-1]))
+        except psycopg.OperationalError:  # a test has stopped the store
+            kept.append(storage.from_environment().connect())
+            empty(PsycopgSession(kept[-1]))
+
+    yield run
+    for each in kept:
+        each.close()
+
+
 @pytest.fixture
-def store(django_db_setup: None) -> None:
+def store(emptying: Callable[[], None]) -> None:
     """The store with its schema and no cards in it."""
-    with closing(storage.from_environment().connect()) as opened:
-        empty(PsycopgSession(opened))
+    emptying()
 
 
 @pytest.fixture
@@ -54,20 +73,10 @@ def no_autovacuum(store: None) -> Iterator[None]:
         opened.execute("SELECT pg_reload_conf()")
 
 
-@pytest.fixture(scope="session")
-def used_store() -> Iterator[Path]:
-    """The root of an embedded store as its first use left it, stopped: to be copied."""
-    with empty_store() as root:
-        assert On(BACKLOG_DATA_DIR=str(root))("list").status == 0
-        Store(root).stop()
-        yield root
-
-
 @pytest.fixture
-def store_root(used_store: Path) -> Iterator[Path]:
+def store_root() -> Iterator[Path]:
     """The root of an embedded store of the test's own, with the schema and no card in it."""
-    with empty_store() as root:
-        subprocess.run(["cp", "-a", used_store, root], check=True)
+    with copied_store(used_store()) as root:
         yield root
 
 

@@ -8,6 +8,7 @@ the tests none.
 Loaded before Django reads its settings, which read the environment.
 """
 
+import gc
 import os
 import re
 import shutil
@@ -18,7 +19,7 @@ import pytest
 import xdist
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.embedded.children import make_place
+from tests.embedded.children import make_place, shared_place
 from tests.servers import Server, distribution_programs, wheel_programs
 
 TIER = os.environ.get("BACKLOG_TEST_TIER", "embedded")
@@ -27,6 +28,7 @@ TIER = os.environ.get("BACKLOG_TEST_TIER", "embedded")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+shared_place()  # here, so that the workers of xdist find it
 _place = make_place()
 _server: Server | None = None
 
@@ -43,8 +45,8 @@ elif TIER != "embedded":
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two a core: half of the time, a test waits for a process that it started."""
-    return 2 * len(os.sched_getaffinity(0))
+    """Three a core: most of the time, a test waits for a process."""
+    return 3 * len(os.sched_getaffinity(0))
 
 
 # Modules whose fixtures take seconds and serve all their tests, or all those of one parameter.
@@ -91,6 +93,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         once = [item for item in items if item.get_closest_marker("one_tier")]
         config.hook.pytest_deselected(items=once)
         items[:] = [item for item in items if item not in set(once)]
+
+
+def pytest_collection_finish() -> None:
+    """What is here by now stays: the collector need not look at thousands of tests each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from tests.command import MANAGE
+from tests.command import MANAGE, manage, unavailable
 
 
 @contextmanager
@@ -50,11 +50,7 @@ def ask(url: str, **headers: str) -> tuple[int, str]:
 
 def refused(env: Mapping[str, str], *words: str) -> str:
     """The one line that a serve which cannot start leaves."""
-    done = subprocess.run(
-        [*MANAGE, "serve", *words], env=env, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done
-    return done.stderr
+    return unavailable(manage(env, "serve", *words), status=1)
 
 
 def send(url: str, *pieces: bytes) -> socket.socket:

@@ -2,13 +2,12 @@
 
 import os
 import re
-import subprocess
 from contextlib import ExitStack
 from functools import cache
 
 import pytest
 
-from tests.command import empty_store
+from tests.command import copied_store, used_store
 from tests.serving import answer, send, serving
 from tests.worker import until
 
@@ -20,10 +19,9 @@ ENDED = b"Connection: close\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
-def servers(used_store):
+def servers():
     """Servers with a log each: `servers(allowed)` is the URL and the log of one."""
-    with empty_store() as root, ExitStack() as stack:
-        subprocess.run(["cp", "-a", used_store, root], check=True)
+    with copied_store(used_store()) as root, ExitStack() as stack:
 
         @cache
         def started(allowed: str):

@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 from html import unescape
 from urllib.parse import quote, urlencode
 
@@ -10,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from backlog.web.navigation import LONGEST_ADDRESS, LONGEST_SEARCH, reachable
-from tests.command import MANAGE, empty_store
+from tests.command import copied_store, manage, used_store
 from tests.factories import CardFactory
 from tests.serving import ask, serving
 
@@ -22,15 +21,14 @@ CHINESE = "中" * 454
 
 
 @pytest.fixture(scope="module")
-def sites(used_store):
+def sites():
     """URLs of two servers on one store: what all may read, and what asks for a login."""
-    with empty_store() as root:
-        subprocess.run(["cp", "-a", used_store, root], check=True)
+    with copied_store(used_store()) as root:
         env = {**os.environ, "BACKLOG_DATA_DIR": str(root)}
         public = {**env, "BACKLOG_PUBLIC_BOARD": "1"}
         with serving(public, "--no-sweep") as (_, opened):
             words = ["create", "--id", WIDE, "--title", "Wide", "--phase", WIDE]
-            subprocess.run([*MANAGE, "backlog", *words], env=env, check=True)
+            assert manage(env, "backlog", *words).status == 0
             with serving(env, "--no-sweep") as (_, closed):
                 yield opened, closed
 

@@ -46,6 +46,7 @@ GROWN = {
 }
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("document", GROWN.values(), ids=GROWN)
 @pytest.mark.parametrize("door", [values.acceptance, lambda text: values.document(text, "result")])
 def test_what_would_be_written_too_long_is_refused_before_it_is_sent(door, document):
@@ -56,6 +57,7 @@ def test_what_would_be_written_too_long_is_refused_before_it_is_sent(door, docum
 TOO_LONG = ["1e131072", "1e-16384", "[0.0e-16383]", "1e" + "9" * 5000, '{"a": -1.5e131072}']
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("document", TOO_LONG, ids=range(len(TOO_LONG)))
 @pytest.mark.parametrize("door", [values.acceptance, lambda text: values.document(text, "result")])
 def test_a_number_that_the_database_has_no_room_for_is_refused_before_it_is_sent(door, document):

@@ -162,7 +162,7 @@ def env(store_root):
 
 def test_an_access_log_is_its_owner_s_only_also_after_it_was_rotated(env, tmp_path):
     log = tmp_path / "access.log"
-    with serving(env, "--access-log", str(log), umask=0o000) as (process, url):
+    with serving(env, "--no-sweep", "--access-log", str(log), umask=0o000) as (process, url):
         assert ask(f"{url}/healthz")[0] == 200
         log.rename(tmp_path / "access.log.1")
         process.send_signal(signal.SIGUSR1)

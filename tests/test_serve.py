@@ -19,7 +19,7 @@ from backlog.cli.main import main
 from backlog.store import storage
 from backlog.store.embedded import Store
 from fleet_backlog import cookies
-from tests.command import MANAGE
+from tests.command import MANAGE, manage
 from tests.servers import Server, free_port, wheel_programs
 from tests.serving import ask as _ask
 from tests.serving import refused as _refused
@@ -48,21 +48,21 @@ def own_server():
 def test_the_first_run_makes_an_account_and_later_runs_do_not(fresh):
     with _serving(fresh) as (first, url):
         assert "Log in" in _ask(f"{url}/login/")[1]
-    with _serving(fresh) as (second, _):
+    with _serving(fresh, "--no-sweep") as (second, _):
         pass
     assert (first.returncode, second.returncode) == (0, 0)
     assert "password" not in second.said
 
 
 def test_the_password_is_shown_once(fresh):
-    with _serving(fresh) as (process, _):
+    with _serving(fresh, "--no-sweep") as (process, _):
         assert re.findall(r"account operator with the password \S{12,}", process.said)
         process.terminate()
         assert "password" not in process.stdout.read()
 
 
 def test_the_command_line_works_beside_it(fresh, monkeypatch):
-    with _serving(fresh):
+    with _serving(fresh, "--no-sweep"):
         monkeypatch.setenv("BACKLOG_DATA_DIR", fresh["BACKLOG_DATA_DIR"])
         monkeypatch.delenv("DATABASE_URL", raising=False)
         assert main(["create", "--id", "A", "--title", "A"]) == 0
@@ -103,7 +103,7 @@ def test_a_port_in_use_is_one_line(fresh):
 
 
 def test_a_second_serve_on_the_port_is_refused(fresh):
-    with _serving(fresh) as (_, url):
+    with _serving(fresh, "--no-sweep") as (_, url):
         assert "listens there already" in _refused(fresh, "--bind", url.removeprefix("http://"))
 
 
@@ -135,11 +135,9 @@ def test_a_number_of_workers_that_is_none_is_wrong_usage(fresh, workers):
         ({**fresh, "WEB_WORKERS": workers}, []),
         (fresh, [f"--workers={workers}"]),
     ):
-        done = subprocess.run(
-            [*MANAGE, "serve", *words], env=env, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 2
-        assert "--workers: must be a whole number between 1 and 1000" in done.stderr
+        done = manage(env, "serve", *words)
+        assert done.status == 2
+        assert "--workers: must be a whole number between 1 and 1000" in done.err
 
 
 # Its end ------------------------------------------------------------------------------------------
@@ -216,7 +214,7 @@ def test_a_stop_while_the_processes_begin_is_quick(fresh, sig):
 
 def test_it_outlives_a_restart_of_the_database(fresh, own_server):
     env = {**fresh, "DATABASE_URL": own_server.url, "BACKLOG_PUBLIC_BOARD": "on"}
-    with _serving(env, "--workers", "1") as (_, url):
+    with _serving(env, "--no-sweep", "--workers", "1") as (_, url):
         pages = [f"{url}/", f"{url}/admin/", f"{url}/readyz"]
         assert [_ask(page)[0] for page in pages] == [200] * 3
         own_server.pause()
@@ -236,7 +234,7 @@ def test_it_outlives_a_restart_of_the_database(fresh, own_server):
 
 def test_a_restart_between_two_requests_is_not_seen(fresh, own_server):
     env = {**fresh, "DATABASE_URL": own_server.url, "BACKLOG_PUBLIC_BOARD": "on"}
-    with _serving(env, "--workers", "1", "--threads", "1") as (_, url):
+    with _serving(env, "--no-sweep", "--workers", "1", "--threads", "1") as (_, url):
         assert _ask(f"{url}/")[0] == 200
         own_server.pause()
         own_server.resume()
@@ -244,7 +242,7 @@ def test_a_restart_between_two_requests_is_not_seen(fresh, own_server):
 
 
 def test_the_embedded_store_is_started_again(fresh, public):
-    with _serving(public) as (_, url):
+    with _serving(public, "--no-sweep") as (_, url):
         assert _ask(f"{url}/")[0] == 200
         Store(Path(fresh["BACKLOG_DATA_DIR"])).stop()
         assert _ask(f"{url}/")[0] == 200
@@ -255,7 +253,7 @@ def test_the_embedded_store_is_started_again(fresh, public):
 
 def test_the_access_log_names_no_query(fresh, tmp_path):
     log = tmp_path / "access.log"
-    with _serving(fresh, "--access-log", str(log)) as (_, url):
+    with _serving(fresh, "--no-sweep", "--access-log", str(log)) as (_, url):
         _ask(f"{url}/healthz?q=secret", **{"X-Forwarded-For": "192.0.2.7"})
     assert re.search(r'127\.0\.0\.1 192\.0\.2\.7 "GET /healthz" 200 3 ', log.read_text())
     assert "secret" not in log.read_text()
@@ -266,7 +264,7 @@ def test_the_access_log_names_no_query(fresh, tmp_path):
 )
 def test_only_a_known_proxy_says_that_the_client_came_by_https(fresh, allowed, status):
     env = {**fresh, "HTTPS": "on", "FORWARDED_ALLOW_IPS": allowed}
-    with _serving(env) as (_, url):
+    with _serving(env, "--no-sweep") as (_, url):
         address = ("127.0.0.1", int(url.rpartition(":")[2]))
         with socket.create_connection(address, 20) as client:
             client.sendall(
@@ -279,7 +277,7 @@ def test_only_a_known_proxy_says_that_the_client_came_by_https(fresh, allowed, s
 
 def test_a_port_that_is_given_is_the_port(fresh):
     port = free_port()
-    with _serving(fresh, "--bind", f"127.0.0.1:{port}") as (_, url):
+    with _serving(fresh, "--no-sweep", "--bind", f"127.0.0.1:{port}") as (_, url):
         assert url == f"http://127.0.0.1:{port}"
 
 

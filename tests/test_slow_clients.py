@@ -1,12 +1,11 @@
 """Clients that are slow, or many, or never end: others are answered meanwhile."""
 
 import os
-import subprocess
 from contextlib import ExitStack
 
 import pytest
 
-from tests.command import empty_store
+from tests.command import copied_store, used_store
 from tests.serving import answer, send, serving
 
 pytestmark = pytest.mark.one_tier
@@ -35,10 +34,9 @@ SLOW = {
 
 
 @pytest.fixture(scope="module")
-def site(used_store):
+def site():
     """The URL of a server with one process and two threads."""
-    with empty_store() as root:
-        subprocess.run(["cp", "-a", used_store, root], check=True)
+    with copied_store(used_store()) as root:
         env = {**os.environ, "BACKLOG_DATA_DIR": str(root)}
         with serving(env, "--no-sweep", "--workers", "1", "--threads", "2") as (_, url):
             yield url

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,7 +15,8 @@ from backlog.session import PsycopgSession
 from backlog.store.embedded import Store, binaries
 from backlog.store.storage import Embedded, Server, Storage, from_environment
 from backlog.verbs import cards, check, claims, history, moves, pool, rules
-from tests.command import PROJECT, On, empty_store
+from tests.command import On, copied_store, manage
+from tests.embedded.children import template
 
 ARCHIVES = sorted((Path(__file__).parent / "data" / "stores").glob("*.dump"))
 
@@ -60,7 +60,7 @@ def empty_database(name: str) -> Iterator[Storage]:
             yield Server(here.url.rpartition("/")[0] + f"/{name}")
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     else:
-        with empty_store() as root:
+        with copied_store(template()) as root:
             Store(root).start()
             yield Embedded(root)
 
@@ -216,8 +216,7 @@ each_end = pytest.mark.parametrize("archive", [FIRST, LAST], ids=["first", "last
 @each_end
 def test_a_migration_of_another_app_that_comes_first_leaves_nothing_half_done(archive):
     with earlier_store(archive) as (on, store):
-        migrate = [sys.executable, str(PROJECT / "manage.py"), "migrate", "sessions"]
-        subprocess.run(migrate, env=on.env, check=True, stdout=subprocess.DEVNULL)
+        assert manage(on.env, "migrate", "sessions").status == 0
         assert on("check").status == 0
         with closing(store.connect()) as connection:
             assert "backlog_status_known" in str(
@@ -326,8 +325,7 @@ def test_what_somebody_else_made_stays(archive):
 
 
 def test_there_is_no_way_back(session):
-    migrate = [sys.executable, str(PROJECT / "manage.py"), "migrate", "backlog", "0001"]
-    ran = subprocess.run(migrate, capture_output=True, text=True, check=False)
-    assert ran.returncode != 0
-    assert "IrreversibleError" in ran.stderr
+    ran = manage(os.environ, "migrate", "backlog", "0001")
+    assert ran.status != 0
+    assert "IrreversibleError" in ran.err
     assert session.execute("SELECT count(*) FROM backlog").fetchone() == (0,)

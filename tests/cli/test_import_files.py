@@ -11,6 +11,8 @@ import pytest
 from tests.cli import lines, refused
 from tests.command import MANAGE
 
+pytestmark = pytest.mark.one_tier
+
 A = {"id": "A", "title": "t"}
 B = {"id": "B", "title": "t", "dependsOn": ["A"], "acceptance": {"n": [1, {}]}}
 C = {"id": "C", "title": 'a ] [ } { " \\ \n'}

@@ -16,6 +16,8 @@ from django.core.management import CommandError, call_command
 from backlog.store import storage
 from tests.command import MANAGE, PROJECT, On
 
+pytestmark = pytest.mark.one_tier
+
 SHELL = shlex.join([*MANAGE, "backlog"])
 UNREACHABLE = {"DATABASE_URL": "postgresql://u:p@127.0.0.1:1/db"}
 
@@ -116,7 +118,6 @@ def test_a_worker_s_command_imports_no_django(command, card):
     assert {name for name in modules if name.partition(".")[0] == "django"} == set()
 
 
-@pytest.mark.one_tier
 def test_a_mistake_is_told_before_anything_is_connected_or_imported(command):
     ran = command("claim", env={**UNREACHABLE, "PYTHONPROFILEIMPORTTIME": "1"})
     assert ran.status == 2
@@ -124,8 +125,6 @@ def test_a_mistake_is_told_before_anything_is_connected_or_imported(command):
     assert not imported_modules(ran) & {"psycopg", "django", "backlog.verbs.transfer"}
 
 
-@pytest.mark.one_tier
-@pytest.mark.skipif("DATABASE_URL" in os.environ, reason="reads the embedded store's log")
 def test_one_query_of_the_schema_precedes_the_verb(session, command, card):
     card("A")
     log = storage.from_environment().root / "postgres.log"

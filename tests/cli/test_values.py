@@ -162,18 +162,21 @@ def test_such_ids_and_owners_work_in_every_verb(call, text):
     assert (done["id"], done["status"]) == (text, "done")
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("option", ["--title", "--body", "--phase", "--acceptance", "--depends-on"])
 @pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
 def test_a_nul_and_half_a_character_are_refused(call, option, text):
     refused(call, 2, "create", "--id", "A", "--title", "t", option, text)
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("key", ["id", "title", "body", "phase", "idempotencyKey", "acceptance"])
 def test_a_nul_in_an_imported_line_is_refused(call, tmp_path, key):
     file = lines(tmp_path, {"id": "A", "title": "t", key: "a\0b"})
     assert refused(call, 2, "import", file).startswith(f"line 1: {key} must")
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize(
     "words",
     [

@@ -51,17 +51,6 @@ def place() -> Iterator[Path]:
     clear(made)
 
 
-@pytest.fixture(scope="session")
-def template() -> Iterator[Path]:
-    """A store as it is after its first use, stopped."""
-    made = children.make_place()
-    store = Store(made / "store")
-    store.start()
-    store.stop()
-    yield store.root
-    clear(made)
-
-
 def end_all(data: Path) -> None:
     """Kill what still works in a data directory, and wait for it to go."""
     pids = processes.of(data)
@@ -81,11 +70,13 @@ def root(place: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def copied(template: Path) -> Copied:
+def copied() -> Copied:
     """Makes a store that has been used before, and is stopped, in a directory of any name."""
 
+    template = children.template()
+
     def copy(root: Path) -> Store:
-        subprocess.run(["cp", "-a", "--", template, root], check=True)
+        children.copy(root, template)
         return Store(root)
 
     return copy

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from backlog.store import storage
-from tests.command import On, Ran, empty_store, unavailable
+from tests.command import On, Ran, unavailable
 from tests.servers import wheel_programs
 from tests.worker import until
 
@@ -62,9 +62,8 @@ def test_a_url_that_names_no_server_is_a_mistake_of_the_configuration(url, words
     assert line.startswith("DATABASE_URL ")
 
 
-def test_an_empty_url_is_none():
-    with empty_store() as root:
-        assert On(DATABASE_URL=" ", BACKLOG_DATA_DIR=str(root))("list").out == "(no cards)\n"
+def test_an_empty_url_is_none(store_root):
+    assert On(DATABASE_URL=" ", BACKLOG_DATA_DIR=str(store_root))("list").out == "(no cards)\n"
 
 
 def test_a_file_in_place_of_the_directory(tmp_path):
@@ -112,12 +111,11 @@ def test_a_server_that_is_stopped_while_a_command_waits(server):
     on("delete", "--id", "A")
 
 
-def test_an_embedded_server_that_is_killed_comes_back_with_every_card():
-    with empty_store() as root:
-        on = On(BACKLOG_DATA_DIR=str(root))
-        on("create", "--id", "A", "--title", "t")
-        os.kill(on("store", "status", "--json").json["pid"], 9)
-        assert on("claim", "--owner", "w", "--json").json["id"] == "A"
+def test_an_embedded_server_that_is_killed_comes_back_with_every_card(store_root):
+    on = On(BACKLOG_DATA_DIR=str(store_root))
+    on("create", "--id", "A", "--title", "t")
+    os.kill(on("store", "status", "--json").json["pid"], 9)
+    assert on("claim", "--owner", "w", "--json").json["id"] == "A"
 
 
 @pytest.mark.parametrize(("given", "age"), [({}, 60), ({"CONN_MAX_AGE": "7"}, 7)])
