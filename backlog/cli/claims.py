@@ -30,7 +30,7 @@ def claim(session: Session, options: Options) -> Reply:
     narrowed = (options.phase, options.role, options.count, options.wait)
     if options.card_id and narrowed != (None, None, None, None):
         raise UsageError("--id names the card: leave out --phase, --role, --count and --wait")
-    taken = options.claim(
+    taken = options.claiming.claim(
         session,
         options.owner,
         options.ttl,

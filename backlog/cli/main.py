@@ -18,8 +18,8 @@ from backlog.records import one_line
 from backlog.session import ACTOR, Opener, as_refusal
 from backlog.shown import say, say_json
 from backlog.values import actor, json_text
-from backlog.verbs import claims, names
-from backlog.verbs.claims import Claim
+from backlog.verbs import names
+from backlog.verbs.claims import DIRECTLY, Claiming
 
 INTERRUPTED = 130
 
@@ -43,17 +43,17 @@ def main(
     argv: Sequence[str],
     open_session: Opener = connection.open_session,
     prog: str = "backlog",
-    claim: Claim = claims.claim,
+    claiming: Claiming = DIRECTLY,
 ) -> int:
     """Run one verb; its exit status.
 
-    `open_session` replaces the store that the environment names, `claim` the function that claims
+    `open_session` replaces the store that the environment names, `claiming` the verbs that claim
     cards there.
     """
     acting = ACTOR.set(_actor(os.environ))
     try:
         options = parse(argv, prog)
-        options.connect, options.claim = open_session, claim
+        options.connect, options.claiming = open_session, claiming
         return _run(options)
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -22,7 +22,6 @@ from backlog.records import to_json, to_line
 from backlog.session import Session
 from backlog.shown import named
 from backlog.verbs import moves
-from backlog.verbs.claims import complete_and_claim
 from backlog.verbs.pool import pool_of
 from backlog.verbs.runs import Report
 
@@ -51,7 +50,7 @@ def _report(options: Options) -> Report:
     "a card is done",
     *_CLAIM,
     *_REPORT,
-    flag("--claim-next", "and the owner claims the next one, in one transaction"),
+    flag("--claim-next", "and the owner claims the next one, if there is one"),
     number("--ttl", 1, "seconds the lease lasts (900)"),
     *POOL,
 )
@@ -67,15 +66,12 @@ def complete(session: Session, options: Options) -> Reply:
 def _complete_and_claim(session: Session, options: Options) -> Reply:
     if options.owner is None:
         raise UsageError("--claim-next needs the --owner who claims")
-    done, taken = complete_and_claim(
+    done, taken = options.claiming.complete_and_claim(
         session,
-        options.card_id,
-        options.owner,
-        options.attempt,
+        *_claimed(options),
         ttl=options.ttl or DEFAULT_TTL_SECONDS,
         pool=pool_of(session, options.phase, options.role),
         report=_report(options),
-        claim=options.claim,
     )
     following = taken.card
     return Reply(

@@ -10,7 +10,7 @@ from backlog.cli.reply import Reply
 
 if TYPE_CHECKING:
     from backlog.session import Opener
-    from backlog.verbs.claims import Claim
+    from backlog.verbs.claims import Claiming
 
 # The words of `add_argument`; with `env`, the variable that stands for the option.
 Option = tuple[str, dict[str, Any]]
@@ -24,7 +24,7 @@ class Options(Namespace):
     run: Callable[..., Reply]
     on_session: bool
     connect: "Opener"
-    claim: "Claim"
+    claiming: "Claiming"
 
 
 class Verb(NamedTuple):
