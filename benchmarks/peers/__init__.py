@@ -25,6 +25,7 @@ def _batches(number: int) -> dict[str, str]:
 GROUPS: Final = {
     1: {
         "resident": "`complete_and_claim`",
+        "resident_django": "the same, through Django",
         "ours": "`claim`, `complete`",
         "ours_django": "the same, through Django",
         "procrastinate": "procrastinate",

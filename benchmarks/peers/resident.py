@@ -1,7 +1,9 @@
-"""A resident worker's verb: complete what it holds and claim the next card."""
+"""A resident worker's verb: complete the card that it holds and claim the next one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 from backlog.session import PsycopgSession
 from backlog.verbs import claims
@@ -13,16 +15,22 @@ install, load = ours.install, ours.load
 
 @contextmanager
 def client(url: str, batch: int) -> Iterator[Callable[[], int]]:
-    assert batch == 1, "a batch is claimed and completed"
+    assert batch == 1, "a batch is completed and claimed by two verbs"
     with connect(url) as connection:
         session = PsycopgSession(connection)
-        card = claims.claim(session, "worker").card
+        yield cycle(
+            partial(claims.claim, session), partial(claims.complete_and_claim, session, texts=False)
+        )
 
-        def cycle() -> int:
-            nonlocal card
-            assert card, "the backlog is empty"
-            _, taken = claims.complete_and_claim(session, card.id, "worker", card.attempts)
-            card = taken.card
-            return 1
 
-        yield cycle
+def cycle(claim: Callable[..., Any], complete_and_claim: Callable[..., Any]) -> Callable[[], int]:
+    """What completes a card and claims the next one, the first of which it claims now."""
+    card = claim("worker").card
+
+    def cycle() -> int:
+        nonlocal card
+        assert card, "the backlog is empty"
+        card = complete_and_claim(card.id, "worker", card.attempts)[1].card
+        return 1
+
+    return cycle
