@@ -132,13 +132,18 @@ def _figures(
     ours, ours_small = subjects[shape, large][0], subjects[shape, small][0]
     flat_small = subjects["flat", small][0]
     pairs = [
-        (f"{shape}: {large:,} to {small:,}", ours.claims, ours_small.claims, aim),
-        (f"{shape}: {large:,} to flat {small:,}", ours.claims, flat_small.claims, aim),
+        (f"{shape}, {large:,} cards to {small:,}", ours.claims, ours_small.claims, aim),
+        (f"{shape}, {large:,} cards to flat {small:,}", ours.claims, flat_small.claims, aim),
     ]
     for cards in (small, large):
         mine, bare = subjects[shape, cards]
         pairs += [
-            (f"{shape} {cards:,}: to bare", mine.claims, bare.claims, _BESIDE_BARE),
-            (f"{shape} {cards:,}: completion to bare", mine.completions, bare.completions, None),
+            (f"{shape}, {cards:,} cards, to bare", mine.claims, bare.claims, _BESIDE_BARE),
+            (
+                f"{shape}, {cards:,} cards, completion to bare",
+                mine.completions,
+                bare.completions,
+                None,
+            ),
         ]
     return [in_turn(name, a, b, aim) for name, a, b, aim in pairs if a is not b]
