@@ -84,8 +84,8 @@ def show(title: str, figures: Sequence[Figure], note: str = "") -> None:
 
 def table(title: str, rows: Sequence[Sequence[str]], note: str = "") -> None:
     """Print rows, the first of them the headings, as the Markdown table that the docs hold."""
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    lines.insert(1, "| " + " | ".join("---" for _ in rows[0]) + " |")
+    lines = ["|" + "|".join(f" {cell} " if cell else " " for cell in row) + "|" for row in rows]
+    lines.insert(1, "|" + " --- |" * len(rows[0]))
     print(f"\n## {title}\n", *lines, *([f"\n{note}"] if note else []), sep="\n", flush=True)
 
 
