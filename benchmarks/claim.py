@@ -130,11 +130,12 @@ def _figures(
 ) -> list[Figure]:
     small, large = sizes
     ours, ours_small = subjects[shape, large][0], subjects[shape, small][0]
-    flat_small = subjects["flat", small][0]
     pairs = [
         (f"{shape}, {large:,} cards to {small:,}", ours.claims, ours_small.claims, aim),
-        (f"{shape}, {large:,} cards to flat {small:,}", ours.claims, flat_small.claims, aim),
     ]
+    if shape != "flat":
+        flat = subjects["flat", small][0].claims
+        pairs.append((f"{shape}, {large:,} cards to flat {small:,}", ours.claims, flat, aim))
     for cards in (small, large):
         mine, bare = subjects[shape, cards]
         pairs += [
@@ -146,4 +147,4 @@ def _figures(
                 None,
             ),
         ]
-    return [in_turn(name, a, b, aim) for name, a, b, aim in pairs if a is not b]
+    return [in_turn(*pair) for pair in pairs]

@@ -32,7 +32,7 @@ _AIMS: Final[dict[int, dict[str, Sequence[float]]]] = {
 }
 # Enough to judge the aims that are not met by far.
 _IN_A_TRIAL: Final = {
-    1: ("resident", "resident_django", "procrastinate", "graphile_worker"),
+    1: ("resident", "procrastinate", "graphile_worker"),
     10: ("ours", "pgqueuer", "pg_boss"),
     50: ("ours", "pgqueuer", "pg_boss"),
 }
