@@ -21,6 +21,9 @@ BUDGET = full
 # More options for pytest, the benchmarks and the lock: make test ARGS="-k claim -x"
 ARGS =
 
+# The queues of Node; its lock names versions and hashes, and no registry.
+NODE_PACKAGES = benchmarks/peers/node/node_modules/.package-lock.json
+
 .DEFAULT_GOAL = help
 .PHONY: help setup up test quick chaos check format lock bench clean
 
@@ -63,7 +66,7 @@ format: setup ## rewrite code and templates in the house style
 	.venv/bin/djlint --quiet --reformat templates || true # 1: it rewrote one
 	find templates -name '*.html' -exec .venv/bin/djade {} + || true # 1: it rewrote one
 
-bench: setup .venv-bench/lock.stamp ## the benchmarks, in an environment with the other queues
+bench: setup .venv-bench/lock.stamp $(NODE_PACKAGES) ## the benchmarks, beside other queues
 	.venv-bench/bin/python -m benchmarks $(ARGS)
 
 # Ranges in pyproject.toml become exact versions with the hashes of every platform's files; what
@@ -77,7 +80,8 @@ lock: setup ## requirements/*.txt from pyproject.toml
 	$(LOCK) --group bench --constraint requirements/runtime.txt --output-file requirements/bench.txt
 
 clean: ## remove what make made; the store's data lives elsewhere and stays
-	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bench benchmarks/peers/node/node_modules
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Distributions may ship Python without ensurepip; the interpreter's own pip then brings one.
@@ -98,6 +102,11 @@ endef
 
 .venv-bench/lock.stamp: requirements/bench.txt .python-version tools/find-python
 	@$(call make-venv,.venv-bench,requirements/bench.txt)
+
+# Without them the benchmarks go on, and say which queues they leave out.
+$(NODE_PACKAGES): benchmarks/peers/node/package-lock.json .venv-bench/lock.stamp
+	-.venv-bench/bin/npm ci --loglevel error --no-audit --no-fund --ignore-scripts \
+		--prefix $(dir $<) && touch $@
 
 # The tree itself, as a path entry and the `backlog` command; built with the locked hatchling.
 .venv/project.stamp: .venv/lock.stamp pyproject.toml

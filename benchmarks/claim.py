@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,16 +14,6 @@ from backlog.verbs import claims, moves
 from benchmarks import data
 from benchmarks.report import Aim, Figure, in_turn, progress, show
 from benchmarks.server import Server, connect
-
-_CLAIM_BARE: Final = b"""
-UPDATE bare SET status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
-    claimed_at = clock_timestamp(), attempts = attempts + 1, updated_at = clock_timestamp()
-WHERE id = (SELECT id FROM bare WHERE status = 'ready' ORDER BY priority DESC, created_at, id
-            FOR UPDATE SKIP LOCKED LIMIT 1)
-RETURNING *"""
-_FINISH_BARE: Final = b"""
-UPDATE bare SET status = 'done', claim_owner = NULL, claim_ttl_seconds = NULL, claimed_at = NULL,
-    updated_at = clock_timestamp() WHERE id = %s AND status = 'claimed' RETURNING *"""
 
 _FLAT: Final = Aim(1.5)
 _BESIDE_BARE: Final = Aim(1.3)
@@ -53,12 +43,30 @@ class Subject:
 
 
 def run(server: Server, quick: bool) -> None:
-    small, large = 1_000, 100_000 if quick else 1_000_000
-    rounds, turns = (1, 10) if quick else (3, 20)
+    large = 100_000 if quick else 1_000_000
+    show(
+        "One claim, one client",
+        measured(server, tuple(data.SHAPES), 1_000, large, (1, 10) if quick else (3, 20)),
+        "Medians; the spread is that of the ratio in ten stretches of the run. Ours and the bare "
+        "one claim in turn, on one connection, one backlog after the other. Completions are for "
+        "information: ours checks owner and attempt and counts dependents.",
+    )
+
+
+def measured(
+    server: Server,
+    shapes: Sequence[str],
+    small: int,
+    large: int,
+    often: tuple[int, int],
+    aim: Aim = _FLAT,
+) -> list[Figure]:
+    """Claims from backlogs of these two sizes, in so many rounds and turns in each."""
+    rounds, turns = often
     order = random.Random(1)
     with ExitStack() as stack:
         places = {}
-        for shape in data.SHAPES:
+        for shape in shapes:
             for cards in (small, large):
                 progress(f"a {shape} backlog of {cards:,} cards")
                 url = server.backlog(f"{shape}_{cards}")
@@ -75,13 +83,7 @@ def run(server: Server, quick: bool) -> None:
             for _ in range(turns):
                 for pair in order.sample(list(subjects.values()), len(subjects)):
                     _measure(pair, order)
-    show(
-        "One claim, one client",
-        [figure for shape in data.SHAPES for figure in _figures(subjects, shape, small, large)],
-        "Medians; the spread is that of the ratio in ten stretches of the run. Ours and the bare "
-        "one claim in turn, on one connection, one backlog after the other. Completions are for "
-        "information: ours checks owner and attempt and counts dependents.",
-    )
+    return [figure for shape in shapes for figure in _figures(subjects, shape, (small, large), aim)]
 
 
 def _refill_small(places: dict[tuple[str, int], Connection], small: int) -> None:
@@ -115,24 +117,34 @@ def _bare(connection: Connection) -> Subject:
     cursor, finishing = connection.cursor(), connection.cursor()  # one for each, as ours has it
 
     return Subject(
-        lambda: cursor.execute(_CLAIM_BARE, ("worker", 900)).fetchone()[0],
-        lambda card: finishing.execute(_FINISH_BARE, (card,)).fetchone(),
+        lambda: cursor.execute(data.CLAIM_BARE, ("worker", 900)).fetchone()[0],
+        lambda card: finishing.execute(data.FINISH_BARE, (card,)).fetchone(),
     )
 
 
 def _figures(
-    subjects: dict[tuple[str, int], tuple[Subject, Subject]], shape: str, small: int, large: int
+    subjects: dict[tuple[str, int], tuple[Subject, Subject]],
+    shape: str,
+    sizes: tuple[int, int],
+    aim: Aim,
 ) -> list[Figure]:
+    small, large = sizes
     ours, ours_small = subjects[shape, large][0], subjects[shape, small][0]
-    flat_small = subjects["flat", small][0]
     pairs = [
-        (f"{shape}: {large:,} to {small:,}", ours.claims, ours_small.claims, _FLAT),
-        (f"{shape}: {large:,} to flat {small:,}", ours.claims, flat_small.claims, _FLAT),
+        (f"{shape}, {large:,} cards to {small:,}", ours.claims, ours_small.claims, aim),
     ]
+    if shape != "flat":
+        flat = subjects["flat", small][0].claims
+        pairs.append((f"{shape}, {large:,} cards to flat {small:,}", ours.claims, flat, aim))
     for cards in (small, large):
         mine, bare = subjects[shape, cards]
         pairs += [
-            (f"{shape} {cards:,}: to bare", mine.claims, bare.claims, _BESIDE_BARE),
-            (f"{shape} {cards:,}: completion to bare", mine.completions, bare.completions, None),
+            (f"{shape}, {cards:,} cards, to bare", mine.claims, bare.claims, _BESIDE_BARE),
+            (
+                f"{shape}, {cards:,} cards, completion to bare",
+                mine.completions,
+                bare.completions,
+                None,
+            ),
         ]
-    return [in_turn(name, a, b, aim) for name, a, b, aim in pairs if a is not b]
+    return [in_turn(*pair) for pair in pairs]

@@ -11,7 +11,8 @@ from benchmarks.server import PROJECT, Server, connect, run_python
 
 _CARDS: Final = 10_000
 _SHELLS: Final = 8
-_BESIDE_BARE: Final = Aim(1.5)
+_BESIDE_BARE: Final = Aim(1.12)
+_OURS: Final = ("manage.py backlog", "backlog")
 
 _CLAIM: Final = ("claim", "--owner", "worker", "--json")
 # What pip makes of [project.scripts], without the need to install the project.
@@ -44,14 +45,17 @@ def run(server: Server, quick: bool) -> None:
     show(
         "The command, whole process",
         [
-            figure
-            for way in ("manage.py backlog", "backlog")
-            for figure in (
-                in_pairs(
-                    f"{way}: one shell", milliseconds, alone[way], alone["bare"], _BESIDE_BARE
-                ),
-                in_pairs(f"{way}: {_SHELLS} at once", per_second, together[way], together["bare"]),
+            in_pairs(f"`{way} claim --json`", milliseconds, alone[way], alone["bare"], _BESIDE_BARE)
+            for way in _OURS
+        ]
+        + [
+            in_pairs(
+                f"`{way} …`, from eight shells at once",
+                per_second,
+                together[way],
+                together["bare"],
             )
+            for way in _OURS
         ],
         "One shell: time, less is better; the ratio is the median of the pairs. "
         f"{_SHELLS} shells: claims a second, more is better.",

@@ -5,7 +5,8 @@ from typing import Final
 from psycopg import Connection
 
 from backlog.session import PsycopgSession
-from backlog.verbs import check, claims, moves
+from backlog.verbs import batches, check, claims, moves
+from backlog.verbs.batches import Held
 from benchmarks.server import connect
 
 _CHECKED_UP_TO: Final = 10_000
@@ -67,6 +68,16 @@ CREATE INDEX IF NOT EXISTS bare_queue ON bare (priority DESC, created_at, id)
 _BARE_CARDS: Final = """
 INSERT INTO bare SELECT id, title, body, phase, priority, 'ready', '[]', NULL, NULL, NULL, 0,
     idempotency_key, acceptance, created_at, updated_at FROM backlog"""
+
+CLAIM_BARE: Final = """
+UPDATE bare SET status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
+    claimed_at = clock_timestamp(), attempts = attempts + 1, updated_at = clock_timestamp()
+WHERE id = (SELECT id FROM bare WHERE status = 'ready' ORDER BY priority DESC, created_at, id
+            FOR UPDATE SKIP LOCKED LIMIT 1)
+RETURNING *"""
+FINISH_BARE: Final = """
+UPDATE bare SET status = 'done', claim_owner = NULL, claim_ttl_seconds = NULL, claimed_at = NULL,
+    updated_at = clock_timestamp() WHERE id = %s AND status = 'claimed' RETURNING *"""
 
 
 def replace(connection: Connection, tables: str, number: int, *statements: str) -> None:
@@ -137,11 +148,17 @@ def fill_bare(connection: Connection) -> None:
     replace(connection, "bare", 0, _BARE_CARDS)
 
 
-def cycle(session: PsycopgSession) -> None:
-    """Claim a card and complete it, as a worker does that names its claim."""
-    card = claims.claim(session, "worker").card
-    assert card, "the backlog is empty"
-    moves.complete(session, card.id, "worker", card.attempts)
+def cycle(session: PsycopgSession, batch: int = 1) -> int:
+    """Claim so many cards and complete them, as a worker does that names its claims; how many."""
+    cards = claims.claim(session, "worker", count=batch).cards
+    assert cards, "the backlog is empty"
+    if batch == 1:
+        moves.complete(session, cards[0].id, "worker", cards[0].attempts, texts=False)
+    else:
+        held = [Held(card.id, card.attempts) for card in cards]
+        outcomes = batches.complete_many(session, held, "worker", texts=False)
+        assert not any(outcome.refusal for outcome in outcomes)
+    return len(cards)
 
 
 def _without_triggers(connection: Connection) -> None:

@@ -13,16 +13,18 @@ from benchmarks.server import connect
 
 
 class Fleet:
-    """`workers` processes, each with a session on every one of `urls`."""
+    """`workers` processes, each with a session on every one of `urls`, `batch` cards at once."""
 
-    def __init__(self, workers: int, urls: Sequence[str]) -> None:
+    def __init__(self, workers: int, urls: Sequence[str], batch: int = 1) -> None:
         processes = multiprocessing.get_context("spawn")
         self._ends: list[Connection] = []
         self._processes = []
         for _ in range(workers):
             mine, theirs = processes.Pipe()
             self._ends.append(mine)
-            process = processes.Process(target=_serve, args=(theirs, list(urls)), daemon=True)
+            process = processes.Process(
+                target=_serve, args=(theirs, list(urls), batch), daemon=True
+            )
             process.start()
             self._processes.append(process)
 
@@ -51,7 +53,7 @@ class Fleet:
             process.join(10)
 
 
-def _serve(orders: Connection, urls: list[str]) -> None:
+def _serve(orders: Connection, urls: list[str], batch: int) -> None:
     with ExitStack() as stack:
         sessions = {url: PsycopgSession(stack.enter_context(connect(url))) for url in urls}
         while True:
@@ -59,13 +61,12 @@ def _serve(orders: Connection, urls: list[str]) -> None:
                 url, cycles, seconds = orders.recv()
             except EOFError:
                 return
-            orders.send(_work(sessions[url], cycles, seconds))
+            orders.send(_work(sessions[url], batch, cycles, seconds))
 
 
-def _work(session: PsycopgSession, cycles: float, seconds: float) -> int:
+def _work(session: PsycopgSession, batch: int, cycles: float, seconds: float) -> int:
     done = 0
     end = time.monotonic() + seconds
     while done < cycles and time.monotonic() < end:
-        data.cycle(session)
-        done += 1
+        done += data.cycle(session, batch)
     return done

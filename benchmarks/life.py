@@ -47,7 +47,7 @@ def _without_records(server: Server, cycles: int) -> list[Figure]:
         for place in (kept, bare):
             data.fill(place, 20_000)
         _pair("the first, which plan", kept, bare, _cycle, 20)
-        return [_pair("a cycle, to one without", kept, bare, _cycle, cycles)]
+        return [_pair("a cycle, to one without runs and events", kept, bare, _cycle, cycles)]
 
 
 _RECORDED: Final = {
@@ -82,14 +82,14 @@ def _leases(server: Server, many: int, samples: int) -> list[Figure]:
             data.fill(place, many)
             data.claim_first(place, held)
         subjects: dict[str, Callable[[Connection, int], object]] = {
-            "renew": lambda place, n: moves.renew(
+            "a renewal": lambda place, n: moves.renew(
                 PsycopgSession(place), data.card_id(n % 100), "worker", 1
             ),
-            "sweep, nothing expired": lambda place, n: moves.reclaim(PsycopgSession(place)),
-            "sweep, a hundred expired": _expired_sweep,
+            "a sweep that finds nothing": lambda place, n: moves.reclaim(PsycopgSession(place)),
+            "a sweep of a hundred expired": _expired_sweep,
         }
         return [
-            _pair(f"{name}, {many:,} claimed to 100", full, few, verb, samples)
+            _pair(f"{name}, {many:,} claimed cards to 100", full, few, verb, samples)
             for name, verb in subjects.items()
         ]
 

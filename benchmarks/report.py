@@ -18,10 +18,14 @@ class Aim(NamedTuple):
     at_least: bool = False
 
     def __str__(self) -> str:
-        return f"{'over' if self.at_least else 'within'} {self.limit:g}"
+        return f"{'at least' if self.at_least else 'within'} {self.limit:g}"
 
     def is_met(self, ratio: float) -> bool:
-        return ratio > self.limit if self.at_least else ratio <= self.limit
+        return ratio >= self.limit if self.at_least else ratio <= self.limit
+
+    def judged(self, ratio: float) -> str:
+        """The aim, and whether this meets it."""
+        return f"{self}, {'met' if self.is_met(ratio) else 'missed'}"
 
 
 @dataclass(frozen=True)
@@ -36,15 +40,13 @@ class Figure:
 
     def cells(self) -> tuple[str, ...]:
         ratio = median(self.ratios)
-        verdict = "" if self.aim is None else "met" if self.aim.is_met(ratio) else "NOT MET"
         return (
             self.name,
             self.ours,
             self.theirs,
             f"{ratio:.2f}",
-            f"{min(self.ratios):.2f} to {max(self.ratios):.2f}",
-            "" if self.aim is None else str(self.aim),
-            verdict,
+            spread(self.ratios),
+            "" if self.aim is None else self.aim.judged(ratio),
         )
 
 
@@ -72,7 +74,7 @@ def in_pairs(
     return Figure(name, unit(ours), unit(theirs), ratios, aim)
 
 
-_HEAD = ("figure", "ours", "theirs", "ratio", "spread", "aim", "")
+_HEAD = ("figure", "ours", "the other", "ratio", "spread", "aim")
 
 
 def show(title: str, figures: Sequence[Figure], note: str = "") -> None:
@@ -81,13 +83,9 @@ def show(title: str, figures: Sequence[Figure], note: str = "") -> None:
 
 
 def table(title: str, rows: Sequence[Sequence[str]], note: str = "") -> None:
-    """Print rows, the first of them the headings, as a Markdown table."""
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-        for row in rows
-    ]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    """Print rows, the first of them the headings, as the Markdown table that the docs hold."""
+    lines = ["|" + "|".join(f" {cell} " if cell else " " for cell in row) + "|" for row in rows]
+    lines.insert(1, "|" + " --- |" * len(rows[0]))
     print(f"\n## {title}\n", *lines, *([f"\n{note}"] if note else []), sep="\n", flush=True)
 
 
@@ -120,3 +118,11 @@ def milliseconds(seconds: Sequence[float]) -> str:
 
 def per_second(rates: Sequence[float]) -> str:
     return f"{median(rates):,.0f}/s"
+
+
+def spread(ratios: Sequence[float]) -> str:
+    return f"{min(ratios):.2f} to {max(ratios):.2f}"
+
+
+def number_of(clients: int) -> str:
+    return "1 client" if clients == 1 else f"{clients} clients"

@@ -1,14 +1,39 @@
-"""The queues that are measured, one module each: install(url), load(url, jobs), client(url).
+"""The queues that are measured: install(url), load(url, jobs), client(url, batch) in a module each.
 
-`client` is a context manager that gives a function: take one job, finish it, in that queue's own
-code; of an asynchronous queue both are asynchronous. They run in processes of their own
-(`python -m benchmarks.peers`), because each needs its own settings of Django, or none.
+`client` is a context manager that gives a function: take up to so many jobs, finish them, in that
+queue's own code; how many they were. Of an asynchronous queue both are asynchronous; one of Node's
+has work(…) instead, see `node.py`. They run in processes of their own (`python -m
+benchmarks.peers`), because each needs its own settings of Django, or none; `load` makes them, once
+for all clients.
 """
 
-QUEUES = {
-    "ours": "verbs, psycopg",
-    "ours_django": "verbs, Django",
-    "procrastinate": "procrastinate",
-    "pgqueuer": "pgqueuer",
-    "django_tasks": "django-tasks-db",
+from typing import Final
+
+
+def _batches(number: int) -> dict[str, str]:
+    return {
+        "ours": f"`claim` of {number}, `complete_many`",
+        "ours_django": "the same, through Django",
+        "pgqueuer": f"pgqueuer in batches of {number}",
+        "pg_boss": f"pg-boss in batches of {number}",
+        "graphile_worker": f"graphile-worker in batches of {number}",
+    }
+
+
+# Of how many jobs at once: which modules, and what the tables call them. The first of each is what
+# the others are compared with. Ten is pgqueuer's default; the others' is one.
+GROUPS: Final = {
+    1: {
+        "resident": "`complete_and_claim`",
+        "resident_django": "the same, through Django",
+        "ours": "`claim`, `complete`",
+        "ours_django": "the same, through Django",
+        "procrastinate": "procrastinate",
+        "graphile_worker": "graphile-worker",
+        "pgqueuer": "pgqueuer, one by one",
+        "pg_boss": "pg-boss, one by one",
+        "django_tasks": "django-tasks-db",
+    },
+    10: _batches(10),
+    50: _batches(50),
 }

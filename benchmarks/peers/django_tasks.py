@@ -22,6 +22,7 @@ def install(url: str) -> None:
 
 
 def load(url: str, jobs: int) -> None:
+    _configure(url)
     statement = f"""
         INSERT INTO {_TABLE} (id, status, enqueued_at, args_kwargs, priority, task_path,
             worker_ids, queue_name, backend_name, run_after, return_value,
@@ -35,14 +36,14 @@ def load(url: str, jobs: int) -> None:
 
 
 @contextmanager
-def client(url: str) -> Iterator[Callable[[], None]]:
-    _configure(url)
+def client(url: str, batch: int) -> Iterator[Callable[[], int]]:
+    assert batch == 1, "it has no batches"
     from django_tasks_db.models import DBTaskResult
     from django_tasks_db.utils import exclusive_transaction
 
     worker = uuid.uuid4().hex
 
-    def cycle() -> None:
+    def cycle() -> int:
         tasks = DBTaskResult.objects.ready().filter(
             backend_name="default", queue_name__in=["default"]
         )
@@ -51,6 +52,7 @@ def client(url: str) -> Iterator[Callable[[], None]]:
             assert task
             task.claim(worker)
         task.set_successful(None)
+        return 1
 
     yield cycle
 

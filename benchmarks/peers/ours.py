@@ -19,6 +19,6 @@ def load(url: str, jobs: int) -> None:
 
 
 @contextmanager
-def client(url: str) -> Iterator[Callable[[], None]]:
+def client(url: str, batch: int) -> Iterator[Callable[[], int]]:
     with connect(url) as connection:
-        yield partial(data.cycle, PsycopgSession(connection))
+        yield partial(data.cycle, PsycopgSession(connection), batch)

@@ -1,4 +1,4 @@
-"""pgqueuer's queries, as its queue manager calls them with a batch size of one."""
+"""pgqueuer's queries, as its queue manager calls them; its default batch is ten."""
 
 import asyncio
 import uuid
@@ -31,16 +31,16 @@ def load(url: str, jobs: int) -> None:
 
 
 @asynccontextmanager
-async def client(url: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+async def client(url: str, batch: int) -> AsyncIterator[Callable[[], Awaitable[int]]]:
     async with await _connect(url) as connection:
         queries = Queries(PsycopgDriver(connection))
         entrypoints = {"nothing": EntrypointExecutionParameter(concurrency_limit=0)}
         manager = uuid.uuid4()
 
-        async def cycle() -> None:
-            jobs = await queries.dequeue(1, entrypoints, manager, None, timedelta(seconds=30))
-            assert len(jobs) == 1
-            await queries.log_jobs([(jobs[0], "successful", None)])
+        async def cycle() -> int:
+            jobs = await queries.dequeue(batch, entrypoints, manager, None, timedelta(seconds=30))
+            await queries.log_jobs([(job, "successful", None) for job in jobs])
+            return len(jobs)
 
         yield cycle
 

@@ -30,7 +30,8 @@ def load(url: str, jobs: int) -> None:
 
 
 @asynccontextmanager
-async def client(url: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+async def client(url: str, batch: int) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    assert batch == 1, "it has no batches"
     app = App(connector=PsycopgConnector())
     async with AsyncConnectionPool(
         url, min_size=1, max_size=1, open=False, kwargs={"autocommit": True}
@@ -40,9 +41,10 @@ async def client(url: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         manager = app.job_manager
         worker = await manager.register_worker()
 
-        async def cycle() -> None:
+        async def cycle() -> int:
             job = await manager.fetch_job(None, worker)
             assert job
             await manager.finish_job(job, Status.SUCCEEDED, delete_job=False)
+            return 1
 
         yield cycle
