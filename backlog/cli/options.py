@@ -24,7 +24,14 @@ class Options(Namespace):
     run: Callable[..., Reply]
     on_session: bool
     connect: "Opener"
-    claim: "Claim"
+    claimed_by: "Claim | None"
+
+    @property
+    def claim(self) -> "Claim":
+        """The function that claims cards; its module is needed by few verbs."""
+        from backlog.verbs import claims
+
+        return self.claimed_by or claims.claim
 
 
 class Verb(NamedTuple):
@@ -35,6 +42,14 @@ class Verb(NamedTuple):
     run: Callable[..., Reply]
     options: tuple[Option, ...]
     on_session: bool
+
+
+class Group(NamedTuple):
+    """A verb that has verbs of its own: `store start`."""
+
+    name: str
+    help: str
+    actions: tuple[Verb, ...]
 
 
 def verb(

@@ -2,65 +2,53 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Any, Final, NoReturn
 
 from backlog import values
-from backlog.cli import (
-    briefing,
-    cards,
-    check,
-    claims,
-    doctor,
-    history,
-    moves,
-    pool,
-    rules,
-    runs,
-    store,
-    sweep,
-    transfer,
-    work,
-)
-from backlog.cli.options import Options, Verb
+from backlog.cli.options import Group, Options, Verb
 from backlog.errors import UsageError
 
-VERBS: Final[tuple[Verb, ...]] = (
-    cards.create,
-    cards.list_cards,
-    claims.claim,
-    moves.reclaim,
-    cards.link,
-    pool.stats,
-    moves.block,
-    moves.complete,
-    moves.cancel,
-    cards.show,
-    history.history,
-    history.tail,
-    runs.runs,
-    briefing.context,
-    cards.edit,
-    moves.unblock,
-    moves.reopen,
-    moves.release,
-    moves.renew,
-    cards.unlink,
-    cards.delete,
-    pool.explain,
-    rules.pause,
-    rules.resume,
-    rules.paused,
-    rules.limit,
-    rules.unlimit,
-    rules.limits,
-    doctor.doctor,
-    sweep.sweep,
-    check.check,
-    transfer.import_cards,
-    transfer.export,
-    work.work,
-)
+# Where each verb is declared, in this package. A module is imported when one of its verbs is used:
+# every command would wait for all of them.
+VERBS: Final = {
+    "create": "cards.create",
+    "list": "cards.list_cards",
+    "claim": "claims.claim",
+    "reclaim": "moves.reclaim",
+    "link": "cards.link",
+    "stats": "pool.stats",
+    "block": "moves.block",
+    "complete": "moves.complete",
+    "cancel": "moves.cancel",
+    "show": "cards.show",
+    "history": "history.history",
+    "tail": "history.tail",
+    "runs": "runs.runs",
+    "context": "briefing.context",
+    "edit": "cards.edit",
+    "unblock": "moves.unblock",
+    "reopen": "moves.reopen",
+    "release": "moves.release",
+    "renew": "moves.renew",
+    "unlink": "cards.unlink",
+    "delete": "cards.delete",
+    "explain": "pool.explain",
+    "pause": "rules.pause",
+    "resume": "rules.resume",
+    "paused": "rules.paused",
+    "limit": "rules.limit",
+    "unlimit": "rules.unlimit",
+    "limits": "rules.limits",
+    "doctor": "doctor.doctor",
+    "sweep": "sweep.sweep",
+    "check": "check.check",
+    "import": "transfer.import_cards",
+    "export": "transfer.export",
+    "work": "work.work",
+    "store": "store.store",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -75,21 +63,10 @@ class Parser(argparse.ArgumentParser):
 
 def parse(argv: Sequence[str], prog: str) -> Options:
     """The words, read: each option, and `run`, the verb's function. Raises `UsageError`."""
-    parser = Parser(prog=prog, description="The backlog of record for a fleet of workers.")
-    verbs = parser.add_subparsers(
-        title="verbs", metavar="VERB", dest="verb", required=True, parser_class=Parser
-    )
-    for verb in VERBS:
-        # To make the options takes time, and every command would wait: those of a verb that is
-        # not among the words are not needed.
-        _add(verbs, verb, with_options=verb.name in argv)
-    summary = "the server behind the cards"
-    actions = verbs.add_parser("store", help=summary, description=summary).add_subparsers(
-        metavar="ACTION", required=True, parser_class=Parser
-    )
-    for action in store.ACTIONS:
-        _add(actions, action, with_options=True)
-    given, unknown = parser.parse_known_args(_join_values(list(argv)), Options())
+    # Who does not begin with a verb asks for help, or is mistaken: that names all of them.
+    verbs = [declared(name) for name in (argv[:1] if argv and argv[0] in VERBS else VERBS)]
+    words = _join_values(list(argv), _take_value(verbs))
+    given, unknown = grammar(prog, verbs).parse_known_args(words, Options())
     if unknown:
         raise UsageError(
             f"unrecognized arguments: {' '.join(unknown)} (try {prog} {given.verb} --help)"
@@ -99,13 +76,37 @@ def parse(argv: Sequence[str], prog: str) -> Options:
     return given
 
 
-def _add(parsers: Any, verb: Verb, *, with_options: bool) -> None:
+def declared(name: str) -> Verb | Group:
+    """A verb as its module declares it."""
+    module, _, function = VERBS[name].partition(".")
+    found: Verb | Group = getattr(import_module(f"backlog.cli.{module}"), function)
+    return found
+
+
+def grammar(prog: str, verbs: Iterable[Verb | Group]) -> Parser:
+    """What reads these verbs."""
+    parser = Parser(prog=prog, description="The backlog of record for a fleet of workers.")
+    # The name of the program would be taken from a usage line, which takes time to make.
+    parsers = parser.add_subparsers(
+        title="verbs", metavar="VERB", dest="verb", required=True, parser_class=Parser, prog=prog
+    )
+    for verb in verbs:
+        if isinstance(verb, Verb):
+            _add(parsers, verb)
+            continue
+        group = parsers.add_parser(verb.name, help=verb.help, description=verb.help)
+        actions = group.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
+        for action in verb.actions:
+            _add(actions, action)
+    return parser
+
+
+def _add(parsers: Any, verb: Verb) -> None:
     parser = parsers.add_parser(verb.name, help=verb.help, description=verb.help)
     parser.set_defaults(run=verb.run, on_session=verb.on_session)
-    if with_options:
-        parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
-        for name, settings in verb.options:
-            parser.add_argument(name, **_with_environment(**settings))
+    parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
+    for name, settings in verb.options:
+        parser.add_argument(name, **_with_environment(**settings))
 
 
 def _with_environment(env: str = "", **settings: Any) -> dict[str, Any]:
@@ -123,15 +124,17 @@ def _attempt_of(card_id: str) -> int | None:
     return values.integer(said, "BACKLOG_ATTEMPT", 1)
 
 
-_TAKES_VALUE: Final = {
-    name
-    for verb in VERBS
-    for name, settings in verb.options
-    if name.startswith("-") and "action" not in settings
-}
+def _take_value(verbs: Iterable[Verb | Group]) -> set[str]:
+    return {
+        name
+        for verb in verbs
+        if isinstance(verb, Verb)
+        for name, settings in verb.options
+        if name.startswith("-") and "action" not in settings
+    }
 
 
-def _join_values(argv: list[str]) -> list[str]:
+def _join_values(argv: list[str], take_value: set[str]) -> list[str]:
     """Join `--name -value` to `--name=-value`: argparse takes it for an option otherwise.
 
     A value that begins with two dashes is left: more likely a variable before it was empty.
@@ -140,7 +143,7 @@ def _join_values(argv: list[str]) -> list[str]:
     end = argv.index("--") if "--" in argv else len(argv)
     for word in argv[:end]:
         dashed = word.startswith("-") and not word.startswith("--")
-        if dashed and joined and joined[-1] in _TAKES_VALUE:
+        if dashed and joined and joined[-1] in take_value:
             joined[-1] += f"={word}"
         else:
             joined.append(word)

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from stat import S_ISBLK, S_ISCHR
 from typing import Any, Final, TextIO
 
@@ -53,6 +52,8 @@ def import_cards(session: Session, options: Options) -> Reply:
 
 
 def _read(file: str) -> list[bytes]:
+    from pathlib import Path
+
     try:
         with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source:
             if source.isatty():
@@ -69,6 +70,8 @@ def _read(file: str) -> list[bytes]:
 
 def _is_endless(status: os.stat_result) -> bool:
     """Whether it is a device, of which there is no end: all but /dev/null."""
+    from pathlib import Path
+
     is_null = status.st_rdev == Path(os.devnull).stat().st_rdev
     return S_ISBLK(status.st_mode) or (S_ISCHR(status.st_mode) and not is_null)
 
