@@ -22,10 +22,10 @@ BUDGET = full
 ARGS =
 
 .DEFAULT_GOAL = help
-.PHONY: help setup up test quick chaos check format lock bench clean
+.PHONY: help setup up test quick chaos check format completions lock bench clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/project.stamp ## make .venv, with every tool
 
@@ -62,6 +62,9 @@ format: setup ## rewrite code and templates in the house style
 	.venv/bin/ruff format
 	.venv/bin/djlint --quiet --reformat templates || true # 1: it rewrote one
 	find templates -name '*.html' -exec .venv/bin/djade {} + || true # 1: it rewrote one
+
+completions: setup ## completions/, what shells complete, from what the command reads
+	$(PYTHON) -m tools.completions
 
 bench: setup .venv-bench/lock.stamp ## the benchmarks, in an environment with the other queues
 	.venv-bench/bin/python -m benchmarks $(ARGS)

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from backlog import values
-from backlog.cli.options import CLAIMED_ID, ID, Named, Options, flag, number, text, verb
+from backlog.cli.options import CLAIMED_ID, ID, Named, Options, flag, number, one_of, text, verb
 from backlog.cli.reply import Reply, many, one_card
 from backlog.errors import UsageError
-from backlog.lifecycle import MOST_COUNTED
+from backlog.lifecycle import MOST_COUNTED, STATUSES
 from backlog.records import WIRE_NAMES, iso, to_json, to_line
 from backlog.session import Session
 from backlog.verbs import cards
@@ -74,7 +74,7 @@ def create(session: Session, options: Options) -> Reply:
 @verb(
     "list",
     "cards in the order of claims",
-    ("--status", {"type": values.status, "help": "ready, claimed, blocked or done"}),
+    one_of("--status", STATUSES, values.status, "ready, claimed, blocked or done"),
     text("--phase", values.line, "of this phase"),
     flag("--ready-only", "claimable ones"),
 )

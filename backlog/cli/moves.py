@@ -12,6 +12,7 @@ from backlog.cli.options import (
     Options,
     flag,
     number,
+    one_of,
     text,
     verb,
 )
@@ -88,13 +89,12 @@ def _complete_and_claim(session: Session, options: Options) -> Reply:
     "block",
     "take a card out of the pool",
     *_CLAIM,
-    (
+    one_of(
         "--reason",
-        {
-            "type": values.block_reason,
-            "default": DEFAULT_BLOCK_REASON,
-            "help": f"{', '.join(BLOCK_REASONS)} (%(default)s)",
-        },
+        BLOCK_REASONS,
+        values.block_reason,
+        f"{', '.join(BLOCK_REASONS)} (%(default)s)",
+        default=DEFAULT_BLOCK_REASON,
     ),
     text("--note", values.optional, "what would let it go on"),
     *_REPORT,

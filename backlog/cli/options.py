@@ -1,7 +1,7 @@
 """What a verb declares: its name, its help, its function, its options; and the shared ones."""
 
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -81,6 +81,14 @@ def number(name: str, low: int, help: str, high: int = values.INT_MAX, **more: A
     """An option that is a whole number."""
     check = partial(values.integer, name=name, low=low, high=high)
     return name, {"type": check, "help": help, **more}
+
+
+def one_of(
+    name: str, known: Iterable[str], check: Callable[[str], str], help: str, **more: Any
+) -> Option:
+    """An option that takes one of these words: shells complete them, `check` refuses the rest."""
+    shown = name.removeprefix("--").upper()
+    return name, {"type": check, "choices": known, "metavar": shown, "help": help, **more}
 
 
 def flag(name: str, help: str) -> Option:
