@@ -94,6 +94,12 @@ def show(session: Session, options: Options) -> Reply:
     return Reply([to_json(card) + "\n"], details)
 
 
+def _something(options: Options) -> None:
+    if not _given_fields(options):
+        names = ", ".join(f"--{field.replace('_', '-')}" for field in values.FIELDS)
+        raise UsageError(f"nothing to change: give one of {names}")
+
+
 @verb(
     "edit",
     "change fields of a card",
@@ -101,13 +107,10 @@ def show(session: Session, options: Options) -> Reply:
     text("--title", values.line, "what it is", default=SUPPRESS),
     *_FIELDS,
     text("--idempotency-key", values.optional_key, "another key; none if blank", default=SUPPRESS),
+    check=_something,
 )
 def edit(session: Session, options: Options) -> Reply:
-    fields = _given_fields(options)
-    if not fields:
-        names = ", ".join(f"--{field.replace('_', '-')}" for field in values.FIELDS)
-        raise UsageError(f"nothing to change: give one of {names}")
-    return one_card(cards.edit(session, options.card_id, **fields))
+    return one_card(cards.edit(session, options.card_id, **_given_fields(options)))
 
 
 @verb("delete", "remove a card", ID, flag("--force", "also when unfinished cards wait for it"))

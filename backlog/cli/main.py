@@ -87,6 +87,8 @@ def _run(options: Options) -> int:
     guard()
     if not options.on_session:
         return _answer(options.run(options), options)
+    if options.check is not None:
+        options.check(options)
     from backlog.verbs import names
 
     with options.connect() as session:

@@ -47,6 +47,14 @@ def _report(options: Options) -> Report:
     return Report(options.summary, options.result, options.tokens, options.cost)
 
 
+def _about_the_next(options: Options) -> None:
+    if options.claim_next:
+        if options.owner is None:
+            raise UsageError("--claim-next needs the --owner who claims")
+    elif (options.ttl, options.phase, options.role) != (None, None, None):
+        raise UsageError("--ttl, --phase and --role are about the next card: --claim-next")
+
+
 @verb(
     "complete",
     "a card is done",
@@ -55,19 +63,16 @@ def _report(options: Options) -> Report:
     flag("--claim-next", "and the owner claims the next one, in one transaction"),
     number("--ttl", 1, "seconds the lease lasts (900)"),
     *POOL,
+    check=_about_the_next,
 )
 def complete(session: Session, options: Options) -> Reply:
     if options.claim_next:
         return _complete_and_claim(session, options)
-    if (options.ttl, options.phase, options.role) != (None, None, None):
-        raise UsageError("--ttl, --phase and --role are about the next card: --claim-next")
     done = moves.complete(session, *_claimed(options), report=_report(options), texts=options.json)
     return one_card(done)
 
 
 def _complete_and_claim(session: Session, options: Options) -> Reply:
-    if options.owner is None:
-        raise UsageError("--claim-next needs the --owner who claims")
     done, taken = complete_and_claim(
         session,
         options.card_id,

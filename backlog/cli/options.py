@@ -23,6 +23,7 @@ class Options(Namespace):
     json: bool
     run: Callable[..., Reply]
     on_session: bool
+    check: Callable[["Options"], object] | None
     connect: "Opener"
     claimed_by: "Claim | None"
 
@@ -35,13 +36,17 @@ class Options(Namespace):
 
 
 class Verb(NamedTuple):
-    """`run` takes a session and the options, or the options alone."""
+    """`run` takes a session and the options, or the options alone.
+
+    `check` refuses options that do not go together, before there is a session.
+    """
 
     name: str
     help: str
     run: Callable[..., Reply]
     options: tuple[Option, ...]
     on_session: bool
+    check: Callable[[Options], object] | None
 
 
 class Group(NamedTuple):
@@ -53,10 +58,14 @@ class Group(NamedTuple):
 
 
 def verb(
-    name: str, help: str, *options: Option, on_session: bool = True
+    name: str,
+    help: str,
+    *options: Option,
+    on_session: bool = True,
+    check: Callable[[Options], object] | None = None,
 ) -> Callable[[Callable[..., Reply]], Verb]:
     """Make a verb of a function: options in, a call of the domain, a `Reply` out."""
-    return lambda run: Verb(name, help, run, options, on_session)
+    return lambda run: Verb(name, help, run, options, on_session, check)
 
 
 def text(name: str, check: Callable[[str, str], Any], help: str, **more: Any) -> Option:

@@ -63,10 +63,11 @@ class Parser(argparse.ArgumentParser):
 
 def parse(argv: Sequence[str], prog: str) -> Options:
     """The words, read: each option, and `run`, the verb's function. Raises `UsageError`."""
-    # Who does not begin with a verb asks for help, or is mistaken: that names all of them.
+    # With a verb at the beginning no other is meant; without any it is help, or a mistake.
     verbs = [declared(name) for name in (argv[:1] if argv and argv[0] in VERBS else VERBS)]
-    words = _join_values(list(argv), _take_value(verbs))
-    given, unknown = grammar(prog, verbs).parse_known_args(words, Options())
+    used = [verb for verb in verbs if verb.name in argv]
+    words = _join_values(list(argv), _take_value(used))
+    given, unknown = grammar(prog, verbs, listed=not used).parse_known_args(words, Options())
     if unknown:
         raise UsageError(
             f"unrecognized arguments: {' '.join(unknown)} (try {prog} {given.verb} --help)"
@@ -83,27 +84,34 @@ def declared(name: str) -> Verb | Group:
     return found
 
 
-def grammar(prog: str, verbs: Iterable[Verb | Group]) -> Parser:
-    """What reads these verbs."""
+def grammar(prog: str, verbs: Iterable[Verb | Group], *, listed: bool = False) -> Parser:
+    """What reads these verbs; `listed`: what names them in its help, and reads none."""
     parser = Parser(prog=prog, description="The backlog of record for a fleet of workers.")
+
+    def stand_in(**_: Any) -> Parser:  # to make one for each takes longer than all the rest
+        return parser
+
+    kind: Any = stand_in if listed else Parser
     # The name of the program would be taken from a usage line, which takes time to make.
     parsers = parser.add_subparsers(
-        title="verbs", metavar="VERB", dest="verb", required=True, parser_class=Parser, prog=prog
+        title="verbs", metavar="VERB", dest="verb", required=True, parser_class=kind, prog=prog
     )
     for verb in verbs:
-        if isinstance(verb, Verb):
-            _add(parsers, verb)
-            continue
-        group = parsers.add_parser(verb.name, help=verb.help, description=verb.help)
-        actions = group.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
-        for action in verb.actions:
-            _add(actions, action)
+        made = parsers.add_parser(verb.name, help=verb.help, description=verb.help)
+        if not listed:
+            _fill(made, verb)
     return parser
 
 
-def _add(parsers: Any, verb: Verb) -> None:
-    parser = parsers.add_parser(verb.name, help=verb.help, description=verb.help)
-    parser.set_defaults(run=verb.run, on_session=verb.on_session)
+def _fill(parser: Parser, verb: Verb | Group) -> None:
+    if isinstance(verb, Group):
+        actions = parser.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
+        for action in verb.actions:
+            _fill(
+                actions.add_parser(action.name, help=action.help, description=action.help), action
+            )
+        return
+    parser.set_defaults(run=verb.run, on_session=verb.on_session, check=verb.check)
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
     for name, settings in verb.options:
         parser.add_argument(name, **_with_environment(**settings))

@@ -97,17 +97,21 @@ def _bar(stream: TextIO) -> Iterator[Callable[[str, int, int], None]]:
             say_again(stream, "")
 
 
+def _one_export(options: Options) -> None:
+    if options.events and options.runs:
+        raise UsageError("--events and --runs are two exports: give one of them")
+
+
 @verb(
     "export",
     "every card as a JSON line",
     flag("--events", "every event instead"),
     flag("--runs", "every ended run instead"),
+    check=_one_export,
 )
 def export(session: Session, options: Options) -> Reply:
     from backlog.verbs import transfer
 
-    if options.events and options.runs:
-        raise UsageError("--events and --runs are two exports: give one of them")
     exported: Callable[[Session], Iterable[Any]] = transfer.export_cards
     if options.events or options.runs:
         exported = transfer.export_events if options.events else transfer.export_runs

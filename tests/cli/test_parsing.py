@@ -7,6 +7,7 @@ from pkgutil import iter_modules
 import pytest
 
 from backlog import cli
+from backlog.cli.main import main
 from backlog.cli.options import Group, Verb
 from backlog.cli.parser import VERBS, declared
 from tests.cli import NEW, refused
@@ -56,6 +57,25 @@ def test_wrong_usage_is_one_line_on_stderr_and_changes_nothing(call, card, words
     said = json.loads(refused(call, 2, *words.split(), "--json"))
     assert list(said) == ["error"]
     assert (list(said["error"]), said["error"]["code"]) == (["code", "message"], "usage")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "claim --owner w --id A --count 2",
+        "complete --id A --ttl 5",
+        "complete --id A --claim-next",
+        "edit --id A",
+        "pause --phase M1 --owner w --reason r",
+        "resume --phase M1 --owner w",
+        "limit --max 1",
+        "unlimit",
+        "export --events --runs",
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_without_a_store(capsys, words):
+    assert main(words.split(), open_session=lambda: pytest.fail("opened")) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_mistake_says_what_would_be_right(call):
