@@ -10,7 +10,7 @@ from django.db import connections, transaction
 from django.db.backends.postgresql.base import ServerBindingCursor
 from psycopg.pq import Format
 
-from backlog.session import Cursors
+from backlog.session import Cursors, Statement
 
 # Of each of Django's connections: what it has open, and that one's cursors.
 _CURSORS: Final[WeakKeyDictionary[Any, tuple[Any, Cursors]]] = WeakKeyDictionary()
@@ -39,6 +39,12 @@ class DjangoSession:
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
         self._ready()
         return self._cursors().rows(sql, params, self._run)
+
+    def trip(self, *statements: Statement) -> list[list[Any]]:
+        self._ready()
+        with self._connection.wrap_database_errors:
+            pipeline = self._connection.connection.pipeline()
+            return self._cursors().together(statements, pipeline, self._run)
 
     def _ready(self) -> None:
         self._connection.close_if_health_check_failed()  # once a request: it may have restarted

@@ -101,6 +101,8 @@ class Card(models.Model):
     # Derived by triggers; what a writer puts here is ignored.
     status_changed_at = TimestampField(db_default=Now(), editable=False)
     open_dependencies = models.IntegerField(default=0, db_default=0, editable=False)
+    # Some card waits for it, or did: else a completion need not look for any.
+    has_dependents = models.BooleanField(default=False, db_default=False, editable=False)
     claim_expires_at = TimestampField(null=True, editable=False)
     # `not_before` lay ahead when somebody looked last: `backlog.verbs.pool.wake` looks again.
     held = models.BooleanField(default=False, db_default=False, editable=False)

@@ -40,6 +40,7 @@ class Record(NamedTuple):
     # From here on it stays within: the command prints none of it.
     status_changed_at: datetime
     open_dependencies: int
+    has_dependents: bool
     claim_expires_at: datetime | None
     held: bool
     attempts_forgiven: int

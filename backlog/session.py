@@ -39,6 +39,10 @@ def telling(actor: str | None = None, report: str = "") -> tuple[str, str]:
     return actor or ACTOR.get(), report
 
 
+# A whole statement, and its parameters.
+Statement = tuple[str, tuple[Any, ...]]
+
+
 class Result(Protocol):
     """An executed statement."""
 
@@ -56,6 +60,9 @@ class Session(Protocol):
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
         """What a statement gives that is run again and again: it costs less the next time."""
+
+    def trip(self, *statements: Statement) -> list[list[Any]]:
+        """What each statement gives; in one round trip, and in one transaction."""
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Feed rows to a `COPY … FROM STDIN`."""
@@ -86,6 +93,11 @@ class Cursors:
         self, sql: str, params: Sequence[Any] = (), run: Callable[..., object] | None = None
     ) -> list[Any]:
         """What the statement gives; `run` executes it, given the cursor, where that takes more."""
+        return self._end(self._begin(sql, params, run))
+
+    def _begin(
+        self, sql: str, params: Sequence[Any], run: Callable[..., object] | None = None
+    ) -> "tuple[str, Cursor[Any]]":
         # Taken out, so that nobody else uses it meanwhile. The text comes with it: one that is only
         # equal makes psycopg look again.
         kept = self._kept.pop(sql, None) or (sql, self._make())
@@ -94,12 +106,26 @@ class Cursors:
             cursor.execute(sql, params)
         else:
             run(cursor, sql, params)
-        rows = cursor.fetchall()
+        return kept
+
+    def _end(self, kept: "tuple[str, Cursor[Any]]") -> list[Any]:
+        rows = kept[1].fetchall()
         if len(rows) <= 1:  # a cursor keeps its last result, too
             if len(self._kept) == _KEPT_CURSORS:
                 self._kept.clear()
-            self._kept[sql] = kept
+            self._kept[kept[0]] = kept
         return rows
+
+    def together(
+        self,
+        statements: Iterable[Statement],
+        pipeline: AbstractContextManager[Any],
+        run: Callable[..., object] | None = None,
+    ) -> list[list[Any]]:
+        """What each statement gives, sent one after the other without waiting for an answer."""
+        with pipeline:
+            begun = [self._begin(*statement, run) for statement in statements]
+        return [self._end(each) for each in begun]
 
 
 class PsycopgSession(Cursors):
@@ -111,6 +137,10 @@ class PsycopgSession(Cursors):
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> Result:
         return self._connection.execute(sql, params)
+
+    def trip(self, *statements: Statement) -> list[list[Any]]:
+        # Without a BEGIN, what is sent up to the end of a pipeline is one transaction.
+        return self.together(statements, self._connection.pipeline())
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:

@@ -46,6 +46,10 @@ _LINKS: Final = """
 INSERT INTO backlog_dependency (card_id, dependency_id)
 SELECT id, jsonb_array_elements_text(depends_on) FROM backlog"""
 
+_LINKED: Final = """
+UPDATE backlog SET has_dependents = true
+WHERE id IN (SELECT dependency_id FROM backlog_dependency)"""
+
 SHAPES: Final = {"flat": _PLAIN, "gated": _GATED, "dag": _DAG}
 
 # What a claim would cost if cards had no dependencies and the database enforced nothing.
@@ -77,7 +81,7 @@ def replace(connection: Connection, tables: str, number: int, *statements: str) 
 
 def fill(connection: Connection, cards: int, shape: str = "flat") -> None:
     """Replace the cards; a hundred at least."""
-    statements = (_CARDS.format(**SHAPES[shape]), _LINKS)
+    statements = (_CARDS.format(**SHAPES[shape]), _LINKS, _LINKED)
     replace(connection, "backlog, backlog_dependency", cards, *statements)
     if cards <= _CHECKED_UP_TO:
         assert check.recount(PsycopgSession(connection)).ok

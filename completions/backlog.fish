@@ -122,7 +122,7 @@ complete -c backlog -n '_shtab_backlog_using complete' -l summary -x -d 'what ca
 complete -c backlog -n '_shtab_backlog_using complete' -l result -x -d JSON
 complete -c backlog -n '_shtab_backlog_using complete' -l tokens -x -d 'how many it took'
 complete -c backlog -n '_shtab_backlog_using complete' -l cost -x -d 'what it cost, such as 0.25'
-complete -c backlog -n '_shtab_backlog_using complete' -l claim-next -d 'and the owner claims the next one, in one transaction'
+complete -c backlog -n '_shtab_backlog_using complete' -l claim-next -d 'and the owner claims the next one, if there is one'
 complete -c backlog -n '_shtab_backlog_using complete' -l ttl -x -d 'seconds the lease lasts (900)'
 complete -c backlog -n '_shtab_backlog_using complete' -l phase -x -d 'of this phase'
 complete -c backlog -n '_shtab_backlog_using complete' -l role -x -d 'for this role'

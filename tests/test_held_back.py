@@ -1,6 +1,7 @@
 """What holds claims back: time, pauses, limits; and what a claim may ask for."""
 
 import time
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -281,6 +282,29 @@ def test_finishing_and_claiming_the_next_is_one_transaction(session, card, claim
     card("B", needs=["A"])
     done, following = claims.complete_and_claim(session, "A", "w", 1)
     assert (done.status, [card.id for card in following.cards]) == ("done", ["B"])
+    assert session.execute("SELECT count(DISTINCT xmin::text) FROM backlog").fetchone() == (1,)
+
+
+def test_what_a_transaction_of_the_caller_s_finishes_and_claims_is_its_own(session, card, claimed):
+    card("B")
+    with suppress(ZeroDivisionError), session.transaction():
+        claims.complete_and_claim(session, "A", "w", 1)
+        raise ZeroDivisionError
+    assert cards.show(session, "A").status == "claimed"
+    assert cards.show(session, "B").status == "ready"
+
+
+def test_a_card_is_finished_also_where_others_lock_the_next(
+    session, sessions, card, claimed, monkeypatch
+):
+    monkeypatch.setattr(claims, "MOST_TRIES", 2)
+    card("B")
+    other = sessions()
+    with other.transaction():
+        other.execute("SELECT FROM backlog WHERE id = 'B' FOR UPDATE")
+        done, following = claims.complete_and_claim(session, "A", "w", 1)
+    assert (done.status, following.cards) == ("done", [])
+    assert "locked by another transaction" in following.why
 
 
 def test_what_cannot_be_finished_claims_nothing(call, card, claimed):

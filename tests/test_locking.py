@@ -90,6 +90,7 @@ def delete(session: PsycopgSession) -> None:
 
 def reopen_what_is_being_created_and_depended_on(scenario: Scenario) -> Drift:
     """The link has found its target missing, waits for its creation and then goes on."""
+    scenario.card("W", needs=["A"])  # or the word of a first dependent would lock it
     reopening: list[Background] = []
 
     def depend(session: PsycopgSession) -> None:
@@ -118,7 +119,9 @@ finish = partial(moves.complete, card_id="A")
 finish_other = partial(moves.complete, card_id="B")
 reopen = partial(moves.reopen, card_id="A")
 
-READY, DONE = {"A": {}}, {"A": {"done": True}}
+# Somebody waits for A already; the first that does is told of below.
+FORMER = {"W": {"needs": ["A"]}}
+READY, DONE = {"A": {}, **FORMER}, {"A": {"done": True}, **FORMER}
 OTHERS = {"B": {}, "X": {"needs": ["A", "B"]}}
 
 PLAYS: dict[str, Play] = {
@@ -147,13 +150,13 @@ NO_LOCK_ON_DEPENDENTS: Mutant = [
     ("backlog_recount_dependents", LOCK_DEPENDENTS, ""),
     ("backlog_recount_dependents", COUNT, COUNT_IN_THE_STATEMENT),
 ]
-NO_LOCK_ON_DEPENDENCIES: Mutant = [("backlog_lock_targets", "FOR SHARE", "")]
+NO_LOCK_ON_DEPENDENCIES: Mutant = [("backlog_lock_target", "FOR SHARE", "")]
 NO_LOCK_ON_A_MISSING_ID: Mutant = [("backlog_lock_targets", "PERFORM backlog_lock_id(target);", "")]
 NO_LOCK_ON_CREATION: Mutant = [("backlog_before_insert", "PERFORM backlog_lock_id(NEW.id);", "")]
 NO_SECOND_LOOK: Mutant = [
     (
         "backlog_lock_targets",
-        "(target);\n            PERFORM FROM backlog WHERE id = target FOR SHARE;",
+        "(target);\n            PERFORM backlog_lock_target(target);",
         "(target);",
     )
 ]
@@ -207,7 +210,45 @@ def test_dependents_are_locked_in_any_order_without_their_lock(scenario, mutate)
     assert not second_dependent_is_free(scenario)
 
 
-# An older snapshot than READ COMMITTED's does not show whom a change concerns: it is refused.
+def first_dependents(scenario: Scenario) -> list[Background]:
+    """Two cards get their first dependent, each from two at once that have found it so."""
+    scenario.card("A")
+    insert = """INSERT INTO backlog (id, title, depends_on)
+        SELECT %s || n, 'After ' || n || coalesce(pg_advisory_xact_lock_shared(n)::text, ''), needs
+        FROM (VALUES (0, '["A"]'::jsonb), (1, '[]')) AS new (n, needs)"""
+    with scenario.one.transaction():
+        scenario.one.execute("SELECT pg_advisory_xact_lock(1)")
+        both = [
+            Background(session, PsycopgSession.execute, insert, (name,))
+            for session, name in ((scenario.two, "X"), (scenario.three, "Y"))
+        ]
+        for each in both:
+            each.waits()
+    return both
+
+
+def test_two_first_dependents_at_once_wait_for_each_other_one_way(scenario):
+    for each in first_dependents(scenario):
+        each.result()
+    assert scenario.drift() == []
+
+
+def test_two_first_dependents_at_once_wait_both_ways_without_their_lock(scenario, mutate):
+    mutate("backlog_lock_target", "FOR NO KEY UPDATE", "FOR SHARE")
+    errors = [each.error() for each in first_dependents(scenario)]
+    assert [type(each) for each in errors if each] == [psycopg.errors.DeadlockDetected]
+
+
+def test_who_is_created_after_its_dependents_knows_of_them(scenario):
+    create_dependent(scenario.one)
+    scenario.card("A", done=True)
+    assert scenario.drift() == []
+
+
+# An older snapshot than READ COMMITTED's does not show whom a change concerns: it is refused. So
+# is, by PostgreSQL, a change of what somebody began to wait for since.
+
+REFUSED = (psycopg.errors.InvalidTransactionState, psycopg.errors.SerializationFailure)
 
 ISOLATION = ["REPEATABLE READ", "SERIALIZABLE"]
 GRAPH_CHANGES = {
@@ -241,7 +282,7 @@ def change_in_an_older_snapshot(scenario: Scenario, level: str, change: str) -> 
 def test_an_older_snapshot_cannot_change_the_graph(change, level, scenario):
     for card_id in "A", "D", "X":
         scenario.card(card_id, done=card_id == "D")
-    with pytest.raises(psycopg.errors.InvalidTransactionState):
+    with pytest.raises(REFUSED):
         change_in_an_older_snapshot(scenario, level, change)
     assert scenario.drift() == []
 

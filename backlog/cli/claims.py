@@ -34,7 +34,7 @@ def _one_way(options: Options) -> None:
     check=_one_way,
 )
 def claim(session: Session, options: Options) -> Reply:
-    taken = options.claim(
+    taken = options.claiming.claim(
         session,
         options.owner,
         options.ttl,

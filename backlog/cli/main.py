@@ -19,7 +19,7 @@ from backlog.shown import say, say_json
 from backlog.values import actor, json_text
 
 if TYPE_CHECKING:
-    from backlog.verbs.claims import Claim
+    from backlog.verbs.claims import Claiming
 
 INTERRUPTED = 130
 
@@ -43,17 +43,17 @@ def main(
     argv: Sequence[str],
     open_session: Opener = connection.open_session,
     prog: str = "backlog",
-    claim: "Claim | None" = None,
+    claiming: "Claiming | None" = None,
 ) -> int:
     """Run one verb; its exit status.
 
-    `open_session` replaces the store that the environment names, `claim` the function that claims
-    cards there (None: that of `verbs`).
+    `open_session` replaces the store that the environment names, `claiming` the verbs that claim
+    cards there (None: `verbs.claims.DIRECTLY`).
     """
     acting = ACTOR.set(_actor(os.environ))
     try:
         options = parse(argv, prog)
-        options.connect, options.claimed_by = open_session, claim
+        options.connect, options.claimed_by = open_session, claiming
         return _run(options)
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -23,7 +23,6 @@ from backlog.records import to_json, to_line
 from backlog.session import Session
 from backlog.shown import named
 from backlog.verbs import moves
-from backlog.verbs.claims import complete_and_claim
 from backlog.verbs.pool import pool_of
 from backlog.verbs.runs import Report
 
@@ -60,7 +59,7 @@ def _about_the_next(options: Options) -> None:
     "a card is done",
     *_CLAIM,
     *_REPORT,
-    flag("--claim-next", "and the owner claims the next one, in one transaction"),
+    flag("--claim-next", "and the owner claims the next one, if there is one"),
     number("--ttl", 1, "seconds the lease lasts (900)"),
     *POOL,
     check=_about_the_next,
@@ -73,15 +72,12 @@ def complete(session: Session, options: Options) -> Reply:
 
 
 def _complete_and_claim(session: Session, options: Options) -> Reply:
-    done, taken = complete_and_claim(
+    done, taken = options.claiming.complete_and_claim(
         session,
-        options.card_id,
-        options.owner,
-        options.attempt,
+        *_claimed(options),
         ttl=options.ttl or DEFAULT_TTL_SECONDS,
         pool=pool_of(session, options.phase, options.role),
         report=_report(options),
-        claim=options.claim,
     )
     following = taken.card
     return Reply(

@@ -10,7 +10,7 @@ from backlog.cli.reply import Reply
 
 if TYPE_CHECKING:
     from backlog.session import Opener
-    from backlog.verbs.claims import Claim
+    from backlog.verbs.claims import Claiming
 
 # The words of `add_argument`; with `env`, the variable that stands for the option.
 Option = tuple[str, dict[str, Any]]
@@ -25,14 +25,14 @@ class Options(Namespace):
     on_session: bool
     check: Callable[["Options"], object] | None
     connect: "Opener"
-    claimed_by: "Claim | None"
+    claimed_by: "Claiming | None"
 
     @property
-    def claim(self) -> "Claim":
-        """The function that claims cards; its module is needed by few verbs."""
-        from backlog.verbs import claims
+    def claiming(self) -> "Claiming":
+        """The verbs that claim cards; their module is needed by few others."""
+        from backlog.verbs.claims import DIRECTLY
 
-        return self.claimed_by or claims.claim
+        return self.claimed_by or DIRECTLY
 
 
 class Verb(NamedTuple):

@@ -71,7 +71,7 @@ def work(options: Options) -> Reply:
         until=ONCE if options.once else DRAIN if options.drain else FOREVER,
         grace=options.grace,
         backoff=options.backoff,
-        claim=options.claim,
+        claiming=options.claiming,
     )
     stand_aside()
     ended = run(options.connect, plan, options.json)

@@ -30,7 +30,9 @@ from backlog.session import Session
 from backlog.values import document, parse_json
 from backlog.verbs import cards, claims, moves, pool
 from backlog.verbs.claims import Taken
+from backlog.verbs.moves import NOTHING_SAID
 from backlog.verbs.pool import EVERYTHING, Condition
+from backlog.verbs.runs import Report
 
 if TYPE_CHECKING:
     from backlog.models import Card
@@ -155,6 +157,33 @@ class CardQuerySet(models.QuerySet["Card"]):
         if as_records:
             return taken
         return Taken([self._made(record) for record in taken.cards], taken.why)
+
+    def complete_and_claim(
+        self,
+        card_id: str,
+        owner: str,
+        attempt: int | None = None,
+        ttl: int = DEFAULT_TTL_SECONDS,
+        *,
+        phase: str | None = None,
+        role: str | None = None,
+        report: Report = NOTHING_SAID,
+        as_records: bool = False,
+    ) -> tuple[Any, Taken[Any]]:
+        """Finish a card and `claim` the next one of this queryset, mostly in one round trip.
+
+        Gives the card that is done, and what `claim` gives. A completion that is refused claims
+        nothing; a claim that finds nothing leaves the card done. Raises `NotFound`, `ClaimLost`,
+        `UsageError`.
+        """
+        session = self._session
+        source = Compiled(self, pool.pool_of(session, phase, role), self._using)
+        done, taken = claims.complete_and_claim(
+            session, card_id, owner, attempt, ttl=ttl, pool=source, report=report
+        )
+        if as_records:
+            return done, taken
+        return self._made(done), Taken([self._made(record) for record in taken.cards], taken.why)
 
     # What each takes, gives and raises is what its verb does.
     complete = _of_one_card(moves.complete)

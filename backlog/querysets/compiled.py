@@ -11,7 +11,8 @@ from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import GreaterThan
 
 from backlog.lifecycle import READY
-from backlog.verbs.pool import EVERYTHING, Condition, Pool, Statement
+from backlog.session import Statement
+from backlog.verbs.pool import EVERYTHING, Condition, Pool
 
 Cards = Any  # a `CardQuerySet`, which imports this module
 

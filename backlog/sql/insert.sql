@@ -25,6 +25,7 @@ BEGIN
     NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
     PERFORM backlog_lock_targets(ids);
     NEW.open_dependencies := backlog_count_open(ids);
+    NEW.has_dependents := backlog_has_dependents(NEW.id);
     RETURN NEW;
 END $$;
 
@@ -33,8 +34,7 @@ FOR EACH ROW EXECUTE FUNCTION backlog_before_insert();
 
 CREATE FUNCTION backlog_after_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO backlog_dependency (card_id, dependency_id)
-    SELECT NEW.id, jsonb_array_elements_text(NEW.depends_on);
+    PERFORM backlog_add_dependencies(NEW);
     IF NEW.status = 'done' THEN
         PERFORM backlog_recount_dependents(NEW.id);
     END IF;

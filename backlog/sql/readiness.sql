@@ -6,6 +6,10 @@
 --   * a new edge is added under FOR SHARE on its target, so that the target's finish is either
 --     visible or still to come; a target that does not exist yet is held by an advisory lock on
 --     its id, which its creation takes too.
+-- A completion looks for dependents only where `has_dependents` says that there is, or was, an edge to
+-- its card. The flag is written after the edges, by whoever adds the first one, who holds the target
+-- from before; a card that is created later finds out itself. It is never taken back.
+--
 -- Edges that a card already has need no lock on their targets: a finish would have to lock the
 -- card itself, and whoever changes its depends_on holds it.
 --
@@ -48,9 +52,20 @@ BEGIN
     RETURN ids;
 END $$;
 
--- Lock these ids, existing or not, so that none of them is finished before this transaction ends.
-CREATE FUNCTION backlog_lock_targets(ids text[]) RETURNS void LANGUAGE plpgsql
+-- Lock this card, if it exists; whether it does. Its first dependent will write it: a lock that is shared
+-- would have to become another then, and two that share it would wait for each other.
+CREATE FUNCTION backlog_lock_target(target text) RETURNS boolean LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
+BEGIN
+    PERFORM FROM backlog WHERE id = target AND NOT has_dependents FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM FROM backlog WHERE id = target FOR SHARE;
+    END IF;
+    RETURN FOUND;
+END $$;
+
+-- Lock these ids, existing or not, so that none of them is finished before this transaction ends.
+CREATE FUNCTION backlog_lock_targets(ids text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     target text;
 BEGIN
@@ -58,10 +73,9 @@ BEGIN
         PERFORM backlog_require_read_committed();
     END IF;
     FOR target IN SELECT i COLLATE "C" FROM unnest(ids) i ORDER BY 1 LOOP
-        PERFORM FROM backlog WHERE id = target FOR SHARE;
-        IF NOT FOUND THEN
+        IF NOT backlog_lock_target(target) THEN
             PERFORM backlog_lock_id(target);
-            PERFORM FROM backlog WHERE id = target FOR SHARE;
+            PERFORM backlog_lock_target(target);
         END IF;
     END LOOP;
 END $$;
@@ -75,17 +89,14 @@ BEGIN
         (SELECT count(*) FILTER (WHERE status = 'done') FROM backlog WHERE id = ANY (ids)) END;
 END $$;
 
--- A card became done or stopped being done: its dependents are counted again, from the record; how
--- many there are. Every completion comes here, mostly for none, so what finds none is no statement.
-CREATE FUNCTION backlog_recount_dependents(card text) RETURNS integer LANGUAGE plpgsql
+-- A card became done or stopped being done: its dependents are counted again, from the record.
+CREATE FUNCTION backlog_recount_dependents(card text) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 DECLARE
     dependents text[];
 BEGIN
     -- First of all: an older snapshot may not even show the dependents.
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-        PERFORM backlog_require_read_committed();
-    END IF;
+    PERFORM backlog_require_read_committed();
     dependents := ARRAY(SELECT card_id FROM backlog_dependency WHERE dependency_id = card);
     IF cardinality(dependents) > 0 THEN
         PERFORM FROM backlog WHERE id = ANY (dependents) ORDER BY id FOR NO KEY UPDATE;
@@ -93,7 +104,6 @@ BEGIN
             backlog_count_open(ARRAY(SELECT jsonb_array_elements_text(depends_on)))
         WHERE id = ANY (dependents);
     END IF;
-    RETURN cardinality(dependents);
 END $$;
 
 -- A writer outside the triggers has no say in what they derive (Django's save() writes every column).
@@ -103,11 +113,13 @@ BEGIN
     NEW.status_changed_at := OLD.status_changed_at;
     NEW.block_count := OLD.block_count;
     NEW.attempts_forgiven := OLD.attempts_forgiven;
+    NEW.has_dependents := OLD.has_dependents;
     RETURN NEW;
 END $$;
 
 CREATE TRIGGER backlog_before_count
-BEFORE UPDATE OF open_dependencies, status_changed_at, block_count, attempts_forgiven ON backlog
+BEFORE UPDATE OF open_dependencies, status_changed_at, block_count, attempts_forgiven, has_dependents
+ON backlog
 FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION backlog_before_count();
 
 -- Fires after backlog_before_count: triggers of one moment run in the order of their names.
@@ -124,12 +136,33 @@ END $$;
 CREATE TRIGGER backlog_before_depend BEFORE UPDATE OF depends_on ON backlog
 FOR EACH ROW EXECUTE FUNCTION backlog_before_depend();
 
+-- The edges of a card whose targets are locked, and what those have to know of them. A target that the
+-- same statement finished after it was counted did not know yet that somebody waits for it.
+CREATE FUNCTION backlog_add_dependencies(card backlog) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+DECLARE
+    ids text[] := ARRAY(SELECT jsonb_array_elements_text(card.depends_on));
+    still_open integer := backlog_count_open(ids);
+BEGIN
+    INSERT INTO backlog_dependency (card_id, dependency_id)
+    SELECT card.id, unnest(ids) ON CONFLICT DO NOTHING;
+    UPDATE backlog SET has_dependents = true WHERE id = ANY (ids) AND NOT has_dependents;
+    IF still_open <> card.open_dependencies THEN
+        UPDATE backlog SET open_dependencies = still_open WHERE id = card.id;
+    END IF;
+END $$;
+
+CREATE FUNCTION backlog_has_dependents(card text) RETURNS boolean LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM backlog_dependency WHERE dependency_id = card);
+END $$;
+
 CREATE FUNCTION backlog_after_depend() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM backlog_dependency d WHERE d.card_id = NEW.id
         AND NOT NEW.depends_on ? d.dependency_id;
-    INSERT INTO backlog_dependency (card_id, dependency_id)
-    SELECT NEW.id, jsonb_array_elements_text(NEW.depends_on) ON CONFLICT DO NOTHING;
+    PERFORM backlog_add_dependencies(NEW);
     RETURN NULL;
 END $$;
 
@@ -138,14 +171,11 @@ FOR EACH ROW WHEN (OLD.depends_on IS DISTINCT FROM NEW.depends_on)
 EXECUTE FUNCTION backlog_after_depend();
 
 CREATE FUNCTION backlog_after_finish() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    recounted integer;
 BEGIN
-    -- Assigned, not performed: an expression costs less than a statement.
-    recounted := backlog_recount_dependents(NEW.id);
+    PERFORM backlog_recount_dependents(NEW.id);
     RETURN NULL;
 END $$;
 
 CREATE TRIGGER backlog_after_finish AFTER UPDATE OF status ON backlog
-FOR EACH ROW WHEN ((OLD.status = 'done') <> (NEW.status = 'done'))
+FOR EACH ROW WHEN (NEW.has_dependents AND (OLD.status = 'done') <> (NEW.status = 'done'))
 EXECUTE FUNCTION backlog_after_finish();

@@ -15,6 +15,7 @@ from backlog.records import COLUMNS, Record
 from backlog.session import (
     RETRIED,
     Session,
+    Statement,
     idle_pauses,
     in_transaction,
     pauses,
@@ -22,7 +23,14 @@ from backlog.session import (
     telling,
 )
 from backlog.verbs import rules
-from backlog.verbs.moves import NOTHING_SAID, complete, existing, move_card
+from backlog.verbs.moves import (
+    MOVED,
+    NOTHING_SAID,
+    complete,
+    completion,
+    existing,
+    move_card,
+)
 from backlog.verbs.pool import ANY_CARD, GATE, Source, let_go
 from backlog.verbs.runs import Report
 
@@ -38,7 +46,8 @@ _LEASE: Final = """status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
 # changed meanwhile would be looked for once more, and the list with it: it would lock other cards.
 # The lock is the weakest that an update needs, so that it does not wait for foreign key checks.
 _CLAIM: Final = f"UPDATE backlog SET {_LEASE} WHERE ctid = ANY (ARRAY("
-_CLAIMED: Final = f")) RETURNING {COLUMNS}"
+_CLAIMED: Final = f")){{condition}} RETURNING {COLUMNS}"
+_IF_MOVED: Final = f" AND {MOVED}"
 
 _IS_OPEN: Final = f"SELECT {GATE}"
 
@@ -89,11 +98,6 @@ def claim(
     raise AssertionError("the pauses do not end")
 
 
-# `claim`, or what stands for it: the manager's, where the command runs on Django's connection.
-Claim = Callable[..., Taken[Record]]
-
-
-@in_transaction
 def complete_and_claim(
     session: Session,
     card_id: str,
@@ -103,14 +107,54 @@ def complete_and_claim(
     ttl: int = DEFAULT_TTL_SECONDS,
     pool: Source = ANY_CARD,
     report: Report = NOTHING_SAID,
-    claim: Claim = claim,
+    texts: bool = True,
 ) -> tuple[Record, Taken[Record]]:
-    """Finish a card and `claim` the next one: both, or, where either is refused, neither.
+    """Finish a card and `claim` the next one, mostly in one round trip and one transaction.
 
-    Raises `NotFound`, `ClaimLost`.
+    A completion that is refused claims nothing; a claim that finds nothing, also because others
+    lock all there is, leaves the card done. Raises `NotFound`, `ClaimLost`, `UsageError`.
     """
-    done = existing(card_id, complete(session, card_id, owner, attempt, report=report))
-    return done, claim(session, owner, ttl, pool)
+    lease = _lease(values.text(owner, "owner"), values.ttl(ttl))
+    done, cards = _in_one_trip(
+        session, completion(card_id, owner, attempt, report, texts), card_id, lease, pool
+    )
+    if done is None:
+        moved = complete(session, card_id, owner, attempt, report=report, texts=texts)
+        done = existing(card_id, moved)
+    if cards:
+        return done, Taken(cards)
+    try:
+        return done, claim(session, owner, ttl, pool)
+    except Busy as busy:
+        return done, Taken([], str(busy))
+
+
+def _in_one_trip(
+    session: Session, first: Statement, card_id: str, lease: tuple[str, int], pool: Source
+) -> tuple[Record | None, list[Record]]:
+    """The card that is done, and the one that is claimed; neither, where it takes more."""
+    select, params = pool.next_to_claim(1, True, ())
+    second = _claim_sql(select, _IF_MOVED), (*lease, *params, card_id)
+    try:
+        with session.transaction() if session.inside() else nullcontext():
+            moved, claimed = session.trip(first, second)
+    except Exception as error:
+        if sqlstate(error) not in RETRIED:
+            raise
+        return None, []
+    return next((Record._make(row[1:]) for row in moved), None), [
+        Record._make(row) for row in claimed
+    ]
+
+
+class Claiming(NamedTuple):
+    """The verbs that claim, or what stands for them: the manager's, on Django's connection."""
+
+    claim: Callable[..., Taken[Record]] = claim
+    complete_and_claim: Callable[..., tuple[Record, Taken[Record]]] = complete_and_claim
+
+
+DIRECTLY: Final = Claiming()
 
 
 @lru_cache(maxsize=64)  # a worker always asks as the same owner
@@ -134,8 +178,8 @@ def _claim(session: Session, lease: tuple[str, int], pool: Source, count: int) -
 
 
 @lru_cache(maxsize=64)  # a new text, though equal, makes psycopg's own look-ups slower
-def _claim_sql(select: str) -> str:
-    return _CLAIM + select + _CLAIMED
+def _claim_sql(select: str, condition: str = "") -> str:
+    return _CLAIM + select + _CLAIMED.format(condition=condition)
 
 
 def _place(card: Record) -> tuple[int, datetime, str]:

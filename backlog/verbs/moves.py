@@ -13,7 +13,7 @@ from backlog.errors import Cancelled, ClaimLost, NotFound, Stale, WrongState
 from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, LONGEST_TEXT, Move
 from backlog.planner import unindexed
 from backlog.records import COLUMNS, WITHOUT_TEXTS, Record, iso
-from backlog.session import TELLING, Session, in_statement, telling
+from backlog.session import TELLING, Session, Statement, in_statement, telling
 from backlog.verbs.pool import EVERYTHING, Condition
 from backlog.verbs.runs import Report, ended
 
@@ -35,6 +35,13 @@ WITH found AS MATERIALIZED (
 SELECT true, {{columns}} FROM moved AS backlog
 UNION ALL
 SELECT false, {{columns}} FROM found AS backlog WHERE NOT EXISTS (SELECT FROM moved)"""
+
+
+# What a statement in the same trip asks: whether this card was moved.
+_MOVE_AND_TELL: Final = _MOVE.replace(
+    "RETURNING", "RETURNING set_config('backlog.moved', {{row}}.id, true),"
+)
+MOVED: Final = "current_setting('backlog.moved', true) = %s"
 
 
 class Expected(NamedTuple):
@@ -106,6 +113,21 @@ def complete(
     expected = Expected(owner, attempt, seen)
     said = report.text(card_id)
     return transition(session, lifecycle.COMPLETE, card_id, expected, said, _DONE, texts=texts)
+
+
+def completion(
+    card_id: str, owner: str, attempt: int | None, report: Report, texts: bool = True
+) -> Statement:
+    """The statement of `complete` in the usual case: the worker holds the card.
+
+    Its row begins with a value of no use. What comes after it in the same trip asks `MOVED`.
+    """
+    values.text(card_id, "id")
+    expected = Expected(owner, attempt)
+    expected.check()
+    condition, given = expected.conditions((CLAIMED,))
+    sql = _sql(_MOVE_AND_TELL, _DONE[0], condition, "backlog", texts)
+    return sql, (card_id, *given, *telling(owner, report.text(card_id)))
 
 
 def block(

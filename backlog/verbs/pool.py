@@ -8,14 +8,12 @@ from typing import Any, Final, NamedTuple, Protocol
 from backlog import values
 from backlog.errors import NotFound
 from backlog.lifecycle import BLOCKED, FLEET, READY, STATUSES
-from backlog.session import Session, in_statement
+from backlog.session import Session, Statement, in_statement
 from backlog.verbs import names, rules
 from backlog.verbs.rules import Limit, Pause
 
 # SQL that continues a WHERE clause on `backlog`, and its parameters.
 Condition = tuple[str, tuple[Any, ...]]
-# A whole statement, and its parameters.
-Statement = tuple[str, tuple[Any, ...]]
 
 EVERYTHING: Final[Condition] = ("", ())
 

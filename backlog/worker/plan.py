@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from backlog.verbs.claims import Claim, claim
+from backlog.verbs.claims import DIRECTLY, Claiming
 from backlog.verbs.pool import Pool
 
 ONCE: Final = "once"
@@ -11,7 +11,7 @@ FOREVER: Final = "forever"
 
 
 class Plan(NamedTuple):
-    """Who works on what, for how long, by which command; `claim` claims the cards."""
+    """Who works on what, for how long, by which command; `claiming` claims the cards."""
 
     owner: str
     argv: list[str]
@@ -22,4 +22,4 @@ class Plan(NamedTuple):
     until: str = FOREVER
     grace: int = 30
     backoff: int = 10
-    claim: Claim = claim
+    claiming: Claiming = DIRECTLY

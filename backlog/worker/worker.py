@@ -261,7 +261,8 @@ class _Worker:
     def _take(self, session: Session) -> tuple[float, Taken[Record]]:
         """And when it was asked for: no lease of it is over earlier."""
         plan = self._plan
-        return now(), plan.claim(session, plan.owner, plan.ttl, pool_of(session, *plan.pool))
+        pool = pool_of(session, *plan.pool)
+        return now(), plan.claiming.claim(session, plan.owner, plan.ttl, pool)
 
     def _begun(self, attempt: Attempt) -> Attempt:
         with self._lock:

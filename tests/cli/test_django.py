@@ -16,11 +16,13 @@ import sys, django
 from django.core.management import execute_from_command_line
 django.setup()
 from backlog.querysets import CardQuerySet
-by_command = CardQuerySet.claim
-def claim(cards, owner, *args, **kwargs):
-    print(f"the manager claims for {owner}", file=sys.stderr)
-    return by_command(cards, owner, *args, **kwargs)
-CardQuerySet.claim = claim
+def told(verb, at):
+    def tell(cards, *args, **kwargs):
+        print(f"the manager claims for {args[at]}", file=sys.stderr)
+        return verb(cards, *args, **kwargs)
+    return tell
+CardQuerySet.claim = told(CardQuerySet.claim, 0)
+CardQuerySet.complete_and_claim = told(CardQuerySet.complete_and_claim, 1)
 execute_from_command_line(["manage.py", "backlog", *sys.argv[1:]])
 """
 

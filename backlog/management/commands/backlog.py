@@ -15,9 +15,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from backlog.cli.main import main
 from backlog.connection import DjangoSession
 from backlog.models import Card
-from backlog.records import Record
 from backlog.session import Session
-from backlog.verbs.claims import Taken
+from backlog.verbs.claims import Claiming
 from backlog.verbs.pool import Pool
 
 
@@ -30,16 +29,25 @@ def _session() -> Iterator[DjangoSession]:
         connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
 
 
-def _claim(
-    session: Session, owner: str, ttl: int, pool: Pool, count: int = 1, **how: Any
-) -> Taken[Record]:
-    """The manager's, on the connection that `session` is of."""
-    how |= {"phase": pool.phase, "role": pool.role, "count": count}
-    return Card.objects.using(DEFAULT_DB_ALIAS).claim(owner, ttl, as_records=True, **how)
+def _cards(pool: Pool) -> tuple[Any, dict[str, Any]]:
+    """The manager, and how its verbs are told the pool and that the command prints records."""
+    among = {"phase": pool.phase, "role": pool.role, "as_records": True}
+    return Card.objects.using(DEFAULT_DB_ALIAS), among
+
+
+def _claim(session: Session, owner: str, ttl: int, pool: Pool, count: int = 1, **how: Any) -> Any:
+    cards, among = _cards(pool)
+    return cards.claim(owner, ttl, count=count, **among, **how)
+
+
+def _complete_and_claim(session: Session, *words: Any, pool: Pool, **how: Any) -> Any:
+    cards, among = _cards(pool)
+    return cards.complete_and_claim(*words, **among, **how)
 
 
 def _run(words: list[str]) -> int:
-    return main(words, _session, "manage.py backlog", _claim)
+    claiming = Claiming(_claim, _complete_and_claim)
+    return main(words, _session, "manage.py backlog", claiming)
 
 
 class Command(BaseCommand):

@@ -17,8 +17,7 @@ from django.db.models.functions import Coalesce, RowNumber
 from backlog.lifecycle import CELL_OF, CELLS, CLAIMED, DONE
 from backlog.models import Card, Dependency
 from backlog.querysets import EXPIRED, CardQuerySet, in_cell
-from backlog.session import Session
-from backlog.verbs.pool import Statement
+from backlog.session import Session, Statement
 from backlog.verbs.rules import Limit, Pause, in_force
 from backlog.web.queries import lines
 from backlog.web.queries.filters import ALL, Filter
