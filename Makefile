@@ -25,10 +25,10 @@ ARGS =
 NODE_PACKAGES = benchmarks/peers/node/node_modules/.package-lock.json
 
 .DEFAULT_GOAL = help
-.PHONY: help setup up test quick chaos check format lock bench clean
+.PHONY: help setup up test quick chaos check format completions lock bench clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/project.stamp ## make .venv, with every tool
 
@@ -65,6 +65,9 @@ format: setup ## rewrite code and templates in the house style
 	.venv/bin/ruff format
 	.venv/bin/djlint --quiet --reformat templates || true # 1: it rewrote one
 	find templates -name '*.html' -exec .venv/bin/djade {} + || true # 1: it rewrote one
+
+completions: setup ## completions/, what shells complete, from what the command reads
+	$(PYTHON) -m tools.completions
 
 bench: setup .venv-bench/lock.stamp $(NODE_PACKAGES) ## the benchmarks, beside other queues
 	.venv-bench/bin/python -m benchmarks $(ARGS)

@@ -20,8 +20,9 @@ MOST_OF_A_SENTENCE: Final = 10_000
 _INDENT: Final = "\n  "
 
 # Controls but tab and newline (ESC, C1, CR, …); marks that nobody sees, and that turn the order of
-# what is seen; halves of characters. ZWJ and ZWNJ are left: emoji and Persian need them.
-_ACTING: Final = re.compile(
+# what is seen; halves of characters. ZWJ and ZWNJ are left: emoji and Persian need them. Not
+# compiled here: a command that prints JSON does without.
+_ACTING: Final = (
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     r"\ufeff\ufff9-\ufffb\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     r"\U000e0001\U000e0020-\U000e007f]"
@@ -38,12 +39,12 @@ class Writes(Protocol):
 
 def visible(text: str) -> str:
     r"""The text, with what acts written out: ESC is `\x1b`."""
-    return _ACTING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return re.sub(_ACTING, lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def in_json(text: str) -> str:
     """JSON text that is the same value, with what acts as escapes."""
-    return _ACTING.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return re.sub(_ACTING, lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def line(text: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from backlog import lifecycle
 from backlog.cli.parser import VERBS
-from backlog.cli.store import ACTIONS
+from backlog.cli.store import store
 from backlog.verbs import cards
 from tests.command import PROJECT
 
@@ -54,12 +54,12 @@ def test_the_python_of_the_readme_finishes_a_card(session, card, code):
     assert cards.show(session, "A").status == "done"
 
 
-@pytest.mark.parametrize("verb", [name for name, *_ in VERBS])
+@pytest.mark.parametrize("verb", [name for name in VERBS if name != "store"])
 def test_every_verb_has_an_example(verb):
     assert re.search(rf"^\$ python manage.py backlog {verb}\b", README, re.M)
 
 
-@pytest.mark.parametrize("action", [name for name, *_ in ACTIONS])
+@pytest.mark.parametrize("action", [action.name for action in store.actions])
 def test_every_store_action_is_named(action):
     assert re.search(rf"`{action}\b|store {action}\b", README)
 

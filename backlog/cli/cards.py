@@ -6,10 +6,21 @@ from typing import Any, Final
 
 from backlog import values
 from backlog.cli.batches import answer, asked, ids
-from backlog.cli.options import CLAIMED_ID, ID, Named, Options, flag, number, or_ids, text, verb
+from backlog.cli.options import (
+    CLAIMED_ID,
+    ID,
+    Named,
+    Options,
+    flag,
+    number,
+    one_of,
+    or_ids,
+    text,
+    verb,
+)
 from backlog.cli.reply import Reply, each, one_card
 from backlog.errors import UsageError
-from backlog.lifecycle import MOST_COUNTED
+from backlog.lifecycle import MOST_COUNTED, STATUSES
 from backlog.records import WIRE_NAMES, iso, to_json, to_line
 from backlog.session import Session
 from backlog.verbs import batches, cards
@@ -74,7 +85,7 @@ def create(session: Session, options: Options) -> Reply:
 @verb(
     "list",
     "cards in the order of claims",
-    ("--status", {"type": values.status, "help": "ready, claimed, blocked or done"}),
+    one_of("--status", STATUSES, values.status, "ready, claimed, blocked or done"),
     text("--phase", values.line, "of this phase"),
     flag("--ready-only", "claimable ones"),
     number("--limit", 1, "so many at most"),
@@ -103,6 +114,12 @@ def show(session: Session, options: Options) -> Reply:
     return Reply([to_json(card) + "\n"], details)
 
 
+def _something(options: Options) -> None:
+    if not _given_fields(options):
+        names = ", ".join(f"--{field.replace('_', '-')}" for field in values.FIELDS)
+        raise UsageError(f"nothing to change: give one of {names}")
+
+
 @verb(
     "edit",
     "change fields of a card",
@@ -110,12 +127,10 @@ def show(session: Session, options: Options) -> Reply:
     text("--title", values.line, "what it is", default=SUPPRESS),
     *_FIELDS,
     text("--idempotency-key", values.optional_key, "another key; none if blank", default=SUPPRESS),
+    check=_something,
 )
 def edit(session: Session, options: Options) -> Reply:
     fields = _given_fields(options)
-    if not fields:
-        names = ", ".join(f"--{field.replace('_', '-')}" for field in values.FIELDS)
-        raise UsageError(f"nothing to change: give one of {names}")
     if options.ids is not None:
         return answer(batches.edit_many(session, ids(session, options), **fields))
     return one_card(cards.edit(session, options.card_id, **fields))

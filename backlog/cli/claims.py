@@ -15,6 +15,12 @@ from backlog.verbs.pool import pool_of
 NOTHING_TAKEN: Final = {EMPTY: 3, PAUSED: 6, AT_LIMIT: 7}
 
 
+def _one_way(options: Options) -> None:
+    narrowed = (options.phase, options.role, options.count, options.wait)
+    if options.card_id and narrowed != (None, None, None, None):
+        raise UsageError("--id names the card: leave out --phase, --role, --count and --wait")
+
+
 @verb(
     "claim",
     "take the next claimable card, or null",
@@ -25,11 +31,9 @@ NOTHING_TAKEN: Final = {EMPTY: 3, PAUSED: 6, AT_LIMIT: 7}
     number("--count", 1, "up to so many, as an array", high=MOST_AT_ONCE),
     number("--wait", 0, "seconds to wait for something to claim"),
     flag("--exit-code", "exit with 3 when there is nothing to claim, 6 paused, 7 limit"),
+    check=_one_way,
 )
 def claim(session: Session, options: Options) -> Reply:
-    narrowed = (options.phase, options.role, options.count, options.wait)
-    if options.card_id and narrowed != (None, None, None, None):
-        raise UsageError("--id names the card: leave out --phase, --role, --count and --wait")
     taken = options.claiming.claim(
         session,
         options.owner,

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 from itertools import takewhile
-from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from backlog.cli import connection
 from backlog.cli.options import Named, Options
@@ -18,8 +17,9 @@ from backlog.records import one_line
 from backlog.session import ACTOR, Opener, as_refusal
 from backlog.shown import say, say_json
 from backlog.values import actor, json_text
-from backlog.verbs import names
-from backlog.verbs.claims import DIRECTLY, Claiming
+
+if TYPE_CHECKING:
+    from backlog.verbs.claims import Claiming
 
 INTERRUPTED = 130
 
@@ -31,7 +31,7 @@ def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
     """Run the process's own words, or `argv`, and exit."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller (`>&-`)
-            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 (until the process ends)
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
     for stream in (sys.stdout, sys.stderr):
         # JSON is UTF-8 whatever the locale; an odd argument is shown, not choked on.
         if isinstance(stream, TextIOWrapper):
@@ -43,17 +43,17 @@ def main(
     argv: Sequence[str],
     open_session: Opener = connection.open_session,
     prog: str = "backlog",
-    claiming: Claiming = DIRECTLY,
+    claiming: "Claiming | None" = None,
 ) -> int:
     """Run one verb; its exit status.
 
     `open_session` replaces the store that the environment names, `claiming` the verbs that claim
-    cards there.
+    cards there (None: `verbs.claims.DIRECTLY`).
     """
     acting = ACTOR.set(_actor(os.environ))
     try:
         options = parse(argv, prog)
-        options.connect, options.claiming = open_session, claiming
+        options.connect, options.claimed_by = open_session, claiming
         return _run(options)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -87,6 +87,10 @@ def _run(options: Options) -> int:
     guard()
     if not options.on_session:
         return _answer(options.run(options), options)
+    if options.check is not None:
+        options.check(options)
+    from backlog.verbs import names
+
     with options.connect() as session:
         for name, given in vars(options).items():
             if isinstance(given, Named):

@@ -13,6 +13,7 @@ from backlog.cli.options import (
     Options,
     flag,
     number,
+    one_of,
     or_ids,
     text,
     verb,
@@ -48,6 +49,16 @@ def _report(options: Options) -> Report:
     return Report(options.summary, options.result, options.tokens, options.cost)
 
 
+def _about_the_next(options: Options) -> None:
+    if options.claim_next:
+        if options.ids is not None:
+            raise UsageError("--claim-next completes one card: --id")
+        if options.owner is None:
+            raise UsageError("--claim-next needs the --owner who claims")
+    elif (options.ttl, options.phase, options.role) != (None, None, None):
+        raise UsageError("--ttl, --phase and --role are about the next card: --claim-next")
+
+
 @verb(
     "complete",
     "a card is done",
@@ -56,12 +67,11 @@ def _report(options: Options) -> Report:
     flag("--claim-next", "and the owner claims the next one, if there is one"),
     number("--ttl", 1, "seconds the lease lasts (900)"),
     *POOL,
+    check=_about_the_next,
 )
 def complete(session: Session, options: Options) -> Reply:
     if options.claim_next:
         return _complete_and_claim(session, options)
-    if (options.ttl, options.phase, options.role) != (None, None, None):
-        raise UsageError("--ttl, --phase and --role are about the next card: --claim-next")
     if options.ids is not None:
         cards = held(session, options, _report(options))
         return answer(batches.complete_many(session, cards, options.owner, texts=options.json))
@@ -70,10 +80,6 @@ def complete(session: Session, options: Options) -> Reply:
 
 
 def _complete_and_claim(session: Session, options: Options) -> Reply:
-    if options.ids is not None:
-        raise UsageError("--claim-next completes one card: --id")
-    if options.owner is None:
-        raise UsageError("--claim-next needs the --owner who claims")
     done, taken = options.claiming.complete_and_claim(
         session,
         *_claimed(options),
@@ -92,13 +98,12 @@ def _complete_and_claim(session: Session, options: Options) -> Reply:
     "block",
     "take a card out of the pool",
     *_CLAIMS,
-    (
+    one_of(
         "--reason",
-        {
-            "type": values.block_reason,
-            "default": DEFAULT_BLOCK_REASON,
-            "help": f"{', '.join(BLOCK_REASONS)} (%(default)s)",
-        },
+        BLOCK_REASONS,
+        values.block_reason,
+        f"{', '.join(BLOCK_REASONS)} (%(default)s)",
+        default=DEFAULT_BLOCK_REASON,
     ),
     text("--note", values.optional, "what would let it go on"),
     *_REPORT,

@@ -2,7 +2,7 @@
 
 import os
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -25,25 +25,49 @@ class Options(Namespace):
     json: bool
     run: Callable[..., Reply]
     on_session: bool
+    check: Callable[["Options"], object] | None
     connect: "Opener"
-    claiming: "Claiming"
+    claimed_by: "Claiming | None"
+
+    @property
+    def claiming(self) -> "Claiming":
+        """The verbs that claim cards; their module is needed by few others."""
+        from backlog.verbs.claims import DIRECTLY
+
+        return self.claimed_by or DIRECTLY
 
 
 class Verb(NamedTuple):
-    """`run` takes a session and the options, or the options alone."""
+    """`run` takes a session and the options, or the options alone.
+
+    `check` refuses options that do not go together, before there is a session.
+    """
 
     name: str
     help: str
     run: Callable[..., Reply]
     options: tuple[Option, ...]
     on_session: bool
+    check: Callable[[Options], object] | None
+
+
+class Group(NamedTuple):
+    """A verb that has verbs of its own: `store start`."""
+
+    name: str
+    help: str
+    actions: tuple[Verb, ...]
 
 
 def verb(
-    name: str, help: str, *options: Option, on_session: bool = True
+    name: str,
+    help: str,
+    *options: Option,
+    on_session: bool = True,
+    check: Callable[[Options], object] | None = None,
 ) -> Callable[[Callable[..., Reply]], Verb]:
     """Make a verb of a function: options in, a call of the domain, a `Reply` out."""
-    return lambda run: Verb(name, help, run, options, on_session)
+    return lambda run: Verb(name, help, run, options, on_session, check)
 
 
 def text(name: str, check: Callable[[str, str], Any], help: str, **more: Any) -> Option:
@@ -77,6 +101,14 @@ def number(name: str, low: int, help: str, high: int = values.INT_MAX, **more: A
     """An option that is a whole number."""
     check = partial(values.integer, name=name, low=low, high=high)
     return name, {"type": check, "help": help, **more}
+
+
+def one_of(
+    name: str, known: Iterable[str], check: Callable[[str], str], help: str, **more: Any
+) -> Option:
+    """An option that takes one of these words: shells complete them, `check` refuses the rest."""
+    shown = name.removeprefix("--").upper()
+    return name, {"type": check, "choices": known, "metavar": shown, "help": help, **more}
 
 
 def flag(name: str, help: str) -> Option:

@@ -2,64 +2,52 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Any, Final, NoReturn
 
-from backlog.cli import (
-    briefing,
-    cards,
-    check,
-    claims,
-    doctor,
-    history,
-    moves,
-    pool,
-    rules,
-    runs,
-    store,
-    sweep,
-    transfer,
-    work,
-)
-from backlog.cli.options import Option, Options, Verb, attempt_of
+from backlog.cli.options import Group, Option, Options, Verb, attempt_of
 from backlog.errors import UsageError
 
-VERBS: Final[tuple[Verb, ...]] = (
-    cards.create,
-    cards.list_cards,
-    claims.claim,
-    moves.reclaim,
-    cards.link,
-    pool.stats,
-    moves.block,
-    moves.complete,
-    moves.cancel,
-    cards.show,
-    history.history,
-    history.tail,
-    runs.runs,
-    briefing.context,
-    cards.edit,
-    moves.unblock,
-    moves.reopen,
-    moves.release,
-    moves.renew,
-    cards.unlink,
-    cards.delete,
-    pool.explain,
-    rules.pause,
-    rules.resume,
-    rules.paused,
-    rules.limit,
-    rules.unlimit,
-    rules.limits,
-    doctor.doctor,
-    sweep.sweep,
-    check.check,
-    transfer.import_cards,
-    transfer.export,
-    work.work,
-)
+# Where each verb is declared, in this package. A module is imported when one of its verbs is used:
+# every command would wait for all of them.
+VERBS: Final = {
+    "create": "cards.create",
+    "list": "cards.list_cards",
+    "claim": "claims.claim",
+    "reclaim": "moves.reclaim",
+    "link": "cards.link",
+    "stats": "pool.stats",
+    "block": "moves.block",
+    "complete": "moves.complete",
+    "cancel": "moves.cancel",
+    "show": "cards.show",
+    "history": "history.history",
+    "tail": "history.tail",
+    "runs": "runs.runs",
+    "context": "briefing.context",
+    "edit": "cards.edit",
+    "unblock": "moves.unblock",
+    "reopen": "moves.reopen",
+    "release": "moves.release",
+    "renew": "moves.renew",
+    "unlink": "cards.unlink",
+    "delete": "cards.delete",
+    "explain": "pool.explain",
+    "pause": "rules.pause",
+    "resume": "rules.resume",
+    "paused": "rules.paused",
+    "limit": "rules.limit",
+    "unlimit": "rules.unlimit",
+    "limits": "rules.limits",
+    "doctor": "doctor.doctor",
+    "sweep": "sweep.sweep",
+    "check": "check.check",
+    "import": "transfer.import_cards",
+    "export": "transfer.export",
+    "work": "work.work",
+    "store": "store.store",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -74,21 +62,11 @@ class Parser(argparse.ArgumentParser):
 
 def parse(argv: Sequence[str], prog: str) -> Options:
     """The words, read: each option, and `run`, the verb's function. Raises `UsageError`."""
-    parser = Parser(prog=prog, description="The backlog of record for a fleet of workers.")
-    verbs = parser.add_subparsers(
-        title="verbs", metavar="VERB", dest="verb", required=True, parser_class=Parser
-    )
-    for verb in VERBS:
-        # To make the options takes time, and every command would wait: those of a verb that is
-        # not among the words are not needed.
-        _add(verbs, verb, with_options=verb.name in argv)
-    summary = "the server behind the cards"
-    actions = verbs.add_parser("store", help=summary, description=summary).add_subparsers(
-        metavar="ACTION", required=True, parser_class=Parser
-    )
-    for action in store.ACTIONS:
-        _add(actions, action, with_options=True)
-    given, unknown = parser.parse_known_args(_join_values(list(argv)), Options())
+    # With a verb at the beginning no other is meant; without any it is help, or a mistake.
+    verbs = [declared(name) for name in (argv[:1] if argv and argv[0] in VERBS else VERBS)]
+    used = [verb for verb in verbs if verb.name in argv]
+    words = _join_values(list(argv), _take_value(used))
+    given, unknown = grammar(prog, verbs, listed=not used).parse_known_args(words, Options())
     if unknown:
         raise UsageError(
             f"unrecognized arguments: {' '.join(unknown)} (try {prog} {given.verb} --help)"
@@ -100,15 +78,46 @@ def parse(argv: Sequence[str], prog: str) -> Options:
     return given
 
 
-def _add(parsers: Any, verb: Verb, *, with_options: bool) -> None:
-    parser = parsers.add_parser(verb.name, help=verb.help, description=verb.help)
-    parser.set_defaults(run=verb.run, on_session=verb.on_session)
-    if with_options:
-        parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
-        _add_options(parser, verb.options)
+def declared(name: str) -> Verb | Group:
+    """A verb as its module declares it."""
+    module, _, function = VERBS[name].partition(".")
+    found: Verb | Group = getattr(import_module(f"backlog.cli.{module}"), function)
+    return found
 
 
-def _add_options(parser: Any, options: Sequence[Option]) -> None:
+def grammar(prog: str, verbs: Iterable[Verb | Group], *, listed: bool = False) -> Parser:
+    """What reads these verbs; `listed`: what names them in its help, and reads none."""
+    parser = Parser(prog=prog, description="The backlog of record for a fleet of workers.")
+
+    def stand_in(**_: Any) -> Parser:  # to make one for each takes longer than all the rest
+        return parser
+
+    kind: Any = stand_in if listed else Parser
+    # The name of the program would be taken from a usage line, which takes time to make.
+    parsers = parser.add_subparsers(
+        title="verbs", metavar="VERB", dest="verb", required=True, parser_class=kind, prog=prog
+    )
+    for verb in verbs:
+        made = parsers.add_parser(verb.name, help=verb.help, description=verb.help)
+        if not listed:
+            _fill(made, verb)
+    return parser
+
+
+def _fill(parser: Parser, verb: Verb | Group) -> None:
+    if isinstance(verb, Group):
+        actions = parser.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
+        for action in verb.actions:
+            _fill(
+                actions.add_parser(action.name, help=action.help, description=action.help), action
+            )
+        return
+    parser.set_defaults(run=verb.run, on_session=verb.on_session, check=verb.check)
+    parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
+    _add_options(parser, verb.options)
+
+
+def _add_options(parser: Parser, options: Sequence[Option]) -> None:
     either = None
     for name, settings in options:
         words = _with_environment(**settings)
@@ -127,15 +136,17 @@ def _with_environment(env: str = "", **settings: Any) -> dict[str, Any]:
     return {**settings, "default": said, "required": False} if said else settings
 
 
-_TAKES_VALUE: Final = {
-    name
-    for verb in VERBS
-    for name, settings in verb.options
-    if name.startswith("-") and "action" not in settings
-}
+def _take_value(verbs: Iterable[Verb | Group]) -> set[str]:
+    return {
+        name
+        for verb in verbs
+        if isinstance(verb, Verb)
+        for name, settings in verb.options
+        if name.startswith("-") and "action" not in settings
+    }
 
 
-def _join_values(argv: list[str]) -> list[str]:
+def _join_values(argv: list[str], take_value: set[str]) -> list[str]:
     """Join `--name -value` to `--name=-value`: argparse takes it for an option otherwise.
 
     A value that begins with two dashes is left: more likely a variable before it was empty.
@@ -144,7 +155,7 @@ def _join_values(argv: list[str]) -> list[str]:
     end = argv.index("--") if "--" in argv else len(argv)
     for word in argv[:end]:
         dashed = word.startswith("-") and not word.startswith("--")
-        if dashed and joined and joined[-1] in _TAKES_VALUE:
+        if dashed and joined and joined[-1] in take_value:
             joined[-1] += f"={word}"
         else:
             joined.append(word)

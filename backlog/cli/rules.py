@@ -42,13 +42,14 @@ def _limited(options: Options) -> tuple[str, str]:
     "no claims, of the fleet, a phase or a worker",
     *_SCOPE,
     text("--reason", values.line, "why", required=True),
+    check=_scope,
 )
 def pause(session: Session, options: Options) -> Reply:
     made = rules.pause(session, *_scope(options), options.reason)
     return one(made, _pause_line(made), note=rules.of_nothing(session, made))
 
 
-@verb("resume", "claims again", *_SCOPE)
+@verb("resume", "claims again", *_SCOPE, check=_scope)
 def resume(session: Session, options: Options) -> Reply:
     ended = rules.resume(session, *_scope(options))
     return one(ended, "(not paused)" if ended is None else f"resumed: {ended}")
@@ -65,13 +66,14 @@ def paused(session: Session, options: Options) -> Reply:
     "work in progress of a phase or a worker",
     *_SCOPE,
     number("--max", 0, "claims at once", high=MOST_COUNTED, required=True, dest="most"),
+    check=_limited,
 )
 def limit(session: Session, options: Options) -> Reply:
     made = rules.limit(session, *_limited(options), options.most)
     return one(made, _limit_line(made), note=rules.of_nothing(session, made))
 
 
-@verb("unlimit", "no limit any more", *_SCOPE)
+@verb("unlimit", "no limit any more", *_SCOPE, check=_limited)
 def unlimit(session: Session, options: Options) -> Reply:
     scope, name = _limited(options)
     name = rules.unlimit(session, scope, name)

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from pathlib import Path
 from stat import S_ISBLK, S_ISCHR
 from typing import Any, Final
 
@@ -52,6 +51,8 @@ def import_cards(session: Session, options: Options) -> Reply:
 
 def read_lines(file: str) -> list[bytes]:
     """The lines of a file, or of standard input (-). Raises `UsageError`."""
+    from pathlib import Path
+
     try:
         with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source:
             if source.isatty():
@@ -68,8 +69,15 @@ def read_lines(file: str) -> list[bytes]:
 
 def _is_endless(status: os.stat_result) -> bool:
     """Whether it is a device, of which there is no end: all but /dev/null."""
+    from pathlib import Path
+
     is_null = status.st_rdev == Path(os.devnull).stat().st_rdev
     return S_ISBLK(status.st_mode) or (S_ISCHR(status.st_mode) and not is_null)
+
+
+def _one_export(options: Options) -> None:
+    if options.events and options.runs:
+        raise UsageError("--events and --runs are two exports: give one of them")
 
 
 @verb(
@@ -77,12 +85,11 @@ def _is_endless(status: os.stat_result) -> bool:
     "every card as a JSON line",
     flag("--events", "every event instead"),
     flag("--runs", "every ended run instead"),
+    check=_one_export,
 )
 def export(session: Session, options: Options) -> Reply:
     from backlog.verbs import transfer
 
-    if options.events and options.runs:
-        raise UsageError("--events and --runs are two exports: give one of them")
     exported: Callable[[Session], Iterable[Any]] = transfer.export_cards
     if options.events or options.runs:
         exported = transfer.export_events if options.events else transfer.export_runs

@@ -1,10 +1,8 @@
 """`work`: the options of a worker, checked before it claims anything."""
 
 import os
-import shutil
 import sys
 from argparse import REMAINDER
-from pathlib import Path
 from typing import Final
 
 from backlog.cli.claims import NOTHING_TAKEN
@@ -12,7 +10,6 @@ from backlog.cli.options import POOL, WORKER, Options, flag, number, verb
 from backlog.cli.reply import Reply
 from backlog.errors import UsageError
 from backlog.lifecycle import DEFAULT_TTL_SECONDS
-from backlog.store.storage import WITHHELD
 
 _MOST_AT_ONCE: Final = 100
 
@@ -54,16 +51,16 @@ def work(options: Options) -> Reply:
     """Work, for as long as the options say. Nothing is on standard output but what commands say."""
     environ = _for_the_command(_started_with(), options.pass_database)
     argv = _command(options.command)
+    if options.once and options.drain:
+        raise UsageError("--once takes one card, --drain all of them: give one of the two")
+    if options.concurrency > (1 if options.once else _MOST_AT_ONCE):
+        raise UsageError(f"--concurrency must be at most {_MOST_AT_ONCE}, and 1 with --once")
     from backlog.verbs.pool import Pool
     from backlog.worker.first import stand_aside
     from backlog.worker.plan import DRAIN, FOREVER, ONCE, Plan
     from backlog.worker.worker import DONE, FAILED
     from backlog.worker.worker import work as run
 
-    if options.once and options.drain:
-        raise UsageError("--once takes one card, --drain all of them: give one of the two")
-    if options.concurrency > (1 if options.once else _MOST_AT_ONCE):
-        raise UsageError(f"--concurrency must be at most {_MOST_AT_ONCE}, and 1 with --once")
     plan = Plan(
         owner=options.owner,
         argv=argv,
@@ -83,6 +80,8 @@ def work(options: Options) -> Reply:
 
 def _started_with() -> dict[bytes, bytes]:
     """The environment of this process as it began: Django and a manage.py set variables in it."""
+    from pathlib import Path
+
     if sys.platform != "linux":
         return dict(os.environb)
     try:
@@ -95,6 +94,8 @@ def _started_with() -> dict[bytes, bytes]:
 
 def _for_the_command(environ: dict[bytes, bytes], pass_database: bool) -> dict[bytes, bytes]:
     """What the command may have of it."""
+    from backlog.store.storage import WITHHELD
+
     has_server = bool(environ.get(b"DATABASE_URL", b"").strip())
     withheld = has_server and not pass_database
     dropped = {*_SECRET, b"BACKLOG_STORE", *(_OF_THE_SERVER if withheld else ())}
@@ -103,8 +104,10 @@ def _for_the_command(environ: dict[bytes, bytes], pass_database: bool) -> dict[b
 
 
 def _command(words: list[str]) -> list[str]:
+    from shutil import which
+
     if len(words) < 2 or words[0] != "--":
         raise UsageError("say what to run, at the end: work --owner W -- COMMAND")
-    if shutil.which(words[1]) is None:
+    if which(words[1]) is None:
         raise UsageError(f"{words[1]} cannot be run: there is no such program, or it may not run")
     return words[1:]

@@ -6,9 +6,8 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backlog.store.embedded import Store
 from backlog.store.errors import ConfigurationError
@@ -37,8 +36,7 @@ CLIENTS = {"PGCLIENTENCODING": "UTF8"}
 _PREPARE_AFTER = 5
 
 
-@dataclass(frozen=True)
-class Embedded:
+class Embedded(NamedTuple):
     """The store that this host runs for its owner."""
 
     root: Path
@@ -63,8 +61,7 @@ class Embedded:
         return {**Store(self.root).client_env(), **CLIENTS}
 
 
-@dataclass(frozen=True)
-class Server:
+class Server(NamedTuple):
     """A PostgreSQL server; the URL is libpq's, so every option of it (TLS, several hosts) works."""
 
     url: str

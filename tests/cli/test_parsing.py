@@ -1,10 +1,15 @@
 """The grammar: what is read, and what is refused with one line before anything is done."""
 
 import json
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 
-from backlog.cli.parser import VERBS
+from backlog import cli
+from backlog.cli.main import main
+from backlog.cli.options import Group, Verb
+from backlog.cli.parser import VERBS, declared
 from tests.cli import NEW, refused
 
 pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
@@ -52,6 +57,25 @@ def test_wrong_usage_is_one_line_on_stderr_and_changes_nothing(call, card, words
     said = json.loads(refused(call, 2, *words.split(), "--json"))
     assert list(said) == ["error"]
     assert (list(said["error"]), said["error"]["code"]) == (["code", "message"], "usage")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "claim --owner w --id A --count 2",
+        "complete --id A --ttl 5",
+        "complete --id A --claim-next",
+        "edit --id A",
+        "pause --phase M1 --owner w --reason r",
+        "resume --phase M1 --owner w",
+        "limit --max 1",
+        "unlimit",
+        "export --events --runs",
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_without_a_store(capsys, words):
+    assert main(words.split(), open_session=lambda: pytest.fail("opened")) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_mistake_says_what_would_be_right(call):
@@ -205,12 +229,22 @@ def help_of(call, capsys, *words):
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("verb", "options"), [(v.name, v.options) for v in VERBS])
-def test_the_help_of_a_verb_names_each_option(call, capsys, verb, options):
+@pytest.mark.parametrize("verb", [name for name in VERBS if name != "store"])
+def test_the_help_of_a_verb_names_each_option(call, capsys, verb):
     shown = help_of(call, capsys, verb)
-    assert all(name in shown or name.upper() in shown for name, _ in (*options, ("--json", None)))
+    options = (*declared(verb).options, ("--json", None))
+    assert all(name in shown or name.upper() in shown for name, _ in options)
 
 
 def test_the_help_names_each_verb(call, capsys):
     shown = help_of(call, capsys)
-    assert all(f"\n    {name} " in shown for name in (*(verb.name for verb in VERBS), "store"))
+    assert all(f"\n    {name} " in shown for name in VERBS)
+
+
+def test_every_verb_that_a_module_declares_can_be_named():
+    modules = [import_module(f"backlog.cli.{each.name}") for each in iter_modules(cli.__path__)]
+    found = [each for module in modules for each in vars(module).values()]
+    grouped = [action for each in found if isinstance(each, Group) for action in each.actions]
+    alone = [each for each in found if isinstance(each, Verb | Group) and each not in grouped]
+    assert sorted(each.name for each in alone) == sorted(VERBS)
+    assert [declared(name).name for name in VERBS] == [*VERBS]

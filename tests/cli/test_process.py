@@ -109,20 +109,31 @@ def imported_modules(ran):
     return set(re.findall(r"\| +([\w.]+)$", ran.err, re.MULTILINE))
 
 
-def test_a_worker_s_command_imports_no_django(command, card):
+def test_a_worker_s_command_imports_what_its_verb_needs_and_no_django(command, card):
     card("A")
     ran = command("claim", "--owner", "w", "--json", env={"PYTHONPROFILEIMPORTTIME": "1"})
     modules = imported_modules(ran)
     assert ran.json["id"] == "A"
     assert "psycopg" in modules
     assert {name for name in modules if name.partition(".")[0] == "django"} == set()
+    needed = {
+        f"backlog.verbs.{name}" for name in ("claims", "moves", "names", "pool", "rules", "runs")
+    }
+    assert {name for name in modules if name.startswith("backlog.verbs.")} == needed
 
 
-def test_a_mistake_is_told_before_anything_is_connected_or_imported(command):
-    ran = command("claim", env={**UNREACHABLE, "PYTHONPROFILEIMPORTTIME": "1"})
-    assert ran.status == 2
-    assert "required: --owner" in ran.err
-    assert not imported_modules(ran) & {"psycopg", "django", "backlog.verbs.transfer"}
+@pytest.mark.one_tier
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [("--help", 0, "\n    claim "), ("store", 2, "ACTION"), ("claim", 2, "required: --owner")],
+)
+def test_help_and_a_mistake_come_before_anything_is_connected_or_imported(
+    command, words, status, said
+):
+    ran = command(words, env={**UNREACHABLE, "PYTHONPROFILEIMPORTTIME": "1"})
+    assert ran.status == status
+    assert said in ran.out + ran.err
+    assert not imported_modules(ran) & {"psycopg", "django", "dataclasses", "subprocess", "pathlib"}
 
 
 def test_one_query_of_the_schema_precedes_the_verb(session, command, card):

@@ -39,8 +39,8 @@ _WRITES = {
     ("backlog/worker/output.py", "self._write"),  # what commands print
     ("backlog/worker/standby.py", "os.write"),  # a pipe
     ("backlog/cli/sweep.py", "os.write"),  # a pipe
-    ("backlog/cli/store.py", "psql.stdin.write"),  # a pipe
-    ("backlog/cli/store.py", "psql.stdin.writelines"),
+    ("backlog/cli/programs.py", "psql.stdin.write"),  # a pipe
+    ("backlog/cli/programs.py", "psql.stdin.writelines"),
     ("backlog/cli/reply.py", "file.write"),  # a file
     ("backlog/verbs/transfer.py", "_write"),  # cards
     ("backlog/store/files.py", "file.write"),  # a file

@@ -1,0 +1,36 @@
+"""Writes `completions/`, what shells complete of the command: `make completions`."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import shtab
+
+from backlog.cli.parser import VERBS, declared, grammar
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "completions"
+# Of each shell, the name that it looks for.
+SHELLS = {"bash": "backlog.bash", "zsh": "_backlog", "fish": "backlog.fish"}
+
+
+def script(shell: str) -> str:
+    """What this shell reads, made from the parser."""
+    parser = grammar("backlog", map(declared, VERBS))
+    for argument in _arguments(parser):
+        if argument.metavar == "FILE":
+            argument.complete = shtab.FILE
+    return shtab.complete(parser, shell).rstrip() + "\n"
+
+
+def _arguments(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                yield from _arguments(each)
+        else:
+            yield action
+
+
+if __name__ == "__main__":
+    for shell, name in SHELLS.items():
+        (SCRIPTS / name).write_text(script(shell))
