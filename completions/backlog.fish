@@ -51,7 +51,7 @@ function _shtab_backlog_using
 end
 
 set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show history tail runs context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore'
-set -g _shtab_backlog_opts_with_value --acceptance --attempt --backoff --body --concurrency --cost --count --delay --depends-on --every --from --grace --id --idempotency-key --limit --max --max-attempts --max-bytes --not-before --note --owner --phase --priority --reason --result --role --status --summary --title --to --tokens --ttl --wait
+set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --concurrency --cost --count --delay --depends-on --every --from --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --not-before --note --owner --phase --priority --reason --result --role --status --summary --title --to --tokens --ttl --wait
 
 complete -c backlog -e
 complete -c backlog -f
@@ -77,6 +77,8 @@ complete -c backlog -n '_shtab_backlog_using list' -l json -d 'one line of JSON 
 complete -c backlog -n '_shtab_backlog_using list' -l status -xka "ready claimed blocked done" -d 'ready, claimed, blocked or done'
 complete -c backlog -n '_shtab_backlog_using list' -l phase -x -d 'of this phase'
 complete -c backlog -n '_shtab_backlog_using list' -l ready-only -d 'claimable ones'
+complete -c backlog -n '_shtab_backlog_using list' -l limit -x -d 'so many at most'
+complete -c backlog -n '_shtab_backlog_using list' -l after -x -d 'those that come after this card'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a claim -d 'take the next claimable card, or null'
 complete -c backlog -n '_shtab_backlog_using claim' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using claim' -l json -d 'one line of JSON on stdout'
@@ -96,6 +98,7 @@ complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 
 complete -c backlog -n '_shtab_backlog_using link' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using link' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using link' -l from -x -d 'the card that waits'
+complete -c backlog -n '_shtab_backlog_using link' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using link' -l to -x -d 'the card it waits for'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a stats -d 'counts, oldest ready age, expired claims'
 complete -c backlog -n '_shtab_backlog_using stats' -s h -l help -d 'show this help message and exit'
@@ -104,6 +107,7 @@ complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 
 complete -c backlog -n '_shtab_backlog_using block' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using block' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using block' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using block' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using block' -l owner -x -d 'only if this worker holds the claim'
 complete -c backlog -n '_shtab_backlog_using block' -l attempt -x -d 'only if the claim is this attempt'
 complete -c backlog -n '_shtab_backlog_using block' -l reason -xka "dependency needs_input capability transient attempts_exhausted other" -d 'dependency, needs_input, capability, transient, attempts_exhausted, other (other)'
@@ -116,6 +120,7 @@ complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 
 complete -c backlog -n '_shtab_backlog_using complete' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using complete' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using complete' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using complete' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using complete' -l owner -x -d 'only if this worker holds the claim'
 complete -c backlog -n '_shtab_backlog_using complete' -l attempt -x -d 'only if the claim is this attempt'
 complete -c backlog -n '_shtab_backlog_using complete' -l summary -x -d 'what came of the attempt'
@@ -159,6 +164,7 @@ complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 
 complete -c backlog -n '_shtab_backlog_using edit' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using edit' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using edit' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using edit' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using edit' -l title -x -d 'what it is'
 complete -c backlog -n '_shtab_backlog_using edit' -l body -x -d description
 complete -c backlog -n '_shtab_backlog_using edit' -l phase -x -d 'lane or milestone'
@@ -173,6 +179,7 @@ complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 
 complete -c backlog -n '_shtab_backlog_using unblock' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using unblock' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using unblock' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using unblock' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a reopen -d 'a done card is ready again'
 complete -c backlog -n '_shtab_backlog_using reopen' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using reopen' -l json -d 'one line of JSON on stdout'
@@ -181,6 +188,7 @@ complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 
 complete -c backlog -n '_shtab_backlog_using release' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using release' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using release' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using release' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using release' -l owner -x -d 'only if this worker holds the claim'
 complete -c backlog -n '_shtab_backlog_using release' -l attempt -x -d 'only if the claim is this attempt'
 complete -c backlog -n '_shtab_backlog_using release' -l summary -x -d 'what came of the attempt'
@@ -194,6 +202,7 @@ complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 
 complete -c backlog -n '_shtab_backlog_using renew' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using renew' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using renew' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using renew' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using renew' -l owner -x -d 'only if this worker holds the claim'
 complete -c backlog -n '_shtab_backlog_using renew' -l attempt -x -d 'only if the claim is this attempt'
 complete -c backlog -n '_shtab_backlog_using renew' -l ttl -x -d 'seconds from now (as before)'
@@ -206,6 +215,7 @@ complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 
 complete -c backlog -n '_shtab_backlog_using delete' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using delete' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using delete' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using delete' -l ids -x -d 'many, all or none: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using delete' -l force -d 'also when unfinished cards wait for it'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a explain -d 'claimable, or exactly what it waits for'
 complete -c backlog -n '_shtab_backlog_using explain' -s h -l help -d 'show this help message and exit'
@@ -244,6 +254,7 @@ complete -c backlog -n '_shtab_backlog_using limits' -l json -d 'one line of JSO
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a doctor -d 'what never goes on by itself, and the way out'
 complete -c backlog -n '_shtab_backlog_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using doctor' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using doctor' -l all -d 'every finding, looked for now; takes long with many cards'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a sweep -d 'reclaim what is expired, wake what is due, prune what is old'
 complete -c backlog -n '_shtab_backlog_using sweep' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using sweep' -l json -d 'one line of JSON on stdout'
