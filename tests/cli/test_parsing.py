@@ -83,7 +83,7 @@ def test_a_mistake_says_what_would_be_right(call):
         "the following arguments are required: --owner (try backlog claim --help)\n"
     )
     assert call("list", "--limit", "2").err == (
-        "unrecognized arguments: --limit 2 (try backlog list --help)\n"
+        "unrecognized arguments: --first 2 (try backlog list --help)\n"
     )
     assert call("list", "--status", "open").err == (
         'status must be one of ready, claimed, blocked, done, not "open"\n'
