@@ -135,7 +135,7 @@ class Task(Lease):
                 try:
                     written = json.dumps(value, allow_nan=False, default=float)
                     parts.append(f'"{key}":{written}')
-                except (TypeError, ValueError, RecursionError) as error:
+                except Exception as error:  # of what is to be written, too: it may be anything
                     self._log("ignored", reason=f"{key}: {error}")
         if not parts:
             return Said()
