@@ -256,26 +256,37 @@ class Worker(Engine[Task]):
         while not self._closed.wait(min(_LOOK_SECONDS, ttl / 20)):
             if self._over.is_set():
                 return  # what is left is left to itself
-            held = [task for task in self._attempts() if not task.finished]
+            held = [task for task in self._attempts() if task.is_wanted]
             if now() < max(retry_at, min((task.renewal_due for task in held), default=now() + 1)):
                 continue
             if any(task.lease_is_over for task in held):
                 link.close()  # after a sleep the other end may have forgotten the connection
             try:
-                self._renew(link, held)
+                all_heard = self._renew(link, held)
             except (Away, Refusal):
+                all_heard = False
+            if not all_heard:
                 retry_at = now() + retry_seconds(ttl)
 
-    def _renew(self, link: Link, tasks: Sequence[Task]) -> None:
+    def _renew(self, link: Link, tasks: Sequence[Task]) -> bool:
+        """Whether it is known of each by now if it is held.
+
+        Who locks a card of ours for long holds up its renewal, and no other.
+        """
         held = [Held(task.card.id, task.card.attempts) for task in tasks]
         owner, ttl = self._plan.owner, self._plan.ttl
         sent = now()  # before the database counts from: no lease is over earlier
-        outcomes = link.ask(lambda s: batches.renew_many(s, held, owner, ttl, texts=False))
+        how: dict[str, Any] = {"wait": False, "texts": False}
+        outcomes = link.ask(lambda s: batches.renew_many(s, held, owner, ttl, **how))
+        unheard = 0
         for task, outcome in zip(tasks, outcomes, strict=True):
             if outcome.refusal is None:
                 task.renewed(sent)
             elif isinstance(outcome.refusal, ClaimLost | NotFound):
                 task.not_renewed(outcome.refusal)
+            else:
+                unheard += 1
+        return not unheard
 
     # Those that run the function ------------------------------------------------------------------
 

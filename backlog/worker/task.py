@@ -40,9 +40,9 @@ class Task(Lease):
         self._log("claimed", ttl=plan.ttl)
 
     @property
-    def finished(self) -> bool:
-        """Whether the function has come to its end, and only the word about it is left."""
-        return self._finished
+    def is_wanted(self) -> bool:
+        """Whether its lease is to be kept: something may be told of it yet."""
+        return self._ended_for in (None, STOPPED)
 
     def run(self, function: Function) -> End | None:
         """Its end; None: nothing may be told of it."""
