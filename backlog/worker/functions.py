@@ -97,6 +97,7 @@ class Worker(Engine[Task]):
         self._ahead: deque[Task] = deque()
         self._ended: list[_End] = []
         self._closed = threading.Event()
+        self._has_run = False
         self._call_hands: Callable[[], object] = self._hands.notify_all
 
     def run(self) -> str:
@@ -106,6 +107,10 @@ class Worker(Engine[Task]):
         On the main thread SIGTERM and SIGINT stop it; a second one waits for no function. Raises
         `Refusal`, `StoreUnavailable` also for what is left when the grace of a stop is over.
         """
+        with self._lock:
+            if self._has_run:
+                raise UsageError("a worker runs once: make another")
+            self._has_run = True
         with self._connect():
             pass  # a store that is not there, or is not ours, is told now and not waited for
         return super().run()

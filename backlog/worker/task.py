@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import suppress
 from typing import Any
 
@@ -49,10 +49,7 @@ class Task(Lease):
         if not self._begins():
             return self.finish(None)
         try:
-            result = function(self.job)
-            if isinstance(result, Awaitable):  # a lambda around a coroutine function, say
-                raise TypeError("it gave what is to be awaited: make the function `async def`")
-            return self.finish(self._succeeded(result))
+            return self.finish(self._succeeded(function(self.job)))
         except BaseException as error:  # SystemExit, too: the thread has other cards to come
             return self.finish(self._failed(error))
 
@@ -104,6 +101,10 @@ class Task(Lease):
         return True
 
     def _succeeded(self, result: Any) -> End:
+        if isinstance(result, Awaitable):  # a lambda around a coroutine function, say
+            raise TypeError("it gave what is to be awaited: make the function `async def`")
+        if isinstance(result, Generator | AsyncGenerator):
+            raise TypeError("it gave a generator, of which nothing has run: return, do not yield")
         said = self._said(result=result)
         return judged(COMPLETED, said, "", None, None)
 

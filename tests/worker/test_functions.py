@@ -122,6 +122,24 @@ def test_a_coroutine_that_nobody_would_await_is_a_failure(session, card):
     assert "make the function `async def`" in last_run(session, "A").summary
 
 
+def test_a_generator_has_done_nothing_and_is_a_failure(session, card, made):
+    def work(job):
+        yield
+
+    card("A")
+    assert Worker(made(work), "w", until="once").run() == "failed"
+    assert "return, do not yield" in last_run(session, "A").summary
+
+
+def test_an_async_generator_has_done_nothing_and_is_a_failure(session, card):
+    async def work(job):
+        yield
+
+    card("A")
+    assert Worker(work, "w", until="once").run() == "failed"
+    assert "return, do not yield" in last_run(session, "A").summary
+
+
 # How many, in which order -------------------------------------------------------------------------
 
 
@@ -292,6 +310,13 @@ def test_a_worker_that_gets_no_more_threads_ends_as_a_whole(session, card, monke
     with pytest.raises(Refusal, match="ask for less concurrency"):
         Worker(lambda job: job.ended.wait(30), "w", concurrency=4, grace=0).run()
     assert (status_of(session, "A"), any(each.is_alive() for each in threads)) == ("ready", False)
+
+
+def test_a_worker_that_has_run_is_refused_another_run(session):
+    worker = Worker(lambda job: None, "w", until="drain")
+    worker.run()
+    with pytest.raises(UsageError, match="a worker runs once"):
+        worker.run()
 
 
 def test_a_worker_may_run_on_any_thread(session, card):
