@@ -53,8 +53,8 @@ class DjangoSession:
     def trip(self, *statements: Statement) -> list[list[Any]]:
         self._ready()
         with self._connection.wrap_database_errors:
-            pipeline = self._connection.connection.pipeline()
-            return self._cursors().together(statements, pipeline, self._run)
+            opened = self._connection.connection
+            return self._cursors().together(statements, opened, self._run)
 
     def _ready(self) -> None:
         self._connection.close_if_health_check_failed()  # once a request: it may have restarted

@@ -7,7 +7,7 @@ The verbs run on a plain psycopg connection (the command, which must start fast)
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Protocol
@@ -120,13 +120,27 @@ class Cursors:
     def together(
         self,
         statements: Iterable[Statement],
-        pipeline: AbstractContextManager[Any],
+        connection: "Connection[Any]",
         run: Callable[..., object] | None = None,
     ) -> list[list[Any]]:
         """What each statement gives, sent one after the other without waiting for an answer."""
-        with pipeline:
-            begun = [self._begin(*statement, run) for statement in statements]
+        try:
+            with connection.pipeline():
+                begun = [self._begin(*statement, run) for statement in statements]
+        except BaseException:
+            _prepare_anew(connection)
+            raise
         return [self._end(each) for each in begun]
+
+
+def _prepare_anew(connection: "Connection[Any]") -> None:
+    """What was to be prepared after what failed in a pipeline was not, and psycopg believes it was:
+    every execution to come would fail. A rollback makes it forget, and so does this.
+    """
+    idle = connection.pgconn.transaction_status == _IDLE
+    if idle and connection.prepare_threshold is not None:
+        with suppress(Exception):  # what is broken is told already
+            connection.execute("DEALLOCATE ALL")
 
 
 class PsycopgSession(Cursors):
@@ -141,7 +155,7 @@ class PsycopgSession(Cursors):
 
     def trip(self, *statements: Statement) -> list[list[Any]]:
         # Without a BEGIN, what is sent up to the end of a pipeline is one transaction.
-        return self.together(statements, self._connection.pipeline())
+        return self.together(statements, self._connection)
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:

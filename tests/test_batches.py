@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from backlog.errors import ClaimLost, NotFound, Refusal, UsageError, WrongState
+from backlog.errors import Busy, ClaimLost, NotFound, Refusal, UsageError, WrongState
 from backlog.verbs import batches, cards, history, moves, runs
 from backlog.verbs.batches import Held, Outcome
 from backlog.verbs.runs import Report
@@ -102,6 +102,32 @@ def test_a_batch_locks_in_the_order_of_ids_however_it_is_given(session, sessions
         free = session.execute("SELECT id FROM backlog FOR UPDATE SKIP LOCKED").fetchall()
         assert free == [("C",)]
     assert [each.card.status for each in batch.result()] == ["done"] * 3
+
+
+@pytest.mark.parametrize("verb", [batches.release_many, batches.block_many])
+def test_a_batch_moves_what_is_free_before_it_waits(verb, session, sessions, card):
+    for card_id in "ABC":
+        card(card_id, claimed=True)
+    other = sessions()
+    with other.transaction():
+        moves.renew(other, "B")
+        batch = Background(sessions(), verb, [Held(card_id) for card_id in "ABC"])
+        assert batch.waits()
+        left = session.execute("SELECT id FROM backlog WHERE status = 'claimed'").fetchall()
+        assert left == [("B",)]
+    assert [each.refusal for each in batch.result()] == [None] * 3
+
+
+def test_a_renewal_that_does_not_wait_says_which_card_is_locked(session, sessions, card):
+    for card_id in "ABC":
+        card(card_id, claimed=True)
+    other = sessions()
+    with other.transaction():
+        other.execute("SELECT FROM backlog WHERE id = 'B' FOR UPDATE")
+        held = [Held(card_id, 1) for card_id in "ABCX"]
+        outcomes = batches.renew_many(session, held, "w", wait=False)
+    said = [type(each.refusal) for each in outcomes]
+    assert said == [type(None), Busy, type(None), ClaimLost]
 
 
 def test_a_card_whose_claim_ends_while_a_batch_waits_is_lost_and_no_other(sessions, card):

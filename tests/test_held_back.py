@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from backlog.errors import UsageError
+from backlog.errors import ClaimLost, UsageError
 from backlog.verbs import cards, claims, moves, pool, rules
 from backlog.verbs.pool import Pool
 from tests.workers import Background
@@ -292,6 +292,16 @@ def test_what_a_transaction_of_the_caller_s_finishes_and_claims_is_its_own(sessi
         raise ZeroDivisionError
     assert cards.show(session, "A").status == "claimed"
     assert cards.show(session, "B").status == "ready"
+
+
+def test_what_is_finished_twice_in_one_transaction_claims_the_next_once(session, card, claimed):
+    card("B")
+    card("C")
+    with session.transaction():
+        claims.complete_and_claim(session, "A", "w", 1)
+        with pytest.raises(ClaimLost):
+            claims.complete_and_claim(session, "A", "w", 1)
+    assert [cards.show(session, each).status for each in "ABC"] == ["done", "claimed", "ready"]
 
 
 def test_a_card_is_finished_also_where_others_lock_the_next(

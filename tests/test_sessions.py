@@ -34,6 +34,18 @@ def test_a_statement_that_failed_succeeds_when_its_parameters_are_right(any_sess
     assert any_session.rows(sql, (1,)) == [(1,)]
 
 
+@pytest.mark.parametrize("trips", [0, 4, 5, 6])
+def test_a_trip_that_failed_succeeds_the_next_time(any_session, trips):
+    """Also if its second statement was to be prepared just then."""
+    first, second = f"SELECT {trips} / %s::integer", f"SELECT {trips} + %s::integer"
+    for _ in range(trips):
+        any_session.trip((first, (1,)), (second, (1,)))
+    with pytest.raises(Exception, match="division by zero"):
+        any_session.trip((first, (0,)), (second, (1,)))
+    for _ in range(8):
+        assert any_session.trip((first, (1,)), (second, (1,))) == [[(trips,)], [(trips + 1,)]]
+
+
 def test_many_statements_do_not_keep_many_cursors(session):
     connection: Connection = session._connection
     made: list[weakref.ref[Cursor]] = []

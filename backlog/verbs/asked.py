@@ -11,6 +11,7 @@ from backlog.shown import cut
 from backlog.verbs.faults import place
 from backlog.verbs.framing import documents
 from backlog.verbs.lines import integer_of, text_of
+from backlog.verbs.runs import checked_cost
 
 
 def read_asked(lines: Sequence[bytes], keys: Sequence[str]) -> list[dict[str, Any]]:
@@ -56,8 +57,8 @@ def _result(value: Any, key: str) -> str:
     return values.exact_json(value)
 
 
-def _cost(value: Any, key: str) -> str:
-    return str(value) if isinstance(value, values.Digits) else text_of(value, key)
+def _cost(value: Any, key: str) -> str | None:
+    return checked_cost(str(value) if isinstance(value, values.Digits) else text_of(value, key))
 
 
 _READERS: Final[dict[str, Callable[[Any, str], Any]]] = {

@@ -9,21 +9,22 @@ from functools import cache, partial
 from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle, values
-from backlog.errors import Refusal, UsageError
+from backlog.errors import Busy, Refusal, UsageError
 from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, DONE, Move
 from backlog.planner import few, row_by_row, unindexed
 from backlog.records import COLUMNS, WITHOUT_TEXTS, Record
 from backlog.session import Session, as_refusal, in_statement, telling
 from backlog.verbs import moves
-from backlog.verbs.cards import edit, link
+from backlog.verbs.cards import edit, find, link
 from backlog.verbs.claims import MOST_AT_ONCE
 from backlog.verbs.moves import NOTHING_SAID, Changes, existing
 from backlog.verbs.runs import Report
 
-# Everything is locked first, in id order: the cards and, for what will be done, those that wait for
-# them, which a trigger counts again. So two batches do not wait for each other. What is said of a
-# card is assigned with its row: an assignment is computed as the row is written, right before the
-# triggers that ask; a condition, maybe for all rows first. The triggers set the column anew.
+# Everything is locked first. What will be done is locked in id order, with the cards that wait for
+# it, which a trigger counts again: so two batches do not wait for each other. Other moves take what
+# is free, and wait for nobody. What is said of a card is assigned with its row: an assignment is
+# computed as the row is written, right before the triggers that ask; a condition, maybe for all
+# rows first. The triggers set the column anew.
 _TELLING: Final = (
     "set_config('backlog.actor', %s, true) || set_config('backlog.report', said, true)"
 )
@@ -31,18 +32,24 @@ _MOVE: Final = f"""
 WITH held AS MATERIALIZED (
     SELECT id COLLATE "C", attempt, said
     FROM {few("%s::text[]", "%s::integer[]", "%s::text[]")} AS held (id, attempt, said)
-), locked AS MATERIALIZED (
-    SELECT FROM {few("ARRAY(SELECT id FROM held{dependents} ORDER BY id)")} AS touched (id),
-        LATERAL (SELECT FROM backlog WHERE id = touched.id FOR NO KEY UPDATE) AS card
-)
+), locked AS MATERIALIZED ({{locked}})
 UPDATE backlog SET {{changes}}, claim_expires_at = CASE WHEN {_TELLING} IS NULL THEN now() END
-FROM held WHERE backlog.id = held.id AND (SELECT count(*) FROM locked) > 0
+FROM {{among}} AS held WHERE backlog.id = held.id AND (SELECT count(*) FROM locked) > 0
     AND {unindexed("backlog.status")} IN ('{{sources}}')
     AND backlog.claim_owner IS NOT DISTINCT FROM coalesce(%s, backlog.claim_owner)
     AND (attempt IS NULL OR (backlog.status, backlog.attempts) = ('{CLAIMED}', attempt))
 RETURNING {{columns}}"""
 _WAITING: Final = row_by_row("SELECT card_id FROM backlog_dependency WHERE dependency_id = held.id")
-_DEPENDENTS: Final = f" UNION SELECT card_id FROM held, LATERAL ({_WAITING}) AS waiting"
+_TOUCHED: Final = f"""SELECT id FROM held
+    UNION SELECT card_id FROM held, LATERAL ({_WAITING}) AS waiting ORDER BY id"""
+_ALL: Final = f"""
+    SELECT FROM {few(f"ARRAY({_TOUCHED})")} AS touched (id),
+        LATERAL (SELECT FROM backlog WHERE id = touched.id FOR NO KEY UPDATE) AS card
+"""
+_FREE: Final = """
+    SELECT held.* FROM held,
+        LATERAL (SELECT FROM backlog WHERE id = held.id FOR NO KEY UPDATE SKIP LOCKED) AS card
+"""
 
 
 class Held(NamedTuple):
@@ -135,11 +142,18 @@ def renew_many(
     owner: str | None = None,
     ttl: int | None = None,
     *,
+    wait: bool = True,
     texts: bool = True,
 ) -> list[Outcome[Record]]:
-    """`moves.renew` for each card; what is given and raised is that of `complete_many`."""
+    """`moves.renew` for each card; what is given and raised is that of `complete_many`.
+
+    Without `wait`, a card that others lock at this moment is refused as `Busy`.
+    """
 
     def alone(held: Held) -> Record:
+        card = None if wait else find(session, held.id)
+        if card is not None and _is_held(card, held, owner):
+            raise Busy(f"{held.id} is locked by another transaction; try again")
         return moves.renew(session, held.id, owner, held.attempt, ttl, texts=texts)
 
     said = [""] * len(_checked(cards, owner))
@@ -217,11 +231,21 @@ def _move(
 
 @cache  # a new text, though equal, makes psycopg's own look-ups slower
 def _sql(move: Move, changes: str, texts: bool) -> str:
+    waits = move.to == DONE
     return _MOVE.format(
-        dependents=_DEPENDENTS if move.to == DONE else "",
+        locked=_ALL if waits else _FREE,
+        among="held" if waits else "locked",
         sources="', '".join(move.sources),
         changes=changes.format(row="backlog"),
         columns=COLUMNS if texts else WITHOUT_TEXTS,
+    )
+
+
+def _is_held(card: Record, held: Held, owner: str | None) -> bool:
+    return (
+        card.status == CLAIMED
+        and owner in (None, card.claim_owner)
+        and held.attempt in (None, card.attempts)
     )
 
 

@@ -1,5 +1,6 @@
 """Claims: which card a worker gets, and why none."""
 
+import itertools
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -48,6 +49,8 @@ _LEASE: Final = """status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
 _CLAIM: Final = f"UPDATE backlog SET {_LEASE} WHERE ctid = ANY (ARRAY("
 _CLAIMED: Final = f")){{condition}} RETURNING {COLUMNS}"
 _IF_MOVED: Final = f" AND {MOVED}"
+# Marks of trips: each differs from all others of this process.
+_TRIPS: Final = itertools.count()
 
 _IS_OPEN: Final = f"SELECT {GATE}"
 
@@ -115,9 +118,9 @@ def complete_and_claim(
     lock all there is, leaves the card done. Raises `NotFound`, `ClaimLost`, `UsageError`.
     """
     lease = _lease(values.text(owner, "owner"), values.ttl(ttl))
-    done, cards = _in_one_trip(
-        session, completion(card_id, owner, attempt, report, texts), card_id, lease, pool
-    )
+    mark = str(next(_TRIPS))
+    first = completion(card_id, owner, attempt, report, texts, mark)
+    done, cards = _in_one_trip(session, first, mark, lease, pool)
     if done is None:
         moved = complete(session, card_id, owner, attempt, report=report, texts=texts)
         done = existing(card_id, moved)
@@ -130,11 +133,11 @@ def complete_and_claim(
 
 
 def _in_one_trip(
-    session: Session, first: Statement, card_id: str, lease: tuple[str, int], pool: Source
+    session: Session, first: Statement, mark: str, lease: tuple[str, int], pool: Source
 ) -> tuple[Record | None, list[Record]]:
     """The card that is done, and the one that is claimed; neither, where it takes more."""
     select, params = pool.next_to_claim(1, True, ())
-    second = _claim_sql(select, _IF_MOVED), (*lease, *params, card_id)
+    second = _claim_sql(select, _IF_MOVED), (*lease, *params, mark)
     try:
         with session.transaction() if session.inside() else nullcontext():
             moved, claimed = session.trip(first, second)

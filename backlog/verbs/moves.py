@@ -37,9 +37,10 @@ UNION ALL
 SELECT false, {{columns}} FROM found AS backlog WHERE NOT EXISTS (SELECT FROM moved)"""
 
 
-# What a statement in the same trip asks: whether this card was moved.
+# What a statement in the same trip asks: whether a card was moved, by the mark of this trip. Trips
+# of one transaction have marks of their own: a setting stays until it ends.
 _MOVE_AND_TELL: Final = _MOVE.replace(
-    "RETURNING", "RETURNING set_config('backlog.moved', {{row}}.id, true),"
+    "RETURNING", "RETURNING set_config('backlog.moved', %s, true),"
 )
 MOVED: Final = "current_setting('backlog.moved', true) = %s"
 
@@ -113,18 +114,18 @@ def complete(
 
 
 def completion(
-    card_id: str, owner: str, attempt: int | None, report: Report, texts: bool = True
+    card_id: str, owner: str, attempt: int | None, report: Report, texts: bool, mark: str
 ) -> Statement:
     """The statement of `complete` in the usual case: the worker holds the card.
 
-    Its row begins with a value of no use. What comes after it in the same trip asks `MOVED`.
+    Its row begins with the mark. What comes after it in the same trip asks `MOVED`, of that mark.
     """
     values.text(card_id, "id")
     expected = Expected(owner, attempt)
     expected.check()
     condition, given = expected.conditions((CLAIMED,))
     sql = _sql(_MOVE_AND_TELL, _DONE[0], condition, "backlog", texts)
-    return sql, (card_id, *given, *telling(owner, report.text(card_id)))
+    return sql, (card_id, *given, *telling(owner, report.text(card_id)), mark)
 
 
 def block(

@@ -46,7 +46,7 @@ class Report(NamedTuple):
             "outcome": self.outcome and values.one_of(self.outcome, "outcome", OUTCOMES),
             "summary": self.summary and values.optional(self.summary, "summary"),
             "tokens": _tokens(self.tokens),
-            "cost": _cost(self.cost),
+            "cost": checked_cost(self.cost),
             "counted": None if self.counted else False,
         }
         given = {key: value for key, value in said.items() if value is not None}
@@ -66,7 +66,8 @@ def _tokens(number: int | None) -> int | None:
     return None if number is None else values.between(number, "tokens", 0, values.BIGINT_MAX)
 
 
-def _cost(number: str | None) -> str | None:
+def checked_cost(number: str | None) -> str | None:
+    """The decimal text. Raises `UsageError`."""
     if number is not None and not _COST.fullmatch(values.text(number, "cost")):
         shown = cut(number, 40)
         raise UsageError(f"cost must be a number such as 0.25, with up to 6 decimals, not {shown}")

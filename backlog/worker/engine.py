@@ -54,7 +54,7 @@ class Watched(Protocol):
 class _Ended(NamedTuple):
     """A thread has ended, by this error or for want of work."""
 
-    error: Exception | None
+    error: BaseException | None
 
 
 # What a thread of a worker does, given its way to the store.
@@ -119,19 +119,25 @@ class Engine[A: Watched](ABC):
         """Start the threads; how many."""
         context = copy_context()
         context.run(ACTOR.set, self._plan.owner)
-        for part in parts:
+        for number, part in enumerate(parts):
             run = context.copy().run
-            threading.Thread(target=run, args=(self._do, part), daemon=True).start()
+            try:
+                threading.Thread(target=run, args=(self._do, part), daemon=True).start()
+            except RuntimeError as error:
+                # Those that run already come to their end, as after any error.
+                refusal = Refusal(f"{error}: ask for less concurrency")
+                self._news.put(_Ended(refusal))
+                return number + 1
         return len(parts)
 
     def _do(self, part: Part) -> None:
         link = Link(self._connect, self._log)
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             part(link)
         except Away:
             pass  # and the worker stops
-        except Exception as unexpected:
+        except BaseException as unexpected:  # SystemExit, too: it ends an event loop, say
             error = unexpected
         link.close()
         if (db := django_db()) is not None:

@@ -97,6 +97,7 @@ class Worker(Engine[Task]):
         self._ahead: deque[Task] = deque()
         self._ended: list[_End] = []
         self._closed = threading.Event()
+        self._has_run = False
         self._call_hands: Callable[[], object] = self._hands.notify_all
 
     def run(self) -> str:
@@ -106,6 +107,10 @@ class Worker(Engine[Task]):
         On the main thread SIGTERM and SIGINT stop it; a second one waits for no function. Raises
         `Refusal`, `StoreUnavailable` also for what is left when the grace of a stop is over.
         """
+        with self._lock:
+            if self._has_run:
+                raise UsageError("a worker runs once: make another")
+            self._has_run = True
         with self._connect():
             pass  # a store that is not there, or is not ours, is told now and not waited for
         return super().run()
@@ -256,26 +261,37 @@ class Worker(Engine[Task]):
         while not self._closed.wait(min(_LOOK_SECONDS, ttl / 20)):
             if self._over.is_set():
                 return  # what is left is left to itself
-            held = [task for task in self._attempts() if not task.finished]
+            held = [task for task in self._attempts() if task.is_wanted]
             if now() < max(retry_at, min((task.renewal_due for task in held), default=now() + 1)):
                 continue
             if any(task.lease_is_over for task in held):
                 link.close()  # after a sleep the other end may have forgotten the connection
             try:
-                self._renew(link, held)
+                all_heard = self._renew(link, held)
             except (Away, Refusal):
+                all_heard = False
+            if not all_heard:
                 retry_at = now() + retry_seconds(ttl)
 
-    def _renew(self, link: Link, tasks: Sequence[Task]) -> None:
+    def _renew(self, link: Link, tasks: Sequence[Task]) -> bool:
+        """Whether it is known of each by now if it is held.
+
+        Who locks a card of ours for long holds up its renewal, and no other.
+        """
         held = [Held(task.card.id, task.card.attempts) for task in tasks]
         owner, ttl = self._plan.owner, self._plan.ttl
         sent = now()  # before the database counts from: no lease is over earlier
-        outcomes = link.ask(lambda s: batches.renew_many(s, held, owner, ttl, texts=False))
+        how: dict[str, Any] = {"wait": False, "texts": False}
+        outcomes = link.ask(lambda s: batches.renew_many(s, held, owner, ttl, **how))
+        unheard = 0
         for task, outcome in zip(tasks, outcomes, strict=True):
             if outcome.refusal is None:
                 task.renewed(sent)
             elif isinstance(outcome.refusal, ClaimLost | NotFound):
                 task.not_renewed(outcome.refusal)
+            else:
+                unheard += 1
+        return not unheard
 
     # Those that run the function ------------------------------------------------------------------
 

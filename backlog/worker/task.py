@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import suppress
 from typing import Any
 
@@ -40,19 +40,16 @@ class Task(Lease):
         self._log("claimed", ttl=plan.ttl)
 
     @property
-    def finished(self) -> bool:
-        """Whether the function has come to its end, and only the word about it is left."""
-        return self._finished
+    def is_wanted(self) -> bool:
+        """Whether its lease is to be kept: something may be told of it yet."""
+        return self._ended_for in (None, STOPPED)
 
     def run(self, function: Function) -> End | None:
         """Its end; None: nothing may be told of it."""
         if not self._begins():
             return self.finish(None)
         try:
-            result = function(self.job)
-            if isinstance(result, Awaitable):  # a lambda around a coroutine function, say
-                raise TypeError("it gave what is to be awaited: make the function `async def`")
-            return self.finish(self._succeeded(result))
+            return self.finish(self._succeeded(function(self.job)))
         except BaseException as error:  # SystemExit, too: the thread has other cards to come
             return self.finish(self._failed(error))
 
@@ -104,6 +101,10 @@ class Task(Lease):
         return True
 
     def _succeeded(self, result: Any) -> End:
+        if isinstance(result, Awaitable):  # a lambda around a coroutine function, say
+            raise TypeError("it gave what is to be awaited: make the function `async def`")
+        if isinstance(result, Generator | AsyncGenerator):
+            raise TypeError("it gave a generator, of which nothing has run: return, do not yield")
         said = self._said(result=result)
         return judged(COMPLETED, said, "", None, None)
 
@@ -135,7 +136,7 @@ class Task(Lease):
                 try:
                     written = json.dumps(value, allow_nan=False, default=float)
                     parts.append(f'"{key}":{written}')
-                except (TypeError, ValueError, RecursionError) as error:
+                except Exception as error:  # of what is to be written, too: it may be anything
                     self._log("ignored", reason=f"{key}: {error}")
         if not parts:
             return Said()

@@ -147,7 +147,7 @@ WRONG = {
     "an attempt that is a half": (b'{"id":"A","attempt":1.5}', "attempt must be a whole number"),
     "an attempt of none": (b'{"id":"A","attempt":0}', "attempt must be between 1"),
     "an unknown key": (b'{"id":"A","atempt":1}', "unknown key atempt; known are id, attempt"),
-    "a cost that is none": (b'{"id":"A","cost":"much"}', "cost must be a number such as 0.25"),
+    "a cost that is none": (b'{"id":"A","cost":"much"}', "line 1: cost must be a number such as"),
     "an id twice": (b'{"id":"A"}\n{"id":"A"}\n', "A is named twice"),
     "too many": (b"".join(b'{"id":"%d"}\n' % n for n in range(10_000)), "at most 1,000 cards"),
 }

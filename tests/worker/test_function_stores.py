@@ -48,6 +48,57 @@ def watched(words, seen, meddle=lambda count, run: run()):
     return opened
 
 
+def test_who_locks_a_card_holds_up_no_other_card_s_renewal(session, sessions, card):
+    def work(job):
+        if job.id == "B":
+            other = sessions()
+            with other.transaction():
+                other.execute("SELECT FROM backlog WHERE id = 'B' FOR UPDATE")
+                assert job.ended.wait(30)
+            over.set()
+        else:
+            assert over.wait(30)
+        heard[job.id] = job.why
+
+    heard: dict[str, str | None] = {}
+    over = threading.Event()
+    card("A")
+    card("B")
+    Worker(work, "w", until="drain", ttl=2, concurrency=2).run()
+    assert heard == {"A": None, "B": "expired"}
+    assert status_of(session, "A") == "done"
+
+
+def test_what_is_done_is_kept_until_that_can_be_told(session, sessions, card):
+    lease = "SELECT claimed_at FROM backlog WHERE id = 'B'"
+    waits = "SELECT pid FROM pg_locks WHERE NOT granted"
+    other = sessions()
+    locked = threading.Event()
+
+    def work(job):
+        if job.id == "B":
+            assert locked.wait(30)
+            until(lambda: session.execute(waits).fetchall())  # A's end cannot be told
+            begun.append(session.execute(lease).fetchone())
+        else:
+            other.execute("BEGIN")
+            other.execute("SELECT FROM backlog WHERE id = 'A' FOR UPDATE")
+            locked.set()
+
+    begun: list[object] = []
+    card("A")
+    card("B")
+    worker = Worker(work, "w", ttl=2, concurrency=2)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    until(lambda: begun and session.execute(lease).fetchone() > begun[0])
+    other.execute("COMMIT")
+    until(lambda: status_of(session, "B") == "done")
+    worker.stop()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
 def test_a_hundred_leases_are_kept_by_one_statement_a_renewal(session, card):
     for n in range(100):
         card(f"c{n}")

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import threading
+from fractions import Fraction
 
 import pytest
 
-from backlog.errors import UsageError
+from backlog.errors import Refusal, UsageError
 from backlog.verbs import cards, moves, runs
 from backlog.worker import Blocked, GiveBack, Worker
 from tests.worker import last_run, status_of, until
@@ -60,6 +61,16 @@ def test_what_is_no_json_is_ignored_and_the_card_done(session, card, caplog, res
     assert "what=ignored card=A attempt=1" in caplog.text
 
 
+def test_a_number_that_cannot_be_written_is_ignored_and_the_card_done(session, card, caplog):
+    def work(job):
+        job.cost = Fraction(10**400)
+
+    card("A")
+    drain(work)
+    assert (status_of(session, "A"), last_run(session, "A").cost) == ("done", None)
+    assert "what=ignored card=A attempt=1" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("error", "status", "summary", "reason"),
     [
@@ -109,6 +120,24 @@ def test_a_coroutine_that_nobody_would_await_is_a_failure(session, card):
     Worker(forgotten, "w", until="once").run()
     coroutines[0].close()
     assert "make the function `async def`" in last_run(session, "A").summary
+
+
+def test_a_generator_has_done_nothing_and_is_a_failure(session, card, made):
+    def work(job):
+        yield
+
+    card("A")
+    assert Worker(made(work), "w", until="once").run() == "failed"
+    assert "return, do not yield" in last_run(session, "A").summary
+
+
+def test_an_async_generator_has_done_nothing_and_is_a_failure(session, card):
+    async def work(job):
+        yield
+
+    card("A")
+    assert Worker(work, "w", until="once").run() == "failed"
+    assert "return, do not yield" in last_run(session, "A").summary
 
 
 # How many, in which order -------------------------------------------------------------------------
@@ -246,6 +275,48 @@ def test_after_the_grace_the_function_is_told_and_its_card_given_back(session, c
     worker = Worker(work, "w", grace=0)
     assert worker.run() == "done"
     assert (status_of(session, "A"), last_run(session, "A").result) == ("ready", None)
+
+
+def test_an_exit_that_ends_the_loop_ends_the_worker(session, card):
+    async def leave():
+        raise SystemExit(3)
+
+    async def work(job):
+        await asyncio.create_task(leave())
+
+    card("A")
+    card("B")
+    with pytest.raises(SystemExit, match="3"):
+        Worker(work, "w", backoff=0).run()
+    assert [status_of(session, each) for each in "AB"] == ["ready", "ready"]
+
+
+@pytest.mark.parametrize("started", range(4))
+def test_a_worker_that_gets_no_more_threads_ends_as_a_whole(session, card, monkeypatch, started):
+    def start(thread):
+        if thread in threads[started:]:
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    def make(*args, **kwargs):
+        threads.append(thread(*args, **kwargs))
+        return threads[-1]
+
+    threads: list[threading.Thread] = []
+    thread, begin = threading.Thread, threading.Thread.start
+    monkeypatch.setattr(threading, "Thread", make)
+    monkeypatch.setattr(thread, "start", start)
+    card("A")
+    with pytest.raises(Refusal, match="ask for less concurrency"):
+        Worker(lambda job: job.ended.wait(30), "w", concurrency=4, grace=0).run()
+    assert (status_of(session, "A"), any(each.is_alive() for each in threads)) == ("ready", False)
+
+
+def test_a_worker_that_has_run_is_refused_another_run(session):
+    worker = Worker(lambda job: None, "w", until="drain")
+    worker.run()
+    with pytest.raises(UsageError, match="a worker runs once"):
+        worker.run()
 
 
 def test_a_worker_may_run_on_any_thread(session, card):
