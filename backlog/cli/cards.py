@@ -88,7 +88,7 @@ def create(session: Session, options: Options) -> Reply:
     text("--phase", values.line, "of this phase"),
     flag("--ready-only", "claimable ones"),
     number("--limit", 1, "so many at most"),
-    text("--after", Named, "those that come after this card"),
+    text("--after", Named, "those that come after this card", metavar="ID"),
 )
 def list_cards(session: Session, options: Options) -> Reply:
     found = cards.list_cards(

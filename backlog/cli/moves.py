@@ -11,7 +11,6 @@ from backlog.cli.options import (
     CLAIMED_ID,
     ID,
     OPTIONAL_ID,
-    POOL,
     NamedOwner,
     Options,
     flag,
@@ -68,8 +67,9 @@ def _about_the_next(options: Options) -> None:
     *_CLAIMS,
     *_REPORT,
     flag("--claim-next", "and the owner claims the next one, if there is one"),
-    number("--ttl", 1, "seconds the lease lasts (900)"),
-    *POOL,
+    number("--ttl", 1, "seconds the lease of the next one lasts (900)"),
+    text("--phase", values.line, "the next one is of this phase"),
+    text("--role", values.line, "the next one is for this role"),
     check=_about_the_next,
 )
 def complete(session: Session, options: Options) -> Reply:
