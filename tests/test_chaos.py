@@ -76,12 +76,14 @@ def test_chaos_loses_nothing_that_was_acknowledged(chaos, capsys):
 
 def _unblock_until_all_is_done(chaos: Chaos) -> None:
     deadline = time.monotonic() + PATIENCE
-    while blocked := chaos.ask(lambda session: cards.list_cards(session, "blocked")):
+    while blocked := chaos.ask(lambda session: list(cards.list_cards(session, "blocked"))):
         assert time.monotonic() < deadline, blocked
         for card in blocked:
             chaos.ask(lambda session, card_id=card.id: moves.unblock(session, card_id))
         chaos.settle(PATIENCE)
-    assert {card.status for card in chaos.ask(cards.list_cards)} == {"done"}
+    assert {card.status for card in chaos.ask(lambda session: list(cards.list_cards(session)))} == {
+        "done"
+    }
 
 
 def _is_enough(chaos: Chaos) -> bool:

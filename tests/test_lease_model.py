@@ -270,7 +270,7 @@ class Leases(RuleBasedStateMachine):
     def no_claim_was_paused_or_beyond_a_limit(self) -> None:
         """As the tables have it, whatever the model thinks."""
         pauses = {(each.scope, each.name) for each in rules.pauses(self.session)}
-        found = cards.list_cards(self.session)
+        found = list(cards.list_cards(self.session))
         for card in found:
             if card.status == "claimed" and card.attempts > self.attempts.get(card.id, 0):
                 scopes = {("fleet", ""), ("phase", card.phase), ("owner", card.claim_owner)}

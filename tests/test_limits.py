@@ -190,11 +190,11 @@ def test_a_claim_that_begins_after_a_pause_committed_takes_nothing(scope, sessio
     many(session, 2000)
     over, tries = threading.Event(), [0] * (CREW - 1)
     racing = Background(session, lambda _: at_once(crew[1:], claim_until, over, tries))
-    until(lambda: len(cards.list_cards(crew[0], "claimed")) >= 50)
+    until(lambda: len(list(cards.list_cards(crew[0], "claimed"))) >= 50)
     rules.pause(crew[0], *scope, "freeze")
     (paused,) = crew[0].execute(CLOCK).fetchone()
     _wait_for_more(tries, 3)
-    held = len(cards.list_cards(crew[0], "claimed"))
+    held = len(list(cards.list_cards(crew[0], "claimed")))
     _wait_for_more(tries, 3)
     over.set()
     begun = [moment for each in racing.result() for moment in each]

@@ -224,7 +224,7 @@ def test_dependency_tables_that_nothing_enforces(sql, session):
         session.execute(sql)
     assert "B" not in [each.id for each in claims.claim(session, "w", count=9).cards]
     assert claims.claim(session, "w", card_id="B").card is None
-    assert cards.list_cards(session, ready_only=True) == []
+    assert list(cards.list_cards(session, ready_only=True)) == []
 
 
 @pytest.mark.usefixtures("a_pair")
