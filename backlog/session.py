@@ -4,6 +4,7 @@ The verbs run on a plain psycopg connection (the command, which must start fast)
 (everything else) alike: both are a `Session`.
 """
 
+import itertools
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +25,7 @@ UNIQUE_VIOLATION: Final = "23505"
 _TRIES: Final = 30
 _KEPT_CURSORS: Final = 32
 _PAGE: Final = 1000
+_CURSORS: Final = itertools.count()
 _IDLE: Final = 0  # psycopg.pq.TransactionStatus.IDLE; psycopg is imported where it is needed
 
 # Who acts, for the events of what follows in this context; empty: the database's role.
@@ -174,11 +176,12 @@ def in_pages(session: Session, sql: str, params: Sequence[Any] = ()) -> Iterator
 
     A transaction is open until the last is read, so who may be slow keeps them first.
     """
+    pages = f"backlog_pages_{next(_CURSORS)}"  # others may be read meanwhile
     with session.transaction():
-        session.execute(f"DECLARE backlog_pages NO SCROLL CURSOR FOR {sql}", params)
-        while rows := session.execute(f"FETCH {_PAGE} FROM backlog_pages").fetchall():
+        session.execute(f"DECLARE {pages} NO SCROLL CURSOR FOR {sql}", params)
+        while rows := session.execute(f"FETCH {_PAGE} FROM {pages}").fetchall():
             yield from rows
-        session.execute("CLOSE backlog_pages")
+        session.execute(f"CLOSE {pages}")
 
 
 type Verb[**P, T] = Callable[Concatenate[Session, P], T]

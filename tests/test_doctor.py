@@ -284,6 +284,20 @@ def test_where_nobody_has_looked_it_is_not_known_to_be_well(card, call, session,
     assert call("doctor").status == 1
 
 
+def test_what_was_looked_at_before_the_clock_was_set_back_is_looked_at_anew(
+    card, call, session, is_large
+):
+    card("A")
+    is_large()
+    sweep(session)
+    session.execute(
+        "UPDATE backlog_kept SET (begun_at, made_at) = ROW(now() + '1 year', now() + '1 year')"
+    )
+    assert call("doctor").status == 1
+    sweep(session, paced=True)
+    assert call("doctor")[:2] == (0, "(healthy)\n")
+
+
 def test_what_has_changed_since_is_left_out(card, call, session, is_large):
     card("A", blocked=True)
     card("B", needs=["A"])

@@ -9,7 +9,7 @@ from psycopg import Connection, Cursor
 
 from backlog.connection import DjangoSession
 from backlog.models import Card
-from backlog.session import Cursors, PsycopgSession
+from backlog.session import Cursors, PsycopgSession, in_pages
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]
 
@@ -44,6 +44,13 @@ def test_a_trip_that_failed_succeeds_the_next_time(any_session, trips):
         any_session.trip((first, (0,)), (second, (1,)))
     for _ in range(8):
         assert any_session.trip((first, (1,)), (second, (1,))) == [[(trips,)], [(trips + 1,)]]
+
+
+def test_pages_may_be_read_within_pages(any_session):
+    ones = in_pages(any_session, NUMBERS, (2,))
+    assert [(one, list(in_pages(any_session, NUMBERS, (1,)))) for (one,) in ones] == [
+        *((1, [(1,)]), (2, [(1,)])),
+    ]
 
 
 def test_many_statements_do_not_keep_many_cursors(session):

@@ -17,12 +17,13 @@ SMALL: Final = 5_000
 # By the planner's number, which costs nothing: what it has never counted is small.
 _IS_LARGE: Final = "SELECT reltuples > %s FROM pg_class WHERE oid = to_regclass('backlog')"
 
-# One pass looks, of however many are made at once, and spends a fiftieth of its time on it.
+# One pass looks, of however many are made at once, and spends a fiftieth of its time on it. What
+# begins later than now began before somebody set the clock back.
 _BEGIN: Final = """
 INSERT INTO backlog_kept AS kept (name, begun_at) VALUES (%s, statement_timestamp())
 ON CONFLICT (name) DO UPDATE SET begun_at = excluded.begun_at
 WHERE %s OR kept.begun_at + make_interval(secs => greatest(60, 50 * coalesce(kept.seconds, 0)))
-    < excluded.begun_at
+    < excluded.begun_at OR kept.begun_at > excluded.begun_at + interval '1 minute'
 RETURNING begun_at"""
 
 _KEEP: Final = """
@@ -31,7 +32,8 @@ UPDATE backlog_kept SET (made_at, seconds, content) = (%s, %s, %s::jsonb) WHERE 
 # What is older than this nobody keeps up to date.
 _KEPT: Final = """
 SELECT content::text, made_at FROM backlog_kept WHERE name = %s
-    AND made_at > now() - make_interval(secs => greatest(3600, 100 * seconds))"""
+    AND made_at BETWEEN now() - make_interval(secs => greatest(3600, 100 * seconds))
+        AND now() + interval '1 minute'"""
 
 
 class Kept(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Any, SupportsFloat
 from backlog.records import Record
 from backlog.shown import flat, visible
 from backlog.worker import outcome
+from backlog.worker.clock import now
 from backlog.worker.job import Blocked, GiveBack, Job
 from backlog.worker.lease import EXPIRED, STOPPED, WAS_STOPPED, End, Lease, given_back, judged
 from backlog.worker.outcome import BLOCKED, COMPLETED, FAILED, RELEASED, Said
@@ -41,8 +42,12 @@ class Task(Lease):
 
     @property
     def is_wanted(self) -> bool:
-        """Whether its lease is to be kept: something may be told of it yet."""
-        return self._ended_for in (None, STOPPED)
+        """Whether its lease is to be kept: something may be told of it yet.
+
+        What the function is done with is being told, mostly: it is kept if that takes long.
+        """
+        waits = not self._finished or now() >= self.renewal_due
+        return waits and self._ended_for in (None, STOPPED)
 
     def run(self, function: Function) -> End | None:
         """Its end; None: nothing may be told of it."""
