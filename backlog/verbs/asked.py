@@ -18,10 +18,13 @@ def read_asked(lines: Sequence[bytes], keys: Sequence[str]) -> list[dict[str, An
     """Of each object its `id`, and whatever it gives of the other keys, ready for the verbs.
 
     A card as the command prints it is such an object: its other keys are left out, and if it is
-    claimed, its attempts are the `attempt`. Raises `UsageError`, which names the line.
+    claimed, its attempts are the `attempt`; `null` is no card. Raises `UsageError`, which names the
+    line.
     """
     asked = []
     for line, element, document in documents(lines):
+        if document is None:  # `claim --json` where there was none
+            continue
         try:
             asked.append(_read(document, keys))
         except UsageError as refusal:
@@ -31,9 +34,9 @@ def read_asked(lines: Sequence[bytes], keys: Sequence[str]) -> list[dict[str, An
 
 def _read(document: Any, keys: Sequence[str]) -> dict[str, Any]:
     if isinstance(document, Refusal):
-        raise document
+        raise UsageError(f"{document}; {_AWAITED}")
     if not isinstance(document, dict):
-        raise UsageError("not a JSON object")
+        raise UsageError(f"not a JSON object; {_AWAITED}")
     unknown = [key for key in document if key not in keys and key not in _OF_A_CARD]
     if unknown:
         raise UsageError(f"unknown key {cut(unknown[0], 40)}; known are {', '.join(keys)}")
@@ -45,6 +48,7 @@ def _read(document: Any, keys: Sequence[str]) -> dict[str, Any]:
     return {key: _READERS[key](document[key], key) for key in given}
 
 
+_AWAITED: Final = 'what is awaited is {"id": …}, or what claim, list and show print with --json'
 _OF_A_CARD: Final = frozenset(WIRE_NAMES.values())
 
 

@@ -128,14 +128,15 @@ def test_a_line_names_a_card_whatever_it_is_called(call, session, stdin):
 
 
 def test_nobody_named_is_nothing_to_do(call, stdin):
-    for words in (["--json"], []):
-        stdin()
+    for words, given in (["--json"], []), ([], []), ([], [b"null\n"]):
+        stdin(*given)
         ran = call("complete", "--ids", "-", *words)
         assert ran == (0, "[]\n" if words else "(none)\n", "")
 
 
 WRONG = {
     "no JSON": (b'{"id":"A"}\n{"id"', "line 2: not a JSON object: it ends in the middle"),
+    "lines for people": (b"A\t[ready]\tp=0\n", "what claim, list and show print with --json"),
     "no object": (b'"A"\n', "line 1: not a JSON object"),
     "no UTF-8": (b'{"id":"\xff"}\n', "line 1: not a JSON object: it is not UTF-8"),
     "no id": (b'{"attempt":1}\n', "line 1: id is missing"),
