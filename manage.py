@@ -6,6 +6,18 @@ import sys
 
 
 def main() -> None:
+    try:
+        _run()
+    except ModuleNotFoundError as error:
+        if error.name not in ("django", "psycopg"):
+            raise
+        sys.exit(
+            f"{sys.executable} has no {error.name}: `make setup` makes a Python that has,"
+            " .venv/bin/python"
+        )
+
+
+def _run() -> None:
     if sys.argv[1:2] == ["backlog"]:
         # A worker's command is start-up more than anything else: it needs psycopg, no Django.
         from backlog.cli.main import run

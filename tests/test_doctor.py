@@ -10,7 +10,7 @@ import pytest
 from backlog.planner import no_nested_loops
 from backlog.verbs import check, stuck
 from backlog.verbs.doctor import command, everything
-from backlog.verbs.sweep import sweep
+from backlog.verbs.sweep import look
 from tests.command import Ran
 
 
@@ -266,7 +266,7 @@ def test_what_takes_long_is_as_a_sweep_saw_it_last(card, call, session, is_large
         ["A"], None
     )  # fmt: skip
     assert "backlog sweep" in unknown.err
-    sweep(session)
+    look(session)
     known = call("doctor", "--json")
     assert [(each["kind"], each["id"]) for each in known.json["findings"]] == [
         ("blocked", "A"), ("missing", "C"), ("waiting", "B"),
@@ -278,7 +278,7 @@ def test_where_nobody_has_looked_it_is_not_known_to_be_well(card, call, session,
     card("A")
     is_large()
     assert call("doctor").status == 1
-    sweep(session)
+    look(session)
     assert call("doctor")[:2] == (0, "(healthy)\n")
     session.execute("UPDATE backlog_kept SET made_at = now() - interval '2 hours'")
     assert call("doctor").status == 1
@@ -303,7 +303,7 @@ def test_what_has_changed_since_is_left_out(card, call, session, is_large):
     card("B", needs=["A"])
     card("C", needs=["nowhere", "there"])
     is_large()
-    sweep(session)
+    look(session)
     call("unblock", "--id", "A")
     card("nowhere")
     assert call("doctor", "--json").json["findings"] == []
@@ -317,7 +317,7 @@ def test_of_many_findings_the_first_are_named_and_the_others_counted(
         card(f"A{n}", blocked=True)
         card(f"B{n}", needs=[f"A{n}"])
     is_large()
-    sweep(session)
+    look(session)
     answer = call("doctor", "--json").json
     assert ([each["id"] for each in answer["findings"]], answer["more"]) == (
         ["A0", "A1", "B0", "B1"], {"blocked": 1, "waiting": 1},
@@ -339,7 +339,7 @@ def test_sweeps_that_follow_each_other_look_now_and_then(card, session, is_large
     begun = "SELECT begun_at FROM backlog_kept WHERE name = 'doctor'"
     looks = []
     for paced in (True, True, False):
-        sweep(session, paced=paced)
+        look(session, paced=paced)
         looks.append(session.execute(begun).fetchone()[0])
     assert looks[0] == looks[1] < looks[2]
 

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from backlog.models import Card
 from backlog.verbs import rules
-from backlog.verbs.sweep import sweep
+from backlog.verbs.sweep import look
 from backlog.web.views import doctor as views
 from tests.factories import CardFactory
 
@@ -135,7 +135,7 @@ def test_of_a_large_backlog_the_page_says_how_old_its_findings_are(
     CardFactory(id="A", depends_on=["nowhere"])
     session.execute("ANALYZE backlog")
     assert "Nobody has looked of late" in admin_client.get("/doctor/").text
-    sweep(session)
+    look(session)
     assert "is as of <time" in admin_client.get("/doctor/").text
     assert _groups(admin_client) == {"missing": ["A"]}
     _press(admin_client, "missing")

@@ -175,10 +175,14 @@ def test_an_access_log_is_not_written_through_a_link(env, tmp_path, target):
     (tmp_path / "mine").write_text("mine")
     (tmp_path / "access.log").symlink_to(tmp_path / target)
     log = str(tmp_path / "access.log")
-    assert f"cannot log to {log}: it is a link" in refused(env, "--access-log", log)
+    assert f"cannot log to {log}: it is a link" in refused(
+        env, "--bind=127.0.0.1:0", "--access-log", log
+    )
     assert (tmp_path / "mine").read_text() == "mine"
 
 
 def test_an_access_log_that_cannot_be_written_is_one_line(env, tmp_path):
     log = str(tmp_path / "none/access.log")
-    assert f"cannot log to {log}: No such file" in refused(env, "--access-log", log)
+    assert f"cannot log to {log}: No such file" in refused(
+        env, "--bind=127.0.0.1:0", "--access-log", log
+    )

@@ -99,7 +99,7 @@ def test_a_port_in_use_is_one_line(fresh):
     with socket.create_server(("127.0.0.1", 0)) as other:
         bind = f"127.0.0.1:{other.getsockname()[1]}"
         line = _refused(fresh, "--bind", bind)
-    assert f"cannot listen on {bind}: something listens there already" in line
+    assert f"cannot listen on {bind}: something listens there already; --bind takes" in line
 
 
 def test_a_second_serve_on_the_port_is_refused(fresh):

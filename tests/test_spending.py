@@ -7,7 +7,7 @@ import pytest
 from backlog.verbs import moves
 from backlog.verbs.flow import flow, spending
 from backlog.verbs.runs import Report
-from backlog.verbs.sweep import sweep
+from backlog.verbs.sweep import look
 from tests.factories import CardFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]
@@ -49,7 +49,7 @@ def test_of_a_large_backlog_the_flow_is_as_a_sweep_saw_it(admin_client, session,
     monkeypatch.setattr("backlog.verbs.kept.SMALL", 0)
     session.execute("ANALYZE backlog")
     assert "Nobody has counted of late" in admin_client.get("/fleet/").text
-    sweep(session)
+    look(session)
     assert flow(session, 7)[:2] + flow(session, 7)[3:4] == now[:2] + now[3:4]
     assert [each.number for each in flow(session, 7).times] == [each.number for each in now.times]
     assert "As of <time" in admin_client.get("/fleet/").text

@@ -3,7 +3,8 @@
 import json
 import os
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from threading import Event
 
 import psycopg
 import pytest
@@ -170,3 +171,16 @@ def test_it_outlives_a_restart_of_the_database_and_says_so_once(server):
         assert json.loads(process.stdout.readline())["reclaimed"] == ["e1", "e2"]
         process.terminate()
         assert process.wait(20) == 0
+
+
+def test_sweeps_that_go_on_look_at_a_large_backlog_beside_their_passes(
+    session, card, call, monkeypatch
+):
+    monkeypatch.setattr("backlog.verbs.kept.SMALL", 0)
+    card("A")
+    session.execute("ANALYZE backlog")
+    looked = Event()
+    monkeypatch.setattr("backlog.verbs.sweep.look", lambda session, paced: looked.set())
+    monkeypatch.setattr("backlog.cli.sweep._until_told", lambda: nullcontext(looked.wait))
+    assert call("sweep", "--every", "60").status == 0
+    assert looked.is_set()

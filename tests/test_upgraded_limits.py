@@ -105,7 +105,7 @@ def test_check_and_doctor_name_what_is_longer_than_may_be_written(earlier):
     } < found
     assert ("odd-role", "role") not in found
     assert {"odd-key", "odd-gone"} < {
-        each.id for each in doctor.doctor(earlier) if each.kind == doctor.BEYOND
+        each.id for each in doctor.everything(earlier) if each.kind == doctor.BEYOND
     }
 
 

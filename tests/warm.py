@@ -30,7 +30,6 @@ from typing import IO, Any, Final
 
 # With what these import, it is all that can be imported before the environment is known.
 _IMPORTED: Final = (
-    "backlog.cli.parser",
     "backlog.schema",
     "backlog.verbs.transfer",
     "psycopg",
@@ -93,6 +92,8 @@ def _commands(requests: socket.socket) -> list[str]:
     """Fork for each request. Returns in the process that is to be the command: its words."""
     for name in _IMPORTED:
         import_module(name)
+    for module in (Path(__file__).parents[1] / "backlog" / "cli").glob("*.py"):
+        import_module(f"backlog.cli.{module.stem}")
     gc.freeze()  # else each collection in a child copies every page
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait
     while files := socket.recv_fds(requests, 1, 5)[1]:

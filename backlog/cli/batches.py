@@ -1,4 +1,4 @@
-"""Many cards for one verb: what `--ids` names, and the answer, with an outcome for each."""
+"""The verbs that take many cards by `--ids`: what that names, and an outcome for each."""
 
 import os
 from collections.abc import Sequence
@@ -11,18 +11,68 @@ from backlog.errors import ClaimLost, Refusal, StoreUnavailable, UsageError
 from backlog.records import Record, one_line, to_json, to_line
 from backlog.session import Session
 from backlog.values import json_text
-from backlog.verbs import names
+from backlog.verbs import batches, names
 from backlog.verbs.batches import Held, Outcome
+from backlog.verbs.cards import delete_together
 from backlog.verbs.moves import NOTHING_SAID, existing
 from backlog.verbs.runs import Report
 
 
-def ids(session: Session, options: Options) -> list[str]:
+def complete(session: Session, options: Options, report: Report) -> Reply:
+    cards = _held(session, options, report)
+    done = batches.complete_many(session, cards, options.owner, texts=options.json)
+    return _answer(done)
+
+
+def block(session: Session, options: Options, report: Report, why: dict[str, Any]) -> Reply:
+    cards = _held(session, options, report)
+    blocked = batches.block_many(session, cards, options.owner, **why, texts=options.json)
+    return _answer(blocked)
+
+
+def unblock(session: Session, options: Options) -> Reply:
+    return _answer(batches.unblock_many(session, _ids(session, options)))
+
+
+def release(session: Session, options: Options, report: Report) -> Reply:
+    cards, delay = _held(session, options, report), options.delay
+    released = batches.release_many(session, cards, options.owner, delay=delay, texts=options.json)
+    return _answer(released)
+
+
+def renew(session: Session, options: Options) -> Reply:
+    cards = _held(session, options)
+    renewed = batches.renew_many(session, cards, options.owner, options.ttl, texts=options.json)
+    return _answer(renewed)
+
+
+def edit(session: Session, options: Options, fields: dict[str, Any]) -> Reply:
+    return _answer(batches.edit_many(session, _ids(session, options), **fields))
+
+
+def delete(session: Session, options: Options) -> Reply:
+    named = _ids(session, options)
+    batches.refuse_repeats(named)
+    gone = {card.id: card for card in delete_together(session, named, force=options.force)}
+    return _answer([Outcome(card_id, gone[card_id], None) for card_id in named])
+
+
+def link(session: Session, options: Options) -> Reply:
+    asked_for = [
+        (each["id"], each.get("on", options.dependency_id))
+        for each in _asked(session, options, "id", "on")
+    ]
+    if any(on is None for _, on in asked_for):
+        raise UsageError('say what the cards wait for: --to, or "on" in each line of --ids -')
+    return _answer(batches.link_many(session, asked_for))
+
+
+def _ids(session: Session, options: Options) -> list[str]:
     """The ids that `--ids` names. Raises `UsageError`."""
-    return [each["id"] for each in asked(session, options, "id")]
+    return [each["id"] for each in _asked(session, options, "id")]
 
 
-def held(session: Session, options: Options, report: Report | None = None) -> list[Held]:
+def _held(session: Session, options: Options, report: Report | None = None) -> list[Held]:
     """The cards that `--ids` names, each in its attempt.
 
     What is said of each is `report`, or what its line says instead; None: nothing can be said.
@@ -33,7 +83,7 @@ def held(session: Session, options: Options, report: Report | None = None) -> li
     own = os.environ.get("BACKLOG_CARD_ID", "").strip()
     keys = () if report is None else ("summary", "result", "tokens", "cost")
     cards = []
-    for said in asked(session, options, "id", "attempt", *keys):
+    for said in _asked(session, options, "id", "attempt", *keys):
         card_id, attempt = said.pop("id"), said.pop("attempt", None)
         if attempt is None and card_id == own:
             attempt = attempt_of(card_id)
@@ -41,7 +91,7 @@ def held(session: Session, options: Options, report: Report | None = None) -> li
     return cards
 
 
-def asked(session: Session, options: Options, *keys: str) -> list[dict[str, Any]]:
+def _asked(session: Session, options: Options, *keys: str) -> list[dict[str, Any]]:
     """What `--ids` says of each card, by these keys; ids as they stand in the backlog.
 
     Raises `UsageError`.
@@ -57,7 +107,7 @@ def asked(session: Session, options: Options, *keys: str) -> list[dict[str, Any]
     return said
 
 
-def answer(outcomes: Sequence[Outcome[Record]]) -> Reply:
+def _answer(outcomes: Sequence[Outcome[Record]]) -> Reply:
     """An outcome for each card. The exit status is 0 if all went, 4 if a claim was lost."""
     refused = [each.refusal for each in outcomes if each.refusal is not None]
     kinds = (ClaimLost, StoreUnavailable, Refusal)

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from backlog import values
-from backlog.cli.batches import answer, asked, ids
 from backlog.cli.options import (
     CLAIMED_ID,
     ID,
@@ -23,7 +22,7 @@ from backlog.errors import UsageError
 from backlog.lifecycle import MOST_COUNTED, STATUSES
 from backlog.records import WIRE_NAMES, iso, to_json, to_line
 from backlog.session import Session
-from backlog.verbs import batches, cards
+from backlog.verbs import cards
 
 
 def _ids(value: str) -> list[str]:
@@ -89,7 +88,7 @@ def create(session: Session, options: Options) -> Reply:
     text("--phase", values.line, "of this phase"),
     flag("--ready-only", "claimable ones"),
     number("--limit", 1, "so many at most"),
-    text("--after", Named, "those that come after this card"),
+    text("--after", Named, "those that come after this card", metavar="ID"),
 )
 def list_cards(session: Session, options: Options) -> Reply:
     found = cards.list_cards(
@@ -132,7 +131,9 @@ def _something(options: Options) -> None:
 def edit(session: Session, options: Options) -> Reply:
     fields = _given_fields(options)
     if options.ids is not None:
-        return answer(batches.edit_many(session, ids(session, options), **fields))
+        from backlog.cli import batches
+
+        return batches.edit(session, options, fields)
     return one_card(cards.edit(session, options.card_id, **fields))
 
 
@@ -144,32 +145,21 @@ def edit(session: Session, options: Options) -> Reply:
 )
 def delete(session: Session, options: Options) -> Reply:
     if options.ids is not None:
-        named = ids(session, options)
-        batches.refuse_repeats(named)
-        gone = {
-            card.id: card for card in cards.delete_together(session, named, force=options.force)
-        }
-        return answer([batches.Outcome(each, gone[each], None) for each in named])
+        from backlog.cli import batches
+
+        return batches.delete(session, options)
     return one_card(cards.delete(session, options.card_id, force=options.force))
 
 
 @verb("link", "--from now depends on --to", *or_ids(_FROM), _TO)
 def link(session: Session, options: Options) -> Reply:
     if options.ids is not None:
-        return _link_many(session, options)
+        from backlog.cli import batches
+
+        return batches.link(session, options)
     if options.dependency_id is None:
         raise UsageError("--to is missing: the card that --from waits for")
     return one_card(cards.link(session, options.card_id, options.dependency_id))
-
-
-def _link_many(session: Session, options: Options) -> Reply:
-    asked_for = [
-        (each["id"], each.get("on", options.dependency_id))
-        for each in asked(session, options, "id", "on")
-    ]
-    if any(on is None for _, on in asked_for):
-        raise UsageError('say what the cards wait for: --to, or "on" in each line of --ids -')
-    return answer(batches.link_many(session, asked_for))
 
 
 @verb("unlink", "--from no longer depends on --to", *_PAIR)

@@ -1,14 +1,16 @@
-"""`complete`, `block`, `cancel`, `unblock`, `reopen`, `release`, `renew`, `reclaim`."""
+"""`complete`, `block`, `cancel`, `unblock`, `reopen`, `release`, `renew`, `reclaim`.
+
+On many cards they are in `backlog.cli.batches`, imported when it is used: those on one card, which
+workers run all day, start without.
+"""
 
 from typing import Any, Final
 
 from backlog import values
-from backlog.cli.batches import answer, held, ids
 from backlog.cli.options import (
     CLAIMED_ID,
     ID,
     OPTIONAL_ID,
-    POOL,
     NamedOwner,
     Options,
     flag,
@@ -24,7 +26,7 @@ from backlog.lifecycle import BLOCK_REASONS, DEFAULT_BLOCK_REASON, DEFAULT_TTL_S
 from backlog.records import to_json, to_line
 from backlog.session import Session
 from backlog.shown import named
-from backlog.verbs import batches, moves
+from backlog.verbs import moves
 from backlog.verbs.pool import pool_of
 from backlog.verbs.runs import Report
 
@@ -65,16 +67,18 @@ def _about_the_next(options: Options) -> None:
     *_CLAIMS,
     *_REPORT,
     flag("--claim-next", "and the owner claims the next one, if there is one"),
-    number("--ttl", 1, "seconds the lease lasts (900)"),
-    *POOL,
+    number("--ttl", 1, "seconds the lease of the next one lasts (900)"),
+    text("--phase", values.line, "the next one is of this phase"),
+    text("--role", values.line, "the next one is for this role"),
     check=_about_the_next,
 )
 def complete(session: Session, options: Options) -> Reply:
     if options.claim_next:
         return _complete_and_claim(session, options)
     if options.ids is not None:
-        cards = held(session, options, _report(options))
-        return answer(batches.complete_many(session, cards, options.owner, texts=options.json))
+        from backlog.cli import batches
+
+        return batches.complete(session, options, _report(options))
     done = moves.complete(session, *_claimed(options), report=_report(options), texts=options.json)
     return one_card(done)
 
@@ -111,8 +115,9 @@ def _complete_and_claim(session: Session, options: Options) -> Reply:
 def block(session: Session, options: Options) -> Reply:
     why, report = {"reason": options.reason, "note": options.note}, _report(options)
     if options.ids is not None:
-        cards = held(session, options, report)
-        return answer(batches.block_many(session, cards, options.owner, **why, texts=options.json))
+        from backlog.cli import batches
+
+        return batches.block(session, options, report, why)
     card = moves.block(session, *_claimed(options), **why, report=report, texts=options.json)
     return one_card(card)
 
@@ -130,7 +135,9 @@ def cancel(session: Session, options: Options) -> Reply:
 @verb("unblock", "a blocked card is ready again", *or_ids(ID))
 def unblock(session: Session, options: Options) -> Reply:
     if options.ids is not None:
-        return answer(batches.unblock_many(session, ids(session, options)))
+        from backlog.cli import batches
+
+        return batches.unblock(session, options)
     return one_card(moves.unblock(session, options.card_id))
 
 
@@ -152,11 +159,12 @@ def release(session: Session, options: Options) -> Reply:
     report = _report(options)._replace(
         outcome="failed" if options.failed else None, counted=not options.uncounted
     )
-    how: dict[str, Any] = {"delay": options.delay, "texts": options.json}
     if options.ids is not None:
-        cards = held(session, options, report)
-        return answer(batches.release_many(session, cards, options.owner, **how))
-    return one_card(moves.release(session, *_claimed(options), **how, report=report))
+        from backlog.cli import batches
+
+        return batches.release(session, options, report)
+    how: dict[str, Any] = {"delay": options.delay, "report": report, "texts": options.json}
+    return one_card(moves.release(session, *_claimed(options), **how))
 
 
 @verb(
@@ -167,8 +175,9 @@ def release(session: Session, options: Options) -> Reply:
 )
 def renew(session: Session, options: Options) -> Reply:
     if options.ids is not None:
-        cards, ttl = held(session, options), options.ttl
-        return answer(batches.renew_many(session, cards, options.owner, ttl, texts=options.json))
+        from backlog.cli import batches
+
+        return batches.renew(session, options)
     return one_card(moves.renew(session, *_claimed(options), options.ttl, texts=options.json))
 
 

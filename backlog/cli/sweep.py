@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import Thread
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ from backlog import values
 from backlog.cli.loops import Wait, repeat
 from backlog.cli.options import Options, number, verb
 from backlog.cli.reply import Reply, document, stream
-from backlog.session import Session
+from backlog.session import Opener, Session, as_refusal
 from backlog.shown import named
 from backlog.values import json_text
 
@@ -31,12 +32,16 @@ _MOST_DAYS: Final = 36_500
     number("--every", 1, "for ever, with so many seconds between"),
 )
 def sweep(session: Session, options: Options) -> Reply:
+    from backlog.verbs.kept import is_large
+    from backlog.verbs.sweep import look
     from backlog.verbs.sweep import sweep as one_pass
 
     days = _retention_days(os.environ)
     if options.every is not None:
         return stream(_passes(session, options, days))
     done = one_pass(session, days)
+    if is_large(session):
+        look(session)
     return document(_answer(done), [_line(done)])
 
 
@@ -47,15 +52,20 @@ def _retention_days(environ: Mapping[str, str]) -> int:
 
 def _passes(session: Session, options: Options, days: int) -> Iterator[str]:
     """A line for each pass that did something, until SIGTERM or SIGINT."""
+    from backlog.verbs.kept import is_large
     from backlog.verbs.sweep import sweep as one_pass
 
     pruned_at: float | None = None
+    looking: list[Thread] = []
 
     def step(session: Session) -> list[str]:
         nonlocal pruned_at
         now = time.monotonic()
         prune = pruned_at is None or now - pruned_at >= _PRUNE_EVERY_SECONDS
-        done = one_pass(session, days if prune else 0, paced=True)
+        done = one_pass(session, days if prune else 0)
+        if is_large(session) and not (looking and looking[-1].is_alive()):
+            looking[:] = [Thread(target=_look, args=(options.connect,), daemon=True)]
+            looking[-1].start()
         pruned_at = now if prune else pruned_at
         if not any(done):
             return []
@@ -63,6 +73,18 @@ def _passes(session: Session, options: Options, days: int) -> Iterator[str]:
 
     with _until_told() as wait:
         yield from repeat(session, options.connect, step, options.every, wait)
+
+
+def _look(connect: Opener) -> None:
+    """Beside the passes, which go on meanwhile; what fails is tried again when it is time to."""
+    from backlog.verbs.sweep import look
+
+    try:
+        with connect() as session:
+            look(session, paced=True)
+    except Exception as error:
+        if as_refusal(error) is None:
+            raise
 
 
 @contextmanager

@@ -19,4 +19,6 @@ class Migration(migrations.Migration):
             ],
             options={"db_table": "backlog_kept", "default_permissions": ()},
         ),
+        # No way back begins here: one that ended at 0006 would have gone half of it.
+        migrations.RunSQL(migrations.RunSQL.noop),
     ]

@@ -143,9 +143,9 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Storage:
     url = environ.get("DATABASE_URL", "").strip()
     if url:
         if not url.startswith(("postgres://", "postgresql://")):
-            scheme = url.partition(":")[0] if ":" in url else "nothing"
+            given = f", not {url.partition(':')[0]}" if ":" in url else ""
             raise ConfigurationError(
-                f"DATABASE_URL must begin with postgres:// or postgresql://, not {scheme}"
+                f"DATABASE_URL must begin with postgres:// or postgresql://{given}"
             )
         return Server(url, environ.get("PREPARE_STATEMENTS", "").lower() in ("on", "true", "1"))
     if environ.get("BACKLOG_STORE") == WITHHELD:

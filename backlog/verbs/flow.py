@@ -117,12 +117,12 @@ class Spent(NamedTuple):
 
     phase: str | None
     runs: int
-    tokens: int | None
+    tokens: int | Decimal | None
     cost: Decimal | None
 
 
 _SPENDING: Final = f"""
-SELECT phase, count(*), sum(tokens)::bigint, sum(cost)
+SELECT phase, count(*), sum(tokens), sum(cost)
 FROM backlog_ended_run AS run LEFT JOIN backlog ON backlog.id = run.card_id
 WHERE ended_at >= %s GROUP BY phase
 ORDER BY 4 DESC NULLS LAST, 3 DESC NULLS LAST, 2 DESC, phase LIMIT {MOST_PHASES}"""
@@ -174,7 +174,13 @@ def look(session: Session) -> Any:
             "days": [[day.day.isoformat(), *day[1:]] for day in past[-number:]],
             "times": [[*each[:2], *map(_seconds, each[2:])] for each in times(session, number)],
             "spending": [
-                [*each[:3], each.cost and str(each.cost)] for each in spending(session, number)
+                (
+                    each.phase,
+                    each.runs,
+                    each.tokens and int(each.tokens),
+                    each.cost and str(each.cost),
+                )
+                for each in spending(session, number)
             ],
         }
         for number in SPANS

@@ -12,7 +12,7 @@ from backlog import values
 from backlog.errors import Refusal, UsageError
 
 # How a file begins that is no JSON, and what would make JSON of it.
-_PIPED: Final = "FILE | … import -"
+_PIPED: Final = "FILE | … -"
 _OTHERS: Final = {
     b"\x1f\x8b": f"the file is compressed; gunzip -c {_PIPED}",
     b"BZh": f"the file is compressed; bunzip2 -c {_PIPED}",

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from backlog.session import Session, in_statement
 from backlog.verbs import doctor, flow, moves, pool
-from backlog.verbs.kept import is_large, keep
+from backlog.verbs.kept import keep
 
 _BATCH: Final = 10_000
 
@@ -44,26 +44,30 @@ class Swept(NamedTuple):
     runs: int
 
 
-def sweep(session: Session, retention_days: int = 0, *, paced: bool = False) -> Swept:
+def sweep(session: Session, retention_days: int = 0) -> Swept:
     """Reclaim expired claims, wake held cards that are due, forget what is older than so many days.
 
     0 keeps everything. Events and runs go only with cards that are done or deleted, and the runs of
-    a card not while another waits for it. At last it looks, for others, at what takes long to look
-    at in a large backlog; `paced`: only now and then.
+    a card not while another waits for it.
     """
-    done = Swept(
+    return Swept(
         moves.reclaim(session),
         _wake(session),
         _prune(session, _EVENTS, retention_days),
         _prune(session, _RUNS, retention_days),
     )
-    if is_large(session):
-        for name, look in _LOOKS.items():
-            keep(session, name, look, paced=paced)
-    return done
 
 
 _LOOKS: Final = {doctor.NAME: doctor.look, flow.NAME: flow.look}
+
+
+def look(session: Session, *, paced: bool = False) -> None:
+    """Look, for others, at what takes long to look at in a large backlog, and keep what is seen.
+
+    `paced`: only if it is time to.
+    """
+    for name, at in _LOOKS.items():
+        keep(session, name, at, paced=paced)
 
 
 def _wake(session: Session) -> int:

@@ -19,7 +19,7 @@ from backlog import values
 from backlog.errors import ClaimLost, NotFound, Refusal, UsageError
 from backlog.lifecycle import DEFAULT_TTL_SECONDS
 from backlog.records import Record
-from backlog.session import Opener, Session
+from backlog.session import Opener, Session, as_refusal
 from backlog.shown import in_json
 from backlog.verbs import batches
 from backlog.verbs.batches import Held, Outcome
@@ -83,6 +83,7 @@ class Worker(Engine[Task]):
         """
         if not callable(function):
             raise UsageError("say which function is to work on the cards: Worker(function, owner)")
+        _refuse_uncallable(function)
         pool = Pool(phase and values.line(phase, "phase"), role and values.line(role, "role"))
         plan = _plan(owner, pool, ttl, concurrency, until, grace, backoff)
         left = MOST_AT_ONCE - concurrency
@@ -105,14 +106,21 @@ class Worker(Engine[Task]):
         seen through ("once"); how that ended: "done", "failed", or why there was no card.
 
         On the main thread SIGTERM and SIGINT stop it; a second one waits for no function. Raises
-        `Refusal`, `StoreUnavailable` also for what is left when the grace of a stop is over.
+        `Refusal`: `StoreUnavailable` if the store cannot be reached at the start, or for what is
+        left when the grace of a stop is over.
         """
         with self._lock:
             if self._has_run:
                 raise UsageError("a worker runs once: make another")
             self._has_run = True
-        with self._connect():
-            pass  # a store that is not there, or is not ours, is told now and not waited for
+        try:
+            with self._connect():
+                pass  # a store that is not there, or is not ours, is told now and not waited for
+        except Exception as error:
+            refusal = as_refusal(error)
+            if refusal is None or refusal is error:
+                raise
+            raise refusal from error
         return super().run()
 
     def stop(self) -> None:
@@ -370,6 +378,18 @@ def _of_many(end: End) -> _OfMany | None:
     if end.how == RELEASED and end.delay is None:
         return batches.release_many
     return batches.complete_many if end.how == COMPLETED else None
+
+
+def _refuse_uncallable(function: Function) -> None:
+    """Refuse what would fail with every card there is."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # of some builtins nothing is known
+    try:
+        signature.bind(None)
+    except TypeError as error:
+        raise UsageError(f"the function must take one argument, the job: {error}") from None
 
 
 def _is_coroutine_function(function: Function) -> bool:

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import suppress
-from typing import Any
+from typing import Any, SupportsFloat
 
 from backlog.records import Record
 from backlog.shown import flat, visible
@@ -139,7 +139,7 @@ class Task(Lease):
         for key, value in given.items():
             if value is not None:
                 try:
-                    written = json.dumps(value, allow_nan=False, default=float)
+                    written = json.dumps(value, allow_nan=False, default=_number)
                     parts.append(f'"{key}":{written}')
                 except Exception as error:  # of what is to be written, too: it may be anything
                     self._log("ignored", reason=f"{key}: {error}")
@@ -149,3 +149,10 @@ class Task(Lease):
         for reason in said.ignored:
             self._log("ignored", reason=reason)
         return said
+
+
+def _number(value: Any) -> float:
+    """What is no JSON to Python but a number (of decimal or numpy). Raises TypeError."""
+    if isinstance(value, SupportsFloat):
+        return float(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")

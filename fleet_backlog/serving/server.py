@@ -22,7 +22,7 @@ from fleet_backlog.wsgi import application
 _ADDRESS = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]/\s]+):(?P<port>[0-9]{1,5})")
 
 _ADVICE = {
-    errno.EADDRINUSE: "something listens there already",
+    errno.EADDRINUSE: "something listens there already; --bind takes another address",
     errno.EACCES: "not permitted; a port below 1024 is for a proxy in front",
     errno.EADDRNOTAVAIL: "this machine has no such address",
 }

@@ -82,7 +82,7 @@ def test_a_mistake_says_what_would_be_right(call):
     assert call("claim").err == (
         "the following arguments are required: --owner (try backlog claim --help)\n"
     )
-    assert call("list", "--limit", "2").err == (
+    assert call("list", "--first", "2").err == (
         "unrecognized arguments: --first 2 (try backlog list --help)\n"
     )
     assert call("list", "--status", "open").err == (

@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from backlog.verbs import cards, claims, moves, pool
-from backlog.verbs.doctor import doctor
+from backlog.verbs.doctor import everything
 from backlog.verbs.stuck import CYCLE
 from backlog.web.queries.board import board
 
@@ -84,7 +84,7 @@ def test_four_commands_that_disagree_on_readiness(session, tangle, call):
     assert board(session).totals["ready"] == len(expected)
     ready = sum(status == "ready" for status, *_ in record.values())
     assert pool.stats(session).counts["ready"] == ready
-    stuck = {each.id for each in doctor(session)}
+    stuck = {each.id for each in everything(session)}
     assert not stuck & expected, "the doctor despairs of a card that can be claimed"
     claimed = set()
     while card := claims.claim(session, "all").card:
@@ -95,7 +95,7 @@ def test_four_commands_that_disagree_on_readiness(session, tangle, call):
 def test_silent_deadlock_on_a_blocked_archived_or_missing_parent(session, tangle, call):
     """Every card that never goes on is found, no other is, each with its cause and a way out."""
     record = _cards(session)
-    found = {each.id: each for each in doctor(session)}
+    found = {each.id: each for each in everything(session)}
     blocked = {card_id for card_id, (status, *_) in record.items() if status == "blocked"}
     assert set(found) == blocked | _in_vain(record)
     for each in found.values():
@@ -109,10 +109,10 @@ def assert_that_ways_out_lead_out(session, call):
     """Followed one after the other they end with nothing stuck, and never by force."""
     session.execute("DELETE FROM backlog WHERE status = 'claimed'")
     for _ in range(200):
-        found = doctor(session)
+        found = list(everything(session))
         if not found:
             break
         words = shlex.split(found[0].way_out)[1:]
         assert "--force" not in words
         assert call(*words).status == 0, found[0]
-    assert doctor(session) == []
+    assert list(everything(session)) == []

@@ -62,6 +62,12 @@ def test_a_url_that_names_no_server_is_a_mistake_of_the_configuration(url, words
     assert line.startswith("DATABASE_URL ")
 
 
+@pytest.mark.parametrize(("url", "given"), [("mysql://h/db", ", not mysql"), ("h/db", "")])
+def test_a_url_of_something_else_is_told_how_one_begins(url, given):
+    line = unavailable(On(DATABASE_URL=url)("stats"), status=2)
+    assert line == f"DATABASE_URL must begin with postgres:// or postgresql://{given}\n"
+
+
 def test_an_empty_url_is_none(store_root):
     assert On(DATABASE_URL=" ", BACKLOG_DATA_DIR=str(store_root))("list").out == "(no cards)\n"
 

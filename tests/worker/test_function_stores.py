@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 
 from backlog.connection import open_session
-from backlog.errors import UsageError
+from backlog.errors import StoreUnavailable, UsageError
 from backlog.models import Card
 from backlog.session import PsycopgSession
 from backlog.store import storage
@@ -134,6 +134,12 @@ def test_completions_outlast_a_store_that_goes_away(session, card, is_heard):
     assert len(completions) > 3
     for n in range(4):
         assert [run.result for run in runs.runs(session, f"c{n}")] == [f'"c{n}"']
+
+
+def test_a_store_that_cannot_be_reached_at_the_start_is_told_at_once():
+    worker = Worker(print, "w", store="postgresql://u:p@127.0.0.1:1/db")
+    with pytest.raises(StoreUnavailable, match="the database cannot be used"):
+        worker.run()
 
 
 def test_a_claim_that_is_refused_costs_no_completion(session, card):

@@ -52,13 +52,20 @@ def test_what_it_says_of_itself_is_the_run_s(session, card):
 
 
 @pytest.mark.parametrize(
-    "result", [{1, 2}, float("nan"), "\ud800"], ids=["set", "nan", "surrogate"]
+    ("result", "reason"),
+    [
+        ({1, 2}, "result: set is not JSON"),
+        ([b"12"], "result: bytes is not JSON"),
+        (float("nan"), "result: "),
+        ("\ud800", "result: "),
+    ],
+    ids=["set", "bytes", "nan", "surrogate"],
 )
-def test_what_is_no_json_is_ignored_and_the_card_done(session, card, caplog, result):
+def test_what_is_no_json_is_ignored_and_the_card_done(session, card, caplog, result, reason):
     card("A")
     drain(lambda job: result)
     assert (last_run(session, "A").outcome, last_run(session, "A").result) == ("completed", None)
-    assert "what=ignored card=A attempt=1" in caplog.text
+    assert f'what=ignored card=A attempt=1 reason="{reason}' in caplog.text
 
 
 def test_a_number_that_cannot_be_written_is_ignored_and_the_card_done(session, card, caplog):
@@ -207,6 +214,8 @@ def test_once_takes_one_card_and_says_why_there_was_none(session, card, claimed,
         ({"prefetch": 1000}, "prefetch must be a whole number between 0 and 999"),
         ({"phase": " "}, "phase must not be blank"),
         ({"function": "print"}, "say which function"),
+        ({"function": lambda: None}, "must take one argument, the job: too many positional"),
+        ({"function": lambda job, card: None}, "must take one argument, the job: missing"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_claimed(how, said):
