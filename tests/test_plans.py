@@ -157,12 +157,14 @@ def test_a_dependent_costs_a_few_pages_more(connection):
     assert touched <= MOST_PAGES + 3 * PER_DEPENDENT
 
 
+@pytest.mark.parametrize("verb", [batches.complete_many, batches.renew_many])
 @pytest.mark.parametrize("plans", ["force_custom_plan", "force_generic_plan"])
-def test_a_card_of_a_batch_costs_few_pages(plans, connection):
+def test_a_card_of_a_batch_costs_few_pages(plans, verb, connection):
     connection.execute(f"SET plan_cache_mode = {plans}")
     held = [Held(f"c{n:05}", 1) for n in range(2, 22)]
-    complete = partial(batches.complete_many, cards=held, owner="w")
-    assert pages(PsycopgSession(connection), complete, 20) <= 20 * MOST_PAGES
+    assert pages(PsycopgSession(connection), partial(verb, cards=held, owner="w"), 20) <= (
+        20 * MOST_PAGES
+    )
 
 
 class Costs(PsycopgSession):
@@ -189,7 +191,8 @@ def test_no_verb_is_worth_compiling(connection):
     limit = float(connection.execute("SHOW jit_above_cost").fetchone()[0])
     session = Costs(connection)
     held = [Held(f"c{n:05}") for n in range(1000)]
-    for verb in (*VERBS.values(), lambda s: batches.complete_many(s, held)):
+    many = [partial(verb, cards=held) for verb in (batches.complete_many, batches.renew_many)]
+    for verb in (*VERBS.values(), *many):
         with session.transaction():
             verb(session)
             raise psycopg.Rollback
