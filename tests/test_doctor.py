@@ -289,12 +289,12 @@ def test_what_was_looked_at_before_the_clock_was_set_back_is_looked_at_anew(
 ):
     card("A")
     is_large()
-    sweep(session)
+    look(session)
     session.execute(
         "UPDATE backlog_kept SET (begun_at, made_at) = ROW(now() + '1 year', now() + '1 year')"
     )
     assert call("doctor").status == 1
-    sweep(session, paced=True)
+    look(session, paced=True)
     assert call("doctor")[:2] == (0, "(healthy)\n")
 
 
