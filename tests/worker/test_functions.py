@@ -318,6 +318,8 @@ def test_a_worker_that_gets_no_more_threads_ends_as_a_whole(session, card, monke
     card("A")
     with pytest.raises(Refusal, match="ask for less concurrency"):
         Worker(lambda job: job.ended.wait(30), "w", concurrency=4, grace=0).run()
+    for each in threads[:started]:
+        each.join(30)  # the last of them has told its end, and is about to come to it
     assert (status_of(session, "A"), any(each.is_alive() for each in threads)) == ("ready", False)
 
 
