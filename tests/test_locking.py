@@ -189,7 +189,7 @@ def test_the_count_is_wrong_without(play, mutant, drift, scenario, mutate):
 
 def second_dependent_is_free(scenario: Scenario) -> bool:
     """While a finish waits for the first dependent in id order: is the second not locked yet?"""
-    # In one statement, so that they lie in this order: no version of before leaves its place to one.
+    # In one statement, so that they lie in this order: none gets the place of a version of before.
     scenario.one.execute(
         """INSERT INTO backlog (id, title, depends_on)
         VALUES ('A', 'A', '[]'), ('Y', 'Y', '["A"]'), ('X', 'X', '["A"]')"""
