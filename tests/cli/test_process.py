@@ -33,7 +33,7 @@ def test_a_python_without_the_packages_is_told_where_there_is_one(words):
     argv = [sys.executable, "-S", PROJECT / "manage.py", *words]
     ran = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert re.fullmatch(r"\S+ has no \w+: `make setup` makes .*\.venv/bin/python\n", ran.stderr)
+    assert re.fullmatch(r".+ has no \w+: `make setup` makes .*\.venv/bin/python\n", ran.stderr)
 
 
 @pytest.fixture
