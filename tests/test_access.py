@@ -9,7 +9,7 @@ from backlog.models import Card
 from backlog.web.buttons import BUTTONS, Seen
 from tests.factories import AccountFactory, CardFactory
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
 ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 

@@ -13,7 +13,6 @@ from tests.factories import CardFactory
 pytestmark = [
     pytest.mark.usefixtures("store"),
     pytest.mark.django_db(transaction=True),
-    pytest.mark.quick,
 ]
 
 

@@ -13,7 +13,6 @@ pytestmark = [
     pytest.mark.usefixtures("store"),
     pytest.mark.django_db(transaction=True),
     pytest.mark.one_tier,
-    pytest.mark.quick,
 ]
 
 BOOK = "b" * 2_000_000

@@ -14,7 +14,7 @@ from backlog.models import Card
 from tests.cli import lines, refused
 from tests.factories import CardFactory
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
 UNSEEN = [
     ("A1\u200b", "U+200B ZERO WIDTH SPACE (character 3) is a format character"),

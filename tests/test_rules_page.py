@@ -12,7 +12,7 @@ from backlog.verbs import rules
 from backlog.web.queries.board import board
 from tests.factories import CardFactory
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
 
 M1 = {"scope": "phase", "name": "M1"}
