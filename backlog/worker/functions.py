@@ -5,7 +5,6 @@ what ends while one batch is written makes the next.
 """
 
 import asyncio
-import inspect
 import logging
 import signal
 import threading
@@ -33,7 +32,7 @@ from backlog.worker.link import Away, Link
 from backlog.worker.outcome import COMPLETED, RELEASED
 from backlog.worker.plan import DRAIN, FOREVER, ONCE, Plan
 from backlog.worker.stores import opener
-from backlog.worker.task import Function, Task
+from backlog.worker.task import Function, Task, is_coroutine_function, refuse_uncallable
 
 _LOGGER: Final = logging.getLogger("backlog.worker")
 _UNUSUAL: Final = {"lost", "expired", "cancelled", "ignored", "refused", "store-away", "store-back"}
@@ -81,9 +80,7 @@ class Worker(Engine[Task]):
         `prefetch`: how many cards to have ahead of those that are worked on; None: as many. Raises
         `UsageError`.
         """
-        if not callable(function):
-            raise UsageError("say which function is to work on the cards: Worker(function, owner)")
-        _refuse_uncallable(function)
+        refuse_uncallable(function)
         pool = Pool(phase and values.line(phase, "phase"), role and values.line(role, "role"))
         plan = _plan(owner, pool, ttl, concurrency, until, grace, backoff)
         left = MOST_AT_ONCE - concurrency
@@ -131,7 +128,7 @@ class Worker(Engine[Task]):
         self._news.put("asked to")
 
     def _parts(self) -> Sequence[Part]:
-        if _is_coroutine_function(self._function):
+        if is_coroutine_function(self._function):
             return [self._tend, self._keep, self._run_loop]
         return [self._tend, self._keep, *[self._take_up] * self._plan.concurrency]
 
@@ -378,23 +375,6 @@ def _of_many(end: End) -> _OfMany | None:
     if end.how == RELEASED and end.delay is None:
         return batches.release_many
     return batches.complete_many if end.how == COMPLETED else None
-
-
-def _refuse_uncallable(function: Function) -> None:
-    """Refuse what would fail with every card there is."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return  # of some builtins nothing is known
-    try:
-        signature.bind(None)
-    except TypeError as error:
-        raise UsageError(f"the function must take one argument, the job: {error}") from None
-
-
-def _is_coroutine_function(function: Function) -> bool:
-    is_one = inspect.iscoroutinefunction
-    return is_one(function) or is_one(getattr(type(function), "__call__", None))  # noqa: B004
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:

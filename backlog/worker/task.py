@@ -1,11 +1,13 @@
 """One card in one attempt: a function works on it, and what it returns or raises is its end."""
 
+import inspect
 import json
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import suppress
 from typing import Any, SupportsFloat
 
+from backlog.errors import UsageError
 from backlog.records import Record
 from backlog.shown import flat, visible
 from backlog.worker import outcome
@@ -17,6 +19,26 @@ from backlog.worker.plan import Plan
 
 Function = Callable[[Job], Any]
 AsyncFunction = Callable[[Job], Awaitable[Any]]
+
+
+def refuse_uncallable(function: Function) -> None:
+    """Raise `UsageError` for what would fail with every card there is."""
+    if not callable(function):
+        raise UsageError("say which function is to work on the cards: Worker(function, owner)")
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # of some builtins nothing is known
+    try:
+        signature.bind(None)
+    except TypeError as error:
+        raise UsageError(f"the function must take one argument, the job: {error}") from None
+
+
+def is_coroutine_function(function: Function) -> bool:
+    """Whether a call gives what a loop has to wait for; of an object, its class says."""
+    is_one = inspect.iscoroutinefunction
+    return is_one(function) or is_one(getattr(type(function), "__call__", None))  # noqa: B004 (is it async, not: is it callable)
 
 
 class Task(Lease):
