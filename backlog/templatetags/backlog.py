@@ -1,11 +1,15 @@
 """How values are written on a page."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
+from zlib import crc32
 
 from django import template
+from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -17,6 +21,9 @@ register = template.Library()
 # As many characters of a text are shown where it is one of many, and as many ids are named.
 LINE: Final = 200
 IDS: Final = 20
+
+# As many hues has tokens.css.
+_HUES: Final = 12
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -71,6 +78,26 @@ def line(value: Any, most: int = LINE) -> str:
     """The text, or its beginning and an ellipsis; nothing for None."""
     text = "" if value is None else str(value)
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+@register.simple_tag
+@lru_cache(maxsize=64)
+def icon(name: str) -> SafeString:
+    """An icon of the sprite, beside words that say the same."""
+    sprite = static("backlog/vendor/lucide-static/icons.svg")
+    shape = '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>'
+    return format_html(shape, sprite, name)
+
+
+@register.filter
+@lru_cache(maxsize=512)
+def worker(name: str) -> SafeString:
+    """A worker's name, after its initials on a hue of its own."""
+    parts = re.findall(r"[^\W_]+", name) or ["?"]
+    initials = parts[0][0] + (parts[-1][0] if len(parts) > 1 else "")
+    hue = crc32(name.encode("utf-8", "surrogatepass")) % _HUES
+    shape = '<span class="worker"><span class="avatar hue{}" aria-hidden="true">{}</span>{}</span>'
+    return format_html(shape, hue, initials.upper(), line(name, 60))
 
 
 @register.filter

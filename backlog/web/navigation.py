@@ -8,13 +8,14 @@ from urllib.parse import urlencode, urlsplit
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
+# Of each page the name of its URL, its label, and its icon.
 PAGES = (
-    ("board", "Board"),
-    ("cards", "Cards"),
-    ("fleet", "Fleet"),
-    ("activity", "Activity"),
-    ("doctor", "Doctor"),
-    ("control", "Pause and limits"),
+    ("board", "Board", "square-kanban"),
+    ("cards", "Cards", "list"),
+    ("fleet", "Fleet", "gauge"),
+    ("activity", "Activity", "activity"),
+    ("doctor", "Doctor", "stethoscope"),
+    ("control", "Pause and limits", "pause"),
 )
 
 # gunicorn and nginx refuse more than 8,190 bytes with the method and the protocol. A phase and an
@@ -25,7 +26,7 @@ LONGEST_SEARCH: Final = 200
 
 
 def pages(request: HttpRequest) -> dict[str, Any]:
-    """`pages`: pairs of URL name and label; `now`: the site's clock, in milliseconds; `login`: the
+    """`pages`: as `PAGES`; `now`: the site's clock, in milliseconds; `login`: the
     address of the login that leads back here, worked out where it is shown."""
 
     def login() -> str:

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from backlog.models import Card
-from backlog.templatetags.backlog import line
+from backlog.templatetags.backlog import line, worker
 from backlog.web.buttons import Seen
 from backlog.web.queries.board import Cell, Heading
 
@@ -26,10 +26,10 @@ _CARD: Final = """
 <li class="card{overdue}" data-card="{id}">
   <input type="checkbox" form="act" autocomplete="off"
          name="card" value="{seen}" aria-label="Select {id}">
-  <a href="{url}"><b>{id}</b> {title}</a>
+  <a href="{url}">{title} <span class="id">{id}</span></a>
   <p><span title="priority">p{priority}</span>{lease} <span>{cell} {since}</span>{more}</p>{why}
 </li>"""
-_LEASE: Final = ' <span class="owner">{owner}</span> <span>{state} {left}</span>'
+_LEASE: Final = " {owner} <span>{state} {left}</span>"
 _EXPIRED: Final = SafeString('<strong class="expired">expired</strong>')
 _CHIP: Final = '<a class="chip {state}" href="{url}">{id} <small>{state}</small></a>'
 
@@ -80,7 +80,7 @@ def _lease(card: Card) -> SafeString:
         return SafeString("")
     return format_html(
         _LEASE,
-        owner=line(card.claim_owner),
+        owner=worker(card.claim_owner),
         state=_EXPIRED if card.expired else "lease",
         left=_time("left", "", card.claim_expires_at),
     )
