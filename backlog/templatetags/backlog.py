@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
@@ -44,13 +44,20 @@ def duration(time: float | timedelta | None) -> str:
 def time(moment: datetime, kind: str, before: str = "", *, seconds: bool = False) -> SafeString:
     """A moment in UTC, with a word before it, if the page's script does not say it better.
 
-    `kind`: `ago` (how long ago), `left` (how long until then), `due` (either).
+    `kind`: `ago` (how long ago), `for` (the same, as a length), `left` (how long until then), `due`
+    (either).
     """
     shown = f"{moment.day} {moment:%b %Y %H:%M}"
     shown += f"{moment::%S}" if seconds else ""
     return format_html(
         '<time class="{}" datetime="{}">{}{}</time>', kind, moment.isoformat(), before, shown
     )
+
+
+@register.filter
+def left(moment: datetime) -> int:
+    """Seconds until then, by the site's clock; 0 from then on."""
+    return max(0, int((moment - datetime.now(UTC)).total_seconds()))
 
 
 @register.filter

@@ -37,12 +37,16 @@ function span(seconds) {
 }
 
 export function tell(root = document) {
-  for (const time of root.querySelectorAll("time.ago, time.left, time.due")) {
+  for (const time of root.querySelectorAll("time.ago, time.left, time.due, time.for")) {
     const seconds = (Date.parse(time.dateTime) - now()) / 1000;
     time.title = new Date(time.dateTime).toLocaleString();
     if (time.classList.contains("ago")) time.textContent = `${span(Math.max(0, -seconds))} ago`;
+    else if (time.classList.contains("for")) time.textContent = span(Math.max(0, -seconds));
     else if (time.classList.contains("due")) time.textContent = seconds > 0 ? `in ${span(seconds)}` : `${span(-seconds)} ago`;
     else time.textContent = seconds > 0 ? `${span(seconds)} left` : `${span(-seconds)} ago`;
+  }
+  for (const bar of root.querySelectorAll("progress.lease")) {
+    bar.value = Math.max(0, (Date.parse(bar.dataset.until) - now()) / 1000);
   }
 }
 

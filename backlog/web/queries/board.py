@@ -98,15 +98,35 @@ class Heading(NamedTuple):
     """
 
     phase: str | None
-    done: int
-    total: int
+    counts: tuple[int, ...]
     pause: Pause | None
     limit: Limit | None
+
+    @property
+    def cells(self) -> list[tuple[str, int]]:
+        """Of each of `CELLS` how many cards there are."""
+        return list(zip(CELLS, self.counts, strict=True))
+
+    @property
+    def active(self) -> bool:
+        """Somebody is at work here, or something is stuck."""
+        _, _, claimed, blocked, _ = self.counts
+        return claimed > 0 or blocked > 0
 
     @property
     def finished(self) -> bool:
         """Nothing is left to do."""
         return self.done == self.total
+
+    @property
+    def done(self) -> int:
+        """How many cards of it are done."""
+        return self.counts[-1]
+
+    @property
+    def total(self) -> int:
+        """How many cards it has."""
+        return sum(self.counts)
 
     @property
     def key(self) -> str:
@@ -199,8 +219,8 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
 
     def lane(phase: str | None) -> Lane:
         cells = tuple(cell(phase, name) for name in CELLS)
-        done, total = cells[-1].total, sum(cell.total for cell in cells)
-        return Lane(Heading(phase, done, total, *rules.of_phase(phase)), cells)
+        counted = tuple(cell.total for cell in cells)
+        return Lane(Heading(phase, counted, *rules.of_phase(phase)), cells)
 
     lanes = tuple(map(lane, shown))
     pages = shown.paginator.num_pages
@@ -286,10 +306,17 @@ def _finished(cells: dict[str, tuple[int, int]]) -> bool:
 
 
 def _ordered(counts: Counts) -> list[str | None]:
-    """Unfinished lanes first; by name, numbers in it by their value, cards without a phase last."""
-    return sorted(
-        counts, key=lambda phase: (_finished(counts[phase]), phase is None, _natural(phase or ""))
-    )
+    """Lanes where somebody is at work, then those that are stuck, with work, finished.
+
+    Of a kind by name, numbers in it by their value; cards without a phase last.
+    """
+
+    def place(phase: str | None) -> tuple[Any, ...]:
+        cells = counts[phase]
+        activity = ("claimed" not in cells, "blocked" not in cells, _finished(cells))
+        return (*activity, phase is None, _natural(phase or ""))
+
+    return sorted(counts, key=place)
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:

@@ -1,6 +1,6 @@
 """The board: lanes by phase, kept up to date by asking what has changed."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -17,9 +17,13 @@ from backlog.web.choice import Choice
 from backlog.web.live import Live
 from backlog.web.queries import board as queries
 from backlog.web.queries.board import Board
+from backlog.web.queries.now import running
 from backlog.web.views.cell import cell_html, heading_html
 
 _LIVE = Live(queries.board)
+
+# With so few lanes those without activity are open too.
+FEW_LANES: Final = 6
 
 
 @reads
@@ -36,6 +40,8 @@ def board(request: HttpRequest) -> HttpResponse:
             (lane.heading, heading_html(lane.heading), [cell_html(cell) for cell in lane.cells])
             for lane in shown.lanes
         ],
+        "few": len(shown.lanes) <= FEW_LANES,
+        "running": running(Card.objects.session()),
         "phases": [lane.heading.phase for lane in shown.lanes if lane.heading.phase],
         "keep": choice.hidden("layout"),
         "buttons": offered(request, without=LINKS),

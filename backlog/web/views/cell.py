@@ -21,6 +21,9 @@ from backlog.web.buttons import Seen
 from backlog.web.queries.board import Cell, Heading
 
 _NOTE: Final = 120
+# As wide, in its own units, is the bar of a lane; as many cards of a cell are seen at first.
+_BAR: Final = 100
+_FIRST: Final = 3
 
 _CARD: Final = """
 <li class="card{overdue}" data-card="{id}">
@@ -41,15 +44,32 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9-]+")
 @lru_cache(maxsize=2048)
 def cell_html(cell: Cell) -> SafeString:
     """The cell as HTML."""
-    cards = format_html_join("", "{}", ((_card(card),) for card in cell.cards))
-    context = {"cell": cell, "cards": cards, "more": cell.total > len(cell.shown)}
+    cards = [(_card(card),) for card in cell.cards]
+    context = {
+        "cell": cell,
+        "first": format_html_join("", "{}", cards[:_FIRST]),
+        "rest": format_html_join("", "{}", cards[_FIRST:]),
+        "folded": len(cards) - _FIRST,
+        "more": cell.total > len(cards),
+    }
     return render_to_string("backlog/_cell.html", context)
 
 
 @lru_cache(maxsize=256)
 def heading_html(heading: Heading) -> SafeString:
     """The heading of a lane as HTML."""
-    return render_to_string("backlog/_lane.html", {"lane": heading})
+    return render_to_string("backlog/_lane.html", {"lane": heading, "bar": _bar(heading)})
+
+
+def _bar(heading: Heading) -> SafeString:
+    """What part of a lane is in each state, done first: an SVG, as a style could not say it."""
+    left, parts = 0.0, []
+    for name, number in reversed(heading.cells):
+        width = _BAR * number / heading.total if heading.total else 0
+        parts.append((name, f"{left:.1f}", f"{width:.1f}"))
+        left += width
+    shape = '<rect class="{}" x="{}" width="{}" height="4" />'
+    return format_html_join("", shape, (part for part in parts if part[2] != "0.0"))
 
 
 def _card(card: Card) -> SafeString:

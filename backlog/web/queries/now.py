@@ -1,0 +1,49 @@
+"""What runs now: of the whole backlog, whatever a page shows of it."""
+
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from django.db.models import Count, F, Window
+from django.db.models.functions import Now
+
+from backlog.models import Card
+from backlog.session import Session, Statement
+from backlog.web.queries import lines
+
+# As many claims have a row of their own; the others are counted.
+ROWS: Final = 8
+
+_SHOWN: Final = lines.in_order(
+    *("id", "title", "phase", "status", "attempts", "claim_owner", "claim_ttl_seconds"),
+    *("claim_expires_at", "status_changed_at", "updated_at"),
+)
+
+
+class Running(NamedTuple):
+    """How many claims there are whose lease is not over, and the rows of the oldest, as values."""
+
+    total: int = 0
+    rows: tuple[tuple[Any, ...], ...] = ()
+
+    @property
+    def cards(self) -> list[Card]:
+        """The cards of these rows; of a card no other field is read."""
+        return [lines.card(_SHOWN, row) for row in self.rows]
+
+    @property
+    def more(self) -> int:
+        """How many have no row."""
+        return self.total - len(self.rows)
+
+
+def running(session: Session) -> Running:
+    """What workers hold now, the claim that was made first at the top."""
+    rows = session.execute(*_statement()).fetchall()
+    return Running(rows[0][-1], tuple(row[:-1] for row in rows)) if rows else Running()
+
+
+@cache
+def _statement() -> Statement:
+    held = Card.objects.filter(claim_expires_at__gt=Now())
+    first = held.annotate(total=Window(Count("*"))).order_by(F("status_changed_at"), "id")[:ROWS]
+    return first.values_list(*lines.columns(_SHOWN), "total").query.sql_with_params()
