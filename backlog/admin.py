@@ -128,6 +128,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         "block_reason",
         "block_note",
         "block_count",
+        "answer",
         "status_changed_at",
         "created_at",
         "updated_at",

@@ -147,7 +147,7 @@ class CardChangeList(ChangeList):
         # The year 9999 has no year after it, and 0 is none.
         except (IndexError, OverflowError, TypeError, ValueError) as error:
             raise IncorrectLookupParameters(error) from None
-        return cards.defer("acceptance", "body", "depends_on", "block_note")
+        return cards.defer("acceptance", "body", "depends_on", "block_note", "answer")
 
     @property
     def dates(self) -> list[Date]:

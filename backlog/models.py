@@ -97,6 +97,8 @@ class Card(models.Model):
     )
     block_note = FreeTextField(null=True, blank=True, editable=False)
     block_count = CountField(default=0, db_default=0, editable=False)
+    # What was said to that as it was unblocked; None while it is blocked.
+    answer = FreeTextField(null=True, blank=True, editable=False)
 
     # Derived by triggers; what a writer puts here is ignored.
     status_changed_at = TimestampField(db_default=Now(), editable=False)
@@ -256,11 +258,12 @@ class DeletedCard(models.Model):
 
 
 class Event(models.Model):
-    """One change of one card, by whoever made it. Appended by triggers, never changed.
+    """One change of one card, by whoever made it, or a comment. Appended, never changed.
 
     `verb` is what the change amounts to: the verb that makes it, or the nearest one. `actor` is
     who a verb was told, else the new owner of a claim, else the database's role. `note` has the
-    names of edited fields, the ids of a link, the reason of a block.
+    names of edited fields, the ids of a link, the reason of a block, the answer of an unblock, or
+    the comment. Triggers write it; only a comment, which changes nothing, is written by its verb.
     """
 
     # One tree for both: a claim writes an event, and pays for each index. `id` is an identity.

@@ -37,6 +37,7 @@ class Record(NamedTuple):
     block_reason: str | None
     block_note: str | None
     block_count: int
+    answer: str | None
     # From here on it stays within: the command prints none of it.
     status_changed_at: datetime
     open_dependencies: int
@@ -83,7 +84,7 @@ def wire_name(name: str) -> str:
 
 # Of a card's fields, those that are printed.
 WIRE_NAMES: Final = {
-    name: wire_name(name) for name in Record._fields[: Record._fields.index("block_count") + 1]
+    name: wire_name(name) for name in Record._fields[: Record._fields.index("answer") + 1]
 }
 
 

@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_backlog_store_subparsers=(start stop status path psql dump restore)
-_shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show history tail runs context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store)
+_shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show history comment tail runs context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store)
 
 _shtab_backlog_create_option_strings=(-h --help --json --id --title --body --phase --priority --depends-on --acceptance --role --max-attempts --not-before --idempotency-key)
 _shtab_backlog_list_option_strings=(-h --help --json --status --phase --ready-only --limit --after)
@@ -19,11 +19,12 @@ _shtab_backlog_complete_option_strings=(-h --help --json --id --ids --owner --at
 _shtab_backlog_cancel_option_strings=(-h --help --json --id --reason)
 _shtab_backlog_show_option_strings=(-h --help --json --id)
 _shtab_backlog_history_option_strings=(-h --help --json --id --limit)
+_shtab_backlog_comment_option_strings=(-h --help --json --id --note)
 _shtab_backlog_tail_option_strings=(-h --help --json --limit --follow)
 _shtab_backlog_runs_option_strings=(-h --help --json --id --limit)
 _shtab_backlog_context_option_strings=(-h --help --json --id --max-bytes)
 _shtab_backlog_edit_option_strings=(-h --help --json --id --ids --title --body --phase --priority --depends-on --acceptance --role --max-attempts --not-before --idempotency-key)
-_shtab_backlog_unblock_option_strings=(-h --help --json --id --ids)
+_shtab_backlog_unblock_option_strings=(-h --help --json --id --ids --note)
 _shtab_backlog_reopen_option_strings=(-h --help --json --id)
 _shtab_backlog_release_option_strings=(-h --help --json --id --ids --owner --attempt --summary --result --tokens --cost --delay --failed --uncounted)
 _shtab_backlog_renew_option_strings=(-h --help --json --id --ids --owner --attempt --ttl)
@@ -59,7 +60,7 @@ _shtab_backlog_store_restore_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_backlog_list___status_choices=(ready claimed blocked done)
 _shtab_backlog_block___reason_choices=(dependency needs_input capability transient attempts_exhausted other)
 _shtab_backlog_store_pos_0_choices=(start stop status path psql dump restore)
-_shtab_backlog_pos_0_choices=(create list claim reclaim link stats block complete cancel show history tail runs context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store)
+_shtab_backlog_pos_0_choices=(create list claim reclaim link stats block complete cancel show history comment tail runs context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store)
 
 _shtab_backlog_create__h_nargs=0
 _shtab_backlog_create___help_nargs=0
@@ -97,6 +98,9 @@ _shtab_backlog_show___json_nargs=0
 _shtab_backlog_history__h_nargs=0
 _shtab_backlog_history___help_nargs=0
 _shtab_backlog_history___json_nargs=0
+_shtab_backlog_comment__h_nargs=0
+_shtab_backlog_comment___help_nargs=0
+_shtab_backlog_comment___json_nargs=0
 _shtab_backlog_tail__h_nargs=0
 _shtab_backlog_tail___help_nargs=0
 _shtab_backlog_tail___json_nargs=0

@@ -50,7 +50,7 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show history tail runs context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore'
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show history comment tail runs context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore'
 set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --concurrency --cost --count --delay --depends-on --every --from --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --not-before --note --owner --phase --priority --reason --result --role --status --summary --title --to --tokens --ttl --wait
 
 complete -c backlog -e
@@ -145,6 +145,11 @@ complete -c backlog -n '_shtab_backlog_using history' -s h -l help -d 'show this
 complete -c backlog -n '_shtab_backlog_using history' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using history' -l id -x -d 'the card'
 complete -c backlog -n '_shtab_backlog_using history' -l limit -x -d 'the newest so many events'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a comment -d 'say something about a card, for its history and its next worker'
+complete -c backlog -n '_shtab_backlog_using comment' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using comment' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using comment' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using comment' -l note -x -d 'what to say'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a tail -d 'what happened last, to any card, oldest first'
 complete -c backlog -n '_shtab_backlog_using tail' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using tail' -l json -d 'one line of JSON on stdout'
@@ -180,6 +185,7 @@ complete -c backlog -n '_shtab_backlog_using unblock' -s h -l help -d 'show this
 complete -c backlog -n '_shtab_backlog_using unblock' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using unblock' -l id -x -d 'the card'
 complete -c backlog -n '_shtab_backlog_using unblock' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
+complete -c backlog -n '_shtab_backlog_using unblock' -l note -x -d 'the answer, for its next attempts'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a reopen -d 'a done card is ready again'
 complete -c backlog -n '_shtab_backlog_using reopen' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using reopen' -l json -d 'one line of JSON on stdout'

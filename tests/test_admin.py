@@ -234,7 +234,7 @@ def test_an_action_that_must_know_more_asks(admin_client):
     [
         ("ready", {"complete", "block", "cancel"}),
         ("claimed", {"complete", "block", "cancel", "release", "reclaim"}),
-        ("blocked", {"unblock"}),
+        ("blocked", {"unblock", "answer"}),
         ("done", {"reopen"}),
     ],
 )
@@ -242,7 +242,7 @@ def test_the_form_offers_what_the_status_allows(admin_client, status, offered):
     CardFactory(id="C", status=status)
     page = admin_client.get(f"{LIST}C/change/").text
     found = {verb for verb in BUTTONS if f'name="action" value="{verb}"' in page}
-    assert found == offered | {"priority", "phase"}
+    assert found == offered | {"comment", "priority", "phase"}
 
 
 def test_a_crafted_form_changes_nothing_but_its_fields(admin_client):

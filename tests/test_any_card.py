@@ -61,7 +61,8 @@ CLAIM = st.fixed_dictionaries(
 CARD = st.fixed_dictionaries(
     {"id": TEXT, "title": TEXT},
     optional={
-        **dict.fromkeys(("body", "phase", "role", "idempotencyKey", "blockNote"), TEXT),
+        **dict.fromkeys(("body", "phase", "role", "idempotencyKey"), TEXT),
+        **dict.fromkeys(("blockNote", "answer"), TEXT),
         **dict.fromkeys(("priority", "attempts", "maxAttempts", "blockCount"), NUMBER),
         **dict.fromkeys(("createdAt", "notBefore"), TIME),
         "dependsOn": IDS,
@@ -94,7 +95,7 @@ OF_ONE = (
     *("show", "history", "runs", "context", "explain", "claim --owner odd", "renew --owner odd"),
     *("release --owner odd", "block --reason other --note odd", "unblock", "cancel", "complete"),
     *("reopen", "edit --priority 3", "link --to plain", "unlink --to plain", "reclaim"),
-    *("show --json", "context --json", "delete --force"),
+    *("show --json", "context --json", "comment --note odd", "delete --force"),
 )
 PAGES = (
     "board",

@@ -163,10 +163,33 @@ def test_what_needs_an_operator_stands_first_with_its_button(admin_client):
     CardFactory(id="B", blocked=True)
     CardFactory(id="C")
     page = admin_client.get("/")
-    assert [card.id for card in page.context["board"].attention] == ["A", "B"]
+    assert [each.card.id for each in page.context["board"].attention] == ["A", "B"]
     button = re.search(r'name="one"\s+value="(reclaim [^"]+)"', page.text)[1]
     admin_client.post("/cards/act/", {"one": button})
     assert Card.objects.get(pk="A").status == "ready"
+
+
+def test_one_answer_unblocks_all_that_ask_the_same_but_what_changed_since(admin_client):
+    for name, note in (("A", "which port?"), ("B", "which port?"), ("C", "why?")):
+        CardFactory(id=name, blocked=True, reason="needs_input", note=note)
+    page = admin_client.get("/")
+    shown = page.context["board"].attention
+    assert [(card.id, [each.id for each in others]) for card, others in shown] == [
+        ("A", ["B"]),
+        ("C", []),
+    ]
+    Card.objects.edit("B", priority=7)
+    form = page.text.partition('class="answer"')[2].partition("</form>")[0]
+    cards = re.findall(r'name="card"\s+value="([^"]+)"', form)
+    said = admin_client.post("/cards/act/", {"action": "answer", "card": cards, "note": "8080"})
+    assert "1 done, 1 refused" in said.text
+    assert [Card.objects.get(pk=each).answer for each in "ABC"] == ["8080", None, None]
+
+
+def test_long_questions_that_begin_alike_are_two():
+    for name in "AB":
+        CardFactory(id=name, blocked=True, note="x" * 300 + name)
+    assert [card.id for card, _ in _board().attention] == ["A", "B"]
 
 
 def test_a_title_is_text_and_never_markup(admin_client):

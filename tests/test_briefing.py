@@ -14,6 +14,7 @@ from backlog.values import json_text
 from backlog.verbs import briefing as verbs
 from backlog.verbs import cards, claims, moves
 from backlog.verbs.briefing import briefing
+from backlog.verbs.history import comment
 from backlog.verbs.runs import Report
 from tests.hostile import BREAKS, HOSTILE, acting
 
@@ -57,7 +58,8 @@ def storied(session, card):
     claims.claim(session, "bob", card_id="A")
     moves.release(session, "A", "bob", report=Report(summary="no luck", outcome="failed"))
     moves.block(session, "A", reason="needs_input", note="which port?")
-    moves.unblock(session, "A")
+    moves.unblock(session, "A", note="port 8080")
+    comment(session, "A", "see the wiki")
     cards.edit(session, "A", depends_on=["base", "nowhere"])
 
 
@@ -68,6 +70,7 @@ def test_it_has_what_the_worker_needs(session, storied):
     assert f"- status: ready\n- priority: 0\n- attempts: 1\n\n{names}\n\n## " in markdown
     assert _sections(markdown) == [
         "Description", "Acceptance criteria", "What it builds on", "Attempts before", "Blocks",
+        "Comments",
     ]  # fmt: skip
     for part in (
         "> Do it.",
@@ -76,7 +79,9 @@ def test_it_has_what_the_worker_needs(session, storied):
         "### Dependency 2: does not exist\n\n> id: nowhere\n",
         "### Attempt 1: failed (",
         ")\n\n> by: bob\n\n> no luck",
-        "\n\n> needs_input: which port?",
+        "\n\n> needs_input: which port?\n\n### Answer of ",
+        "\n\n> port 8080\n\n## Comments\n\n### Comment of ",
+        "\n\n> see the wiki\n",
     ):
         assert part in markdown
 
@@ -115,9 +120,9 @@ WORDS = [
 TIME = r"2026-01-31T08:00:00\.000Z"
 OURS = re.compile(
     "|# Card|Lines that begin with .* theirs.|- (status|priority|attempts): [a-z0-9]+"
-    "|## (Description|Acceptance criteria|What it builds on|Attempts before|Blocks)"
+    "|## (Description|Acceptance criteria|What it builds on|Attempts before|Blocks|Comments)"
     "|### Dependency [12]: (done|does not exist)"
-    rf"|### Attempt 1: failed [(]{TIME} to {TIME}[)]|### Block of {TIME}"
+    rf"|### Attempt 1: failed [(]{TIME} to {TIME}[)]|### (Block|Answer|Comment) of {TIME}"
     r"|\*Cut here: [0-9,]+ bytes are left out\.\*"
 )
 
@@ -135,7 +140,8 @@ class Told:
         self._rows = {
             verbs._NEEDED: [(words, words, "done", words), (words, None, None, None)],
             verbs._BEFORE: [(1, words, at, at, "failed", words)],
-            verbs._BLOCKED: [(at, words, words)],
+            verbs._BLOCKED: [(at, words, words, "ready"), (at, words, words, "blocked")],
+            verbs._COMMENTED: [(at, words, words)],
         }
 
     def execute(self, sql, params):

@@ -40,6 +40,7 @@ def _post(client, button: str, *cards: Card, **more):
 
 
 FIELDS = {
+    **{"answer": {"note": "8080"}, "comment": {"note": "hm"}},
     "block": {"reason": "needs_input", "note": "which one?"},
     "cancel": {"reason": "the plan changes"},
     "priority": {"priority": "7"},
@@ -50,7 +51,7 @@ FIELDS = {
 # Of a button that moves the card.
 AFTER = {
     **{"complete": DONE, "block": BLOCKED, "cancel": BLOCKED},
-    **dict.fromkeys(("unblock", "reopen", "release", "reclaim"), READY),
+    **dict.fromkeys(("unblock", "answer", "reopen", "release", "reclaim"), READY),
 }
 
 
@@ -78,6 +79,31 @@ def test_a_block_keeps_its_reason_and_who_gave_it(admin_client, card_a):
     assert (event.verb, event.actor, event.note) == ("block", "admin", "needs_input: which one?")
 
 
+def test_an_answer_keeps_its_lines_and_who_gave_it(admin_client):
+    _post(admin_client, "answer", _in_status(BLOCKED), note="8080\r\nor 8081")
+    event = Event.objects.filter(card_id="A").newest_first()[0]
+    assert (event.verb, event.actor, event.note) == ("unblock", "admin", "8080\nor 8081")
+    assert Card.objects.get(pk="A").answer == "8080\nor 8081"
+
+
+def test_what_was_typed_comes_back_with_a_refusal(admin_client):
+    asks = _in_status(BLOCKED)
+    Card.objects.edit("A", title="Changed meanwhile")
+    assert "take <8080>" in unescape(_post(admin_client, "answer", asks, note="take <8080>").text)
+
+
+def test_a_comment_on_a_card_that_changed_meanwhile_is_made(admin_client, card_a):
+    Card.objects.edit("A", title="Changed meanwhile")
+    assert _post(admin_client, "comment", card_a, note="hm").status_code == 302
+    assert Event.objects.filter(card_id="A").newest_first()[0].note == "hm"
+
+
+def test_a_refusal_names_the_last_change_and_no_comment(admin_client, card_a):
+    Card.objects.edit("A", title="Changed meanwhile")
+    Card.objects.comment("A", "hm")
+    assert "(edit by" in _post(admin_client, "complete", card_a).text
+
+
 def test_a_cancelled_worker_hears_of_it_at_its_next_renewal(admin_client, expired):
     _post(admin_client, "cancel", expired, confirmed="1", **FIELDS["cancel"])
     with pytest.raises(Cancelled, match="cancelled: the plan changes"):
@@ -102,7 +128,7 @@ def test_many_cards_are_cancelled_for_one_reason(admin_client, card_a, other):
     assert {*Card.objects.values_list("block_note", flat=True)} == {"cancelled: late"}
 
 
-@pytest.mark.parametrize("name", [*BUTTONS])
+@pytest.mark.parametrize("name", [name for name in BUTTONS if name != "comment"])
 def test_a_card_changed_meanwhile_is_shown_fresh_and_left_alone(admin_client, card_a, name):
     Card.objects.edit("A", title="Changed meanwhile")
     fresh = Card.objects.get(pk="A")

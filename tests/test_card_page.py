@@ -13,7 +13,7 @@ from backlog.verbs import cards, moves, rules
 from backlog.verbs.runs import Report
 from backlog.web.forms import CardForm
 from backlog.web.markup import LONGEST, markdown
-from tests.factories import CardFactory
+from tests.factories import AccountFactory, CardFactory
 
 pytestmark = [
     pytest.mark.usefixtures("store"),
@@ -168,6 +168,27 @@ def test_a_stale_form_carries_role_cap_and_time_over(admin_client):
     again = {name: "" if value is None else value for name, value in shown.items()}
     admin_client.post(reverse("edit", args=["A"]), again)
     assert Card.objects.get(pk="A").role == "reviewer"
+
+
+def test_a_question_is_answered_below_it_and_what_is_said_stands_whole_in_the_history(
+    admin_client,
+):
+    CardFactory(id="A", blocked=True, note="<which> port?")
+    Card.objects.comment("A", "long & " * 100)
+    page = _page(admin_client)
+    assert page.text.index("&lt;which&gt; port?") < page.text.index('value="answer"')
+    assert "long &amp; " * 99 in page.text
+    Card.objects.unblock("A", note="<8080>")
+    assert "Answer <8080>" in _text(admin_client)
+
+
+def test_a_viewer_reads_what_was_said_and_says_nothing(client):
+    client.force_login(AccountFactory(viewer=True))
+    CardFactory(id="A", blocked=True)
+    Card.objects.comment("A", "hm")
+    page = _page(client).text
+    assert (">hm<" in page, "<textarea" in page) == (True, False)
+    assert "<textarea" not in client.get("/").text
 
 
 def test_claims_that_are_not_listed_are_mentioned(admin_client, monkeypatch):

@@ -12,7 +12,7 @@ from psycopg import errors
 from backlog.models import Card
 from backlog.session import ACTOR, PsycopgSession
 from backlog.verbs import cards, claims, moves, transfer
-from backlog.verbs.history import history
+from backlog.verbs.history import comment, history
 
 pytestmark = pytest.mark.quick
 
@@ -78,6 +78,16 @@ VERBS: dict[str, tuple[dict[str, Any], Verb, tuple[Any, ...]]] = {
         CLAIMED,
         lambda s, i: moves.block(s, i, "w", reason="needs_input", note="which port?"),
         ("block", "claimed", "blocked", "w", 1, "needs_input: which port?; held by w"),
+    ),
+    "unblock with an answer": (
+        BLOCKED,
+        lambda s, i: moves.unblock(s, i, note="8080"),
+        ("unblock", "blocked", "ready", "olga", 0, "8080"),
+    ),
+    "comment": (
+        CLAIMED,
+        lambda s, i: comment(s, i, "hm"),
+        ("comment", "claimed", "claimed", "olga", 1, "hm"),
     ),
     "unblock": (BLOCKED, moves.unblock, ("unblock", "blocked", "ready", "olga", 0, None)),
     "reopen": (DONE, moves.reopen, ("reopen", "done", "ready", "olga", 0, None)),

@@ -31,7 +31,7 @@ def block(session: Session, options: Options, report: Report, why: dict[str, Any
 
 
 def unblock(session: Session, options: Options) -> Reply:
-    return _answer(batches.unblock_many(session, _ids(session, options)))
+    return _answer(batches.unblock_many(session, _ids(session, options), note=options.note))
 
 
 def release(session: Session, options: Options, report: Report) -> Reply:

@@ -1,10 +1,11 @@
-"""`history`, `tail`: what happened."""
+"""`history`, `tail`: what happened; `comment`."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from backlog.cli.options import CLAIMED_ID, Options, flag, number, verb
-from backlog.cli.reply import Reply, many, stream
+from backlog import values
+from backlog.cli.options import CLAIMED_ID, Options, flag, number, text, verb
+from backlog.cli.reply import Reply, many, one, stream
 from backlog.errors import NotFound
 from backlog.records import iso, row, to_json
 from backlog.session import Session
@@ -29,6 +30,19 @@ def history(session: Session, options: Options) -> Reply:
     if not events and cards.find(session, options.card_id) is None:
         raise NotFound(f"there is no card {options.card_id}, and there never was")
     return many(events, _line, "(no history)")
+
+
+@verb(
+    "comment",
+    "say something about a card, for its history and its next worker",
+    CLAIMED_ID,
+    text("--note", values.line, "what to say", required=True),
+)
+def comment(session: Session, options: Options) -> Reply:
+    from backlog.verbs.history import comment as say
+
+    event = say(session, options.card_id, options.note)
+    return one(event, _line(event))
 
 
 @verb(

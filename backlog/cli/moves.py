@@ -132,13 +132,18 @@ def cancel(session: Session, options: Options) -> Reply:
     return one_card(moves.cancel(session, options.card_id, reason=options.reason))
 
 
-@verb("unblock", "a blocked card is ready again", *or_ids(ID))
+@verb(
+    "unblock",
+    "a blocked card is ready again",
+    *or_ids(ID),
+    text("--note", values.optional, "the answer, for its next attempts"),
+)
 def unblock(session: Session, options: Options) -> Reply:
     if options.ids is not None:
         from backlog.cli import batches
 
         return batches.unblock(session, options)
-    return one_card(moves.unblock(session, options.card_id))
+    return one_card(moves.unblock(session, options.card_id, note=options.note))
 
 
 @verb("reopen", "a done card is ready again", ID)

@@ -23,6 +23,7 @@ VERBS: Final = {
     "cancel": "moves.cancel",
     "show": "cards.show",
     "history": "history.history",
+    "comment": "history.comment",
     "tail": "history.tail",
     "runs": "runs.runs",
     "context": "briefing.context",

@@ -28,7 +28,7 @@ from backlog.querysets.compiled import Compiled
 from backlog.records import Record, json_value
 from backlog.session import Session
 from backlog.values import document
-from backlog.verbs import batches, cards, claims, moves, pool
+from backlog.verbs import batches, cards, claims, history, moves, pool
 from backlog.verbs.batches import Outcome
 from backlog.verbs.claims import Taken
 from backlog.verbs.moves import NOTHING_SAID
@@ -274,6 +274,10 @@ class CardQuerySet(models.QuerySet["Card"]):
     def explain_card(self, card_id: str) -> pool.Explanation:
         """Why a card is claimable or not; see `Explanation`. Raises `NotFound`."""
         return pool.explain(self.session(), card_id)
+
+    def comment(self, card_id: str, note: str) -> history.Event:
+        """Say something about a card, which stays as it is. Raises `NotFound`, `UsageError`."""
+        return history.comment(self.session(), card_id, note)
 
     def session(self) -> DjangoSession:
         """The connection, for a verb about all cards. Raises `TypeError` on a filtered queryset."""

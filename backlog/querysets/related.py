@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models
 from django.db.models import Count, Sum
 
+from backlog.verbs.history import COMMENT
+
 if TYPE_CHECKING:
     from backlog.models import Event, Rule, Run  # noqa: F401 (named in quotes)
 
@@ -14,6 +16,10 @@ class EventQuerySet(models.QuerySet["Event"]):
 
     def newest_first(self) -> Self:
         return self.order_by("-id")
+
+    def changes(self) -> Self:
+        """Those that changed their card: all but comments."""
+        return self.exclude(verb=COMMENT)
 
     def between(self, low: int, high: int) -> Self:
         """Those with ids above `low`, up to `high`: a range that the BRIN index finds."""

@@ -31,7 +31,8 @@ BEGIN
             coalesce('not before ' || to_char(NEW.not_before AT TIME ZONE 'UTC',
                 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'no longer held back') END,
         CASE WHEN NEW.status = OLD.status AND (NEW.block_reason, NEW.block_note)
-            IS DISTINCT FROM (OLD.block_reason, OLD.block_note) THEN 'reason of its block' END), '');
+            IS DISTINCT FROM (OLD.block_reason, OLD.block_note) THEN 'reason of its block' END,
+        CASE WHEN NEW.status = OLD.status AND NEW.answer IS DISTINCT FROM OLD.answer THEN 'answer' END), '');
     -- Else backlog_before_move has set it, and written an event of that time.
     IF NEW.status = OLD.status AND NEW.attempts = OLD.attempts THEN
         NEW.updated_at := clock_timestamp();
@@ -46,5 +47,5 @@ END $$;
 
 CREATE TRIGGER backlog_before_touch
 BEFORE UPDATE OF title, body, phase, role, priority, depends_on, max_attempts, not_before,
-    idempotency_key, acceptance, created_at, updated_at, block_reason, block_note
+    idempotency_key, acceptance, created_at, updated_at, block_reason, block_note, answer
 ON backlog FOR EACH ROW EXECUTE FUNCTION backlog_before_touch();

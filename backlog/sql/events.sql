@@ -33,6 +33,7 @@ BEGIN
         was.status, card.status, card.attempts,
         nullif(concat_ws('; ',
             CASE card.status WHEN 'blocked' THEN concat_ws(': ', card.block_reason, card.block_note) END,
+            CASE was.status WHEN 'blocked' THEN card.answer END,
             'held by ' || was.claim_owner), ''));
 END $$;
 

@@ -90,6 +90,7 @@ BEGIN
     END IF;
     IF NEW.status = 'blocked' THEN
         NEW.block_reason := coalesce(NEW.block_reason, 'other');
+        NEW.answer := NULL;  -- it was to another question
         NEW.block_count := 1 + CASE WHEN NEW.block_reason = OLD.block_reason
             THEN least(OLD.block_count, 1999999999) ELSE 0 END;
     END IF;

@@ -107,13 +107,13 @@ def block_many(
     return _outcomes(cards, moved, alone)
 
 
-def unblock_many(session: Session, card_ids: Sequence[str]) -> list[Outcome[Record]]:
+def unblock_many(
+    session: Session, card_ids: Sequence[str], *, note: str | None = None
+) -> list[Outcome[Record]]:
     """`moves.unblock` for each card; what is given and raised is that of `complete_many`."""
-    cards = _named(card_ids)
-    moved = _move(
-        session, lifecycle.UNBLOCK, cards, None, [""] * len(cards), ("status = 'ready'", ())
-    )
-    return _outcomes(cards, moved, lambda held: moves.unblock(session, held.id))
+    cards, changes = _named(card_ids), moves.unblocked(note)
+    moved = _move(session, lifecycle.UNBLOCK, cards, None, [""] * len(cards), changes)
+    return _outcomes(cards, moved, lambda held: moves.unblock(session, held.id, note=note))
 
 
 def release_many(

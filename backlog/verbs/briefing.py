@@ -8,15 +8,17 @@ and all other lines are this program's own words.
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from backlog.lifecycle import DEFAULT_BRIEFING_BYTES
+from backlog.lifecycle import BLOCKED, DEFAULT_BRIEFING_BYTES
 from backlog.records import Record, iso
 from backlog.session import Session
 from backlog.shown import flat, visible
 from backlog.values import parse_json
 from backlog.verbs.cards import show
+from backlog.verbs.history import COMMENT
 
 _ATTEMPTS: Final = 5
 _BLOCKS: Final = 5
+_COMMENTS: Final = 10
 _DEPENDENCIES: Final = 50
 
 _NEEDED: Final = f"""
@@ -30,9 +32,16 @@ _BEFORE: Final = f"""
 SELECT attempt, owner, started_at, ended_at, outcome, summary FROM backlog_ended_run
 WHERE card_id = %s ORDER BY id DESC LIMIT {_ATTEMPTS}"""
 
+# The last blocks, and between them the answers that they got.
 _BLOCKED: Final = f"""
-SELECT at, actor, note FROM backlog_event WHERE card_id = %s AND to_status = 'blocked'
-    AND from_status IS DISTINCT FROM 'blocked' ORDER BY id DESC LIMIT {_BLOCKS}"""
+SELECT at, actor, note, to_status FROM backlog_event
+WHERE card_id = %s AND to_status IS DISTINCT FROM from_status
+    AND (to_status = 'blocked' OR from_status = 'blocked' AND note IS NOT NULL)
+ORDER BY id DESC LIMIT {2 * _BLOCKS}"""
+
+_COMMENTED: Final = f"""
+SELECT at, actor, note FROM backlog_event
+WHERE card_id = %s AND verb = '{COMMENT}' ORDER BY id DESC LIMIT {_COMMENTS}"""
 
 
 class _Part(NamedTuple):
@@ -76,6 +85,7 @@ def briefing(session: Session, card_id: str, max_bytes: int = DEFAULT_BRIEFING_B
         _Section("## What it builds on", _needed(session, card)),
         _Section("## Attempts before", _attempts(session, card)),
         _Section("## Blocks", _blocks(session, card)),
+        _Section("## Comments", _comments(session, card)),
     ]
     return _fit([each for each in sections if any(part.said for part in each.parts)], max_bytes)
 
@@ -137,7 +147,19 @@ def _attempts(session: Session, card: Record) -> list[_Part]:
 
 def _blocks(session: Session, card: Record) -> list[_Part]:
     rows = session.execute(_BLOCKED, (card.id,)).fetchall()[::-1]
-    return [_Part(f"### Block of {iso(at)}", {"by": actor}, note or "") for at, actor, note in rows]
+    return [
+        _Part(
+            f"### {'Block' if status == BLOCKED else 'Answer'} of {iso(at)}",
+            {"by": actor},
+            note or "",
+        )
+        for at, actor, note, status in rows
+    ]
+
+
+def _comments(session: Session, card: Record) -> list[_Part]:
+    rows = session.execute(_COMMENTED, (card.id,)).fetchall()[::-1]
+    return [_Part(f"### Comment of {iso(at)}", {"by": actor}, note) for at, actor, note in rows]
 
 
 # The size -----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What happened: the events that the database keeps of every change of a card."""
+"""What happened: the events that the database keeps of every change of a card, and comments."""
 
 import time
 from bisect import bisect_left, bisect_right
@@ -6,14 +6,28 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from backlog import values
+from backlog.errors import NotFound
 from backlog.planner import row_by_row
-from backlog.session import Session
+from backlog.session import TELLING, Session, in_statement, telling
 
 COLUMNS: Final = "id, card_id, at, actor, verb, from_status, to_status, attempt, note"
 
+COMMENT: Final = "comment"
+
+# The card is not written: nobody's edit is refused for it, and no claim waits. Its row is locked
+# before the event takes its id, as at a change (see `_Awaited`), and so that it is not deleted now.
+_COMMENT: Final = f"""
+WITH card AS MATERIALIZED (
+    SELECT id, status, attempts FROM backlog WHERE id = %s FOR KEY SHARE
+)
+INSERT INTO backlog_event (card_id, at, actor, verb, from_status, to_status, attempt, note)
+SELECT id, clock_timestamp(), backlog_actor(), '{COMMENT}', status, status, attempts, %s
+FROM card WHERE {TELLING} IS NOT NULL RETURNING {COLUMNS}"""
+
 
 class Event(NamedTuple):
-    """One change of one card; see `backlog.models.Event`."""
+    """One change of one card, or a comment; see `backlog.models.Event`."""
 
     id: int
     card_id: str
@@ -24,6 +38,18 @@ class Event(NamedTuple):
     to_status: str | None
     attempt: int
     note: str | None
+
+
+@in_statement
+def comment(session: Session, card_id: str, note: str) -> Event:
+    """Say something about a card, in whatever state it is: an event, which nothing changes.
+
+    The card stays as it is, its `updated_at` too. Raises `NotFound`, `UsageError`.
+    """
+    given = values.text(card_id, "id"), values.line(note, "note")
+    for row in session.rows(_COMMENT, (*given, *telling())):
+        return Event._make(row)
+    raise NotFound(f"there is no card {card_id}")
 
 
 def history(session: Session, card_id: str, limit: int | None = None) -> list[Event]:

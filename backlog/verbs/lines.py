@@ -201,5 +201,6 @@ _READERS: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
         "block_reason": lambda v, k: values.block_reason(text_of(v, k)),
         "block_note": lambda v, k: values.optional(text_of(v, k), k),
         "block_count": integer_of(0, MOST_COUNTED),
+        "answer": lambda v, k: values.optional(text_of(v, k), k),
     }.items()
 }

@@ -175,9 +175,23 @@ def blocked(reason: str, note: str | None) -> Changes:
     )
 
 
-def unblock(session: Session, card_id: str, *, seen: datetime | None = None) -> Record:
-    """A blocked card is ready again. Raises `NotFound`, `WrongState`, `Stale`."""
-    return existing(card_id, transition(session, lifecycle.UNBLOCK, card_id, Expected(seen=seen)))
+def unblock(
+    session: Session, card_id: str, *, note: str | None = None, seen: datetime | None = None
+) -> Record:
+    """A blocked card is ready again; `note` is the answer, which its next attempts are given.
+
+    Raises `NotFound`, `WrongState`, `Stale`.
+    """
+    changes, expected = unblocked(note), Expected(seen=seen)
+    card = transition(session, lifecycle.UNBLOCK, card_id, expected, changes=changes)
+    return existing(card_id, card)
+
+
+def unblocked(note: str | None) -> Changes:
+    """What an unblock changes. Raises `UsageError`."""
+    return "status = 'ready', answer = %s", (
+        None if note is None else values.optional(note, "note"),
+    )
 
 
 def reopen(session: Session, card_id: str, *, seen: datetime | None = None) -> Record:

@@ -34,7 +34,8 @@ CREATE TEMPORARY TABLE backlog_import (
     claim_owner backlog_name, claim_ttl_seconds int, claimed_at timestamptz, attempts int,
     idempotency_key backlog_key, acceptance backlog_document, created_at timestamptz,
     role backlog_label, max_attempts int, not_before timestamptz, block_reason text,
-    block_note backlog_text, block_count int, fresh boolean NOT NULL DEFAULT false
+    block_note backlog_text, block_count int, answer backlog_text,
+    fresh boolean NOT NULL DEFAULT false
 ) ON COMMIT DROP"""
 
 # Cards without a time of their own keep the order of their lines.

@@ -14,6 +14,7 @@ from backlog.models import Card
 from backlog.querysets import CardQuerySet
 from backlog.web import access
 from backlog.web.forms import BlockForm, CancelForm, DependencyForm, PhaseForm, PriorityForm
+from backlog.web.notes import AnswerForm, CommentForm
 
 
 class Seen(NamedTuple):
@@ -96,6 +97,11 @@ def _reclaim(cards: CardQuerySet, card_id: str, *, seen: datetime) -> Card | Non
     raise WrongState(f"cannot reclaim {card_id}: its lease is not over; release it instead")
 
 
+def _comment(cards: CardQuerySet, card_id: str, *, note: str, seen: datetime) -> Any:
+    """Whatever has changed since: it overwrites nothing."""
+    return cards.comment(card_id, note)
+
+
 def _link(cards: CardQuerySet, card_id: str, *, dependency: str, seen: datetime) -> Any:
     return cards.link(card_id, dependency.strip(), seen=seen)
 
@@ -124,6 +130,7 @@ _BUTTONS: Final = (
         warns=(CLAIMED,),
     ),
     Button("unblock", "Unblock", (BLOCKED,), CardQuerySet.unblock),
+    Button("answer", "Answer and unblock", (BLOCKED,), CardQuerySet.unblock, AnswerForm),
     Button(
         "reopen",
         "Reopen",
@@ -139,6 +146,7 @@ _BUTTONS: Final = (
         warning="The card goes back to the pool; the worker that holds it loses its claim.",
     ),
     Button("reclaim", "Reclaim", (CLAIMED,), _reclaim),
+    Button("comment", "Comment", STATUSES, _comment, CommentForm),
     Button("priority", "Set priority", STATUSES, CardQuerySet.edit, PriorityForm),
     Button("phase", "Set phase", STATUSES, CardQuerySet.edit, PhaseForm),
     Button("link", "Add dependency", STATUSES, _link, DependencyForm),
@@ -156,6 +164,8 @@ _BUTTONS: Final = (
 BUTTONS: Final = {button.name: button for button in _BUTTONS}
 # What is done to one card at a time.
 LINKS: Final = ("link", "unlink")
+# What has its place on the card's own page, beside what it is about.
+SAID: Final = ("answer", "comment")
 
 
 def offered(

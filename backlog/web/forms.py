@@ -29,6 +29,7 @@ from backlog.models import Card
 from backlog.records import Record
 from backlog.session import as_refusal
 from backlog.verbs import cards
+from backlog.web.notes import NoteField
 from backlog.web.roundtrip import LineInput, as_sent, digest, ids_in, ids_text, with_ends_of
 
 # What a browser can help with; what is too long all the same, the domain refuses in its words.
@@ -313,9 +314,7 @@ class BlockForm(forms.Form):
         choices=[(reason, reason.replace("_", " ")) for reason in BLOCK_REASONS],
         initial=DEFAULT_BLOCK_REASON,
     )
-    note = forms.CharField(
-        required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="What would unblock it."
-    )
+    note = NoteField(required=False, help_text="What would unblock it.")
 
 
 class CancelForm(forms.Form):

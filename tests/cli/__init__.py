@@ -27,6 +27,7 @@ KEYS = [
     "blockReason",
     "blockNote",
     "blockCount",
+    "answer",
 ]
 EVENT_KEYS = ["id", "cardId", "at", "actor", "verb", "from", "to", "attempt", "note"]
 

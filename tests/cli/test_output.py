@@ -20,7 +20,7 @@ def test_a_card_has_exactly_these_keys_in_this_order_null_or_by_default(call):
     assert [key for key in KEYS if card[key] is None] == [
         *("body", "phase", "claimOwner", "claimTtlSeconds", "claimedAt"),
         *("idempotencyKey", "acceptance", "role", "maxAttempts", "notBefore"),
-        *("blockReason", "blockNote"),
+        *("blockReason", "blockNote", "answer"),
     ]
     assert (card["priority"], card["status"], card["attempts"]) == (0, "ready", 0)
     assert card["dependsOn"] == []

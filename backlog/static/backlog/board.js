@@ -50,11 +50,15 @@ function say(text) {
 // Above the lanes; sent whenever anything is.
 const ABOVE = ["totals", "banner"];
 
+const busy = (part) => part.contains(document.activeElement?.closest("form, select, textarea, .answering"));
+
+// Somebody gives an answer there: it stays, to what it was seen to answer.
+const answered = (part) => busy(part) || [...part.querySelectorAll("textarea")].some((text) => text.value);
+
 async function take(now) {
   const keys = Object.keys(now.cells).filter((key) => !ABOVE.includes(key));
   const here = new Map([...lanes.querySelectorAll("[data-signature]")].map((part) => [part.id, part]));
   if (keys.length !== here.size || keys.some((key) => !here.has(key))) return rebuild(now.version);
-  const busy = (cell) => cell.contains(document.activeElement?.closest("form, select, textarea"));
   const changed = keys.filter((key) => here.get(key).dataset.signature !== now.cells[key]);
   const free = changed.filter((key) => !busy(here.get(key)));
   const asked = address(lanes.dataset.cells, free.map((key) => ["key", key]));
@@ -63,10 +67,12 @@ async function take(now) {
   const banner = document.getElementById("banner");
   const paused = banner.dataset.signature !== now.cells.banner;
   if (!paused || busy(banner)) delete parts.cells.banner;
+  const answering = answered(document.getElementById("totals"));
+  if (answering) delete parts.cells.totals;
   keeping(() => {
     for (const [key, html] of Object.entries(parts.cells)) put(key, html);
   });
-  if (free.length === changed.length && !(paused && busy(banner))) version = now.version;
+  if (free.length === changed.length && !(paused && busy(banner)) && !answering) version = now.version;
   const cells = free.filter((key) => here.get(key).matches(".cell")).length;
   if (parts.cells.banner) say(pauses());
   else if (cells) say(`${cells} ${cells === 1 ? "cell" : "cells"} updated`);
@@ -88,6 +94,10 @@ function put(key, html) {
   const fresh = fragment(html);
   tell(fresh);
   const old = document.getElementById(key);
+  for (const open of old.querySelectorAll(".answering[open]")) {
+    const same = fresh.querySelector(`[data-question="${CSS.escape(open.dataset.question)}"]`);
+    if (same) same.open = true;
+  }
   if (old.tagName !== "SUMMARY") return old.replaceWith(fresh);
   old.replaceChildren(...fresh.childNodes); // it may have the focus
   old.dataset.signature = fresh.dataset.signature;
@@ -100,16 +110,18 @@ async function rebuild(next) {
   const open = new Map(
     [...lanes.querySelectorAll(".lane")].map((lane) => [lane.dataset.phase, lane.open]),
   );
+  const answering = answered(document.getElementById("totals"));
+  const above = ABOVE.filter((id) => id !== "totals" || !answering);
   keeping(() => {
     lanes.replaceChildren(...fresh.getElementById("lanes").children);
-    for (const id of ABOVE) document.getElementById(id).replaceWith(fresh.getElementById(id));
+    for (const id of above) document.getElementById(id).replaceWith(fresh.getElementById(id));
     tell(document.getElementById("banner"));
     for (const lane of lanes.querySelectorAll(".lane")) {
       lane.open = open.get(lane.dataset.phase) ?? lane.open;
     }
     tell(lanes);
   });
-  version = fresh.getElementById("lanes").dataset.version ?? next;
+  if (!answering) version = fresh.getElementById("lanes").dataset.version ?? next;
   say("Lanes updated");
 }
 

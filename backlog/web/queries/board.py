@@ -21,6 +21,7 @@ from backlog.session import Session, Statement
 from backlog.verbs.rules import Limit, Pause, in_force
 from backlog.web.queries import large, lines
 from backlog.web.queries.filters import ALL, Filter
+from backlog.web.queries.questions import Question, questions
 
 PER_CELL: Final = 10
 LANES_A_PAGE: Final = 25
@@ -171,16 +172,16 @@ class Board:
         return {lane.heading.key: lane.heading for lane in self.lanes}
 
     @property
-    def attention(self) -> list[Card]:
-        """The first cards of the page that wait for an operator: expired claims, then blocked."""
-        return [shown.card for shown in self._attention]
+    def attention(self) -> list[Question]:
+        """What of the page waits for an operator: expired claims, then questions, the first."""
+        return questions(shown.card for shown in self._attention)[:ATTENTION]
 
     @cached_property
     def _attention(self) -> tuple[Shown, ...]:
         cells = self.cells.values()
         late = [each for cell in cells for each in cell.shown if each.expired]
         blocked = [each for cell in cells if cell.name == "blocked" for each in cell.shown]
-        return (*late, *blocked)[:ATTENTION]
+        return (*late, *blocked)
 
     @cached_property
     def signatures(self) -> dict[str, str]:

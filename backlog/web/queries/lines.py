@@ -45,9 +45,9 @@ def cards(chosen: CardQuerySet, names: tuple[str, ...], *more: str) -> list[Card
     return [card(names, row[:width], **dict(zip(more, row[width:], strict=True))) for row in rows]
 
 
-def events(chosen: QuerySet[Event]) -> Any:
+def events(chosen: QuerySet[Event], note: int = LINE) -> Any:
     """The events with `who` and `said`, the beginnings of their actors and notes."""
-    return chosen.annotate(who=start("actor"), said=start("note")).defer("actor", "note")
+    return chosen.annotate(who=start("actor"), said=start("note", note)).defer("actor", "note")
 
 
 def runs(chosen: QuerySet[Run], summary: int, result: int) -> Any:

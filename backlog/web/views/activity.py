@@ -27,6 +27,7 @@ VERBS = (
     "link",
     "unlink",
     "delete",
+    "comment",
 )
 
 

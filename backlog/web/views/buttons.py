@@ -38,7 +38,7 @@ def act(request: HttpRequest) -> HttpResponse:
     if (form is not None and not form.is_valid()) or unconfirmed:
         return ask(request, button, cards, form, way_back(request))
     fields = form.cleaned_data if form is not None else {}
-    return _answer(request, button, [button.press(seen, fields) for seen in cards])
+    return _answer(request, button, fields, [button.press(seen, fields) for seen in cards])
 
 
 def _asked(request: HttpRequest) -> tuple[str, list[str]]:
@@ -72,8 +72,12 @@ def ask(
     return render(request, "backlog/ask.html", context)
 
 
-def _answer(request: HttpRequest, button: Button, outcomes: list[Outcome]) -> HttpResponse:
+def _answer(
+    request: HttpRequest, button: Button, fields: dict[str, Any], outcomes: list[Outcome]
+) -> HttpResponse:
+    """What became of each card; where one is refused, with what was typed, which is not lost."""
     context: dict[str, Any] = {"button": button, "next": way_back(request)}
+    context["typed"] = fields.get("note")
     if len(outcomes) > 1:
         refused = sum(outcome.refusal is not None for outcome in outcomes)
         context |= {"outcomes": outcomes, "refused": refused, "done": len(outcomes) - refused}
@@ -84,7 +88,7 @@ def _answer(request: HttpRequest, button: Button, outcomes: list[Outcome]) -> Ht
         return redirect(way_back(request))
     context["outcome"] = outcome
     context["card"] = Card.objects.defer("body", "acceptance").filter(pk=outcome.card_id).first()
-    context["last"] = Event.objects.filter(card_id=outcome.card_id).newest_first().first()
+    context["last"] = Event.objects.filter(card_id=outcome.card_id).changes().newest_first().first()
     return render(request, "backlog/refused.html", context, status=outcome.refusal.http_status)
 
 

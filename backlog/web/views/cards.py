@@ -13,13 +13,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from backlog import values
 from backlog.errors import UsageError
-from backlog.lifecycle import READY
+from backlog.lifecycle import READY, UNBLOCK
 from backlog.models import Card, Event
 from backlog.records import Record
 from backlog.templatetags.backlog import line
 from backlog.verbs import runs
+from backlog.verbs.history import COMMENT
 from backlog.web.access import ADD, CHANGE, may, needs, reads
-from backlog.web.buttons import Button, Seen, offered
+from backlog.web.buttons import SAID, Button, Seen, offered
 from backlog.web.drawing import graph
 from backlog.web.forms import CardForm
 from backlog.web.markup import LONGEST, Room, items, markdown, plain, short
@@ -28,6 +29,8 @@ from backlog.web.queries.neighbourhood import neighbourhood
 
 # As much of a card's history as its page shows.
 EVENTS = 100
+NOTE = 1_000
+SAYING = 10_000
 RUNS = 20
 MOST_RUNS = 500
 SUMMARY = 2_000
@@ -36,14 +39,14 @@ RESULT = 10_000
 BODY_BYTES = 300_000
 CRITERIA_BYTES = 150_000
 RUNS_BYTES = 200_000
+EVENTS_BYTES = 200_000
 
 
 @reads
 @require_safe
 def card(request: HttpRequest, card_id: str) -> HttpResponse:
     """Everything about a card; of a deleted one, its history."""
-    of_card = Event.objects.filter(card=values.text(card_id, "id")).newest_first()
-    events = lines.events(of_card)[:EVENTS]
+    events = _events(values.text(card_id, "id"))
     found = _found(card_id)
     context: dict[str, Any] = {"card": found, "card_id": card_id, "events": events}
     context["quoted"] = shlex.quote(card_id)
@@ -51,7 +54,8 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
         return render(request, "backlog/no_card.html", context, status=404)
     near = neighbourhood(found)
     criteria, more = _criteria(found.criteria_start)
-    buttons = offered(request, found.status, without=["unlink"])  # beside each dependency
+    elsewhere = ["unlink", *SAID]  # beside each dependency, below the question, in the history
+    buttons = offered(request, found.status, without=elsewhere)
     context |= {
         "body": _body(found.body_start),
         "criteria": criteria,
@@ -67,6 +71,16 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
         **_runs(request, found),
     }
     return render(request, "backlog/card.html", context)
+
+
+def _events(card_id: str) -> list[Any]:
+    """The newest; what was said to the card stands nowhere else, and has more room than a note."""
+    of_card = Event.objects.filter(card=card_id).newest_first()
+    listed, room = list(lines.events(of_card, SAYING)[:EVENTS]), Room(EVENTS_BYTES)
+    for event in listed:
+        most = SAYING if event.verb in (UNBLOCK.verb, COMMENT) else NOTE
+        event.said = short(event.said, room, most)
+    return listed
 
 
 def _found(card_id: str) -> Any:
@@ -163,7 +177,7 @@ def edit(request: HttpRequest, card_id: str) -> HttpResponse:
     fresh = cards.get()
     again = form.again(fresh)
     again.fields["id"].disabled = True
-    last = fresh.events.newest_first().first()
+    last = fresh.events.changes().newest_first().first()
     shown = {"form": again, "card": fresh, "stale": True, "last": last}
     return render(request, "backlog/edit.html", shown, status=409)
 
