@@ -25,6 +25,7 @@ VERBS: Final = {
     "history": "history.history",
     "tail": "history.tail",
     "runs": "runs.runs",
+    "output": "output.output",
     "context": "briefing.context",
     "edit": "cards.edit",
     "unblock": "moves.unblock",
