@@ -136,6 +136,8 @@ class Card(models.Model):
     # ("missing": there is no such card); how many unfinished cards wait for it.
     waits_for: tuple[tuple[str, str], ...]
     holds_up: int
+    # Only as the fleet's page reads cards: the last line of what its worker's command printed.
+    printed: str
 
     class Meta:
         db_table = "backlog"
