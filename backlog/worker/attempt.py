@@ -232,6 +232,7 @@ class Attempt(Lease):
         for reason in said.ignored:
             self._log("ignored", reason=reason)
         how = outcome.outcome_of(command.status)
-        last = said.summary or command.complaints.last
+        asked = said.note if how == BLOCKED else None
+        last = said.summary or asked or command.complaints.last
         ending = outcome.ending(command.status, last)
         return judged(how, said, ending, last, self._backoff())
