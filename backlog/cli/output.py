@@ -7,7 +7,7 @@ from backlog.cli.options import CLAIMED_ID, Options, flag, number, verb
 from backlog.cli.reply import Reply
 from backlog.records import to_json
 from backlog.session import Session
-from backlog.shown import say_printed
+from backlog.shown import in_json, say_printed
 
 if TYPE_CHECKING:
     from backlog.verbs.output import Output
@@ -37,7 +37,7 @@ def output(session: Session, options: Options) -> Reply:
 def _reply(pieces: "Iterator[Output]", options: Options) -> Reply:
     """Each as a line of JSON; for people as it was printed, and said what is missing."""
     if options.json:
-        return Reply((to_json(piece) + "\n" for piece in pieces), [])
+        return Reply((in_json(to_json(piece)) + "\n" for piece in pieces), [])
     return Reply([], _texts(pieces), say=say_printed)
 
 
