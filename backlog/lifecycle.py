@@ -56,6 +56,11 @@ LONGEST_KEY: Final = 500
 LONGEST_TEXT: Final = 4_000_000
 LONGEST_JSON: Final = 4_000_000
 
+# What is kept of what a run's command printed: the last bytes of it, and of its last line so many
+# characters.
+LONGEST_OUTPUT: Final = 65_536
+LONGEST_LAST_LINE: Final = 200
+
 # Times that every client, time zone and sum of a time and a lease can hold; the end of the longest
 # lease lies up to 68 years later.
 EARLIEST: Final = datetime(1000, 1, 1, tzinfo=UTC)

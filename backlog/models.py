@@ -35,13 +35,21 @@ from backlog.lifecycle import (
     BLOCKED,
     CLAIMED,
     LIMIT_SCOPES,
+    LONGEST_LAST_LINE,
     LONGEST_NAME,
+    LONGEST_OUTPUT,
     OUTCOMES,
     PAUSE_SCOPES,
     READY,
     STATUSES,
 )
-from backlog.querysets import CardQuerySet, EventQuerySet, RuleQuerySet, RunQuerySet
+from backlog.querysets import (
+    CardQuerySet,
+    EventQuerySet,
+    RuleQuerySet,
+    RunOutputQuerySet,
+    RunQuerySet,
+)
 
 _DEPENDS_ON_ITSELF = Func(
     "depends_on", "id", function="jsonb_exists", output_field=models.BooleanField()
@@ -53,6 +61,8 @@ _PARTS_OF_A_CLAIM = Func(
     function="num_nonnulls",
     output_field=models.IntegerField(),
 )
+
+_BYTES_OF_TAIL = Func("tail", function="octet_length", output_field=models.IntegerField())
 
 
 def _one_of(column: str, words: Sequence[str]) -> Q:
@@ -128,6 +138,8 @@ class Card(models.Model):
     # ("missing": there is no such card); how many unfinished cards wait for it.
     waits_for: tuple[tuple[str, str], ...]
     holds_up: int
+    # Only as the fleet's page reads cards: the last line of what its worker's command printed.
+    printed: str
 
     class Meta:
         db_table = "backlog"
@@ -345,6 +357,40 @@ class Run(_Attempt):
     def took(self) -> timedelta | None:
         """From its start to its end; None while it goes on."""
         return self.ended_at - self.started_at if self.ended_at else None
+
+
+class RunOutput(models.Model):
+    """What the command of an attempt printed: the last bytes of it, as they came.
+
+    `before` them came so many; `ended`: none comes after. Outside the run, which is never changed,
+    and the card, which every claim writes; it goes with either.
+    """
+
+    pk = models.CompositePrimaryKey("card_id", "attempt")
+    card = _of_card(related_name="outputs")
+    attempt = CountField()
+    tail = models.BinaryField()
+    before = models.BigIntegerField(default=0)
+    ended = models.BooleanField(default=False)
+    last_line = models.TextField()
+    written_at = TimestampField(db_default=Now())
+
+    objects = RunOutputQuerySet.as_manager()
+
+    class Meta:
+        db_table = "backlog_output"
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(before__gte=0)
+                & Q(LessThanOrEqual(_BYTES_OF_TAIL, LONGEST_OUTPUT))
+                & Q(LessThanOrEqual(Length("last_line"), LONGEST_LAST_LINE)),
+                name="backlog_output_bounds",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"output of attempt {self.attempt}"
 
 
 class Kept(models.Model):

@@ -2,10 +2,12 @@
 
 Titles, notes, names of files and the like are anybody's words. A terminal obeys some characters,
 and a line break forges a line. What this program prints for people goes through `say`, each line of
-a log through `line` or `in_json`; tests/cli/test_terminal.py holds that nothing else writes.
+a log through `line` or `in_json`; what a command printed is shown again by `say_printed`.
+tests/cli/test_terminal.py holds that nothing else writes.
 """
 
 import json
+import os
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
@@ -28,6 +30,9 @@ _ACTING: Final = (
     r"\U000e0001\U000e0020-\U000e007f]"
 )
 
+# What a terminal is told of colours, bold and the like, and of nothing else.
+COLOUR: Final = r"\x1b\[([0-9;:]*)m"
+
 
 class Writes(Protocol):
     """A stream, as far as it is needed here."""
@@ -39,7 +44,33 @@ class Writes(Protocol):
 
 def visible(text: str) -> str:
     r"""The text, with what acts written out: ESC is `\x1b`."""
-    return re.sub(_ACTING, lambda found: found[0].encode("unicode_escape").decode(), text)
+    return re.sub(_ACTING, _word, text)
+
+
+def _word(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
+
+
+def uncoloured(text: str) -> str:
+    """What a command printed, without its colours; nothing of it acts."""
+    return visible(re.sub(COLOUR, "", in_lines(text)))
+
+
+def coloured(text: str) -> str:
+    """What a command printed; nothing of it acts but its colours, and they end with it."""
+    shown = re.sub(f"{COLOUR}|{_ACTING}", _colour_or_word, in_lines(text))
+    return f"{shown}\x1b[0m" if "\x1b" in shown else shown
+
+
+def in_lines(text: str) -> str:
+    r"""One below the other what a terminal would write over, the states of a progress bar say; a
+    byte that is no UTF-8 is `\xff`."""
+    written_out = text.encode("utf-8", "surrogateescape").decode(errors="backslashreplace")
+    return re.sub(r"\r+\n?", "\n", written_out)
+
+
+def _colour_or_word(found: re.Match[str]) -> str:
+    return _word(found) if found[1] is None else found[0]
 
 
 def in_json(text: str) -> str:
@@ -56,6 +87,14 @@ def say(stream: Writes, lines: Iterable[str]) -> None:
     """Write lines for people."""
     for each in lines:
         stream.write(line(each) + "\n")
+
+
+def say_printed(stream: Writes, pieces: Iterable[str]) -> None:
+    """Write what a command printed: in its colours, to a terminal that may have any."""
+    in_colour = stream.isatty() and not os.environ.get("NO_COLOR")
+    in_colour &= os.environ.get("TERM") != "dumb"
+    for each in pieces:
+        stream.write(coloured(each) if in_colour else uncoloured(each))
 
 
 def say_json(stream: Writes, pieces: Iterable[str]) -> None:

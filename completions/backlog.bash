@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_backlog_store_subparsers=(start stop status path psql dump restore)
-_shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show history comment tail runs context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store)
+_shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store)
 
 _shtab_backlog_create_option_strings=(-h --help --json --id --title --body --phase --priority --depends-on --acceptance --role --max-attempts --not-before --idempotency-key)
 _shtab_backlog_list_option_strings=(-h --help --json --status --phase --ready-only --limit --after)
@@ -22,6 +22,7 @@ _shtab_backlog_history_option_strings=(-h --help --json --id --limit)
 _shtab_backlog_comment_option_strings=(-h --help --json --id --note)
 _shtab_backlog_tail_option_strings=(-h --help --json --limit --follow)
 _shtab_backlog_runs_option_strings=(-h --help --json --id --limit)
+_shtab_backlog_output_option_strings=(-h --help --json --id --attempt --follow)
 _shtab_backlog_context_option_strings=(-h --help --json --id --max-bytes)
 _shtab_backlog_edit_option_strings=(-h --help --json --id --ids --title --body --phase --priority --depends-on --acceptance --role --max-attempts --not-before --idempotency-key)
 _shtab_backlog_unblock_option_strings=(-h --help --json --id --ids --note)
@@ -42,7 +43,7 @@ _shtab_backlog_sweep_option_strings=(-h --help --json --every)
 _shtab_backlog_check_option_strings=(-h --help --json)
 _shtab_backlog_import_option_strings=(-h --help --json --update --ignore-unknown --dry-run)
 _shtab_backlog_export_option_strings=(-h --help --json --events --runs)
-_shtab_backlog_work_option_strings=(-h --help --json --owner --phase --role --ttl --concurrency --once --drain --grace --backoff --pass-database)
+_shtab_backlog_work_option_strings=(-h --help --json --owner --phase --role --ttl --concurrency --once --drain --grace --backoff --pass-database --output)
 _shtab_backlog_store_start_option_strings=(-h --help --json)
 _shtab_backlog_store_stop_option_strings=(-h --help --json)
 _shtab_backlog_store_status_option_strings=(-h --help --json)
@@ -59,8 +60,9 @@ _shtab_backlog_store_restore_pos_0_COMPGEN=_shtab_compgen_files
 
 _shtab_backlog_list___status_choices=(ready claimed blocked done)
 _shtab_backlog_block___reason_choices=(dependency needs_input capability transient attempts_exhausted other)
+_shtab_backlog_work___output_choices=(on off)
 _shtab_backlog_store_pos_0_choices=(start stop status path psql dump restore)
-_shtab_backlog_pos_0_choices=(create list claim reclaim link stats block complete cancel show history comment tail runs context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store)
+_shtab_backlog_pos_0_choices=(create list claim reclaim link stats block complete cancel show history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store)
 
 _shtab_backlog_create__h_nargs=0
 _shtab_backlog_create___help_nargs=0
@@ -108,6 +110,10 @@ _shtab_backlog_tail___follow_nargs=0
 _shtab_backlog_runs__h_nargs=0
 _shtab_backlog_runs___help_nargs=0
 _shtab_backlog_runs___json_nargs=0
+_shtab_backlog_output__h_nargs=0
+_shtab_backlog_output___help_nargs=0
+_shtab_backlog_output___json_nargs=0
+_shtab_backlog_output___follow_nargs=0
 _shtab_backlog_context__h_nargs=0
 _shtab_backlog_context___help_nargs=0
 _shtab_backlog_context___json_nargs=0

@@ -50,8 +50,8 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show history comment tail runs context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore'
-set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --concurrency --cost --count --delay --depends-on --every --from --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --not-before --note --owner --phase --priority --reason --result --role --status --summary --title --to --tokens --ttl --wait
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore'
+set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --concurrency --cost --count --delay --depends-on --every --from --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --not-before --note --output --owner --phase --priority --reason --result --role --status --summary --title --to --tokens --ttl --wait
 
 complete -c backlog -e
 complete -c backlog -f
@@ -160,6 +160,12 @@ complete -c backlog -n '_shtab_backlog_using runs' -s h -l help -d 'show this he
 complete -c backlog -n '_shtab_backlog_using runs' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using runs' -l id -x -d 'the card'
 complete -c backlog -n '_shtab_backlog_using runs' -l limit -x -d 'the newest so many runs'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a output -d 'the end of what the command of a run printed'
+complete -c backlog -n '_shtab_backlog_using output' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using output' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using output' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using output' -l attempt -x -d 'of this attempt (the newest)'
+complete -c backlog -n '_shtab_backlog_using output' -l follow -d 'and what it prints from now on, until it ends'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a context -d 'a card and what came before, in Markdown, for a language model'
 complete -c backlog -n '_shtab_backlog_using context' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using context' -l json -d 'one line of JSON on stdout'
@@ -293,6 +299,7 @@ complete -c backlog -n '_shtab_backlog_using work' -l drain -d 'until nothing is
 complete -c backlog -n '_shtab_backlog_using work' -l grace -x -d 'seconds commands have to end after SIGTERM (30)'
 complete -c backlog -n '_shtab_backlog_using work' -l backoff -x -d 'seconds after a failure, then twice that, … (10)'
 complete -c backlog -n '_shtab_backlog_using work' -l pass-database -d 'let the command have DATABASE_URL'
+complete -c backlog -n '_shtab_backlog_using work' -l output -xka "on off" -d 'off: keep nothing of what commands print (on)'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a store -d 'the server behind the cards'
 complete -c backlog -n '_shtab_backlog_using store' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using store; and test $_shtab_backlog_npos -eq 0' -a start -d 'start the embedded store (every command does so itself)'

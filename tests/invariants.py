@@ -26,6 +26,10 @@ BROKEN = {
         SELECT card_id FROM (SELECT card_id, started_at, ended_at,
             lag(ended_at) OVER (PARTITION BY card_id ORDER BY id NULLS LAST) AS before
             FROM backlog_run) AS run WHERE before > started_at OR ended_at < started_at""",
+    "output of no run, or of no card": """
+        SELECT card_id FROM backlog_output AS output WHERE NOT EXISTS (
+            SELECT FROM backlog_run AS run JOIN backlog ON backlog.id = run.card_id
+            WHERE run.card_id = output.card_id AND run.attempt = output.attempt)""",
     "events that do not follow each other": """
         SELECT card_id FROM (SELECT card_id, from_status,
             lag(to_status) OVER (PARTITION BY card_id ORDER BY id) AS before

@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 
 READING = ("board", "live", "live_cells", "cards", "card", "fleet", "activity", "doctor", "control")
+PRINTED = ("output", "output_live")  # not of a public board
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
 AXES = ("axes_accessattempt", "axes_accesslog", "axes_accessfailurelog")
@@ -21,7 +22,7 @@ AXES = ("axes_accessattempt", "axes_accesslog", "axes_accessfailurelog")
 # Of every page: the first role, in the order above, that it answers; "-": it answers none.
 OPENS = {
     **dict.fromkeys(("login", "healthz", "readyz", "favicon.ico"), "anonymous"),
-    **dict.fromkeys(READING, "viewer"),
+    **dict.fromkeys((*READING, *PRINTED), "viewer"),
     **dict.fromkeys(CHANGING, "operator"),
     "logout": "nobody",
     "admin:logout": "nobody",  # stock: whom it lets not in is led to the door
@@ -88,6 +89,7 @@ def _url(name: str, ids) -> str:
     args = {
         "card": ["A"],
         "edit": ["A"],
+        **{page: ["A"] for page in PRINTED},
         "admin:app_list": ["backlog"],
         "admin:view_on_site": [1, 1],
     }

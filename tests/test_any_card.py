@@ -92,7 +92,16 @@ OF_ALL = {
     "doctor --json": {0, 1},
 }
 OF_ONE = (
-    *("show", "history", "runs", "context", "explain", "claim --owner odd", "renew --owner odd"),
+    *(
+        "show",
+        "history",
+        "runs",
+        "output",
+        "context",
+        "explain",
+        "claim --owner odd",
+        "renew --owner odd",
+    ),
     *("release --owner odd", "block --reason other --note odd", "unblock", "cancel", "complete"),
     *("reopen", "edit --priority 3", "link --to plain", "unlink --to plain", "reclaim"),
     *("show --json", "context --json", "comment --note odd", "delete --force"),
@@ -106,7 +115,7 @@ PAGES = (
     "control",
     "admin:backlog_card_changelist",
 )
-OF_ITS_OWN = ("card", "edit")
+OF_ITS_OWN = ("card", "output", "edit")
 
 # The time has come for what is held back; no trigger sees it.
 LATER = """

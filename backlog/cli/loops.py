@@ -17,14 +17,14 @@ Wait = Callable[[float], bool]
 _SLOWEST_RETRY_SECONDS: Final = 30.0
 
 
-def repeat(
+def repeat[T](
     session: Session,
     connect: Opener,
-    step: Callable[[Session], Iterable[str]],
+    step: Callable[[Session], Iterable[T]],
     every: float,
     wait: Wait,
-) -> Iterator[str]:
-    """The lines of `step`, each flushed, about `every` seconds, until `wait` says to stop.
+) -> Iterator[T]:
+    """What `step` gives, each flushed, about `every` seconds, until `wait` says to stop.
 
     A database that is away, or refuses, is waited for, with growing pauses; that, and its return,
     is one line each on stderr. A step that fails has done nothing: it is made again.

@@ -103,7 +103,7 @@ def _answer(reply: Reply, options: Options) -> int:
         if options.json or reply.text is None:
             say_json(sys.stdout, reply.json)
         else:
-            say(sys.stdout, reply.text)
+            reply.say(sys.stdout, reply.text)
         sys.stdout.flush()
     except OSError as error:
         # What is left in the buffer is not tried again at the end of the process.

@@ -26,6 +26,7 @@ VERBS: Final = {
     "comment": "history.comment",
     "tail": "history.tail",
     "runs": "runs.runs",
+    "output": "output.output",
     "context": "briefing.context",
     "edit": "cards.edit",
     "unblock": "moves.unblock",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from backlog.errors import StoreUnavailable
 from backlog.records import Record, to_json, to_line
-from backlog.shown import MOST_LINES
+from backlog.shown import MOST_LINES, Writes, say
 from backlog.values import json_text
 
 if TYPE_CHECKING:
@@ -16,12 +16,14 @@ _IN_MEMORY: Final = 2**24
 
 class Reply(NamedTuple):
     """JSON in pieces, written as they are; lines for people, None if the JSON is for them as well;
-    the exit status; a word on stderr."""
+    the exit status; a word on stderr; what writes for people, who see what commands printed as it
+    was (`say_printed`)."""
 
     json: Iterable[str]
     text: Iterable[str] | None
     status: int = 0
     note: str | None = None
+    say: Callable[[Writes, Iterable[str]], None] = say
 
 
 def document(value: Any, text: Iterable[str], status: int = 0) -> Reply:

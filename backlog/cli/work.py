@@ -5,13 +5,15 @@ import sys
 from argparse import REMAINDER
 from typing import Final
 
+from backlog import values
 from backlog.cli.claims import NOTHING_TAKEN
-from backlog.cli.options import POOL, WORKER, Options, flag, number, verb
+from backlog.cli.options import POOL, WORKER, Options, flag, number, one_of, verb
 from backlog.cli.reply import Reply
 from backlog.errors import UsageError
 from backlog.lifecycle import DEFAULT_TTL_SECONDS
 
 _MOST_AT_ONCE: Final = 100
+_SWITCH: Final = ("on", "off")
 
 # Kept from the command, so that what it runs of other projects finds no database of ours. The table
 # is in docs/workers.md.
@@ -44,6 +46,14 @@ _OF_THE_SERVER: Final = (
     number("--grace", 0, "seconds commands have to end after SIGTERM (30)", default=30),
     number("--backoff", 0, "seconds after a failure, then twice that, … (10)", default=10),
     flag("--pass-database", "let the command have DATABASE_URL"),
+    one_of(
+        "--output",
+        _SWITCH,
+        lambda value: values.one_of(value, "--output", _SWITCH),
+        "off: keep nothing of what commands print (on)",
+        default="on",
+        env="BACKLOG_OUTPUT",
+    ),
     ("command", {"nargs": REMAINDER, "metavar": "-- COMMAND", "help": "to run"}),
     on_session=False,  # it connects again and again, on threads of its own
 )
@@ -72,6 +82,7 @@ def work(options: Options) -> Reply:
         grace=options.grace,
         backoff=options.backoff,
         claiming=options.claiming,
+        output=options.output == "on",
     )
     stand_aside()
     ended = run(options.connect, plan, options.json)

@@ -10,7 +10,7 @@ SQL = Path(__file__).with_suffix(".sql").read_text()
 
 
 class Migration(migrations.Migration):
-    dependencies = [("backlog", "0007_kept")]
+    dependencies = [("backlog", "0009_output")]
     operations = [
         migrations.RunSQL(
             SQL,

@@ -1,13 +1,14 @@
 """Querysets: cards with the verbs, and what stands beside the cards."""
 
 from backlog.querysets.cards import EXPIRED, CardQuerySet, in_cell
-from backlog.querysets.related import EventQuerySet, RuleQuerySet, RunQuerySet
+from backlog.querysets.related import EventQuerySet, RuleQuerySet, RunOutputQuerySet, RunQuerySet
 
 __all__ = [
     "EXPIRED",
     "CardQuerySet",
     "EventQuerySet",
     "RuleQuerySet",
+    "RunOutputQuerySet",
     "RunQuerySet",
     "in_cell",
 ]

@@ -1,14 +1,15 @@
 """Querysets of what stands beside the cards: their events, their runs, the rules for claims."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import Count, Sum
+from django.db.models import Count, F, Sum
 
 from backlog.verbs.history import COMMENT
 
 if TYPE_CHECKING:
-    from backlog.models import Event, Rule, Run  # noqa: F401 (named in quotes)
+    from backlog.models import Event, Rule, Run, RunOutput  # noqa: F401 (named in quotes)
 
 
 class EventQuerySet(models.QuerySet["Event"]):
@@ -35,6 +36,17 @@ class RunQuerySet(models.QuerySet["Run"]):
     def spent(self) -> dict[str, Any]:
         """What they took together: `runs`, `tokens`, `cost`; None where no worker said."""
         return self.aggregate(runs=Count("*"), tokens=Sum("tokens"), cost=Sum("cost"))
+
+
+class RunOutputQuerySet(models.QuerySet["RunOutput"]):
+    """What the commands of runs printed."""
+
+    def last_lines(self, cards: Iterable[str]) -> dict[str, str]:
+        """Of each of these cards that is claimed, the last line of what its command printed, where
+        it has printed any. One look-up for all; of what is long nothing is read."""
+        held = self.filter(card__in=list(cards), card__claimed_at__isnull=False)
+        of_claims = held.filter(attempt=F("card__attempts")).exclude(last_line="")
+        return dict(of_claims.values_list("card_id", "last_line"))
 
 
 class RuleQuerySet(models.QuerySet["Rule"]):

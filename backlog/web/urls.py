@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from backlog.web.navigation import coded, decoded
-from backlog.web.views import activity, board, buttons, cards, doctor, fleet, listing, rules
+from backlog.web.views import activity, board, buttons, cards, doctor, fleet, listing, output, rules
 
 
 class CardId:
@@ -29,6 +29,8 @@ urlpatterns = [
     path("cards/act/", buttons.act, name="act"),
     path("card/<card:card_id>/", cards.card, name="card"),
     path("card/<card:card_id>/edit/", cards.edit, name="edit"),
+    path("card/<card:card_id>/output/", output.output, name="output"),
+    path("card/<card:card_id>/output/live/", output.live, name="output_live"),
     path("fleet/", fleet.fleet, name="fleet"),
     path("activity/", activity.activity, name="activity"),
     path("doctor/", doctor.doctor, name="doctor"),

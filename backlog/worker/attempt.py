@@ -1,12 +1,13 @@
 """One card in one attempt: the command runs, the lease is kept, the end of it is told."""
 
 import errno
+import math
 import threading
 from typing import Final, NamedTuple
 
 from backlog.errors import ClaimLost, NotFound, Refusal
 from backlog.records import Record
-from backlog.verbs import moves
+from backlog.verbs import moves, output
 from backlog.verbs.runs import Report
 from backlog.worker import outcome
 from backlog.worker.clock import now
@@ -29,6 +30,8 @@ from backlog.worker.standby import Standby
 
 # Waits do not count the seconds that the machine or the process slept: it looks up now and then.
 _LOOK_SECONDS: Final = 1.0
+# How often what a command prints is written down at most, but for renewals and its end.
+_OUTPUT_SECONDS: Final = 3.0
 
 # Why a command could not be started, where a while later it could.
 _PASSING: Final = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY}
@@ -63,6 +66,7 @@ class Attempt(Lease):
         self._suspended = False
         self._lock = threading.Lock()
         self._command: Command | None = None
+        self._written, self._write_at = 0, 0.0
 
     def run(self, link: Link) -> bool:
         """Work on the card; whether it is completed. Raises `CannotStart`, `Away`."""
@@ -158,6 +162,8 @@ class Attempt(Lease):
         due = self.renewal_due
         while not command.ended.wait(min(_LOOK_SECONDS, max(0.0, due - now()))):
             if now() < due:
+                if now() >= self._write_at:
+                    self.keep_output(link)
                 continue
             if self.lease_is_over:
                 link.close()  # after a sleep the other end may have forgotten the connection
@@ -183,7 +189,27 @@ class Attempt(Lease):
         with self._lock:
             self.renewed(sent)
             self._let_run()
+        self.keep_output(link)
         return self.renewal_due
+
+    def keep_output(self, link: Link, ended: bool = False) -> None:
+        """Write down what the command has printed since, for whoever wants to read it.
+
+        What fails costs the attempt nothing: the next time, after a renewal, it is all written.
+        """
+        command = self._command
+        if command is None or not self._plan.output or not command.tail.size:
+            return
+        if command.tail.size == self._written and not ended:
+            return
+        printed = command.tail.printed(ended)
+        claim = (self.card.id, self.card.attempts, self._plan.owner)
+        self._write_at = math.inf
+        try:
+            link.ask(lambda session: output.keep(session, *claim, printed))
+        except (Away, Refusal):
+            return
+        self._written, self._write_at = printed.size, now() + _OUTPUT_SECONDS
 
     def _end_now(self, command: Command) -> None:
         """After an error of ours: a command must not outlive what watches it."""
@@ -206,6 +232,7 @@ class Attempt(Lease):
         for reason in said.ignored:
             self._log("ignored", reason=reason)
         how = outcome.outcome_of(command.status)
-        last = said.summary or command.complaints.last
+        asked = said.note if how == BLOCKED else None
+        last = said.summary or asked or command.complaints.last
         ending = outcome.ending(command.status, last)
         return judged(how, said, ending, last, self._backoff())

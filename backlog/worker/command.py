@@ -14,7 +14,7 @@ from typing import Any, Final
 from backlog.records import Record, to_json
 from backlog.worker import processes
 from backlog.worker.clock import now
-from backlog.worker.output import Answers, Complaints, Tee
+from backlog.worker.output import Answers, Complaints, Tail, Tee
 from backlog.worker.standby import Standby
 
 # Linux takes no longer string into an environment, its name, `=` and the final NUL included.
@@ -74,7 +74,7 @@ class Command:
         until: float,
     ) -> None:
         """Start it; it may run until that moment, whatever becomes of the worker."""
-        self.answers, self.complaints = Answers(out), Complaints(err)
+        self.answers, self.complaints, self.tail = Answers(out), Complaints(err), Tail()
         self.ended = threading.Event()
         self.status = 0
         self._grace = grace
@@ -179,10 +179,10 @@ class Command:
                     ready.unregister(key.fileobj)
                     key.fileobj.close()  # type: ignore[union-attr]  # a pipe
 
-    @staticmethod
-    def _read(pipe: int, tee: Tee) -> int:
+    def _read(self, pipe: int, tee: Tee) -> int:
         """How much; nothing at the end."""
         data = os.read(pipe, _CHUNK)
+        self.tail.add(data)
         tee.feed(data)
         return len(data)
 

@@ -1,15 +1,44 @@
 """What a command prints: passed on line by line, the end of it remembered, in bounded memory."""
 
 import re
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Final
+
+from backlog.lifecycle import LONGEST_OUTPUT
+from backlog.verbs.output import Printed
 
 # Longer lines are passed on in pieces and not remembered.
 LONGEST_LINE: Final = 1024 * 1024
 _LONGEST_LAST_LINE: Final = 500
 
 _MAY_BE_AN_OBJECT = re.compile(rb"^[ \t]*({.*})[ \t\r]*$", re.MULTILINE)
+
+
+class Tail:
+    """The last bytes of both streams, in the order in which they were read; for any thread."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._kept = bytearray()
+        self._lock = threading.Lock()
+
+    def add(self, data: bytes) -> None:
+        with self._lock:
+            self.size += len(data)
+            self._kept += data
+            if len(self._kept) > 2 * LONGEST_OUTPUT:  # not with each: what stays is moved
+                del self._kept[:-LONGEST_OUTPUT]
+
+    def printed(self, ended: bool) -> Printed:
+        """The end of it now; it begins with no half of a character."""
+        with self._lock:
+            size, kept = self.size, bytes(self._kept[-LONGEST_OUTPUT:])
+        if len(kept) < size:
+            whole = next((n for n in range(4) if kept[n] & 0xC0 != 0x80), 0)
+            kept = kept[whole:]
+        return Printed(kept, size - len(kept), ended)
 
 
 class Tee:

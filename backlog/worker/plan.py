@@ -23,3 +23,4 @@ class Plan(NamedTuple):
     grace: int = 30
     backoff: int = 10
     claiming: Claiming = DIRECTLY
+    output: bool = True  # what a command prints is kept

@@ -65,6 +65,7 @@ class _Commands(Engine[Attempt]):
                 completed = attempt.run(link)
             finally:
                 self._settle([attempt])
+            attempt.keep_output(link, ended=True)  # nothing waits for it
             if self._plan.until == ONCE:
                 self._end = DONE if completed else FAILED
                 return

@@ -99,7 +99,7 @@ def test_failures_at_the_cap_block_the_card(session, card, work):
     ("script", "reason", "note"),
     [
         ("echo 'which grammar?' >&2; exit 78", "needs_input", "which grammar?"),
-        (f"echo '{ASKS}'; exit 78", "capability", "needs a GPU"),
+        (f"echo '{ASKS}'; echo bye >&2; exit 78", "capability", "needs a GPU"),
     ],
     ids=["needs input", "as it said"],
 )
@@ -108,7 +108,8 @@ def test_exit_status_78_blocks_the_card(session, card, work, script, reason, not
     assert work(script, "--once").status == 1
     now = cards.find(session, "A")
     assert (now.status, now.block_reason, now.block_note) == ("blocked", reason, note)
-    assert last_run(session, "A").outcome == "blocked"
+    run = last_run(session, "A")
+    assert (run.outcome, run.summary) == ("blocked", f"exit status 78: {note}")
 
 
 @pytest.mark.parametrize(

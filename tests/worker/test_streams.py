@@ -1,14 +1,17 @@
 """What goes into a command, and what comes out of it."""
 
 import json
+import signal
 import subprocess
 
 import pytest
 
-from backlog.worker.output import LONGEST_LINE, Answers, Complaints
+from backlog.lifecycle import LONGEST_OUTPUT
+from backlog.verbs import output
+from backlog.worker.output import LONGEST_LINE, Answers, Complaints, Tail
 from tests.command import MANAGE
 from tests.hostile import HOSTILE, acting
-from tests.worker import alive, last_run, working
+from tests.worker import alive, begun, last_run, until, working
 
 pytestmark = pytest.mark.one_tier
 
@@ -52,12 +55,15 @@ def test_gigabytes_without_a_newline_need_little_memory(session, card):
     with working(flood, "--once", program=limited) as worker:
         assert worker.ends(60) == 0, worker.log
     assert last_run(session, "A").outcome == "completed"
+    kept = output.output(session, "A")
+    assert (kept.size, kept.before) == (1_500_000_000, 1_500_000_000 - LONGEST_OUTPUT)
 
 
 def test_an_answer_after_a_flood_is_heard(session, card, work):
     card("A")
     work("""yes | head -c 20000000 >&2; echo '{"summary":"after all"}'""", "--drain")
     assert last_run(session, "A").summary == "after all"
+    assert output.output(session, "A").text.endswith('y\n{"summary":"after all"}\n')
 
 
 def test_a_reader_that_leaves_stops_nothing(session, card):
@@ -130,3 +136,61 @@ def test_what_a_command_says_of_its_end_does_not_act_in_the_log(card, work, form
     ran = work(f"printf '%s\\n' '{answer}' >/dev/stdout; exit 3", "--once", *form)
     assert acting(ran.err) == []
     assert "\\u202e" in ran.err
+
+
+# What is kept of it -------------------------------------------------------------------------------
+
+
+def test_of_what_is_printed_the_last_bytes_stay_from_a_whole_character_on():
+    tail = Tail()
+    for _ in range(100):
+        tail.add("ü".encode() * 1000)
+    tail.add(b"x")
+    printed = tail.printed(ended=True)
+    assert printed.tail.decode() == "ü" * (LONGEST_OUTPUT // 2 - 1) + "x"
+    assert printed.size == tail.size == 200_001
+
+
+def test_what_a_command_prints_can_be_read_while_it_runs_and_after_its_worker_was_killed(
+    session, card
+):
+    card("A")
+    with begun("printf 'half a line'; sleep 1000", "--once") as worker:
+        until(lambda: output.look(session, "A").output)
+        worker.send(signal.SIGKILL)
+        worker.ends()
+    kept = output.output(session, "A")
+    assert (sorted(kept.text), kept.ended) == (sorted("begun\nhalf a line"), False)
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "env"),
+    [
+        ("exit 0", (), {}),
+        ("echo secret", ("--output", "off"), {}),
+        ("echo secret", (), {"BACKLOG_OUTPUT": "off"}),
+    ],
+    ids=["silent", "option", "variable"],
+)
+def test_nothing_is_kept_where_there_is_nothing_or_it_is_turned_off(
+    session, card, work, script, options, env
+):
+    card("A")
+    assert work(script, "--once", *options, env=env).status == 0
+    assert output.look(session, "A").output is None
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_wrong_usage(call, monkeypatch):
+    monkeypatch.setenv("BACKLOG_OUTPUT", "never")
+    ran = call("work", "--owner", "w", "--", "true")
+    assert (ran.status, ran.err) == (2, "--output must be one of on, off\n")
+
+
+def test_a_store_that_keeps_no_output_costs_no_card(session, card, work):
+    card("A")
+    session.execute("ALTER TABLE backlog_output RENAME TO away")
+    try:
+        assert work("echo one", "--once").status == 0
+    finally:
+        session.execute("ALTER TABLE away RENAME TO backlog_output")
+    assert last_run(session, "A").outcome == "completed"

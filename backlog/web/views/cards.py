@@ -19,13 +19,14 @@ from backlog.records import Record
 from backlog.templatetags.backlog import line
 from backlog.verbs import runs
 from backlog.verbs.history import COMMENT
-from backlog.web.access import ADD, CHANGE, may, needs, reads
+from backlog.web.access import ADD, CHANGE, VIEW, may, needs, reads
 from backlog.web.buttons import SAID, Button, Seen, offered
 from backlog.web.drawing import graph
 from backlog.web.forms import CardForm
 from backlog.web.markup import LONGEST, Room, items, markdown, plain, short
 from backlog.web.queries import lines
 from backlog.web.queries.neighbourhood import neighbourhood
+from backlog.web.views.output import end_of_output
 
 # As much of a card's history as its page shows.
 EVENTS = 100
@@ -69,6 +70,7 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
         "may_change": may(request, CHANGE),
         "capped": len(events) == EVENTS,
         **_runs(request, found),
+        **(end_of_output(card_id) if may(request, VIEW) else {}),
     }
     return render(request, "backlog/card.html", context)
 

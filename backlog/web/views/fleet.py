@@ -8,9 +8,9 @@ from django.views.decorators.http import require_safe
 
 from backlog import values
 from backlog.lifecycle import STATUSES
-from backlog.models import Card, Rule
+from backlog.models import Card, Rule, RunOutput
 from backlog.verbs.flow import SPANS, Day, flow
-from backlog.web.access import CHANGE, may, reads
+from backlog.web.access import CHANGE, VIEW, may, reads
 from backlog.web.buttons import Seen
 from backlog.web.charts import Chart, bars, stacked
 from backlog.web.queries.fleet import MOST_CLAIMS, by_worker, claims
@@ -23,6 +23,10 @@ def fleet(request: HttpRequest) -> HttpResponse:
     span = int(values.one_of(request.GET.get("days", "30"), "days", [str(n) for n in SPANS]))
     flowed = flow(Card.objects.session(), span)
     claimed = claims()
+    if may(request, VIEW):
+        printed = RunOutput.objects.last_lines(card.pk for card in claimed)
+        for card in claimed:
+            card.printed = printed.get(card.pk, "")
     context = {
         "pauses": Rule.objects.pauses(),
         "next": request.get_full_path(),
