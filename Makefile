@@ -25,7 +25,7 @@ ARGS =
 NODE_PACKAGES = benchmarks/peers/node/node_modules/.package-lock.json
 
 .DEFAULT_GOAL = help
-.PHONY: help setup up test quick chaos check format completions lock bench clean
+.PHONY: help setup up test quick chaos check format completions vendor lock bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,9 @@ format: setup ## rewrite code and templates in the house style
 
 completions: setup ## completions/, what shells complete, from what the command reads
 	$(PYTHON) -m tools.completions
+
+vendor: setup ## the pages' scripts from npm, by tools/vendor.py
+	$(PYTHON) -m tools.vendor
 
 bench: setup .venv-bench/lock.stamp $(NODE_PACKAGES) ## the benchmarks, beside other queues
 	.venv-bench/bin/python -m benchmarks $(ARGS)

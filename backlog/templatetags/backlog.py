@@ -1,12 +1,13 @@
 """How values are written on a page."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from backlog.lifecycle import FLEET
@@ -17,6 +18,8 @@ register = template.Library()
 # As many characters of a text are shown where it is one of many, and as many ids are named.
 LINE: Final = 200
 IDS: Final = 20
+# As long a word is kept in one piece.
+WORD: Final = 40
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -71,6 +74,19 @@ def line(value: Any, most: int = LINE) -> str:
     """The text, or its beginning and an ellipsis; nothing for None."""
     text = "" if value is None else str(value)
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+@register.filter
+def whole(text: Any) -> SafeString:
+    """The text, its words with a hyphen in one piece: a browser would end a line within an id, or
+    within the `--` of an option. What is longer than a line of a phone may break, as it must."""
+    words = re.split(r"(\s+)", str(text))
+    return format_html_join("", "{}", ((_kept(word),) for word in words))
+
+
+def _kept(word: str) -> SafeString | str:
+    short = "-" in word and len(word) <= WORD
+    return format_html('<span class="whole">{}</span>', word) if short else word
 
 
 @register.filter
