@@ -1,5 +1,6 @@
 """What holds for every page, whatever is on it."""
 
+import re
 from collections import Counter, defaultdict
 from html.parser import HTMLParser
 
@@ -75,6 +76,11 @@ def test_no_two_landmarks_have_one_name(admin_client, path):
     forms = ("form", "")  # without a name it is none
     found = Counter(Reader(admin_client.get(path).text).landmarks)
     assert {each: n for each, n in found.items() if n > 1 and each != forms} == {}
+
+
+@pytest.mark.parametrize("path", PAGES[1:])
+def test_a_page_beside_the_board_says_of_when_it_is(admin_client, path):
+    assert re.search(r"As of <time [^>]*>\d+ \w+ \d{4} [\d:]{8} UTC<", admin_client.get(path).text)
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -100,11 +100,15 @@ function draw() {
   if (!drawing) return;
   const cards = [...document.querySelectorAll("#ranks tbody tr")].map(card);
   const said = JSON.stringify(cards);
-  if (drawing.hidden) document.getElementById("ranks").open = false;
-  else if (said === drawn) return;
+  const isNew = drawing.hidden;
+  if (!isNew && said === drawn) return;
   drawing.replaceChildren(picture(cards));
   drawing.hidden = false;
   drawn = said;
+  if (!isNew) return;
+  document.getElementById("ranks").open = false;
+  const here = drawing.querySelector(".here").getBoundingClientRect();
+  drawing.scrollLeft = here.x + here.width / 2 - drawing.getBoundingClientRect().x - drawing.clientWidth / 2;
 }
 
 draw();

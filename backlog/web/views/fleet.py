@@ -1,17 +1,19 @@
 """The fleet: who has claimed what, and how the work flows."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from itertools import dropwhile
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from backlog import values
 from backlog.lifecycle import STATUSES
 from backlog.models import Card, Rule
-from backlog.verbs.flow import SPANS, Day, flow
+from backlog.verbs.flow import SPANS, Day, Flow, flow
 from backlog.web.access import CHANGE, may, reads
 from backlog.web.buttons import Seen
 from backlog.web.charts import bars, stacked
@@ -34,7 +36,7 @@ def fleet(request: HttpRequest) -> HttpResponse:
         "expired": _with_seen(card for card in claimed if card.expired),
         "most_claims": MOST_CLAIMS,
         "flowed": flowed,
-        **(_charts(_lived(flowed.days)) if flowed else {}),
+        **(_moments(flowed) | _charts(_lived(flowed.days)) if flowed else {}),
         "statuses": STATUSES,
         "spans": SPANS,
         "span": span,
@@ -45,6 +47,12 @@ def fleet(request: HttpRequest) -> HttpResponse:
 
 def _with_seen(cards: Iterable[Card]) -> list[tuple[Card, str]]:
     return [(card, str(Seen.of(card))) for card in cards]
+
+
+def _moments(flowed: Flow) -> dict[str, datetime | None]:
+    """When the figures were so, and since when the oldest ready card is: an open page goes on."""
+    at, age = flowed.at or timezone.now(), flowed.stats.oldest_ready_age_seconds
+    return {"at": at, "oldest": None if age is None else at - timedelta(seconds=age)}
 
 
 def _lived(past: Sequence[Day]) -> list[Day]:
