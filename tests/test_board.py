@@ -108,9 +108,11 @@ def test_filters_narrow_the_board(chosen, ids):
 def test_a_card_says_what_it_waits_for_and_whom_it_holds_up():
     CardFactory(id="A")
     CardFactory(id="B", depends_on=["A", "missing"])
+    CardFactory(id="C", depends_on=["B"])
     (lane,) = _board().lanes
     cards = {card.id: card for cell in lane.cells for card in cell.cards}
     assert cards["B"].waits_for == (("A", "ready"), ("missing", "missing"))
+    assert cards["C"].waits_for == (("B", "waiting"),)
     assert cards["A"].holds_up == 1
 
 

@@ -102,7 +102,7 @@ def test_a_key_that_is_taken_does_not_pretend_that_a_card_was_made(admin_client)
 
 def test_a_command_to_copy_holds_the_id_as_one_word(admin_client):
     page = _page(admin_client, "x; touch y")
-    assert "--id='x; touch y'" in unescape(page.text)
+    assert "--id='x; touch y'" in unescape(re.sub("<[^>]*>", "", page.text))
 
 
 @pytest.mark.parametrize("path", ["/card/a_00b/", "/card/a_00b/edit/"])
@@ -209,7 +209,7 @@ def test_a_card_shows_its_runs_with_what_their_workers_said(admin_client, sessio
     shown = [(run.attempt, run.owner, run.outcome) for run in listed]
     assert shown == [(2, "quick", "completed"), (1, "slow", "failed")]
     page = _text(admin_client)
-    assert "2 of 10 attempts; 1,500 tokens; cost 0.75." in page
+    assert "2 of 10 attempts; 1,500 tokens; cost 0.75 in your currency." in page
     assert 'Result of attempt 2 {"n": 1.50}' in page
 
 

@@ -145,3 +145,16 @@ def test_many_criteria_say_how_many_more_there_are(admin_client):
     page = admin_client.get(reverse("card", args=["A"]))
     more = 1_000 - len(page.context["criteria"])
     assert (more > 0) == (f"And {more} more" in page.text)
+
+
+def test_a_task_of_a_list_is_a_box_that_nobody_ticks():
+    html = markdown("- [ ] one\n- [x] *two*\n- [x]three\n\n[ ] four")
+    box = '<li><input type="checkbox" disabled=""{} aria-label="{}"> '
+    assert box.format("", "to do") + "one</li>" in html
+    assert box.format(' checked=""', "done") + "<em>two</em></li>" in html
+    assert html.count("<input") == 2
+
+
+def test_a_criterion_may_be_a_task():
+    shown, _ = items(["[ ] one", "two"], Room())
+    assert [each.count("<input") for each in shown] == [1, 0]

@@ -239,16 +239,18 @@ def test_a_rule_holds_back_whom_it_is_meant_for(call, card, scope):
 @pytest.mark.parametrize(
     ("scope", "said"),
     [
-        (("--phase", "M7"), "there is no card of phase M7 now, so this holds nobody back yet\n"),
-        (("--owner", "eve"), "nothing is known of worker eve now, so this holds nobody back yet\n"),
+        (("--phase", "M7"), "there is no card of phase M7 now, so this holds nobody back yet"),
+        (("--owner", "eve"), "nothing is known of worker eve now, so this holds nobody back yet"),
+        (("--phase", "infra"), " holds nobody back yet; did you mean Infra-1?"),
+        (("--owner", "Ada1"), " holds nobody back yet; did you mean ada-1?"),
     ],
 )
-def test_a_rule_about_nothing_says_so(call, card, scope, said):
-    card("A", phase="M1")
+def test_a_rule_about_nothing_says_so_and_names_what_is_like_it(call, card, scope, said):
+    card("A", phase="Infra-1", claimed=True, owner="ada-1")
     for words in (("pause", *scope, "--reason", "r"), ("limit", *scope, "--max", "1", "--json")):
         ran = call(*words)
-        assert (ran.status, ran.err) == (0, said)
-        assert ran.out
+        assert (ran.status, ran.err.endswith(f"{said}\n")) == (0, True)
+        assert scope[1] in ran.out
 
 
 def test_blanks_are_no_name_of_the_fleet(admin_client, store):

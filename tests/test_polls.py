@@ -1,5 +1,6 @@
 """The poll of an open board: one query while nothing changes, and never an answer too many."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -51,6 +52,28 @@ def reader(opened):
 def test_an_unchanged_poll_is_one_query(reader, django_assert_num_queries):
     with django_assert_num_queries(1):
         assert reader.poll().status_code == 204
+
+
+@pytest.mark.usefixtures("no_autovacuum")
+@pytest.mark.parametrize("path", ["/card/A/", "/fleet/", "/doctor/", "/control/"])
+def test_an_open_page_is_told_in_one_query_that_nothing_changed(
+    admin_client, django_assert_num_queries, path
+):
+    shown = re.search(r'data-version="(\w+)"', admin_client.get(path).text)[1]
+    asked = {"headers": {"X-Page-Version": shown}}
+    assert admin_client.get(path, **asked).status_code == 204
+    with django_assert_num_queries(1):
+        assert admin_client.get(path, **asked).status_code == 204
+    Card.objects.block("A")
+    fresh = admin_client.get(path, **asked)
+    assert (fresh.status_code, shown in fresh.text) == (200, False)
+
+
+def test_what_asks_for_an_open_page_takes_no_message_from_it(admin_client):
+    admin_client.post("/control/resume/", {"scope": "fleet", "name": ""})
+    polled = admin_client.get("/control/", headers={"X-Page-Version": "before"})
+    assert "not paused any more" not in polled.text
+    assert "not paused any more" in admin_client.get("/control/").text
 
 
 @pytest.mark.usefixtures("no_autovacuum")

@@ -75,8 +75,8 @@ def test_a_scope_that_does_not_exist_is_refused(admin_client):
 def test_an_operator_sets_changes_and_removes_a_limit(admin_client):
     Card.objects.claim("w")
     for path, fields, said in (
-        ("limit", {**M1, "most": "3"}, "1 of 3"),
-        ("limit", {**M1, "most": "1"}, "1 of 1 at its limit"),
+        ("limit", {**M1, "most": "3"}, "1 of 3 cards"),
+        ("limit", {**M1, "most": "1"}, "1 of 1 card at its limit"),
         ("unlimit", M1, "There are no limits."),
         ("unlimit", M1, "there is no limit on phase M1"),
     ):

@@ -10,7 +10,7 @@ from zlib import crc32
 
 from django import template
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from backlog.lifecycle import FLEET
@@ -21,6 +21,8 @@ register = template.Library()
 # As many characters of a text are shown where it is one of many, and as many ids are named.
 LINE: Final = 200
 IDS: Final = 20
+# As long a word is kept in one piece.
+WORD: Final = 40
 
 # As many hues has tokens.css.
 _HUES: Final = 12
@@ -105,6 +107,19 @@ def worker(name: str) -> SafeString:
     hue = crc32(name.encode("utf-8", "surrogatepass")) % _HUES
     shape = '<span class="worker"><span class="avatar hue{}" aria-hidden="true">{}</span>{}</span>'
     return format_html(shape, hue, initials.upper(), line(name, 60))
+
+
+@register.filter
+def whole(text: Any) -> SafeString:
+    """The text, its words with a hyphen in one piece: a browser would end a line within an id, or
+    within the `--` of an option. What is longer than a line of a phone may break, as it must."""
+    words = re.split(r"(\s+)", str(text))
+    return format_html_join("", "{}", ((_kept(word),) for word in words))
+
+
+def _kept(word: str) -> SafeString | str:
+    short = "-" in word and len(word) <= WORD
+    return format_html('<span class="whole">{}</span>', word) if short else word
 
 
 @register.filter

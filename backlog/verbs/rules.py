@@ -1,5 +1,6 @@
 """What holds claims back on purpose: pauses, and limits on work in progress."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -173,13 +174,25 @@ def locked_limits(session: Session) -> list[Limit]:
 def of_nothing(session: Session, made: Pause | Limit) -> str | None:
     """What to say of a rule that concerns nobody now: no card of the phase, no trace of the worker.
 
-    None of one that does. It may well be meant, ahead of time; or the name is not the one meant.
+    None of one that does. It may well be meant, ahead of time; or the name is not the one meant:
+    then the one that is like it is named.
     """
     sql = f"SELECT {_CONCERNS[made.scope]}"
     if session.execute(sql, [made.name] * sql.count("%s")).fetchone()[0]:
         return None
     who = "there is no card of phase" if made.scope == "phase" else "nothing is known of worker"
-    return f"{who} {made.name} now, so this holds nobody back yet"
+    said = f"{who} {made.name} now, so this holds nobody back yet"
+    meant = _like(made.name, [row[0] for row in session.execute(_KNOWN[made.scope]).fetchall()])
+    return said if meant is None else f"{said}; did you mean {meant}?"
+
+
+def _like(name: str, known: Iterable[str]) -> str | None:
+    """Of the names that are known the one that is most like this one, if one is."""
+    from difflib import get_close_matches  # no claim needs it, and claims come through here
+
+    by_letters = {each.casefold(): each for each in known}
+    found = get_close_matches(name.casefold(), by_letters, n=1, cutoff=0.7)
+    return by_letters[found[0]] if found else None
 
 
 _CONCERNS: Final = {
@@ -188,6 +201,24 @@ _CONCERNS: Final = {
     "owner": """EXISTS (SELECT FROM backlog WHERE claim_owner = %s)
         OR EXISTS (SELECT FROM backlog_ended_run WHERE owner = %s)
         OR EXISTS (SELECT FROM backlog_event WHERE actor = %s)""",
+}
+
+# What a name may be meant for: the phases, one after the other, each a step in the index of lanes;
+# whoever holds a card or did. Bounded, as whoever asks waits.
+_KNOWN: Final = {
+    "phase": """
+WITH RECURSIVE walk (phase, step) AS (
+    (SELECT phase, 1 FROM backlog WHERE status <> 'claimed' ORDER BY phase LIMIT 1)
+    UNION ALL SELECT (
+        SELECT phase FROM backlog WHERE status <> 'claimed' AND phase > walk.phase
+        ORDER BY phase LIMIT 1), step + 1
+    FROM walk WHERE phase IS NOT NULL AND step < 1000
+)
+SELECT phase FROM walk WHERE phase IS NOT NULL
+UNION SELECT phase FROM backlog WHERE claimed_at IS NOT NULL AND phase IS NOT NULL""",
+    "owner": """
+SELECT claim_owner FROM backlog WHERE claimed_at IS NOT NULL
+UNION SELECT owner FROM (SELECT owner FROM backlog_ended_run LIMIT 10000) AS run""",
 }
 
 

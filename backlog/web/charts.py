@@ -59,18 +59,25 @@ class Chart(NamedTuple):
 
 
 def stacked(days: Sequence[date], series: Series) -> Chart:
-    """Series one above the other, the first at the bottom, a point for the end of each day."""
+    """Series one above the other, the first at the bottom, a point for the end of each day.
+
+    A single day is as wide as the chart.
+    """
     last = max(1, len(days) - 1)
     places = [_LEFT + number * (_RIGHT - _LEFT) / last for number in range(len(days))]
+    dates = _dates(days, places)
+    if len(days) == 1:
+        places.append(_RIGHT)
+        series = {name: [*values, *values] for name, values in series.items()}
     ticks = _round(max((sum(column) for column in zip(*series.values(), strict=True)), default=0))
     areas = []
-    floor = [0] * len(days)
+    floor = [0] * len(places)
     for name, values in series.items():
         roof = [low + value for low, value in zip(floor, values, strict=True)]
         edge = [*zip(places, roof, strict=True), *list(zip(places, floor, strict=True))[::-1]]
         areas.append(Area(name, " ".join(f"{x:.1f},{_up(y, ticks):.1f}" for x, y in edge)))
         floor = roof
-    return Chart(_dates(days, places), _counts(ticks), areas=areas)
+    return Chart(dates, _counts(ticks), areas=areas)
 
 
 def bars(days: Sequence[date], series: Series) -> Chart:

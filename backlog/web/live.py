@@ -8,11 +8,19 @@ write. One query says so, exactly.
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
+from functools import wraps
+from hashlib import blake2b
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from django.http import HttpRequest, HttpResponse
+
+from backlog.models import Card
 from backlog.session import Session
 from backlog.verbs.pool import wake
+
+# The version that an open page shows, in the header of a request for the page as it is now.
+VERSION: Final = "X-Page-Version"
 
 # Raw, as the ORM knows no snapshot.
 _SNAPSHOT: Final = """
@@ -32,6 +40,11 @@ class Snapshot(NamedTuple):
     until: datetime | None
     taken: datetime
 
+    @property
+    def version(self) -> str:
+        """Another one whenever an answer may be."""
+        return blake2b(f"{self.transactions} {self.until}".encode(), digest_size=8).hexdigest()
+
     def holds(self, later: "Snapshot") -> bool:
         """Whether what was read after this one was taken would be read again at a later one."""
         same = self.transactions == later.transactions
@@ -41,6 +54,34 @@ class Snapshot(NamedTuple):
 def snapshot(session: Session) -> Snapshot:
     """The database as it is now; what is read afterwards can be kept by it."""
     return Snapshot(*session.execute(_SNAPSHOT).fetchone())
+
+
+def _before_reading(session: Session) -> Snapshot:
+    """As `snapshot`; what was held back until now is not held back any more."""
+    current = snapshot(session)
+    if current.until is not None and current.until <= current.taken:
+        wake(session)
+    return current
+
+
+def follows(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page that keeps itself up to date: its script asks for it with the version that it shows.
+
+    204 while it is the same, else the page; the version is the request's, as `version`.
+    """
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        version = _before_reading(Card.objects.session()).version
+        request.version = version  # type: ignore[attr-defined]  # for the template
+        if VERSION not in request.headers:
+            return view(request, *args, **kwargs)
+        same = request.headers[VERSION] == version
+        response = HttpResponse(status=204) if same else view(request, *args, **kwargs)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    return answer
 
 
 class Recent[K, V]:
@@ -80,12 +121,10 @@ class Live[*Q, V]:
 
     def now(self, session: Session, *question: *Q) -> V:
         """As `read` would answer."""
-        current = snapshot(session)
+        current = _before_reading(session)
         kept = self._recent.get(question)
         if kept and kept[0].holds(current):
             return kept[1]
-        if current.until is not None and current.until <= current.taken:
-            wake(session)
         fresh = self._read(session, *question)
         self._recent.keep(question, (current, fresh))
         return fresh

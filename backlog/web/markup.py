@@ -6,6 +6,7 @@ of HTML, and so many steps of the parser, which are what its time is made of. Wh
 shown as it was written, and what of that does not fit is left out; both are said.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, table
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
 from backlog.templatetags.backlog import line
@@ -24,9 +26,17 @@ LONGEST = 100_000
 
 _TAGS = {
     *("p", "br", "hr", "blockquote", "pre", "code", "em", "strong", "s", "a", "ul", "ol", "li"),
-    *("h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"),
+    *("h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td", "input"),
 }
-_ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
+_ATTRIBUTES = {
+    "a": {"href", "title"},
+    "ol": {"start"},
+    "input": {"type", "disabled", "checked", "aria-label"},  # only `_tasks` makes any
+}
+# At the beginning of an item, as GitHub reads it; and what it is then.
+_TASK: Final = re.compile(r"\[([ xX])\]\s")
+_ITEM: Final = ["list_item_open", "paragraph_open"]
+_BOX: Final = '<input type="checkbox" disabled{} aria-label="{}"> '
 
 # The page has headings of its own above.
 _ABOVE = 2
@@ -64,10 +74,12 @@ class _TooMuch(Exception):
     pass
 
 
-def markdown(text: str, room: Room | None = None) -> SafeString:
-    """The text as HTML: no scripts, no styles, no images, links to http, https and mailto only."""
+def markdown(text: str, room: Room | None = None, *, item: bool = False) -> SafeString:
+    """The text as HTML: no scripts, no styles, no images, links to http, https and mailto only.
+
+    `item`: it is to be the item of a list."""
     room = room or Room()
-    html = _rendered(text, room) if len(text) <= LONGEST else None
+    html = _rendered(text, room, item) if len(text) <= LONGEST else None
     if html is not None and len(html.encode()) <= room.size:
         return room.spend(html)
     return plain(text, room, _AS_IT_IS)
@@ -80,7 +92,7 @@ def items(texts: list[str], room: Room) -> tuple[list[SafeString], int]:
         if room.size <= _FRAME_BYTES:
             break
         room.size -= len("<li></li>\n")
-        shown.append(markdown(text, room))
+        shown.append(markdown(text, room, item=True))
     return shown, len(texts) - len(shown)
 
 
@@ -108,10 +120,10 @@ def _start(text: str, size: int) -> str:
     return start
 
 
-def _rendered(text: str, room: Room) -> str | None:
+def _rendered(text: str, room: Room, item: bool) -> str | None:
     """As sanitised HTML; None if it would take too much."""
     try:
-        tokens = _MARKDOWN.parse(text, {"room": room})
+        tokens = _MARKDOWN.parse(text, {"room": room, "item": item})
     except _TooMuch:
         return None
     if sum(map(_size, _all(tokens))) > room.size:
@@ -160,6 +172,19 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     return table(state, start, end, False)
 
 
+def _tasks(state: StateCore) -> None:
+    """Makes a box of the `[ ]` or `[x]` that an item of a list begins with."""
+    before = ["list_item_open"] if state.env["item"] else []
+    for token in state.tokens:
+        first = token.children[0] if token.children else None
+        if first and before == _ITEM and (task := _TASK.match(first.content)):
+            done = task[1] != " "
+            box = _BOX.format(" checked" if done else "", "done" if done else "to do")
+            first.content = first.content[task.end() :]
+            token.children = [Token("html_inline", "", 0, content=box), *(token.children or ())]
+        before = [*before[-1:], token.type]
+
+
 def _parser() -> MarkdownIt:
     # Raw HTML stays text. No images: they would be fetched from elsewhere. What is nested deeper
     # is text: lists in quotes in lists, on each of whose lines every level is tried.
@@ -168,6 +193,7 @@ def _parser() -> MarkdownIt:
     parser.inline.ruler.before("text", "step", _step)
     everywhere = ["paragraph", "reference", "blockquote", "list"]
     parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    parser.core.ruler.push("tasks", _tasks)
     parser.block.ruler.before("table", "step", _step, {"alt": everywhere})
     return parser
 

@@ -16,12 +16,12 @@ from backlog.errors import StoreUnavailable
 from backlog.models import Card
 from backlog.session import ACTOR, as_refusal
 from backlog.values import actor
-from backlog.web.live import Recent, Snapshot, snapshot
+from backlog.web.live import VERSION, Recent, Snapshot, snapshot
 from backlog.web.navigation import reachable
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
-# Open boards that a process remembers, about a kilobyte each.
+# Open pages that a process remembers, about a kilobyte each.
 _POLLS: Final = 4096
 
 
@@ -37,7 +37,7 @@ class _Unchanged(NamedTuple):
 
 
 class UnchangedPollMiddleware:
-    """Answers the poll of an open board for one query while nothing was committed.
+    """Answers the poll of an open page for one query while nothing was committed.
 
     Who asks and what they may see are rows like the cards. If the same request was once let
     through and told that nothing has changed, and the database is the one it was before that, a
@@ -50,11 +50,13 @@ class UnchangedPollMiddleware:
         self._recent: Recent[tuple[object, ...], _Unchanged] = Recent(_POLLS)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.method != "GET" or request.path != reverse("live"):
+        version = request.headers.get(VERSION)
+        if request.method != "GET" or (version is None and request.path != reverse("live")):
             return self.get_response(request)
         cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
         key = (
             cookie,
+            version,
             request.get_full_path(),
             request.META.get("HTTP_HOST"),
             settings.BACKLOG_PUBLIC_BOARD,

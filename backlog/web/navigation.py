@@ -5,6 +5,7 @@ import time
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
+from django.conf import settings
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
@@ -26,14 +27,20 @@ LONGEST_SEARCH: Final = 200
 
 
 def pages(request: HttpRequest) -> dict[str, Any]:
-    """`pages`: as `PAGES`; `now`: the site's clock, in milliseconds; `login`: the
+    """`pages`: as `PAGES`; `now`: the site's clock, in milliseconds;
+    `poll_seconds`: how often an open page asks whether it is up to date; `login`: the
     address of the login that leads back here, worked out where it is shown."""
 
     def login() -> str:
         back = urlencode({"next": request.get_full_path()}, safe="/")
         return reachable(f"{reverse('login')}?{back}")
 
-    return {"pages": PAGES, "now": int(time.time() * 1000), "login": login}
+    return {
+        "pages": PAGES,
+        "now": int(time.time() * 1000),
+        "poll_seconds": settings.BACKLOG_POLL_SECONDS,
+        "login": login,
+    }
 
 
 def reachable(address: str) -> str:

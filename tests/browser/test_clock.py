@@ -31,8 +31,11 @@ def test_a_live_lease_is_live_whatever_the_browsers_clock_says(
 def test_time_goes_on_from_what_the_page_said(leased, operator, live_server):
     operator.clock.install(time=datetime.now(UTC) + timedelta(hours=1))
     operator.goto(live_server.url + "/card/live/")
+    operator.route("**/card/live/", lambda route: route.abort())
     operator.clock.run_for(timedelta(minutes=10) / timedelta(milliseconds=1))
     expect(operator.locator("time.left")).to_have_text("20 min left")
+    expect(operator.get_by_role("status")).to_contain_text("Not up to date")
+    expect(operator.locator("#as-of")).to_contain_text("10 min ago")
 
 
 def test_a_clock_that_is_set_changes_nothing(leased, operator, live_server):
@@ -43,8 +46,17 @@ def test_a_clock_that_is_set_changes_nothing(leased, operator, live_server):
     expect(operator.locator("time.left")).to_have_text("30 min left")
 
 
+@pytest.mark.parametrize("path", ["/", "/card/live/"])
+def test_every_answer_says_what_time_it_is(leased, operator, live_server, path):
+    operator.goto(live_server.url + path)
+    later = datetime.now(UTC) + timedelta(minutes=12)
+    headers = {"Date": later.strftime("%a, %d %b %Y %H:%M:%S GMT")}
+    operator.route("**/live/**", lambda route: route.fulfill(status=204, headers=headers))
+    expect(operator.locator("time.left", has_text="left").last).to_have_text("18 min left")
+
+
 def test_after_a_sleep_the_site_is_asked_what_time_it_is(leased, operator, live_server):
-    operator.goto(live_server.url + "/card/live/")
+    operator.goto(live_server.url + "/activity/")
     later = datetime.now(UTC) + timedelta(minutes=12)
     stamp = later.strftime("%a, %d %b %Y %H:%M:%S GMT")
     operator.route("**/icon*.svg", lambda route: route.fulfill(headers={"Date": stamp}))
@@ -52,7 +64,7 @@ def test_after_a_sleep_the_site_is_asked_what_time_it_is(leased, operator, live_
         "now = Date.now, Date.now = () => now() + 720e3"
     )  # the page's own stood still
     operator.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    expect(operator.locator("time.left")).to_have_text("18 min left")
+    expect(operator.locator("td time.ago").first).to_have_text("12 min ago")
 
 
 def test_a_page_that_comes_back_from_the_browsers_store_tells_the_time_of_now(

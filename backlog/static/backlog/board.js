@@ -1,7 +1,7 @@
 // Keeps the board as the cards are: asks whether anything changed, fetches the cells that did,
 // and puts them in place without taking the focus, the selection or the place on the page away.
 
-import { tell } from "./times.js";
+import { heard, tell } from "./times.js";
 
 const lanes = document.getElementById("lanes");
 const news = document.getElementById("news");
@@ -20,6 +20,7 @@ function address(url, values) {
 // Null: nothing to read. A redirect is the login page: the session is over.
 async function read(url) {
   const answer = await fetch(url, { cache: "no-store", redirect: "manual" });
+  heard(answer);
   if (answer.type === "opaqueredirect" || answer.status === 403) location.reload();
   if (answer.status === 204) return null;
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);

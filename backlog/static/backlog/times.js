@@ -12,20 +12,25 @@ function set(moment) {
   [told, then, wall] = [moment, performance.now(), Date.now()];
 }
 
-const now = () => told + performance.now() - then;
+export const now = () => told + performance.now() - then;
 
 // A page's own clock may stand still while the machine sleeps, or while the page is kept for the
 // way back; then the two differ, as they do when somebody sets the browser's. The site knows.
 const astray = () => Math.abs(Date.now() - wall - (performance.now() - then)) > 2000;
 
+// Whatever the site answers says what time it is there, to the second.
+export function heard(answer) {
+  const moment = Date.parse(answer.headers.get("Date"));
+  if (astray() || Math.abs(moment - now()) > 2000) {
+    set(moment || now());
+    tell();
+  }
+}
+
 async function ask() {
   try {
     const icon = document.querySelector("link[rel=icon]").href;
-    const answer = await fetch(icon, { method: "HEAD", cache: "no-store" });
-    const moment = Date.parse(answer.headers.get("Date"));
-    if (!moment) return;
-    set(moment);
-    tell();
+    heard(await fetch(icon, { method: "HEAD", cache: "no-store" }));
   } catch {
     // It is away: the next round asks again.
   }

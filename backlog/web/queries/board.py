@@ -361,7 +361,7 @@ def _ranges(cards: CardQuerySet, in_part: bool, *, without_phase: bool = False) 
 
 def _shown(cards: CardQuerySet) -> Any:
     """Rows of `SHOWN`, `expired`, `cell`, `waits_for` (None unless it waits), `holds_up`."""
-    needed = Card.objects.filter(pk=OuterRef("dependency_id")).values("status")
+    needed = Card.objects.filter(pk=OuterRef("dependency_id")).with_cell().values("cell")  # type: ignore[misc]  # it is annotated
     state = Coalesce(Subquery(needed), Value("missing", TextField()))
     edges = Dependency.objects.filter(card=OuterRef("pk")).annotate(state=state)
     pair = Func("dependency_id", "state", template="ARRAY[%(expressions)s]", output_field=_PAIR)

@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from typing import Final
 
-from django.db.models import F
-from django.db.models.functions import Now
-
 from backlog.models import Card
 from backlog.web.queries import lines
 
@@ -19,14 +16,10 @@ _SHOWN: Final = lines.in_order(
 
 
 def claims() -> list[Card]:
-    """What is claimed, the lease that ends first at the top; at most `MOST_CLAIMS` cards.
-
-    Of each card how long its lease is `over`, by the database's clock (less than 0: not yet).
-    """
+    """What is claimed, the lease that ends first at the top; at most `MOST_CLAIMS` cards."""
     claimed = Card.objects.filter(claim_expires_at__isnull=False).with_expired()
-    shown = claimed.annotate(over=Now() - F("claim_expires_at"))
-    first = shown.order_by("claim_expires_at", "id")[:MOST_CLAIMS]
-    return lines.cards(first, _SHOWN, "expired", "over")
+    first = claimed.order_by("claim_expires_at", "id")[:MOST_CLAIMS]
+    return lines.cards(first, _SHOWN, "expired")
 
 
 def by_worker(claims: Sequence[Card]) -> list[Card]:

@@ -1,6 +1,8 @@
 """What is around a card in the DAG."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 from typing import Final, NamedTuple
 
 from backlog.models import Card, Dependency
@@ -28,6 +30,18 @@ SELECT id FROM (
 GROUP BY id ORDER BY min(step), id LIMIT {MOST}"""
 
 
+class Node(NamedTuple):
+    """A card near one, and what it waits for of those.
+
+    `rank`: how many there are from it to what waits for none of them, on the longest way.
+    """
+
+    number: int
+    rank: int
+    card: Card
+    needs: "list[Node]"
+
+
 class Neighbourhood(NamedTuple):
     """Cards near one by their distance, and the pairs (card, what it waits for) among them.
 
@@ -41,6 +55,37 @@ class Neighbourhood(NamedTuple):
     needs: list[Card]
     needed_by: list[Card]
     more_needed_by: bool
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The cards with their ranks, what is waited for first; none if nothing can be drawn."""
+        if not 1 < len(self.cards) <= READABLE:
+            return []
+        ranks = _ranks([card.pk for card in self.cards], self.edges)
+        ordered = sorted(self.cards, key=lambda card: ranks[card.pk])
+        nodes = {
+            card.pk: Node(number, ranks[card.pk], card, []) for number, card in enumerate(ordered)
+        }
+        for card_id, needed in self.edges:
+            nodes[card_id].needs.append(nodes[needed])
+        return list(nodes.values())
+
+
+def _ranks(ids: Iterable[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """The rank of each id, from 1. What is on a cycle, or waits for one, comes last."""
+    needs: dict[str, list[str]] = {card_id: [] for card_id in ids}
+    for card_id, needed in edges:
+        needs[card_id].append(needed)
+    sorter = TopologicalSorter(needs)
+    with suppress(CycleError):  # it still gives out all that waits for none
+        sorter.prepare()
+    ranks: dict[str, int] = {}
+    rank = 1
+    while ready := sorter.get_ready():
+        ranks.update(dict.fromkeys(ready, rank))
+        sorter.done(*ready)
+        rank += 1
+    return {card_id: ranks.get(card_id, rank) for card_id in needs}
 
 
 def neighbourhood(card: Card) -> Neighbourhood:

@@ -21,8 +21,8 @@ from backlog.verbs import runs
 from backlog.verbs.history import COMMENT
 from backlog.web.access import ADD, CHANGE, VIEW, may, needs, reads
 from backlog.web.buttons import SAID, Button, Seen, offered
-from backlog.web.drawing import graph
 from backlog.web.forms import CardForm
+from backlog.web.live import follows
 from backlog.web.markup import LONGEST, Room, items, markdown, plain, short
 from backlog.web.queries import lines
 from backlog.web.queries.neighbourhood import neighbourhood
@@ -45,6 +45,7 @@ EVENTS_BYTES = 200_000
 
 @reads
 @require_safe
+@follows
 def card(request: HttpRequest, card_id: str) -> HttpResponse:
     """Everything about a card; of a deleted one, its history."""
     events = _events(values.text(card_id, "id"))
@@ -63,7 +64,6 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
         "listed": isinstance(criteria, list),
         "more_criteria": more,
         "near": near,
-        "graph": graph(near.cards, near.edges, card_id) if len(near.cards) > 1 else None,
         "explanation": Card.objects.explain_card(card_id) if found.status == READY else None,
         "seen": str(Seen.of(found)),
         "buttons": [(button, _asked(button, found)) for button in buttons],

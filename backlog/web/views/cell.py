@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from backlog.models import Card
-from backlog.templatetags.backlog import line, worker
+from backlog.templatetags.backlog import line, whole, worker
 from backlog.web.buttons import Seen
 from backlog.web.queries.board import Cell, Heading
 
@@ -29,7 +29,7 @@ _CARD: Final = """
 <li class="card{overdue}" data-card="{id}">
   <input type="checkbox" form="act" autocomplete="off"
          name="card" value="{seen}" aria-label="Select {id}">
-  <a href="{url}">{title} <span class="id">{id}</span></a>
+  <a href="{url}">{title} <span class="id">{name}</span></a>
   <p><span title="priority">p{priority}</span>{lease} <span>{cell} {since}</span>{more}</p>{why}
 </li>"""
 _LEASE: Final = " {owner} <span>{state} {left}</span>"
@@ -78,6 +78,7 @@ def _card(card: Card) -> SafeString:
         _CARD,
         overdue=" overdue" if card.expired else "",
         id=card.id,
+        name=whole(card.id),
         seen=Seen.of(card),
         url=_url(card.id),
         title=line(card.title),

@@ -14,7 +14,7 @@ from backlog.verbs.doctor import Diagnosis, Finding
 from backlog.verbs.stuck import CYCLE, MISSING
 from backlog.web.access import CHANGE, may, reads
 from backlog.web.buttons import BUTTONS, Button, Seen
-from backlog.web.live import Live
+from backlog.web.live import Live, follows
 
 # It looks at every card of a small backlog, and on a public board anybody may ask.
 _LIVE: Final = Live(verbs.doctor)
@@ -61,6 +61,7 @@ class Group(NamedTuple):
 
 @reads
 @require_safe
+@follows
 def doctor(request: HttpRequest) -> HttpResponse:
     """Everything that needs an operator, by kind; causes before what they hold up."""
     found = _LIVE.now(Card.objects.session())

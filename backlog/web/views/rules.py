@@ -14,11 +14,13 @@ from backlog.templatetags.backlog import scope
 from backlog.verbs import rules
 from backlog.web.access import CHANGE, may, needs, reads
 from backlog.web.forms import LimitForm, PauseForm
+from backlog.web.live import follows
 from backlog.web.views.buttons import way_back
 
 
 @reads
 @require_safe
+@follows
 def page(request: HttpRequest) -> HttpResponse:
     """What is paused and limited, and the forms for more."""
     return _page(request)

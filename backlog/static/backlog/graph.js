@@ -1,0 +1,115 @@
+// Draws what the table of the neighbourhood says: from left, what is waited for, to right.
+
+import { Graph, layout } from "./vendor/dagre/dagre.esm.js";
+
+const WIDTH = 168;
+const HEIGHT = 44;
+const MOST_LETTERS = 20;
+const TIP = 7;
+
+let drawn;
+
+function element(name, attributes, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+function card(row) {
+  const link = row.querySelector("a");
+  return {
+    id: link.textContent,
+    said: row.querySelector("th").textContent.trim(),
+    href: link.getAttribute("href"),
+    state: row.dataset.state,
+    here: row.hasAttribute("aria-current"),
+    needs: row.dataset.needs.split(" ").filter(Boolean),
+  };
+}
+
+function placed(cards) {
+  const graph = new Graph();
+  graph.setGraph({ rankdir: "LR", nodesep: 16, edgesep: 16, ranksep: 64, marginx: 4, marginy: 4 });
+  graph.setDefaultEdgeLabel(() => ({}));
+  cards.forEach((_, number) => graph.setNode(String(number), { width: WIDTH, height: HEIGHT }));
+  cards.forEach(({ needs }, number) => needs.forEach((needed) => graph.setEdge(needed, String(number))));
+  layout(graph);
+  return graph;
+}
+
+// Where the layout leads an edge past the cards of a column it goes straight; it bends between columns.
+// A straight line from one such point to the next would cut the corner of a card.
+function path(points, columns, forwards) {
+  const [first, ...rest] = points;
+  const last = rest.pop();
+  const past = rest.filter(({ x }) => columns.some((column) => Math.abs(column - x) < 1));
+  const by = forwards ? 1 : -1;
+  let [x, y] = [first.x, first.y];
+  let d = `M${x},${y}`;
+  const bend = (toX, toY) => {
+    const middle = (x + toX) / 2;
+    d += ` C${middle},${y} ${middle},${toY} ${toX},${toY}`;
+    [x, y] = [toX, toY];
+  };
+  for (const point of past) {
+    bend(point.x - (by * WIDTH) / 2, point.y);
+    x = point.x + (by * WIDTH) / 2;
+    d += ` H${x}`;
+  }
+  bend(last.x - by * TIP, last.y);
+  return d;
+}
+
+function box({ id, said, href, state, here }, { x, y }) {
+  const letters = [...id];
+  const label = letters.length > MOST_LETTERS ? `${letters.slice(0, MOST_LETTERS - 1).join("")}…` : id;
+  const node = element(
+    "g",
+    { transform: `translate(${x - WIDTH / 2} ${y - HEIGHT / 2})`, class: `node ${state}${here ? " here" : ""}` },
+    element("rect", { width: WIDTH, height: HEIGHT, rx: 6 }),
+    element("text", { x: 10, y: 18, class: "id" }, label),
+    element("text", { x: 10, y: 35, class: "status" }, state),
+  );
+  return element("a", { href, "aria-label": `${said}, ${state}` }, element("title", {}, said), node);
+}
+
+function picture(cards) {
+  const graph = placed(cards);
+  const { width, height } = graph.graph();
+  const columns = [...new Set(graph.nodes().map((name) => graph.node(name).x))];
+  const arrows = graph.edges().map((edge) => {
+    const forwards = graph.node(edge.v).x < graph.node(edge.w).x;
+    const d = path(graph.edge(edge).points, columns, forwards);
+    return element("path", { class: "arrow", d, "marker-end": "url(#tip)" });
+  });
+  const boxes = cards.map((each, number) => box(each, graph.node(String(number))));
+  const tip = element("path", { d: "M0,0 L8,4 L0,8 z", class: "tip" });
+  const size = { viewBox: "0 0 8 8", refX: 1, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" };
+  return element(
+    "svg",
+    { class: "graph", width, height, viewBox: `0 0 ${width} ${height}`, role: "group" },
+    element("defs", {}, element("marker", { id: "tip", ...size }, tip)),
+    ...arrows,
+    ...boxes,
+  );
+}
+
+function draw() {
+  const drawing = document.getElementById("drawing");
+  if (!drawing) return;
+  const cards = [...document.querySelectorAll("#ranks tbody tr")].map(card);
+  const said = JSON.stringify(cards);
+  const isNew = drawing.hidden;
+  if (!isNew && said === drawn) return;
+  drawing.replaceChildren(picture(cards));
+  drawing.hidden = false;
+  drawn = said;
+  if (!isNew) return;
+  document.getElementById("ranks").open = false;
+  const here = drawing.querySelector(".here").getBoundingClientRect();
+  drawing.scrollLeft = here.x + here.width / 2 - drawing.getBoundingClientRect().x - drawing.clientWidth / 2;
+}
+
+draw();
+document.addEventListener("fresh", draw);

@@ -1,0 +1,55 @@
+"""Pages beside the board keep themselves up to date, and draw what they say."""
+
+import pytest
+from playwright.sync_api import expect
+
+from backlog.models import Card
+from tests.factories import CardFactory
+
+# No page depends on the store's tier.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
+
+# For each arrow of the drawing, the cards that it runs through.
+CROSSED = """[...document.querySelectorAll(".graph .arrow")].map((arrow) => {
+  const boxes = [...document.querySelectorAll(".graph a")].map((link) => [
+    link.querySelector(".id").textContent, link.querySelector("rect").getBoundingClientRect()]);
+  const { x, y } = arrow.ownerSVGElement.getBoundingClientRect();
+  const points = Array.from({ length: 400 }, (_, n) =>
+    arrow.getPointAtLength((arrow.getTotalLength() * (n + 0.5)) / 400));
+  const inside = (box) => points.some((at) => at.x + x > box.left && at.x + x < box.right
+    && at.y + y > box.top && at.y + y < box.bottom);
+  return boxes.filter(([, box]) => inside(box)).map(([id]) => id);
+})"""
+
+
+@pytest.mark.parametrize("path", ["/fleet/", "/card/brief/"])
+def test_a_lease_that_is_renewed_is_so_on_an_open_page(operator, complaints, live_server, path):
+    CardFactory(id="brief", claimed=True, owner="worker-3", ttl=90)
+    operator.goto(live_server.url + path)
+    shown = operator.locator("tr#claim-brief, main p", has_text="worker-3").locator("time.left")
+    expect(shown).to_have_text("1 min left")
+    Card.objects.renew("brief", "worker-3", 1, 1830)
+    expect(shown).to_have_text("30 min left")
+
+
+def test_what_is_typed_open_or_focused_stays_when_a_page_changes(operator, complaints, live_server):
+    operator.goto(live_server.url + "/card/waits/")
+    operator.get_by_label("Note").fill("half a sen")
+    operator.locator("summary", has_text="As a table").click()
+    Card.objects.edit("waits", title="Changed")
+    Card.objects.complete("ready-1")
+    expect(operator.locator("h1")).to_have_text("waits Changed")
+    expect(operator.locator(".graph .node.done")).to_be_visible()
+    expect(operator.get_by_label("Note")).to_have_value("half a sen")
+    expect(operator.locator("#ranks table")).to_be_visible()
+    expect(operator.locator("summary", has_text="As a table")).to_be_focused()
+
+
+def test_no_arrow_of_the_neighbourhood_runs_behind_a_card(operator, complaints, live_server):
+    wide = {"b": "a", "c": "b", "d": "ca", "e": "dab", "g": "cb", "h": "ga"}
+    for card_id, needs in {"a": "", **wide}.items():
+        CardFactory(id=card_id, depends_on=list(needs))
+    operator.goto(live_server.url + "/card/c/")
+    expect(operator.locator(".graph a")).to_have_count(7)
+    crossed = operator.evaluate(CROSSED)
+    assert (len(crossed), [through for through in crossed if through]) == (11, [])

@@ -1,0 +1,94 @@
+"""What holds for every page, whatever is on it."""
+
+import re
+from collections import Counter, defaultdict
+from html.parser import HTMLParser
+
+import pytest
+
+from backlog.models import Card
+from backlog.verbs import rules
+from tests.factories import CardFactory
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
+
+PAGES = ["/", "/cards/", "/card/the-one/", "/card/not-there/", "/card/the-one/edit/", "/fleet/"]
+PAGES += ["/activity/", "/doctor/", "/control/", "/card/late-one/", "/card/lost-one/"]
+LANDMARKS = {"nav", "main", "aside", "header", "form", "section", "search"}
+VOID = {"br", "hr", "img", "input", "link", "meta", "rect", "path", "source", "wbr"}
+
+
+@pytest.fixture(autouse=True)
+def busy(store, transactional_db):
+    """Cards of every state, with runs, rules and ids that have hyphens."""
+    CardFactory(id="late-one", title="T", phase="M-1", expired=True, owner="worker-1")
+    CardFactory(id="stop-one", title="T", phase="M-1", blocked=True, note="which?")
+    CardFactory(id="lost-one", title="T", depends_on=["not-there", "stop-one"])
+    CardFactory(id="next-one", title="T", depends_on=["the-one"])
+    CardFactory(id="the-one", title="T", phase="M-1")
+    session = Card.objects.session()
+    for end in (Card.objects.release, Card.objects.block):
+        Card.objects.claim("worker-1", card_id="the-one")
+        end("the-one")
+    Card.objects.unblock("the-one")
+    rules.pause(session, "phase", "M-1", "freeze")
+    rules.limit(session, "owner", "worker-1", 3)
+
+
+class Reader(HTMLParser):
+    """The landmarks of a page by kind and name, and the words that are not kept whole."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[tuple[str, dict[str, str]]] = []
+        self.named: list[tuple[str, str]] = []
+        self.texts: dict[str, str] = defaultdict(str)
+        self.broken: list[str] = []
+        self.feed(page)
+        self.landmarks = [
+            (role, self.texts.get(name, name) if name else "") for role, name in self.named
+        ]
+
+    def handle_starttag(self, tag: str, attrs) -> None:
+        given = {name: value or "" for name, value in attrs}
+        role = given.get("role", tag)
+        name = given.get("aria-label") or given.get("aria-labelledby", "")
+        if (role in LANDMARKS or role == "region") and (name or tag != "section"):
+            self.named.append((role, name))
+        if tag not in VOID:
+            self.open.append((tag, given))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        around = {tag for tag, _ in self.open}
+        for _, given in self.open:
+            self.texts[given.get("id", "")] += data
+        classes = {each for _, given in self.open for each in given.get("class", "").split()}
+        if not classes & {"whole", "chip", "sr"} and not around & {"title", "option", "textarea"}:
+            self.broken += [word for word in data.split() if "-one" in word or "--" in word]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_two_landmarks_have_one_name(admin_client, path):
+    forms = ("form", "")  # without a name it is none
+    found = Counter(Reader(admin_client.get(path).text).landmarks)
+    assert {each: n for each, n in found.items() if n > 1 and each != forms} == {}
+
+
+@pytest.mark.parametrize("path", PAGES[1:])
+def test_a_page_beside_the_board_says_of_when_it_is(admin_client, path):
+    assert re.search(r"As of <time [^>]*>\d+ \w+ \d{4} [\d:]{8} UTC<", admin_client.get(path).text)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_id_and_no_option_breaks_at_a_hyphen(admin_client, path):
+    assert Reader(admin_client.get(path).text).broken == []
+
+
+def test_what_is_longer_than_a_line_may_break(admin_client):
+    long = "x-" * 100
+    CardFactory(id=long)
+    assert f"<h1>{long} " in admin_client.get(f"/card/{long}/").text
