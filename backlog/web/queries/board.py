@@ -20,11 +20,11 @@ from backlog.querysets import EXPIRED, CardQuerySet, in_cell
 from backlog.session import Session, Statement
 from backlog.verbs.rules import Limit, Pause, in_force
 from backlog.web.queries import large, lines
+from backlog.web.queries.attention import Attention, attention
 from backlog.web.queries.filters import ALL, Filter
 
 PER_CELL: Final = 10
 LANES_A_PAGE: Final = 25
-ATTENTION: Final = 6
 
 # A card waits for at most these of its dependencies by name.
 _CHIPS: Final = 4
@@ -94,12 +94,14 @@ class Cell:
 class Heading(NamedTuple):
     """What stands above the cells of a lane (None: of cards without a phase), and holds it back.
 
-    Swapped by itself, as a cell is.
+    Of the whole lane, whatever is chosen of it: how many cards that are, `shown` says then. Swapped
+    by itself, as a cell is.
     """
 
     phase: str | None
     done: int
     total: int
+    shown: int | None
     pause: Pause | None
     limit: Limit | None
 
@@ -128,7 +130,8 @@ class Lane(NamedTuple):
 
 @dataclass(frozen=True)
 class Board:
-    """One page of lanes, what the whole selection counts, and what is paused.
+    """One page of lanes, what the whole selection counts, what is paused, and what of the whole
+    backlog needs an operator.
 
     `in_part`: of a large backlog some cards were looked at, as `large.looked_at` says.
     """
@@ -138,6 +141,7 @@ class Board:
     pages: int
     totals: dict[str, int]
     pauses: tuple[Pause, ...]
+    attention: Attention
     in_part: bool = False
 
     @cached_property
@@ -150,28 +154,21 @@ class Board:
         """The headings of the lanes by their keys."""
         return {lane.heading.key: lane.heading for lane in self.lanes}
 
-    @property
-    def attention(self) -> list[Card]:
-        """The first cards of the page that wait for an operator: expired claims, then blocked."""
-        return [shown.card for shown in self._attention]
-
-    @cached_property
-    def _attention(self) -> tuple[Shown, ...]:
-        cells = self.cells.values()
-        late = [each for cell in cells for each in cell.shown if each.expired]
-        blocked = [each for cell in cells if cell.name == "blocked" for each in cell.shown]
-        return (*late, *blocked)[:ATTENTION]
-
     @cached_property
     def signatures(self) -> dict[str, str]:
         """What each cell and heading shows, by key; the totals and what needs attention, as
         `totals`; what is paused, as `banner`."""
         return {
-            "totals": _digest(repr((self.totals, self._attention))),
+            "totals": self.above,
             "banner": self.banner,
             **{key: heading.signature for key, heading in self.headings.items()},
             **{key: cell.signature for key, cell in self.cells.items()},
         }
+
+    @cached_property
+    def above(self) -> str:
+        """Another one whenever the totals are, or what needs attention."""
+        return _digest(repr((self.totals, self.attention)))
 
     @cached_property
     def banner(self) -> str:
@@ -189,7 +186,11 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
     in_part = (chosen.text or chosen.stuck) and large.is_looked_at_in_part(session, chosen)
     statements = _statements(chosen, bool(in_part))
     counts = _counted(session, statements, chosen)
-    shown = Paginator(_ordered(counts), LANES_A_PAGE).get_page(page)
+    lane_by_lane = Filter(chosen.phases)
+    whole = counts
+    if chosen != lane_by_lane:
+        whole = counts | _counted(session, _statements(lane_by_lane, False), lane_by_lane)
+    shown = Paginator(_ordered(counts, whole), LANES_A_PAGE).get_page(page)
     open_phases = [phase for phase in shown if not _finished(counts[phase])]
     first = _first(session, statements, open_phases)
     rules = in_force(session)
@@ -199,12 +200,21 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
 
     def lane(phase: str | None) -> Lane:
         cells = tuple(cell(phase, name) for name in CELLS)
-        done, total = cells[-1].total, sum(cell.total for cell in cells)
-        return Lane(Heading(phase, done, total, *rules.of_phase(phase)), cells)
+        done, _ = whole[phase].get("done", (0, 0))
+        some = None if whole is counts else _all(counts[phase])
+        heading = Heading(phase, done, _all(whole[phase]), some, *rules.of_phase(phase))
+        return Lane(heading, cells)
 
     lanes = tuple(map(lane, shown))
-    pages = shown.paginator.num_pages
-    return Board(lanes, shown.number, pages, _totals(counts), rules.pauses, bool(in_part))
+    return Board(
+        lanes,
+        shown.number,
+        shown.paginator.num_pages,
+        _totals(counts),
+        rules.pauses,
+        attention(session),
+        bool(in_part),
+    )
 
 
 Counts = dict[str | None, dict[str, tuple[int, int]]]
@@ -281,14 +291,18 @@ def _totals(counts: Counts) -> dict[str, int]:
     return totals
 
 
+def _all(cells: dict[str, tuple[int, int]]) -> int:
+    return sum(total for total, _ in cells.values())
+
+
 def _finished(cells: dict[str, tuple[int, int]]) -> bool:
     return cells.keys() <= {"done"}
 
 
-def _ordered(counts: Counts) -> list[str | None]:
+def _ordered(counts: Counts, whole: Counts) -> list[str | None]:
     """Unfinished lanes first; by name, numbers in it by their value, cards without a phase last."""
     return sorted(
-        counts, key=lambda phase: (_finished(counts[phase]), phase is None, _natural(phase or ""))
+        counts, key=lambda phase: (_finished(whole[phase]), phase is None, _natural(phase or ""))
     )
 
 
