@@ -156,10 +156,11 @@ class Board:
 
     @cached_property
     def signatures(self) -> dict[str, str]:
-        """What each cell and heading shows, by key; the totals and what needs attention, as
-        `totals`; what is paused, as `banner`."""
+        """What each cell and heading shows, by key; and as `totals`, `attention` and `banner` what
+        stands above."""
         return {
             "totals": self.above,
+            "attention": self.needing,
             "banner": self.banner,
             **{key: heading.signature for key, heading in self.headings.items()},
             **{key: cell.signature for key, cell in self.cells.items()},
@@ -167,8 +168,13 @@ class Board:
 
     @cached_property
     def above(self) -> str:
-        """Another one whenever the totals are, or what needs attention."""
-        return _digest(repr((self.totals, self.attention)))
+        """Another one whenever the totals say something else."""
+        return _digest(repr(self.totals))
+
+    @cached_property
+    def needing(self) -> str:
+        """Another one whenever what needs attention says something else."""
+        return _digest(repr((self.attention, bool(self.lanes))))
 
     @cached_property
     def banner(self) -> str:

@@ -64,7 +64,7 @@ def live(request: HttpRequest) -> HttpResponse:
 @require_safe
 def cells(request: HttpRequest) -> HttpResponse:
     """The cells and headings with these keys as they are now: a map of key to HTML, without those
-    now gone; always the totals and the banner."""
+    now gone; always what stands above them."""
     choice = Choice.of(request)
     shown = _shown(choice)
     html: dict[str, str] = {}
@@ -74,7 +74,7 @@ def cells(request: HttpRequest) -> HttpResponse:
         elif key in shown.headings:
             html[key] = heading_html(shown.headings[key])
     context = {"board": shown, **_above(request, shown, choice)}
-    for name in ("totals", "banner"):
+    for name in ("totals", "attention", "banner"):
         html[name] = render_to_string(f"backlog/_{name}.html", context, request)
     return _uncached(JsonResponse({"cells": html}))
 
