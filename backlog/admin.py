@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, ActionForm
 from django.db.models import QuerySet
+from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, register_converter
@@ -21,7 +22,7 @@ from backlog.changelist import (
     RoleFilter,
     StateFilter,
 )
-from backlog.lifecycle import BLOCKED, READY
+from backlog.lifecycle import BLOCKED, CANCELLED, READY, is_cancelled
 from backlog.models import Card
 from backlog.templatetags.backlog import IDS, ids, line
 from backlog.web.buttons import BUTTONS, LINKS, Button, Seen, offered
@@ -97,7 +98,7 @@ def _tell(request: HttpRequest, button: Button, cards: list[Seen]) -> None:
     if len(refusals) > IDS:
         messages.error(request, f"{len(refusals) - IDS} more were refused.")
     if done := [outcome.card_id for outcome in outcomes if not outcome.refusal]:
-        messages.success(request, f"{button.label}: {ids(done)}")
+        messages.success(request, f"{button.did.format(ids(done))}.")
 
 
 @admin.register(Card)
@@ -160,13 +161,16 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
                 return f"held back until {card.not_before:%Y-%m-%d %H:%M} UTC"
             return "claimable" if card.claimable else f"waiting on {card.open_dependencies}"
         if card.status == BLOCKED:
+            if is_cancelled(card.begun):  # type: ignore[attr-defined]  # of `get_queryset`
+                return CANCELLED
             return f"blocked: {card.get_block_reason_display()}"
         return "expired" if card.expired else card.status
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Card]:
         # The form asks for the criteria's text; nothing here reads them.
         cards = super().get_queryset(request).defer("acceptance")
-        return cards.with_expired()  # type: ignore[attr-defined, no-any-return]  # the manager's
+        cards = cards.annotate(begun=Left("block_note", len(f"{CANCELLED}: ")))
+        return cards.with_expired()  # type: ignore[no-any-return]  # the manager's
 
     def get_urls(self) -> list[URLPattern]:
         """Stock, but for ids that a URL would not keep."""

@@ -37,6 +37,9 @@ BLOCK_REASONS: Final = (
 )
 DEFAULT_BLOCK_REASON: Final = "other"
 
+# What the note of a cancelled card is, or begins with; its reason is the default one.
+CANCELLED: Final = "cancelled"
+
 # How an attempt ends.
 OUTCOMES: Final = ("completed", "released", "expired", "blocked", "failed", "cancelled")
 
@@ -74,6 +77,16 @@ AT_LIMIT: Final = "limit"
 FLEET: Final = "fleet"
 LIMIT_SCOPES: Final = ("phase", "owner")
 PAUSE_SCOPES: Final = (FLEET, *LIMIT_SCOPES)
+
+
+def is_cancelled(note: str | None) -> bool:
+    """Whether a note, or its beginning, is that of a cancelled card."""
+    return f"{note}: ".startswith(f"{CANCELLED}: ")
+
+
+def why_blocked(reason: str | None, note: str | None) -> str:
+    """The reason and the note; of a cancelled card the note alone, which says that it is."""
+    return ": ".join(filter(None, (None if is_cancelled(note) else reason, note)))
 
 
 class Move(NamedTuple):

@@ -103,7 +103,7 @@ def test_an_action_tells_what_became_of_each_card(admin_client):
     Card.objects.block("A")
     page = _act(admin_client, "complete", "A", "B")
     assert "Cannot complete A: it is blocked" in page
-    assert "Complete: B" in page
+    assert "Completed B." in page
 
 
 def test_a_card_that_others_wait_for_cannot_be_deleted(admin_client):
@@ -221,7 +221,7 @@ def test_a_card_that_changed_since_the_list_was_shown_is_not_acted_on(admin_clie
     Card.objects.edit("A", title="Changed meanwhile")
     page = _act(admin_client, "complete", "A", "B", seen=seen)
     assert "look at it again" in page
-    assert "Complete: B" in page
+    assert "Completed B." in page
     assert Card.objects.get(pk="A").status == "ready"
 
 

@@ -1,6 +1,7 @@
 """The board and the list: lanes, filters, and what an open page is told of changes."""
 
 import re
+from datetime import UTC, datetime
 from html import unescape
 
 import pytest
@@ -11,6 +12,8 @@ from backlog.web.live import Live
 from backlog.web.queries.board import board
 from backlog.web.queries.filters import Filter
 from tests.factories import CardFactory
+
+LATELY = datetime(2026, 1, 1, tzinfo=UTC)
 
 pytestmark = [
     pytest.mark.usefixtures("store"),
@@ -108,11 +111,9 @@ def test_filters_narrow_the_board(chosen, ids):
 def test_a_card_says_what_it_waits_for_and_whom_it_holds_up():
     CardFactory(id="A")
     CardFactory(id="B", depends_on=["A", "missing"])
-    CardFactory(id="C", depends_on=["B"])
     (lane,) = _board().lanes
     cards = {card.id: card for cell in lane.cells for card in cell.cards}
     assert cards["B"].waits_for == (("A", "ready"), ("missing", "missing"))
-    assert cards["C"].waits_for == (("B", "waiting"),)
     assert cards["A"].holds_up == 1
 
 
@@ -165,17 +166,81 @@ def test_what_needs_an_operator_stands_first_with_its_button(admin_client):
     CardFactory(id="B", blocked=True)
     CardFactory(id="C")
     page = admin_client.get("/")
-    assert [each.card.id for each in page.context["board"].attention] == ["A", "B"]
+    assert [card.id for card, _ in page.context["board"].attention.questions] == ["A", "B"]
     button = re.search(r'name="one"\s+value="(reclaim [^"]+)"', page.text)[1]
     admin_client.post("/cards/act/", {"one": button})
     assert Card.objects.get(pk="A").status == "ready"
+
+
+def test_of_the_whole_backlog_what_has_needed_an_operator_longest_stands_first(admin_client):
+    CardFactory(id="new", phase="M1", expired=True, claimed_at=LATELY)
+    for n in range(7):
+        CardFactory(id=f"B{n}", phase="M2", blocked=True)
+    CardFactory(id="old", phase="M3", expired=True)
+    page = admin_client.get("/?phase=M1")
+    found = page.context["board"].attention
+    assert [card.id for card, _ in found.questions] == ["old", "new", "B0"]
+    (all_of_it,) = re.findall(r'href="([^"]*)">all 9</a>', page.text)
+    listed = admin_client.get(unescape(all_of_it)).context["found"]
+    assert {card.id for card in listed} == {"old", "new", *(f"B{n}" for n in range(7))}
+
+
+CHOSEN = "/?phase=M1&q=card&owner=w"
+
+
+@pytest.mark.parametrize("link", ["2</b> claimed", "1</b> expired", "all 11 claimed"])
+def test_a_number_leads_to_the_cards_it_counts(admin_client, link):
+    for _ in range(11 if "all" in link else 2):
+        CardFactory(phase="M1", claimed=True)
+    if "expired" in link:
+        CardFactory(id="card-late", phase="M1", expired=True)
+    for other in ({"phase": "M2"}, {"owner": "v"}, {"title": "x", "id": "x"}):
+        CardFactory(**({"phase": "M1"} | other), claimed=True)
+    page = admin_client.get(CHOSEN).text
+    href = re.search(rf'href="([^"]*)">(?:<b>)?{link}', page)[1]
+    listed = admin_client.get(unescape(href)).context["found"]
+    assert len(listed) == int(re.search(r"[0-9]+", link)[0])
+
+
+def test_a_chosen_part_of_a_lane_says_so_beside_the_progress_of_all_of_it(admin_client):
+    for state in ("done", "done", "blocked", "claimed"):
+        CardFactory(phase="M1", **{state: True})
+    assert "2 of 4 done</span>" in admin_client.get("/?phase=M1").text
+    assert "2 of 4 done; 1 chosen</span>" in admin_client.get("/?status=blocked").text
+
+
+@pytest.mark.parametrize("path", ["/", "/cards/", "/?phase=P1", "/?status=done"])
+def test_every_phase_is_suggested_whatever_is_shown(admin_client, path):
+    for n in range(26):
+        CardFactory(phase=f"P{n}")
+    CardFactory(phase="claimed alone", claimed=True)
+    page = admin_client.get(path).text
+    found = re.findall(r'<option value="([^"]*)"', page)
+    assert set(found) >= {"claimed alone", *(f"P{n}" for n in range(26))}
+
+
+@pytest.mark.parametrize("path", ["/", "/cards/", "/card/A/", "/doctor/", "/admin/backlog/card/"])
+def test_a_cancelled_card_is_said_to_be_cancelled(admin_client, path):
+    CardFactory(id="A")
+    Card.objects.cancel("A", reason="the plan changes")
+    page = admin_client.get(path).text
+    assert "cancelled" in page
+    assert not re.search('blocked: other|class="why">other|</span> other', page, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("path", ["/", "/cards/", "/admin/backlog/card/"])
+def test_no_browser_puts_a_check_mark_back_over_another_card(admin_client, path):
+    CardFactory(id="A")
+    boxes = re.findall(r"<input[^>]*value=[^>]*\bA\b[^>]*>", admin_client.get(path).text)
+    assert boxes
+    assert all('autocomplete="off"' in box for box in boxes if "checkbox" in box)
 
 
 def test_one_answer_unblocks_all_that_ask_the_same_but_what_changed_since(admin_client):
     for name, note in (("A", "which port?"), ("B", "which port?"), ("C", "why?")):
         CardFactory(id=name, blocked=True, reason="needs_input", note=note)
     page = admin_client.get("/")
-    shown = page.context["board"].attention
+    shown = page.context["board"].attention.questions
     assert [(card.id, [each.id for each in others]) for card, others in shown] == [
         ("A", ["B"]),
         ("C", []),
@@ -191,7 +256,7 @@ def test_one_answer_unblocks_all_that_ask_the_same_but_what_changed_since(admin_
 def test_long_questions_that_begin_alike_are_two():
     for name in "AB":
         CardFactory(id=name, blocked=True, note="x" * 300 + name)
-    assert [card.id for card, _ in _board().attention] == ["A", "B"]
+    assert [card.id for card, _ in _board().attention.questions] == ["A", "B"]
 
 
 def test_a_title_is_text_and_never_markup(admin_client):

@@ -124,7 +124,7 @@ def test_a_cancel_of_work_asks_once_and_keeps_the_reason_that_was_typed(admin_cl
 
 def test_many_cards_are_cancelled_for_one_reason(admin_client, card_a, other):
     page = _post(admin_client, "cancel", card_a, other, reason="late")
-    assert "2 done" in page.text
+    assert "<h1>Cancelled 2 cards</h1>" in page.text
     assert {*Card.objects.values_list("block_note", flat=True)} == {"cancelled: late"}
 
 
@@ -160,7 +160,7 @@ def test_a_wrong_value_is_an_error_of_the_form(admin_client, card_a):
 def test_many_cards_have_an_outcome_each(admin_client, card_a, other):
     Card.objects.edit("D", title="Changed")
     page = unescape(_post(admin_client, "complete", card_a, other).text)
-    assert "1 done, 1 refused" in page
+    assert "Completed 1 card; 1 refused" in page
     assert "look at it again" in page
 
 

@@ -240,7 +240,7 @@ def test_expired_claims_are_reclaimed_together(admin_client, two_expired):
     page = admin_client.get("/fleet/").text
     assert "Reclaim all 2" in page
     seen = {"action": "reclaim", "card": _sent(page, "card")}
-    assert "2 done" in admin_client.post(reverse("act"), seen).text
+    assert "Reclaimed 2 cards" in admin_client.post(reverse("act"), seen).text
     assert set(Card.objects.values_list("status", flat=True)) == {"ready"}
 
 
@@ -256,7 +256,7 @@ def test_a_claim_renewed_since_the_fleet_was_shown_is_not_reclaimed(admin_client
     page = admin_client.get("/fleet/").text
     Card.objects.renew("A", "w", 1)
     answer = admin_client.post(reverse("act"), {"action": "reclaim", "card": _sent(page, "card")})
-    assert "1 done, 1 refused" in answer.text
+    assert "Reclaimed 1 card; 1 refused" in answer.text
     assert Card.objects.get(pk="A").status == "claimed"
 
 

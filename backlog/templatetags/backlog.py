@@ -13,7 +13,9 @@ from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from backlog import lifecycle
 from backlog.lifecycle import FLEET
+from backlog.models import Card
 from backlog.verbs.rules import Limit, Pause
 
 register = template.Library()
@@ -80,6 +82,13 @@ def scope(rule: Pause | Limit) -> str:
     if rule.scope == FLEET:
         return "the fleet"
     return f"{'worker' if rule.scope == 'owner' else rule.scope} {line(rule.name)}"
+
+
+@register.filter
+def why_blocked(card: Card) -> str:
+    """In plain words, with the note."""
+    reason = card.block_reason and card.block_reason.replace("_", " ")
+    return lifecycle.why_blocked(reason, card.block_note)
 
 
 @register.filter

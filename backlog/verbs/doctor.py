@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle
-from backlog.lifecycle import FLEET
+from backlog.lifecycle import FLEET, why_blocked
 from backlog.session import Session, in_pages
 from backlog.verbs import check, rules
 from backlog.verbs.kept import Kept, is_large, kept
@@ -191,7 +191,7 @@ def _blocked(
     for card, reason, note, count in in_pages(session, sql, (limit,)):
         yield Finding(
             kind,
-            f"blocked: {': '.join(filter(None, (reason, note)))}",
+            f"blocked: {why_blocked(reason, note)}",
             command("unblock", "--id", card),
             id=card,
             reason=reason,

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle, values
 from backlog.errors import Cancelled, ClaimLost, NotFound, Stale, WrongState
-from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, LONGEST_TEXT, Move
+from backlog.lifecycle import CANCELLED, CLAIMED, DEFAULT_BLOCK_REASON, LONGEST_TEXT, Move
 from backlog.planner import unindexed
 from backlog.records import COLUMNS, WITHOUT_TEXTS, Record, iso
 from backlog.session import TELLING, Session, Statement, in_statement, telling
@@ -161,8 +161,9 @@ def cancel(
     refused as `Cancelled`. None if the card does not exist. Raises `WrongState` from done, `Stale`.
     """
     said = Report(outcome="cancelled").text(card_id, "cancel")
-    room = LONGEST_TEXT - len("cancelled: ")
-    note = "cancelled" if reason is None else f"cancelled: {values.line(reason, 'reason', room)}"
+    room = LONGEST_TEXT - len(f"{CANCELLED}: ")
+    why = None if reason is None else values.line(reason, "reason", room)
+    note = CANCELLED if why is None else f"{CANCELLED}: {why}"
     changes = blocked(DEFAULT_BLOCK_REASON, note)
     return transition(session, lifecycle.CANCEL, card_id, Expected(seen=seen), said, changes)
 

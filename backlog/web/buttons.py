@@ -58,19 +58,27 @@ class Outcome(NamedTuple):
 class Button(NamedTuple):
     """One thing to do to a card.
 
-    It is offered for cards in `statuses`. `verb` takes a queryset, the card's id, `seen`, and by
+    `does` and `did` are its sentences about a card or cards, before and after. It is offered for
+    cards in `statuses`. `verb` takes a queryset, the card's id, `seen`, and by
     name what `form` asks for. `warning` is shown once, and must be confirmed, for cards in the
     statuses `warns`.
     """
 
     name: str
     label: str
+    does: str
+    did: str
     statuses: tuple[str, ...]
     verb: Callable[..., Any]
     form: type[forms.Form] | None = None
     warning: str = ""
     warns: tuple[str, ...] = STATUSES
     permission: str = access.CHANGE
+
+    @property
+    def face(self) -> str:
+        """The label where a press does not do it yet, but asks for more."""
+        return f"{self.label}…" if self.form else self.label
 
     def press(self, seen: Seen, fields: dict[str, Any]) -> Outcome:
         """Do it to the card if it is still as seen."""
@@ -114,26 +122,42 @@ _BUTTONS: Final = (
     Button(
         "complete",
         "Complete",
+        "Complete {}",
+        "Completed {}",
         (READY, CLAIMED),
         CardQuerySet.complete,
         warning="The worker that holds the card cannot complete it any more.",
         warns=(CLAIMED,),
     ),
-    Button("block", "Block", (READY, CLAIMED), CardQuerySet.block, BlockForm),
+    Button(
+        "block", "Block", "Block {}", "Blocked {}", (READY, CLAIMED), CardQuerySet.block, BlockForm
+    ),
     Button(
         "cancel",
-        "Cancel",
+        "Cancel card",
+        "Cancel {}",
+        "Cancelled {}",
         (READY, CLAIMED),
         CardQuerySet.cancel,
         CancelForm,
         warning="Its worker is told at its next renewal and must stop; the card is blocked.",
         warns=(CLAIMED,),
     ),
-    Button("unblock", "Unblock", (BLOCKED,), CardQuerySet.unblock),
-    Button("answer", "Answer and unblock", (BLOCKED,), CardQuerySet.unblock, AnswerForm),
+    Button("unblock", "Unblock", "Unblock {}", "Unblocked {}", (BLOCKED,), CardQuerySet.unblock),
+    Button(
+        "answer",
+        "Answer and unblock",
+        "Answer {}",
+        "Answered and unblocked {}",
+        (BLOCKED,),
+        CardQuerySet.unblock,
+        AnswerForm,
+    ),
     Button(
         "reopen",
         "Reopen",
+        "Reopen {}",
+        "Reopened {}",
         (DONE,),
         CardQuerySet.reopen,
         warning="Cards that depend on it and are not done will wait for it again.",
@@ -141,19 +165,57 @@ _BUTTONS: Final = (
     Button(
         "release",
         "Release",
+        "Release {}",
+        "Released {}",
         (CLAIMED,),
         CardQuerySet.release,
         warning="The card goes back to the pool; the worker that holds it loses its claim.",
     ),
-    Button("reclaim", "Reclaim", (CLAIMED,), _reclaim),
-    Button("comment", "Comment", STATUSES, _comment, CommentForm),
-    Button("priority", "Set priority", STATUSES, CardQuerySet.edit, PriorityForm),
-    Button("phase", "Set phase", STATUSES, CardQuerySet.edit, PhaseForm),
-    Button("link", "Add dependency", STATUSES, _link, DependencyForm),
-    Button("unlink", "Remove dependency", STATUSES, _unlink, DependencyForm),
+    Button("reclaim", "Reclaim", "Reclaim {}", "Reclaimed {}", (CLAIMED,), _reclaim),
+    Button(
+        "comment", "Comment", "Comment on {}", "Commented on {}", STATUSES, _comment, CommentForm
+    ),
+    Button(
+        "priority",
+        "Set priority",
+        "Set the priority of {}",
+        "Set the priority of {}",
+        STATUSES,
+        CardQuerySet.edit,
+        PriorityForm,
+    ),
+    Button(
+        "phase",
+        "Set phase",
+        "Set the phase of {}",
+        "Set the phase of {}",
+        STATUSES,
+        CardQuerySet.edit,
+        PhaseForm,
+    ),
+    Button(
+        "link",
+        "Add dependency",
+        "Add a dependency to {}",
+        "Added a dependency to {}",
+        STATUSES,
+        _link,
+        DependencyForm,
+    ),
+    Button(
+        "unlink",
+        "Remove dependency",
+        "Remove a dependency from {}",
+        "Removed a dependency from {}",
+        STATUSES,
+        _unlink,
+        DependencyForm,
+    ),
     Button(
         "delete",
         "Delete",
+        "Delete {}",
+        "Deleted {}",
         STATUSES,
         CardQuerySet.delete_card,
         warning="The card is gone for good; its history stays.",
@@ -162,6 +224,13 @@ _BUTTONS: Final = (
 )
 
 BUTTONS: Final = {button.name: button for button in _BUTTONS}
+
+
+def number_of(cards: int) -> str:
+    """So many cards, in a sentence."""
+    return f"{cards or 'no'} card{'' if cards in (0, 1) else 's'}"
+
+
 # What is done to one card at a time.
 LINKS: Final = ("link", "unlink")
 # What has its place on the card's own page, beside what it is about.

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Self
 
 from django.http import HttpRequest, QueryDict
+from django.urls import reverse
 
 from backlog import values
 from backlog.lifecycle import CELLS
@@ -56,6 +57,18 @@ class Choice(NamedTuple):
             if value is not None:
                 query[name] = str(value)
         return f"?{query.urlencode()}"
+
+    def listed(self, **changes: str) -> str:
+        """The list of the cards that are chosen, with these parameters instead."""
+        return reverse("cards") + self.url(key=None, v=None, layout=None, **changes)
+
+    @property
+    def rest(self) -> str:
+        """The filter but for phase and status, to continue a query string."""
+        kept = QueryDict(mutable=True)
+        for name in ("owner", "q", "stuck"):
+            kept.setlist(name, list(filter(None, self.parameters.getlist(name))))
+        return f"&{kept.urlencode()}" if any(kept.values()) else ""
 
     @property
     def columns(self) -> str:

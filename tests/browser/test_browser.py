@@ -125,10 +125,10 @@ def test_a_form_that_is_open_is_left_alone(board):
 def test_selected_cards_are_blocked_with_a_reason(board):
     for card_id in ("ready-1", "ready-2"):
         board.locator(f'[data-card="{card_id}"] input').check()
-    board.get_by_role("button", name="Block", exact=True).click()
+    board.get_by_role("button", name="Block…").click()
     board.get_by_label("Reason").select_option("capability")
     board.get_by_role("button", name="Block").click()
-    expect(board.locator("h1")).to_have_text("Block: 2 done")
+    expect(board.locator("h1")).to_have_text("Blocked 2 cards")
     blocked = Card.objects.filter(block_reason="capability").values_list("pk", flat=True)
     assert set(blocked) == {"ready-1", "ready-2"}
 
@@ -152,7 +152,7 @@ def test_everything_is_done_by_keyboard_alone(board):
     board.get_by_label("Priority").focus()
     board.keyboard.type("77")
     board.keyboard.press("Enter")
-    expect(board.locator(".messages")).to_contain_text(f"Set priority: {first}")
+    expect(board.locator(".messages")).to_contain_text(f"Set the priority of {first}.")
     assert Card.objects.get(pk=first).priority == 77
 
 
@@ -172,7 +172,7 @@ def test_all_of_it_works_without_javascript(plain, live_server):
     plain.goto(live_server.url + "/")
     plain.locator('[data-card="stopped"] input').check()
     plain.get_by_role("button", name="Unblock", exact=True).click()
-    expect(plain.locator(".messages")).to_contain_text("Unblock: stopped")
+    expect(plain.locator(".messages")).to_contain_text("Unblocked stopped.")
     plain.get_by_role("link", name="Lanes as columns").click()
     plain.get_by_role("link", name="waits Waits").click()
     expect(plain.locator("h1")).to_have_text("waits Waits")
@@ -208,14 +208,14 @@ def test_a_destructive_action_asks_once(operator, live_server):
     operator.get_by_role("button", name="Release").click()
     expect(operator.locator(".warning")).to_contain_text("loses its claim")
     operator.get_by_role("button", name="Release").click()
-    expect(operator.locator(".messages")).to_contain_text("Release: held")
+    expect(operator.locator(".messages")).to_contain_text("Released held.")
     assert Card.objects.get(pk="held").status == "ready"
 
 
 def test_expired_claims_are_reclaimed_from_the_fleet(operator, live_server):
     operator.goto(live_server.url + "/fleet/")
     operator.get_by_role("button", name="Reclaim all 1").click()
-    expect(operator.locator(".messages")).to_contain_text("Reclaim: late")
+    expect(operator.locator(".messages")).to_contain_text("Reclaimed late.")
     expect(operator.get_by_role("heading", name="Expired claims")).to_have_count(0)
 
 
@@ -224,4 +224,4 @@ def test_the_admin_acts_on_what_is_selected(operator, live_server, complaints):
     operator.get_by_label("Select this object for an action - ready-1 About ready-1").check()
     operator.get_by_label("Action:").select_option("complete")
     operator.get_by_role("button", name="Run").click()
-    expect(operator.locator(".messagelist")).to_contain_text("Complete: ready-1")
+    expect(operator.locator(".messagelist")).to_contain_text("Completed ready-1.")

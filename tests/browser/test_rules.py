@@ -98,7 +98,10 @@ def test_pauses_and_limits_work_without_javascript(plain, live_server, session):
 
 def test_the_doctor_s_findings_are_settled_by_keyboard(operator, live_server, complaints):
     operator.goto(live_server.url + "/doctor/")
-    for name, said in (("Unblock stopped", "Unblock: stopped"), ("Reclaim late", "Reclaim: late")):
+    for name, said in (
+        ("Unblock stopped", "Unblocked stopped"),
+        ("Reclaim late", "Reclaimed late"),
+    ):
         operator.get_by_role("button", name=name).focus()
         operator.keyboard.press("Enter")
         expect(operator.locator(".messages")).to_contain_text(said)
@@ -122,7 +125,7 @@ def test_a_cancel_asks_once_with_the_reason_that_was_typed(operator, live_server
     expect(operator.locator(".warning")).to_contain_text("told at its next renewal")
     expect(operator.get_by_label("Reason")).to_have_value("the plan changes")
     operator.get_by_role("button", name="Cancel").click()
-    expect(operator.locator(".messages")).to_contain_text("Cancel: held")
+    expect(operator.locator(".messages")).to_contain_text("Cancelled held.")
     assert Card.objects.get(pk="held").block_note == "cancelled: the plan changes"
 
 

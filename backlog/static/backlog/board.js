@@ -1,6 +1,8 @@
 // Keeps the board as the cards are: asks whether anything changed, fetches the cells that did,
 // and puts them in place without taking the focus, the selection or the place on the page away.
 
+import { inView, late, put, settle } from "./parts.js";
+import { count, single } from "./select.js";
 import { heard, tell } from "./times.js";
 
 const lanes = document.getElementById("lanes");
@@ -30,11 +32,14 @@ async function read(url) {
 // Servers and what stands before them refuse an address of more bytes than some thousands.
 const LONGEST = 4000;
 
-async function look() {
+// `all`: the reader asks for the board as it is, whatever moves.
+async function look(all = false) {
   clearTimeout(timer);
   try {
     const answer = await read(address(lanes.dataset.live, [["v", version]]));
     if (answer) await take(await answer.json());
+    if (late.size && (all || performance.now() - touched > ALONE)) await rebuild(true);
+    else keeping(settle);
     if (news.dataset.trouble) say("");
     delete news.dataset.trouble;
   } catch (error) {
@@ -44,115 +49,166 @@ async function look() {
   if (!document.hidden) timer = setTimeout(look, seconds());
 }
 
-function say(text) {
-  news.textContent = text;
+// As long after the reader's last move nobody reads, and everything may take its place.
+const ALONE = 120_000;
+let touched = performance.now();
+for (const move of ["pointermove", "keydown", "wheel", "scroll"]) {
+  addEventListener(move, () => (touched = performance.now()), { passive: true });
 }
 
-// Above the lanes; sent whenever anything is.
-const ABOVE = ["totals", "banner"];
-
-const busy = (part) => part.contains(document.activeElement?.closest("form, select, textarea, .answering"));
-
-// Somebody gives an answer there: it stays, to what it was seen to answer.
-const answered = (part) => busy(part) || [...part.querySelectorAll("textarea")].some((text) => text.value);
-
 async function take(now) {
-  const keys = Object.keys(now.cells).filter((key) => !ABOVE.includes(key));
-  const here = new Map([...lanes.querySelectorAll("[data-signature]")].map((part) => [part.id, part]));
-  if (keys.length !== here.size || keys.some((key) => !here.has(key))) return rebuild(now.version);
+  const keys = Object.keys(now.cells);
+  const here = new Map([...document.querySelectorAll("[data-signature]")].map((part) => [part.id, part]));
+  if (keys.length !== here.size || keys.some((key) => !here.has(key))) return rebuild();
   const changed = keys.filter((key) => here.get(key).dataset.signature !== now.cells[key]);
   const free = changed.filter((key) => !busy(here.get(key)));
   const asked = address(lanes.dataset.cells, free.map((key) => ["key", key]));
-  if (asked.length > LONGEST) return rebuild(now.version);
+  if (asked.length > LONGEST) return rebuild();
   const parts = await (await read(asked)).json();
-  const banner = document.getElementById("banner");
-  const paused = banner.dataset.signature !== now.cells.banner;
-  if (!paused || busy(banner)) delete parts.cells.banner;
-  const answering = answered(document.getElementById("totals"));
-  if (answering) delete parts.cells.totals;
   keeping(() => {
-    for (const [key, html] of Object.entries(parts.cells)) put(key, html);
+    for (const key of free) if (parts.cells[key]) put(key, parts.cells[key]);
   });
-  if (free.length === changed.length && !(paused && busy(banner)) && !answering) version = now.version;
-  const cells = free.filter((key) => here.get(key).matches(".cell")).length;
-  if (parts.cells.banner) say(pauses());
-  else if (cells) say(`${cells} ${cells === 1 ? "cell" : "cells"} updated`);
+  if (free.length === changed.length) version = now.version;
+  tellWhatMatters();
 }
 
-// What the banner says, for who does not see it.
-function pauses() {
-  const said = [...document.querySelectorAll("#banner strong")].map((each) => each.textContent);
-  return said.join(" ") || "Nothing is paused any more.";
+// Somebody is about to press or to write there.
+function busy(part) {
+  // An answer that is begun stays, to what it was seen to answer.
+  const typed = [...part.querySelectorAll("textarea")].some((field) => field.value !== field.defaultValue);
+  return typed || part.contains(document.activeElement?.closest("form, select, textarea, .answering"));
 }
 
-function fragment(html) {
-  const template = document.createElement("template");
-  template.innerHTML = html;
-  return template.content.firstElementChild;
-}
-
-function put(key, html) {
-  const fresh = fragment(html);
-  tell(fresh);
-  const old = document.getElementById(key);
-  for (const open of old.querySelectorAll(".answering[open]")) {
-    const same = fresh.querySelector(`[data-question="${CSS.escape(open.dataset.question)}"]`);
-    if (same) same.open = true;
-  }
-  if (old.tagName !== "SUMMARY") return old.replaceWith(fresh);
-  old.replaceChildren(...fresh.childNodes); // it may have the focus
-  old.dataset.signature = fresh.dataset.signature;
-}
-
-// A lane came or went, or more changed than can be asked for: the page as it is now has the lanes.
-async function rebuild(next) {
+// Lanes came or went, or more changed than can be asked for: the page as it is now has all.
+async function rebuild(all = false) {
   const page = await (await read(location.href)).text();
   const fresh = new DOMParser().parseFromString(page, "text/html");
-  const open = new Map(
-    [...lanes.querySelectorAll(".lane")].map((lane) => [lane.dataset.phase, lane.open]),
-  );
-  const answering = answered(document.getElementById("totals"));
-  const above = ABOVE.filter((id) => id !== "totals" || !answering);
+  const coming = [...fresh.getElementById("lanes").children];
   keeping(() => {
-    lanes.replaceChildren(...fresh.getElementById("lanes").children);
-    for (const id of above) document.getElementById(id).replaceWith(fresh.getElementById(id));
-    tell(document.getElementById("banner"));
-    for (const lane of lanes.querySelectorAll(".lane")) {
-      lane.open = open.get(lane.dataset.phase) ?? lane.open;
+    if (all) replaceLanes(coming);
+    else mergeLanes(coming);
+    for (const part of fresh.querySelectorAll("[data-signature]")) {
+      const mine = document.getElementById(part.id);
+      if (busy(mine)) continue;
+      if (all || mine.dataset.signature !== part.dataset.signature) put(part.id, part.outerHTML, all);
     }
-    tell(lanes);
   });
-  if (!answering) version = fresh.getElementById("lanes").dataset.version ?? next;
-  say("Lanes updated");
+  version = fresh.getElementById("lanes").dataset.version;
+  tellWhatMatters();
 }
 
-// Change the lanes; then focus, selection and place are what they were.
+function replaceLanes(coming) {
+  const open = new Map(laneList().map((lane) => [lane.dataset.phase, lane.open]));
+  late.clear();
+  lanes.replaceChildren(...coming);
+  fold();
+  for (const lane of laneList()) lane.open = open.get(lane.dataset.phase) ?? lane.open;
+  tell(lanes);
+}
+
+// A lane that has gone stays as long as it is in view, and one that comes goes where it moves none.
+function mergeLanes(coming) {
+  const phases = coming.map((lane) => lane.dataset.phase);
+  for (const lane of laneList().filter((lane) => !phases.includes(lane.dataset.phase))) leave(lane);
+  for (const [n, lane] of coming.entries()) {
+    const mine = laneList();
+    if (mine.some((each) => each.dataset.phase === lane.dataset.phase)) continue;
+    const next = mine.find((each) => phases.indexOf(each.dataset.phase) > n);
+    if (next && !inView(next)) next.before(lane);
+    else lanes.append(lane);
+    tell(lane);
+  }
+  fold();
+}
+
+function leave(lane) {
+  if (!lane.dataset.phase && !lane.matches(".lane")) return lane.remove(); // there were none
+  if (!inView(lane)) return lane.remove();
+  lane.className = "lane gone";
+  lane.inert = true;
+  for (const part of lane.querySelectorAll("[data-signature]")) {
+    part.removeAttribute("id");
+    delete part.dataset.signature;
+  }
+  for (const row of lane.querySelectorAll("[data-card]")) delete row.dataset.card;
+  for (const input of lane.querySelectorAll("[name=card]")) input.disabled = true;
+}
+
+const laneList = () => [...lanes.querySelectorAll(".lane:not(.gone)")];
+
+// Change the lanes; then focus and selection are what they were.
 function keeping(change) {
-  const focused = document.activeElement?.closest("[data-card]")?.dataset.card;
-  const box = document.activeElement?.matches("input");
+  const active = document.activeElement;
+  const row = active?.closest("[data-card], [data-needs]");
+  const focused = row?.dataset.card ?? row?.dataset.needs;
+  const places = [row?.dataset.card === undefined ? "data-needs" : "data-card", "data-card"];
+  const what = active?.matches("input, button") ? active.tagName : "a";
   const chosen = new Set(
     [...lanes.querySelectorAll("[name=card]:checked")].map((input) => card(input)),
   );
-  const top = scrollY;
   change();
   for (const input of lanes.querySelectorAll("[name=card]")) input.checked = chosen.has(card(input));
-  if (focused !== undefined && !document.activeElement?.closest("[data-card]")) {
-    find(focused)?.querySelector(box ? "input" : "a").focus({ preventScroll: true });
+  if (row && (row.inert || !row.isConnected)) {
+    const [found] = places.map((place) => document.querySelector(`[${place}="${CSS.escape(focused)}"]`)).filter(Boolean);
+    found?.querySelector(what)?.focus({ preventScroll: true });
   }
-  scrollTo({ top, behavior: "instant" });
   count();
 }
 
-const card = (element) => element.closest("[data-card]").dataset.card;
-const find = (id) => lanes.querySelector(`[data-card="${CSS.escape(id)}"]`);
+// News --------------------------------------------------------------------------------------------
 
-function count() {
-  const label = document.getElementById("selected");
-  if (!label) return;
-  const selected = lanes.querySelectorAll("[name=card]:checked").length;
-  label.textContent = `${selected} selected:`;
-  document.getElementById("act").classList.toggle("busy", selected > 0);
+// Who listens hears what needs an operator, and what is paused, at most once in as long.
+const QUIET = 30_000;
+let quietUntil = 0;
+let waiting;
+
+function say(text) {
+  if (news.textContent !== text) news.textContent = text;
 }
+
+const needing = () => Number(document.getElementById("attention").dataset.total);
+const pauses = () => [...document.querySelectorAll("#banner strong")].map((each) => each.textContent).join(" ");
+let told = { needing: needing(), pauses: pauses() };
+
+function tellWhatMatters() {
+  clearTimeout(waiting);
+  const wait = quietUntil - performance.now();
+  if (wait > 0) return (waiting = setTimeout(tellWhatMatters, wait));
+  const now = { needing: needing(), pauses: pauses() };
+  const said = [];
+  if (now.pauses !== told.pauses) said.push(now.pauses || "Nothing is paused any more.");
+  if (now.needing > told.needing) said.push(`${now.needing} ${now.needing === 1 ? "card needs" : "cards need"} attention.`);
+  told = now;
+  if (!said.length) return;
+  say(said.join(" "));
+  quietUntil = performance.now() + QUIET;
+}
+
+// Lanes -------------------------------------------------------------------------------------------
+
+// Which lanes this browser has opened or folded last, by phase.
+const FOLDS = "folds";
+const MOST_FOLDS = 500;
+const folds = new Map(JSON.parse(localStorage.getItem(FOLDS) ?? "[]"));
+
+function fold() {
+  for (const lane of laneList()) lane.open = folds.get(lane.dataset.phase) ?? lane.open;
+}
+
+lanes.addEventListener("click", (event) => {
+  const lane = event.target.closest("summary")?.parentElement;
+  if (!lane) return;
+  folds.delete(lane.dataset.phase);
+  folds.set(lane.dataset.phase, !lane.open); // it is about to turn
+  localStorage.setItem(FOLDS, JSON.stringify([...folds].slice(-MOST_FOLDS)));
+});
+
+// Of a cell the first cards are seen, and by its button the others.
+lanes.addEventListener("click", (event) => {
+  event.target.closest(".more")?.closest(".cell").classList.add("whole");
+});
+
+const card = (element) => element.closest("[data-card]").dataset.card;
 
 // Keys --------------------------------------------------------------------------------------------
 
@@ -178,22 +234,18 @@ const KEYS = {
   l: () => stepCell(1),
   h: () => stepCell(-1),
   x: () => document.activeElement.closest("[data-card]")?.querySelector("input").click(),
-  r: look,
+  r: () => look(true),
   "/": () => document.getElementById("search").focus(),
   "?": () => help.showModal(),
 };
 
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input:not([type=checkbox]), select, textarea");
-  if (typing || help.open || event.ctrlKey || event.metaKey || event.altKey || !(event.key in KEYS)) return;
+  if (!single(event) || help.open || !(event.key in KEYS)) return;
   event.preventDefault();
   KEYS[event.key]();
 });
 
-lanes.addEventListener("change", count);
-document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look()));
-const keys = document.getElementById("keys");
-keys.hidden = false;
-keys.addEventListener("click", () => help.showModal());
-count();
+document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look(true)));
+document.getElementById("keys").addEventListener("click", () => help.showModal());
+fold();
 timer = setTimeout(look, seconds());

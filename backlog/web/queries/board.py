@@ -20,12 +20,12 @@ from backlog.querysets import EXPIRED, CardQuerySet, in_cell
 from backlog.session import Session, Statement
 from backlog.verbs.rules import Limit, Pause, in_force
 from backlog.web.queries import large, lines
+from backlog.web.queries.attention import Attention, attention
 from backlog.web.queries.filters import ALL, Filter
-from backlog.web.queries.questions import Question, questions
+from backlog.web.queries.now import Running, running
 
 PER_CELL: Final = 10
 LANES_A_PAGE: Final = 25
-ATTENTION: Final = 6
 
 # A card waits for at most these of its dependencies by name.
 _CHIPS: Final = 4
@@ -95,11 +95,13 @@ class Cell:
 class Heading(NamedTuple):
     """What stands above the cells of a lane (None: of cards without a phase), and holds it back.
 
-    Swapped by itself, as a cell is.
+    Of the whole lane, whatever is chosen of it: how many cards that are, `shown` says then. Swapped
+    by itself, as a cell is.
     """
 
     phase: str | None
     counts: tuple[int, ...]
+    shown: int | None
     pause: Pause | None
     limit: Limit | None
 
@@ -149,7 +151,8 @@ class Lane(NamedTuple):
 
 @dataclass(frozen=True)
 class Board:
-    """One page of lanes, what the whole selection counts, and what is paused.
+    """One page of lanes, what the whole selection counts, what is paused, and what of the whole
+    backlog runs and needs an operator.
 
     `in_part`: of a large backlog some cards were looked at, as `large.looked_at` says.
     """
@@ -159,6 +162,8 @@ class Board:
     pages: int
     totals: dict[str, int]
     pauses: tuple[Pause, ...]
+    running: Running
+    attention: Attention
     in_part: bool = False
 
     @cached_property
@@ -171,28 +176,28 @@ class Board:
         """The headings of the lanes by their keys."""
         return {lane.heading.key: lane.heading for lane in self.lanes}
 
-    @property
-    def attention(self) -> list[Question]:
-        """What of the page waits for an operator: expired claims, then questions, the first."""
-        return questions(shown.card for shown in self._attention)[:ATTENTION]
-
-    @cached_property
-    def _attention(self) -> tuple[Shown, ...]:
-        cells = self.cells.values()
-        late = [each for cell in cells for each in cell.shown if each.expired]
-        blocked = [each for cell in cells if cell.name == "blocked" for each in cell.shown]
-        return (*late, *blocked)
-
     @cached_property
     def signatures(self) -> dict[str, str]:
-        """What each cell and heading shows, by key; the totals and what needs attention, as
-        `totals`; what is paused, as `banner`."""
+        """What each cell and heading shows, by key; and as `totals`, `running`, `attention`
+        and `banner` what stands above."""
         return {
-            "totals": _digest(repr((self.totals, self._attention))),
+            "totals": self.above,
+            "running": _digest(repr(self.running)),
+            "attention": self.needing,
             "banner": self.banner,
             **{key: heading.signature for key, heading in self.headings.items()},
             **{key: cell.signature for key, cell in self.cells.items()},
         }
+
+    @cached_property
+    def above(self) -> str:
+        """Another one whenever the totals say something else."""
+        return _digest(repr(self.totals))
+
+    @cached_property
+    def needing(self) -> str:
+        """Another one whenever what needs attention says something else."""
+        return _digest(repr((self.attention, bool(self.lanes))))
 
     @cached_property
     def banner(self) -> str:
@@ -210,7 +215,11 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
     in_part = (chosen.text or chosen.stuck) and large.is_looked_at_in_part(session, chosen)
     statements = _statements(chosen, bool(in_part))
     counts = _counted(session, statements, chosen)
-    shown = Paginator(_ordered(counts), LANES_A_PAGE).get_page(page)
+    lane_by_lane = Filter(chosen.phases)
+    whole = counts
+    if chosen != lane_by_lane:
+        whole = counts | _counted(session, _statements(lane_by_lane, False), lane_by_lane)
+    shown = Paginator(_ordered(counts, whole), LANES_A_PAGE).get_page(page)
     open_phases = [phase for phase in shown if not _finished(counts[phase])]
     first = _first(session, statements, open_phases)
     rules = in_force(session)
@@ -220,12 +229,21 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
 
     def lane(phase: str | None) -> Lane:
         cells = tuple(cell(phase, name) for name in CELLS)
-        counted = tuple(cell.total for cell in cells)
-        return Lane(Heading(phase, counted, *rules.of_phase(phase)), cells)
+        of_lane = tuple(whole[phase].get(name, (0, 0))[0] for name in CELLS)
+        some = None if whole is counts else sum(cell.total for cell in cells)
+        return Lane(Heading(phase, of_lane, some, *rules.of_phase(phase)), cells)
 
     lanes = tuple(map(lane, shown))
-    pages = shown.paginator.num_pages
-    return Board(lanes, shown.number, pages, _totals(counts), rules.pauses, bool(in_part))
+    return Board(
+        lanes,
+        shown.number,
+        shown.paginator.num_pages,
+        _totals(counts),
+        rules.pauses,
+        running(session),
+        attention(session),
+        bool(in_part),
+    )
 
 
 Counts = dict[str | None, dict[str, tuple[int, int]]]
@@ -306,14 +324,14 @@ def _finished(cells: dict[str, tuple[int, int]]) -> bool:
     return cells.keys() <= {"done"}
 
 
-def _ordered(counts: Counts) -> list[str | None]:
+def _ordered(counts: Counts, whole: Counts) -> list[str | None]:
     """Lanes where somebody is at work, then those that are stuck, with work, finished.
 
     Of a kind by name, numbers in it by their value; cards without a phase last.
     """
 
     def place(phase: str | None) -> tuple[Any, ...]:
-        cells = counts[phase]
+        cells = whole[phase]
         activity = ("claimed" not in cells, "blocked" not in cells, _finished(cells))
         return (*activity, phase is None, _natural(phase or ""))
 

@@ -7,6 +7,7 @@ from django.db.models.lookups import Contains
 
 from backlog.models import Card
 from backlog.querysets import CardQuerySet
+from backlog.session import Session
 
 
 class _Says(Contains):
@@ -50,3 +51,27 @@ class Filter(NamedTuple):
 
 
 ALL: Final = Filter()
+
+# As many are suggested.
+MOST_PHASES: Final = 300
+
+# The phases one after the other, but for what is claimed, which is little: each is one step in the
+# index `backlog_lanes`. Recursive, which the ORM is not.
+WALK: Final = """
+WITH RECURSIVE walk (phase) AS (
+    (SELECT phase FROM backlog WHERE status <> 'claimed' ORDER BY phase LIMIT 1)
+    UNION ALL SELECT (
+        SELECT phase FROM backlog WHERE status <> 'claimed' AND phase > walk.phase
+        ORDER BY phase LIMIT 1)
+    FROM walk WHERE walk.phase IS NOT NULL
+)"""
+_PHASES: Final = f"""{WALK}
+(SELECT phase FROM walk WHERE phase IS NOT NULL LIMIT {MOST_PHASES})
+UNION
+SELECT phase FROM backlog WHERE claimed_at IS NOT NULL AND phase IS NOT NULL
+ORDER BY phase LIMIT {MOST_PHASES}"""
+
+
+def phases(session: Session) -> list[str]:
+    """The phases there are, the first of them if there are very many."""
+    return [phase for (phase,) in session.execute(_PHASES).fetchall()]

@@ -12,7 +12,7 @@ from django.db.models.expressions import RawSQL
 from backlog.lifecycle import CELLS, CLAIMED
 from backlog.session import Session
 from backlog.verbs.kept import is_large
-from backlog.web.queries.filters import Filter
+from backlog.web.queries.filters import WALK, Filter
 
 # From about so many cards on; as many of a cell are counted; at as many, at most, a list looks.
 LARGE: Final = 100_000
@@ -34,16 +34,8 @@ class AtLeast(int):
 
 _REST: Final = [(name, *cell) for name, cell in CELLS.items() if name != CLAIMED]
 
-# The phases one after the other, each a step in the index; then their cells but for claimed cards.
-# Parameters: those of `_chosen`.
-_CELLS: Final = """
-WITH RECURSIVE walk (phase) AS (
-    (SELECT phase FROM backlog WHERE status <> 'claimed' ORDER BY phase LIMIT 1)
-    UNION ALL SELECT (
-        SELECT phase FROM backlog WHERE status <> 'claimed' AND phase > walk.phase
-        ORDER BY phase LIMIT 1)
-    FROM walk WHERE walk.phase IS NOT NULL
-), cell AS (
+# Of all phases the cells but for claimed cards. Parameters: those of `_chosen`.
+_CELLS: Final = f"""{WALK}, cell AS (
     SELECT phase, status, claimable
     FROM (SELECT phase FROM walk WHERE phase IS NOT NULL UNION ALL SELECT NULL) AS lane
     CROSS JOIN unnest(%s::text[], %s::boolean[]) AS state (status, claimable)

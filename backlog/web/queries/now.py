@@ -3,10 +3,10 @@
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Count, F, Window
+from django.db.models import Count, OuterRef, Subquery, Window
 from django.db.models.functions import Now
 
-from backlog.models import Card
+from backlog.models import Card, RunOutput
 from backlog.session import Session, Statement
 from backlog.web.queries import lines
 
@@ -27,8 +27,8 @@ class Running(NamedTuple):
 
     @property
     def cards(self) -> list[Card]:
-        """The cards of these rows; of a card no other field is read."""
-        return [lines.card(_SHOWN, row) for row in self.rows]
+        """The cards of these rows, each with what it has `printed` last (None: nothing)."""
+        return [lines.card(_SHOWN, row[:-1], printed=row[-1]) for row in self.rows]
 
     @property
     def more(self) -> int:
@@ -44,6 +44,10 @@ def running(session: Session) -> Running:
 
 @cache
 def _statement() -> Statement:
-    held = Card.objects.filter(claim_expires_at__gt=Now())
-    first = held.annotate(total=Window(Count("*"))).order_by(F("status_changed_at"), "id")[:ROWS]
-    return first.values_list(*lines.columns(_SHOWN), "total").query.sql_with_params()
+    of_claim = RunOutput.objects.filter(card=OuterRef("pk"), attempt=OuterRef("attempts"))
+    held = Card.objects.filter(claim_expires_at__gt=Now()).annotate(
+        printed=Subquery(of_claim.values("last_line")), total=Window(Count("*"))
+    )
+    first = held.order_by("status_changed_at", "id")[:ROWS]
+    columns = lines.columns(_SHOWN)
+    return first.values_list(*columns, "printed", "total").query.sql_with_params()

@@ -9,15 +9,15 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from backlog.lifecycle import CELLS
+from backlog.lifecycle import CELLS, CLAIMED
 from backlog.models import Card
-from backlog.web.access import CHANGE, may, reads
+from backlog.web.access import CHANGE, VIEW, may, reads
 from backlog.web.buttons import LINKS, offered
 from backlog.web.choice import Choice
 from backlog.web.live import Live
 from backlog.web.queries import board as queries
 from backlog.web.queries.board import Board
-from backlog.web.queries.now import running
+from backlog.web.queries.filters import phases
 from backlog.web.views.cell import cell_html, heading_html
 
 _LIVE = Live(queries.board)
@@ -37,15 +37,18 @@ def board(request: HttpRequest) -> HttpResponse:
         "choice": choice,
         "cells": CELLS,
         "lanes": [
-            (lane.heading, heading_html(lane.heading), [cell_html(cell) for cell in lane.cells])
+            (
+                lane.heading,
+                heading_html(lane.heading),
+                [cell_html(cell, choice.rest) for cell in lane.cells],
+            )
             for lane in shown.lanes
         ],
         "few": len(shown.lanes) <= FEW_LANES,
-        "running": running(Card.objects.session()),
-        "phases": [lane.heading.phase for lane in shown.lanes if lane.heading.phase],
+        "phases": phases(Card.objects.session()),
         "keep": choice.hidden("layout"),
         "buttons": offered(request, without=LINKS),
-        **_banner(request, shown, choice),
+        **_above(request, shown, choice),
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,
     }
     return render(request, "backlog/board.html", context)
@@ -65,28 +68,33 @@ def live(request: HttpRequest) -> HttpResponse:
 @require_safe
 def cells(request: HttpRequest) -> HttpResponse:
     """The cells and headings with these keys as they are now: a map of key to HTML, without those
-    now gone; always the totals and the banner."""
+    now gone; always what stands above them."""
     choice = Choice.of(request)
     shown = _shown(choice)
     html: dict[str, str] = {}
     for key in request.GET.getlist("key"):
         if key in shown.cells:
-            html[key] = cell_html(shown.cells[key])
+            html[key] = cell_html(shown.cells[key], choice.rest)
         elif key in shown.headings:
             html[key] = heading_html(shown.headings[key])
-    context = {"board": shown, **_banner(request, shown, choice)}
-    for name in ("totals", "banner"):
+    context = {"board": shown, **_above(request, shown, choice)}
+    for name in ("totals", "running", "attention", "banner"):
         html[name] = render_to_string(f"backlog/_{name}.html", context, request)
     return _uncached(JsonResponse({"cells": html}))
 
 
-def _banner(request: HttpRequest, shown: Board, choice: Choice) -> dict[str, Any]:
-    """What is paused, for whom to resume, and where that leads back to."""
+def _above(request: HttpRequest, shown: Board, choice: Choice) -> dict[str, Any]:
+    """The totals, each with the list of its cards; what is paused, for whom to resume, and where
+    that leads back to."""
     page = str(choice.page) if choice.page > 1 else None
+    asked = {name: {"status": name} for name in CELLS}
+    asked["expired"] = {"status": CLAIMED, "stuck": "1"}
     return {
+        "totals": [(name, shown.totals[name], choice.listed(**asked[name])) for name in asked],
         "pauses": shown.pauses,
         "signature": shown.banner,
         "may_change": may(request, CHANGE),
+        "may_view": may(request, VIEW),
         "next": (reverse("board") + choice.url(key=None, page=page)).removesuffix("?"),
     }
 

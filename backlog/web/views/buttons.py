@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from backlog import values
 from backlog.models import Card, Event
 from backlog.web.access import VIEW, may, needs
-from backlog.web.buttons import BUTTONS, Button, Outcome, Seen
+from backlog.web.buttons import BUTTONS, Button, Outcome, Seen, number_of
 
 
 @needs(VIEW)
@@ -65,6 +65,7 @@ def ask(
         "button": button,
         "cards": cards,
         "named": [seen.card_id for seen in cards],
+        "does": button.does.format(cards[0].card_id if len(cards) == 1 else number_of(len(cards))),
         "form": form,
         "next": back,
         "warning": button.warning if button.asks(cards) else "",
@@ -80,13 +81,14 @@ def _answer(
     context["typed"] = fields.get("note")
     if len(outcomes) > 1:
         refused = sum(outcome.refusal is not None for outcome in outcomes)
-        context |= {"outcomes": outcomes, "refused": refused, "done": len(outcomes) - refused}
+        did = button.did.format(number_of(len(outcomes) - refused))
+        context |= {"outcomes": outcomes, "refused": refused, "did": did}
         return render(request, "backlog/outcomes.html", context)
     (outcome,) = outcomes
     if outcome.refusal is None:
-        messages.success(request, f"{button.label}: {outcome.card_id}")
+        messages.success(request, f"{button.did.format(outcome.card_id)}.")
         return redirect(way_back(request))
-    context["outcome"] = outcome
+    context |= {"outcome": outcome, "does": button.does.format(outcome.card_id)}
     context["card"] = Card.objects.defer("body", "acceptance").filter(pk=outcome.card_id).first()
     context["last"] = Event.objects.filter(card_id=outcome.card_id).changes().newest_first().first()
     return render(request, "backlog/refused.html", context, status=outcome.refusal.http_status)

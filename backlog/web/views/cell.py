@@ -13,14 +13,12 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
 
 from backlog.models import Card
-from backlog.templatetags.backlog import line, whole, worker
+from backlog.templatetags.backlog import line, whole, why_blocked, worker
 from backlog.web.buttons import Seen
 from backlog.web.queries.board import Cell, Heading
 
-_NOTE: Final = 120
 # As wide, in its own units, is the bar of a lane; as many cards of a cell are seen at first.
 _BAR: Final = 100
 _FIRST: Final = 3
@@ -36,21 +34,22 @@ _LEASE: Final = " {owner} <span>{state} {left}</span>"
 _EXPIRED: Final = SafeString('<strong class="expired">expired</strong>')
 _CHIP: Final = '<a class="chip {state}" href="{url}">{id} <small>{state}</small></a>'
 
+_WHY_AT_MOST: Final = 140
+
 # An id of these characters stands in a path as it is.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9-]+")
 
 
 # What a cell shows is a function of the cell alone, so that most of a page is made only once.
 @lru_cache(maxsize=2048)
-def cell_html(cell: Cell) -> SafeString:
-    """The cell as HTML."""
-    cards = [(_card(card),) for card in cell.cards]
+def cell_html(cell: Cell, kept: str = "") -> SafeString:
+    """The cell as HTML; the link to all of its cards keeps what the query string `kept` chooses."""
     context = {
         "cell": cell,
-        "first": format_html_join("", "{}", cards[:_FIRST]),
-        "rest": format_html_join("", "{}", cards[_FIRST:]),
-        "folded": len(cards) - _FIRST,
-        "more": cell.total > len(cards),
+        "cards": format_html_join("", "{}", ((_card(card),) for card in cell.cards)),
+        "folded": max(0, len(cell.shown) - _FIRST),
+        "more": cell.total > len(cell.shown),
+        "kept": kept,
     }
     return render_to_string("backlog/_cell.html", context)
 
@@ -123,8 +122,7 @@ def _waits(card: Card) -> SafeString:
 
 
 def _blocked(card: Card) -> SafeString:
-    note = f": {Truncator(card.block_note).chars(_NOTE)}" if card.block_note else ""
-    return format_html('<p class="why">{}{}</p>', card.block_reason, note)
+    return format_html('<p class="why">{}</p>', line(why_blocked(card), _WHY_AT_MOST))
 
 
 _WHY: Final = {"waiting": _waits, "blocked": _blocked}

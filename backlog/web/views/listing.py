@@ -10,6 +10,7 @@ from backlog.verbs.rules import pauses
 from backlog.web.access import CHANGE, may, reads
 from backlog.web.buttons import LINKS, Seen, offered
 from backlog.web.choice import Choice
+from backlog.web.queries.filters import phases
 from backlog.web.queries.listing import SORTS, cards, is_in_part
 
 # Headings of the table, each with the order that its link asks for.
@@ -40,6 +41,7 @@ def card_list(request: HttpRequest) -> HttpResponse:
         "rows": [(card, Seen.of(card)) for card in found],
         "choice": choice,
         "cells": CELLS,
+        "phases": phases(Card.objects.session()),
         "sort": sort,
         "sorted_by": SORTS[sort][0],
         "columns": [(name, label, name and choice.url(sort=name)) for name, label in _COLUMNS],

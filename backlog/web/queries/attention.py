@@ -1,0 +1,84 @@
+"""What waits for an operator: claims whose lease is over, and what is blocked; oldest first."""
+
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from django.db.models import BooleanField, F
+from django.db.models.expressions import RawSQL
+
+from backlog.lifecycle import BLOCKED
+from backlog.models import Card
+from backlog.session import Session, Statement
+from backlog.web.queries import lines
+from backlog.web.queries.large import MOST_COUNTED, MOST_LOOKED_AT, AtLeast
+from backlog.web.queries.questions import Question, questions
+
+# So many questions are named; among so many cards the same ones are found.
+FIRST: Final = 5
+ALIKE: Final = 50
+
+_FIELDS: Final = lines.in_order(
+    *("id", "title", "status", "claim_owner", "claim_expires_at"),
+    *("block_reason", "block_note", "status_changed_at", "updated_at"),
+)
+
+
+_SOME_BLOCKED: Final = RawSQL(  # noqa: S611 (our own words)
+    "backlog.ctid = ANY (ARRAY("
+    f"SELECT ctid FROM backlog WHERE status = '{BLOCKED}' LIMIT {MOST_LOOKED_AT}))",
+    (),
+    output_field=BooleanField(),
+)
+
+
+class Attention(NamedTuple):
+    """How many cards of the whole backlog need an operator, and the values of those that have
+    for the longest."""
+
+    total: int = 0
+    rows: tuple[tuple[Any, ...], ...] = ()
+
+    @property
+    def questions(self) -> list[Question]:
+        """The first of them, each with `expired`; cards that are blocked alike are one."""
+        cards = (lines.card(_FIELDS, row[:-1], expired=row[-1]) for row in self.rows)
+        return questions(cards)[:FIRST]
+
+    @property
+    def more(self) -> bool:
+        """Whether there are others than the questions have."""
+        return self.total > sum(1 + len(others) for _, others in self.questions)
+
+
+def attention(session: Session) -> Attention:
+    """As of now, whatever a page is about. Counted up to a thousand; of more than some thousands
+    that are blocked, the first that are found."""
+    rows = session.execute(*_statement()).fetchall()
+    if not rows:
+        return Attention()
+    total = rows[0][0]
+    first = tuple(row[1:-1] for row in rows)
+    return Attention(AtLeast(MOST_COUNTED) if total > MOST_COUNTED else total, first)
+
+
+@cache
+def _statement() -> Statement:
+    """One for both, around what the ORM makes of each: it cannot bound what it sorts, nor count
+    beside it."""
+    late, blocked = Card.objects.expired(), Card.objects.filter(_SOME_BLOCKED)
+    since = {"claim_expires_at": late, "status_changed_at": blocked}
+    oldest = [
+        cards.with_expired()
+        .annotate(since=F(moment))
+        .order_by("since", "id")
+        .values_list(*lines.columns(_FIELDS), "expired", "since")[:ALIKE]
+        for moment, cards in since.items()
+    ]
+    few = [cards.values("pk")[: MOST_COUNTED + 1] for cards in (late, blocked)]
+    first, params = oldest[0].union(oldest[1], all=True).query.sql_with_params()
+    counted, more = few[0].union(few[1], all=True).query.sql_with_params()
+    sql = (
+        f"SELECT (SELECT count(*) FROM ({counted}) AS some_cards), card.* FROM ({first}) AS card"
+        f" ORDER BY since LIMIT {ALIKE}"
+    )
+    return sql, (*more, *params)
