@@ -135,6 +135,7 @@ complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 
 complete -c backlog -n '_shtab_backlog_using cancel' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using cancel' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using cancel' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using cancel' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using cancel' -l reason -x -d why
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a show -d 'one card, everything on it'
 complete -c backlog -n '_shtab_backlog_using show' -s h -l help -d 'show this help message and exit'
@@ -184,6 +185,7 @@ complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 
 complete -c backlog -n '_shtab_backlog_using reopen' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using reopen' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using reopen' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using reopen' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a release -d 'give a claimed card back'
 complete -c backlog -n '_shtab_backlog_using release' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using release' -l json -d 'one line of JSON on stdout'
@@ -210,6 +212,7 @@ complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 
 complete -c backlog -n '_shtab_backlog_using unlink' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using unlink' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using unlink' -l from -x -d 'the card that waits'
+complete -c backlog -n '_shtab_backlog_using unlink' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using unlink' -l to -x -d 'the card it waits for'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a delete -d 'remove a card'
 complete -c backlog -n '_shtab_backlog_using delete' -s h -l help -d 'show this help message and exit'

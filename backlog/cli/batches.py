@@ -30,6 +30,15 @@ def block(session: Session, options: Options, report: Report, why: dict[str, Any
     return _answer(blocked)
 
 
+def cancel(session: Session, options: Options) -> Reply:
+    named = _ids(session, options)
+    return _answer(batches.cancel_many(session, named, reason=options.reason))
+
+
+def reopen(session: Session, options: Options) -> Reply:
+    return _answer(batches.reopen_many(session, _ids(session, options)))
+
+
 def unblock(session: Session, options: Options) -> Reply:
     return _answer(batches.unblock_many(session, _ids(session, options)))
 
@@ -58,13 +67,22 @@ def delete(session: Session, options: Options) -> Reply:
 
 
 def link(session: Session, options: Options) -> Reply:
-    asked_for = [
+    return _answer(batches.link_many(session, _pairs(session, options)))
+
+
+def unlink(session: Session, options: Options) -> Reply:
+    return _answer(batches.unlink_many(session, _pairs(session, options)))
+
+
+def _pairs(session: Session, options: Options) -> list[tuple[str, str]]:
+    """The cards that `--ids` names, each with what it waits for. Raises `UsageError`."""
+    pairs = [
         (each["id"], each.get("on", options.dependency_id))
         for each in _asked(session, options, "id", "on")
     ]
-    if any(on is None for _, on in asked_for):
+    if any(on is None for _, on in pairs):
         raise UsageError('say what the cards wait for: --to, or "on" in each line of --ids -')
-    return _answer(batches.link_many(session, asked_for))
+    return pairs
 
 
 def _ids(session: Session, options: Options) -> list[str]:
