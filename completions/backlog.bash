@@ -50,7 +50,7 @@ _shtab_backlog_store_psql_option_strings=(-h --help --json)
 _shtab_backlog_store_dump_option_strings=(-h --help --json)
 _shtab_backlog_store_restore_option_strings=(-h --help --json --force)
 _shtab_backlog_store_option_strings=(-h --help)
-_shtab_backlog_option_strings=(-h --help)
+_shtab_backlog_option_strings=(-h --help --version)
 
 _shtab_backlog_import_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_backlog_store_dump_pos_0_COMPGEN=_shtab_compgen_files
@@ -209,6 +209,7 @@ _shtab_backlog_store___help_nargs=0
 _shtab_backlog_pos_0_nargs=A...
 _shtab_backlog__h_nargs=0
 _shtab_backlog___help_nargs=0
+_shtab_backlog___version_nargs=0
 
 
 # $1=COMP_WORDS[1]

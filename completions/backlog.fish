@@ -57,6 +57,7 @@ complete -c backlog -e
 complete -c backlog -f
 
 complete -c backlog -n _shtab_backlog_using -s h -l help -d 'show this help message and exit'
+complete -c backlog -n _shtab_backlog_using -l version -d 'which this is'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a create -d 'add a card'
 complete -c backlog -n '_shtab_backlog_using create' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using create' -l json -d 'one line of JSON on stdout'
@@ -74,7 +75,7 @@ complete -c backlog -n '_shtab_backlog_using create' -l idempotency-key -x -d 'a
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a list -d 'cards in the order of claims'
 complete -c backlog -n '_shtab_backlog_using list' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using list' -l json -d 'one line of JSON on stdout'
-complete -c backlog -n '_shtab_backlog_using list' -l status -xka "ready claimed blocked done" -d 'ready, claimed, blocked or done'
+complete -c backlog -n '_shtab_backlog_using list' -l status -xka "ready claimed blocked done" -d status
 complete -c backlog -n '_shtab_backlog_using list' -l phase -x -d 'of this phase'
 complete -c backlog -n '_shtab_backlog_using list' -l ready-only -d 'claimable ones'
 complete -c backlog -n '_shtab_backlog_using list' -l limit -x -d 'so many at most'
@@ -110,7 +111,7 @@ complete -c backlog -n '_shtab_backlog_using block' -l id -x -d 'the card'
 complete -c backlog -n '_shtab_backlog_using block' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using block' -l owner -x -d 'only if this worker holds the claim'
 complete -c backlog -n '_shtab_backlog_using block' -l attempt -x -d 'only if the claim is this attempt'
-complete -c backlog -n '_shtab_backlog_using block' -l reason -xka "dependency needs_input capability transient attempts_exhausted other" -d 'dependency, needs_input, capability, transient, attempts_exhausted, other (other)'
+complete -c backlog -n '_shtab_backlog_using block' -l reason -xka "dependency needs_input capability transient attempts_exhausted other" -d reason
 complete -c backlog -n '_shtab_backlog_using block' -l note -x -d 'what would let it go on'
 complete -c backlog -n '_shtab_backlog_using block' -l summary -x -d 'what came of the attempt'
 complete -c backlog -n '_shtab_backlog_using block' -l result -x -d JSON

@@ -17,7 +17,7 @@ from backlog.cli.options import (
     text,
     verb,
 )
-from backlog.cli.reply import Reply, each, one_card
+from backlog.cli.reply import Reply, each, one, one_card, to_deleted
 from backlog.errors import UsageError
 from backlog.lifecycle import MOST_COUNTED, STATUSES
 from backlog.records import WIRE_NAMES, iso, to_json, to_line
@@ -147,7 +147,8 @@ def delete(session: Session, options: Options) -> Reply:
         from backlog.cli import batches
 
         return batches.delete(session, options)
-    return one_card(cards.delete(session, options.card_id, force=options.force))
+    card = cards.delete(session, options.card_id, force=options.force)
+    return one(card, to_deleted(card))
 
 
 def _one_dependency(options: Options) -> None:
