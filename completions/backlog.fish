@@ -57,6 +57,7 @@ complete -c backlog -e
 complete -c backlog -f
 
 complete -c backlog -n _shtab_backlog_using -s h -l help -d 'show this help message and exit'
+complete -c backlog -n _shtab_backlog_using -l version -d 'which this is'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a create -d 'add a card'
 complete -c backlog -n '_shtab_backlog_using create' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using create' -l json -d 'one line of JSON on stdout'
@@ -74,7 +75,7 @@ complete -c backlog -n '_shtab_backlog_using create' -l idempotency-key -x -d 'a
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a list -d 'cards in the order of claims'
 complete -c backlog -n '_shtab_backlog_using list' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using list' -l json -d 'one line of JSON on stdout'
-complete -c backlog -n '_shtab_backlog_using list' -l status -xka "ready claimed blocked done" -d 'ready, claimed, blocked or done'
+complete -c backlog -n '_shtab_backlog_using list' -l status -xka "ready claimed blocked done" -d status
 complete -c backlog -n '_shtab_backlog_using list' -l phase -x -d 'of this phase'
 complete -c backlog -n '_shtab_backlog_using list' -l ready-only -d 'claimable ones'
 complete -c backlog -n '_shtab_backlog_using list' -l limit -x -d 'so many at most'
@@ -110,7 +111,7 @@ complete -c backlog -n '_shtab_backlog_using block' -l id -x -d 'the card'
 complete -c backlog -n '_shtab_backlog_using block' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using block' -l owner -x -d 'only if this worker holds the claim'
 complete -c backlog -n '_shtab_backlog_using block' -l attempt -x -d 'only if the claim is this attempt'
-complete -c backlog -n '_shtab_backlog_using block' -l reason -xka "dependency needs_input capability transient attempts_exhausted other" -d 'dependency, needs_input, capability, transient, attempts_exhausted, other (other)'
+complete -c backlog -n '_shtab_backlog_using block' -l reason -xka "dependency needs_input capability transient attempts_exhausted other" -d reason
 complete -c backlog -n '_shtab_backlog_using block' -l note -x -d 'what would let it go on'
 complete -c backlog -n '_shtab_backlog_using block' -l summary -x -d 'what came of the attempt'
 complete -c backlog -n '_shtab_backlog_using block' -l result -x -d JSON
@@ -135,6 +136,7 @@ complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 
 complete -c backlog -n '_shtab_backlog_using cancel' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using cancel' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using cancel' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using cancel' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using cancel' -l reason -x -d why
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a show -d 'one card, everything on it'
 complete -c backlog -n '_shtab_backlog_using show' -s h -l help -d 'show this help message and exit'
@@ -196,6 +198,7 @@ complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 
 complete -c backlog -n '_shtab_backlog_using reopen' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using reopen' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using reopen' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using reopen' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a release -d 'give a claimed card back'
 complete -c backlog -n '_shtab_backlog_using release' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using release' -l json -d 'one line of JSON on stdout'
@@ -222,6 +225,7 @@ complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 
 complete -c backlog -n '_shtab_backlog_using unlink' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using unlink' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using unlink' -l from -x -d 'the card that waits'
+complete -c backlog -n '_shtab_backlog_using unlink' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using unlink' -l to -x -d 'the card it waits for'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a delete -d 'remove a card'
 complete -c backlog -n '_shtab_backlog_using delete' -s h -l help -d 'show this help message and exit'
@@ -299,7 +303,7 @@ complete -c backlog -n '_shtab_backlog_using work' -l drain -d 'until nothing is
 complete -c backlog -n '_shtab_backlog_using work' -l grace -x -d 'seconds commands have to end after SIGTERM (30)'
 complete -c backlog -n '_shtab_backlog_using work' -l backoff -x -d 'seconds after a failure, then twice that, … (10)'
 complete -c backlog -n '_shtab_backlog_using work' -l pass-database -d 'let the command have DATABASE_URL'
-complete -c backlog -n '_shtab_backlog_using work' -l output -xka "on off" -d 'off: keep nothing of what commands print (on)'
+complete -c backlog -n '_shtab_backlog_using work' -l output -xka "on off" -d output
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a store -d 'the server behind the cards'
 complete -c backlog -n '_shtab_backlog_using store' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using store; and test $_shtab_backlog_npos -eq 0' -a start -d 'start the embedded store (every command does so itself)'

@@ -61,6 +61,22 @@ def test_a_batch_answers_and_leaves_what_the_verb_does_card_by_card(verb, sessio
     assert [answer[0][:9] == "ClaimLost" for answer in answers[0]] == [0, 1, 1, 0, 1, 1]
 
 
+@pytest.mark.parametrize("verb", ["cancel", "unblock", "reopen"])
+def test_a_batch_of_an_operator_does_what_the_verb_does_card_by_card(verb, session, card):
+    def one(session, card_id, *_):
+        return moves.existing(card_id, getattr(moves, verb)(session, card_id))
+
+    answers = []
+    held = [Held(card_id) for card_id in "EDCBAX"]
+    for ask in (lambda s, held, _: getattr(batches, f"{verb}_many")(s, "EDCBAX"), by_one(one)):
+        empty(session)
+        for card_id, state in zip("ABCD", ("done", "claimed", "blocked", "done"), strict=True):
+            card(card_id, status=state)
+        card("E", needs=["A", "D"])
+        answers.append([told(session, each) for each in ask(session, held, "")])
+    assert answers[0] == answers[1]
+
+
 def test_an_operator_completes_what_may_be_completed_and_hears_of_the_rest(session, card):
     card("A")
     card("B", claimed=True)

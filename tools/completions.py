@@ -19,6 +19,10 @@ def script(shell: str) -> str:
     for argument in _arguments(parser):
         if argument.metavar == "FILE":
             argument.complete = shtab.FILE
+        if argument.option_strings and argument.choices:
+            argument.help = (
+                argument.dest
+            )  # the help of the command names the words, and so do these
     return shtab.complete(parser, shell).rstrip() + "\n"
 
 

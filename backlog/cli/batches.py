@@ -1,11 +1,11 @@
 """The verbs that take many cards by `--ids`: what that names, and an outcome for each."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from backlog.cli.options import STDIN, Options, attempt_of
-from backlog.cli.reply import Reply
+from backlog.cli.reply import Reply, to_deleted
 from backlog.cli.transfer import read_lines
 from backlog.errors import ClaimLost, Refusal, StoreUnavailable, UsageError
 from backlog.records import Record, one_line, to_json, to_line
@@ -28,6 +28,15 @@ def block(session: Session, options: Options, report: Report, why: dict[str, Any
     cards = _held(session, options, report)
     blocked = batches.block_many(session, cards, options.owner, **why, texts=options.json)
     return _answer(blocked)
+
+
+def cancel(session: Session, options: Options) -> Reply:
+    named = _ids(session, options)
+    return _answer(batches.cancel_many(session, named, reason=options.reason))
+
+
+def reopen(session: Session, options: Options) -> Reply:
+    return _answer(batches.reopen_many(session, _ids(session, options)))
 
 
 def unblock(session: Session, options: Options) -> Reply:
@@ -54,17 +63,26 @@ def delete(session: Session, options: Options) -> Reply:
     named = _ids(session, options)
     batches.refuse_repeats(named)
     gone = {card.id: card for card in delete_together(session, named, force=options.force)}
-    return _answer([Outcome(card_id, gone[card_id], None) for card_id in named])
+    return _answer([Outcome(card_id, gone[card_id], None) for card_id in named], to_deleted)
 
 
 def link(session: Session, options: Options) -> Reply:
-    asked_for = [
+    return _answer(batches.link_many(session, _pairs(session, options)))
+
+
+def unlink(session: Session, options: Options) -> Reply:
+    return _answer(batches.unlink_many(session, _pairs(session, options)))
+
+
+def _pairs(session: Session, options: Options) -> list[tuple[str, str]]:
+    """The cards that `--ids` names, each with what it waits for. Raises `UsageError`."""
+    pairs = [
         (each["id"], each.get("on", options.dependency_id))
         for each in _asked(session, options, "id", "on")
     ]
-    if any(on is None for _, on in asked_for):
+    if any(on is None for _, on in pairs):
         raise UsageError('say what the cards wait for: --to, or "on" in each line of --ids -')
-    return _answer(batches.link_many(session, asked_for))
+    return pairs
 
 
 def _ids(session: Session, options: Options) -> list[str]:
@@ -107,12 +125,12 @@ def _asked(session: Session, options: Options, *keys: str) -> list[dict[str, Any
     return said
 
 
-def _answer(outcomes: Sequence[Outcome[Record]]) -> Reply:
+def _answer(outcomes: Sequence[Outcome[Record]], shown: Callable[[Record], str] = to_line) -> Reply:
     """An outcome for each card. The exit status is 0 if all went, 4 if a claim was lost."""
     refused = [each.refusal for each in outcomes if each.refusal is not None]
     kinds = (ClaimLost, StoreUnavailable, Refusal)
     found = [kind for kind in kinds if any(isinstance(refusal, kind) for refusal in refused)]
-    lines = map(_line, outcomes) if outcomes else ["(none)"]
+    lines = [_line(each, shown) for each in outcomes] or ["(none)"]
     status = found[0].exit_status if found else 0
     return Reply([f"[{','.join(map(_json, outcomes))}]\n"], lines, status)
 
@@ -125,8 +143,8 @@ def _json(outcome: Outcome[Record]) -> str:
     return f'{{"id":{json_text(card_id)},"error":{error}}}'
 
 
-def _line(outcome: Outcome[Record]) -> str:
+def _line(outcome: Outcome[Record], shown: Callable[[Record], str]) -> str:
     card_id, card, refusal = outcome
     if refusal is None:
-        return to_line(existing(card_id, card))
+        return shown(existing(card_id, card))
     return one_line(card_id, f"[{refusal.code}]", refusal)

@@ -17,7 +17,7 @@ from backlog.cli.options import (
     text,
     verb,
 )
-from backlog.cli.reply import Reply, each, one_card
+from backlog.cli.reply import Reply, each, one, one_card, to_deleted
 from backlog.errors import UsageError
 from backlog.lifecycle import MOST_COUNTED, STATUSES
 from backlog.records import WIRE_NAMES, iso, to_json, to_line
@@ -59,8 +59,7 @@ _FIELDS: Final = tuple(
     )
 )
 _FROM: Final = text("--from", Named, "the card that waits", required=True, dest="card_id")
-_TO: Final = text("--to", Named, "the card it waits for", dest="dependency_id")
-_PAIR: Final = (_FROM, ("--to", {**_TO[1], "required": True}))
+_PAIR: Final = (*or_ids(_FROM), text("--to", Named, "the card it waits for", dest="dependency_id"))
 
 
 def _given_fields(options: Options) -> dict[str, Any]:
@@ -148,20 +147,28 @@ def delete(session: Session, options: Options) -> Reply:
         from backlog.cli import batches
 
         return batches.delete(session, options)
-    return one_card(cards.delete(session, options.card_id, force=options.force))
+    card = cards.delete(session, options.card_id, force=options.force)
+    return one(card, to_deleted(card))
 
 
-@verb("link", "--from now depends on --to", *or_ids(_FROM), _TO)
+def _one_dependency(options: Options) -> None:
+    if options.ids is None and options.dependency_id is None:
+        raise UsageError("--to is missing: the card that --from waits for")
+
+
+@verb("link", "--from now depends on --to", *_PAIR, check=_one_dependency)
 def link(session: Session, options: Options) -> Reply:
     if options.ids is not None:
         from backlog.cli import batches
 
         return batches.link(session, options)
-    if options.dependency_id is None:
-        raise UsageError("--to is missing: the card that --from waits for")
     return one_card(cards.link(session, options.card_id, options.dependency_id))
 
 
-@verb("unlink", "--from no longer depends on --to", *_PAIR)
+@verb("unlink", "--from no longer depends on --to", *_PAIR, check=_one_dependency)
 def unlink(session: Session, options: Options) -> Reply:
+    if options.ids is not None:
+        from backlog.cli import batches
+
+        return batches.unlink(session, options)
     return one_card(cards.unlink(session, options.card_id, options.dependency_id))

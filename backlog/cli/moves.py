@@ -125,10 +125,14 @@ def block(session: Session, options: Options) -> Reply:
 @verb(
     "cancel",
     "take a card from its worker and out of the pool",
-    ID,
+    *or_ids(ID),
     text("--reason", values.line, "why"),
 )
 def cancel(session: Session, options: Options) -> Reply:
+    if options.ids is not None:
+        from backlog.cli import batches
+
+        return batches.cancel(session, options)
     return one_card(moves.cancel(session, options.card_id, reason=options.reason))
 
 
@@ -146,8 +150,12 @@ def unblock(session: Session, options: Options) -> Reply:
     return one_card(moves.unblock(session, options.card_id, note=options.note))
 
 
-@verb("reopen", "a done card is ready again", ID)
+@verb("reopen", "a done card is ready again", *or_ids(ID))
 def reopen(session: Session, options: Options) -> Reply:
+    if options.ids is not None:
+        from backlog.cli import batches
+
+        return batches.reopen(session, options)
     return one_card(moves.reopen(session, options.card_id))
 
 

@@ -2,10 +2,11 @@
 
 import argparse
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
+import backlog
 from backlog.cli.options import Group, Option, Options, Verb, attempt_of
 from backlog.errors import UsageError
 
@@ -64,14 +65,19 @@ class Parser(argparse.ArgumentParser):
 
 def parse(argv: Sequence[str], prog: str) -> Options:
     """The words, read: each option, and `run`, the verb's function. Raises `UsageError`."""
+    if argv and not argv[0].startswith("-") and argv[0] not in VERBS:
+        raise UsageError(
+            f'there is no verb "{argv[0]}"{_meant(argv[0], VERBS)} (try {prog} --help)'
+        )
     # With a verb at the beginning no other is meant; without any it is help, or a mistake.
     verbs = [declared(name) for name in (argv[:1] if argv and argv[0] in VERBS else VERBS)]
     used = [verb for verb in verbs if verb.name in argv]
     words = _join_values(list(argv), _take_value(used))
     given, unknown = grammar(prog, verbs, listed=not used).parse_known_args(words, Options())
     if unknown:
+        meant = _meant(unknown[0].partition("=")[0], _option_names(used))
         raise UsageError(
-            f"unrecognized arguments: {' '.join(unknown)} (try {prog} {given.verb} --help)"
+            f"unrecognized arguments: {' '.join(unknown)}{meant} (try {prog} {given.verb} --help)"
         )
     if getattr(given, "ids", None) is not None:
         given.card_id = None  # the environment's
@@ -89,7 +95,9 @@ def declared(name: str) -> Verb | Group:
 
 def grammar(prog: str, verbs: Iterable[Verb | Group], *, listed: bool = False) -> Parser:
     """What reads these verbs; `listed`: what names them in its help, and reads none."""
-    parser = Parser(prog=prog, description="The backlog of record for a fleet of workers.")
+    parser = Parser(prog=prog, description=backlog.__doc__)
+    version = f"fleet-backlog {backlog.__version__}"
+    parser.add_argument("--version", action="version", version=version, help="which this is")
 
     def stand_in(**_: Any) -> Parser:  # to make one for each takes longer than all the rest
         return parser
@@ -136,6 +144,20 @@ def _with_environment(env: str = "", **settings: Any) -> dict[str, Any]:
     """What the environment says is the default; a variable that is empty says nothing."""
     said = os.environ.get(env) if env else None
     return {**settings, "default": said, "required": False} if said else settings
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches  # what is right needs none
+
+    near = get_close_matches(word, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _option_names(verbs: Iterable[Verb | Group]) -> Iterator[str]:
+    yield "--json"
+    for verb in verbs:
+        for each in verb.actions if isinstance(verb, Group) else [verb]:
+            yield from (name for name, _ in each.options if name.startswith("-"))
 
 
 def _take_value(verbs: Iterable[Verb | Group]) -> set[str]:

@@ -40,6 +40,11 @@ def one_card(card: Record | None, status: int = 0) -> Reply:
     return one(card, to_line(card) if card else "(none)", status)
 
 
+def to_deleted(card: Record) -> str:
+    """The line of a card that is gone. JSON has the card as it was."""
+    return to_line(card._replace(status="deleted"))
+
+
 def many[Row](
     rows: Sequence[Row], line: Callable[[Row], str], nothing: str, status: int = 0
 ) -> Reply:

@@ -30,4 +30,6 @@ def _line(run: Run) -> str:
         iso(run.started_at),
         iso(run.ended_at) if run.ended_at else "-",
         run.summary or "-",
+        *([] if run.tokens is None else [f"tokens={run.tokens}"]),
+        *([] if run.cost is None else [f"cost={run.cost.normalize():f}"]),
     )

@@ -226,7 +226,10 @@ class CardQuerySet(models.QuerySet["Card"]):
     renew_many = _of_many_cards(batches.renew_many)
     block_many = _of_many_cards(batches.block_many)
     unblock_many = _of_many_cards(batches.unblock_many)
+    cancel_many = _of_many_cards(batches.cancel_many)
+    reopen_many = _of_many_cards(batches.reopen_many)
     link_many = _of_many_cards(batches.link_many)
+    unlink_many = _of_many_cards(batches.unlink_many)
 
     def reclaim(self) -> list[str]:
         """Return the cards of this queryset whose lease is over to the pool; their ids in order."""

@@ -7,7 +7,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from backlog.store.embedded import Store
 from backlog.store.errors import ConfigurationError
@@ -67,6 +67,15 @@ class Server(NamedTuple):
     url: str
     # Off, because prepared statements do not survive PgBouncer's transaction mode before 1.21.
     prepare: bool = False
+    called: str = "DATABASE_URL"  # where the URL was given, for who gave it
+
+    def checked(self) -> Self:
+        """Itself. Raises `ConfigurationError` if the URL is none of PostgreSQL's."""
+        if self.url.startswith(("postgres://", "postgresql://")):
+            return self
+        given = f", not {self.url.partition(':')[0]}" if ":" in self.url else ""
+        must = f"{self.called} must begin with postgres:// or postgresql://"
+        raise ConfigurationError(f"{must}{given}")
 
     def connect(self) -> "Connection[Any]":
         """Connect in autocommit mode. Raises psycopg's errors, and `ConfigurationError`."""
@@ -116,7 +125,7 @@ class Server(NamedTuple):
         except ProgrammingError as error:
             # Without what follows the colon: it may quote the password.
             reason = str(error).partition(":")[0]
-            raise ConfigurationError(f"DATABASE_URL cannot be read: {reason}") from None
+            raise ConfigurationError(f"{self.called} cannot be read: {reason}") from None
         return {
             "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
             "application_name": "fleet-backlog",
@@ -142,12 +151,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Storage:
     """The store to use. Raises `ConfigurationError`."""
     url = environ.get("DATABASE_URL", "").strip()
     if url:
-        if not url.startswith(("postgres://", "postgresql://")):
-            given = f", not {url.partition(':')[0]}" if ":" in url else ""
-            raise ConfigurationError(
-                f"DATABASE_URL must begin with postgres:// or postgresql://{given}"
-            )
-        return Server(url, environ.get("PREPARE_STATEMENTS", "").lower() in ("on", "true", "1"))
+        prepare = environ.get("PREPARE_STATEMENTS", "").lower() in ("on", "true", "1")
+        return Server(url, prepare).checked()
     if environ.get("BACKLOG_STORE") == WITHHELD:
         raise ConfigurationError(
             "the cards are in a database whose DATABASE_URL the worker keeps from its command:"

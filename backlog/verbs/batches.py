@@ -15,16 +15,16 @@ from backlog.planner import few, row_by_row, unindexed
 from backlog.records import COLUMNS, WITHOUT_TEXTS, Record
 from backlog.session import Session, as_refusal, in_statement, telling
 from backlog.verbs import moves
-from backlog.verbs.cards import edit, find, link
+from backlog.verbs.cards import edit, find, link, unlink
 from backlog.verbs.claims import MOST_AT_ONCE
 from backlog.verbs.moves import NOTHING_SAID, Changes, existing
 from backlog.verbs.runs import Report
 
-# Everything is locked first. What will be done is locked in id order, with the cards that wait for
-# it, which a trigger counts again: so two batches do not wait for each other. Other moves take what
-# is free, and wait for nobody. What is said of a card is assigned with its row: an assignment is
-# computed as the row is written, right before the triggers that ask; a condition, maybe for all
-# rows first. The triggers set the column anew.
+# Everything is locked first. What will be done, or was, is locked in id order, with the cards that
+# wait for it, which a trigger counts again: so two batches do not wait for each other. Other moves
+# take what is free, and wait for nobody. What is said of a card is assigned with its row: an
+# assignment is computed as the row is written, right before the triggers that ask; a condition,
+# maybe for all rows first. The triggers set the column anew.
 _TELLING: Final = (
     "set_config('backlog.actor', %s, true) || set_config('backlog.report', said, true)"
 )
@@ -50,6 +50,9 @@ _FREE: Final = """
     SELECT held.* FROM held,
         LATERAL (SELECT FROM backlog WHERE id = held.id FOR NO KEY UPDATE SKIP LOCKED) AS card
 """
+
+
+_READY: Final[Changes] = ("status = 'ready'", ())
 
 
 class Held(NamedTuple):
@@ -116,6 +119,23 @@ def unblock_many(
     return _outcomes(cards, moved, lambda held: moves.unblock(session, held.id, note=note))
 
 
+def reopen_many(session: Session, card_ids: Sequence[str]) -> list[Outcome[Record]]:
+    """`moves.reopen` for each card; what is given and raised is that of `complete_many`."""
+    cards = _named(card_ids)
+    moved = _move(session, lifecycle.REOPEN, cards, None, [""] * len(cards), _READY)
+    return _outcomes(cards, moved, lambda held: moves.reopen(session, held.id))
+
+
+def cancel_many(
+    session: Session, card_ids: Sequence[str], *, reason: str | None = None
+) -> list[Outcome[Record]]:
+    """`moves.cancel` for each card; what is given and raised is that of `complete_many`."""
+    cards = _named(card_ids)
+    said = [moves.said_cancelled(held.id) for held in cards]
+    moved = _move(session, lifecycle.CANCEL, cards, None, said, moves.cancelled(reason))
+    return _outcomes(cards, moved, lambda held: moves.cancel(session, held.id, reason=reason))
+
+
 def release_many(
     session: Session,
     cards: Sequence[Held],
@@ -172,11 +192,19 @@ def link_many(session: Session, pairs: Sequence[tuple[str, str]]) -> list[Outcom
 
     A card may be in several pairs. Raises `UsageError`, if they are too many.
     """
+    return _of_pairs(partial(link, session), pairs)
+
+
+def unlink_many(session: Session, pairs: Sequence[tuple[str, str]]) -> list[Outcome[Record]]:
+    """`cards.unlink` for each pair; what is given and raised is that of `link_many`."""
+    return _of_pairs(partial(unlink, session), pairs)
+
+
+def _of_pairs(
+    verb: Callable[[str, str], Record], pairs: Sequence[tuple[str, str]]
+) -> list[Outcome[Record]]:
     _refuse_more(len(pairs))
-    return [
-        _outcome(card_id, partial(link, session, card_id, dependency_id))
-        for card_id, dependency_id in pairs
-    ]
+    return [_outcome(pair[0], partial(verb, *pair)) for pair in pairs]
 
 
 def refuse_repeats(card_ids: Sequence[str]) -> None:
@@ -231,7 +259,7 @@ def _move(
 
 @cache  # a new text, though equal, makes psycopg's own look-ups slower
 def _sql(move: Move, changes: str, texts: bool) -> str:
-    waits = move.to == DONE
+    waits = DONE in (move.to, *move.sources)
     return _MOVE.format(
         locked=_ALL if waits else _FREE,
         among="held" if waits else "locked",

@@ -160,12 +160,21 @@ def cancel(
     Whoever works on it is told by the next renewal, or whatever else it says of this attempt: it is
     refused as `Cancelled`. None if the card does not exist. Raises `WrongState` from done, `Stale`.
     """
-    said = Report(outcome="cancelled").text(card_id, "cancel")
+    said, changes = said_cancelled(card_id), cancelled(reason)
+    return transition(session, lifecycle.CANCEL, card_id, Expected(seen=seen), said, changes)
+
+
+def cancelled(reason: str | None) -> Changes:
+    """What a cancellation changes. Raises `UsageError`."""
     room = LONGEST_TEXT - len(f"{CANCELLED}: ")
     why = None if reason is None else values.line(reason, "reason", room)
     note = CANCELLED if why is None else f"{CANCELLED}: {why}"
-    changes = blocked(DEFAULT_BLOCK_REASON, note)
-    return transition(session, lifecycle.CANCEL, card_id, Expected(seen=seen), said, changes)
+    return blocked(DEFAULT_BLOCK_REASON, note)
+
+
+def said_cancelled(card_id: str) -> str:
+    """What a cancellation tells the triggers. Raises `UsageError`."""
+    return Report(outcome="cancelled").text(card_id, "cancel")
 
 
 def blocked(reason: str, note: str | None) -> Changes:

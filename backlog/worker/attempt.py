@@ -68,22 +68,22 @@ class Attempt(Lease):
         self._command: Command | None = None
         self._written, self._write_at = 0, 0.0
 
-    def run(self, link: Link) -> bool:
-        """Work on the card; whether it is completed. Raises `CannotStart`, `Away`."""
+    def run(self, link: Link) -> End | None:
+        """Work on the card; its end, None if nothing may be told of it. Raises `Away`, and
+        `CannotStart` once that is told."""
         self._log("claimed", ttl=self._plan.ttl)
         if self.lease_is_over:  # it slept since it asked
             self._renew(link)
         try:
             self._start()
         except OSError as error:
-            self._not_started(link, error)
-            return False
+            return self._not_started(link, error)
         if self._command is not None:
             try:
                 self._keep(link, self._command)
             finally:
                 self._end_now(self._command)
-        return self._settle(link)
+        return self._its_end()
 
     def guard(self, slept: bool) -> None:
         """End the command if its lease is over: the card may be another's by now."""
@@ -136,18 +136,16 @@ class Attempt(Lease):
         assert too_big is not None  # there is one environment at least  # noqa: S101
         raise too_big
 
-    def _not_started(self, link: Link, error: OSError) -> None:
+    def _not_started(self, link: Link, error: OSError) -> End:
         """The card is given back or blocked; the worker goes on unless it can start nothing."""
         why = f"cannot start {self._plan.argv[0]}: {error.strerror}"
         if error.errno in _PASSING:
-            self.tell(link, given_back(why, max(1, self._backoff() or 0)))
-        elif error.errno == errno.E2BIG and len(self.card.id.encode()) > _USUAL_ID_BYTES:
+            return given_back(why, max(1, self._backoff() or 0))
+        if error.errno == errno.E2BIG and len(self.card.id.encode()) > _USUAL_ID_BYTES:
             note = f"{why}: the card's id is too long for a program"
-            end = End(BLOCKED, Report(summary=why), reason="capability", note=note, ending=why)
-            self.tell(link, end)
-        else:
-            self.tell(link, given_back("the command could not be started"))
-            raise CannotStart(why)
+            return End(BLOCKED, Report(summary=why), reason="capability", note=note, ending=why)
+        self.tell(link, given_back("the command could not be started"))
+        raise CannotStart(why)
 
     def _let_run(self) -> None:
         """Say how long it may run, whatever becomes of this process; under the lock."""
@@ -217,13 +215,13 @@ class Attempt(Lease):
             command.end(0)
             command.ended.wait()
 
-    def _settle(self, link: Link) -> bool:
+    def _its_end(self) -> End | None:
         if self._ended_for == STOPPED:
-            return self.tell(link, given_back(WAS_STOPPED))
+            return given_back(WAS_STOPPED)
         if self._ended_for is not None:
             self._log(self._ended_for, took=self._took())  # and nothing is written
-            return False
-        return self.tell(link, self._judged())
+            return None
+        return self._judged()
 
     def _judged(self) -> End:
         command = self._command

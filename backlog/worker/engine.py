@@ -19,6 +19,7 @@ from backlog.verbs.claims import Taken
 from backlog.verbs.pool import pool_of
 from backlog.worker import outcome
 from backlog.worker.clock import now
+from backlog.worker.lease import Claimed
 from backlog.worker.link import Away, Link
 from backlog.worker.plan import DRAIN, FOREVER, ONCE, Plan
 
@@ -242,7 +243,7 @@ class Engine[A: Watched](ABC):
 
     # The threads that work ------------------------------------------------------------------------
 
-    def _next(self, link: Link, count: int = 1) -> list[tuple[float, Record]] | None:
+    def _next(self, link: Link, count: int = 1) -> Claimed | None:
         """The next cards, at least one, when there are some, and when each was asked for.
 
         None: no more. Empty: the thread is wanted elsewhere (`_is_wanted`).

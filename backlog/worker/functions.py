@@ -18,16 +18,16 @@ from backlog import values
 from backlog.errors import ClaimLost, NotFound, Refusal, UsageError
 from backlog.lifecycle import DEFAULT_TTL_SECONDS
 from backlog.records import Record
-from backlog.session import Opener, Session, as_refusal
+from backlog.session import Opener, as_refusal
 from backlog.shown import in_json
 from backlog.verbs import batches
 from backlog.verbs.batches import Held, Outcome
-from backlog.verbs.claims import MOST_AT_ONCE, Taken
-from backlog.verbs.pool import Pool, pool_of
+from backlog.verbs.claims import MOST_AT_ONCE
+from backlog.verbs.pool import Pool
 from backlog.worker.clock import now
 from backlog.worker.console import pairs, transition
 from backlog.worker.engine import DONE, FAILED, Engine, Part, django_db
-from backlog.worker.lease import WAS_STOPPED, End, given_back, retry_seconds
+from backlog.worker.lease import WAS_STOPPED, Claimed, End, given_back, retry_seconds
 from backlog.worker.link import Away, Link
 from backlog.worker.outcome import COMPLETED, RELEASED
 from backlog.worker.plan import DRAIN, FOREVER, ONCE, Plan
@@ -42,8 +42,6 @@ _GATHER_SECONDS: Final = 0.002
 # How often the leases are looked at, at least.
 _LOOK_SECONDS: Final = 1.0
 
-# Claimed, and when each was asked for.
-_Cards = list[tuple[float, Record]]
 _OfMany = Callable[..., list[Outcome[Record]]]
 # Of an attempt, how it ended: None, nothing may be told of it.
 _End = tuple[Task, End | None]
@@ -157,7 +155,7 @@ class Worker(Engine[Task]):
         if refused is not None:
             raise refused
 
-    def _asked(self, link: Link, count: int) -> tuple[_Cards | None, Refusal | None]:
+    def _asked(self, link: Link, count: int) -> tuple[Claimed | None, Refusal | None]:
         """The next cards, or why there will be none."""
         try:
             return self._next(link, count), None
@@ -186,7 +184,7 @@ class Worker(Engine[Task]):
             ended, self._ended = self._ended, []
         return ended
 
-    def _hand_out(self, cards: Sequence[tuple[float, Record]]) -> None:
+    def _hand_out(self, cards: Claimed) -> None:
         if not cards:
             return
         tasks = [Task(self._plan, card, at, self._log, self._over) for at, card in cards]
@@ -206,9 +204,10 @@ class Worker(Engine[Task]):
         """Write down how attempts ended; whether that brought the next card, if `more` may come."""
         told = [(task, end) for task, end in ended if end is not None]
         room = self._most - len(self._running) + len(ended)
-        cards: _Cards = []
+        cards: Claimed = []
         if more and [end.how for _, end in told] == [COMPLETED] and room == 1:
-            cards = self._tell_and_claim(link, *told[0])
+            task, end = told[0]
+            cards = task.tell_and_claim(link, end)
         else:
             alike: defaultdict[Any, list[tuple[Task, End]]] = defaultdict(list)
             for task, end in told:
@@ -239,24 +238,6 @@ class Worker(Engine[Task]):
                 completed = task.told(end, outcome.card)
             if completed:
                 self._end = DONE
-
-    def _tell_and_claim(self, link: Link, task: Task, end: End) -> _Cards:
-        """The card that a completion brings with it."""
-        plan, card = self._plan, task.card
-        claim = (card.id, plan.owner, card.attempts)
-
-        def complete_and_claim(session: Session) -> tuple[float, tuple[Record, Taken[Record]]]:
-            pool = pool_of(session, *plan.pool)
-            how = {"ttl": plan.ttl, "pool": pool, "report": end.report, "texts": False}
-            return now(), plan.claiming.complete_and_claim(session, *claim, **how)
-
-        try:
-            asked, (done, taken) = link.insist(complete_and_claim, self._over)
-        except Refusal:  # of which of the two, the long way tells
-            task.tell(link, end)
-            return []
-        task.told(end, done)
-        return [(asked, each) for each in taken.cards]
 
     # The thread that keeps the leases -------------------------------------------------------------
 

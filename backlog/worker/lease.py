@@ -10,10 +10,12 @@ from backlog.lifecycle import BLOCKED as CARD_BLOCKED
 from backlog.records import Record
 from backlog.session import Session
 from backlog.verbs import moves, runs
+from backlog.verbs.claims import Taken
+from backlog.verbs.pool import pool_of
 from backlog.verbs.runs import Report
 from backlog.worker import outcome
 from backlog.worker.clock import now
-from backlog.worker.link import Link
+from backlog.worker.link import Away, Link
 from backlog.worker.outcome import BLOCKED, COMPLETED, FAILED, RELEASED, Said
 from backlog.worker.plan import Plan
 
@@ -29,6 +31,9 @@ _RETRIES_IN_A_LEASE: Final = 20
 _LONGEST_RETRY_SECONDS: Final = 5.0
 # How long the database has to answer when the lease ended during a sleep.
 _TO_ASK_SECONDS: Final = 15.0
+
+# Claimed, and when each was asked for: no lease of it is over earlier.
+Claimed = list[tuple[float, Record]]
 
 WAS_STOPPED: Final = "the worker was stopped"
 
@@ -145,6 +150,29 @@ class Lease:
             self._log("refused", took=self._took(), reason=str(error))
             return False
         return self.told(end, card)
+
+    def tell_and_claim(self, link: Link, end: End) -> Claimed:
+        """Write a completion down, which brings the next card, if there is one at this moment.
+
+        Where that meets no answer or is refused, the completion is told alone, as by `tell`.
+        """
+        try:
+            asked, (done, taken) = link.ask(partial(self._complete_and_claim, report=end.report))
+        except (Away, Refusal):
+            self.tell(link, end)
+            return []
+        self.told(end, done)
+        return [(asked, card) for card in taken.cards]
+
+    def _complete_and_claim(
+        self, session: Session, report: Report
+    ) -> tuple[float, tuple[Record, Taken[Record]]]:
+        """And when it was asked for."""
+        plan = self._plan
+        pool = pool_of(session, *plan.pool)
+        claim = (session, self.card.id, plan.owner, self.card.attempts)
+        how: dict[str, Any] = {"ttl": plan.ttl, "pool": pool, "report": report, "texts": False}
+        return now(), plan.claiming.complete_and_claim(*claim, **how)
 
     def told(self, end: End, card: Record | None) -> bool:
         """It is written down, and the card is so now; whether it is `completed`."""

@@ -15,7 +15,10 @@ def opener(store: str | Opener | None) -> Opener:
     that the caller opens. Raises `UsageError`."""
     if store is None:
         return _of_environment
-    return partial(_of_server, store) if isinstance(store, str) else store
+    if not isinstance(store, str):
+        return store
+    server = storage.Server(store.strip(), called="store").checked()
+    return partial(_of_server, server)
 
 
 @contextmanager
@@ -27,8 +30,8 @@ def _of_environment() -> Iterator[PsycopgSession]:
 
 
 @contextmanager
-def _of_server(url: str) -> Iterator[PsycopgSession]:
-    with closing(storage.from_environment({"DATABASE_URL": url}).connect()) as connection:
+def _of_server(server: storage.Server) -> Iterator[PsycopgSession]:
+    with closing(server.connect()) as connection:
         session = PsycopgSession(connection)
         if not schema.is_current(session):  # which Django would upgrade in its own database
             raise Refusal("the store is to be upgraded: run `backlog stats` there, by DATABASE_URL")

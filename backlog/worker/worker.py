@@ -9,7 +9,9 @@ from backlog.session import Opener
 from backlog.worker.attempt import Attempt, Surroundings
 from backlog.worker.console import Log, Stream
 from backlog.worker.engine import DONE, FAILED, TO_DIE_SECONDS, Engine, Part
+from backlog.worker.lease import Claimed
 from backlog.worker.link import Link
+from backlog.worker.outcome import COMPLETED
 from backlog.worker.plan import ONCE, Plan
 from backlog.worker.standby import Standby
 
@@ -57,15 +59,35 @@ class _Commands(Engine[Attempt]):
         return [self._serve] * (1 if self._plan.until == ONCE else self._plan.concurrency)
 
     def _serve(self, link: Link) -> None:
-        while cards := self._next(link):
-            (claimed, card) = cards[0]
-            attempt = Attempt(self._plan, card, claimed, self._around)
-            self._begin([attempt])
+        attempt = self._begun(self._next(link))
+        while attempt is not None:
+            following = None
             try:
-                completed = attempt.run(link)
+                following = self._begun(self._seen_through(link, attempt))
             finally:
-                self._settle([attempt])
+                self._settle([attempt])  # after the next has begun: work without a gap is no drain
             attempt.keep_output(link, ended=True)  # nothing waits for it
             if self._plan.until == ONCE:
-                self._end = DONE if completed else FAILED
                 return
+            attempt = following or self._begun(self._next(link))
+
+    def _begun(self, cards: Claimed | None) -> Attempt | None:
+        """The attempt at a card that was claimed, if one was."""
+        if not cards:
+            return None
+        claimed, card = cards[0]
+        attempt = Attempt(self._plan, card, claimed, self._around)
+        self._begin([attempt])
+        return attempt
+
+    def _seen_through(self, link: Link, attempt: Attempt) -> Claimed:
+        """Work on a card and tell its end; the card that this brings, if any."""
+        end = attempt.run(link)
+        if self._plan.until == ONCE:
+            completed = end is not None and attempt.tell(link, end)
+            self._end = DONE if completed else FAILED
+        elif end is not None and end.how == COMPLETED and not self._stopping.is_set():
+            return attempt.tell_and_claim(link, end)
+        elif end is not None:
+            attempt.tell(link, end)
+        return []

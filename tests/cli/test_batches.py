@@ -1,6 +1,7 @@
 """Many cards for one verb, by `--ids`: from a list, or from JSON lines on standard input."""
 
 import json
+import re
 import sys
 from functools import partial
 
@@ -44,6 +45,8 @@ def told(ran):
         ("renew --owner w --ttl 9", "claimed"),
         ("edit --priority 3", "claimed"),
         ("link --to C", "claimed"),
+        ("unlink --to C", "claimed"),
+        ("cancel --reason wrong", "blocked"),
         ("delete", "claimed"),
     ],
 )
@@ -116,7 +119,7 @@ def test_delete_removes_all_or_none(call, card):
     card("A")
     card("B", needs=["A"])
     assert "there is no card X" in refused(call, 1, "delete", "--ids", "A,B,X")
-    assert call("delete", "--ids", "A,B").status == 0
+    assert re.findall(r"^(.)\t\[deleted]", call("delete", "--ids", "A,B").out, re.M) == ["A", "B"]
     assert call("list", "--json").json == []
 
 
@@ -172,6 +175,8 @@ def test_what_cannot_be_read_is_refused_as_a_whole(call, claimed, stdin, given, 
         ("complete --ids A --owner w --claim-next", "--claim-next completes one card"),
         ("link --ids A", "say what the cards wait for"),
         ("link --from A", "--to is missing"),
+        ("unlink --from A", "--to is missing"),
+        ("unlink --ids A", "say what the cards wait for"),
         ("edit --ids A", "nothing to change"),
         ("delete --ids A,A", "A is named twice"),
     ],

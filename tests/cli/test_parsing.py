@@ -6,7 +6,7 @@ from pkgutil import iter_modules
 
 import pytest
 
-from backlog import cli
+from backlog import __version__, cli
 from backlog.cli.main import main
 from backlog.cli.options import Group, Verb
 from backlog.cli.parser import VERBS, declared
@@ -81,6 +81,12 @@ def test_options_that_do_not_go_together_are_refused_without_a_store(capsys, wor
 def test_a_mistake_says_what_would_be_right(call):
     assert call("claim").err == (
         "the following arguments are required: --owner (try backlog claim --help)\n"
+    )
+    assert call("clam", "--owner", "w").err == (
+        'there is no verb "clam"; did you mean claim? (try backlog --help)\n'
+    )
+    assert call("list", "--limt=2").err == (
+        "unrecognized arguments: --limt=2; did you mean --limit? (try backlog list --help)\n"
     )
     assert call("list", "--first", "2").err == (
         "unrecognized arguments: --first 2 (try backlog list --help)\n"
@@ -234,6 +240,12 @@ def test_the_help_of_a_verb_names_each_option(call, capsys, verb):
     shown = help_of(call, capsys, verb)
     options = (*declared(verb).options, ("--json", None))
     assert all(name in shown or name.upper() in shown for name, _ in options)
+
+
+def test_it_says_which_version_it_is(call, capsys):
+    with pytest.raises(SystemExit) as ended:
+        call("--version")
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"fleet-backlog {__version__}\n")
 
 
 def test_the_help_names_each_verb(call, capsys):

@@ -75,7 +75,7 @@ def test_json_is_utf_8_in_every_locale(card, locale, encoding):
 def test_the_help_is_printed_by_the_process(command):
     ran = command("--help", env=UNREACHABLE)
     assert (ran.status, ran.err) == (0, "")
-    assert ran.out.startswith("usage: manage.py backlog [-h] VERB")
+    assert ran.out.startswith("usage: manage.py backlog [-h] [--version] VERB")
 
 
 def test_the_command_works_through_django(django_db_blocker, call, card):

@@ -106,7 +106,9 @@ def test_following_outlives_a_restart_of_the_database():
 
 def test_runs_tell_of_every_attempt(call, card):
     card("A", claimed=True)
-    call("release", "--id", "A", "--owner", "w", "--failed", "--summary", "no luck")
+    call(
+        "release", "--id", "A", "--owner", "w", "--failed", "--summary", "no luck", "--tokens", "7"
+    )
     call("claim", "--owner", "v")
     first, second = call("runs", "--id", "A", "--json").json
     assert list(first) == [
@@ -117,9 +119,9 @@ def test_runs_tell_of_every_attempt(call, card):
     assert (second["owner"], second["endedAt"], second["outcome"]) == ("v", None, None)
     assert call("runs", "--id", "A", "--limit", "1", "--json").json == [second]
     lines = call("runs", "--id", "A").out.splitlines()
-    assert [line.split("\t")[:3] for line in lines] == [
-        ["attempt=1", "w", "failed"],
-        ["attempt=2", "v", "open"],
+    assert [line.split("\t")[:3] + line.split("\t")[5:] for line in lines] == [
+        ["attempt=1", "w", "failed", "no luck", "tokens=7"],
+        ["attempt=2", "v", "open", "-"],
     ]
 
 

@@ -136,6 +136,19 @@ def test_completions_outlast_a_store_that_goes_away(session, card, is_heard):
         assert [run.result for run in runs.runs(session, f"c{n}")] == [f'"c{n}"']
 
 
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("nonsense", "store must begin with postgres://"),
+        ("", "store must begin with postgres://"),
+        ("postgresql://h/db?nonsense=1", "store cannot be read: "),
+    ],
+)
+def test_a_store_that_is_none_is_told_as_it_was_given(url, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        Worker(print, "w", store=url).run()
+
+
 def test_a_store_that_cannot_be_reached_at_the_start_is_told_at_once():
     worker = Worker(print, "w", store="postgresql://u:p@127.0.0.1:1/db")
     with pytest.raises(StoreUnavailable, match="the database cannot be used"):

@@ -11,7 +11,7 @@ import pytest
 from backlog.session import PsycopgSession
 from backlog.store import storage
 from backlog.verbs import rules
-from backlog.worker.plan import Plan
+from backlog.worker.plan import DRAIN, Plan
 from backlog.worker.worker import DONE
 from backlog.worker.worker import work as run
 from tests.worker import status_of, working
@@ -110,7 +110,7 @@ def test_a_paused_worker_waits_and_goes_on(session, card):
 class Counting(PsycopgSession):
     """Counts what it is asked."""
 
-    asked = 0
+    asked = trips = 0
 
     def execute(self, sql, params=()):
         Counting.asked += 1
@@ -120,11 +120,23 @@ class Counting(PsycopgSession):
         Counting.asked += 1
         return super().rows(sql, params)
 
+    def trip(self, *statements):
+        Counting.trips += 1
+        return super().trip(*statements)
+
 
 @contextmanager
 def counting():
     with closing(storage.from_environment().connect()) as connection:
         yield Counting(connection)
+
+
+def test_every_completion_brings_the_next_card_in_its_own_trip(session, card):
+    for n in range(3):
+        card(f"c{n}", needs=[f"c{n - 1}"] if n else [])
+    assert run(counting, Plan("w", ["/bin/true"], {}, until=DRAIN)) == DONE
+    assert [status_of(session, f"c{n}") for n in range(3)] == ["done"] * 3
+    assert Counting.trips == 3
 
 
 def test_ten_threads_that_wait_ask_as_seldom_as_one(store):

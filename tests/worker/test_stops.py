@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from backlog.verbs import moves
+from backlog.verbs import moves, runs
 from tests.worker import alive, begun, last_run, status_of, until, working
 
 pytestmark = pytest.mark.one_tier
@@ -25,7 +25,7 @@ def test_a_running_command_may_finish_and_no_other_begins(session, card):
     with begun("sleep 1") as worker:
         worker.send(signal.SIGTERM)
         assert worker.ends() == 0
-    assert (status_of(session, "A"), status_of(session, "B")) == ("done", "ready")
+    assert (status_of(session, "A"), runs.runs(session, "B")) == ("done", [])
 
 
 def test_after_the_grace_the_command_is_ended_and_its_card_given_back(session, card):

@@ -12,11 +12,11 @@ from backlog.errors import SchemaTooNew
 from backlog.session import PsycopgSession
 from backlog.store import storage
 from backlog.verbs import runs
-from backlog.worker.plan import ONCE, Plan
+from backlog.worker.plan import DRAIN, ONCE, Plan
 from backlog.worker.worker import DONE
 from backlog.worker.worker import work as run
 from tests.command import On
-from tests.worker import until, working
+from tests.worker import status_of, until, working
 
 pytestmark = pytest.mark.one_tier
 
@@ -72,6 +72,28 @@ def test_no_complaint_of_the_moment_ends_a_command_or_loses_its_end(
     plan = Plan("w", ["sh", "-c", script], {b"PATH": b"/usr/bin:/bin"}, ttl=9, until=ONCE)
     assert run(complaining.opened, plan) == DONE
     assert [(each.attempt, each.outcome) for each in runs.runs(session, "A")] == [(1, "completed")]
+
+
+@pytest.mark.parametrize("is_heard", [False, True], ids=["asked in vain", "answered in vain"])
+def test_a_completion_is_told_although_the_trip_that_brings_the_next_card_breaks(
+    session, card, is_heard
+):
+    class Breaking(PsycopgSession):
+        def trip(self, *statements):
+            if is_heard:
+                super().trip(*statements)
+            raise error("08006")
+
+    @contextmanager
+    def opened():
+        with closing(storage.from_environment().connect()) as connection:
+            yield Breaking(connection)
+
+    card("A")
+    card("B")
+    assert run(opened, Plan("w", ["/bin/true"], {}, until=DRAIN)) == DONE
+    assert [each.outcome for each in runs.runs(session, "A")] == ["completed"]
+    assert status_of(session, "B") == ("claimed" if is_heard else "done")
 
 
 @pytest.mark.parametrize("state", [*CURABLE, "22003", "23514", "22008"])

@@ -29,8 +29,10 @@ def _claim(session: Session, owner: str, ttl: int, pool: Pool, count: int = 1, *
     return cards.claim(owner, ttl, count=count, **among, **how)
 
 
-def _complete_and_claim(session: Session, *words: Any, pool: Pool, **how: Any) -> Any:
-    cards, among = _cards(pool)
+def _complete_and_claim(
+    session: Session, *words: Any, pool: Pool, texts: bool = True, **how: Any
+) -> Any:
+    cards, among = _cards(pool)  # which gives a card whole, texts or not
     return cards.complete_and_claim(*words, **among, **how)
 
 
