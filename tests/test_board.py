@@ -251,7 +251,7 @@ def test_one_answer_unblocks_all_that_ask_the_same_but_what_changed_since(admin_
     form = page.text.partition('class="answer"')[2].partition("</form>")[0]
     cards = re.findall(r'name="card"\s+value="([^"]+)"', form)
     said = admin_client.post("/cards/act/", {"action": "answer", "card": cards, "note": "8080"})
-    assert "1 done, 1 refused" in said.text
+    assert "Answered and unblocked 1 card; 1 refused" in said.text
     assert [Card.objects.get(pk=each).answer for each in "ABC"] == ["8080", None, None]
 
 

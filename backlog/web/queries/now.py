@@ -46,8 +46,8 @@ def running(session: Session) -> Running:
 def _statement() -> Statement:
     of_claim = RunOutput.objects.filter(card=OuterRef("pk"), attempt=OuterRef("attempts"))
     held = Card.objects.filter(claim_expires_at__gt=Now()).annotate(
-        printed=Subquery(of_claim.values("last_line")), total=Window(Count("*"))
+        said=Subquery(of_claim.values("last_line")), total=Window(Count("*"))
     )
     first = held.order_by("status_changed_at", "id")[:ROWS]
     columns = lines.columns(_SHOWN)
-    return first.values_list(*columns, "printed", "total").query.sql_with_params()
+    return first.values_list(*columns, "said", "total").query.sql_with_params()
