@@ -23,7 +23,8 @@ SELECT id, %s, %s, %s, %s, %s, clock_timestamp() FROM backlog
 WHERE id = %s AND EXISTS (
     SELECT FROM backlog_run WHERE card_id = backlog.id AND attempt = %s AND owner = %s)
 ON CONFLICT (card_id, attempt) DO UPDATE SET (tail, before, ended, last_line, written_at)
-    = (excluded.tail, excluded.before, excluded.ended, excluded.last_line, excluded.written_at)"""
+    = (excluded.tail, excluded.before, excluded.ended, excluded.last_line, excluded.written_at)
+RETURNING true"""
 
 # Of an attempt (None: the last one) whether more may come, and what came after so many bytes.
 _LOOK: Final = """
@@ -99,7 +100,7 @@ def keep(session: Session, card_id: str, attempt: int, owner: str, printed: Prin
     tail = printed.tail[-LONGEST_OUTPUT:]
     before = printed.before + len(printed.tail) - len(tail)
     what = (attempt, tail, before, printed.ended, last_line(tail))
-    return session.execute(_KEEP, (*what, card_id, attempt, owner)).rowcount == 1
+    return bool(session.rows(_KEEP, (*what, card_id, attempt, owner)))
 
 
 def look(session: Session, card_id: str, attempt: int | None = None, seen: int = 0) -> Look | None:

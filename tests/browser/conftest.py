@@ -9,6 +9,8 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from backlog.models import Card
+from backlog.verbs.output import Printed, keep
 from tests.factories import AccountFactory, CardFactory
 
 # The first is the same engine without the windows: a third of the time.
@@ -53,6 +55,10 @@ def busy_board(store: None, transactional_db: None, settings: Any) -> None:
         ("over", {"done": True}),
     ):
         CardFactory(id=card_id, title=f"About {card_id}", phase="M1", body="Some *text*.", **state)
+    colours = "".join(
+        f"\x1b[{code}mcolour {code}\x1b[0m\n" for code in (*range(30, 48), 1, 2, 7, 90)
+    )
+    keep(Card.objects.session(), "held", 1, "worker-1", Printed(colours.encode(), 0, ended=False))
     CardFactory(id="waits", title="Waits", phase="M2", depends_on=["ready-1", "stopped"])
 
 

@@ -15,6 +15,7 @@ PAGES = {
     "list": "/cards/",
     "card": "/card/waits/",
     "claimed card": "/card/held/",
+    "output": "/card/held/output/",
     "no card": "/card/nowhere/",
     "create": "/cards/new/",
     "edit": "/card/ready-1/edit/",

@@ -28,7 +28,8 @@ async function look() {
     const now = isRead(here) ? null : await fresh(here);
     if (now) {
       const root = document.documentElement;
-      const atEnd = root.scrollTop > 0 && root.scrollTop + innerHeight >= root.scrollHeight - 40;
+      const chosen = scrollY > 0 || location.hash === "#end"; // a short page shows its end to all
+      const atEnd = chosen && scrollY + innerHeight >= root.scrollHeight - 40;
       tell(now);
       here.replaceWith(now);
       if (atEnd) scrollTo({ top: root.scrollHeight, behavior: "instant" });
