@@ -171,18 +171,24 @@ def locked_limits(session: Session) -> list[Limit]:
     return limits(session)
 
 
-def of_nothing(session: Session, made: Pause | Limit) -> str | None:
+def of_nothing(
+    session: Session, made: Pause | Limit, known: dict[str, list[str]] | None = None
+) -> str | None:
     """What to say of a rule that concerns nobody now: no card of the phase, no trace of the worker.
 
     None of one that does. It may well be meant, ahead of time; or the name is not the one meant:
-    then the one that is like it is named.
+    then the one that is like it is named. Who asks of many rules gives one `known` for all, empty
+    at first.
     """
     sql = f"SELECT {_CONCERNS[made.scope]}"
     if session.execute(sql, [made.name] * sql.count("%s")).fetchone()[0]:
         return None
     who = "there is no card of phase" if made.scope == "phase" else "nothing is known of worker"
     said = f"{who} {made.name} now, so this holds nobody back yet"
-    meant = _like(made.name, [row[0] for row in session.execute(_KNOWN[made.scope]).fetchall()])
+    known = {} if known is None else known
+    if made.scope not in known:
+        known[made.scope] = [row[0] for row in session.execute(_KNOWN[made.scope]).fetchall()]
+    meant = _like(made.name, known[made.scope])
     return said if meant is None else f"{said}; did you mean {meant}?"
 
 

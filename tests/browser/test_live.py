@@ -45,6 +45,20 @@ def test_what_is_typed_open_or_focused_stays_when_a_page_changes(operator, compl
     expect(operator.locator("summary", has_text="As a table")).to_be_focused()
 
 
+def test_a_button_in_focus_never_becomes_that_of_another_card(operator, live_server):
+    for n, card_id in enumerate(("one", "two", "three")):
+        CardFactory(id=card_id, claimed=True, ttl=60 + n)
+    operator.goto(live_server.url + "/fleet/")
+    operator.get_by_role("button", name="Release one").focus()
+    Card.objects.complete("one")
+    expect(operator.locator("#claim-one")).to_have_count(0)
+    assert operator.evaluate("document.activeElement === document.body")
+    operator.get_by_role("button", name="Release two").focus()
+    Card.objects.renew("two", "w", 1, 900)
+    expect(operator.locator("#claim-two time.left")).to_have_text("14 min left")
+    assert "two" in operator.evaluate("document.activeElement.closest('tr').textContent")
+
+
 def test_no_arrow_of_the_neighbourhood_runs_behind_a_card(operator, complaints, live_server):
     wide = {"b": "a", "c": "b", "d": "ca", "e": "dab", "g": "cb", "h": "ga"}
     for card_id, needs in {"a": "", **wide}.items():

@@ -99,9 +99,10 @@ def _page(request: HttpRequest, **sent: Form) -> HttpResponse:
     """The page, its two forms empty but for one that was sent and refused."""
     session = Card.objects.session()
     in_force = rules.in_force(session)
+    known: dict[str, list[str]] = {}
     context = {
-        "pauses": [(each, rules.of_nothing(session, each)) for each in in_force.pauses],
-        "limits": [(each, rules.of_nothing(session, each)) for each in in_force.limits],
+        "pauses": [(each, rules.of_nothing(session, each, known)) for each in in_force.pauses],
+        "limits": [(each, rules.of_nothing(session, each, known)) for each in in_force.limits],
         "pause_form": PauseForm(auto_id="pause_%s"),
         "limit_form": LimitForm(auto_id="limit_%s"),
         **sent,
