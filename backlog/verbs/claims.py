@@ -1,6 +1,7 @@
 """Claims: which card a worker gets, and why none."""
 
 import itertools
+import re
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -10,13 +11,21 @@ from typing import Final, NamedTuple, Self
 
 from backlog import values
 from backlog.errors import Busy
-from backlog.lifecycle import AT_LIMIT, DEFAULT_TTL_SECONDS, EMPTY, PAUSED, READY
+from backlog.lifecycle import (
+    AT_LIMIT,
+    CLAIMED,
+    DEFAULT_TTL_SECONDS,
+    DONE,
+    EMPTY,
+    PAUSED,
+    READY,
+)
 from backlog.planner import is_true_unindexed
 from backlog.records import COLUMNS, Record
 from backlog.session import (
     RETRIED,
+    TELLING,
     Session,
-    Statement,
     idle_pauses,
     in_transaction,
     pauses,
@@ -30,9 +39,10 @@ from backlog.verbs.moves import (
     complete,
     completion,
     existing,
+    holding,
     move_card,
 )
-from backlog.verbs.pool import ANY_CARD, GATE, Source, let_go
+from backlog.verbs.pool import ANY_CARD, GATE, Condition, Source, let_go
 from backlog.verbs.runs import Report
 
 # How often a claim tries again while claimable cards are all locked by others: about ten seconds.
@@ -49,6 +59,28 @@ _LEASE: Final = """status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
 _CLAIM: Final = f"UPDATE backlog SET {_LEASE} WHERE ctid = ANY (ARRAY("
 _CLAIMED: Final = f")){{condition}} RETURNING {COLUMNS}"
 _IF_MOVED: Final = f" AND {MOVED}"
+
+# A card that is held is done and the next one claimed, by one update: what an update costs however
+# many rows it writes (its start, the reading of constraints and triggers) is most of a move. Of a
+# card that others wait for, no: the next one may be what its completion makes claimable. What is
+# locked, or was changed since the snapshot, which the update would pass over, is left for later.
+_FINISH_AND_CLAIM: Final = f"""
+WITH held AS MATERIALIZED (
+    SELECT ctid FROM backlog WHERE id = %s AND {{condition}} AND NOT has_dependents
+        AND {TELLING} IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED
+), seen AS MATERIALIZED (
+    SELECT ctid FROM backlog WHERE ctid = ANY (ARRAY(SELECT ctid FROM held))
+)
+UPDATE backlog SET status = CASE status WHEN '{CLAIMED}' THEN '{DONE}' ELSE '{CLAIMED}' END,
+    claim_owner = CASE WHEN status <> '{CLAIMED}' THEN %s END,
+    claim_ttl_seconds = CASE WHEN status <> '{CLAIMED}' THEN %s END,
+    claimed_at = CASE WHEN status <> '{CLAIMED}' THEN clock_timestamp() END
+WHERE ctid = ANY (ARRAY(SELECT ctid FROM seen UNION ALL SELECT ctid FROM ("""
+_FINISHED_AND_CLAIMED: Final = ") AS next WHERE EXISTS (SELECT FROM seen))) RETURNING "
+_TEXTS_OF_THE_CLAIMED: Final = re.sub(
+    r"(backlog\.(?:body|acceptance::text))", rf"CASE status WHEN '{CLAIMED}' THEN \1 END", COLUMNS
+)
+
 # Marks of trips: each differs from all others of this process.
 _TRIPS: Final = itertools.count()
 
@@ -111,16 +143,21 @@ def complete_and_claim(
     pool: Source = ANY_CARD,
     report: Report = NOTHING_SAID,
     texts: bool = True,
+    waited_for: bool = False,
 ) -> tuple[Record, Taken[Record]]:
     """Finish a card and `claim` the next one, mostly in one round trip and one transaction.
 
     A completion that is refused claims nothing; a claim that finds nothing, also because others
-    lock all there is, leaves the card done. Raises `NotFound`, `ClaimLost`, `UsageError`.
+    lock all there is, leaves the card done. Who knows that others wait for the card says so
+    (`waited_for`), and spares a statement. Raises `NotFound`, `ClaimLost`, `UsageError`.
     """
     lease = _lease(values.text(owner, "owner"), values.ttl(ttl))
-    mark = str(next(_TRIPS))
-    first = completion(card_id, owner, attempt, report, texts, mark)
-    done, cards = _in_one_trip(session, first, mark, lease, pool)
+    held = holding(card_id, owner, attempt, report)
+    done, cards = None, list[Record]()
+    if not waited_for:
+        done, cards = _in_one_statement(session, held, lease, pool, texts)
+    if done is None:
+        done, cards = _in_one_trip(session, held, lease, pool, texts)
     if done is None:
         moved = complete(session, card_id, owner, attempt, report=report, texts=texts)
         done = existing(card_id, moved)
@@ -132,22 +169,47 @@ def complete_and_claim(
         return done, Taken([], str(busy))
 
 
-def _in_one_trip(
-    session: Session, first: Statement, mark: str, lease: tuple[str, int], pool: Source
+def _in_one_statement(
+    session: Session, held: Condition, lease: tuple[str, int], pool: Source, texts: bool
 ) -> tuple[Record | None, list[Record]]:
     """The card that is done, and the one that is claimed; neither, where it takes more."""
     select, params = pool.next_to_claim(1, True, ())
+    condition, given = held
+    sql = _finish_and_claim_sql(condition, select, texts)
+    moved = _tried(session, lambda: session.rows(sql, (*given, *lease, *params))) or []
+    done, cards = None, []
+    for card in map(Record._make, moved):
+        if card.status == DONE:
+            done = card
+        else:
+            cards.append(card)
+    return done, cards
+
+
+def _in_one_trip(
+    session: Session, held: Condition, lease: tuple[str, int], pool: Source, texts: bool
+) -> tuple[Record | None, list[Record]]:
+    """The same in two statements, of which the second sees what the first has made claimable."""
+    mark = str(next(_TRIPS))
+    select, params = pool.next_to_claim(1, True, ())
+    first = completion(held, texts, mark)
     second = _claim_sql(select, _IF_MOVED), (*lease, *params, mark)
-    try:
-        with session.transaction() if session.inside() else nullcontext():
-            moved, claimed = session.trip(first, second)
-    except Exception as error:
-        if sqlstate(error) not in RETRIED:
-            raise
-        return None, []
+    moved, claimed = _tried(session, lambda: session.trip(first, second)) or ([], [])
     return next((Record._make(row[1:]) for row in moved), None), [
         Record._make(row) for row in claimed
     ]
+
+
+def _tried[T](session: Session, work: Callable[[], T]) -> T | None:
+    """What it gives; None after a failure that is cured by trying again."""
+    try:
+        # Inside the caller's transaction, a savepoint: what fails is this alone.
+        with session.transaction() if session.inside() else nullcontext():
+            return work()
+    except Exception as error:
+        if sqlstate(error) not in RETRIED:
+            raise
+        return None
 
 
 class Claiming(NamedTuple):
@@ -168,14 +230,7 @@ def _lease(owner: str, ttl: int) -> tuple[str, int]:
 def _claim(session: Session, lease: tuple[str, int], pool: Source, count: int) -> list[Record]:
     """One statement. No cards, too, after a failure that is cured by trying again."""
     select, params = pool.next_to_claim(count, True, ())
-    try:
-        # Inside the caller's transaction, a savepoint: what fails is the statement alone.
-        with session.transaction() if session.inside() else nullcontext():
-            rows = session.rows(_claim_sql(select), (*lease, *params))
-    except Exception as error:
-        if sqlstate(error) not in RETRIED:
-            raise
-        return []
+    rows = _tried(session, lambda: session.rows(_claim_sql(select), (*lease, *params))) or []
     cards = [Record._make(row) for row in rows]
     return sorted(cards, key=_place) if count > 1 else cards
 
@@ -183,6 +238,12 @@ def _claim(session: Session, lease: tuple[str, int], pool: Source, count: int) -
 @lru_cache(maxsize=64)  # a new text, though equal, makes psycopg's own look-ups slower
 def _claim_sql(select: str, condition: str = "") -> str:
     return _CLAIM + select + _CLAIMED.format(condition=condition)
+
+
+@lru_cache(maxsize=64)
+def _finish_and_claim_sql(condition: str, select: str, texts: bool) -> str:
+    first = _FINISH_AND_CLAIM.format(condition=condition.format(row="backlog"))
+    return first + select + _FINISHED_AND_CLAIMED + (COLUMNS if texts else _TEXTS_OF_THE_CLAIMED)
 
 
 def _place(card: Record) -> tuple[int, datetime, str]:

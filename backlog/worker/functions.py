@@ -248,6 +248,7 @@ class Worker(Engine[Task]):
         def complete_and_claim(session: Session) -> tuple[float, tuple[Record, Taken[Record]]]:
             pool = pool_of(session, *plan.pool)
             how = {"ttl": plan.ttl, "pool": pool, "report": end.report, "texts": False}
+            how["waited_for"] = card.has_dependents
             return now(), plan.claiming.complete_and_claim(session, *claim, **how)
 
         try:
