@@ -18,11 +18,11 @@ from backlog import values
 from backlog.errors import ClaimLost, NotFound, Refusal, UsageError
 from backlog.lifecycle import DEFAULT_TTL_SECONDS
 from backlog.records import Record
-from backlog.session import Opener, Session, as_refusal
+from backlog.session import Opener, as_refusal
 from backlog.shown import in_json
 from backlog.verbs import batches
 from backlog.verbs.batches import Held, Outcome
-from backlog.verbs.claims import MOST_AT_ONCE, Taken
+from backlog.verbs.claims import MOST_AT_ONCE
 from backlog.verbs.pool import Pool, pool_of
 from backlog.worker.clock import now
 from backlog.worker.console import pairs, transition
@@ -47,6 +47,7 @@ _Cards = list[tuple[float, Record]]
 _OfMany = Callable[..., list[Outcome[Record]]]
 # Of an attempt, how it ended: None, nothing may be told of it.
 _End = tuple[Task, End | None]
+_Ends = Sequence[tuple[Task, End]]
 
 
 class Worker(Engine[Task]):
@@ -207,8 +208,9 @@ class Worker(Engine[Task]):
         told = [(task, end) for task, end in ended if end is not None]
         room = self._most - len(self._running) + len(ended)
         cards: _Cards = []
-        if more and [end.how for _, end in told] == [COMPLETED] and room == 1:
-            cards = self._tell_and_claim(link, *told[0])
+        completed = told and all(end.how == COMPLETED for _, end in told)
+        if more and completed and room >= self._least:
+            cards = self._tell_and_claim(link, told, room)
         else:
             alike: defaultdict[Any, list[tuple[Task, End]]] = defaultdict(list)
             for task, end in told:
@@ -219,19 +221,19 @@ class Worker(Engine[Task]):
         self._settle([task for task, _ in ended])
         return bool(cards)
 
-    def _tell_together(
-        self, link: Link, verb: _OfMany | None, told: Sequence[tuple[Task, End]]
-    ) -> None:
+    def _tell_together(self, link: Link, verb: _OfMany | None, told: _Ends) -> None:
         """By this verb of many cards; those that it refuses, and where there is none, each alone.
 
         A verb that was heard and whose answer was lost refuses the next time: `tell` sees to it.
         """
         outcomes: Sequence[Outcome[Record] | None] = [None] * len(told)
         if verb is not None and len(told) > 1:
-            held = [Held(task.card.id, task.card.attempts, end.report) for task, end in told]
             with suppress(Refusal):  # of which of them, each hears by itself
-                ask = partial(verb, cards=held, owner=self._plan.owner, texts=False)
+                ask = partial(verb, cards=_held(told), owner=self._plan.owner, texts=False)
                 outcomes = link.insist(ask, self._over)
+        self._told(link, told, outcomes)
+
+    def _told(self, link: Link, told: _Ends, outcomes: Sequence[Outcome[Record] | None]) -> None:
         for (task, end), outcome in zip(told, outcomes, strict=True):
             if outcome is None or outcome.refusal is not None:
                 completed = task.tell(link, end)
@@ -240,24 +242,21 @@ class Worker(Engine[Task]):
             if completed:
                 self._end = DONE
 
-    def _tell_and_claim(self, link: Link, task: Task, end: End) -> _Cards:
-        """The card that a completion brings with it."""
-        plan, card = self._plan, task.card
-        claim = (card.id, plan.owner, card.attempts)
-
-        def complete_and_claim(session: Session) -> tuple[float, tuple[Record, Taken[Record]]]:
-            pool = pool_of(session, *plan.pool)
-            how = {"ttl": plan.ttl, "pool": pool, "report": end.report, "texts": False}
-            how["waited_for"] = card.has_dependents
-            return now(), plan.claiming.complete_and_claim(session, *claim, **how)
-
+    def _tell_and_claim(self, link: Link, told: _Ends, room: int) -> _Cards:
+        """The cards that completions bring with them."""
+        plan, held = self._plan, _held(told)
+        waited_for = any(task.card.has_dependents for task, _ in told)
+        how: dict[str, Any] = {"ttl": plan.ttl, "texts": False, "waited_for": waited_for}
+        verb = partial(batches.complete_many_and_claim, cards=held, owner=plan.owner, count=room)
         try:
-            asked, (done, taken) = link.insist(complete_and_claim, self._over)
-        except Refusal:  # of which of the two, the long way tells
-            task.tell(link, end)
+            asked, (outcomes, taken) = link.insist(
+                lambda s: (now(), verb(s, pool=pool_of(s, *plan.pool), **how)), self._over
+            )
+        except Refusal:  # of which of them, each hears by itself
+            self._told(link, told, [None] * len(told))
             return []
-        task.told(end, done)
-        return [(asked, each) for each in taken.cards]
+        self._told(link, told, outcomes)
+        return [(asked, card) for card in taken.cards]
 
     # The thread that keeps the leases -------------------------------------------------------------
 
@@ -369,6 +368,10 @@ def _plan(
         grace=values.at_least(grace, "grace", 0),
         backoff=values.at_least(backoff, "backoff", 0),
     )
+
+
+def _held(told: _Ends) -> list[Held]:
+    return [Held(task.card.id, task.card.attempts, end.report) for task, end in told]
 
 
 def _of_many(end: End) -> _OfMany | None:
