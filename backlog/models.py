@@ -154,8 +154,9 @@ class Card(models.Model):
                 name="backlog_queue",
                 condition=Q(claimable=True),
             ),
-            # Expired claims. On a column and IS NOT NULL rather than WHERE status = 'claimed':
-            # that would draw statements by id and status away from the primary key.
+            # What is claimed, the first to expire first. On a column and IS NOT NULL rather than
+            # WHERE status = 'claimed': that would draw statements by id and status away from the
+            # primary key.
             models.Index(
                 "claim_expires_at",
                 name="backlog_expiry",
@@ -170,12 +171,16 @@ class Card(models.Model):
                 name="backlog_role_queue",
                 condition=Q(claimable=True, role__isnull=False),
             ),
-            # Neither this nor the one below has what is claimed: nothing to write at a claim.
+            # What is blocked, for the doctor and lists: few among many, in the order of lists.
             models.Index(
-                "status", "priority", name="backlog_status_priority", condition=~Q(status=CLAIMED)
+                F("priority").desc(),
+                "created_at",
+                "id",
+                name="backlog_blocked",
+                condition=Q(status=BLOCKED),
             ),
             # The board: one range a cell, and all counts. The few that are claimed are found by
-            # `backlog_status_claimed_at`.
+            # `backlog_expiry`: a claim has nothing to write here.
             models.Index(
                 "phase",
                 "status",
@@ -185,12 +190,6 @@ class Card(models.Model):
                 "id",
                 name="backlog_lanes",
                 condition=~Q(status=CLAIMED),
-            ),
-            models.Index(
-                "status",
-                "claimed_at",
-                name="backlog_status_claimed_at",
-                condition=Q(claimed_at__isnull=False),
             ),
         ]
         # What a card can never be, whoever writes, also where triggers do not run; of one column

@@ -92,6 +92,7 @@ VERBS: dict[str, Verb] = {
     "claim by id": lambda s: claims.claim(s, "w", card_id="c00150").card,
     "claim by id of what waits": lambda s: claims.claim(s, "w", card_id="c30000").card,
     "complete": lambda s: moves.complete(s, "c00000", "w", 1),
+    "complete and claim": lambda s: claims.complete_and_claim(s, "c00000", "w", 1)[1].card,
     "block": lambda s: moves.block(s, "c00000"),
     "reopen": lambda s: moves.reopen(s, "c70000"),
     "release": lambda s: moves.release(s, "c00000", "w"),
