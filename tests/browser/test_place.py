@@ -98,8 +98,28 @@ def test_after_an_action_the_page_is_where_it_was(long_board, live_server, path)
     long_board.get_by_label("Priority").fill("-1")
     long_board.get_by_role("button", name="Set priority").click()
     expect(long_board.locator(".messages")).to_be_in_viewport()
-    assert long_board.evaluate("scrollY") > 0
-    assert card(long_board, "c32").bounding_box()["y"] == pytest.approx(before, abs=1)
+    long_board.wait_for_function(
+        """before => scrollY > 0 && Math.abs(before
+            - document.querySelector('[data-card=c32]').getBoundingClientRect().top) < 2""",
+        arg=before,
+    )
+
+
+def test_the_word_that_there_is_nothing_goes_with_the_first_card(board, live_server):
+    board.goto(live_server.url + "/?phase=M9")
+    expect(board.locator(".empty")).to_have_count(1)
+    CardFactory(id="first", phase="M9")
+    expect(card(board, "first")).to_be_visible()
+    expect(board.locator(".empty")).to_have_count(0)
+
+
+def test_a_lane_that_goes_stays_as_long_as_it_is_in_view(board):
+    place = board.locator(".lane").last.bounding_box()["y"]
+    Card.objects.edit("waits", phase="M1")
+    expect(board.locator(".lane.gone")).to_have_count(1)
+    assert board.locator(".lane").last.bounding_box()["y"] == pytest.approx(place, abs=2)
+    board.keyboard.press("r")
+    expect(board.locator(".lane")).to_have_count(1)
 
 
 def test_a_lane_stays_folded_in_this_browser(board):
