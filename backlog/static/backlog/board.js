@@ -83,17 +83,19 @@ function busy(part) {
 async function rebuild(all = false) {
   const page = await (await read(location.href)).text();
   const fresh = new DOMParser().parseFromString(page, "text/html");
-  const coming = [...fresh.getElementById("lanes").children];
+  const { children, dataset } = fresh.getElementById("lanes");
+  const left = [];
   keeping(() => {
-    if (all) replaceLanes(coming);
-    else mergeLanes(coming);
+    if (all) replaceLanes([...children]);
+    else mergeLanes([...children]);
     for (const part of fresh.querySelectorAll("[data-signature]")) {
       const mine = document.getElementById(part.id);
-      if (busy(mine)) continue;
-      if (all || mine.dataset.signature !== part.dataset.signature) put(part.id, part.outerHTML, all);
+      if (!all && mine.dataset.signature === part.dataset.signature) continue;
+      if (busy(mine)) left.push(part.id);
+      else put(part.id, part.outerHTML, all);
     }
   });
-  version = fresh.getElementById("lanes").dataset.version;
+  if (!left.length) version = dataset.version;
   tellWhatMatters();
 }
 
@@ -101,7 +103,7 @@ function replaceLanes(coming) {
   const open = new Map(laneList().map((lane) => [lane.dataset.phase, lane.open]));
   late.clear();
   lanes.replaceChildren(...coming);
-  fold();
+  fold(laneList());
   for (const lane of laneList()) lane.open = open.get(lane.dataset.phase) ?? lane.open;
   tell(lanes);
 }
@@ -109,6 +111,7 @@ function replaceLanes(coming) {
 // A lane that has gone stays as long as it is in view, and one that comes goes where it moves none.
 function mergeLanes(coming) {
   const phases = coming.map((lane) => lane.dataset.phase);
+  lanes.querySelector(".empty")?.remove();
   for (const lane of laneList().filter((lane) => !phases.includes(lane.dataset.phase))) leave(lane);
   for (const [n, lane] of coming.entries()) {
     const mine = laneList();
@@ -117,12 +120,11 @@ function mergeLanes(coming) {
     if (next && !inView(next)) next.before(lane);
     else lanes.append(lane);
     tell(lane);
+    fold([lane]);
   }
-  fold();
 }
 
 function leave(lane) {
-  if (!lane.dataset.phase && !lane.matches(".lane")) return lane.remove(); // there were none
   if (!inView(lane)) return lane.remove();
   lane.className = "lane gone";
   lane.inert = true;
@@ -189,10 +191,27 @@ function tellWhatMatters() {
 // Which lanes this browser has opened or folded last, by phase.
 const FOLDS = "folds";
 const MOST_FOLDS = 500;
-const folds = new Map(JSON.parse(localStorage.getItem(FOLDS) ?? "[]"));
+const folds = new Map(remembered());
 
-function fold() {
-  for (const lane of laneList()) lane.open = folds.get(lane.dataset.phase) ?? lane.open;
+// A browser may keep nothing for anybody.
+function remembered() {
+  try {
+    return JSON.parse(localStorage.getItem(FOLDS)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+function remember() {
+  try {
+    localStorage.setItem(FOLDS, JSON.stringify([...folds].slice(-MOST_FOLDS)));
+  } catch {
+    // Then for this page only.
+  }
+}
+
+function fold(some) {
+  for (const lane of some) lane.open = folds.get(lane.dataset.phase) ?? lane.open;
 }
 
 lanes.addEventListener("click", (event) => {
@@ -200,7 +219,7 @@ lanes.addEventListener("click", (event) => {
   if (!lane) return;
   folds.delete(lane.dataset.phase);
   folds.set(lane.dataset.phase, !lane.open); // it is about to turn
-  localStorage.setItem(FOLDS, JSON.stringify([...folds].slice(-MOST_FOLDS)));
+  remember();
 });
 
 // Of a cell the first cards are seen, and by its button the others.
@@ -247,5 +266,5 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look(true)));
 document.getElementById("keys").addEventListener("click", () => help.showModal());
-fold();
+fold(laneList());
 timer = setTimeout(look, seconds());
