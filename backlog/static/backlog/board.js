@@ -133,7 +133,7 @@ function leave(lane) {
     delete part.dataset.signature;
   }
   for (const row of lane.querySelectorAll("[data-card]")) delete row.dataset.card;
-  for (const input of lane.querySelectorAll("[name=card]")) input.disabled = true;
+  for (const input of lane.querySelectorAll("[name=card]")) input.removeAttribute("name");
 }
 
 const laneList = () => [...lanes.querySelectorAll(".lane:not(.gone)")];
