@@ -158,7 +158,10 @@ def test_a_dependent_costs_a_few_pages_more(connection):
     assert touched <= MOST_PAGES + 3 * PER_DEPENDENT
 
 
-@pytest.mark.parametrize("verb", [batches.complete_many, batches.renew_many])
+COMPLETE_AND_CLAIM = partial(batches.complete_many_and_claim, count=20)
+
+
+@pytest.mark.parametrize("verb", [batches.complete_many, batches.renew_many, COMPLETE_AND_CLAIM])
 @pytest.mark.parametrize("plans", ["force_custom_plan", "force_generic_plan"])
 def test_a_card_of_a_batch_costs_few_pages(plans, verb, connection):
     connection.execute(f"SET plan_cache_mode = {plans}")
@@ -192,7 +195,8 @@ def test_no_verb_is_worth_compiling(connection):
     limit = float(connection.execute("SHOW jit_above_cost").fetchone()[0])
     session = Costs(connection)
     held = [Held(f"c{n:05}") for n in range(1000, 2000)]  # on which nothing depends
-    many = [partial(verb, cards=held) for verb in (batches.complete_many, batches.renew_many)]
+    verbs = (batches.complete_many, batches.renew_many, COMPLETE_AND_CLAIM)
+    many = [partial(verb, cards=held, owner="w") for verb in verbs]
     for verb in (*VERBS.values(), *many):
         with session.transaction():
             verb(session)
