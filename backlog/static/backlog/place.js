@@ -11,7 +11,7 @@ function keep(event) {
   const form = event.target;
   if (form.getAttribute("method") !== "post" || stored()?.via === location.pathname) return;
   const marks = document.querySelectorAll("main [id], main tr[data-card]");
-  const above = (each) => each.checkVisibility() && each.getBoundingClientRect().top < innerHeight / 2;
+  const above = (each) => each.checkVisibility() && !each.closest(".totals, .toolbar") && each.getBoundingClientRect().top < innerHeight / 2;
   const near = [...marks].findLast(above);
   const via = new URL(form.getAttribute("action") ?? "", location.href).pathname;
   const mark = near?.id || near?.dataset.card;

@@ -30,7 +30,7 @@ _CARD: Final = """
          name="card" value="{seen}" aria-label="Select {id}">
   <a href="{url}">{title} <span class="id">{name}</span></a>
   <p class="facts-line"><span title="priority">p{priority}</span>{lease}
-    <span class="state-time"><span class="word">{cell}</span> {since}</span>{more}</p>{why}
+    <span class="state-time"><span class="sr">{cell}</span> {since}</span>{more}</p>{why}
 </li>"""
 _LEASE: Final = ' {owner} <span class="left-of-lease">{state} {left}</span>'
 _EXPIRED: Final = SafeString('<strong class="expired">expired</strong>')
