@@ -4,24 +4,23 @@ import pytest
 
 from backlog.models import Card
 
-PHASES = 60
-CARDS = f"""
+CARDS = """
 INSERT INTO backlog (id, title, phase, status)
-SELECT 'c' || n, 'Do the thing number ' || n, 'phase-' || n %% {PHASES},
-    CASE WHEN n %% 20 = 0 THEN 'ready' ELSE 'done' END
+SELECT 'c' || n, 'Do the thing number ' || n, 'phase-' || n %% 60,
+    CASE WHEN n %% 23 = 0 THEN 'ready' ELSE 'done' END
 FROM generate_series(0, 1499) AS n"""
 
 
 @pytest.fixture
 def backlog_of_1500(store, transactional_db):
-    """Eight claims in four lanes, and five questions in these and others."""
+    """Eight claims and five questions, each in a lane of its own."""
     session = Card.objects.session()
     session.execute("DELETE FROM backlog")
     session.execute(CARDS)
     for n in range(8):
-        Card.objects.claim(f"worker-{n}", card_id=f"c{n // 2 * 20 + n % 2 * 60}")
-    for n in range(5):
-        Card.objects.block(f"c{120 + n * 20}", reason="needs_input", note=f"which of {n} ways?")
+        Card.objects.claim(f"worker-{n}", card_id=f"c{n * 23}")
+    for n in range(8, 13):
+        Card.objects.block(f"c{n * 23}", reason="needs_input", note=f"which of {n} ways?")
 
 
 SCREEN = """() => {

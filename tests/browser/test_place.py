@@ -75,7 +75,7 @@ def test_a_card_that_comes_takes_the_place_of_one_that_went(board):
     assert card(board, "ready-2").bounding_box() == place
     board.keyboard.press("r")
     expect(board.locator(".gone")).to_have_count(0)
-    assert board.locator(".claimed [data-card]").all_inner_texts()[0].startswith("late")
+    assert board.locator(".claimed [data-card]").all_inner_texts()[0].startswith("About late")
 
 
 def test_only_what_matters_is_told_and_at_most_once_in_a_while(board):
