@@ -13,7 +13,18 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
 ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 
-READING = ("board", "live", "live_cells", "cards", "card", "fleet", "activity", "doctor", "control")
+READING = (
+    "board",
+    "live",
+    "live_cells",
+    "cards",
+    "card",
+    "fleet",
+    "activity",
+    "search",
+    "doctor",
+    "control",
+)
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
 AXES = ("axes_accessattempt", "axes_accesslog", "axes_accessfailurelog")

@@ -22,6 +22,7 @@ VERBS: Final = {
     "complete": "moves.complete",
     "cancel": "moves.cancel",
     "show": "cards.show",
+    "search": "search.search",
     "history": "history.history",
     "tail": "history.tail",
     "runs": "runs.runs",

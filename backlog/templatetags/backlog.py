@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django import template
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 
 from backlog.lifecycle import FLEET
+from backlog.verbs import search
 from backlog.verbs.rules import Limit, Pause
 
 register = template.Library()
@@ -78,3 +79,13 @@ def ids(given: Sequence[str]) -> str:
     """The first of these ids, and how many more there are."""
     more = f" and {len(given) - IDS:,} more" if len(given) > IDS else ""
     return ", ".join(given[:IDS]) + more
+
+
+@register.filter
+def marked(text: str, words: tuple[str, ...]) -> SafeString:
+    """The text, with what a search for these words found in it marked."""
+    pieces = (
+        format_html("<mark>{}</mark>", piece) if found else escape(piece)
+        for piece, found in search.marked(text, words)
+    )
+    return mark_safe("".join(pieces))  # noqa: S308 (each is escaped)

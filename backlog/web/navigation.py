@@ -8,6 +8,8 @@ from urllib.parse import urlencode, urlsplit
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
+from backlog.verbs import search
+
 PAGES = (
     ("board", "Board"),
     ("cards", "Cards"),
@@ -21,7 +23,7 @@ PAGES = (
 # owner of 255 characters each, and a search, are 7,900 at most.
 LONGEST_ADDRESS: Final = 8_000
 # As many characters are searched for.
-LONGEST_SEARCH: Final = 200
+LONGEST_SEARCH: Final = search.LONGEST
 
 
 def pages(request: HttpRequest) -> dict[str, Any]:
