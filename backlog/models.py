@@ -257,10 +257,10 @@ class DeletedCard(models.Model):
 
 
 class SearchDocument(models.Model):
-    """The words of a card, for `backlog.verbs.search`; kept by triggers."""
+    """The words of a card, for a search; None: `backlog.verbs.search` is to make them."""
 
     card_id = models.TextField(primary_key=True, db_collation="C")
-    document = WordsField(editable=False)
+    document = WordsField(editable=False, null=True)
 
     class Meta:
         db_table = "backlog_search"

@@ -5,6 +5,7 @@ import pytest
 from backlog.errors import UsageError
 from backlog.verbs import cards, check, moves, search
 from backlog.verbs.runs import Report
+from backlog.verbs.sweep import sweep
 
 
 @pytest.fixture
@@ -145,13 +146,35 @@ def test_marks_stand_at_the_beginnings_of_words():
     ]  # fmt: skip
 
 
-def test_a_claim_and_a_completion_write_no_words(session, card):
-    card("A")
-    entries = "SELECT xmin, ctid FROM backlog_search"
-    before = session.execute(entries).fetchall()
-    card("B", claimed=True)
-    moves.complete(session, "B", "w", 1)
-    assert before == session.execute(f"{entries} WHERE card_id = 'A'").fetchall()
+def test_no_move_of_a_card_makes_its_words_anew(session, card, found):
+    card("A", title="word")
+    assert found("word") == ["A"]
+    before = session.execute("SELECT ctid, xmin FROM backlog_search").fetchall()
+    moves.block(session, "A")
+    moves.unblock(session, "A")
+    moves.complete(session, "A")
+    cards.edit(session, "A", priority=7)
+    assert session.execute("SELECT ctid, xmin FROM backlog_search").fetchall() == before
+
+
+def test_more_new_cards_than_a_search_makes_words_of_are_left_to_sweeps(
+    session, card, found, monkeypatch
+):
+    monkeypatch.setattr(search, "MOST_MADE", 2)
+    for card_id in ("A", "B", "C", "D", "E"):
+        card(card_id, title="new")
+    assert (len(found("new")), search.search(session, "!").to_come) == (2, True)
+    sweep(session)
+    assert (len(found("new")), search.search(session, "!").to_come) == (5, False)
+
+
+def test_words_are_of_the_texts_that_are_there_when_they_are_made(sessions, card, found):
+    card("A", title="before")
+    editing, other = sessions(), sessions()
+    with editing.transaction():
+        cards.edit(editing, "A", title="after")
+        assert search.make_words(other) == 0  # whoever changes the card is not waited for
+    assert (found("before"), found("after")) == ([], ["A"])
 
 
 def test_words_that_are_missing_or_left_over_are_named(session, card, past_triggers):

@@ -21,15 +21,19 @@ _TEXT = partial(values.line, name="TEXT", longest=verbs.LONGEST)
 def search(session: Session, options: Options) -> Reply:
     found = verbs.search(session, options.text, options.limit)
     reply = many(found.hits, _line, "(no cards)")
-    return reply._replace(note=_IN_PART) if found.in_part else reply
+    notes = [_IN_PART] * found.in_part + [_TO_COME] * found.to_come
+    return reply._replace(note="; ".join(notes) or None)
 
 
 _IN_PART = (
-    f"very many cards have this: {verbs.MOST_RANKED:,} of each kind of text were ranked, in no"
-    " order; a further word finds them better"
+    f"very many cards have this: {verbs.MOST_RANKED:,} of each kind of text were ranked;"
+    " a further word finds them better"
 )
+_TO_COME = "some cards are new and not looked through yet: sweep does that"
 
 
 def _line(hit: verbs.Hit) -> str:
     where = f"{hit.found_in} of attempt {hit.attempt}" if hit.attempt else hit.found_in
-    return row(hit.id, f"[{hit.cell}]", f"phase={hit.phase or '-'}", hit.title, where, hit.snippet or "-")
+    return row(
+        hit.id, f"[{hit.cell}]", f"phase={hit.phase or '-'}", hit.title, where, hit.snippet or "-"
+    )

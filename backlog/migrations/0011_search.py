@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                             "card_id",
                             models.TextField(db_collation="C", primary_key=True, serialize=False),
                         ),
-                        ("document", fields.WordsField(editable=False)),
+                        ("document", fields.WordsField(editable=False, null=True)),
                     ],
                     options={"db_table": "backlog_search", "default_permissions": ()},
                 ),

@@ -1,6 +1,6 @@
 CREATE TABLE backlog_search (
     card_id text COLLATE "C" PRIMARY KEY,
-    document tsvector NOT NULL
+    document tsvector
 );
 
 -- What a search looks through: the words of each card in a table of its own, so that no claim writes
@@ -22,12 +22,12 @@ LANGUAGE sql STABLE AS $$
                 'strict $.** ? (@.type() == "string" || @.type() == "number")') AS part)) END)
 $$;
 
--- For all rows of a statement at once, as the events. What a card of that id left goes.
+-- A card without words yet, or with other texts than they were made of: searches and sweeps make them, for
+-- that takes longer than to write the card. For all rows of a statement at once, as the events.
 CREATE FUNCTION backlog_search_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO backlog_search (card_id, document)
-    SELECT id, backlog_card_words(id, title, body, acceptance) FROM created
-    ON CONFLICT (card_id) DO UPDATE SET document = excluded.document;
+    INSERT INTO backlog_search (card_id) SELECT id FROM created
+    ON CONFLICT (card_id) DO UPDATE SET document = NULL;
     RETURN NULL;
 END $$;
 
@@ -36,9 +36,8 @@ REFERENCING NEW TABLE AS created FOR EACH STATEMENT EXECUTE FUNCTION backlog_sea
 
 CREATE FUNCTION backlog_search_update() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO backlog_search (card_id, document)
-    VALUES (NEW.id, backlog_card_words(NEW.id, NEW.title, NEW.body, NEW.acceptance))
-    ON CONFLICT (card_id) DO UPDATE SET document = excluded.document;
+    INSERT INTO backlog_search (card_id) VALUES (NEW.id)
+    ON CONFLICT (card_id) DO UPDATE SET document = NULL;
     RETURN NULL;
 END $$;
 
@@ -66,12 +65,10 @@ END $$;
 CREATE TRIGGER backlog_search_truncate AFTER TRUNCATE ON backlog
 FOR EACH STATEMENT EXECUTE FUNCTION backlog_search_truncate();
 
--- The triggers' lock keeps writers of cards out until this is there. Before the index, which is made faster
--- than it is kept.
-INSERT INTO backlog_search (card_id, document)
-SELECT id, backlog_card_words(id, title, body, acceptance) FROM backlog;
+CREATE INDEX backlog_search_words ON backlog_search USING gin (document)
+WHERE document IS NOT NULL;
 
-CREATE INDEX backlog_search_words ON backlog_search USING gin (document);
+CREATE INDEX backlog_search_to_make ON backlog_search (card_id) WHERE document IS NULL;
 
 -- A claim and a completion of which nothing is said have no entry in these. What is searched for has the
 -- same conditions: `backlog.verbs.search`.
@@ -80,3 +77,6 @@ WHERE summary IS NOT NULL;
 
 CREATE INDEX backlog_event_words ON backlog_event USING gin (backlog_words(note))
 WHERE verb IN ('block', 'cancel', 'unblock', 'comment');
+
+-- Their words are made by searches and sweeps, when nobody waits for this transaction any more.
+INSERT INTO backlog_search (card_id) SELECT id FROM backlog;

@@ -17,12 +17,12 @@ LANGUAGE sql STABLE AS $$
                 'strict $.** ? (@.type() == "string" || @.type() == "number")') AS part)) END)
 $$;
 
--- For all rows of a statement at once, as the events. What a card of that id left goes.
+-- A card without words yet, or with other texts than they were made of: searches and sweeps make them, for
+-- that takes longer than to write the card. For all rows of a statement at once, as the events.
 CREATE FUNCTION backlog_search_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO backlog_search (card_id, document)
-    SELECT id, backlog_card_words(id, title, body, acceptance) FROM created
-    ON CONFLICT (card_id) DO UPDATE SET document = excluded.document;
+    INSERT INTO backlog_search (card_id) SELECT id FROM created
+    ON CONFLICT (card_id) DO UPDATE SET document = NULL;
     RETURN NULL;
 END $$;
 
@@ -31,9 +31,8 @@ REFERENCING NEW TABLE AS created FOR EACH STATEMENT EXECUTE FUNCTION backlog_sea
 
 CREATE FUNCTION backlog_search_update() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO backlog_search (card_id, document)
-    VALUES (NEW.id, backlog_card_words(NEW.id, NEW.title, NEW.body, NEW.acceptance))
-    ON CONFLICT (card_id) DO UPDATE SET document = excluded.document;
+    INSERT INTO backlog_search (card_id) VALUES (NEW.id)
+    ON CONFLICT (card_id) DO UPDATE SET document = NULL;
     RETURN NULL;
 END $$;
 
@@ -61,7 +60,10 @@ END $$;
 CREATE TRIGGER backlog_search_truncate AFTER TRUNCATE ON backlog
 FOR EACH STATEMENT EXECUTE FUNCTION backlog_search_truncate();
 
-CREATE INDEX IF NOT EXISTS backlog_search_words ON backlog_search USING gin (document);
+CREATE INDEX IF NOT EXISTS backlog_search_words ON backlog_search USING gin (document)
+WHERE document IS NOT NULL;
+
+CREATE INDEX IF NOT EXISTS backlog_search_to_make ON backlog_search (card_id) WHERE document IS NULL;
 
 -- A claim and a completion of which nothing is said have no entry in these. What is searched for has the
 -- same conditions: `backlog.verbs.search`.

@@ -80,7 +80,7 @@ WHERE wrong_expiry OR never_let_go ORDER BY id"""
 NO_WORDS: Final = "no search finds it"
 NO_CARD: Final = "a search looks through its words, and there is no such card"
 
-# Not which words: to make them anew takes longer than all the rest.
+# Not which words, nor whether they are made: that takes longer than all the rest.
 _WORDS: Final = f"""
 SELECT coalesce(id, card_id), CASE WHEN card_id IS NULL THEN '{NO_WORDS}' ELSE '{NO_CARD}' END
 FROM (SELECT id FROM backlog WHERE {{backlog.id}}) AS card FULL JOIN (

@@ -313,8 +313,7 @@ def _at_work(session: Session, scope: str, name: str) -> bool:
 _MENDED: Final = {
     check.WRONG_EXPIRY: "UPDATE backlog SET claimed_at = claimed_at WHERE id = {}",
     check.NEVER_LET_GO: "UPDATE backlog SET not_before = not_before WHERE id = {}",
-    check.NO_WORDS: "INSERT INTO backlog_search SELECT id,"
-    " backlog_card_words(id, title, body, acceptance) FROM backlog WHERE id = {}",
+    check.NO_WORDS: "INSERT INTO backlog_search (card_id) VALUES ({})",
     check.NO_CARD: "DELETE FROM backlog_search WHERE card_id = {}",
 }
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from backlog import values
 from backlog.lifecycle import CELL_OF
 from backlog.planner import indexed
-from backlog.session import Session
+from backlog.session import Session, in_transaction
 from backlog.shown import flat
 
 # As many characters are searched for; as many of a text are searched (`backlog_words` has the
@@ -19,6 +19,8 @@ from backlog.shown import flat
 LONGEST: Final = 200
 LONGEST_SEARCHED: Final = 100_000
 MOST_RANKED: Final = 1_000
+# Of so many cards a search makes the words itself, if no sweep has.
+MOST_MADE: Final = 1_000
 
 _BEFORE: Final = 60
 _SNIPPET: Final = 240
@@ -40,17 +42,28 @@ class Hit(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A page of hits, of `total`; `in_part`: there are more than are ranked. `words` as sought."""
+    """A page of hits, of `total`; `in_part`: there are more than are ranked; `to_come`: some cards
+    are not looked through, before a sweep makes their words. `words` as they are sought.
+    """
 
     hits: list[Hit]
     total: int
     in_part: bool
+    to_come: bool
     words: tuple[str, ...]
 
 
 _WORDS: Final = """
 SELECT tsvector_to_array(backlog_words(word))
 FROM unnest(%s::text[]) WITH ORDINALITY AS given (word, n) ORDER BY n"""
+
+# Locked first: the statement after it sees the texts that were committed before.
+_TO_MAKE: Final = """
+SELECT card_id FROM backlog_search WHERE document IS NULL LIMIT %s FOR UPDATE SKIP LOCKED"""
+
+_MAKE: Final = """
+UPDATE backlog_search SET document = backlog_card_words(id, title, body, acceptance)
+FROM backlog WHERE id = card_id AND card_id = ANY (%s)"""
 
 # Parameters: the text, the query three times, the page. What has the same rank comes by id.
 _FIND: Final = f"""
@@ -90,13 +103,24 @@ def search(session: Session, text: str, limit: int = 20, page: int = 1) -> Found
     `UsageError` for a text that is blank or longer than `LONGEST`.
     """
     values.line(text, "text", LONGEST)
+    to_come = make_words(session) == MOST_MADE
     words, query = _query(session, text)
     with indexed(session):
         sought = (text.strip(), *[query] * 3, limit, (page - 1) * limit)
         rows = session.execute(_FIND, sought).fetchall()
     hits = [_hit(words, *row[:10]) for row in rows]
     total, in_part = rows[0][10:] if rows else (0, False)
-    return Found(hits, total, in_part, words)
+    return Found(hits, total, in_part, to_come, words)
+
+
+@in_transaction
+def make_words(session: Session) -> int:
+    """Make the words of `MOST_MADE` cards that have none yet; of how many there were some to make.
+
+    What others make at this moment is left to them.
+    """
+    ids = [row[0] for row in session.execute(_TO_MAKE, (MOST_MADE,)).fetchall()]
+    return session.execute(_MAKE, (ids,)).rowcount if ids else 0
 
 
 def marked(text: str, words: tuple[str, ...]) -> list[tuple[str, bool]]:
