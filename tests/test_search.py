@@ -133,11 +133,12 @@ def test_of_very_many_some_are_ranked(session, card, monkeypatch):
     assert (len(found.hits), found.total, found.in_part) == (2, 2, True)
 
 
-def test_a_snippet_stands_around_the_first_word_that_was_sought(card, session):
-    card("A", body=f"{'before ' * 100} a\nneedle  here {'after ' * 100}")
-    (one,) = search.search(session, "needle").hits
-    assert "before a needle here after" in one.snippet
-    assert len(one.snippet) <= 242
+def test_a_snippet_stands_where_the_words_are_together(card, hit):
+    card("A", body=f"a needle {'before ' * 100} a\nneedle  of hay {'after ' * 100}")
+    snippet = hit("needle hay").snippet
+    assert snippet.startswith("…before ")
+    assert "before a needle of hay after" in snippet
+    assert len(snippet) <= 242
 
 
 def test_marks_stand_at_the_beginnings_of_words():

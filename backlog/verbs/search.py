@@ -6,6 +6,7 @@ summary and each note another. See docs/decisions/0018-search.md.
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from backlog import values
@@ -24,6 +25,7 @@ MOST_MADE: Final = 1_000
 
 _BEFORE: Final = 60
 _SNIPPET: Final = 240
+_LOOKED_AT: Final = 50
 
 
 class Hit(NamedTuple):
@@ -186,11 +188,17 @@ def _number(words: tuple[str, ...], text: str) -> int:
 
 
 def _snippet(words: tuple[str, ...], text: str) -> str:
-    """What stands around the first of the words in the text, on one line."""
-    found = next(_places(words, text), None)
-    start = max(found.start() - _BEFORE, 0) if found else 0
-    cut = flat(text[start : start + 4 * _SNIPPET], _SNIPPET)
-    return f"…{cut}" if start else cut
+    """What stands in the text where the most of the words are together, on one line."""
+    places = list(islice(_places(words, text), _LOOKED_AT))
+
+    def together(first: re.Match[str]) -> int:
+        near = range(first.start(), first.start() + _SNIPPET - _BEFORE)
+        return len({each[0].lower() for each in places if each.start() in near})
+
+    start = max(places, key=together).start() - _BEFORE if places else 0
+    if start <= 0:
+        return flat(text[: 4 * _SNIPPET], _SNIPPET)
+    return "…" + flat(text[start : start + 4 * _SNIPPET], _SNIPPET).partition(" ")[2]
 
 
 def _places(words: tuple[str, ...], text: str) -> Iterator[re.Match[str]]:
