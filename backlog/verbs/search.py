@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from backlog import values
 from backlog.lifecycle import CELL_OF
 from backlog.planner import indexed
-from backlog.session import Session, in_transaction
+from backlog.session import Session
 from backlog.shown import flat
 
 # As many characters are searched for; as many of a text are searched (`backlog_words` has the
@@ -115,14 +115,14 @@ def search(session: Session, text: str, limit: int = 20, page: int = 1) -> Found
     return Found(hits, total, in_part, to_come, words)
 
 
-@in_transaction
 def make_words(session: Session) -> int:
     """Make the words of `MOST_MADE` cards that have none yet; of how many there were some to make.
 
     What others make at this moment is left to them.
     """
-    ids = [row[0] for row in session.execute(_TO_MAKE, (MOST_MADE,)).fetchall()]
-    return session.execute(_MAKE, (ids,)).rowcount if ids else 0
+    with indexed(session):
+        ids = [row[0] for row in session.execute(_TO_MAKE, (MOST_MADE,)).fetchall()]
+        return session.execute(_MAKE, (ids,)).rowcount if ids else 0
 
 
 def marked(text: str, words: tuple[str, ...]) -> list[tuple[str, bool]]:
