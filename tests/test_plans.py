@@ -20,7 +20,7 @@ from backlog.verbs.batches import Held
 MOST_PAGES = 60
 PER_DEPENDENT = 20  # more, for each card that is counted again
 PER_TARGET = 10  # more, for each card that is told of its first dependent
-PER_VERB = {"create": 15}  # more, for the words that searches look through
+PER_VERB = {"create": 10}  # more, for the note that its words are to be made
 
 # Cards by their number: claimed, claimable, waiting (for c00001 or one of fifty others), done.
 NOW = """CASE WHEN n < 100 THEN 'claimed' WHEN n < 50000 THEN 'ready' ELSE 'done' END,
