@@ -3,7 +3,18 @@
 from django.urls import path, register_converter
 
 from backlog.web.navigation import coded, decoded
-from backlog.web.views import activity, board, buttons, cards, doctor, fleet, listing, output, rules
+from backlog.web.views import (
+    activity,
+    board,
+    buttons,
+    cards,
+    doctor,
+    fleet,
+    listing,
+    output,
+    rules,
+    search,
+)
 
 
 class CardId:
@@ -33,6 +44,7 @@ urlpatterns = [
     path("card/<card:card_id>/output/live/", output.live, name="output_live"),
     path("fleet/", fleet.fleet, name="fleet"),
     path("activity/", activity.activity, name="activity"),
+    path("search/", search.search, name="search"),
     path("doctor/", doctor.doctor, name="doctor"),
     path("control/", rules.page, name="control"),
     path("control/pause/", rules.pause, name="pause"),
