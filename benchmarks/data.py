@@ -116,6 +116,34 @@ def fill_board(url: str, cards: int, shape: str = "flat") -> None:
         connection.execute("VACUUM ANALYZE backlog")
 
 
+# Two runs for each finished card, by forty workers, and the events of both, over thirty days.
+_RUNS: Final = """
+INSERT INTO backlog_ended_run (card_id, attempt, owner, started_at, ended_at, outcome, tokens, cost)
+SELECT id, n, 'worker-' || (hashtext(id || n) & 1023) %% 40, ended - interval '5 minutes', ended,
+    CASE WHEN n = 2 THEN 'completed' WHEN hashtext(id) & 1 = 0 THEN 'failed' ELSE 'released' END,
+    1000, 0.25
+FROM backlog, generate_series(1, 2) AS n, LATERAL (SELECT now() - interval '20 minutes'
+    - (hashtext(id) & 1048575) * interval '2.4 seconds' + n * interval '10 minutes') AS t (ended)
+WHERE status = 'done' ORDER BY ended"""
+
+_EVENTS: Final = """
+INSERT INTO backlog_event (card_id, at, actor, verb, from_status, to_status, attempt)
+SELECT card_id, at, owner, verb, came_from, went_to, attempt FROM backlog_ended_run
+CROSS JOIN LATERAL (VALUES
+    (started_at, 'claim', 'ready', 'claimed'),
+    (ended_at, CASE outcome WHEN 'completed' THEN 'complete' ELSE 'release' END, 'claimed',
+        CASE outcome WHEN 'completed' THEN 'done' ELSE 'ready' END)
+) AS event (at, verb, came_from, went_to)
+ORDER BY at"""
+
+
+def fill_history(url: str) -> None:
+    """What would have happened to the cards that are done."""
+    with connect(url) as connection:
+        tables = "backlog_ended_run, backlog_event"
+        replace(connection, tables, 0, _RUNS, _EVENTS)
+
+
 def card_id(number: int) -> str:
     """The id of the card of this number, from 0."""
     return f"c{number:07}"

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 
 READING = (
-    *("board", "live", "live_cells", "cards", "card"),
+    *("board", "live", "live_cells", "cards", "card", "phase", "no_phase", "worker"),
     *("fleet", "activity", "search", "doctor", "control"),
 )
 PRINTED = ("output", "output_live")  # not of a public board
@@ -92,6 +92,8 @@ def _url(name: str, ids) -> str:
     args = {
         "card": ["A"],
         "edit": ["A"],
+        "phase": ["M1"],
+        "worker": ["w"],
         **{page: ["A"] for page in PRINTED},
         "admin:app_list": ["backlog"],
         "admin:view_on_site": [1, 1],

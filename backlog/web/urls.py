@@ -15,10 +15,12 @@ from backlog.web.views import (
     rules,
     search,
 )
+from backlog.web.views.phase import phase
+from backlog.web.views.worker import worker
 
 
 class CardId:
-    """Any id in one segment of a path: what is special in a path is `_` and two hex digits."""
+    """Any id or name in one segment of a path: what is special there is `_` and two hex digits."""
 
     regex = "[^/]+"
 
@@ -30,6 +32,7 @@ class CardId:
 
 
 register_converter(CardId, "card")
+register_converter(CardId, "name")
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -43,6 +46,9 @@ urlpatterns = [
     path("card/<card:card_id>/output/", output.output, name="output"),
     path("card/<card:card_id>/output/live/", output.live, name="output_live"),
     path("fleet/", fleet.fleet, name="fleet"),
+    path("phase/", phase, {"name": None}, name="no_phase"),
+    path("phase/<name:name>/", phase, name="phase"),
+    path("worker/<name:name>/", worker, name="worker"),
     path("activity/", activity.activity, name="activity"),
     path("search/", search.search, name="search"),
     path("doctor/", doctor.doctor, name="doctor"),

@@ -59,10 +59,10 @@ def cell_html(cell: Cell, kept: str = "") -> SafeString:
 @lru_cache(maxsize=256)
 def heading_html(heading: Heading) -> SafeString:
     """The heading of a lane as HTML."""
-    return render_to_string("backlog/_lane.html", {"lane": heading, "bar": _bar(heading)})
+    return render_to_string("backlog/_lane.html", {"lane": heading, "bar": bar(heading)})
 
 
-def _bar(heading: Heading) -> SafeString:
+def bar(heading: Heading) -> SafeString:
     """What part of a lane is in each state, done first: an SVG, as a style could not say it."""
     left, parts = 0.0, []
     for name, number in reversed(heading.cells):
