@@ -25,10 +25,11 @@ _BAR: Final = 100
 _FIRST: Final = 2
 
 _CARD: Final = """
-<li class="card{overdue}" data-card="{id}">
+<li class="card{overdue}" data-card="{id}" data-priority="{priority}">
   <input type="checkbox" form="act" autocomplete="off"
          name="card" value="{seen}" aria-label="Select {id}">
   <a href="{url}">{title} <span class="id">{name}</span></a>
+  <a class="menu-of" href="{url}#actions" aria-label="Move {id}">⋯</a>
   <p class="facts-line"><span title="priority">p{priority}</span>{lease}
     <span class="state-time"><span class="sr">{cell}</span> {since}</span>{more}</p>{why}
 </li>"""
