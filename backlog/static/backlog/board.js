@@ -83,6 +83,7 @@ function busy(part) {
 async function rebuild(all = false) {
   const page = await (await read(location.href)).text();
   const fresh = new DOMParser().parseFromString(page, "text/html");
+  if (!fresh.getElementById("lanes")) return location.reload(); // the last card has gone
   const { children, dataset } = fresh.getElementById("lanes");
   const left = [];
   keeping(() => {

@@ -107,8 +107,8 @@ function draw() {
   drawn = said;
   if (!isNew) return;
   document.getElementById("ranks").open = false;
-  const here = drawing.querySelector(".here").getBoundingClientRect();
-  drawing.scrollLeft = here.x + here.width / 2 - drawing.getBoundingClientRect().x - drawing.clientWidth / 2;
+  const here = drawing.querySelector(".here")?.getBoundingClientRect();
+  if (here) drawing.scrollLeft = here.x + here.width / 2 - drawing.getBoundingClientRect().x - drawing.clientWidth / 2;
 }
 
 draw();
