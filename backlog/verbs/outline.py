@@ -38,8 +38,8 @@ class Draft(NamedTuple):
 
     @property
     def as_json(self) -> bytes:
-        """As a line of an import."""
-        named = {"id": self.id, "title": self.title or None, "phase": self.phase}
+        """As a line of an import; that it has no title was said already."""
+        named = {"id": self.id, "title": self.title or "…", "phase": self.phase}
         rest = {"priority": self.priority, "dependsOn": self.depends_on}
         return values.json_text({**named, **rest}).encode()
 
@@ -115,12 +115,24 @@ def _lines(text: str, faults: Faults) -> Iterator[_Read]:
         written = line.expandtabs(4)
         said = written.lstrip()
         title, marks, waits_for = _marks(_BULLET.sub("", said, count=1))
-        for mark, values_given in marks.items():
-            if len(values_given) > 1:
-                twice = f"it says its {mark} twice: {' and '.join(values_given)}"
-                faults.add(place(number, 0), UsageError(twice))
-        first = {mark: values_given[0] for mark, values_given in marks.items()}
-        yield _Read(number, len(written) - len(said), title, first, waits_for)
+        if not title:
+            faults.add(place(number, 0), UsageError("it has no title before its marks"))
+        known = {}
+        for mark, given in marks.items():
+            try:
+                known[mark] = _once(mark, given)
+            except UsageError as refusal:
+                faults.add(place(number, 0), refusal)
+        yield _Read(number, len(written) - len(said), title, known, waits_for)
+
+
+def _once(mark: str, given: list[str]) -> str:
+    """What a line says once, and what the cards below it may have from it."""
+    if len(given) > 1:
+        raise UsageError(f"it says its {mark} twice: {' and '.join(given)}")
+    if mark == "priority":
+        values.integer(given[0], mark)
+    return values.name(given[0], mark) if mark == "phase" else given[0]
 
 
 def _marks(said: str) -> tuple[str, dict[str, list[str]], list[str]]:
