@@ -15,17 +15,18 @@ ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 
 READING = (
     *("board", "live", "live_cells", "cards", "card", "phase", "no_phase", "worker"),
-    *("fleet", "activity", "search", "doctor", "control"),
+    *("fleet", "activity", "search", "doctor", "control", "start"),
 )
 PRINTED = ("output", "output_live")  # not of a public board
-CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit")
+CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit", "plan", "sample")
+SAVING = ("save_view", "remove_view")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
 AXES = ("axes_accessattempt", "axes_accesslog", "axes_accessfailurelog")
 
 # Of every page: the first role, in the order above, that it answers; "-": it answers none.
 OPENS = {
     **dict.fromkeys(("login", "healthz", "readyz", "favicon.ico"), "anonymous"),
-    **dict.fromkeys((*READING, *PRINTED), "viewer"),
+    **dict.fromkeys((*READING, *PRINTED, *SAVING), "viewer"),
     **dict.fromkeys(CHANGING, "operator"),
     "logout": "nobody",
     "admin:logout": "nobody",  # stock: whom it lets not in is led to the door
@@ -43,7 +44,7 @@ OPENS = {
     "admin:auth_user_password_change": "superuser",
     **{f"admin:{model}_add": "-" for model in AXES},
 }
-POSTED = {"act", "pause", "resume", "limit", "unlimit", "logout", "admin:logout"}
+POSTED = {*SAVING, "sample", "act", "pause", "resume", "limit", "unlimit", "logout", "admin:logout"}
 
 
 @pytest.fixture(autouse=True)
