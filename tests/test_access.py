@@ -2,10 +2,12 @@
 
 import pytest
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from backlog.models import Card
+from backlog.models import Card, Event, Rule, Run
+from backlog.verbs import rules
 from backlog.web.buttons import BUTTONS, Seen
 from tests.factories import AccountFactory, CardFactory
 
@@ -21,6 +23,7 @@ PRINTED = ("output", "output_live")  # not of a public board
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit", "plan", "sample")
 SAVING = ("save_view", "remove_view")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
+SHOWN, READ = ("event", "run", "rule"), ("changelist", "change")  # of what nobody edits
 AXES = ("axes_accessattempt", "axes_accesslog", "axes_accessfailurelog")
 
 # Of every page: the first role, in the order above, that it answers; "-": it answers none.
@@ -36,6 +39,7 @@ OPENS = {
     **dict.fromkeys(("admin:password_change", "admin:password_change_done"), "staff"),
     **dict.fromkeys(("admin:jsi18n", "admin:view_on_site"), "staff"),
     **{f"admin:backlog_card_{page}": "staff" for page in PAGES},
+    **{f"admin:backlog_{model}_{page}": "staff" for model in SHOWN for page in READ},
     **{
         f"admin:{model}_{page}": "superuser"
         for model in ("auth_user", "auth_group", *AXES)
@@ -76,12 +80,19 @@ def ids():
     attempts[AccessAttempt] = AccessAttempt(username="x", failures_since_start=1)
     for each in attempts.values():
         each.save()
+    CardFactory(done=True)
+    rules.limit(Card.objects.session(), "owner", "w", 1)
     return {
         "backlog_card": "A",
+        **{f"backlog_{each._meta.model_name}": _shown(each) for each in (Event, Run, Rule)},
         "auth_user": AccountFactory().pk,
         "auth_group": Group.objects.get(name="viewer").pk,
         **{f"axes_{model._meta.model_name}": each.pk for model, each in attempts.items()},
     }
+
+
+def _shown(model) -> str:
+    return admin.site.get_model_admin(model).address(model.objects.first())
 
 
 def _url(name: str, ids) -> str:
