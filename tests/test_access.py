@@ -13,7 +13,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
 ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 
-READING = ("board", "live", "live_cells", "cards", "card", "fleet", "activity", "doctor", "control")
+READING = ("board", "live", "live_cells", "palette", "cards", "card")
+READING += ("fleet", "activity", "doctor", "control")
 PRINTED = ("output", "output_live")  # not of a public board
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin

@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 
 from backlog.web.navigation import coded, decoded
 from backlog.web.views import activity, board, buttons, cards, doctor, fleet, listing, output, rules
+from backlog.web.views.palette import palette
 
 
 class CardId:
@@ -24,6 +25,7 @@ urlpatterns = [
     path("", board.board, name="board"),
     path("live/", board.live, name="live"),
     path("live/cells/", board.cells, name="live_cells"),
+    path("palette/", palette, name="palette"),
     path("cards/", listing.card_list, name="cards"),
     path("cards/new/", cards.create, name="create"),
     path("cards/act/", buttons.act, name="act"),
