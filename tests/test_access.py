@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 
 READING = (
-    *("board", "live", "live_cells", "cards", "card", "phase", "no_phase", "worker"),
+    *("board", "live", "live_cells", "palette", "cards", "card", "phase", "no_phase", "worker"),
     *("fleet", "activity", "search", "doctor", "control", "start"),
 )
 PRINTED = ("output", "output_live")  # not of a public board

@@ -8,7 +8,7 @@ from django.db.models.lookups import LessThanOrEqual
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("backlog", "0010_answers"),
+        ("backlog", "0011_search"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
     operations = [

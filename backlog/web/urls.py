@@ -18,6 +18,7 @@ from backlog.web.views import (
     search,
     start,
 )
+from backlog.web.views.palette import palette
 from backlog.web.views.phase import phase
 from backlog.web.views.worker import worker
 
@@ -41,6 +42,7 @@ urlpatterns = [
     path("", board.board, name="board"),
     path("live/", board.live, name="live"),
     path("live/cells/", board.cells, name="live_cells"),
+    path("palette/", palette, name="palette"),
     path("cards/", listing.card_list, name="cards"),
     path("cards/new/", cards.create, name="create"),
     path("cards/act/", buttons.act, name="act"),

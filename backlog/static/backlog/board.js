@@ -2,14 +2,15 @@
 // and puts them in place without taking the focus, the selection or the place on the page away.
 
 import "./drag.js";
+import "./drawer.js";
+import { cards, listen, select, step } from "./keys.js";
 import "./menu.js";
 import { inView, late, put, settle } from "./parts.js";
-import { count, single } from "./select.js";
+import { count } from "./select.js";
 import { heard, tell } from "./times.js";
 
 const lanes = document.getElementById("lanes");
 const news = document.getElementById("news");
-const help = document.getElementById("help");
 let version = lanes.dataset.version;
 let timer;
 
@@ -240,41 +241,20 @@ const card = (element) => element.closest("[data-card]").dataset.card;
 
 // Keys --------------------------------------------------------------------------------------------
 
-const visible = (element) => element.checkVisibility();
+const inCells = () =>
+  [...lanes.querySelectorAll(".cell")].filter((cell) => cell.querySelector("[data-card]") && cell.checkVisibility());
 
-function step(by) {
-  const all = [...lanes.querySelectorAll("[data-card]")].filter(visible);
-  const at = all.findIndex((each) => each.contains(document.activeElement));
-  all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)]?.querySelector("a").focus();
-}
-
-function stepCell(by) {
-  const all = [...lanes.querySelectorAll(".cell")].filter(
-    (cell) => cell.querySelector("[data-card]") && visible(cell),
-  );
-  const at = all.findIndex((each) => each.contains(document.activeElement));
-  all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)]?.querySelector("[data-card] a").focus();
-}
-
-const KEYS = {
-  j: () => step(1),
-  k: () => step(-1),
-  l: () => stepCell(1),
-  h: () => stepCell(-1),
-  x: () => document.activeElement.closest("[data-card]")?.querySelector("input").click(),
+listen({
+  j: () => step(cards(lanes), 1),
+  k: () => step(cards(lanes), -1),
+  l: () => step(inCells(), 1),
+  h: () => step(inCells(), -1),
+  x: select,
   r: () => look(true),
   "/": () => document.getElementById("search").focus(),
-  "?": () => help.showModal(),
-};
-
-document.addEventListener("keydown", (event) => {
-  if (!single(event) || help.open || !(event.key in KEYS)) return;
-  event.preventDefault();
-  KEYS[event.key]();
 });
 
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look(true)));
-document.getElementById("keys").addEventListener("click", () => help.showModal());
 document.addEventListener("acted", () => look());
 fold(laneList());
 timer = setTimeout(look, seconds());
