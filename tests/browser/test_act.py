@@ -19,7 +19,7 @@ def bar(page, name: str):
 
 
 def said(page):
-    return page.locator(".messages li")
+    return page.locator(".message")
 
 
 def drag(page, what, to) -> None:
