@@ -38,12 +38,14 @@ const LONGEST = 4000;
 // `all`: the reader asks for the board as it is, whatever moves.
 async function look(all = false) {
   clearTimeout(timer);
-  if (dragging()) return (timer = setTimeout(look, seconds()));
   try {
     const answer = await read(address(lanes.dataset.live, [["v", version]]));
-    if (answer) await take(await answer.json());
-    if (late.size && (all || performance.now() - touched > ALONE)) await rebuild(true);
-    else if (!dragging()) keeping(settle);
+    const now = await answer?.json();
+    if (!dragging()) {
+      if (now) await take(now);
+      if (late.size && (all || performance.now() - touched > ALONE)) await rebuild(true);
+      else keeping(settle);
+    }
     if (news.dataset.trouble) say("");
     delete news.dataset.trouble;
   } catch (error) {
@@ -154,7 +156,7 @@ function keeping(change) {
   const row = active?.closest("[data-card], [data-needs]");
   const focused = row?.dataset.card ?? row?.dataset.needs;
   const places = [row?.dataset.card === undefined ? "data-needs" : "data-card", "data-card"];
-  const what = active?.matches("input, button") ? active.tagName : "a";
+  const what = active?.matches("input, button") ? active.tagName : active?.matches(".menu-of") ? ".menu-of" : "a";
   const chosen = new Set(
     [...lanes.querySelectorAll("[name=card]:checked")].map((input) => card(input)),
   );
