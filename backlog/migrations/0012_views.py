@@ -52,4 +52,6 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        # No way back begins here: one that ended at 0010 would have gone a part of it.
+        migrations.RunSQL(migrations.RunSQL.noop),
     ]
