@@ -23,7 +23,7 @@ from backlog.changelist import (
 )
 from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY
 from backlog.models import Card, Event, Rule, Run
-from backlog.templatetags.backlog import LINE, amount, duration, line
+from backlog.templatetags.backlog import LINE, amount, duration, line, whole
 from backlog.verbs import names
 from backlog.web.access import VIEW
 from backlog.web.navigation import coded, decoded
@@ -61,7 +61,7 @@ def _link(text: str, page: str, *args: str, **query: str) -> SafeString:
     """To a page of the admin."""
     url = reverse(f"admin:backlog_{page}", args=args)
     return format_html(
-        '<a href="{}">{}</a>', f"{url}?{urlencode(query)}" if query else url, line(text)
+        '<a href="{}">{}</a>', f"{url}?{urlencode(query)}" if query else url, whole(line(text))
     )
 
 
@@ -168,7 +168,7 @@ class EventAdmin(ReadAdmin):
 
     @admin.display(description="who")
     def who_line(self, event: Any) -> str:
-        return line(event.who)
+        return whole(line(event.who))
 
     @admin.display(description="became", empty_value="-")
     def became(self, event: Event) -> str | None:
@@ -216,7 +216,7 @@ class RunAdmin(ReadAdmin):
 
     @admin.display(description="worker")
     def owner_line(self, run: Run) -> str:
-        return line(run.owner)
+        return whole(line(run.owner))
 
     @admin.display(description="outcome")
     def how(self, run: Run) -> str:

@@ -30,6 +30,8 @@ PAGES = {
     "admin add": "/admin/backlog/card/add/",
     "admin card": "/admin/backlog/card/stopped/change/",
     "admin history": "/admin/backlog/card/held/history/",
+    "admin events": "/admin/backlog/event/",
+    "admin run": "/admin/backlog/run/9223372036854775807-held/change/",
 }
 RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}
 OF_COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
@@ -75,7 +77,10 @@ def test_the_login_is_accessible(page, live_server, complaints):
     assert in_light_and_dark(page) == []
 
 
-@pytest.mark.parametrize("name", ["board", "list", "card", "create", "fleet", "activity", "doctor"])
+WIDE = ["board", "list", "card", "create", "fleet", "activity", "doctor", "admin list"]
+
+
+@pytest.mark.parametrize("name", [*WIDE, "admin history", "admin events", "admin run"])
 def test_no_page_scrolls_sideways(operator, live_server, name):
     operator.goto(live_server.url + PAGES[name])
     assert wider_than_the_window(operator, 320, 768, 3840) == []

@@ -8,7 +8,7 @@ from backlog.verbs.history import last_id
 
 PAGE: Final = 50
 # As many events is "lately", where nobody pages back.
-RECENT: Final = 2_000
+RECENT: Final = 1_000
 
 
 class Activity(NamedTuple):
