@@ -29,6 +29,7 @@ from backlog.fields import (
     SecondsField,
     TimestampField,
     TokensField,
+    WordsField,
 )
 from backlog.lifecycle import (
     BLOCK_REASONS,
@@ -268,6 +269,20 @@ class DeletedCard(models.Model):
         return f"{self.id} after attempt {self.attempts}"
 
 
+class SearchDocument(models.Model):
+    """The words of a card, for a search; None: `backlog.verbs.search` is to make them."""
+
+    card_id = models.TextField(primary_key=True, db_collation="C")
+    document = WordsField(editable=False, null=True)
+
+    class Meta:
+        db_table = "backlog_search"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"words of {self.card_id}"
+
+
 class Event(models.Model):
     """One change of one card, by whoever made it, or a comment. Appended, never changed.
 
@@ -292,7 +307,7 @@ class Event(models.Model):
     objects = EventQuerySet.as_manager()
 
     class Meta:
-        db_table = "backlog_event"  # its other index, on ranges of time, is in the migration
+        db_table = "backlog_event"  # its other indexes are in `backlog/sql`
 
     def __str__(self) -> str:
         return f"{self.verb} {self.card_id} by {self.actor}"

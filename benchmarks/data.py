@@ -51,6 +51,10 @@ _LINKED: Final = """
 UPDATE backlog SET has_dependents = true
 WHERE id IN (SELECT dependency_id FROM backlog_dependency)"""
 
+_WORDS: Final = """
+INSERT INTO backlog_search (card_id, document)
+SELECT id, backlog_card_words(id, title, body, acceptance) FROM backlog"""
+
 SHAPES: Final = {"flat": _PLAIN, "gated": _GATED, "dag": _DAG}
 
 # What a claim would cost if cards had no dependencies and the database enforced nothing.
@@ -92,8 +96,8 @@ def replace(connection: Connection, tables: str, number: int, *statements: str) 
 
 def fill(connection: Connection, cards: int, shape: str = "flat") -> None:
     """Replace the cards; a hundred at least."""
-    statements = (_CARDS.format(**SHAPES[shape]), _LINKS, _LINKED)
-    replace(connection, "backlog, backlog_dependency", cards, *statements)
+    statements = (_CARDS.format(**SHAPES[shape]), _LINKS, _LINKED, _WORDS)
+    replace(connection, "backlog, backlog_dependency, backlog_search", cards, *statements)
     if cards <= _CHECKED_UP_TO:
         assert check.recount(PsycopgSession(connection)).ok
 
@@ -110,6 +114,34 @@ def fill_board(url: str, cards: int, shape: str = "flat") -> None:
                 " WHERE status = 'ready' AND open_dependencies = 0 AND hashtext(id) & 31 = 0"
             )
         connection.execute("VACUUM ANALYZE backlog")
+
+
+# Two runs for each finished card, by forty workers, and the events of both, over thirty days.
+_RUNS: Final = """
+INSERT INTO backlog_ended_run (card_id, attempt, owner, started_at, ended_at, outcome, tokens, cost)
+SELECT id, n, 'worker-' || (hashtext(id || n) & 1023) %% 40, ended - interval '5 minutes', ended,
+    CASE WHEN n = 2 THEN 'completed' WHEN hashtext(id) & 1 = 0 THEN 'failed' ELSE 'released' END,
+    1000, 0.25
+FROM backlog, generate_series(1, 2) AS n, LATERAL (SELECT now() - interval '20 minutes'
+    - (hashtext(id) & 1048575) * interval '2.4 seconds' + n * interval '10 minutes') AS t (ended)
+WHERE status = 'done' ORDER BY ended"""
+
+_EVENTS: Final = """
+INSERT INTO backlog_event (card_id, at, actor, verb, from_status, to_status, attempt)
+SELECT card_id, at, owner, verb, came_from, went_to, attempt FROM backlog_ended_run
+CROSS JOIN LATERAL (VALUES
+    (started_at, 'claim', 'ready', 'claimed'),
+    (ended_at, CASE outcome WHEN 'completed' THEN 'complete' ELSE 'release' END, 'claimed',
+        CASE outcome WHEN 'completed' THEN 'done' ELSE 'ready' END)
+) AS event (at, verb, came_from, went_to)
+ORDER BY at"""
+
+
+def fill_history(url: str) -> None:
+    """What would have happened to the cards that are done."""
+    with connect(url) as connection:
+        tables = "backlog_ended_run, backlog_event"
+        replace(connection, tables, 0, _RUNS, _EVENTS)
 
 
 def card_id(number: int) -> str:

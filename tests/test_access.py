@@ -13,8 +13,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
 ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 
-READING = ("board", "live", "live_cells", "palette", "cards", "card")
-READING += ("fleet", "activity", "doctor", "control")
+READING = (
+    *("board", "live", "live_cells", "cards", "card", "phase", "no_phase", "worker"),
+    *("fleet", "activity", "search", "palette", "doctor", "control"),
+)
 PRINTED = ("output", "output_live")  # not of a public board
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
@@ -90,6 +92,8 @@ def _url(name: str, ids) -> str:
     args = {
         "card": ["A"],
         "edit": ["A"],
+        "phase": ["M1"],
+        "worker": ["w"],
         **{page: ["A"] for page in PRINTED},
         "admin:app_list": ["backlog"],
         "admin:view_on_site": [1, 1],

@@ -110,6 +110,7 @@ PAGES = (
     "board",
     "cards",
     "fleet",
+    "no_phase",
     "activity",
     "doctor",
     "control",

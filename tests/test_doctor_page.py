@@ -87,7 +87,7 @@ def test_a_limit_that_nothing_frees_leads_to_the_limits(admin_client, session):
     CardFactory(id="A", phase="M1")
     rules.limit(session, "phase", "M1", 0)
     page = _said(admin_client)
-    assert '<a href="/control/">phase M1</a>' in page
+    assert '<a href="/control/">Pause and limits</a>' in page
     assert "backlog unlimit --phase M1" in page
 
 

@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
 PAGES = ["/", "/cards/", "/card/the-one/", "/card/not-there/", "/card/the-one/edit/", "/fleet/"]
 PAGES += ["/activity/", "/doctor/", "/control/", "/card/late-one/", "/card/lost-one/"]
+PAGES += ["/phase/M-1/", "/phase/", "/worker/worker-1/"]
 LANDMARKS = {"nav", "main", "aside", "header", "form", "section", "search"}
 VOID = {"br", "hr", "img", "input", "link", "meta", "rect", "path", "source", "wbr"}
 
@@ -92,3 +93,13 @@ def test_what_is_longer_than_a_line_may_break(admin_client):
     long = "x-" * 100
     CardFactory(id=long)
     assert f"<h1>{long} " in admin_client.get(f"/card/{long}/").text
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_that_names_a_phase_or_a_worker_leads_to_it(admin_client, path):
+    page = re.sub(
+        r"<title>.*?</title>|<h1.*?</h1>|<option.*?</option>", "", admin_client.get(path).text
+    )
+    said = re.sub("<[^>]*>", "", page)
+    for name, url in (("M-1", "/phase/M-1/"), ("worker-1", "/worker/worker-1/")):
+        assert (name in said) == (f'href="{url}"' in page) or url == path

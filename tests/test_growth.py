@@ -150,6 +150,7 @@ def test_a_sum_beyond_its_type_is_said_to_be_one(session):
 
 LARGE = "[" + ",".join(["1e131071", "-1.5e-16000", "1" * 5000] * 20) + "]"
 PAGES = ["/", "/cards/", "/fleet/", "/activity/", "/doctor/", "/card/A/", "/card/A/edit/"]
+PAGES += ["/phase/"]
 
 
 @pytest.mark.django_db

@@ -55,7 +55,7 @@ def test_an_unchanged_poll_is_one_query(reader, django_assert_num_queries):
 
 
 @pytest.mark.usefixtures("no_autovacuum")
-@pytest.mark.parametrize("path", ["/card/A/", "/fleet/", "/doctor/", "/control/"])
+@pytest.mark.parametrize("path", ["/card/A/", "/fleet/", "/doctor/", "/control/", "/phase/"])
 def test_an_open_page_is_told_in_one_query_that_nothing_changed(
     admin_client, django_assert_num_queries, path
 ):

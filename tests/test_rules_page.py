@@ -94,7 +94,7 @@ def test_what_is_no_limit_is_an_error_of_the_form(admin_client, most):
 def test_a_pause_is_a_banner_with_who_why_and_a_way_out(admin_client, session, path):
     rules.pause(session, "phase", "M1", "<i>freeze</i>")
     page = admin_client.get(path)
-    assert "Paused: phase M1. <i>freeze</i>" in _text(page)
+    assert "Paused: phase M1 . <i>freeze</i>" in _text(page)
     back = unescape(re.search(r'name="next"\s+value="([^"]*)"', page.text)[1])
     assert admin_client.post("/control/resume/", {**M1, "next": back}).url == path
 

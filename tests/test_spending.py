@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from backlog.verbs import moves
-from backlog.verbs.flow import flow, spending
+from backlog.verbs.flow import SPANS, flow, spending
 from backlog.verbs.runs import Report
 from backlog.verbs.sweep import look
 from tests.factories import CardFactory
@@ -26,7 +26,7 @@ def runs(store, transactional_db, session):
 
 
 def test_what_runs_took_is_summed_by_phase_the_dearest_first(session):
-    assert spending(session, 7) == [
+    assert spending(session, SPANS["7d"]) == [
         ("M2", 1, None, Decimal("0.5")),
         ("M1", 2, 1500, Decimal("0.25")),
         (None, 1, None, None),
@@ -35,7 +35,7 @@ def test_what_runs_took_is_summed_by_phase_the_dearest_first(session):
 
 def test_what_ended_before_the_span_is_left_out(session, past_triggers):
     past_triggers("UPDATE backlog_ended_run SET ended_at = ended_at - interval '8 days'")
-    assert (spending(session, 7), len(spending(session, 30))) == ([], 3)
+    assert (spending(session, SPANS["7d"]), len(spending(session, SPANS["30d"]))) == ([], 3)
 
 
 def test_the_fleet_shows_it(admin_client):
@@ -45,11 +45,13 @@ def test_the_fleet_shows_it(admin_client):
 
 
 def test_of_a_large_backlog_the_flow_is_as_a_sweep_saw_it(admin_client, session, monkeypatch):
-    now = flow(session, 7)
+    now = flow(session, "7d")
     monkeypatch.setattr("backlog.verbs.kept.SMALL", 0)
     session.execute("ANALYZE backlog")
     assert "Nobody has counted of late" in admin_client.get("/fleet/").text
     look(session)
-    assert flow(session, 7)[:2] + flow(session, 7)[3:4] == now[:2] + now[3:4]
-    assert [each.number for each in flow(session, 7).times] == [each.number for each in now.times]
+    assert flow(session, "7d")[:2] + flow(session, "7d")[3:4] == now[:2] + now[3:4]
+    assert [each.number for each in flow(session, "7d").times] == [
+        each.number for each in now.times
+    ]
     assert "As of <time" in admin_client.get("/fleet/").text

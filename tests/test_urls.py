@@ -81,3 +81,15 @@ def test_a_new_card_of_a_name_like_a_folder_is_saved_and_continued(admin_client)
     data = {"id": "..", "title": "Dots", "priority": "0", "_continue": "1"}
     saved = admin_client.post(f"{LIST}add/", data, follow=True)
     assert saved.context["original"].pk == ".."
+
+
+@pytest.mark.parametrize("name", [".", "a/../b", "%2F", "a\rb", " k", "_5F", "?x=1", "字" * 255])
+def test_the_page_of_a_phase_and_that_of_a_worker_open_by_the_links_to_them(
+    admin_client, session, past_triggers, name
+):
+    session.execute("INSERT INTO backlog (id, title, phase) VALUES ('A', 'T', %s)", [name])
+    Card.objects.claim("w")
+    session.execute("UPDATE backlog SET claim_owner = %s", [name])
+    for kind, context in (("phase", "phase"), ("worker", "owner")):
+        url = next(url for url in _links(admin_client, "/cards/") if url.startswith(f"/{kind}/"))
+        assert admin_client.get(url).context[context] == name

@@ -10,12 +10,14 @@ from zlib import crc32
 
 from django import template
 from django.templatetags.static import static
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.urls import reverse
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from backlog import lifecycle
-from backlog.lifecycle import FLEET
+from backlog.lifecycle import FLEET, LONGEST_NAME
 from backlog.models import Card
+from backlog.verbs import search
 from backlog.verbs.rules import Limit, Pause
 
 register = template.Library()
@@ -110,12 +112,43 @@ def icon(name: str) -> SafeString:
 @register.filter
 @lru_cache(maxsize=512)
 def worker(name: str) -> SafeString:
-    """A worker's name, after its initials on a hue of its own."""
+    """A worker's name, after its initials on a hue of its own: the link to its page."""
     parts = re.findall(r"[^\W_]+", name) or ["?"]
     initials = parts[0][0] + (parts[-1][0] if len(parts) > 1 else "")
     hue = crc32(name.encode("utf-8", "surrogatepass")) % _HUES
-    shape = '<span class="worker"><span class="avatar hue{}" aria-hidden="true">{}</span>{}</span>'
-    return format_html(shape, hue, initials.upper(), line(name, 60))
+    avatar = '<span class="avatar hue{}" aria-hidden="true">{}</span>{}'
+    shown = format_html(avatar, hue, initials.upper(), line(name, 60))
+    return _linked("worker", "worker", name, shown)
+
+
+@register.filter
+def who(name: str) -> SafeString:
+    """Whoever did something, a worker or not: the link to what is known of them."""
+    return _linked("who", "worker", name, whole(line(name)))
+
+
+@register.filter
+@lru_cache(maxsize=512)
+def phase(name: str | None, without: str = "") -> SafeString:
+    """A phase's name, or the words for none: the link to its page."""
+    return _linked("of-phase", "phase", name, whole(line(without if name is None else name, 60)))
+
+
+def _linked(style: str, page: str, name: str | None, shown: SafeString) -> SafeString:
+    # A longer one is of an earlier version, and here perhaps cut.
+    if name is not None and len(name) > LONGEST_NAME:
+        return format_html('<span class="{}">{}</span>', style, shown)
+    url = reverse("no_phase") if name is None else reverse(page, args=[name])
+    return format_html('<a class="{}" href="{}">{}</a>', style, url, shown)
+
+
+@register.filter
+def scope_link(rule: Pause | Limit) -> SafeString:
+    """As `scope`, with the link to the page of the phase or the worker."""
+    if rule.scope == FLEET:
+        return SafeString("the fleet")
+    shown = ("worker", who(rule.name)) if rule.scope == "owner" else ("phase", phase(rule.name))
+    return format_html("{} {}", *shown)
 
 
 @register.filter
@@ -136,3 +169,13 @@ def ids(given: Sequence[str]) -> str:
     """The first of these ids, and how many more there are."""
     more = f" and {len(given) - IDS:,} more" if len(given) > IDS else ""
     return ", ".join(given[:IDS]) + more
+
+
+@register.filter
+def marked(text: str, words: tuple[str, ...]) -> SafeString:
+    """The text, with what a search for these words found in it marked."""
+    pieces = (
+        format_html("<mark>{}</mark>", piece) if found else escape(piece)
+        for piece, found in search.marked(text, words)
+    )
+    return mark_safe("".join(pieces))  # noqa: S308 (each is escaped)

@@ -8,13 +8,7 @@ from typing import Final, NamedTuple, Self
 
 from backlog import values
 from backlog.errors import Busy
-from backlog.lifecycle import (
-    AT_LIMIT,
-    DEFAULT_TTL_SECONDS,
-    EMPTY,
-    PAUSED,
-    READY,
-)
+from backlog.lifecycle import AT_LIMIT, DEFAULT_TTL_SECONDS, EMPTY, PAUSED, READY
 from backlog.planner import is_true_unindexed
 from backlog.records import Record
 from backlog.session import (

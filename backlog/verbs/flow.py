@@ -1,8 +1,8 @@
-"""How cards flow, from their events and runs: what the fleet's page shows of the last days."""
+"""How cards flow, from their events and runs: what the fleet's page shows of some span of time."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -11,59 +11,94 @@ from backlog.session import Session
 from backlog.verbs import pool
 from backlog.verbs.kept import is_large, kept
 from backlog.verbs.pool import Stats
+from backlog.verbs.timeline import Row, Timeline, timeline
 
-# What a sweep keeps of it; the days that can be asked for; as many phases are named.
+# What a sweep keeps of it.
 NAME: Final = "flow"
-SPANS: Final = (7, 30, 90)
-MOST_PHASES: Final = 25
+# Of as many phases a sweep keeps what their runs took.
+MOST_PHASES: Final = 1_000
+
+DAY: Final = timedelta(days=1)
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-class Day(NamedTuple):
-    """What happened on one day (UTC), and how many cards there were in each status at its end."""
+class Span(NamedTuple):
+    """The last so many equal parts of time (UTC), of which the last is not over yet."""
 
-    day: date
+    label: str
+    part: timedelta
+    number: int
+
+    def begin(self, now: datetime) -> datetime:
+        """When its first part began."""
+        return now - (now - _EPOCH) % self.part - (self.number - 1) * self.part
+
+
+SPANS: Final = {
+    "1h": Span("1 hour", timedelta(minutes=5), 12),
+    "24h": Span("24 hours", timedelta(hours=1), 24),
+    "7d": Span("7 days", DAY, 7),
+    "30d": Span("30 days", DAY, 30),
+    "90d": Span("90 days", DAY, 90),
+}
+
+
+class Part(NamedTuple):
+    """What happened from `at` on in one part of a span, and how many cards there were in each
+    status at its end. `cost` is of the runs that ended in it, None where no worker said."""
+
+    at: datetime
     created: int
     claimed: int
     done: int
+    cost: Decimal | None
     standing: Mapping[str, int]
 
 
-def days(session: Session, number: int, standing: Mapping[str, int]) -> list[Day]:
-    """The last `number` days, today last; `standing`: how many cards each status has now.
+def parts(session: Session, span: Span, standing: Mapping[str, int]) -> list[Part]:
+    """The parts of the span, the latest last; `standing`: how many cards each status has now.
 
     Counts of the past are those of now, less what the events since then changed.
     """
-    today = datetime.now(UTC).date()
+    first = span.begin(datetime.now(UTC))
+    moves, costs = _moves(session, span, first), _costs(session, span, first)
     past = []
-    moves = _moves(session, today - timedelta(days=number - 1))
-    for back in range(number):
-        day = today - timedelta(days=back)
+    for back in reversed(range(span.number)):
+        at = first + back * span.part
         happened, before = Counter[str](), Counter[str | None](standing)
-        for verb, came_from, went_to, count in moves[day]:
+        for verb, came_from, went_to, count in moves[at]:
             happened[verb] += count
             before[came_from] += count
             before[went_to] -= count
         created, claimed, done = happened["create"], happened["claim"], happened["complete"]
-        past.append(Day(day, created, claimed, done, standing))
+        past.append(Part(at, created, claimed, done, costs.get(at), standing))
         # Never below 0: of cards that were there before the first event was kept.
         standing = {status: max(0, before[status]) for status in STATUSES}
     return past[::-1]
 
 
 _MOVES: Final = """
-SELECT (at AT TIME ZONE 'UTC')::date, verb, from_status, to_status, count(*) FROM backlog_event
+SELECT date_bin(%s, at, %s), verb, from_status, to_status, count(*) FROM backlog_event
 WHERE at >= %s AND from_status IS DISTINCT FROM to_status GROUP BY 1, 2, 3, 4"""
 
 
 def _moves(
-    session: Session, first: date
-) -> Mapping[date, Iterable[tuple[str, str | None, str | None, int]]]:
-    """Of each day since the first: verb, status before, status after, and how many cards."""
-    by_day = defaultdict(list)
-    since = datetime.combine(first, time(), UTC)
-    for day, *move in session.execute(_MOVES, (since,)).fetchall():
-        by_day[day].append(tuple(move))
-    return by_day
+    session: Session, span: Span, first: datetime
+) -> Mapping[datetime, Iterable[tuple[str, str | None, str | None, int]]]:
+    """Of each part: verb, status before, status after, and how many cards."""
+    by_part = defaultdict(list)
+    for at, *move in session.execute(_MOVES, (span.part, _EPOCH, first)).fetchall():
+        by_part[at].append(tuple(move))
+    return by_part
+
+
+_COSTS: Final = """
+SELECT date_bin(%s, ended_at, %s), sum(cost) FROM backlog_ended_run
+WHERE ended_at >= %s GROUP BY 1"""
+
+
+def _costs(session: Session, span: Span, first: datetime) -> Mapping[datetime, Decimal | None]:
+    return dict(session.execute(_COSTS, (span.part, _EPOCH, first)).fetchall())
 
 
 class Spread(NamedTuple):
@@ -106,9 +141,9 @@ WITH finished AS (
 SELECT name, number, times[1], times[2], times[3] FROM spread"""
 
 
-def times(session: Session, number: int) -> list[Spread]:
-    """How long the cards done in the last `number` days took, and how old open ones are."""
-    since = datetime.now(UTC) - timedelta(days=number)
+def times(session: Session, span: Span) -> list[Spread]:
+    """How long the cards done in the span took, and how old open ones are."""
+    since = span.begin(datetime.now(UTC))
     return [Spread._make(row) for row in session.execute(_TIMES, (since,)).fetchall()]
 
 
@@ -128,76 +163,108 @@ WHERE ended_at >= %s GROUP BY phase
 ORDER BY 4 DESC NULLS LAST, 3 DESC NULLS LAST, 2 DESC, phase LIMIT {MOST_PHASES}"""
 
 
-def spending(session: Session, number: int) -> list[Spent]:
-    """What the runs that ended in the last `number` days took, the dearest phase first.
+def spending(session: Session, span: Span) -> list[Spent]:
+    """What the runs that ended in the span took, the dearest phase first.
 
     Cards that are deleted by now have no phase.
     """
-    since = datetime.now(UTC) - timedelta(days=number)
+    since = span.begin(datetime.now(UTC))
     return [Spent._make(row) for row in session.execute(_SPENDING, (since,)).fetchall()]
 
 
 class Flow(NamedTuple):
-    """Of the last days; `at`: when this was so, None: now."""
+    """Of a span; `at`: when this was so, None: now."""
 
     stats: Stats
-    days: list[Day]
+    parts: list[Part]
     times: list[Spread]
     spending: list[Spent]
+    timeline: Timeline
     at: datetime | None = None
 
 
-def flow(session: Session, number: int) -> Flow | None:
-    """How cards flowed in the last `number` days, one of `SPANS`.
+def flow(session: Session, span: str) -> Flow | None:
+    """How cards flowed in this span, one of `SPANS`.
 
     Of a large backlog as a sweep saw it last; None if none has looked lately.
     """
-    if not is_large(session):
-        return _flow(session, number)
-    seen = kept(session, NAME)
-    return _of(seen.content[str(number)], seen.at) if seen else None
-
-
-def _flow(session: Session, number: int) -> Flow:
+    if is_large(session):
+        return seen(session, span)
     stats = pool.stats(session)
-    past = days(session, number, stats.counts)
-    return Flow(stats, past, times(session, number), spending(session, number))
+    return _flow(session, SPANS[span], stats, parts(session, SPANS[span], stats.counts))
+
+
+def seen(session: Session, span: str) -> Flow | None:
+    """The flow as a sweep saw it last; None if none has looked lately."""
+    found = kept(session, NAME)
+    # What an earlier version kept has other spans, until a sweep looks again.
+    return _of(found.content[span], found.at) if found and span in found.content else None
+
+
+def _flow(session: Session, span: Span, stats: Stats, past: list[Part]) -> Flow:
+    drawn = timeline(session, span.begin(datetime.now(UTC)))
+    return Flow(stats, past, times(session, span), spending(session, span), drawn)
 
 
 def look(session: Session) -> Any:
     """What `flow` asks of a sweep, as JSON."""
     stats = pool.stats(session)
-    past = days(session, max(SPANS), stats.counts)
+    days = parts(
+        session, max(SPANS.values(), key=lambda each: each.part * each.number), stats.counts
+    )
+    content = {}
+    for name, span in SPANS.items():
+        by_day = span.part == DAY
+        past = days[-span.number :] if by_day else parts(session, span, stats.counts)
+        content[name] = _kept(_flow(session, span, stats, past))
+    return content
+
+
+def _kept(flow: Flow) -> Any:
     return {
-        number: {
-            "stats": stats,
-            "days": [[day.day.isoformat(), *day[1:]] for day in past[-number:]],
-            "times": [[*each[:2], *map(_seconds, each[2:])] for each in times(session, number)],
-            "spending": [
-                (
-                    each.phase,
-                    each.runs,
-                    each.tokens and int(each.tokens),
-                    each.cost and str(each.cost),
-                )
-                for each in spending(session, number)
-            ],
-        }
-        for number in SPANS
+        "stats": flow.stats,
+        "parts": [
+            (part.at.isoformat(), *part[1:4], _text(part.cost), part.standing)
+            for part in flow.parts
+        ],
+        "times": [[*each[:2], *map(_seconds, each[2:])] for each in flow.times],
+        "spending": [
+            (each.phase, each.runs, each.tokens and int(each.tokens), _text(each.cost))
+            for each in flow.spending
+        ],
+        "timeline": [moment.isoformat() for moment in flow.timeline[:2]] + list(flow.timeline[2:]),
     }
 
 
 def _of(seen: Any, at: datetime) -> Flow:
+    since, until, rows, workers = seen["timeline"]
     return Flow(
         Stats(*seen["stats"]),
-        [Day(date.fromisoformat(day), *more) for day, *more in seen["days"]],
+        [
+            Part(datetime.fromisoformat(begun), created, claimed, done, _number(cost), standing)
+            for begun, created, claimed, done, cost, standing in seen["parts"]
+        ],
         [Spread(*each[:2], *map(_interval, each[2:])) for each in seen["times"]],
         [
-            Spent(phase, runs, tokens, cost and Decimal(cost))
+            Spent(phase, runs, tokens, _number(cost))
             for phase, runs, tokens, cost in seen["spending"]
         ],
+        Timeline(
+            datetime.fromisoformat(since),
+            datetime.fromisoformat(until),
+            [Row(*row) for row in rows],
+            workers,
+        ),
         at,
     )
+
+
+def _text(cost: Decimal | None) -> str | None:
+    return None if cost is None else str(cost)
+
+
+def _number(cost: str | None) -> Decimal | None:
+    return None if cost is None else Decimal(cost)
 
 
 def _seconds(interval: timedelta | None) -> float | None:

@@ -147,7 +147,11 @@ class Rules(NamedTuple):
 
     def of_phase(self, phase: str | None) -> tuple[Pause | None, Limit | None]:
         """The pause and the limit of this phase; not those of the fleet or of a worker."""
-        key = ("phase", phase)
+        return self.of("phase", phase)
+
+    def of(self, scope: str, name: str | None) -> tuple[Pause | None, Limit | None]:
+        """The pause and the limit of this very scope."""
+        key = (scope, name)
         return (
             next((each for each in self.pauses if (each.scope, each.name) == key), None),
             next((each for each in self.limits if (each.scope, each.name) == key), None),

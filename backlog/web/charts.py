@@ -1,7 +1,10 @@
-"""Counts over time as charts: where lines, areas and labels go. The template writes the SVG."""
+"""Counts over time as charts: where lines, areas and labels go. The template writes the SVG.
+
+A moment across is a day, by its date, or an hour or less of one, by its time.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Final, NamedTuple
 
 # The whole picture, and what of it the axes leave to the counts.
@@ -43,7 +46,7 @@ class Bar(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A picture with days across and counts up."""
+    """A picture with moments across and counts up."""
 
     across: list[Tick]
     up: list[Tick]
@@ -58,15 +61,15 @@ class Chart(NamedTuple):
     bottom: int = _BOTTOM
 
 
-def stacked(days: Sequence[date], series: Series) -> Chart:
-    """Series one above the other, the first at the bottom, a point for the end of each day.
+def stacked(moments: Sequence[date], series: Series) -> Chart:
+    """Series one above the other, the first at the bottom, a point for the end of each moment.
 
-    A single day is as wide as the chart.
+    A single one is as wide as the chart.
     """
-    last = max(1, len(days) - 1)
-    places = [_LEFT + number * (_RIGHT - _LEFT) / last for number in range(len(days))]
-    dates = _dates(days, places)
-    if len(days) == 1:
+    last = max(1, len(moments) - 1)
+    places = [_LEFT + number * (_RIGHT - _LEFT) / last for number in range(len(moments))]
+    dates = _labels(moments, places)
+    if len(moments) == 1:
         places.append(_RIGHT)
         series = {name: [*values, *values] for name, values in series.items()}
     ticks = _round(max((sum(column) for column in zip(*series.values(), strict=True)), default=0))
@@ -80,13 +83,15 @@ def stacked(days: Sequence[date], series: Series) -> Chart:
     return Chart(dates, _counts(ticks), areas=areas)
 
 
-def bars(days: Sequence[date], series: Series) -> Chart:
-    """A bar of each series for each day, side by side."""
-    room = (_RIGHT - _LEFT) / max(1, len(days))
-    centres = [_LEFT + (number + 0.5) * room for number in range(len(days))]
+def bars(moments: Sequence[date], series: Series) -> Chart:
+    """A bar of each series for each moment, side by side."""
+    room = (_RIGHT - _LEFT) / max(1, len(moments))
+    centres = [_LEFT + (number + 0.5) * room for number in range(len(moments))]
     ticks = _round(max((value for values in series.values() for value in values), default=0))
     return Chart(
-        _dates(days, centres), _counts(ticks), bars=list(_bars(centres, room * 0.8, series, ticks))
+        _labels(moments, centres),
+        _counts(ticks),
+        bars=list(_bars(centres, room * 0.8, series, ticks)),
     )
 
 
@@ -119,8 +124,23 @@ def _counts(ticks: Sequence[int]) -> list[Tick]:
     return [Tick(round(_up(tick, ticks), 1), f"{tick:,}") for tick in ticks]
 
 
-def _dates(days: Sequence[date], places: Sequence[float]) -> list[Tick]:
-    """Some of the days, today among them, as far apart as labels need."""
-    every = -(-len(days) // _TICKS_ACROSS)
-    chosen = list(zip(days, places, strict=True))[::-1][::every][::-1]
-    return [Tick(round(place, 1), f"{day.day} {day:%b}") for day, place in chosen]
+def _labels(moments: Sequence[date], places: Sequence[float]) -> list[Tick]:
+    """Some of the moments, the last among them, as far apart as labels need."""
+    every = -(-len(moments) // _TICKS_ACROSS)
+    chosen = list(zip(moments, places, strict=True))[::-1][::every][::-1]
+    return [Tick(round(place, 1), _label(moment)) for moment, place in chosen]
+
+
+def _label(moment: date) -> str:
+    if isinstance(moment, datetime):
+        return f"{moment:%H:%M}"
+    return f"{moment.day} {moment:%b}"
+
+
+def spark(values: Sequence[float]) -> str:
+    """The points of a line through these, in a box of 100 by 20, from 0 at its bottom."""
+    most, last = max(values, default=0) or 1, max(1, len(values) - 1)
+    return " ".join(
+        f"{100 * number / last:.0f},{19 - 18 * value / most:.1f}"
+        for number, value in enumerate(values)
+    )

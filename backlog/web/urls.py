@@ -3,12 +3,25 @@
 from django.urls import path, register_converter
 
 from backlog.web.navigation import coded, decoded
-from backlog.web.views import activity, board, buttons, cards, doctor, fleet, listing, output, rules
+from backlog.web.views import (
+    activity,
+    board,
+    buttons,
+    cards,
+    doctor,
+    fleet,
+    listing,
+    output,
+    rules,
+    search,
+)
 from backlog.web.views.palette import palette
+from backlog.web.views.phase import phase
+from backlog.web.views.worker import worker
 
 
 class CardId:
-    """Any id in one segment of a path: what is special in a path is `_` and two hex digits."""
+    """Any id or name in one segment of a path: what is special there is `_` and two hex digits."""
 
     regex = "[^/]+"
 
@@ -20,6 +33,7 @@ class CardId:
 
 
 register_converter(CardId, "card")
+register_converter(CardId, "name")
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -34,7 +48,11 @@ urlpatterns = [
     path("card/<card:card_id>/output/", output.output, name="output"),
     path("card/<card:card_id>/output/live/", output.live, name="output_live"),
     path("fleet/", fleet.fleet, name="fleet"),
+    path("phase/", phase, {"name": None}, name="no_phase"),
+    path("phase/<name:name>/", phase, name="phase"),
+    path("worker/<name:name>/", worker, name="worker"),
     path("activity/", activity.activity, name="activity"),
+    path("search/", search.search, name="search"),
     path("doctor/", doctor.doctor, name="doctor"),
     path("control/", rules.page, name="control"),
     path("control/pause/", rules.pause, name="pause"),

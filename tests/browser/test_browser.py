@@ -128,7 +128,7 @@ def test_a_form_that_is_open_is_left_alone(board):
 def test_selected_cards_are_blocked_with_a_reason(board):
     for card_id in ("ready-1", "ready-2"):
         board.locator(f'[data-card="{card_id}"] input').check()
-    board.get_by_role("button", name="Block…").click()
+    board.get_by_role("button", name="Block…", exact=True).click()
     board.get_by_label("Reason").select_option("capability")
     board.get_by_role("button", name="Block").click()
     expect(board.locator("h1")).to_have_text("Blocked 2 cards")
@@ -168,7 +168,7 @@ def test_keys_walk_the_board_and_explain_themselves(board, live_server):
     board.locator("#search").blur()
     board.keyboard.press("j")
     board.keyboard.press("Enter")
-    expect(board).to_have_url(f"{live_server.url}/card/ready-1/")
+    expect(board).to_have_url(f"{live_server.url}/#/card/ready-1/")
 
 
 def test_all_of_it_works_without_javascript(plain, live_server):

@@ -1,8 +1,10 @@
 // Keeps the board as the cards are: asks whether anything changed, fetches the cells that did,
 // and puts them in place without taking the focus, the selection or the place on the page away.
 
+import "./drag.js";
 import "./drawer.js";
 import { cards, listen, select, step } from "./keys.js";
+import "./menu.js";
 import { inView, late, put, settle } from "./parts.js";
 import { count } from "./select.js";
 import { heard, tell } from "./times.js";
@@ -36,11 +38,12 @@ const LONGEST = 4000;
 // `all`: the reader asks for the board as it is, whatever moves.
 async function look(all = false) {
   clearTimeout(timer);
+  if (dragging()) return (timer = setTimeout(look, seconds()));
   try {
     const answer = await read(address(lanes.dataset.live, [["v", version]]));
     if (answer) await take(await answer.json());
     if (late.size && (all || performance.now() - touched > ALONE)) await rebuild(true);
-    else keeping(settle);
+    else if (!dragging()) keeping(settle);
     if (news.dataset.trouble) say("");
     delete news.dataset.trouble;
   } catch (error) {
@@ -49,6 +52,9 @@ async function look(all = false) {
   }
   if (!document.hidden) timer = setTimeout(look, seconds());
 }
+
+// Somebody has a card in hand: under the pointer nothing changes.
+const dragging = () => lanes.classList.contains("dragging");
 
 // As long after the reader's last move nobody reads, and everything may take its place.
 const ALONE = 120_000;
@@ -66,6 +72,7 @@ async function take(now) {
   const asked = address(lanes.dataset.cells, free.map((key) => ["key", key]));
   if (asked.length > LONGEST) return rebuild();
   const parts = await (await read(asked)).json();
+  if (dragging()) return;
   keeping(() => {
     for (const key of free) if (parts.cells[key]) put(key, parts.cells[key]);
   });
@@ -83,6 +90,7 @@ function busy(part) {
 // Lanes came or went, or more changed than can be asked for: the page as it is now has all.
 async function rebuild(all = false) {
   const page = await (await read(location.href)).text();
+  if (dragging()) return;
   const fresh = new DOMParser().parseFromString(page, "text/html");
   const { children, dataset } = fresh.getElementById("lanes");
   const left = [];
@@ -134,7 +142,7 @@ function leave(lane) {
     delete part.dataset.signature;
   }
   for (const row of lane.querySelectorAll("[data-card]")) delete row.dataset.card;
-  for (const input of lane.querySelectorAll("[name=card]")) input.disabled = true;
+  for (const input of lane.querySelectorAll("[name=card]")) input.removeAttribute("name");
 }
 
 const laneList = () => [...lanes.querySelectorAll(".lane:not(.gone)")];
@@ -246,5 +254,6 @@ listen({
 });
 
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look(true)));
+document.addEventListener("acted", () => look());
 fold(laneList());
 timer = setTimeout(look, seconds());

@@ -24,6 +24,7 @@ function card(row) {
     href: link.getAttribute("href"),
     state: row.dataset.state,
     here: row.hasAttribute("aria-current"),
+    critical: "critical" in row.dataset,
     needs: row.dataset.needs.split(" ").filter(Boolean),
   };
 }
@@ -61,12 +62,12 @@ function path(points, columns, forwards) {
   return d;
 }
 
-function box({ id, said, href, state, here }, { x, y }) {
+function box({ id, said, href, state, here, critical }, { x, y }) {
   const letters = [...id];
   const label = letters.length > MOST_LETTERS ? `${letters.slice(0, MOST_LETTERS - 1).join("")}…` : id;
   const node = element(
     "g",
-    { transform: `translate(${x - WIDTH / 2} ${y - HEIGHT / 2})`, class: `node ${state}${here ? " here" : ""}` },
+    { transform: `translate(${x - WIDTH / 2} ${y - HEIGHT / 2})`, class: `node ${state}${here ? " here" : ""}${critical ? " critical" : ""}` },
     element("rect", { width: WIDTH, height: HEIGHT, rx: 6 }),
     element("text", { x: 10, y: 18, class: "id" }, label),
     element("text", { x: 10, y: 35, class: "status" }, state),
@@ -81,7 +82,8 @@ function picture(cards) {
   const arrows = graph.edges().map((edge) => {
     const forwards = graph.node(edge.v).x < graph.node(edge.w).x;
     const d = path(graph.edge(edge).points, columns, forwards);
-    return element("path", { class: "arrow", d, "marker-end": "url(#tip)" });
+    const critical = cards[edge.v].critical && cards[edge.w].critical;
+    return element("path", { class: critical ? "arrow critical" : "arrow", d, "marker-end": "url(#tip)" });
   });
   const boxes = cards.map((each, number) => box(each, graph.node(String(number))));
   const tip = element("path", { d: "M0,0 L8,4 L0,8 z", class: "tip" });
@@ -107,8 +109,8 @@ function draw() {
   drawn = said;
   if (!isNew) return;
   document.getElementById("ranks").open = false;
-  const here = drawing.querySelector(".here").getBoundingClientRect();
-  drawing.scrollLeft = here.x + here.width / 2 - drawing.getBoundingClientRect().x - drawing.clientWidth / 2;
+  const here = drawing.querySelector(".here")?.getBoundingClientRect();
+  if (here) drawing.scrollLeft = here.x + here.width / 2 - drawing.getBoundingClientRect().x - drawing.clientWidth / 2;
 }
 
 draw();

@@ -3,6 +3,7 @@
 import "./drawer.js";
 import "./times.js";
 import { cards, listen, select, step } from "./keys.js";
+import "./menu.js";
 import { count } from "./select.js";
 
 const all = document.getElementById("all");

@@ -9,9 +9,10 @@ const find = (mark) => document.getElementById(mark) ?? document.querySelector(`
 function keep(event) {
   // Not `form.action`: a field may be called so.
   const form = event.target;
+  if (event.defaultPrevented) return; // the page stays
   if (form.getAttribute("method") !== "post" || stored()?.via === location.pathname) return;
   const marks = document.querySelectorAll("main [id], main tr[data-card]");
-  const above = (each) => each.checkVisibility() && each.getBoundingClientRect().top < innerHeight / 2;
+  const above = (each) => each.checkVisibility() && !each.closest(".totals, .toolbar") && each.getBoundingClientRect().top < innerHeight / 2;
   const near = [...marks].findLast(above);
   const via = new URL(form.getAttribute("action") ?? "", location.href).pathname;
   const mark = near?.id || near?.dataset.card;
@@ -37,6 +38,7 @@ if (kept && kept.via !== location.pathname) {
   }
 }
 
-// They stay in sight for a while, then where they stand.
-const messages = document.querySelector(".messages");
-if (messages) setTimeout(() => messages.classList.add("read"), 10_000);
+// A message stays in sight until somebody has read it.
+document.querySelector(".messages").addEventListener("click", (event) => {
+  event.target.closest(".close")?.closest("li").remove();
+});

@@ -11,12 +11,14 @@ from backlog.models import Card
 from backlog.querysets import CardQuerySet
 from backlog.session import Session, Statement
 from backlog.web.queries import lines
-from backlog.web.queries.large import MOST_COUNTED, MOST_LOOKED_AT, AtLeast
+from backlog.web.queries.large import MOST_COUNTED, AtLeast
 from backlog.web.queries.questions import Question, questions
 
-# So many questions are named; among so many cards the same ones are found.
+# So many questions are named, of the oldest so many that are blocked; among so many cards the
+# same ones are found.
 FIRST: Final = 5
 ALIKE: Final = 50
+MOST_BLOCKED: Final = 10_000
 
 _FIELDS: Final = lines.in_order(
     *("id", "title", "status", "claim_owner", "claim_expires_at"),
@@ -26,7 +28,7 @@ _FIELDS: Final = lines.in_order(
 
 # As text: the index is partial.
 _BLOCKED: Final = Q(status=RawSQL(f"'{BLOCKED}'", ()))  # noqa: S611 (our own words)
-_SOME: Final = f"(SELECT * FROM backlog WHERE status = '{BLOCKED}' LIMIT {MOST_LOOKED_AT})"
+_SOME: Final = f"(SELECT * FROM backlog WHERE status = '{BLOCKED}' LIMIT {MOST_BLOCKED})"
 
 
 class Attention(NamedTuple):

@@ -298,8 +298,12 @@ def _claims(claimed: CardQuerySet) -> Any:
     return claimed.values_list(*_BY).annotate(total=Count("*"), late=late)
 
 
-def _counted(session: Session, statements: _Statements, chosen: Filter) -> Counts:
+def counts(session: Session, chosen: Filter = ALL) -> Counts:
     """Of each phase the cells: how many cards, and how many of these are expired."""
+    return _counted(session, _statements(chosen, False), chosen)
+
+
+def _counted(session: Session, statements: _Statements, chosen: Filter) -> Counts:
     counts: Counts = {}
     if large.is_counted_up_to(session, chosen):
         rows = large.counted(session, chosen)

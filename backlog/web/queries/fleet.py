@@ -1,7 +1,7 @@
 """The fleet at work: who has claimed what."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from backlog.models import Card
 from backlog.web.queries import lines
@@ -15,9 +15,10 @@ _SHOWN: Final = lines.in_order(
 )
 
 
-def claims() -> list[Card]:
-    """What is claimed, the lease that ends first at the top; at most `MOST_CLAIMS` cards."""
-    claimed = Card.objects.filter(claim_expires_at__isnull=False).with_expired()
+def claims(**chosen: Any) -> list[Card]:
+    """What is claimed (of cards with these values), the lease that ends first at the top; at most
+    `MOST_CLAIMS` cards."""
+    claimed = Card.objects.filter(claim_expires_at__isnull=False, **chosen).with_expired()
     first = claimed.order_by("claim_expires_at", "id")[:MOST_CLAIMS]
     return lines.cards(first, _SHOWN, "expired")
 

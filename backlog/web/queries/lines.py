@@ -7,12 +7,13 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast, Left
 
+from backlog.lifecycle import LONGEST_NAME
 from backlog.models import Card, Event, Run
 from backlog.querysets import CardQuerySet
 from backlog.templatetags.backlog import LINE
 
-# Fields of a card that may be as long as a book.
-_LONG: Final = {"title", "claim_owner", "block_note"}
+# Fields of a card that may be as long as a book. A name is a link, and so whole if it is a new one.
+_LONG: Final = {"title": LINE, "claim_owner": LONGEST_NAME, "block_note": LINE}
 
 
 def start(name: Any, most: int = LINE) -> Left:
@@ -27,7 +28,7 @@ def in_order(*names: str) -> tuple[str, ...]:
 
 def columns(names: Iterable[str]) -> list[Any]:
     """What `values_list` reads for these fields."""
-    return [start(name) if name in _LONG else name for name in names]
+    return [start(name, _LONG[name]) if name in _LONG else name for name in names]
 
 
 def card(names: tuple[str, ...], values: Iterable[Any], **more: Any) -> Card:
@@ -47,7 +48,9 @@ def cards(chosen: CardQuerySet, names: tuple[str, ...], *more: str) -> list[Card
 
 def events(chosen: QuerySet[Event], note: int = LINE) -> Any:
     """The events with `who` and `said`, the beginnings of their actors and notes."""
-    return chosen.annotate(who=start("actor"), said=start("note", note)).defer("actor", "note")
+    return chosen.annotate(who=start("actor", LONGEST_NAME), said=start("note", note)).defer(
+        "actor", "note"
+    )
 
 
 def runs(chosen: QuerySet[Run], summary: int, result: int) -> Any:

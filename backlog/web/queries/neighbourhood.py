@@ -59,33 +59,41 @@ class Neighbourhood(NamedTuple):
     @property
     def nodes(self) -> list[Node]:
         """The cards with their ranks, what is waited for first; none if nothing can be drawn."""
-        if not 1 < len(self.cards) <= READABLE:
-            return []
-        ranks = _ranks([card.pk for card in self.cards], self.edges)
-        ordered = sorted(self.cards, key=lambda card: ranks[card.pk])
-        nodes = {
-            card.pk: Node(number, ranks[card.pk], card, []) for number, card in enumerate(ordered)
-        }
-        for card_id, needed in self.edges:
-            nodes[card_id].needs.append(nodes[needed])
-        return list(nodes.values())
+        return nodes(self.cards, self.edges) if 1 < len(self.cards) <= READABLE else []
 
 
-def _ranks(ids: Iterable[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """The rank of each id, from 1. What is on a cycle, or waits for one, comes last."""
+def nodes(cards: Sequence[Card], edges: Sequence[tuple[str, str]]) -> list[Node]:
+    """The cards with their ranks, what is waited for first. The edges are among them.
+
+    What is on a cycle, or waits for one, comes last.
+    """
+    known = ranks([card.pk for card in cards], edges)
+    last = max(known.values(), default=0) + 1
+    ordered = sorted(cards, key=lambda card: known.get(card.pk, last))
+    made = {
+        card.pk: Node(number, known.get(card.pk, last), card, [])
+        for number, card in enumerate(ordered)
+    }
+    for card_id, needed in edges:
+        made[card_id].needs.append(made[needed])
+    return list(made.values())
+
+
+def ranks(ids: Iterable[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """The rank of each id, from 1; none of what is on a cycle, or waits for one."""
     needs: dict[str, list[str]] = {card_id: [] for card_id in ids}
     for card_id, needed in edges:
         needs[card_id].append(needed)
     sorter = TopologicalSorter(needs)
     with suppress(CycleError):  # it still gives out all that waits for none
         sorter.prepare()
-    ranks: dict[str, int] = {}
+    found: dict[str, int] = {}
     rank = 1
     while ready := sorter.get_ready():
-        ranks.update(dict.fromkeys(ready, rank))
+        found.update(dict.fromkeys(ready, rank))
         sorter.done(*ready)
         rank += 1
-    return {card_id: ranks.get(card_id, rank) for card_id in needs}
+    return found
 
 
 def neighbourhood(card: Card) -> Neighbourhood:

@@ -25,12 +25,13 @@ _BAR: Final = 100
 _FIRST: Final = 2
 
 _CARD: Final = """
-<li class="card{overdue}" data-card="{id}">
+<li class="card{overdue}" data-card="{id}" data-priority="{priority}">
   <input type="checkbox" form="act" autocomplete="off"
          name="card" value="{seen}" aria-label="Select {id}">
   <a href="{url}">{title} <span class="id">{name}</span></a>
+  <a class="menu-of" href="{url}#actions" aria-label="Move {id}">⋯</a>
   <p class="facts-line"><span title="priority">p{priority}</span>{lease}
-    <span class="state-time"><span class="word">{cell}</span> {since}</span>{more}</p>{why}
+    <span class="state-time"><span class="sr">{cell}</span> {since}</span>{more}</p>{why}
 </li>"""
 _LEASE: Final = ' {owner} <span class="left-of-lease">{state} {left}</span>'
 _EXPIRED: Final = SafeString('<strong class="expired">expired</strong>')
@@ -59,10 +60,10 @@ def cell_html(cell: Cell, kept: str = "") -> SafeString:
 @lru_cache(maxsize=256)
 def heading_html(heading: Heading) -> SafeString:
     """The heading of a lane as HTML."""
-    return render_to_string("backlog/_lane.html", {"lane": heading, "bar": _bar(heading)})
+    return render_to_string("backlog/_lane.html", {"lane": heading, "bar": bar(heading)})
 
 
-def _bar(heading: Heading) -> SafeString:
+def bar(heading: Heading) -> SafeString:
     """What part of a lane is in each state, done first: an SVG, as a style could not say it."""
     left, parts = 0.0, []
     for name, number in reversed(heading.cells):

@@ -1,56 +1,109 @@
-"""The fleet: who has claimed what, and how the work flows."""
+"""The fleet: who has claimed what, who worked when, and how the work flows."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from itertools import dropwhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from backlog import values
-from backlog.lifecycle import STATUSES
+from backlog.lifecycle import BLOCKED, CLAIMED, STATUSES
 from backlog.models import Card, Rule, RunOutput
-from backlog.verbs.flow import SPANS, Day, Flow, flow
+from backlog.templatetags.backlog import amount
+from backlog.verbs.flow import DAY, SPANS, Flow, Part, flow
 from backlog.web.access import CHANGE, VIEW, may, reads
 from backlog.web.buttons import Seen
-from backlog.web.charts import bars, stacked
+from backlog.web.charts import bars, spark, stacked
 from backlog.web.live import follows
+from backlog.web.queries.board import counts
 from backlog.web.queries.fleet import MOST_CLAIMS, by_worker, claims
+from backlog.web.queries.large import AtLeast
+from backlog.web.views.spans import span_of
+from backlog.web.views.timeline import drawn
+
+# The states whose past is known: a ready card may have waited then.
+_WITH_COURSE = (CLAIMED, BLOCKED)
+# As many phases are named of what runs took.
+MOST_PHASES = 25
 
 
 @reads
 @require_safe
 @follows
 def fleet(request: HttpRequest) -> HttpResponse:
-    """Workers and their claims, what of them expired, and flow over the last `days`."""
-    span = int(values.one_of(request.GET.get("days", "30"), "days", [str(n) for n in SPANS]))
-    flowed = flow(Card.objects.session(), span)
-    claimed = claims()
-    if may(request, VIEW):
-        printed = RunOutput.objects.last_lines(card.pk for card in claimed)
-        for card in claimed:
-            card.printed = printed.get(card.pk, "")
+    """What stands where now, workers and their claims, and flow over a span of time."""
+    name = span_of(request)
+    flowed = flow(Card.objects.session(), name)
+    claimed = shown_claims(request)
     context = {
         "pauses": Rule.objects.pauses(),
         "next": request.get_full_path(),
-        "claims": _with_seen(by_worker(claimed)),
-        "expired": _with_seen(card for card in claimed if card.expired),
+        "claims": claimed,
+        "expired": [(card, seen) for card, seen in claimed if card.expired],
         "most_claims": MOST_CLAIMS,
         "flowed": flowed,
-        **(_moments(flowed) | _charts(_lived(flowed.days)) if flowed else {}),
+        "tiles": _tiles(flowed),
+        **(_moments(flowed) | _charts(_lived(flowed.parts), name) if flowed else {}),
+        "timeline": drawn(flowed.timeline) if flowed else None,
         "statuses": STATUSES,
         "spans": SPANS,
-        "span": span,
+        "span": name,
+        "span_label": SPANS[name].label,
+        "most_phases": MOST_PHASES,
         "may_change": may(request, CHANGE),
     }
     return render(request, "backlog/fleet.html", context)
 
 
-def _with_seen(cards: Iterable[Card]) -> list[tuple[Card, str]]:
-    return [(card, str(Seen.of(card))) for card in cards]
+def shown_claims(request: HttpRequest, **chosen: Any) -> list[tuple[Card, str]]:
+    """The claims of cards with these values, of each worker together, as `_claims.html` shows them:
+    each card as it was seen, and with what it has printed last for who may view it."""
+    claimed = by_worker(claims(**chosen))
+    if may(request, VIEW):
+        printed = RunOutput.objects.last_lines(card.pk for card in claimed)
+        for card in claimed:
+            card.printed = printed.get(card.pk, "")
+    return [(card, str(Seen.of(card))) for card in claimed]
+
+
+class Tile(NamedTuple):
+    """A figure, the list of what it counts as a query, and its course over the span, if known."""
+
+    name: str
+    number: str
+    query: str = ""
+    course: str = ""
+
+
+def _tiles(flowed: Flow | None) -> list[Tile]:
+    """What stands where now; of the span, what is done and what it cost."""
+    cells = counts(Card.objects.session()).values()
+    past: Sequence[Part] = flowed.parts if flowed else ()
+
+    def now(name: str, cell: str) -> Tile:
+        number = sum(each.get(cell, (0, 0))[0] for each in cells)
+        course = spark([part.standing[cell] for part in past]) if cell in _WITH_COURSE else ""
+        return Tile(name, _written(number), f"status={cell}", course)
+
+    def then(name: str, values: Sequence[Decimal | int]) -> Tile:
+        return Tile(name, _written(sum(values)), course=spark([float(each) for each in values]))
+
+    late = sum(late for each in cells for _, late in each.values())
+    return [
+        now("running", CLAIMED),
+        *(now(cell, cell) for cell in ("ready", "waiting", "blocked")),
+        Tile("expired", _written(late), "status=claimed&stuck=1"),
+        then("done", [part.done for part in past]),
+        then("cost", [part.cost or 0 for part in past]),
+    ][: None if past else -2]
+
+
+def _written(number: Decimal | int) -> str:
+    return str(number) if isinstance(number, AtLeast) else amount(number)
 
 
 def _moments(flowed: Flow) -> dict[str, datetime | None]:
@@ -59,20 +112,29 @@ def _moments(flowed: Flow) -> dict[str, datetime | None]:
     return {"at": at, "oldest": None if age is None else at - timedelta(seconds=age)}
 
 
-def _lived(past: Sequence[Day]) -> list[Day]:
-    """The days from the first on that had a card; today, if none had."""
-    lived = dropwhile(lambda day: not any((*day[1:4], *day.standing.values())), past)
+def _lived(past: Sequence[Part]) -> list[Part]:
+    """The parts from the first on that had a card; the last one, if none had."""
+    lived = dropwhile(
+        lambda part: not any((part.created, part.claimed, part.done, *part.standing.values())), past
+    )
     return list(lived) or list(past[-1:])
 
 
-def _charts(past: Sequence[Day]) -> dict[str, Any]:
-    dates = [day.day for day in past]
+def _charts(past: Sequence[Part], span: str) -> dict[str, Any]:
+    by_day = SPANS[span].part == DAY
+    moments: list[date] = [part.at.date() if by_day else part.at for part in past]
     bottom_up = reversed(STATUSES)  # done at the bottom, as cumulative flow is drawn
-    standing = {status: [day.standing[status] for day in past] for status in bottom_up}
+    standing = {status: [part.standing[status] for part in past] for status in bottom_up}
     happened = {
-        "created": [day.created for day in past],
-        "claimed": [day.claimed for day in past],
-        "done": [day.done for day in past],
+        "created": [part.created for part in past],
+        "claimed": [part.claimed for part in past],
+        "done": [part.done for part in past],
     }
-    charts = {"standing": stacked(dates, standing), "bars": bars(dates, happened)}
-    return {**charts, "past": past}
+    return {
+        "standing": stacked(moments, standing),
+        "bars": bars(moments, happened),
+        "past": past,
+        "by_day": by_day,
+        "part": {"1h": "5 minutes", "24h": "hour"}.get(span, "day"),
+        "cut": len(past) < SPANS[span].number,
+    }

@@ -1,0 +1,147 @@
+"""One phase: how much of it is done, what it took, and its cards as a graph."""
+
+from collections.abc import Container, Iterable, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from backlog.lifecycle import BLOCKED, CELLS, DONE, READY
+from backlog.models import Card
+from backlog.planner import few, row_by_row
+from backlog.session import Session
+from backlog.verbs.flow import Spent, seen
+from backlog.verbs.kept import is_large
+from backlog.verbs.rules import in_force
+from backlog.web.queries import large, lines
+from backlog.web.queries.board import Heading, counts
+from backlog.web.queries.filters import Filter
+from backlog.web.queries.neighbourhood import READABLE, Node, nodes, ranks
+
+# As many unfinished cards are looked at, and as many of their edges; as many cards are listed.
+MOST: Final = 2_000
+_MOST_EDGES: Final = 20_000
+LISTED: Final = 100
+
+# The span of what a sweep keeps that is asked for.
+_LONGEST: Final = "90d"
+
+
+def heading(session: Session, phase: str | None) -> Heading:
+    """How many cards of the phase (None: without one) are in each state, its pause, its limit."""
+    cells = counts(session, Filter((phase or "",))).get(phase, {})
+    numbers = tuple(cells.get(name, (0, 0))[0] for name in CELLS)
+    return Heading(phase, numbers, None, *in_force(session).of_phase(phase))
+
+
+# By the ids that the index of lanes has, and what is claimed beside them: the ORM, which says
+# neither, would have the table read.
+_SPENT: Final = """
+SELECT count(*), sum(tokens), sum(cost) FROM backlog_ended_run WHERE card_id IN (
+    SELECT id FROM backlog WHERE {phase} AND status <> 'claimed'
+    UNION ALL SELECT id FROM backlog WHERE {phase} AND claimed_at IS NOT NULL)"""
+
+
+class Took(NamedTuple):
+    """What the runs took: all that are kept, or those of 90 days as a sweep saw them then."""
+
+    spent: Spent
+    seen_at: datetime | None = None
+
+
+def took(session: Session, phase: str | None) -> Took | None:
+    """What the runs of the phase's cards took; of a large backlog as a sweep saw it last, None if
+    none has looked lately."""
+    if is_large(session, large.LARGE):
+        flow = seen(session, _LONGEST)
+        of_phase = {each.phase: each for each in flow.spending} if flow else {}
+        return Took(of_phase.get(phase, Spent(phase, 0, None, None)), flow.at) if flow else None
+    sql = _SPENT.format(phase="phase IS NULL" if phase is None else "phase = %s")
+    row = session.execute(sql, () if phase is None else (phase, phase)).fetchone()
+    return Took(Spent(phase, *row))
+
+
+class Graph(NamedTuple):
+    """Cards of a phase by rank, what is waited for first; and the longest chain of unfinished ones.
+
+    `drawn`: few enough for a picture. `whole`: what is done is among them. `looked_at`: how many
+    cards were; `in_part`: there are more.
+    """
+
+    nodes: list[Node]
+    chain: list[Card]
+    drawn: bool
+    whole: bool
+    looked_at: int
+    in_part: bool
+
+    @property
+    def left_out(self) -> int:
+        """How many of those that were looked at are not listed."""
+        return self.looked_at - len(self.nodes)
+
+
+_EDGES: Final = f"""
+SELECT card.id, needed.id FROM {few("%s::text[]")} AS card (id) CROSS JOIN LATERAL (
+    {row_by_row("SELECT dependency_id FROM backlog_dependency WHERE card_id = card.id")}
+) AS needed (id) LIMIT {_MOST_EDGES}"""
+
+
+def graph(session: Session, phase: str | None, total: int) -> Graph:
+    """The phase's own cards and what they wait for among each other: all of a small phase of so
+    many cards, else those that are not done."""
+    whole = total <= READABLE
+    found = _statuses(phase, whole=whole)
+    looked_at = dict(found[:MOST])
+    edges = _among(looked_at, session.execute(_EDGES, (list(looked_at),)).fetchall())
+    known = ranks(looked_at, edges)
+    unfinished = {each: status for each, status in looked_at.items() if status != DONE}
+    chain = _longest(unfinished, _among(unfinished, edges))
+    drawn = len(looked_at) <= READABLE
+    ordered = sorted(looked_at, key=lambda each: known.get(each, len(looked_at)))
+    listed = ordered[: READABLE if drawn else LISTED]
+    cards = {card.pk: card for card in _cards({*listed, *chain})}
+    shown = {each: cards[each] for each in listed if each in cards}
+    return Graph(
+        nodes(list(shown.values()), _among(shown, edges)),
+        [cards[each] for each in chain if each in cards],
+        drawn,
+        whole,
+        len(looked_at),
+        len(found) > MOST,
+    )
+
+
+def _statuses(phase: str | None, *, whole: bool) -> list[tuple[str, str]]:
+    """Ids and statuses of the phase's cards, whatever is claimed first, then in the order of
+    claims; one more than are looked at."""
+    of_phase = Card.objects.filter(phase=phase).in_claim_order()
+    if whole:
+        return list(of_phase.values_list("pk", "status")[: MOST + 1])
+    # Two indexes: that of the lanes has all but what is claimed.
+    claimed = of_phase.filter(claimed_at__isnull=False)
+    rest = of_phase.filter(status__in=(READY, BLOCKED))
+    both = [each.values_list("pk", "status")[: MOST + 1] for each in (claimed, rest)]
+    return [*both[0], *both[1]][: MOST + 1]
+
+
+def _among(ids: Container[str], edges: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The edges with both ends among these."""
+    return sorted(edge for edge in edges if edge[0] in ids and edge[1] in ids)
+
+
+def _cards(ids: Iterable[str]) -> list[Card]:
+    """Their ids, titles and cells; of what is deleted by now, nothing."""
+    found = Card.objects.filter(pk__in=list(ids)).with_cell()
+    return lines.cards(found, ("id", "title"), "cell")
+
+
+def _longest(ids: Iterable[str], edges: Sequence[tuple[str, str]]) -> list[str]:
+    """The longest chain among these, what is waited for first; what is on a cycle has none."""
+    known = ranks(ids, edges)
+    needs: dict[str, list[str]] = {}
+    for card_id, needed in edges:
+        needs.setdefault(card_id, []).append(needed)
+    chain = [max(sorted(known), key=known.__getitem__)] if known else []
+    while chain and known[chain[-1]] > 1:
+        below = known[chain[-1]] - 1
+        chain.append(next(each for each in needs[chain[-1]] if known.get(each) == below))
+    return chain[::-1]
