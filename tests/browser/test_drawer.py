@@ -55,7 +55,7 @@ def test_an_action_in_the_drawer_is_done_there(board, drawer, live_server):
     board.keyboard.type("said")
     drawer.get_by_role("button", name="Comment").click()
     expect(drawer.get_by_role("status").first).to_contain_text("Commented on waits")
-    expect(drawer.locator("td.said")).to_have_text("said")
+    expect(drawer.locator("td.said").first).to_have_text("said")
     expect(drawer.get_by_label("Comment")).to_have_value("")
     board.keyboard.press("Escape")
     expect(board).to_have_url(f"{live_server.url}/")
