@@ -12,8 +12,11 @@ from backlog.web.views import (
     fleet,
     listing,
     output,
+    plan,
     rules,
+    saved,
     search,
+    start,
 )
 from backlog.web.views.palette import palette
 from backlog.web.views.phase import phase
@@ -43,6 +46,11 @@ urlpatterns = [
     path("cards/", listing.card_list, name="cards"),
     path("cards/new/", cards.create, name="create"),
     path("cards/act/", buttons.act, name="act"),
+    path("plan/", plan.plan, name="plan"),
+    path("views/save/", saved.save, name="save_view"),
+    path("views/remove/", saved.remove, name="remove_view"),
+    path("start/", start.start, name="start"),
+    path("start/sample/", start.sample, name="sample"),
     path("card/<card:card_id>/", cards.card, name="card"),
     path("card/<card:card_id>/edit/", cards.edit, name="edit"),
     path("card/<card:card_id>/output/", output.output, name="output"),

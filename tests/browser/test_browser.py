@@ -23,6 +23,8 @@ PAGES = {
     "activity": "/activity/",
     "doctor": "/doctor/",
     "control": "/control/",
+    "plan": "/plan/",
+    "start": "/start/",
     "admin": "/admin/",
     "admin list": "/admin/backlog/card/",
     "admin add": "/admin/backlog/card/add/",

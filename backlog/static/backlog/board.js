@@ -92,6 +92,7 @@ async function rebuild(all = false) {
   const page = await (await read(location.href)).text();
   if (dragging()) return;
   const fresh = new DOMParser().parseFromString(page, "text/html");
+  if (!fresh.getElementById("lanes")) return location.reload(); // the last card has gone
   const { children, dataset } = fresh.getElementById("lanes");
   const left = [];
   keeping(() => {

@@ -28,12 +28,8 @@ def palette(request: HttpRequest) -> HttpResponse:
     pages = [option for option in _pages(request) if text.casefold() in option[0].casefold()]
     groups = [*(_found(text) if text else []), ("Pages", "chevron-right", pages)]
     if text:
-        more = (
-            f"Search the cards for “{text}”",
-            "",
-            f"{reverse('search')}?{urlencode({'q': text})}",
-        )
-        groups.append(("Search", "search", [more]))
+        address = f"{reverse('search')}?{urlencode({'q': text})}"
+        groups.append(("Search", "search", [(f"Search the cards for “{text}”", "", address)]))
     response = render(request, "backlog/_found.html", {"groups": groups})
     response["Cache-Control"] = "no-store"
     return response
@@ -53,4 +49,5 @@ def _found(text: str) -> list[tuple[str, str, list[Option]]]:
 
 def _pages(request: HttpRequest) -> list[Option]:
     named = [(label, "", reverse(name)) for name, label, _ in PAGES]
-    return [*named, ("New card", "", reverse("create"))] if may(request, ADD) else named
+    adding = [("New card", "", reverse("create")), ("Plan", "", reverse("plan"))]
+    return named + adding if may(request, ADD) else named
