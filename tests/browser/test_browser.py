@@ -175,7 +175,7 @@ def test_keys_walk_the_board_and_explain_themselves(board, live_server):
     board.locator("#search").blur()
     board.keyboard.press("j")
     board.keyboard.press("Enter")
-    expect(board).to_have_url(f"{live_server.url}/card/ready-1/")
+    expect(board).to_have_url(f"{live_server.url}/#/card/ready-1/")
 
 
 def test_all_of_it_works_without_javascript(plain, live_server):

@@ -69,10 +69,10 @@ def test_enter_before_anything_is_found_searches(operator, palette, live_server)
     operator.route("**/palette/*", lambda route: None)
     operator.keyboard.type("held")
     operator.keyboard.press("Enter")
-    expect(operator).to_have_url(f"{live_server.url}/cards/?q=held")
+    expect(operator).to_have_url(f"{live_server.url}/search/?q=held")
 
 
 def test_without_a_script_the_button_leads_to_the_search(plain, live_server):
     plain.goto(live_server.url + "/fleet/")
     plain.get_by_role("button", name="Find").click()
-    expect(plain).to_have_url(f"{live_server.url}/cards/?")
+    expect(plain).to_have_url(f"{live_server.url}/search/?")

@@ -9,8 +9,10 @@ const content = drawer.querySelector(".content");
 const footer = drawer.querySelector("footer");
 const own = drawer.querySelector(".own");
 const above = drawer.dataset.card.slice(0, -2); // without its -/
+const messages = document.querySelector(".messages");
 let shown = null;
-let end = () => {};
+let sent = null;
+let followed = null;
 
 const without = () => location.pathname + location.search;
 
@@ -23,26 +25,29 @@ function path(address) {
 }
 
 function open(card) {
-  end();
+  followed?.end();
   shown = card;
+  sent = null;
   own.href = card;
   footer.dataset.version = "";
   content.replaceChildren();
   drawer.setAttribute("aria-label", named(card)?.textContent.trim() ?? "Card");
-  if (!drawer.open) drawer.showModal();
+  if (!drawer.open) {
+    content.before(messages); // beside a dialog nothing is read or pressed
+    drawer.showModal();
+  }
   content.focus();
   content.scrollTop = 0;
-  end = follow({ url: card, main: content, footer, adapt, gone: () => location.assign(card) });
+  const gone = () => (footer.dataset.version ? drawer.close() : location.assign(card));
+  followed = follow({ url: card, main: content, footer, adapt, gone });
   import("./graph.js");
   import("./output.js");
 }
 
-// What is done to the card in the drawer leads back to the drawer.
+// What is done to the card in the drawer leads back to where the drawer is.
 function adapt(main) {
   drawer.setAttribute("aria-label", main.querySelector("h1").textContent);
-  for (const next of main.querySelectorAll("[name=next]")) {
-    if (path(next.value) === shown) next.value = `${without()}#${shown}`;
-  }
+  for (const next of main.querySelectorAll("[name=next]")) next.value = without();
   const page = new URL(shown, location.href);
   for (const link of main.querySelectorAll("a[href^='?'], a[href^='#']")) {
     link.href = new URL(link.getAttribute("href"), page);
@@ -71,7 +76,8 @@ function named(card) {
 }
 
 drawer.addEventListener("close", () => {
-  end();
+  followed.end();
+  document.getElementById("main").before(messages);
   const card = shown;
   shown = null;
   content.replaceChildren();
@@ -80,6 +86,17 @@ drawer.addEventListener("close", () => {
   if (!location.hash) return;
   if (history.state?.drawer) history.back();
   else history.replaceState(null, "", without());
+});
+
+// What was said is said, and the next thing can be; what was refused stays as it was typed.
+content.addEventListener("submit", ({ target }) => (sent = target));
+document.addEventListener("acted", () => {
+  if (!drawer.open) return;
+  if (sent && !document.querySelector("dialog.asked[open]") && !messages.querySelector(".error")) {
+    sent.reset();
+    sent = null;
+  }
+  followed.look();
 });
 
 drawer.addEventListener("click", (event) => event.target === drawer && drawer.close());

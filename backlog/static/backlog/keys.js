@@ -6,7 +6,7 @@ const help = document.getElementById("help");
 
 export function listen(keys, within = null) {
   document.addEventListener("keydown", (event) => {
-    const open = document.querySelectorAll("dialog[open]");
+    const open = document.querySelectorAll("dialog[open], :popover-open");
     const here = within ? open.length === 1 && within.open : !open.length;
     if (!here || !single(event) || !Object.hasOwn(keys, event.key)) return;
     event.preventDefault();

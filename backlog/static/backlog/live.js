@@ -6,7 +6,7 @@ import { Idiomorph } from "./vendor/idiomorph/idiomorph.esm.js";
 
 // Of the page at `url`: `main` becomes what its own is, `footer` says of when that is, and which
 // version; without one all of it is still to come. `adapt` is given each answer's main before it is
-// taken over; `gone`: that it is another page now, or none. Returns what ends it.
+// taken over; `gone`: that it is another page now, or none. Returns what looks at once, and what ends it.
 export function follow({ url, main, footer, adapt = () => {}, gone = () => location.reload() }) {
   const trouble = footer.querySelector("[role=status]");
   const { seconds } = footer.dataset;
@@ -54,11 +54,12 @@ export function follow({ url, main, footer, adapt = () => {}, gone = () => locat
   if (footer.dataset.version) timer = setTimeout(look, seconds * 1000);
   else look();
   footer.hidden = true;
-  return () => {
+  function end() {
     ended = true;
     clearTimeout(timer);
     document.removeEventListener("visibilitychange", turn);
-  };
+  }
+  return { look, end };
 }
 
 const callbacks = {

@@ -1,16 +1,9 @@
 """What the palette finds by a part of its name, a few of each kind."""
 
 from backlog.models import Card
-from backlog.web.queries import listing
-from backlog.web.queries.filters import Filter, phases
+from backlog.web.queries.filters import phases
 
-MOST_CARDS = 8
 MOST_NAMES = 5
-
-
-def cards_called(text: str) -> list[Card]:
-    """Those that the list finds, in the order of claims."""
-    return list(listing.cards(Filter(text=text)))[:MOST_CARDS]
 
 
 def phases_called(text: str) -> list[str]:
