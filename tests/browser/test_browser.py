@@ -109,7 +109,7 @@ def test_what_is_selected_stays_selected_when_its_cell_changes(board):
     Card.objects.edit("ready-1", title="Changed")
     expect(board.locator('[data-card="ready-1"]')).to_contain_text("Changed")
     expect(board.locator('[data-card="ready-2"] input')).to_be_checked()
-    expect(board.locator("#selected")).to_have_text("1 selected:")
+    expect(board.locator("#selected")).to_have_text("1 selected: 1 ready")
 
 
 def test_the_focus_follows_its_card_into_another_cell(board):
@@ -136,8 +136,9 @@ def test_selected_cards_are_blocked_with_a_reason(board):
     for card_id in ("ready-1", "ready-2"):
         board.locator(f'[data-card="{card_id}"] input').check()
     board.get_by_role("button", name="Block…", exact=True).click()
-    board.get_by_label("Reason").select_option("capability")
-    board.get_by_role("button", name="Block").click()
+    toolbar = board.locator("#toolbar")
+    toolbar.get_by_label("Reason", exact=False).locator("visible=true").select_option("capability")
+    toolbar.get_by_role("button", name="Block", exact=True).click()
     expect(board.locator("h1")).to_have_text("Blocked 2 cards")
     blocked = Card.objects.filter(block_reason="capability").values_list("pk", flat=True)
     assert set(blocked) == {"ready-1", "ready-2"}
@@ -159,7 +160,7 @@ def test_everything_is_done_by_keyboard_alone(board):
     first = board.evaluate("document.activeElement.closest('[data-card]').dataset.card")
     board.get_by_role("button", name="Set priority").focus()
     board.keyboard.press("Enter")
-    board.get_by_label("Priority").focus()
+    board.locator("#toolbar").get_by_label("Priority").focus()
     board.keyboard.type("77")
     board.keyboard.press("Enter")
     expect(board.locator(".messages")).to_contain_text(f"Set the priority of {first}.")

@@ -44,11 +44,12 @@ def board(request: HttpRequest) -> HttpResponse:
         "lanes": [
             (
                 lane.heading,
-                heading_html(lane.heading, may(request, ADD)),
+                heading_html(lane.heading),
                 [cell_html(cell, choice.rest) for cell in lane.cells],
             )
             for lane in shown.lanes
         ],
+        "may_add": may(request, ADD),
         "few": len(shown.lanes) <= FEW_LANES,
         "phases": phases(Card.objects.session()),
         "keep": choice.hidden("layout"),
@@ -82,7 +83,7 @@ def cells(request: HttpRequest) -> HttpResponse:
         if key in shown.cells:
             html[key] = cell_html(shown.cells[key], choice.rest)
         elif key in shown.headings:
-            html[key] = heading_html(shown.headings[key], may(request, ADD))
+            html[key] = heading_html(shown.headings[key])
     context = {"board": shown, **_above(request, shown, choice)}
     for name in ("totals", "running", "attention", "banner"):
         html[name] = render_to_string(f"backlog/_{name}.html", context, request)
