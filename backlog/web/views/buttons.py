@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Sequence
+from itertools import batched
 from typing import Any, Final, NamedTuple, Self
 
 from django.contrib import messages
+from django.db import transaction
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render, resolve_url
@@ -13,7 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.http import require_POST
 
 from backlog import values
-from backlog.errors import UsageError
+from backlog.errors import Busy, UsageError
 from backlog.models import Card, Event
 from backlog.web.access import VIEW, may, needs
 from backlog.web.buttons import BUTTONS, Button, Outcome, Seen, number_of
@@ -24,6 +26,8 @@ from backlog.web.queries.listing import matching
 MOST: Final = 10_000
 # Of more than so many, each is no field of the form that asks, and no row of what became of them.
 MANY: Final = 100
+# As many of these are committed together.
+A_COMMIT: Final = 50
 # As long, in characters, is what a message keeps to undo.
 LONGEST_UNDO: Final = 20_000
 
@@ -67,8 +71,25 @@ class Press(NamedTuple):
         return self.form.cleaned_data if self.form else {}
 
     def run(self) -> list[Outcome]:
-        """Press it for each card, by itself: one that is refused does not undo the rest."""
-        return [self.button.press(seen, self.fields) for seen in self.cards]
+        """Press it for each card, by itself: one that is refused does not undo the rest.
+
+        Of very many some share a commit, which takes longer than what is committed. They are locked
+        in the order of ids; one that others kept all the same is pressed again when these are free.
+        """
+        if len(self.cards) <= MANY:
+            return [self._of(seen) for seen in self.cards]
+        outcomes: list[Outcome] = []
+        for some in batched(sorted(self.cards, key=lambda seen: seen.card_id), A_COMMIT):
+            with transaction.atomic():
+                tried = [self._of(seen) for seen in some]
+            outcomes += [
+                self._of(seen) if isinstance(outcome.refusal, Busy) else outcome
+                for seen, outcome in zip(some, tried, strict=True)
+            ]
+        return outcomes
+
+    def _of(self, seen: Seen) -> Outcome:
+        return self.button.press(seen, self.fields)
 
 
 def _texts(sent: QueryDict) -> list[str]:
