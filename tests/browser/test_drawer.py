@@ -117,3 +117,17 @@ def test_keys_walk_the_list_and_act_on_a_card(operator, live_server):
     operator.get_by_label("Answer").blur()
     operator.keyboard.press("e")
     expect(operator).to_have_url(f"{live_server.url}/card/stopped/edit/")
+
+
+def test_a_card_that_is_deleted_in_the_drawer_is_gone_with_it(operator, live_server):
+    operator.goto(live_server.url + "/#/card/ready-2/")
+    operator.locator("#drawer").get_by_role("button", name="Delete").click()
+    operator.locator("dialog.asked").get_by_role("button", name="Delete").click()
+    expect(operator.locator("dialog[open]")).to_have_count(0)
+    expect(operator.get_by_role("status")).to_contain_text(["Deleted ready-2"])
+    expect(operator).to_have_url(live_server.url + "/")
+
+
+def test_a_label_in_the_drawer_is_of_its_own_field(board, drawer):
+    drawer.get_by_text("Reason to cancel").click()
+    expect(drawer.get_by_label("Reason to cancel")).to_be_focused()

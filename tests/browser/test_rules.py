@@ -119,7 +119,7 @@ def test_events_are_narrowed_without_javascript(plain, live_server):
 
 def test_a_cancel_asks_once_with_the_reason_that_was_typed(operator, live_server, complaints):
     operator.goto(live_server.url + "/card/held/")
-    operator.locator("#cancel_reason").fill("the plan changes")
+    operator.locator("#card_cancel_reason").fill("the plan changes")
     operator.get_by_role("button", name="Cancel").click()
     expect(operator.locator(".warning")).to_contain_text("told at its next renewal")
     expect(operator.get_by_label("Reason")).to_have_value("the plan changes")

@@ -119,7 +119,8 @@ def _asked(button: Button, card: Card) -> Any:
     if button.form is None:
         return None
     initial = {"priority": card.priority, "phase": card.phase}
-    return button.form(auto_id=f"{button.name}_%s", initial=initial)
+    # The drawer stands on a page whose toolbar has the same fields.
+    return button.form(auto_id=f"card_{button.name}_%s", initial=initial)
 
 
 def _body(text: str | None) -> SafeString:
