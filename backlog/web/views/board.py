@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from backlog.lifecycle import CELLS, CLAIMED
 from backlog.models import Card
-from backlog.web.access import ADD, CHANGE, VIEW, may, reads
+from backlog.web.access import CHANGE, VIEW, may, reads
 from backlog.web.buttons import LINKS, offered
 from backlog.web.choice import Choice
 from backlog.web.live import VERSION, Live
@@ -44,7 +44,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "lanes": [
             (
                 lane.heading,
-                heading_html(lane.heading, may(request, ADD)),
+                heading_html(lane.heading),
                 [cell_html(cell, choice.rest) for cell in lane.cells],
             )
             for lane in shown.lanes
@@ -82,7 +82,7 @@ def cells(request: HttpRequest) -> HttpResponse:
         if key in shown.cells:
             html[key] = cell_html(shown.cells[key], choice.rest)
         elif key in shown.headings:
-            html[key] = heading_html(shown.headings[key], may(request, ADD))
+            html[key] = heading_html(shown.headings[key])
     context = {"board": shown, **_above(request, shown, choice)}
     for name in ("totals", "running", "attention", "banner"):
         html[name] = render_to_string(f"backlog/_{name}.html", context, request)

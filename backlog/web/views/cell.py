@@ -56,11 +56,10 @@ def cell_html(cell: Cell, kept: str = "") -> SafeString:
     return render_to_string("backlog/_cell.html", context)
 
 
-@lru_cache(maxsize=512)
-def heading_html(heading: Heading, may_add: bool = False) -> SafeString:
-    """The heading of a lane as HTML, for who may add a card to it or may not."""
-    context = {"lane": heading, "bar": _bar(heading), "may_add": may_add}
-    return render_to_string("backlog/_lane.html", context)
+@lru_cache(maxsize=256)
+def heading_html(heading: Heading) -> SafeString:
+    """The heading of a lane as HTML."""
+    return render_to_string("backlog/_lane.html", {"lane": heading, "bar": _bar(heading)})
 
 
 def _bar(heading: Heading) -> SafeString:
