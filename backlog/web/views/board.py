@@ -32,10 +32,11 @@ FEW_LANES: Final = 6
 @require_safe
 def board(request: HttpRequest) -> HttpResponse:
     """A page of lanes, chosen and laid out by the URL; without any card, the first steps."""
+    if VERSION in request.headers:  # so asks a page of the first steps, for what it shows
+        return start(request)
     choice = Choice.of(request)
     shown = _shown(choice)
-    # Who sees the first steps here asks, by that header, for what he sees.
-    if VERSION in request.headers or not (shown.lanes or choice.narrowed):
+    if not (shown.lanes or choice.narrowed):
         return start(request)
     context = {
         "board": shown,
