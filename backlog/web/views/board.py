@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from backlog.lifecycle import CELLS, CLAIMED
 from backlog.models import Card
-from backlog.web.access import ADD, CHANGE, VIEW, may, reads
+from backlog.web.access import CHANGE, VIEW, may, reads
 from backlog.web.buttons import LINKS, offered
 from backlog.web.choice import Choice
 from backlog.web.live import VERSION, Live
@@ -32,10 +32,11 @@ FEW_LANES: Final = 6
 @require_safe
 def board(request: HttpRequest) -> HttpResponse:
     """A page of lanes, chosen and laid out by the URL; without any card, the first steps."""
+    if VERSION in request.headers:  # so asks a page of the first steps, for what it shows
+        return start(request)
     choice = Choice.of(request)
     shown = _shown(choice)
-    # Who sees the first steps here asks, by that header, for what he sees.
-    if VERSION in request.headers or not (shown.lanes or choice.narrowed):
+    if not (shown.lanes or choice.narrowed):
         return start(request)
     context = {
         "board": shown,
