@@ -92,3 +92,11 @@ class TimestampField(_InDomain, models.DateTimeField):  # type: ignore[type-arg]
     """Between the years 1000 and 9100."""
 
     domain = "backlog_timestamp"
+
+
+class WordsField(models.Field):  # type: ignore[type-arg]
+    """The words of a text, for a search; nobody reads them."""
+
+    def db_type(self, connection: Any) -> str:
+        """The column's type in the database."""
+        return "tsvector"

@@ -29,6 +29,7 @@ from backlog.fields import (
     SecondsField,
     TimestampField,
     TokensField,
+    WordsField,
 )
 from backlog.lifecycle import (
     BLOCK_REASONS,
@@ -154,8 +155,9 @@ class Card(models.Model):
                 name="backlog_queue",
                 condition=Q(claimable=True),
             ),
-            # Expired claims. On a column and IS NOT NULL rather than WHERE status = 'claimed':
-            # that would draw statements by id and status away from the primary key.
+            # What is claimed, the first to expire first. On a column and IS NOT NULL rather than
+            # WHERE status = 'claimed': that would draw statements by id and status away from the
+            # primary key.
             models.Index(
                 "claim_expires_at",
                 name="backlog_expiry",
@@ -170,12 +172,16 @@ class Card(models.Model):
                 name="backlog_role_queue",
                 condition=Q(claimable=True, role__isnull=False),
             ),
-            # Neither this nor the one below has what is claimed: nothing to write at a claim.
+            # What is blocked, for the doctor and lists: few among many, in the order of lists.
             models.Index(
-                "status", "priority", name="backlog_status_priority", condition=~Q(status=CLAIMED)
+                F("priority").desc(),
+                "created_at",
+                "id",
+                name="backlog_blocked",
+                condition=Q(status=BLOCKED),
             ),
             # The board: one range a cell, and all counts. The few that are claimed are found by
-            # `backlog_status_claimed_at`.
+            # `backlog_expiry`: a claim has nothing to write here.
             models.Index(
                 "phase",
                 "status",
@@ -185,12 +191,6 @@ class Card(models.Model):
                 "id",
                 name="backlog_lanes",
                 condition=~Q(status=CLAIMED),
-            ),
-            models.Index(
-                "status",
-                "claimed_at",
-                name="backlog_status_claimed_at",
-                condition=Q(claimed_at__isnull=False),
             ),
         ]
         # What a card can never be, whoever writes, also where triggers do not run; of one column
@@ -269,6 +269,20 @@ class DeletedCard(models.Model):
         return f"{self.id} after attempt {self.attempts}"
 
 
+class SearchDocument(models.Model):
+    """The words of a card, for a search; None: `backlog.verbs.search` is to make them."""
+
+    card_id = models.TextField(primary_key=True, db_collation="C")
+    document = WordsField(editable=False, null=True)
+
+    class Meta:
+        db_table = "backlog_search"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"words of {self.card_id}"
+
+
 class Event(models.Model):
     """One change of one card, by whoever made it, or a comment. Appended, never changed.
 
@@ -293,7 +307,7 @@ class Event(models.Model):
     objects = EventQuerySet.as_manager()
 
     class Meta:
-        db_table = "backlog_event"  # its other index, on ranges of time, is in the migration
+        db_table = "backlog_event"  # its other indexes are in `backlog/sql`
 
     def __str__(self) -> str:
         return f"{self.verb} {self.card_id} by {self.actor}"

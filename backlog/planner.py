@@ -67,3 +67,17 @@ def no_nested_loops(session: Session) -> Iterator[None]:
         yield
         session.execute("SET LOCAL enable_nestloop TO DEFAULT")
         session.execute("SET LOCAL jit TO DEFAULT")
+
+
+@contextmanager
+def indexed(session: Session) -> Iterator[None]:
+    """A transaction whose statement is about few rows, whatever the statistics say of it.
+
+    The planner does not know how rare a word is before it looks, and would read a table whole.
+    """
+    with session.transaction():
+        session.execute("SET LOCAL enable_seqscan = off")
+        session.execute("SET LOCAL jit = off")
+        yield
+        session.execute("SET LOCAL enable_seqscan TO DEFAULT")
+        session.execute("SET LOCAL jit TO DEFAULT")

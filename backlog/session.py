@@ -112,11 +112,13 @@ class Cursors:
         return kept
 
     def _end(self, kept: "tuple[str, Cursor[Any]]") -> list[Any]:
-        rows = kept[1].fetchall()
-        if len(rows) <= 1:  # a cursor keeps its last result, too
-            if len(self._kept) == _KEPT_CURSORS:
-                self._kept.clear()
-            self._kept[kept[0]] = kept
+        sql, cursor = kept
+        rows = cursor.fetchall()
+        if cursor.pgresult is not None:  # else it would keep that, too
+            cursor.pgresult.clear()
+        if len(self._kept) == _KEPT_CURSORS:
+            self._kept.clear()
+        self._kept[sql] = kept
         return rows
 
     def together(

@@ -33,8 +33,8 @@ _AIMS: Final[dict[int, dict[str, Sequence[float]]]] = {
 # Enough to judge the aims that are not met by far.
 _IN_A_TRIAL: Final = {
     1: ("resident", "procrastinate", "graphile_worker"),
-    10: ("ours", "pgqueuer", "pg_boss"),
-    50: ("ours", "pgqueuer", "pg_boss"),
+    10: ("resident", "pgqueuer", "pg_boss"),
+    50: ("resident", "pgqueuer", "pg_boss"),
 }
 _TITLES: Final = {1: "Cycles, one by one", 10: "Cycles in tens", 50: "Cycles in fifties"}
 

@@ -51,6 +51,10 @@ _LINKED: Final = """
 UPDATE backlog SET has_dependents = true
 WHERE id IN (SELECT dependency_id FROM backlog_dependency)"""
 
+_WORDS: Final = """
+INSERT INTO backlog_search (card_id, document)
+SELECT id, backlog_card_words(id, title, body, acceptance) FROM backlog"""
+
 SHAPES: Final = {"flat": _PLAIN, "gated": _GATED, "dag": _DAG}
 
 # What a claim would cost if cards had no dependencies and the database enforced nothing.
@@ -92,8 +96,8 @@ def replace(connection: Connection, tables: str, number: int, *statements: str) 
 
 def fill(connection: Connection, cards: int, shape: str = "flat") -> None:
     """Replace the cards; a hundred at least."""
-    statements = (_CARDS.format(**SHAPES[shape]), _LINKS, _LINKED)
-    replace(connection, "backlog, backlog_dependency", cards, *statements)
+    statements = (_CARDS.format(**SHAPES[shape]), _LINKS, _LINKED, _WORDS)
+    replace(connection, "backlog, backlog_dependency, backlog_search", cards, *statements)
     if cards <= _CHECKED_UP_TO:
         assert check.recount(PsycopgSession(connection)).ok
 

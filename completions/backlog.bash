@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_backlog_store_subparsers=(start stop status path psql dump restore)
-_shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store)
+_shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store)
 
 _shtab_backlog_create_option_strings=(-h --help --json --id --title --body --phase --priority --depends-on --acceptance --role --max-attempts --not-before --idempotency-key)
 _shtab_backlog_list_option_strings=(-h --help --json --status --phase --ready-only --limit --after)
@@ -18,6 +18,7 @@ _shtab_backlog_block_option_strings=(-h --help --json --id --ids --owner --attem
 _shtab_backlog_complete_option_strings=(-h --help --json --id --ids --owner --attempt --summary --result --tokens --cost --claim-next --ttl --phase --role)
 _shtab_backlog_cancel_option_strings=(-h --help --json --id --ids --reason)
 _shtab_backlog_show_option_strings=(-h --help --json --id)
+_shtab_backlog_search_option_strings=(-h --help --json --limit)
 _shtab_backlog_history_option_strings=(-h --help --json --id --limit)
 _shtab_backlog_comment_option_strings=(-h --help --json --id --note)
 _shtab_backlog_tail_option_strings=(-h --help --json --limit --follow)
@@ -62,7 +63,7 @@ _shtab_backlog_list___status_choices=(ready claimed blocked done)
 _shtab_backlog_block___reason_choices=(dependency needs_input capability transient attempts_exhausted other)
 _shtab_backlog_work___output_choices=(on off)
 _shtab_backlog_store_pos_0_choices=(start stop status path psql dump restore)
-_shtab_backlog_pos_0_choices=(create list claim reclaim link stats block complete cancel show history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store)
+_shtab_backlog_pos_0_choices=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store)
 
 _shtab_backlog_create__h_nargs=0
 _shtab_backlog_create___help_nargs=0
@@ -97,6 +98,9 @@ _shtab_backlog_cancel___json_nargs=0
 _shtab_backlog_show__h_nargs=0
 _shtab_backlog_show___help_nargs=0
 _shtab_backlog_show___json_nargs=0
+_shtab_backlog_search__h_nargs=0
+_shtab_backlog_search___help_nargs=0
+_shtab_backlog_search___json_nargs=0
 _shtab_backlog_history__h_nargs=0
 _shtab_backlog_history___help_nargs=0
 _shtab_backlog_history___json_nargs=0

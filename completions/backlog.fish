@@ -50,7 +50,7 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore'
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore'
 set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --concurrency --cost --count --delay --depends-on --every --from --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --not-before --note --output --owner --phase --priority --reason --result --role --status --summary --title --to --tokens --ttl --wait
 
 complete -c backlog -e
@@ -142,6 +142,10 @@ complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 
 complete -c backlog -n '_shtab_backlog_using show' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using show' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using show' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a search -d 'cards that have these words, or their beginnings, the best first'
+complete -c backlog -n '_shtab_backlog_using search' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using search' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using search' -l limit -x -d 'the first so many (20)'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a history -d 'what happened to a card, oldest first'
 complete -c backlog -n '_shtab_backlog_using history' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using history' -l json -d 'one line of JSON on stdout'

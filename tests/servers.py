@@ -1,6 +1,5 @@
 """PostgreSQL servers of the tests' own, on TCP with a password, as an operator would run them."""
 
-import atexit
 import os
 import secrets
 import shutil
@@ -9,16 +8,16 @@ import socket
 import subprocess
 import time
 from contextlib import closing
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from backlog.store.embedded import binaries, processes
-from tests.embedded.children import make_place
+from tests.embedded.children import made_once, make_place
 
-PASSWORD = secrets.token_urlsafe(12)
+# In the environment, so that the workers of xdist have the same.
+PASSWORD = os.environ.setdefault("BACKLOG_TEST_PASSWORD", secrets.token_urlsafe(12))
 
 # Root runs no server.
 _AS_USER: dict[str, Any] = (
@@ -43,23 +42,25 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@cache
 def _template(programs: Path) -> Path:
-    """The data of a server that has one database and nothing in it."""
-    made = make_place()
-    atexit.register(shutil.rmtree, made)
-    password_file = made / "password"
-    password_file.write_text(PASSWORD)
-    if _AS_USER:
-        shutil.chown(made, _AS_USER["user"])
-    options = ["--username=operator", "--auth=scram-sha-256", f"--pwfile={password_file}"]
-    options += ["--encoding=UTF8", "--locale=C", "--no-sync"]
-    initdb = [programs / "initdb", f"--pgdata={made / 'data'}", *options]
-    single = [programs / "postgres", "--single", "-F", f"-D{made / 'data'}", "postgres"]
-    for command in (initdb, single):
-        sql = "CREATE DATABASE backlog\n"
-        subprocess.run(command, **_AS_USER, input=sql, text=True, check=True, capture_output=True)
-    return made / "data"
+    """The data of a server that has one database and nothing in it: made once in a test run."""
+
+    def make(root: Path) -> None:
+        root.mkdir()
+        password_file = root / "password"
+        password_file.write_text(PASSWORD)
+        if _AS_USER:
+            shutil.chown(root, _AS_USER["user"])
+        options = ["--username=operator", "--auth=scram-sha-256", f"--pwfile={password_file}"]
+        options += ["--encoding=UTF8", "--locale=C", "--no-sync"]
+        initdb = [programs / "initdb", f"--pgdata={root / 'data'}", *options]
+        single = [programs / "postgres", "--single", "-F", f"-D{root / 'data'}", "postgres"]
+        for command in (initdb, single):
+            sql = "CREATE DATABASE backlog\n"
+            quiet: Any = {"input": sql, "text": True, "check": True, "capture_output": True}
+            subprocess.run(command, **_AS_USER, **quiet)
+
+    return made_once(f"server-{programs.parent.name}", make) / "data"
 
 
 class Server:

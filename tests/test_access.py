@@ -13,8 +13,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
 ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 
-READING = ("board", "live", "live_cells", "cards", "card", "fleet", "activity", "doctor", "control")
-READING += ("phase", "no_phase", "worker")
+READING = (
+    *("board", "live", "live_cells", "cards", "card", "phase", "no_phase", "worker"),
+    *("fleet", "activity", "search", "doctor", "control"),
+)
 PRINTED = ("output", "output_live")  # not of a public board
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin

@@ -174,3 +174,58 @@ def test_a_batch_that_cannot_be_is_refused_as_a_whole(held, owner, sentence, ses
     with pytest.raises(UsageError, match=sentence):
         batches.complete_many(session, held, owner)
     assert cards.show(session, "A") == claimed
+
+
+@pytest.mark.parametrize("report", [Report(), Report("said")])
+@pytest.mark.parametrize("needs", [[], ["A"]])
+@pytest.mark.parametrize("waited_for", [False, True])
+def test_cards_are_finished_and_the_next_claimed(needs, report, waited_for, session, card):
+    """The next in the order of claims, also where it waited for those that are finished."""
+    card("A", claimed=True)
+    card("B", claimed=True)
+    card("X", needs=needs, priority=9)
+    for each in "YZ":
+        card(each)
+    held = [Held("B", 1, report), Held("A", 1)]
+    verb = batches.complete_many_and_claim
+    outcomes, taken = verb(session, held, "w", 2, ttl=60, waited_for=waited_for)
+    assert [(each.id, each.card.status) for each in outcomes] == [("B", "done"), ("A", "done")]
+    assert [(each.id, each.claim_ttl_seconds) for each in taken.cards] == [("X", 60), ("Y", 60)]
+    assert runs.runs(session, "B")[0].summary == report.summary
+    together = "SELECT count(DISTINCT xmin::text) FROM backlog WHERE id <> 'Z'"
+    both = waited_for or (needs == [] and not report.summary)
+    assert not both or session.execute(together).fetchone() == (1,)
+
+
+def test_a_claim_that_is_lost_undoes_no_other_and_no_claim(session, card):
+    card("A", claimed=True)
+    card("B", claimed=True, owner="v")
+    card("C")
+    held = [Held("A", 1), Held("B", 1)]
+    outcomes, taken = batches.complete_many_and_claim(session, held, "w", 5, texts=False)
+    assert [type(each.refusal) for each in outcomes] == [type(None), ClaimLost]
+    assert [each.id for each in taken.cards] == ["C"]
+
+
+def test_with_nothing_to_claim_cards_are_finished_all_the_same(session, card):
+    card("A", claimed=True)
+    outcomes, taken = batches.complete_many_and_claim(session, [Held("A", 1)], "w", 5)
+    assert (outcomes[0].card.status, taken) == ("done", ([], "empty"))
+
+
+def test_a_card_that_another_locks_is_waited_for_and_then_the_next_is_claimed(
+    session, sessions, card
+):
+    for each in "AB":
+        card(each, claimed=True)
+    card("C")
+    other = sessions()
+    with other.transaction():
+        moves.renew(other, "A")
+        held = [Held("A", 1), Held("B", 1)]
+        batch = Background(sessions(), batches.complete_many_and_claim, held, "w", 1)
+        assert batch.waits()
+        assert cards.show(session, "C").status == "ready"
+    outcomes, taken = batch.result()
+    assert [each.card.status for each in outcomes] == ["done"] * 2
+    assert [each.id for each in taken.cards] == ["C"]

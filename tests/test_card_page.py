@@ -180,6 +180,8 @@ def test_a_question_is_answered_below_it_and_what_is_said_stands_whole_in_the_hi
     assert "long &amp; " * 99 in page.text
     Card.objects.unblock("A", note="<8080>")
     assert "Answer <8080>" in _text(admin_client)
+    Card.objects.filter(pk="A").delete()
+    assert "<8080>" in _text(admin_client)
 
 
 def test_a_viewer_reads_what_was_said_and_says_nothing(client):

@@ -278,11 +278,23 @@ def test_a_claim_that_waited_in_vain_says_why(session):
     assert claims.claim(session, "w", wait=0) == ([], "empty")
 
 
-def test_finishing_and_claiming_the_next_is_one_transaction(session, card, claimed):
-    card("B", needs=["A"])
-    done, following = claims.complete_and_claim(session, "A", "w", 1)
+@pytest.mark.parametrize("said", [True, False])
+@pytest.mark.parametrize("needs", [["A"], []])
+def test_finishing_and_claiming_the_next_is_one_transaction(needs, said, session, card, claimed):
+    """Also where the first has made the next one claimable, whether that is known or not."""
+    card("B", needs=needs, priority=1)
+    card("C")
+    done, following = claims.complete_and_claim(session, "A", "w", 1, waited_for=said)
     assert (done.status, [card.id for card in following.cards]) == ("done", ["B"])
-    assert session.execute("SELECT count(DISTINCT xmin::text) FROM backlog").fetchone() == (1,)
+    written = "SELECT count(DISTINCT xmin::text) FROM backlog WHERE id <> 'C'"
+    assert session.execute(written).fetchone() == (1,)
+
+
+def test_of_what_is_finished_only_the_next_one_s_texts_are_read(session, card, claimed):
+    card("B", body="long", acceptance="[1]")
+    session.execute("UPDATE backlog SET body = 'longer' WHERE id = 'A'")
+    done, following = claims.complete_and_claim(session, "A", "w", 1, texts=False)
+    assert (done.body, following.card.body, following.card.acceptance) == (None, "long", "[1]")
 
 
 def test_what_a_transaction_of_the_caller_s_finishes_and_claims_is_its_own(session, card, claimed):

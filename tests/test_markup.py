@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from backlog.models import Card
-from backlog.web.markup import LONGEST, Room, items, markdown, plain
+from backlog.web.markup import LONGEST, Room, items, markdown, plain, short
 from backlog.web.views.cards import BODY_BYTES, CRITERIA_BYTES
 from tests.factories import CardFactory
 
@@ -158,3 +158,11 @@ def test_a_task_of_a_list_is_a_box_that_nobody_ticks():
 def test_a_criterion_may_be_a_task():
     shown, _ = items(["[ ] one", "two"], Room())
     assert [each.count("<input") for each in shown] == [1, 0]
+
+
+@pytest.mark.parametrize(("size", "whole"), [(1_000, 5), (100, 0), (10, 0)])
+def test_ids_in_a_line_are_in_one_piece_if_there_is_room(size, whole):
+    room = Room(size)
+    shown = short("a-1 < " * 5, room, 200)
+    assert shown.count("whole") == whole
+    assert len(shown.encode()) <= size + len("…".encode())

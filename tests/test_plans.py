@@ -20,6 +20,7 @@ from backlog.verbs.batches import Held
 MOST_PAGES = 60
 PER_DEPENDENT = 20  # more, for each card that is counted again
 PER_TARGET = 10  # more, for each card that is told of its first dependent
+PER_VERB = {"create": 10}  # more, for the note that its words are to be made
 
 # Cards by their number: claimed, claimable, waiting (for c00001 or one of fifty others), done.
 NOW = """CASE WHEN n < 100 THEN 'claimed' WHEN n < 50000 THEN 'ready' ELSE 'done' END,
@@ -92,6 +93,7 @@ VERBS: dict[str, Verb] = {
     "claim by id": lambda s: claims.claim(s, "w", card_id="c00150").card,
     "claim by id of what waits": lambda s: claims.claim(s, "w", card_id="c30000").card,
     "complete": lambda s: moves.complete(s, "c00000", "w", 1),
+    "complete and claim": lambda s: claims.complete_and_claim(s, "c00000", "w", 1)[1].card,
     "block": lambda s: moves.block(s, "c00000"),
     "reopen": lambda s: moves.reopen(s, "c70000"),
     "release": lambda s: moves.release(s, "c00000", "w"),
@@ -149,7 +151,8 @@ def test_a_verb_touches_few_pages(plans, verbs, targets, connection):
     session = PsycopgSession(connection)
     touched = {name: pages(session, verb) for name, verb in verbs.items()}
     most = MOST_PAGES + targets * PER_TARGET
-    assert {name: n for name, n in touched.items() if n > most} == {}
+    above = {name: n - most - PER_VERB.get(name, 0) for name, n in touched.items()}
+    assert {name: n for name, n in above.items() if n > 0} == {}
 
 
 def test_a_dependent_costs_a_few_pages_more(connection):
@@ -157,7 +160,10 @@ def test_a_dependent_costs_a_few_pages_more(connection):
     assert touched <= MOST_PAGES + 3 * PER_DEPENDENT
 
 
-@pytest.mark.parametrize("verb", [batches.complete_many, batches.renew_many])
+COMPLETE_AND_CLAIM = partial(batches.complete_many_and_claim, count=20)
+
+
+@pytest.mark.parametrize("verb", [batches.complete_many, batches.renew_many, COMPLETE_AND_CLAIM])
 @pytest.mark.parametrize("plans", ["force_custom_plan", "force_generic_plan"])
 def test_a_card_of_a_batch_costs_few_pages(plans, verb, connection):
     connection.execute(f"SET plan_cache_mode = {plans}")
@@ -190,8 +196,9 @@ class Costs(PsycopgSession):
 def test_no_verb_is_worth_compiling(connection):
     limit = float(connection.execute("SHOW jit_above_cost").fetchone()[0])
     session = Costs(connection)
-    held = [Held(f"c{n:05}") for n in range(1000)]
-    many = [partial(verb, cards=held) for verb in (batches.complete_many, batches.renew_many)]
+    held = [Held(f"c{n:05}") for n in range(1000, 2000)]  # on which nothing depends
+    verbs = (batches.complete_many, batches.renew_many, COMPLETE_AND_CLAIM)
+    many = [partial(verb, cards=held, owner="w") for verb in verbs]
     for verb in (*VERBS.values(), *many):
         with session.transaction():
             verb(session)

@@ -36,7 +36,7 @@ BEGIN
     END LOOP;
     FOR made IN SELECT oid::regprocedure AS f FROM pg_proc
         WHERE starts_with(proname, 'backlog_') LOOP
-        EXECUTE format('DROP FUNCTION %s', made.f);
+        EXECUTE format('DROP FUNCTION %s CASCADE', made.f);  -- indexes of its words
     END LOOP;
     FOR made IN SELECT typname FROM pg_type
         WHERE typtype = 'd' AND starts_with(typname, 'backlog_') LOOP

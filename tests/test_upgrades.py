@@ -208,8 +208,8 @@ def earlier_store(archive: Path, *statements: str) -> Iterator[tuple[On, Storage
 
 
 FIRST, LAST = ARCHIVES[0], ARCHIVES[-1]
-UNBOUNDED = ARCHIVES[-4]  # the last that had no bounds
-SQUASHED = ARCHIVES[-2]  # the last without types
+UNBOUNDED = FIRST.with_stem("0007")  # the last that had no bounds
+SQUASHED = FIRST.with_stem("squashed_0003")  # the last without types
 each_end = pytest.mark.parametrize("archive", [FIRST, LAST], ids=["first", "last"])
 
 

@@ -133,15 +133,21 @@ def drain(session: PsycopgSession, left: str, owner: str) -> None:
 
 
 def drain_in_batches(session: PsycopgSession, left: str, owner: str) -> None:
-    """As `drain`, up to eight cards at once."""
+    """As `drain`, up to eight cards at once, whose ends bring the next ones with them."""
     unfinished = "SELECT count(*) FROM backlog WHERE status <> 'done'"
+    cards: list[Record] = []
     while True:
-        cards = claims.claim(session, owner, count=8).cards
+        cards = cards or claims.claim(session, owner, count=8).cards
         for card in cards:
             _tell(card)
         held = [batches.Held(card.id, card.attempts) for card in cards]
-        refused = [each for each in batches.complete_many(session, held, owner) if each.refusal]
+        waited_for = any(card.has_dependents for card in cards)
+        outcomes, taken = batches.complete_many_and_claim(
+            session, held, owner, 8, waited_for=waited_for
+        )
+        refused = [each for each in outcomes if each.refusal]
         assert not refused, refused
+        cards = taken.cards
         if not cards:
             if session.execute(unfinished).fetchone()[0] <= int(left):
                 return

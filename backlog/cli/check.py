@@ -17,12 +17,14 @@ _KEYS: Final = {
     "counts": ("id", "openDependencies", "recounted"),
     "edges": ("id", "dependency", "edge"),
     "claims": ("id", "claim"),
+    "words": ("id", "search"),
     "limits": ("table", "id", "limit"),
 }
 _LINES: Final = {
     "counts": "{0}: counts {1} open dependencies, has {2}",
     "edges": "{0}: {2} edge to {1}",
     "claims": "{0}: {1}",
+    "words": "{0}: {1}",
 }
 
 

@@ -23,6 +23,7 @@ VERBS: Final = {
     "complete": "moves.complete",
     "cancel": "moves.cancel",
     "show": "cards.show",
+    "search": "search.search",
     "history": "history.history",
     "comment": "history.comment",
     "tail": "history.tail",

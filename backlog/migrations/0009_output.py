@@ -14,7 +14,7 @@ _BYTES = models.Func("tail", function="octet_length", output_field=models.Intege
 
 
 class Migration(migrations.Migration):
-    dependencies = [("backlog", "0007_kept")]
+    dependencies = [("backlog", "0008_fewer_indexes")]
     operations = [
         migrations.CreateModel(
             name="RunOutput",

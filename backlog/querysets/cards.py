@@ -193,18 +193,27 @@ class CardQuerySet(models.QuerySet["Card"]):
         phase: str | None = None,
         role: str | None = None,
         report: Report = NOTHING_SAID,
+        waited_for: bool = False,
         as_records: bool = False,
     ) -> tuple[Any, Taken[Any]]:
         """Finish a card and `claim` the next one of this queryset, mostly in one round trip.
 
         Gives the card that is done, and what `claim` gives. A completion that is refused claims
-        nothing; a claim that finds nothing leaves the card done. Raises `NotFound`, `ClaimLost`,
+        nothing; a claim that finds nothing leaves the card done. Who knows that others wait for the
+        card says so (`waited_for`), and spares a statement. Raises `NotFound`, `ClaimLost`,
         `UsageError`.
         """
         session = self._session
         source = Compiled(self, pool.pool_of(session, phase, role), self._using)
         done, taken = claims.complete_and_claim(
-            session, card_id, owner, attempt, ttl=ttl, pool=source, report=report
+            session,
+            card_id,
+            owner,
+            attempt,
+            ttl=ttl,
+            pool=source,
+            report=report,
+            waited_for=waited_for,
         )
         if as_records:
             return done, taken

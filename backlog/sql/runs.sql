@@ -9,7 +9,7 @@ FROM backlog_ended_run
 UNION ALL
 SELECT id, attempts, claim_owner, status_changed_at, NULL, NULL, NULL, NULL, NULL, NULL,
     9223372036854775807
-FROM backlog WHERE claimed_at IS NOT NULL;
+FROM backlog WHERE claim_expires_at IS NOT NULL;
 
 CREATE FUNCTION backlog_run_kept() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

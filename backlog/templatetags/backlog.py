@@ -11,12 +11,13 @@ from zlib import crc32
 from django import template
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from backlog import lifecycle
 from backlog.lifecycle import FLEET, LONGEST_NAME
 from backlog.models import Card
+from backlog.verbs import search
 from backlog.verbs.rules import Limit, Pause
 
 register = template.Library()
@@ -168,3 +169,13 @@ def ids(given: Sequence[str]) -> str:
     """The first of these ids, and how many more there are."""
     more = f" and {len(given) - IDS:,} more" if len(given) > IDS else ""
     return ", ".join(given[:IDS]) + more
+
+
+@register.filter
+def marked(text: str, words: tuple[str, ...]) -> SafeString:
+    """The text, with what a search for these words found in it marked."""
+    pieces = (
+        format_html("<mark>{}</mark>", piece) if found else escape(piece)
+        for piece, found in search.marked(text, words)
+    )
+    return mark_safe("".join(pieces))  # noqa: S308 (each is escaped)

@@ -10,15 +10,17 @@ from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle, values
 from backlog.errors import Busy, Refusal, UsageError
-from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, DONE, Move
+from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, DONE, Move
 from backlog.planner import few, row_by_row, unindexed
 from backlog.records import COLUMNS, WITHOUT_TEXTS, Record
-from backlog.session import Session, as_refusal, in_statement, telling
+from backlog.session import Session, Statement, as_refusal, in_statement, telling
 from backlog.verbs import moves
 from backlog.verbs.cards import edit, find, link, unlink
-from backlog.verbs.claims import MOST_AT_ONCE
+from backlog.verbs.claims import MOST_AT_ONCE, Taken, checked_lease, claim
 from backlog.verbs.moves import NOTHING_SAID, Changes, existing
+from backlog.verbs.pool import ANY_CARD, Source
 from backlog.verbs.runs import Report
+from backlog.verbs.taking import all_held, finish_and_claim, finish_then_claim, one_held
 
 # Everything is locked first. What will be done, or was, is locked in id order, with the cards that
 # wait for it, which a trigger counts again: so two batches do not wait for each other. Other moves
@@ -79,14 +81,55 @@ def complete_many(
     With `owner`, all must be claimed so; with an attempt, the card must be in that attempt. Raises
     `UsageError`, for an id that is named twice, too; nothing has changed then.
     """
-
-    def alone(held: Held) -> Record | None:
-        how: dict[str, Any] = {"report": held.report, "texts": texts}
-        return moves.complete(session, held.id, owner, held.attempt, **how)
-
     said = [held.report.text(held.id) for held in _checked(cards, owner)]
     moved = _move(session, lifecycle.COMPLETE, cards, owner, said, (moves.DONE, ()), texts)
-    return _outcomes(cards, moved, alone)
+    return _outcomes(cards, moved, partial(_complete, session, owner, texts))
+
+
+def complete_many_and_claim(
+    session: Session,
+    cards: Sequence[Held],
+    owner: str,
+    count: int,
+    *,
+    ttl: int = DEFAULT_TTL_SECONDS,
+    pool: Source = ANY_CARD,
+    texts: bool = True,
+    waited_for: bool = False,
+) -> tuple[list[Outcome[Record]], Taken[Record]]:
+    """`complete_many`, and `claim` of the next `count`; both in one statement where that can be.
+
+    It cannot where something is said of the cards, or others wait for one of them: who knows that
+    says so (`waited_for`). Raises `UsageError`, and nothing has changed then. A claim that finds
+    nothing, also because others lock all there is, leaves the cards done.
+    """
+    lease = checked_lease(owner, ttl, count)
+    said = [held.report.text(held.id) for held in _checked(cards, owner)]
+    if waited_for or (any(said) and len(cards) > 1):
+        first = _statement(lifecycle.COMPLETE, cards, owner, said, (moves.DONE, ()), texts)
+        rows, taken = finish_then_claim(session, first, lease, pool, count)
+        moved = {card.id: card for card in map(Record._make, rows)}
+    else:
+        if len(cards) == 1:
+            (one,) = cards
+            held = one_held(moves.holding(one.id, owner, one.attempt, one.report))
+        else:
+            ids, attempts = [each.id for each in cards], [each.attempt for each in cards]
+            held = all_held(ids, attempts, owner)
+        number = len(cards)
+        moved, taken = finish_and_claim(session, held, number, lease, pool, count, texts=texts)
+    outcomes = _outcomes(cards, moved, partial(_complete, session, owner, texts))
+    if taken:
+        return outcomes, Taken(taken)
+    try:
+        return outcomes, claim(session, owner, ttl, pool, count)
+    except Busy as busy:
+        return outcomes, Taken([], str(busy))
+
+
+def _complete(session: Session, owner: str | None, texts: bool, held: Held) -> Record | None:
+    how: dict[str, Any] = {"report": held.report, "texts": texts}
+    return moves.complete(session, held.id, owner, held.attempt, **how)
 
 
 def block_many(
@@ -249,12 +292,22 @@ def _move(
     """Move those that are as expected; each by its id, as it is then."""
     if not cards:
         return {}
+    statement = _statement(move, cards, owner, said, changes, texts)
+    return {card.id: card for card in map(Record._make, session.rows(*statement))}
+
+
+def _statement(
+    move: Move,
+    cards: Sequence[Held],
+    owner: str | None,
+    said: Sequence[str],
+    changes: Changes,
+    texts: bool,
+) -> Statement:
     assigned, params = changes
     held = [each.id for each in cards], [each.attempt for each in cards], said
     actor, _ = telling(owner)
-    sql = _sql(move, assigned, texts)
-    rows = map(Record._make, session.rows(sql, (*held, *params, actor, owner)))
-    return {card.id: card for card in rows}
+    return _sql(move, assigned, texts), (*held, *params, actor, owner)
 
 
 @cache  # a new text, though equal, makes psycopg's own look-ups slower

@@ -10,19 +10,21 @@ from backlog.verbs.lines import Progress
 
 
 class Check(NamedTuple):
-    """What `check` found: counts, edges and claims that are not what the record says.
+    """What `check` found: counts, edges, claims and words that are not what the record says.
 
     `counts` has `(id, kept, recounted)`, `edges` has `(id, dependency, "missing" or "stray")`, or
     "untold": the dependency does not know that it has dependents. `claims` has `(id, problem)`:
-    WRONG_EXPIRY or NEVER_LET_GO. There can only be any where triggers were disabled; what the
-    table's constraints say holds there as well. `limits` has `(table, id, problem)`: what a store
-    of before holds that is longer than may be written now, and counters near their end.
+    WRONG_EXPIRY or NEVER_LET_GO, `words` too: NO_WORDS or NO_CARD. There can only be any where
+    triggers were disabled; what the table's constraints say holds there as well. `limits` has
+    `(table, id, problem)`: what a store of before holds that is longer than may be written now, and
+    counters near their end.
     """
 
     cards: int
     counts: list[tuple[str, int, int]]
     edges: list[tuple[str, str, str]]
     claims: list[tuple[str, str]]
+    words: list[tuple[str, str]]
     limits: list[tuple[str, str, str]]
 
     @property
@@ -32,7 +34,8 @@ class Check(NamedTuple):
     @property
     def differences(self) -> int:
         """How many."""
-        return len(self.counts) + len(self.edges) + len(self.claims) + len(self.limits)
+        parts = (self.counts, self.edges, self.claims, self.words, self.limits)
+        return sum(len(part) for part in parts)
 
 
 # Of a range of cards each, in place of {backlog.id} and {card_id}.
@@ -73,6 +76,16 @@ FROM (
     FROM backlog WHERE {{backlog.id}}
 ) AS card
 WHERE wrong_expiry OR never_let_go ORDER BY id"""
+
+NO_WORDS: Final = "no search finds it"
+NO_CARD: Final = "a search looks through its words, and there is no such card"
+
+# Not which words, nor whether they are made: that takes longer than all the rest.
+_WORDS: Final = f"""
+SELECT coalesce(id, card_id), CASE WHEN card_id IS NULL THEN '{NO_WORDS}' ELSE '{NO_CARD}' END
+FROM (SELECT id FROM backlog WHERE {{backlog.id}}) AS card FULL JOIN (
+    SELECT card_id FROM backlog_search WHERE {{card_id}}) AS words ON card_id = id
+WHERE id IS NULL OR card_id IS NULL ORDER BY 1"""
 
 # As many cards: enough to be worth a pass over all that they wait for.
 _AT_ONCE: Final = 100_000
@@ -123,7 +136,7 @@ def _beyond(session: Session) -> Iterator[tuple[str, str, str]]:
 
 
 # In the order of `Check`.
-_DERIVED: Final = {"counts": _COUNTS, "edges": _EDGES, "claims": _CLAIMS}
+_DERIVED: Final = {"counts": _COUNTS, "edges": _EDGES, "claims": _CLAIMS, "words": _WORDS}
 
 
 def differences(
@@ -170,7 +183,7 @@ def of_range(sql: str, low: str, high: str | None) -> tuple[str, list[str]]:
 
 def recount(session: Session) -> Check:
     """All `differences` together."""
-    found = Check(number(session), [], [], [], [])
+    found = Check(number(session), [], [], [], [], [])
     for part, row in differences(session):
         getattr(found, part).append(tuple(row))
     return found

@@ -3,8 +3,6 @@
 import itertools
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
-from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
@@ -12,43 +10,39 @@ from backlog import values
 from backlog.errors import Busy
 from backlog.lifecycle import AT_LIMIT, DEFAULT_TTL_SECONDS, EMPTY, PAUSED, READY
 from backlog.planner import is_true_unindexed
-from backlog.records import COLUMNS, Record
+from backlog.records import Record
 from backlog.session import (
-    RETRIED,
     Session,
-    Statement,
     idle_pauses,
     in_transaction,
     pauses,
-    sqlstate,
     telling,
 )
 from backlog.verbs import rules
 from backlog.verbs.moves import (
-    MOVED,
     NOTHING_SAID,
     complete,
     completion,
     existing,
+    holding,
     move_card,
 )
 from backlog.verbs.pool import ANY_CARD, GATE, Source, let_go
 from backlog.verbs.runs import Report
+from backlog.verbs.taking import (
+    LEASE,
+    claim_sql,
+    finish_and_claim,
+    finish_then_claim,
+    one_held,
+    place,
+    tried,
+)
 
 # How often a claim tries again while claimable cards are all locked by others: about ten seconds.
 MOST_TRIES: Final = 220
 MOST_AT_ONCE: Final = 1000
 
-# That it is one more attempt, a trigger says, whoever claims.
-_LEASE: Final = """status = 'claimed', claim_owner = %s, claim_ttl_seconds = %s,
-    claimed_at = clock_timestamp()"""
-
-# By the place of the version that was locked, which nobody else can move. By id, a card that
-# changed meanwhile would be looked for once more, and the list with it: it would lock other cards.
-# The lock is the weakest that an update needs, so that it does not wait for foreign key checks.
-_CLAIM: Final = f"UPDATE backlog SET {_LEASE} WHERE ctid = ANY (ARRAY("
-_CLAIMED: Final = f")){{condition}} RETURNING {COLUMNS}"
-_IF_MOVED: Final = f" AND {MOVED}"
 # Marks of trips: each differs from all others of this process.
 _TRIPS: Final = itertools.count()
 
@@ -84,9 +78,8 @@ def claim(
     is changing it is waited for. None never means that somebody held a lock: a claim that found
     only locked cards tries again, and raises `Busy` after about ten seconds. Raises `UsageError`.
     """
-    values.between(count, "count", 1, MOST_AT_ONCE)
     values.at_least(wait, "wait", 0)
-    lease = _lease(values.text(owner, "owner"), values.ttl(ttl))
+    lease = checked_lease(owner, ttl, count)
     if card_id is not None:
         return _claim_card(session, lease, values.text(card_id, "id"))
     if cards := _claim(session, lease, pool, count):
@@ -111,43 +104,34 @@ def complete_and_claim(
     pool: Source = ANY_CARD,
     report: Report = NOTHING_SAID,
     texts: bool = True,
+    waited_for: bool = False,
 ) -> tuple[Record, Taken[Record]]:
     """Finish a card and `claim` the next one, mostly in one round trip and one transaction.
 
     A completion that is refused claims nothing; a claim that finds nothing, also because others
-    lock all there is, leaves the card done. Raises `NotFound`, `ClaimLost`, `UsageError`.
+    lock all there is, leaves the card done. Who knows that others wait for the card says so
+    (`waited_for`), and spares a statement. Raises `NotFound`, `ClaimLost`, `UsageError`.
     """
-    lease = _lease(values.text(owner, "owner"), values.ttl(ttl))
-    mark = str(next(_TRIPS))
-    first = completion(card_id, owner, attempt, report, texts, mark)
-    done, cards = _in_one_trip(session, first, mark, lease, pool)
+    lease = checked_lease(owner, ttl, 1)
+    held = holding(card_id, owner, attempt, report)
+    done, cards = None, list[Record]()
+    if not waited_for:
+        finished, cards = finish_and_claim(session, one_held(held), 1, lease, pool, 1, texts=texts)
+        done = finished.get(card_id)
     if done is None:
-        moved = complete(session, card_id, owner, attempt, report=report, texts=texts)
-        done = existing(card_id, moved)
+        mark = str(next(_TRIPS))
+        first = completion(held, texts, mark)
+        moved, cards = finish_then_claim(session, first, lease, pool, 1, mark)
+        done = next((Record._make(row[1:]) for row in moved), None)
+    if done is None:
+        card = complete(session, card_id, owner, attempt, report=report, texts=texts)
+        done = existing(card_id, card)
     if cards:
         return done, Taken(cards)
     try:
         return done, claim(session, owner, ttl, pool)
     except Busy as busy:
         return done, Taken([], str(busy))
-
-
-def _in_one_trip(
-    session: Session, first: Statement, mark: str, lease: tuple[str, int], pool: Source
-) -> tuple[Record | None, list[Record]]:
-    """The card that is done, and the one that is claimed; neither, where it takes more."""
-    select, params = pool.next_to_claim(1, True, ())
-    second = _claim_sql(select, _IF_MOVED), (*lease, *params, mark)
-    try:
-        with session.transaction() if session.inside() else nullcontext():
-            moved, claimed = session.trip(first, second)
-    except Exception as error:
-        if sqlstate(error) not in RETRIED:
-            raise
-        return None, []
-    return next((Record._make(row[1:]) for row in moved), None), [
-        Record._make(row) for row in claimed
-    ]
 
 
 class Claiming(NamedTuple):
@@ -160,6 +144,12 @@ class Claiming(NamedTuple):
 DIRECTLY: Final = Claiming()
 
 
+def checked_lease(owner: str, ttl: int, count: int) -> tuple[str, int]:
+    """The owner and the seconds of a claim of so many cards. Raises `UsageError`."""
+    values.between(count, "count", 1, MOST_AT_ONCE)
+    return _lease(values.text(owner, "owner"), values.ttl(ttl))
+
+
 @lru_cache(maxsize=64)  # a worker always asks as the same owner
 def _lease(owner: str, ttl: int) -> tuple[str, int]:
     return values.name(owner, "owner"), ttl
@@ -168,25 +158,8 @@ def _lease(owner: str, ttl: int) -> tuple[str, int]:
 def _claim(session: Session, lease: tuple[str, int], pool: Source, count: int) -> list[Record]:
     """One statement. No cards, too, after a failure that is cured by trying again."""
     select, params = pool.next_to_claim(count, True, ())
-    try:
-        # Inside the caller's transaction, a savepoint: what fails is the statement alone.
-        with session.transaction() if session.inside() else nullcontext():
-            rows = session.rows(_claim_sql(select), (*lease, *params))
-    except Exception as error:
-        if sqlstate(error) not in RETRIED:
-            raise
-        return []
-    cards = [Record._make(row) for row in rows]
-    return sorted(cards, key=_place) if count > 1 else cards
-
-
-@lru_cache(maxsize=64)  # a new text, though equal, makes psycopg's own look-ups slower
-def _claim_sql(select: str, condition: str = "") -> str:
-    return _CLAIM + select + _CLAIMED.format(condition=condition)
-
-
-def _place(card: Record) -> tuple[int, datetime, str]:
-    return -card.priority, card.created_at, card.id
+    rows = tried(session, lambda: session.rows(claim_sql(select), (*lease, *params))) or []
+    return sorted(map(Record._make, rows), key=place)
 
 
 def _try_again(session: Session, lease: tuple[str, int], pool: Source, count: int) -> Taken[Record]:
@@ -222,7 +195,7 @@ def _claim_by_rules(
     cards: list[Record] = []
     while len(cards) < min(count, allowance.room):
         select, params = pool.next_to_claim(1, False, allowance.closed)
-        rows = session.rows(_claim_sql(select), (*lease, *params))
+        rows = session.rows(claim_sql(select), (*lease, *params))
         if not rows:
             break
         cards.append(Record._make(rows[0]))
@@ -308,4 +281,4 @@ def _claim_card_by_rules(session: Session, lease: tuple[str, int], card_id: str)
 def _move(
     session: Session, lease: tuple[str, int], card_id: str, condition: str
 ) -> tuple[bool, Record | None]:
-    return move_card(session, card_id, _LEASE, lease, condition, telling(lease[0]))
+    return move_card(session, card_id, LEASE, lease, condition, telling(lease[0]))

@@ -313,6 +313,8 @@ def _at_work(session: Session, scope: str, name: str) -> bool:
 _MENDED: Final = {
     check.WRONG_EXPIRY: "UPDATE backlog SET claimed_at = claimed_at WHERE id = {}",
     check.NEVER_LET_GO: "UPDATE backlog SET not_before = not_before WHERE id = {}",
+    check.NO_WORDS: "INSERT INTO backlog_search (card_id) VALUES ({})",
+    check.NO_CARD: "DELETE FROM backlog_search WHERE card_id = {}",
 }
 
 
@@ -361,6 +363,7 @@ _DERIVED: Final[dict[str, Callable[..., Finding]]] = {
     "counts": _count,
     "edges": _edge,
     "claims": _claim,
+    "words": _claim,
     "limits": _beyond,
 }
 

@@ -113,19 +113,24 @@ def complete(
     return transition(session, lifecycle.COMPLETE, card_id, expected, said, _DONE, texts=texts)
 
 
-def completion(
-    card_id: str, owner: str, attempt: int | None, report: Report, texts: bool, mark: str
-) -> Statement:
-    """The statement of `complete` in the usual case: the worker holds the card.
-
-    Its row begins with the mark. What comes after it in the same trip asks `MOVED`, of that mark.
+def holding(card_id: str, owner: str, attempt: int | None, report: Report) -> Condition:
+    """That a worker holds the card: SQL about `{row}`. The parameters begin with the card's id and
+    end with what `telling` gives. Raises `UsageError`.
     """
     values.text(card_id, "id")
     expected = Expected(owner, attempt)
     expected.check()
     condition, given = expected.conditions((CLAIMED,))
-    sql = _sql(_MOVE_AND_TELL, _DONE[0], condition, "backlog", texts)
-    return sql, (card_id, *given, *telling(owner, report.text(card_id)), mark)
+    return condition, (card_id, *given, *telling(owner, report.text(card_id)))
+
+
+def completion(held: Condition, texts: bool, mark: str) -> Statement:
+    """The statement of `complete` in the usual case, `holding`.
+
+    Its row begins with the mark. What comes after it in the same trip asks `MOVED`, of that mark.
+    """
+    condition, params = held
+    return _sql(_MOVE_AND_TELL, _DONE[0], condition, "backlog", texts), (*params, mark)
 
 
 def block(

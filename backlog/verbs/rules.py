@@ -20,7 +20,7 @@ _WHO: Final = "coalesce(nullif(%s, ''), session_user)"
 _RULES: Final = """
 WITH claimed AS MATERIALIZED (
     SELECT phase, claim_owner, count(*) AS cards FROM backlog
-    WHERE claimed_at IS NOT NULL GROUP BY phase, claim_owner
+    WHERE claim_expires_at IS NOT NULL GROUP BY phase, claim_owner
 )
 SELECT kind, scope, name, reason, most, actor, since, CASE kind WHEN 'limit' THEN coalesce((
     SELECT sum(cards) FROM claimed

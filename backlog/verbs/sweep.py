@@ -6,10 +6,12 @@ Any number of passes may run at once: each takes what no other holds at that mom
 from typing import Final, NamedTuple
 
 from backlog.session import Session, in_statement
-from backlog.verbs import doctor, flow, moves, pool
+from backlog.verbs import doctor, flow, moves, pool, search
 from backlog.verbs.kept import keep
 
 _BATCH: Final = 10_000
+# Of the words of new cards, in one pass: 100,000 cards. More, and expired claims would wait.
+_MOST_WORDS: Final = 100
 
 # What is older than so many days. Ids follow time closely enough to say where that ends.
 _SPAN: Final = """
@@ -45,17 +47,20 @@ class Swept(NamedTuple):
 
 
 def sweep(session: Session, retention_days: int = 0) -> Swept:
-    """Reclaim expired claims, wake held cards that are due, forget what is older than so many days.
+    """Reclaim expired claims, wake held cards that are due, forget what is older than so many days;
+    and make the words that searches look through.
 
     0 keeps everything. Events and runs go only with cards that are done or deleted, and the runs of
     a card not while another waits for it.
     """
-    return Swept(
+    done = Swept(
         moves.reclaim(session),
         _wake(session),
         _prune(session, _EVENTS, retention_days),
         _prune(session, _RUNS, retention_days),
     )
+    any(not search.make_words(session) for _ in range(_MOST_WORDS))  # until there are none
+    return done
 
 
 _LOOKS: Final = {doctor.NAME: doctor.look, flow.NAME: flow.look}

@@ -44,10 +44,11 @@ class Seen(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one card: done, or why it was refused."""
+    """What became of one card: done, and how it is now; or why it was refused."""
 
     card_id: str
     refusal: Refusal | None
+    now: Seen | None = None
 
     @property
     def stale(self) -> bool:
@@ -61,7 +62,8 @@ class Button(NamedTuple):
     `does` and `did` are its sentences about a card or cards, before and after. It is offered for
     cards in `statuses`. `verb` takes a queryset, the card's id, `seen`, and by
     name what `form` asks for. `warning` is shown once, and must be confirmed, for cards in the
-    statuses `warns`.
+    statuses `warns`. `to` is the cell that it moves a card to. What it does to a card in a status
+    of `undone_from`, the button `undone_by` undoes exactly.
     """
 
     name: str
@@ -74,11 +76,19 @@ class Button(NamedTuple):
     warning: str = ""
     warns: tuple[str, ...] = STATUSES
     permission: str = access.CHANGE
+    to: str = ""
+    undone_by: str = ""
+    undone_from: tuple[str, ...] = ()
 
     @property
     def face(self) -> str:
         """The label where a press does not do it yet, but asks for more."""
         return f"{self.label}…" if self.form else self.label
+
+    @property
+    def blank(self) -> forms.Form | None:
+        """Its form for a page that has the forms of several buttons."""
+        return self.form(auto_id=f"{self.name}_%s") if self.form else None
 
     def press(self, seen: Seen, fields: dict[str, Any]) -> Outcome:
         """Do it to the card if it is still as seen."""
@@ -86,12 +96,37 @@ class Button(NamedTuple):
             done = self.verb(Card.objects.all(), seen.card_id, seen=seen.updated_at, **fields)
         except Refusal as refusal:
             return Outcome(seen.card_id, refusal)
-        gone = NotFound(f"there is no card {seen.card_id} any more")
-        return Outcome(seen.card_id, gone if done is None else None)
+        if done is None:
+            return Outcome(seen.card_id, NotFound(f"there is no card {seen.card_id} any more"))
+        return Outcome(seen.card_id, None, Seen.of(done) if isinstance(done, Card) else None)
 
     def asks(self, cards: Sequence[Seen]) -> bool:
         """Whether it must be confirmed for these cards."""
         return bool(self.warning) and any(seen.status in self.warns for seen in cards)
+
+    def undo(self, before: Card | None, outcome: Outcome) -> dict[str, Any] | None:
+        """What to send to the endpoint to have the card as it was `before`; None: it cannot be."""
+        now = outcome.now
+        if not before or not now or before.status not in self.undone_from:
+            return None
+        # A block takes the answer away, and a browser sends other ends of lines than these.
+        if (
+            before.answer
+            or "\r" in (before.block_note or "")
+            or before.updated_at == now.updated_at
+        ):
+            return None
+        form = BUTTONS[self.undone_by].form
+        was = {name: getattr(before, _WAS[name]) for name in form.base_fields} if form else {}
+        fields = {name: "" if value is None else value for name, value in was.items()}
+        return {"action": self.undone_by, "confirmed": 1, **fields}
+
+
+# Of a field of what undoes something, the column that tells how it was.
+_WAS: Final = {
+    **{"phase": "phase", "priority": "priority"},
+    **{"reason": "block_reason", "note": "block_note"},
+}
 
 
 def _reclaim(cards: CardQuerySet, card_id: str, *, seen: datetime) -> Card | None:
@@ -128,9 +163,21 @@ _BUTTONS: Final = (
         CardQuerySet.complete,
         warning="The worker that holds the card cannot complete it any more.",
         warns=(CLAIMED,),
+        to=DONE,
+        undone_by="reopen",
+        undone_from=(READY,),
     ),
     Button(
-        "block", "Block", "Block {}", "Blocked {}", (READY, CLAIMED), CardQuerySet.block, BlockForm
+        "block",
+        "Block",
+        "Block {}",
+        "Blocked {}",
+        (READY, CLAIMED),
+        CardQuerySet.block,
+        BlockForm,
+        to=BLOCKED,
+        undone_by="unblock",
+        undone_from=(READY,),
     ),
     Button(
         "cancel",
@@ -142,8 +189,20 @@ _BUTTONS: Final = (
         CancelForm,
         warning="Its worker is told at its next renewal and must stop; the card is blocked.",
         warns=(CLAIMED,),
+        undone_by="unblock",
+        undone_from=(READY,),
     ),
-    Button("unblock", "Unblock", "Unblock {}", "Unblocked {}", (BLOCKED,), CardQuerySet.unblock),
+    Button(
+        "unblock",
+        "Unblock",
+        "Unblock {}",
+        "Unblocked {}",
+        (BLOCKED,),
+        CardQuerySet.unblock,
+        to=READY,
+        undone_by="block",
+        undone_from=(BLOCKED,),
+    ),
     Button(
         "answer",
         "Answer and unblock",
@@ -152,6 +211,8 @@ _BUTTONS: Final = (
         (BLOCKED,),
         CardQuerySet.unblock,
         AnswerForm,
+        undone_by="block",
+        undone_from=(BLOCKED,),
     ),
     Button(
         "reopen",
@@ -161,6 +222,9 @@ _BUTTONS: Final = (
         (DONE,),
         CardQuerySet.reopen,
         warning="Cards that depend on it and are not done will wait for it again.",
+        to=READY,
+        undone_by="complete",
+        undone_from=(DONE,),
     ),
     Button(
         "release",
@@ -170,6 +234,7 @@ _BUTTONS: Final = (
         (CLAIMED,),
         CardQuerySet.release,
         warning="The card goes back to the pool; the worker that holds it loses its claim.",
+        to=READY,
     ),
     Button("reclaim", "Reclaim", "Reclaim {}", "Reclaimed {}", (CLAIMED,), _reclaim),
     Button(
@@ -183,6 +248,8 @@ _BUTTONS: Final = (
         STATUSES,
         CardQuerySet.edit,
         PriorityForm,
+        undone_by="priority",
+        undone_from=STATUSES,
     ),
     Button(
         "phase",
@@ -192,6 +259,8 @@ _BUTTONS: Final = (
         STATUSES,
         CardQuerySet.edit,
         PhaseForm,
+        undone_by="phase",
+        undone_from=STATUSES,
     ),
     Button(
         "link",

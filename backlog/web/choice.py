@@ -32,7 +32,12 @@ class Choice(NamedTuple):
     @classmethod
     def of(cls, request: HttpRequest) -> Self:
         """Read the URL. Raises `UsageError` for what cannot be chosen."""
-        given, session = request.GET.copy(), Card.objects.session()
+        return cls.read(request.GET)
+
+    @classmethod
+    def read(cls, query: QueryDict) -> Self:
+        """Read a query string. Raises `UsageError` for what cannot be chosen."""
+        given, session = query.copy(), Card.objects.session()
         search = given.get("q", "").strip()
         if cut := len(search) > LONGEST_SEARCH:
             given["q"] = search[:LONGEST_SEARCH]

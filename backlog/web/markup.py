@@ -19,7 +19,7 @@ from markdown_it.rules_block import StateBlock, table
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
-from backlog.templatetags.backlog import line
+from backlog.templatetags.backlog import line, whole
 
 # Longer texts are shown as they are, without a look at them.
 LONGEST = 100_000
@@ -106,8 +106,11 @@ def plain(text: str, room: Room, note: str = "", *, more: bool = False) -> SafeS
 
 
 def short(text: str | None, room: Room, most: int) -> SafeString:
-    """The beginning of a text, within a line."""
+    """The beginning of a text, within a line; its ids in one piece, if there is room for that."""
     shown = line(text, most)
+    kept = whole(shown)
+    if len(kept.encode()) <= room.size:
+        return room.spend(kept)
     cut = _start(shown, room.size)
     return room.spend(escape(shown if cut == shown else f"{cut}…"))
 

@@ -9,12 +9,15 @@ from django.conf import settings
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
+from backlog.verbs import search
+
 # Of each page the name of its URL, its label, and its icon.
 PAGES = (
     ("board", "Board", "square-kanban"),
     ("cards", "Cards", "list"),
     ("fleet", "Fleet", "gauge"),
     ("activity", "Activity", "activity"),
+    ("search", "Search", "search"),
     ("doctor", "Doctor", "stethoscope"),
     ("control", "Pause and limits", "pause"),
 )
@@ -23,7 +26,7 @@ PAGES = (
 # owner of 255 characters each, and a search, are 7,900 at most.
 LONGEST_ADDRESS: Final = 8_000
 # As many characters are searched for.
-LONGEST_SEARCH: Final = 200
+LONGEST_SEARCH: Final = search.LONGEST
 
 
 def pages(request: HttpRequest) -> dict[str, Any]:

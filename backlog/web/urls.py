@@ -3,7 +3,18 @@
 from django.urls import path, register_converter
 
 from backlog.web.navigation import coded, decoded
-from backlog.web.views import activity, board, buttons, cards, doctor, fleet, listing, output, rules
+from backlog.web.views import (
+    activity,
+    board,
+    buttons,
+    cards,
+    doctor,
+    fleet,
+    listing,
+    output,
+    rules,
+    search,
+)
 from backlog.web.views.phase import phase
 from backlog.web.views.worker import worker
 
@@ -39,6 +50,7 @@ urlpatterns = [
     path("phase/<name:name>/", phase, name="phase"),
     path("worker/<name:name>/", worker, name="worker"),
     path("activity/", activity.activity, name="activity"),
+    path("search/", search.search, name="search"),
     path("doctor/", doctor.doctor, name="doctor"),
     path("control/", rules.page, name="control"),
     path("control/pause/", rules.pause, name="pause"),

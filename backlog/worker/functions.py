@@ -23,7 +23,7 @@ from backlog.shown import in_json
 from backlog.verbs import batches
 from backlog.verbs.batches import Held, Outcome
 from backlog.verbs.claims import MOST_AT_ONCE
-from backlog.verbs.pool import Pool
+from backlog.verbs.pool import Pool, pool_of
 from backlog.worker.clock import now
 from backlog.worker.console import pairs, transition
 from backlog.worker.engine import DONE, FAILED, Engine, Part, django_db
@@ -45,6 +45,7 @@ _LOOK_SECONDS: Final = 1.0
 _OfMany = Callable[..., list[Outcome[Record]]]
 # Of an attempt, how it ended: None, nothing may be told of it.
 _End = tuple[Task, End | None]
+_Ends = Sequence[tuple[Task, End]]
 
 
 class Worker(Engine[Task]):
@@ -205,9 +206,9 @@ class Worker(Engine[Task]):
         told = [(task, end) for task, end in ended if end is not None]
         room = self._most - len(self._running) + len(ended)
         cards: Claimed = []
-        if more and [end.how for _, end in told] == [COMPLETED] and room == 1:
-            task, end = told[0]
-            cards = task.tell_and_claim(link, end)
+        completed = told and all(end.how == COMPLETED for _, end in told)
+        if more and completed and room >= self._least:
+            cards = self._tell_and_claim(link, told, room)
         else:
             alike: defaultdict[Any, list[tuple[Task, End]]] = defaultdict(list)
             for task, end in told:
@@ -218,19 +219,19 @@ class Worker(Engine[Task]):
         self._settle([task for task, _ in ended])
         return bool(cards)
 
-    def _tell_together(
-        self, link: Link, verb: _OfMany | None, told: Sequence[tuple[Task, End]]
-    ) -> None:
+    def _tell_together(self, link: Link, verb: _OfMany | None, told: _Ends) -> None:
         """By this verb of many cards; those that it refuses, and where there is none, each alone.
 
         A verb that was heard and whose answer was lost refuses the next time: `tell` sees to it.
         """
         outcomes: Sequence[Outcome[Record] | None] = [None] * len(told)
         if verb is not None and len(told) > 1:
-            held = [Held(task.card.id, task.card.attempts, end.report) for task, end in told]
             with suppress(Refusal):  # of which of them, each hears by itself
-                ask = partial(verb, cards=held, owner=self._plan.owner, texts=False)
+                ask = partial(verb, cards=_held(told), owner=self._plan.owner, texts=False)
                 outcomes = link.insist(ask, self._over)
+        self._told(link, told, outcomes)
+
+    def _told(self, link: Link, told: _Ends, outcomes: Sequence[Outcome[Record] | None]) -> None:
         for (task, end), outcome in zip(told, outcomes, strict=True):
             if outcome is None or outcome.refusal is not None:
                 completed = task.tell(link, end)
@@ -238,6 +239,22 @@ class Worker(Engine[Task]):
                 completed = task.told(end, outcome.card)
             if completed:
                 self._end = DONE
+
+    def _tell_and_claim(self, link: Link, told: _Ends, room: int) -> Claimed:
+        """The cards that completions bring with them."""
+        plan, held = self._plan, _held(told)
+        waited_for = any(task.card.has_dependents for task, _ in told)
+        how: dict[str, Any] = {"ttl": plan.ttl, "texts": False, "waited_for": waited_for}
+        verb = partial(batches.complete_many_and_claim, cards=held, owner=plan.owner, count=room)
+        try:
+            asked, (outcomes, taken) = link.insist(
+                lambda s: (now(), verb(s, pool=pool_of(s, *plan.pool), **how)), self._over
+            )
+        except Refusal:  # of which of them, each hears by itself
+            self._told(link, told, [None] * len(told))
+            return []
+        self._told(link, told, outcomes)
+        return [(asked, card) for card in taken.cards]
 
     # The thread that keeps the leases -------------------------------------------------------------
 
@@ -349,6 +366,10 @@ def _plan(
         grace=values.at_least(grace, "grace", 0),
         backoff=values.at_least(backoff, "backoff", 0),
     )
+
+
+def _held(told: _Ends) -> list[Held]:
+    return [Held(task.card.id, task.card.attempts, end.report) for task, end in told]
 
 
 def _of_many(end: End) -> _OfMany | None:

@@ -172,6 +172,7 @@ class Lease:
         pool = pool_of(session, *plan.pool)
         claim = (session, self.card.id, plan.owner, self.card.attempts)
         how: dict[str, Any] = {"ttl": plan.ttl, "pool": pool, "report": report, "texts": False}
+        how["waited_for"] = self.card.has_dependents
         return now(), plan.claiming.complete_and_claim(*claim, **how)
 
     def told(self, end: End, card: Record | None) -> bool:

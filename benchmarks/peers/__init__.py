@@ -12,6 +12,7 @@ from typing import Final
 
 def _batches(number: int) -> dict[str, str]:
     return {
+        "resident": f"`complete_many_and_claim` of {number}",
         "ours": f"`claim` of {number}, `complete_many`",
         "ours_django": "the same, through Django",
         "pgqueuer": f"pgqueuer in batches of {number}",

@@ -61,12 +61,12 @@ def test_a_limit_is_not_typed_into_the_row_of_another(operator, live_server, ses
 def test_an_answer_stays_while_the_board_changes_and_is_given(board, phase):
     board.locator(".answering summary").click()
     board.get_by_label("Answer", exact=True).fill("the second")
-    board.locator("h1").click()
+    board.locator(".count").first.click()
     Card.objects.create(id="new", title="New", phase=phase, priority=99)
     expect(board.locator('[data-card="new"]')).to_be_visible()
     expect(board.get_by_label("Answer", exact=True)).to_have_value("the second")
     board.get_by_role("button", name="Answer and unblock").first.click()
-    expect(board.get_by_text("Answer and unblock: stopped")).to_be_visible()
+    expect(board.get_by_text("Answered and unblocked stopped.")).to_be_visible()
     assert Card.objects.get(pk="stopped").answer == "the second"
 
 
@@ -144,22 +144,33 @@ def test_a_browser_that_saves_the_priority_alters_nothing_else(
 
 
 def test_a_browser_opens_a_card_of_any_name(operator, live_server, session):
-    for card_id in (".", "..", "a/../b", "%2e%2e", " k", "\x85k", "\tk", "_2E"):
-        session.execute("DELETE FROM backlog")
-        session.execute("INSERT INTO backlog (id, title) VALUES (%s, 'Odd one')", [card_id])
-        follow_links_to_the_card(operator, live_server)
-
-
-def follow_links_to_the_card(operator, live_server):
-    operator.goto(live_server.url + LIST)
-    operator.locator("#result_list tbody th a").click()
-    expect(operator.get_by_label("Title")).to_have_value("Odd one")
-    operator.get_by_role("link", name="On the board").click()
-    expect(operator.locator("h1")).to_contain_text("Odd one")
+    session.execute("DELETE FROM backlog")
+    for n, card_id in enumerate((".", "..", "a/../b", "%2e%2e", " k", "\x85k", "\tk", "_2E")):
+        insert = "INSERT INTO backlog (id, title) VALUES (%s, %s)"
+        session.execute(insert, [card_id, f"Odd {n}"])
     operator.goto(live_server.url + "/")
-    operator.locator("[data-card] > a").click()
-    operator.get_by_role("link", name="Edit").click()
-    expect(operator.get_by_label("Title")).to_have_value("Odd one")
+    cards = leads_to(operator, "[data-card] > a")
+    operator.goto(live_server.url + LIST)
+    opened = [open_the_card(operator, url) for url in leads_to(operator, "#result_list tbody th a")]
+    assert sorted(title for title, _ in opened) == [f"Odd {n}" for n in range(8)]
+    assert sorted(card for _, card in opened) == sorted(cards)
+
+
+def leads_to(page, links: str) -> list[str]:
+    """Where these links lead, as the browser has it."""
+    return page.locator(links).evaluate_all("links => links.map(link => link.href)")
+
+
+def open_the_card(page, url: str) -> tuple[str, str]:
+    """Its title and its own page, which lies between the form of the admin and the other one."""
+    page.goto(url)
+    title = page.get_by_label("Title").input_value()
+    page.get_by_role("link", name="On the board").click()
+    expect(page.locator("h1")).to_contain_text(title)
+    card = page.url
+    page.get_by_role("link", name="Edit").click()
+    expect(page.get_by_label("Title")).to_have_value(title)
+    return title, card
 
 
 def test_what_was_typed_outlives_the_session(operator, live_server):

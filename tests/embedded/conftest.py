@@ -25,8 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is here: it is about the embedded tier, whichever tier the other tests use."""
+    here = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
+        if item.path.parent == here:
             item.add_marker(pytest.mark.one_tier)
 
 

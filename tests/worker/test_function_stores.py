@@ -33,10 +33,19 @@ class Watched(PsycopgSession):
         self._words, self._seen, self._meddle = words, seen, meddle
 
     def rows(self, sql, params=(), *more):
-        if self._words not in sql:
-            return super().rows(sql, params, *more)
-        self._seen.append(params)
-        return self._meddle(len(self._seen), lambda: super(Watched, self).rows(sql, params, *more))
+        return self._run([(sql, params)], lambda: super(Watched, self).rows(sql, params, *more))
+
+    def trip(self, *statements):
+        return self._run(statements, lambda: super(Watched, self).trip(*statements))
+
+    def _run(self, statements, run):
+        seen = [params for sql, params in statements if self._words in sql]
+        self._seen.extend(seen)
+        return self._meddle(len(self._seen), run) if seen else run()
+
+
+NOBODY_ELSE = """NOT EXISTS (SELECT FROM pg_stat_activity WHERE state = 'active'
+    AND datname = current_database() AND pid <> pg_backend_pid())"""
 
 
 def watched(words, seen, meddle=lambda count, run: run()):
@@ -129,7 +138,7 @@ def test_completions_outlast_a_store_that_goes_away(session, card, is_heard):
     for n in range(4):
         card(f"c{n}", max_attempts=1)
     completions = []
-    store = watched("status = 'done'", completions, meddle)
+    store = watched("'done'", completions, meddle)
     Worker(lambda job: job.id, "w", until="drain", prefetch=3, store=store).run()
     assert len(completions) > 3
     for n in range(4):
@@ -232,6 +241,7 @@ def test_a_kill_loses_nothing_that_was_told_and_all_else_comes_back(session, car
     with program(url, "0.01") as process:
         until(lambda: session.execute(done).fetchone()[0] > 5)
         process.send_signal(signal.SIGKILL)
+    until(lambda: session.execute(f"SELECT {NOBODY_ELSE}").fetchone()[0])  # what was asked is done
     told = session.execute(done).fetchone()[0]
     session.execute("UPDATE backlog SET claimed_at = claimed_at - interval '1 day'")
     assert 0 < len(moves.reclaim(session)) <= 22

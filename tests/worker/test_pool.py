@@ -136,7 +136,7 @@ def test_every_completion_brings_the_next_card_in_its_own_trip(session, card):
         card(f"c{n}", needs=[f"c{n - 1}"] if n else [])
     assert run(counting, Plan("w", ["/bin/true"], {}, until=DRAIN)) == DONE
     assert [status_of(session, f"c{n}") for n in range(3)] == ["done"] * 3
-    assert Counting.trips == 3
+    assert Counting.trips == 2  # nobody waits for the last one: one statement does both
 
 
 def test_ten_threads_that_wait_ask_as_seldom_as_one(store):

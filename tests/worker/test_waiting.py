@@ -79,9 +79,11 @@ def test_a_completion_is_told_although_the_trip_that_brings_the_next_card_breaks
     session, card, is_heard
 ):
     class Breaking(PsycopgSession):
-        def trip(self, *statements):
+        def rows(self, sql, *more):
+            if "seen AS MATERIALIZED" not in sql:  # of a completion that claims the next card too
+                return super().rows(sql, *more)
             if is_heard:
-                super().trip(*statements)
+                super().rows(sql, *more)
             raise error("08006")
 
     @contextmanager

@@ -1,6 +1,8 @@
 // Keeps the board as the cards are: asks whether anything changed, fetches the cells that did,
 // and puts them in place without taking the focus, the selection or the place on the page away.
 
+import "./drag.js";
+import "./menu.js";
 import { inView, late, put, settle } from "./parts.js";
 import { count, single } from "./select.js";
 import { heard, tell } from "./times.js";
@@ -35,11 +37,12 @@ const LONGEST = 4000;
 // `all`: the reader asks for the board as it is, whatever moves.
 async function look(all = false) {
   clearTimeout(timer);
+  if (dragging()) return (timer = setTimeout(look, seconds()));
   try {
     const answer = await read(address(lanes.dataset.live, [["v", version]]));
     if (answer) await take(await answer.json());
     if (late.size && (all || performance.now() - touched > ALONE)) await rebuild(true);
-    else keeping(settle);
+    else if (!dragging()) keeping(settle);
     if (news.dataset.trouble) say("");
     delete news.dataset.trouble;
   } catch (error) {
@@ -48,6 +51,9 @@ async function look(all = false) {
   }
   if (!document.hidden) timer = setTimeout(look, seconds());
 }
+
+// Somebody has a card in hand: under the pointer nothing changes.
+const dragging = () => lanes.classList.contains("dragging");
 
 // As long after the reader's last move nobody reads, and everything may take its place.
 const ALONE = 120_000;
@@ -65,6 +71,7 @@ async function take(now) {
   const asked = address(lanes.dataset.cells, free.map((key) => ["key", key]));
   if (asked.length > LONGEST) return rebuild();
   const parts = await (await read(asked)).json();
+  if (dragging()) return;
   keeping(() => {
     for (const key of free) if (parts.cells[key]) put(key, parts.cells[key]);
   });
@@ -82,18 +89,21 @@ function busy(part) {
 // Lanes came or went, or more changed than can be asked for: the page as it is now has all.
 async function rebuild(all = false) {
   const page = await (await read(location.href)).text();
+  if (dragging()) return;
   const fresh = new DOMParser().parseFromString(page, "text/html");
-  const coming = [...fresh.getElementById("lanes").children];
+  const { children, dataset } = fresh.getElementById("lanes");
+  const left = [];
   keeping(() => {
-    if (all) replaceLanes(coming);
-    else mergeLanes(coming);
+    if (all) replaceLanes([...children]);
+    else mergeLanes([...children]);
     for (const part of fresh.querySelectorAll("[data-signature]")) {
       const mine = document.getElementById(part.id);
-      if (busy(mine)) continue;
-      if (all || mine.dataset.signature !== part.dataset.signature) put(part.id, part.outerHTML, all);
+      if (!all && mine.dataset.signature === part.dataset.signature) continue;
+      if (busy(mine)) left.push(part.id);
+      else put(part.id, part.outerHTML, all);
     }
   });
-  version = fresh.getElementById("lanes").dataset.version;
+  if (!left.length) version = dataset.version;
   tellWhatMatters();
 }
 
@@ -101,7 +111,7 @@ function replaceLanes(coming) {
   const open = new Map(laneList().map((lane) => [lane.dataset.phase, lane.open]));
   late.clear();
   lanes.replaceChildren(...coming);
-  fold();
+  fold(laneList());
   for (const lane of laneList()) lane.open = open.get(lane.dataset.phase) ?? lane.open;
   tell(lanes);
 }
@@ -109,6 +119,7 @@ function replaceLanes(coming) {
 // A lane that has gone stays as long as it is in view, and one that comes goes where it moves none.
 function mergeLanes(coming) {
   const phases = coming.map((lane) => lane.dataset.phase);
+  lanes.querySelector(".empty")?.remove();
   for (const lane of laneList().filter((lane) => !phases.includes(lane.dataset.phase))) leave(lane);
   for (const [n, lane] of coming.entries()) {
     const mine = laneList();
@@ -117,12 +128,11 @@ function mergeLanes(coming) {
     if (next && !inView(next)) next.before(lane);
     else lanes.append(lane);
     tell(lane);
+    fold([lane]);
   }
-  fold();
 }
 
 function leave(lane) {
-  if (!lane.dataset.phase && !lane.matches(".lane")) return lane.remove(); // there were none
   if (!inView(lane)) return lane.remove();
   lane.className = "lane gone";
   lane.inert = true;
@@ -131,7 +141,7 @@ function leave(lane) {
     delete part.dataset.signature;
   }
   for (const row of lane.querySelectorAll("[data-card]")) delete row.dataset.card;
-  for (const input of lane.querySelectorAll("[name=card]")) input.disabled = true;
+  for (const input of lane.querySelectorAll("[name=card]")) input.removeAttribute("name");
 }
 
 const laneList = () => [...lanes.querySelectorAll(".lane:not(.gone)")];
@@ -189,10 +199,27 @@ function tellWhatMatters() {
 // Which lanes this browser has opened or folded last, by phase.
 const FOLDS = "folds";
 const MOST_FOLDS = 500;
-const folds = new Map(JSON.parse(localStorage.getItem(FOLDS) ?? "[]"));
+const folds = new Map(remembered());
 
-function fold() {
-  for (const lane of laneList()) lane.open = folds.get(lane.dataset.phase) ?? lane.open;
+// A browser may keep nothing for anybody.
+function remembered() {
+  try {
+    return JSON.parse(localStorage.getItem(FOLDS)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+function remember() {
+  try {
+    localStorage.setItem(FOLDS, JSON.stringify([...folds].slice(-MOST_FOLDS)));
+  } catch {
+    // Then for this page only.
+  }
+}
+
+function fold(some) {
+  for (const lane of some) lane.open = folds.get(lane.dataset.phase) ?? lane.open;
 }
 
 lanes.addEventListener("click", (event) => {
@@ -200,7 +227,7 @@ lanes.addEventListener("click", (event) => {
   if (!lane) return;
   folds.delete(lane.dataset.phase);
   folds.set(lane.dataset.phase, !lane.open); // it is about to turn
-  localStorage.setItem(FOLDS, JSON.stringify([...folds].slice(-MOST_FOLDS)));
+  remember();
 });
 
 // Of a cell the first cards are seen, and by its button the others.
@@ -247,5 +274,6 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look(true)));
 document.getElementById("keys").addEventListener("click", () => help.showModal());
-fold();
+document.addEventListener("acted", () => look());
+fold(laneList());
 timer = setTimeout(look, seconds());

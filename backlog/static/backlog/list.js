@@ -1,6 +1,7 @@
 // Selects all cards of the page at once.
 
 import "./times.js";
+import "./menu.js";
 import { count } from "./select.js";
 
 const all = document.getElementById("all");

@@ -29,7 +29,7 @@ async function look() {
     tell(footer);
   }
   // A page that takes long is not asked for more often than the server can bear.
-  const rest = Math.max(seconds * 1000, 20 * (performance.now() - begun));
+  const rest = Math.max(seconds * 1000, 5 * (performance.now() - begun));
   if (!document.hidden) timer = setTimeout(look, rest);
 }
 

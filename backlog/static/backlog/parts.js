@@ -10,6 +10,8 @@ export const late = new Map();
 const name = (row) => row.dataset.card ?? row.dataset.needs;
 const byId = (key) => document.getElementById(key);
 
+const tall = (element) => element.getBoundingClientRect().height;
+
 export function inView(element) {
   const { top, bottom } = element.getBoundingClientRect();
   return bottom > top && bottom > 0 && top < innerHeight;
@@ -31,7 +33,7 @@ export function put(key, html, anyhow = false) {
   } else {
     return swap(old, fresh);
   }
-  old.dataset.signature = fresh.dataset.signature;
+  Object.assign(old.dataset, { ...fresh.dataset });
 }
 
 // What has gone out of view by now may be as it should.
@@ -61,8 +63,8 @@ function keepOpen(old, fresh) {
 }
 
 function hold(old, fresh) {
-  old.style.height = `${old.offsetHeight}px`;
-  old.classList.add("held");
+  old.style.height = `${tall(old)}px`;
+  old.classList.add("steady");
   const tags = [...fresh.children].map((child) => child.tagName);
   for (const mine of [...old.children]) if (!tags.includes(mine.tagName)) mine.remove();
   for (const child of [...fresh.children]) {
@@ -75,7 +77,7 @@ function hold(old, fresh) {
 
 function rows(list, fresh) {
   const coming = new Map([...fresh.children].filter(name).map((row) => [name(row), row]));
-  const here = [...list.children].map((row) => [row, row.offsetHeight]);
+  const here = [...list.children].map((row) => [row, tall(row)]);
   for (const [row, height] of here) {
     const next = coming.get(name(row));
     coming.delete(name(row));
@@ -84,8 +86,8 @@ function rows(list, fresh) {
   }
   for (const row of coming.values()) {
     list.append(row);
-    const place = [...list.querySelectorAll("[data-free]")].find((each) => each.offsetHeight >= row.offsetHeight);
-    if (place) replace(place, row, place.offsetHeight);
+    const place = [...list.querySelectorAll("[data-free]")].find((each) => tall(each) >= tall(row));
+    if (place) replace(place, row, tall(place));
   }
 }
 
@@ -107,5 +109,5 @@ function free(row) {
 }
 
 addEventListener("resize", () => {
-  for (const part of document.querySelectorAll(".held")) part.style.height = "";
+  for (const part of document.querySelectorAll(".steady")) part.style.height = "";
 });

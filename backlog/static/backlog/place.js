@@ -1,32 +1,34 @@
-// After an action the page is where it was: what stood first in the window stands there again. In
-// between may be pages that ask; who goes anywhere else begins at the top.
+// After an action the page is where it was: what was being read stands there again. In between may be
+// pages that ask; who goes anywhere else begins at the top.
 
 const KEY = "place";
 const here = location.pathname + location.search;
-const read = () => JSON.parse(sessionStorage.getItem(KEY));
+const stored = () => JSON.parse(sessionStorage.getItem(KEY));
 const find = (mark) => document.getElementById(mark) ?? document.querySelector(`[data-card="${CSS.escape(mark)}"]`);
 
 function keep(event) {
   // Not `form.action`: a field may be called so.
   const form = event.target;
-  if (form.getAttribute("method") !== "post" || read()?.via === location.pathname) return;
+  if (event.defaultPrevented) return; // the page stays
+  if (form.getAttribute("method") !== "post" || stored()?.via === location.pathname) return;
   const marks = document.querySelectorAll("main [id], main tr[data-card]");
-  const first = [...marks].find((each) => each.checkVisibility() && each.getBoundingClientRect().top >= 0);
+  const above = (each) => each.checkVisibility() && !each.closest(".totals, .toolbar") && each.getBoundingClientRect().top < innerHeight / 2;
+  const near = [...marks].findLast(above);
   const via = new URL(form.getAttribute("action") ?? "", location.href).pathname;
-  const mark = first?.id || first?.dataset.card;
-  const at = first?.getBoundingClientRect().top;
+  const mark = near?.id || near?.dataset.card;
+  const at = near?.getBoundingClientRect().top;
   sessionStorage.setItem(KEY, JSON.stringify({ here, via, mark, at, top: scrollY }));
 }
 
 function putBack({ mark, at, top }) {
-  const first = find(mark);
+  const near = find(mark);
   if (!top) return;
-  if (first) scrollBy({ top: first.getBoundingClientRect().top - at, behavior: "instant" });
+  if (near) scrollBy({ top: near.getBoundingClientRect().top - at, behavior: "instant" });
   else scrollTo({ top, behavior: "instant" });
 }
 
 addEventListener("submit", keep);
-const kept = read();
+const kept = stored();
 if (kept && kept.via !== location.pathname) {
   sessionStorage.removeItem(KEY);
   if (kept.here === here) {
@@ -36,6 +38,7 @@ if (kept && kept.via !== location.pathname) {
   }
 }
 
-// They stay in sight for a while, then where they stand.
-const messages = document.querySelector(".messages");
-if (messages) setTimeout(() => messages.classList.add("read"), 10_000);
+// A message stays in sight until somebody has read it.
+document.querySelector(".messages").addEventListener("click", (event) => {
+  event.target.closest(".close")?.closest("li").remove();
+});

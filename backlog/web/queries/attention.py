@@ -3,19 +3,22 @@
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from django.db.models import BooleanField, F
+from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
 
 from backlog.lifecycle import BLOCKED
 from backlog.models import Card
+from backlog.querysets import CardQuerySet
 from backlog.session import Session, Statement
 from backlog.web.queries import lines
-from backlog.web.queries.large import MOST_COUNTED, MOST_LOOKED_AT, AtLeast
+from backlog.web.queries.large import MOST_COUNTED, AtLeast
 from backlog.web.queries.questions import Question, questions
 
-# So many questions are named; among so many cards the same ones are found.
+# So many questions are named, of the oldest so many that are blocked; among so many cards the
+# same ones are found.
 FIRST: Final = 5
 ALIKE: Final = 50
+MOST_BLOCKED: Final = 10_000
 
 _FIELDS: Final = lines.in_order(
     *("id", "title", "status", "claim_owner", "claim_expires_at"),
@@ -23,12 +26,9 @@ _FIELDS: Final = lines.in_order(
 )
 
 
-_SOME_BLOCKED: Final = RawSQL(  # noqa: S611 (our own words)
-    "backlog.ctid = ANY (ARRAY("
-    f"SELECT ctid FROM backlog WHERE status = '{BLOCKED}' LIMIT {MOST_LOOKED_AT}))",
-    (),
-    output_field=BooleanField(),
-)
+# As text: the index is partial.
+_BLOCKED: Final = Q(status=RawSQL(f"'{BLOCKED}'", ()))  # noqa: S611 (our own words)
+_SOME: Final = f"(SELECT * FROM backlog WHERE status = '{BLOCKED}' LIMIT {MOST_BLOCKED})"
 
 
 class Attention(NamedTuple):
@@ -65,20 +65,21 @@ def attention(session: Session) -> Attention:
 def _statement() -> Statement:
     """One for both, around what the ORM makes of each: it cannot bound what it sorts, nor count
     beside it."""
-    late, blocked = Card.objects.expired(), Card.objects.filter(_SOME_BLOCKED)
-    since = {"claim_expires_at": late, "status_changed_at": blocked}
-    oldest = [
-        cards.with_expired()
-        .annotate(since=F(moment))
-        .order_by("since", "id")
-        .values_list(*lines.columns(_FIELDS), "expired", "since")[:ALIKE]
-        for moment, cards in since.items()
-    ]
-    few = [cards.values("pk")[: MOST_COUNTED + 1] for cards in (late, blocked)]
-    first, params = oldest[0].union(oldest[1], all=True).query.sql_with_params()
-    counted, more = few[0].union(few[1], all=True).query.sql_with_params()
+    late, blocked = Card.objects.expired(), Card.objects.filter(_BLOCKED)
+    counts = [cards.values("pk")[: MOST_COUNTED + 1] for cards in (late, blocked)]
+    counted, of_counts = counts[0].union(counts[1], all=True).query.sql_with_params()
+    first_late, of_late = _oldest(late, "claim_expires_at")
+    first_blocked, of_blocked = _oldest(blocked, "status_changed_at")
+    first_blocked = first_blocked.replace(' FROM "backlog"', f' FROM {_SOME} AS "backlog"')
     sql = (
-        f"SELECT (SELECT count(*) FROM ({counted}) AS some_cards), card.* FROM ({first}) AS card"
-        f" ORDER BY since LIMIT {ALIKE}"
+        f"SELECT (SELECT count(*) FROM ({counted}) AS some_cards), card.*"
+        f" FROM (({first_late}) UNION ALL ({first_blocked})) AS card ORDER BY since LIMIT {ALIKE}"
     )
-    return sql, (*more, *params)
+    return sql, (*of_counts, *of_late, *of_blocked)
+
+
+def _oldest(cards: CardQuerySet, since: str) -> Statement:
+    shown = cards.with_expired().annotate(since=F(since)).order_by("since", "id")
+    columns = lines.columns(_FIELDS)
+    query = shown.values_list(*columns, "expired", "since")[:ALIKE].query
+    return query.sql_with_params()

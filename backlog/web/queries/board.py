@@ -269,7 +269,7 @@ def _statements(chosen: Filter, in_part: bool) -> _Statements:
     cards = chosen.cards(of_few=in_part)
     rest = cards.exclude(status=_sql(f"'{CLAIMED}'"))  # as text: the index is partial
     numbered = rest.filter(large.looked_at(chosen)) if in_part else rest
-    claimed = cards.filter(claimed_at__isnull=False)
+    claimed = cards.filter(claim_expires_at__isnull=False)
     by_lease = ("claim_expires_at", "id")
     place = Window(RowNumber(), partition_by="phase", order_by=by_lease)
     first = claimed.annotate(place=place).filter(place__lte=PER_CELL).order_by(*by_lease)

@@ -1,11 +1,12 @@
 """Pages of cards in an order of the reader's."""
 
-from typing import Final
+from typing import Any, Final
 
 from django.core.paginator import Page, Paginator
 
 from backlog import values
 from backlog.models import Card
+from backlog.querysets import CardQuerySet
 from backlog.web.queries import large, lines
 from backlog.web.queries.board import SHOWN
 from backlog.web.queries.filters import Filter
@@ -35,12 +36,19 @@ def cards(chosen: Filter, sort: str = "claim", number: int = 1) -> Page[Card]:
 
     Of a large backlog, of those that `large.looked_at` says.
     """
-    in_part = is_in_part(chosen)
-    found = chosen.cards(of_few=in_part)
-    if in_part:
-        found = found.filter(large.looked_at(chosen))
-    found = found.order_by(*SORTS[values.one_of(sort, "sort", SORTS)][1])
+    found = _found(chosen).order_by(*SORTS[values.one_of(sort, "sort", SORTS)][1])
     pages = Paginator(found, PAGE)
     number = min(number, pages.num_pages)
     page = found.with_expired().with_cell()[(number - 1) * PAGE : number * PAGE]
     return Page(lines.cards(page, SHOWN, "expired", "cell"), number, pages)
+
+
+def matching(chosen: Filter) -> Any:
+    """All that the pages of `cards` show together, by id, as `Seen` needs them."""
+    return _found(chosen).order_by("id").only("id", "status", "updated_at")
+
+
+def _found(chosen: Filter) -> CardQuerySet:
+    in_part = is_in_part(chosen)
+    found = chosen.cards(of_few=in_part)
+    return found.filter(large.looked_at(chosen)) if in_part else found

@@ -70,7 +70,7 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
         "may_change": may(request, CHANGE),
         "capped": len(events) == EVENTS,
         **_runs(request, found),
-        **(end_of_output(card_id) if may(request, VIEW) else {}),
+        **(end_of_output(card_id) if found.attempts and may(request, VIEW) else {}),
     }
     return render(request, "backlog/card.html", context)
 

@@ -19,18 +19,21 @@ from backlog.templatetags.backlog import line, whole, why_blocked, worker
 from backlog.web.buttons import Seen
 from backlog.web.queries.board import Cell, Heading
 
-# As wide, in its own units, is the bar of a lane; as many cards of a cell are seen at first.
+# As wide, in its own units, is the bar of a lane; as many cards of a cell are seen at first
+# where there are many lanes.
 _BAR: Final = 100
-_FIRST: Final = 3
+_FIRST: Final = 2
 
 _CARD: Final = """
-<li class="card{overdue}" data-card="{id}">
+<li class="card{overdue}" data-card="{id}" data-priority="{priority}">
   <input type="checkbox" form="act" autocomplete="off"
          name="card" value="{seen}" aria-label="Select {id}">
   <a href="{url}">{title} <span class="id">{name}</span></a>
-  <p><span title="priority">p{priority}</span>{lease} <span>{cell} {since}</span>{more}</p>{why}
+  <a class="menu-of" href="{url}#actions" aria-label="Move {id}">⋯</a>
+  <p class="facts-line"><span title="priority">p{priority}</span>{lease}
+    <span class="state-time"><span class="sr">{cell}</span> {since}</span>{more}</p>{why}
 </li>"""
-_LEASE: Final = " {owner} <span>{state} {left}</span>"
+_LEASE: Final = ' {owner} <span class="left-of-lease">{state} {left}</span>'
 _EXPIRED: Final = SafeString('<strong class="expired">expired</strong>')
 _CHIP: Final = '<a class="chip {state}" href="{url}">{id} <small>{state}</small></a>'
 
@@ -84,9 +87,9 @@ def _card(card: Card) -> SafeString:
         priority=card.priority,
         lease=_lease(card),
         cell=card.cell,
-        since=_time("ago", "since ", card.status_changed_at),
-        more=_if(card.attempts > 1, " <span>attempt {}</span>", card.attempts)
-        + _if(card.holds_up, " <span>holds up {}</span>", card.holds_up),
+        since=_time("for", "since ", card.status_changed_at),
+        more=_if(card.attempts > 1, ' <span class="extra">attempt {}</span>', card.attempts)
+        + _if(card.holds_up, ' <span class="extra">holds up {}</span>', card.holds_up),
         why=why(card) if why else "",
     )
 

@@ -11,7 +11,8 @@ from backlog.web.access import CHANGE, may, reads
 from backlog.web.buttons import LINKS, Seen, offered
 from backlog.web.choice import Choice
 from backlog.web.queries.filters import phases
-from backlog.web.queries.listing import SORTS, cards, is_in_part
+from backlog.web.queries.listing import PAGE, SORTS, cards, is_in_part
+from backlog.web.views.buttons import MOST
 
 # Headings of the table, each with the order that its link asks for.
 _COLUMNS = (
@@ -47,6 +48,7 @@ def card_list(request: HttpRequest) -> HttpResponse:
         "columns": [(name, label, name and choice.url(sort=name)) for name, label in _COLUMNS],
         "keep": choice.hidden("sort"),
         "buttons": offered(request, without=LINKS),
+        "matching": choice.url(sort=None) if PAGE < found.paginator.count <= MOST else "",
         "may_change": may(request, CHANGE),
     }
     return render(request, "backlog/list.html", context)

@@ -61,10 +61,10 @@ def live(request: HttpRequest, card_id: str) -> HttpResponse:
 
 
 def end_of_output(card_id: str) -> dict[str, Any]:
-    """For the card's page: the last lines of the newest run; which attempts have any."""
+    """For the page of a card that was claimed: the last lines of the newest run; which have any."""
     session = Card.objects.session()
     found = look(session, card_id)
-    if found is None or not found.attempts:
+    if found is None:
         return {}
     with_output = attempts_with_output(session, card_id, _ATTEMPTS)
     if not found.more and not with_output:

@@ -1,0 +1,48 @@
+"""What an operator sees of 1,500 cards without scrolling."""
+
+import pytest
+
+from backlog.models import Card
+
+CARDS = """
+INSERT INTO backlog (id, title, phase, status)
+SELECT 'c' || n, 'Do the thing number ' || n, 'phase-' || n %% 60,
+    CASE WHEN n %% 23 = 0 THEN 'ready' ELSE 'done' END
+FROM generate_series(0, 1499) AS n"""
+
+
+@pytest.fixture
+def backlog_of_1500(store, transactional_db):
+    """Eight claims and five questions, each in a lane of its own."""
+    session = Card.objects.session()
+    session.execute("DELETE FROM backlog")
+    session.execute(CARDS)
+    for n in range(8):
+        Card.objects.claim(f"worker-{n}", card_id=f"c{n * 23}")
+    for n in range(8, 13):
+        Card.objects.block(f"c{n * 23}", reason="needs_input", note=f"which of {n} ways?")
+
+
+SCREEN = """() => {
+    const within = (of) => [...document.querySelectorAll(of)].filter((each) => {
+        const { top, bottom } = each.getBoundingClientRect();
+        return top >= 0 && bottom <= innerHeight;
+    }).length;
+    return [".running li[data-needs]", ".attention li[data-needs]", ".lane"].map(within);
+}"""
+
+
+def test_every_claim_five_questions_and_ten_lanes_are_on_one_screen(
+    backlog_of_1500, operator, live_server
+):
+    operator.set_viewport_size({"width": 1440, "height": 900})
+    operator.goto(live_server.url + "/")
+    claims, questions, lanes = operator.evaluate(SCREEN)
+    assert (claims, questions) == (8, 5)
+    assert lanes >= 10
+
+
+def test_the_first_claim_is_on_the_first_screen_of_a_phone(backlog_of_1500, operator, live_server):
+    operator.set_viewport_size({"width": 390, "height": 844})
+    operator.goto(live_server.url + "/")
+    assert operator.evaluate(SCREEN)[0] >= 1
