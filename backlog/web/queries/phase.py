@@ -37,7 +37,7 @@ def heading(session: Session, phase: str | None) -> Heading:
 _SPENT: Final = """
 SELECT count(*), sum(tokens), sum(cost) FROM backlog_ended_run WHERE card_id IN (
     SELECT id FROM backlog WHERE {phase} AND status <> 'claimed'
-    UNION ALL SELECT id FROM backlog WHERE {phase} AND claimed_at IS NOT NULL)"""
+    UNION ALL SELECT id FROM backlog WHERE {phase} AND claim_expires_at IS NOT NULL)"""
 
 
 class Took(NamedTuple):
@@ -120,11 +120,9 @@ def _statuses(phase: str | None, *, whole: bool) -> list[tuple[str, str]]:
     """Ids and statuses of the phase's cards, whatever is claimed first, then in the order of
     claims; one more than are looked at."""
     of_phase = Card.objects.filter(phase=phase).in_claim_order()
-    if whole:
-        return list(of_phase.values_list("pk", "status")[: MOST + 1])
     # Two indexes: that of the lanes has all but what is claimed.
-    claimed = of_phase.filter(claimed_at__isnull=False)
-    rest = of_phase.filter(status__in=(READY, BLOCKED))
+    claimed = of_phase.filter(claim_expires_at__isnull=False)
+    rest = of_phase.filter(status__in=(READY, BLOCKED, DONE) if whole else (READY, BLOCKED))
     both = [each.values_list("pk", "status")[: MOST + 1] for each in (claimed, rest)]
     return [*both[0], *both[1]][: MOST + 1]
 
