@@ -39,6 +39,6 @@ def run(server: Server, quick: bool) -> None:
         [(*head, "bytes", "gzipped"), *rows],
         f"Medians of {rounds} requests through the whole of Django, one at a time, as an operator "
         "who is logged in: the processor time of the web process, and the time until the answer, "
-        "in which the store works too. 20 phases, two runs for each card that is done, by 40 workers, "
-        "over 30 days; the polls are of the whole board.",
+        "in which the store works too. 20 phases; two runs for each card that is done, by 40 "
+        "workers, over 30 days; the polls are of the whole board.",
     )
