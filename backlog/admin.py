@@ -1,7 +1,11 @@
-"""Cards in Django's admin: shown from the table, changed through the verbs."""
+"""Cards in Django's admin: shown from the table, changed through the verbs.
+
+What is only shown beside them is in `backlog.reading`, and registered with this module.
+"""
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, ActionForm
@@ -9,8 +13,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path, register_converter
-from django.urls.converters import PathConverter
+from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -24,10 +27,10 @@ from backlog.changelist import (
 )
 from backlog.lifecycle import BLOCKED, CANCELLED, READY, is_cancelled
 from backlog.models import Card
+from backlog.reading import dot, quoted
 from backlog.templatetags.backlog import IDS, ids, line
 from backlog.web.buttons import BUTTONS, LINKS, Button, Seen, offered
 from backlog.web.forms import CardForm
-from backlog.web.navigation import coded, decoded
 from backlog.web.queries import lines
 from backlog.web.views.buttons import ask
 
@@ -36,23 +39,6 @@ EVENTS = 500
 MANY = 1_000
 # Links are edited in the form; deleting is the admin's own, with its page of what goes along.
 _ELSEWHERE = (*LINKS, "delete")
-
-
-class QuotedId(PathConverter):
-    """An id as the admin quotes it, and what else a URL would not keep of it.
-
-    Browsers take `.` and `..` for folders, and Python drops tabs. The admin writes `_` as `_5F`, so
-    these codes are nobody's name.
-    """
-
-    def to_python(self, value: str) -> str:
-        return decoded(value, "2E|09|0D")
-
-    def to_url(self, value: str) -> str:
-        return coded(value, r"\." if value in (".", "..") else r"[\t\r]")
-
-
-register_converter(QuotedId, "quoted")
 
 
 class FreshActionForm(ActionForm):
@@ -157,14 +143,16 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     def state(self, card: Card) -> str:
         """The status, or what it amounts to: claimable, waiting on how many, why blocked."""
         if card.status == READY:
+            if card.claimable:
+                return dot("ready", "claimable")
             if card.held and not card.open_dependencies:
-                return f"held back until {card.not_before:%Y-%m-%d %H:%M} UTC"
-            return "claimable" if card.claimable else f"waiting on {card.open_dependencies}"
+                return dot("waiting", f"held back until {card.not_before:%Y-%m-%d %H:%M} UTC")
+            return dot("waiting", f"waiting on {card.open_dependencies}")
         if card.status == BLOCKED:
             if is_cancelled(card.begun):  # type: ignore[attr-defined]  # of `get_queryset`
-                return CANCELLED
-            return f"blocked: {card.get_block_reason_display()}"
-        return "expired" if card.expired else card.status
+                return dot("blocked", CANCELLED)
+            return dot("blocked", f"blocked: {card.get_block_reason_display()}")
+        return dot(card.status, "expired" if card.expired else card.status)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Card]:
         # The form asks for the criteria's text; nothing here reads them.
@@ -173,13 +161,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         return cards.with_expired()  # type: ignore[no-any-return]  # the manager's
 
     def get_urls(self) -> list[URLPattern]:
-        """Stock, but for ids that a URL would not keep."""
-        return [
-            path(str(url.pattern).replace("<path:", "<quoted:"), url.callback, name=url.name)
-            if url.name
-            else url
-            for url in super().get_urls()
-        ]
+        return quoted(super().get_urls())
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CardChangeList]:
         return CardChangeList
@@ -222,6 +204,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         if obj is not None:
             context["seen"] = str(Seen.of(obj))
             context["buttons"] = offered(request, obj.status, without=_ELSEWHERE)
+            context["about"] = urlencode({"q": obj.pk})
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def history_view(

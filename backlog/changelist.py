@@ -1,5 +1,5 @@
-"""The admin's list of cards where stock costs too much on a large table: what it counts, offers
-and looks up on each page is bounded or served by an index."""
+"""The admin's lists where stock costs too much on a large table: what they count, offer and look up
+on each page is bounded or served by an index."""
 
 from calendar import monthrange
 from collections.abc import Iterator
@@ -15,12 +15,14 @@ from django.core.exceptions import EmptyResultSet
 from django.core.paginator import Paginator
 from django.db.models import Min, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.dates import MONTHS
 from django.utils.timezone import localtime
 
-from backlog.lifecycle import BLOCK_REASONS, BLOCKED
+from backlog.lifecycle import BLOCK_REASONS, BLOCKED, OUTCOMES
 from backlog.models import Card
 from backlog.verbs import names
+from backlog.web.views.activity import VERBS
 
 _FIRST_YEAR = "backlog-first-year"
 _HOUR = 3_600
@@ -40,9 +42,9 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the s
 
     @cached_property
     def count(self) -> int:
-        """How many cards; `furthest`, as `AtLeast`, if there are more."""
-        cards: Any = self.object_list
-        found = int(cards.order_by().values("pk")[: self.furthest + 1].count())
+        """How many rows; `furthest`, as `AtLeast`, if there are more."""
+        rows: Any = self.object_list
+        found = int(rows.order_by().values("pk")[: self.furthest + 1].count())
         return found if found <= self.furthest else AtLeast(self.furthest)
 
 
@@ -109,9 +111,11 @@ class TypedFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> QuerySet[Card]:
         column, value = str(self.parameter_name), self.value()
-        if not value:
-            return queryset
-        return queryset.filter(**{column: names.found(Card.objects.session(), column, value)})
+        return queryset.filter(**{column: self.found(column, value)}) if value else queryset
+
+    def found(self, column: str, value: str) -> str:
+        """The name as it stands in the column."""
+        return names.found(Card.objects.session(), column, value)
 
 
 class PhaseFilter(TypedFilter):
@@ -122,6 +126,45 @@ class RoleFilter(TypedFilter):
     title = parameter_name = "role"
 
 
+class ActorFilter(TypedFilter):
+    title, parameter_name = "who", "actor"
+
+    def found(self, column: str, value: str) -> str:
+        return value.strip()
+
+
+class OwnerFilter(ActorFilter):
+    title, parameter_name = "worker", "owner"
+
+
+class VerbFilter(admin.SimpleListFilter):
+    """What happened; listed from what may, not from what did."""
+
+    title = "what happened"
+    parameter_name = "verb"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(verb, verb) for verb in VERBS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(verb=self.value()) if self.value() else queryset
+
+
+class OutcomeFilter(admin.SimpleListFilter):
+    """How runs ended, or that they have not."""
+
+    title = parameter_name = "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", "at work"), *((outcome, outcome) for outcome in OUTCOMES)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.value()
+        if chosen == "open":
+            return queryset.filter(outcome=None)
+        return queryset.filter(outcome=chosen) if chosen else queryset
+
+
 class Date(NamedTuple):
     """A link of the date hierarchy."""
 
@@ -129,7 +172,33 @@ class Date(NamedTuple):
     link: str
 
 
-class CardChangeList(ChangeList):
+class CheckedChangeList(ChangeList):
+    """Stock, but a question without sense is never an error of the server."""
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        if any("\0" in value for values in self.filter_params.values() for value in values):
+            raise IncorrectLookupParameters("no text has a NUL byte")
+        try:
+            rows: QuerySet[Any] = super().get_queryset(request, *args, **kwargs)
+            with suppress(EmptyResultSet):
+                # Some values are refused only here, where nobody else would catch it.
+                rows.query.get_compiler(rows.db).as_sql()
+        # The year 9999 has no year after it, and 0 is none.
+        except (IndexError, OverflowError, TypeError, ValueError) as error:
+            raise IncorrectLookupParameters(error) from None
+        return rows
+
+
+class ReadChangeList(CheckedChangeList):
+    """Of rows that have a composite key, for which stock makes no address."""
+
+    def url_for_result(self, result: Any) -> str:
+        page = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
+        of_model: Any = self.model_admin
+        return reverse(page, args=[of_model.address(result)])
+
+
+class CardChangeList(CheckedChangeList):
     """The list, with a date hierarchy made from the calendar.
 
     Stock looks up the days that have cards: two passes over the table, for each page.
@@ -137,16 +206,7 @@ class CardChangeList(ChangeList):
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Card]:
         """Without what no column shows: a far page sorts all cards before it."""
-        if any("\0" in value for values in self.filter_params.values() for value in values):
-            raise IncorrectLookupParameters("no card has a NUL byte")
-        try:
-            cards: QuerySet[Card] = super().get_queryset(request, *args, **kwargs)
-            with suppress(EmptyResultSet):
-                # Some values are refused only here, where nobody else would catch it.
-                cards.query.get_compiler(cards.db).as_sql()
-        # The year 9999 has no year after it, and 0 is none.
-        except (IndexError, OverflowError, TypeError, ValueError) as error:
-            raise IncorrectLookupParameters(error) from None
+        cards: QuerySet[Card] = super().get_queryset(request, *args, **kwargs)
         return cards.defer("acceptance", "body", "depends_on", "block_note", "answer")
 
     @property

@@ -63,6 +63,10 @@ LONGEST_JSON: Final = 4_000_000
 # characters.
 LONGEST_OUTPUT: Final = 65_536
 LONGEST_LAST_LINE: Final = 200
+# Pages of which an account can save a view, and how long its name and its query string may be.
+VIEWED_PAGES: Final = ("board", "cards")
+LONGEST_VIEW_NAME: Final = 60
+LONGEST_VIEW: Final = 2_000
 
 # Times that every client, time zone and sum of a time and a lease can hold; the end of the longest
 # lease lies up to 68 years later.

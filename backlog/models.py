@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Case, F, Func, Q, Value, When
 from django.db.models.functions import Length, Now
 from django.db.models.lookups import Exact, LessThanOrEqual
+from django.urls import reverse
 from django.utils.text import Truncator
 
 from backlog.fields import (
@@ -39,10 +41,13 @@ from backlog.lifecycle import (
     LONGEST_LAST_LINE,
     LONGEST_NAME,
     LONGEST_OUTPUT,
+    LONGEST_VIEW,
+    LONGEST_VIEW_NAME,
     OUTCOMES,
     PAUSE_SCOPES,
     READY,
     STATUSES,
+    VIEWED_PAGES,
 )
 from backlog.querysets import (
     CardQuerySet,
@@ -422,6 +427,41 @@ class Kept(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} as of {self.made_at}"
+
+
+class SavedView(models.Model):
+    """A name that an account has given to an address of the board or the list; its own alone."""
+
+    account = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views", db_index=False
+    )
+    name = models.TextField()
+    page = models.TextField(choices=[(page, page) for page in VIEWED_PAGES])
+    query = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "backlog_view"
+        default_permissions = ()
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "name"], name="backlog_view_of_account"),
+            models.CheckConstraint(
+                condition=Q(page__in=VIEWED_PAGES)
+                & ~Q(name="")
+                & Q(LessThanOrEqual(Length("name"), LONGEST_VIEW_NAME))
+                & Q(LessThanOrEqual(Length("query"), LONGEST_VIEW)),
+                name="backlog_view_bounds",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def address(self) -> str:
+        """Where it leads."""
+        query = f"?{self.query}" if self.query else ""
+        return reverse(self.page) + query
 
 
 _ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)

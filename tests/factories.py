@@ -28,6 +28,7 @@ DO $$ BEGIN
     END IF;
 END $$"""
 _TABLES = ["backlog", "backlog_dependency", "backlog_deleted"]
+_TABLES += ["backlog_view"]
 _TABLES += ["backlog_event", "backlog_ended_run", "backlog_output", "backlog_rule", "backlog_kept"]
 _TABLES += ["backlog_search"]
 EMPTY = _EMPTY.format(

@@ -2,10 +2,12 @@
 
 import pytest
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from backlog.models import Card
+from backlog.models import Card, Event, Rule, Run
+from backlog.verbs import rules
 from backlog.web.buttons import BUTTONS, Seen
 from tests.factories import AccountFactory, CardFactory
 
@@ -14,18 +16,20 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 
 READING = (
-    *("board", "live", "live_cells", "cards", "card", "phase", "no_phase", "worker"),
-    *("fleet", "activity", "search", "doctor", "control"),
+    *("board", "live", "live_cells", "palette", "cards", "card", "phase", "no_phase", "worker"),
+    *("fleet", "activity", "search", "doctor", "control", "start"),
 )
 PRINTED = ("output", "output_live")  # not of a public board
-CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit")
+CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit", "plan", "sample")
+SAVING = ("save_view", "remove_view")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
+SHOWN, READ = ("event", "run", "rule"), ("changelist", "change")  # of what nobody edits
 AXES = ("axes_accessattempt", "axes_accesslog", "axes_accessfailurelog")
 
 # Of every page: the first role, in the order above, that it answers; "-": it answers none.
 OPENS = {
     **dict.fromkeys(("login", "healthz", "readyz", "favicon.ico"), "anonymous"),
-    **dict.fromkeys((*READING, *PRINTED), "viewer"),
+    **dict.fromkeys((*READING, *PRINTED, *SAVING), "viewer"),
     **dict.fromkeys(CHANGING, "operator"),
     "logout": "nobody",
     "admin:logout": "nobody",  # stock: whom it lets not in is led to the door
@@ -35,6 +39,7 @@ OPENS = {
     **dict.fromkeys(("admin:password_change", "admin:password_change_done"), "staff"),
     **dict.fromkeys(("admin:jsi18n", "admin:view_on_site"), "staff"),
     **{f"admin:backlog_card_{page}": "staff" for page in PAGES},
+    **{f"admin:backlog_{model}_{page}": "staff" for model in SHOWN for page in READ},
     **{
         f"admin:{model}_{page}": "superuser"
         for model in ("auth_user", "auth_group", *AXES)
@@ -43,7 +48,7 @@ OPENS = {
     "admin:auth_user_password_change": "superuser",
     **{f"admin:{model}_add": "-" for model in AXES},
 }
-POSTED = {"act", "pause", "resume", "limit", "unlimit", "logout", "admin:logout"}
+POSTED = {*SAVING, "sample", "act", "pause", "resume", "limit", "unlimit", "logout", "admin:logout"}
 
 
 @pytest.fixture(autouse=True)
@@ -75,12 +80,19 @@ def ids():
     attempts[AccessAttempt] = AccessAttempt(username="x", failures_since_start=1)
     for each in attempts.values():
         each.save()
+    CardFactory(done=True)
+    rules.limit(Card.objects.session(), "owner", "w", 1)
     return {
         "backlog_card": "A",
+        **{f"backlog_{each._meta.model_name}": _shown(each) for each in (Event, Run, Rule)},
         "auth_user": AccountFactory().pk,
         "auth_group": Group.objects.get(name="viewer").pk,
         **{f"axes_{model._meta.model_name}": each.pk for model, each in attempts.items()},
     }
+
+
+def _shown(model) -> str:
+    return admin.site.get_model_admin(model).address(model.objects.first())
 
 
 def _url(name: str, ids) -> str:

@@ -150,11 +150,19 @@ def test_a_filter_shows_the_cards_it_names(admin_client, query, shown):
 
 @pytest.mark.usefixtures("late_and_blocked")
 @pytest.mark.parametrize(
-    ("state", "query"),
-    [("expired", "C"), ("waiting on 1", "B"), ("blocked: needs input", "D"), ("claimable", "A")],
+    ("state", "tone", "query"),
+    [
+        ("expired", "claimed", "C"),
+        ("waiting on 1", "waiting", "B"),
+        ("blocked: needs input", "blocked", "D"),
+        ("claimable", "ready", "A"),
+    ],
 )
-def test_the_list_says_what_keeps_a_card(admin_client, state, query):
-    assert f'<td class="field-state">{state}</td>' in _list(admin_client, f"?id={query}")
+def test_the_list_says_what_keeps_a_card_beside_a_dot_of_its_colour(
+    admin_client, state, tone, query
+):
+    page = _list(admin_client, f"?id={query}")
+    assert f'<span class="state {tone}">{state}</span>' in page
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_a_cancel_of_work_asks_once_and_keeps_the_reason_that_was_typed(admin_cl
 
 def test_many_cards_are_cancelled_for_one_reason(admin_client, card_a, other):
     page = _post(admin_client, "cancel", card_a, other, reason="late")
-    assert "<h1>Cancelled 2 cards</h1>" in page.text
+    assert page.status_code == 302
     assert {*Card.objects.values_list("block_note", flat=True)} == {"cancelled: late"}
 
 

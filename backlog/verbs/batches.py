@@ -14,10 +14,11 @@ from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS
 from backlog.planner import few, row_by_row, unindexed
 from backlog.records import COLUMNS, WITHOUT_TEXTS, Record
 from backlog.session import Session, Statement, as_refusal, in_statement, telling
-from backlog.verbs import moves
+from backlog.verbs import change, moves
 from backlog.verbs.cards import edit, find, link, unlink
+from backlog.verbs.change import Changes
 from backlog.verbs.claims import MOST_AT_ONCE, Taken, checked_lease, claim
-from backlog.verbs.moves import NOTHING_SAID, Changes, existing
+from backlog.verbs.moves import NOTHING_SAID, existing
 from backlog.verbs.pool import ANY_CARD, Source
 from backlog.verbs.runs import Report
 from backlog.verbs.taking import all_held, finish_and_claim, finish_then_claim, one_held
@@ -82,7 +83,7 @@ def complete_many(
     `UsageError`, for an id that is named twice, too; nothing has changed then.
     """
     said = [held.report.text(held.id) for held in _checked(cards, owner)]
-    moved = _move(session, lifecycle.COMPLETE, cards, owner, said, (moves.DONE, ()), texts)
+    moved = _move(session, lifecycle.COMPLETE, cards, owner, said, change.DONE, texts)
     return _outcomes(cards, moved, partial(_complete, session, owner, texts))
 
 
@@ -106,7 +107,7 @@ def complete_many_and_claim(
     lease = checked_lease(owner, ttl, count)
     said = [held.report.text(held.id) for held in _checked(cards, owner)]
     if waited_for or (any(said) and len(cards) > 1):
-        first = _statement(lifecycle.COMPLETE, cards, owner, said, (moves.DONE, ()), texts)
+        first = _statement(lifecycle.COMPLETE, cards, owner, said, change.DONE, texts)
         rows, taken = finish_then_claim(session, first, lease, pool, count)
         moved = {card.id: card for card in map(Record._make, rows)}
     else:
@@ -148,7 +149,7 @@ def block_many(
         return moves.block(session, held.id, owner, held.attempt, **how, texts=texts)
 
     said = [held.report.text(held.id) for held in _checked(cards, owner)]
-    changes = moves.blocked(reason, note)
+    changes = change.blocked(reason, note)
     moved = _move(session, lifecycle.BLOCK, cards, owner, said, changes, texts)
     return _outcomes(cards, moved, alone)
 
@@ -157,7 +158,7 @@ def unblock_many(
     session: Session, card_ids: Sequence[str], *, note: str | None = None
 ) -> list[Outcome[Record]]:
     """`moves.unblock` for each card; what is given and raised is that of `complete_many`."""
-    cards, changes = _named(card_ids), moves.unblocked(note)
+    cards, changes = _named(card_ids), change.unblocked(note)
     moved = _move(session, lifecycle.UNBLOCK, cards, None, [""] * len(cards), changes)
     return _outcomes(cards, moved, lambda held: moves.unblock(session, held.id, note=note))
 
@@ -174,8 +175,8 @@ def cancel_many(
 ) -> list[Outcome[Record]]:
     """`moves.cancel` for each card; what is given and raised is that of `complete_many`."""
     cards = _named(card_ids)
-    said = [moves.said_cancelled(held.id) for held in cards]
-    moved = _move(session, lifecycle.CANCEL, cards, None, said, moves.cancelled(reason))
+    said = [change.said_cancelled(held.id) for held in cards]
+    moved = _move(session, lifecycle.CANCEL, cards, None, said, change.cancelled(reason))
     return _outcomes(cards, moved, lambda held: moves.cancel(session, held.id, reason=reason))
 
 
@@ -193,8 +194,8 @@ def release_many(
         how: dict[str, Any] = {"delay": delay, "report": held.report, "texts": texts}
         return moves.release(session, held.id, owner, held.attempt, **how)
 
-    said = [moves.said_back(held.report, held.id) for held in _checked(cards, owner)]
-    changes = moves.given_back(delay)
+    said = [change.said_back(held.report, held.id) for held in _checked(cards, owner)]
+    changes = change.given_back(delay)
     moved = _move(session, lifecycle.RELEASE, cards, owner, said, changes, texts)
     return _outcomes(cards, moved, alone)
 
@@ -220,7 +221,7 @@ def renew_many(
         return moves.renew(session, held.id, owner, held.attempt, ttl, texts=texts)
 
     said = [""] * len(_checked(cards, owner))
-    moved = _move(session, lifecycle.RENEW, cards, owner, said, moves.renewed(ttl), texts)
+    moved = _move(session, lifecycle.RENEW, cards, owner, said, change.renewed(ttl), texts)
     return _outcomes(cards, moved, alone)
 
 

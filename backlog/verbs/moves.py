@@ -10,10 +10,12 @@ from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle, values
 from backlog.errors import Cancelled, ClaimLost, NotFound, Stale, WrongState
-from backlog.lifecycle import CANCELLED, CLAIMED, DEFAULT_BLOCK_REASON, LONGEST_TEXT, Move
+from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, Move
 from backlog.planner import unindexed
 from backlog.records import COLUMNS, WITHOUT_TEXTS, Record, iso
 from backlog.session import TELLING, Session, Statement, in_statement, telling
+from backlog.verbs import change
+from backlog.verbs.change import Changes
 from backlog.verbs.pool import EVERYTHING, Condition
 from backlog.verbs.runs import Report, ended
 
@@ -84,14 +86,6 @@ def _conditions(sources: tuple[str, ...], owner: bool, attempt: bool, seen: bool
     return " AND ".join(sql for sql, wanted in parts.items() if wanted)
 
 
-Changes = tuple[str, tuple[Any, ...]]
-
-# The triggers clear the claim of a card that leaves it, whoever moves it; in the statement it is
-# cheaper, and a completion is half of a worker's cycle.
-DONE: Final = "status = 'done', claim_owner = NULL, claim_ttl_seconds = NULL, claimed_at = NULL"
-_DONE: Final[Changes] = (f"{DONE}, claim_expires_at = NULL", ())
-
-
 def complete(
     session: Session,
     card_id: str,
@@ -110,7 +104,9 @@ def complete(
     """
     expected = Expected(owner, attempt, seen)
     said = report.text(card_id)
-    return transition(session, lifecycle.COMPLETE, card_id, expected, said, _DONE, texts=texts)
+    return transition(
+        session, lifecycle.COMPLETE, card_id, expected, said, change.DONE_ALONE, texts=texts
+    )
 
 
 def holding(card_id: str, owner: str, attempt: int | None, report: Report) -> Condition:
@@ -130,7 +126,7 @@ def completion(held: Condition, texts: bool, mark: str) -> Statement:
     Its row begins with the mark. What comes after it in the same trip asks `MOVED`, of that mark.
     """
     condition, params = held
-    return _sql(_MOVE_AND_TELL, _DONE[0], condition, "backlog", texts), (*params, mark)
+    return _sql(_MOVE_AND_TELL, change.DONE_ALONE[0], condition, "backlog", texts), (*params, mark)
 
 
 def block(
@@ -151,7 +147,7 @@ def block(
     what is given and raised are those of `complete`, but `WrongState` is from done. A blocked card
     stays as it is.
     """
-    changes = blocked(reason, note)
+    changes = change.blocked(reason, note)
     expected = Expected(owner, attempt, seen)
     said = report.text(card_id)
     return transition(session, lifecycle.BLOCK, card_id, expected, said, changes, texts=texts)
@@ -165,29 +161,8 @@ def cancel(
     Whoever works on it is told by the next renewal, or whatever else it says of this attempt: it is
     refused as `Cancelled`. None if the card does not exist. Raises `WrongState` from done, `Stale`.
     """
-    said, changes = said_cancelled(card_id), cancelled(reason)
+    said, changes = change.said_cancelled(card_id), change.cancelled(reason)
     return transition(session, lifecycle.CANCEL, card_id, Expected(seen=seen), said, changes)
-
-
-def cancelled(reason: str | None) -> Changes:
-    """What a cancellation changes. Raises `UsageError`."""
-    room = LONGEST_TEXT - len(f"{CANCELLED}: ")
-    why = None if reason is None else values.line(reason, "reason", room)
-    note = CANCELLED if why is None else f"{CANCELLED}: {why}"
-    return blocked(DEFAULT_BLOCK_REASON, note)
-
-
-def said_cancelled(card_id: str) -> str:
-    """What a cancellation tells the triggers. Raises `UsageError`."""
-    return Report(outcome="cancelled").text(card_id, "cancel")
-
-
-def blocked(reason: str, note: str | None) -> Changes:
-    """What a block changes. Raises `UsageError`."""
-    return "status = 'blocked', block_reason = %s, block_note = %s", (
-        values.block_reason(reason),
-        None if note is None else values.optional(note, "note"),
-    )
 
 
 def unblock(
@@ -197,16 +172,9 @@ def unblock(
 
     Raises `NotFound`, `WrongState`, `Stale`.
     """
-    changes, expected = unblocked(note), Expected(seen=seen)
+    changes, expected = change.unblocked(note), Expected(seen=seen)
     card = transition(session, lifecycle.UNBLOCK, card_id, expected, changes=changes)
     return existing(card_id, card)
-
-
-def unblocked(note: str | None) -> Changes:
-    """What an unblock changes. Raises `UsageError`."""
-    return "status = 'ready', answer = %s", (
-        None if note is None else values.optional(note, "note"),
-    )
 
 
 def reopen(session: Session, card_id: str, *, seen: datetime | None = None) -> Record:
@@ -233,27 +201,13 @@ def release(
     After its last attempt (`max_attempts`) it is blocked instead. Raises `NotFound`,
     `WrongState`, `ClaimLost`, `Stale`.
     """
-    changes = given_back(delay)
+    changes = change.given_back(delay)
     expected = Expected(owner, attempt, seen)
-    said = said_back(report, card_id)
+    said = change.said_back(report, card_id)
     return existing(
         card_id,
         transition(session, lifecycle.RELEASE, card_id, expected, said, changes, texts=texts),
     )
-
-
-def given_back(delay: int | None) -> Changes:
-    """What a release changes. Raises `UsageError`."""
-    if delay is None:
-        return "status = 'ready'", ()
-    changes = "status = 'ready', not_before = clock_timestamp() + make_interval(secs => %s)"
-    return changes, (values.at_least(delay, "delay", 0),)
-
-
-def said_back(report: Report, card_id: str) -> str:
-    """What a release tells the triggers. Raises `UsageError`."""
-    # Said, not inferred: a lease that is over is still given back by whoever says so.
-    return report._replace(outcome=report.outcome or "released").text(card_id, back=True)
 
 
 def renew(
@@ -274,16 +228,10 @@ def renew(
     expected = Expected(owner, attempt)
     return existing(
         card_id,
-        transition(session, lifecycle.RENEW, card_id, expected, "", renewed(ttl), texts=texts),
+        transition(
+            session, lifecycle.RENEW, card_id, expected, "", change.renewed(ttl), texts=texts
+        ),
     )
-
-
-def renewed(ttl: int | None) -> Changes:
-    """What a renewal changes. Raises `UsageError`."""
-    changes = (
-        "claimed_at = clock_timestamp(), claim_ttl_seconds = coalesce(%s, {row}.claim_ttl_seconds)"
-    )
-    return changes, (None if ttl is None else values.ttl(ttl),)
 
 
 @in_statement

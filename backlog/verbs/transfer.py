@@ -22,6 +22,9 @@ from backlog.verbs.lines import COLUMNS as STORED
 from backlog.verbs.lines import Line, Progress, read_lines
 from backlog.verbs.runs import Run
 
+# What a card that exists is refused with.
+HOW_TO_CHANGE: Final = "--update changes existing cards"
+
 # After as many lines the planner is told at once, instead of when autovacuum comes round.
 _MANY: Final = 1000
 
@@ -216,7 +219,7 @@ def _taken_out(session: Session, sql: str, *params: Any) -> list[Any]:
 
 def _conflict(card_id: str, known: bool, key: str | None) -> Refusal:
     if known:
-        return DuplicateId(f"there is a card {card_id} already; --update changes existing cards")
+        return DuplicateId(f"there is a card {card_id} already; {HOW_TO_CHANGE}")
     return DuplicateKey(f"another card has the idempotencyKey {key} already")
 
 

@@ -100,6 +100,28 @@ class Choice(NamedTuple):
         """Whether anything is filtered."""
         return self.filter != ALL
 
+    @property
+    def chips(self) -> Iterator[tuple[str, str]]:
+        """Each part of the filter in words, with this page without it."""
+        of = self.filter
+        for phase in of.phases:
+            rest = [each for each in of.phases if each != phase]
+            # One that is empty would be an empty field: see `_phases`.
+            query = self._with("phase", rest * 2 if rest == [""] else rest)
+            yield (f"phase {phase}" if phase else "no phase"), query
+        for cell in of.cells:
+            yield cell, self._with("status", [each for each in of.cells if each != cell])
+        for name, value in (("owner", of.owner), ("q", of.text), ("stuck", of.stuck)):
+            if value:
+                words = {"owner": f"owner {value}", "q": f"“{value}”", "stuck": "stuck only"}
+                yield words[name], self._with(name, [])
+
+    def _with(self, name: str, values: list[str]) -> str:
+        query = self.parameters.copy()
+        query.pop("page", None)
+        query.setlist(name, values)
+        return f"?{query.urlencode()}"
+
     def hidden(self, *names: str) -> Iterator[tuple[str, str]]:
         """Parameters that a filter form does not ask for and must carry."""
         return ((name, value) for name in names for value in self.parameters.getlist(name))

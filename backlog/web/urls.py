@@ -12,9 +12,13 @@ from backlog.web.views import (
     fleet,
     listing,
     output,
+    plan,
     rules,
+    saved,
     search,
+    start,
 )
+from backlog.web.views.palette import palette
 from backlog.web.views.phase import phase
 from backlog.web.views.worker import worker
 
@@ -38,9 +42,15 @@ urlpatterns = [
     path("", board.board, name="board"),
     path("live/", board.live, name="live"),
     path("live/cells/", board.cells, name="live_cells"),
+    path("palette/", palette, name="palette"),
     path("cards/", listing.card_list, name="cards"),
     path("cards/new/", cards.create, name="create"),
     path("cards/act/", buttons.act, name="act"),
+    path("plan/", plan.plan, name="plan"),
+    path("views/save/", saved.save, name="save_view"),
+    path("views/remove/", saved.remove, name="remove_view"),
+    path("start/", start.start, name="start"),
+    path("start/sample/", start.sample, name="sample"),
     path("card/<card:card_id>/", cards.card, name="card"),
     path("card/<card:card_id>/edit/", cards.edit, name="edit"),
     path("card/<card:card_id>/output/", output.output, name="output"),

@@ -23,6 +23,8 @@ PAGES = {
     "activity": "/activity/",
     "doctor": "/doctor/",
     "control": "/control/",
+    "plan": "/plan/",
+    "start": "/start/",
     "admin": "/admin/",
     "admin list": "/admin/backlog/card/",
     "admin add": "/admin/backlog/card/add/",
@@ -30,6 +32,8 @@ PAGES = {
     "worker": "/worker/worker-1/",
     "admin card": "/admin/backlog/card/stopped/change/",
     "admin history": "/admin/backlog/card/held/history/",
+    "admin events": "/admin/backlog/event/",
+    "admin run": "/admin/backlog/run/9223372036854775807-held/change/",
 }
 RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}
 OF_COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
@@ -75,7 +79,10 @@ def test_the_login_is_accessible(page, live_server, complaints):
     assert in_light_and_dark(page) == []
 
 
-@pytest.mark.parametrize("name", ["board", "list", "card", "create", "fleet", "activity", "doctor"])
+WIDE = ["board", "list", "card", "create", "fleet", "activity", "doctor", "admin list"]
+
+
+@pytest.mark.parametrize("name", [*WIDE, "admin history", "admin events", "admin run"])
 def test_no_page_scrolls_sideways(operator, live_server, name):
     operator.goto(live_server.url + PAGES[name])
     assert wider_than_the_window(operator, 320, 768, 3840) == []
@@ -104,7 +111,7 @@ def test_what_is_selected_stays_selected_when_its_cell_changes(board):
     Card.objects.edit("ready-1", title="Changed")
     expect(board.locator('[data-card="ready-1"]')).to_contain_text("Changed")
     expect(board.locator('[data-card="ready-2"] input')).to_be_checked()
-    expect(board.locator("#selected")).to_have_text("1 selected:")
+    expect(board.locator("#selected")).to_have_text("1 selected: 1 ready")
 
 
 def test_the_focus_follows_its_card_into_another_cell(board):
@@ -131,8 +138,9 @@ def test_selected_cards_are_blocked_with_a_reason(board):
     for card_id in ("ready-1", "ready-2"):
         board.locator(f'[data-card="{card_id}"] input').check()
     board.get_by_role("button", name="Block…", exact=True).click()
-    board.get_by_label("Reason").select_option("capability")
-    board.get_by_role("button", name="Block").click()
+    toolbar = board.locator("#toolbar")
+    toolbar.get_by_label("Reason", exact=False).locator("visible=true").select_option("capability")
+    toolbar.get_by_role("button", name="Block", exact=True).click()
     expect(board.locator("h1")).to_have_text("Blocked 2 cards")
     blocked = Card.objects.filter(block_reason="capability").values_list("pk", flat=True)
     assert set(blocked) == {"ready-1", "ready-2"}
@@ -154,7 +162,7 @@ def test_everything_is_done_by_keyboard_alone(board):
     first = board.evaluate("document.activeElement.closest('[data-card]').dataset.card")
     board.get_by_role("button", name="Set priority").focus()
     board.keyboard.press("Enter")
-    board.get_by_label("Priority").focus()
+    board.locator("#toolbar").get_by_label("Priority").focus()
     board.keyboard.type("77")
     board.keyboard.press("Enter")
     expect(board.locator(".messages")).to_contain_text(f"Set the priority of {first}.")
@@ -170,7 +178,7 @@ def test_keys_walk_the_board_and_explain_themselves(board, live_server):
     board.locator("#search").blur()
     board.keyboard.press("j")
     board.keyboard.press("Enter")
-    expect(board).to_have_url(f"{live_server.url}/card/ready-1/")
+    expect(board).to_have_url(f"{live_server.url}/#/card/ready-1/")
 
 
 def test_all_of_it_works_without_javascript(plain, live_server):

@@ -60,11 +60,13 @@ def test_a_limit_is_not_typed_into_the_row_of_another(operator, live_server, ses
 @pytest.mark.parametrize("phase", ["M1", "M9"], ids=["a cell", "a lane"])
 def test_an_answer_stays_while_the_board_changes_and_is_given(board, phase):
     board.locator(".answering summary").click()
-    board.get_by_label("Answer", exact=True).fill("the second")
+    board.locator(".answering").get_by_label("Answer", exact=True).fill("the second")
     board.locator(".count").first.click()
     Card.objects.create(id="new", title="New", phase=phase, priority=99)
     expect(board.locator('[data-card="new"]')).to_be_visible()
-    expect(board.get_by_label("Answer", exact=True)).to_have_value("the second")
+    expect(board.locator(".answering").get_by_label("Answer", exact=True)).to_have_value(
+        "the second"
+    )
     board.get_by_role("button", name="Answer and unblock").first.click()
     expect(board.get_by_text("Answered and unblocked stopped.")).to_be_visible()
     assert Card.objects.get(pk="stopped").answer == "the second"

@@ -95,8 +95,9 @@ def test_after_an_action_the_page_is_where_it_was(long_board, live_server, path)
     card(long_board, "c38").locator("input").check()
     before = card(long_board, "c32").bounding_box()["y"]
     long_board.get_by_role("button", name="Set priority").click()
-    long_board.get_by_label("Priority").fill("-1")
-    long_board.get_by_role("button", name="Set priority").click()
+    toolbar = long_board.locator("#toolbar")
+    toolbar.get_by_label("Priority").fill("-1")
+    toolbar.get_by_role("button", name="Set priority").click()
     expect(long_board.locator(".messages")).to_be_in_viewport()
     long_board.wait_for_function(
         """before => scrollY > 0 && Math.abs(before

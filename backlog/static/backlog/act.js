@@ -37,8 +37,8 @@ async function send(data) {
     else done(page);
     return !main;
   } catch (error) {
-    const item = document.createElement("li");
-    item.className = "error";
+    const item = document.createElement("div");
+    item.className = "message error";
     item.textContent = `Nobody knows whether that was done: ${error.message}. Look before you try again.`;
     messages.replaceChildren(item);
   } finally {

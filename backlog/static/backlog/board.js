@@ -2,14 +2,15 @@
 // and puts them in place without taking the focus, the selection or the place on the page away.
 
 import "./drag.js";
+import "./drawer.js";
+import { cards, listen, select, step } from "./keys.js";
 import "./menu.js";
 import { inView, late, put, settle } from "./parts.js";
-import { count, single } from "./select.js";
+import { count } from "./select.js";
 import { heard, tell } from "./times.js";
 
 const lanes = document.getElementById("lanes");
 const news = document.getElementById("news");
-const help = document.getElementById("help");
 let version = lanes.dataset.version;
 let timer;
 
@@ -37,12 +38,14 @@ const LONGEST = 4000;
 // `all`: the reader asks for the board as it is, whatever moves.
 async function look(all = false) {
   clearTimeout(timer);
-  if (dragging()) return (timer = setTimeout(look, seconds()));
   try {
     const answer = await read(address(lanes.dataset.live, [["v", version]]));
-    if (answer) await take(await answer.json());
-    if (late.size && (all || performance.now() - touched > ALONE)) await rebuild(true);
-    else if (!dragging()) keeping(settle);
+    const now = await answer?.json();
+    if (!dragging()) {
+      if (now) await take(now);
+      if (late.size && (all || performance.now() - touched > ALONE)) await rebuild(true);
+      else keeping(settle);
+    }
     if (news.dataset.trouble) say("");
     delete news.dataset.trouble;
   } catch (error) {
@@ -91,6 +94,7 @@ async function rebuild(all = false) {
   const page = await (await read(location.href)).text();
   if (dragging()) return;
   const fresh = new DOMParser().parseFromString(page, "text/html");
+  if (!fresh.getElementById("lanes")) return location.reload(); // the last card has gone
   const { children, dataset } = fresh.getElementById("lanes");
   const left = [];
   keeping(() => {
@@ -152,7 +156,7 @@ function keeping(change) {
   const row = active?.closest("[data-card], [data-needs]");
   const focused = row?.dataset.card ?? row?.dataset.needs;
   const places = [row?.dataset.card === undefined ? "data-needs" : "data-card", "data-card"];
-  const what = active?.matches("input, button") ? active.tagName : "a";
+  const what = active?.matches("input, button") ? active.tagName : active?.matches(".menu-of") ? ".menu-of" : "a";
   const chosen = new Set(
     [...lanes.querySelectorAll("[name=card]:checked")].map((input) => card(input)),
   );
@@ -239,41 +243,20 @@ const card = (element) => element.closest("[data-card]").dataset.card;
 
 // Keys --------------------------------------------------------------------------------------------
 
-const visible = (element) => element.checkVisibility();
+const inCells = () =>
+  [...lanes.querySelectorAll(".cell")].filter((cell) => cell.querySelector("[data-card]") && cell.checkVisibility());
 
-function step(by) {
-  const all = [...lanes.querySelectorAll("[data-card]")].filter(visible);
-  const at = all.findIndex((each) => each.contains(document.activeElement));
-  all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)]?.querySelector("a").focus();
-}
-
-function stepCell(by) {
-  const all = [...lanes.querySelectorAll(".cell")].filter(
-    (cell) => cell.querySelector("[data-card]") && visible(cell),
-  );
-  const at = all.findIndex((each) => each.contains(document.activeElement));
-  all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)]?.querySelector("[data-card] a").focus();
-}
-
-const KEYS = {
-  j: () => step(1),
-  k: () => step(-1),
-  l: () => stepCell(1),
-  h: () => stepCell(-1),
-  x: () => document.activeElement.closest("[data-card]")?.querySelector("input").click(),
+listen({
+  j: () => step(cards(lanes), 1),
+  k: () => step(cards(lanes), -1),
+  l: () => step(inCells(), 1),
+  h: () => step(inCells(), -1),
+  x: select,
   r: () => look(true),
   "/": () => document.getElementById("search").focus(),
-  "?": () => help.showModal(),
-};
-
-document.addEventListener("keydown", (event) => {
-  if (!single(event) || help.open || !(event.key in KEYS)) return;
-  event.preventDefault();
-  KEYS[event.key]();
 });
 
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look(true)));
-document.getElementById("keys").addEventListener("click", () => help.showModal());
 document.addEventListener("acted", () => look());
 fold(laneList());
 timer = setTimeout(look, seconds());

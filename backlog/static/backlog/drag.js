@@ -70,6 +70,7 @@ if (presses.length) {
   // Nobody who only reads needs it.
   lanes.addEventListener("pointerover", async () => {
     ({ default: Sortable } = await import("./vendor/sortablejs/sortable.esm.js"));
+    lanes.classList.add("graspable");
   }, { once: true });
   // Cells are put in place of each other: the one in hand is made fit for it before it hears of it.
   lanes.addEventListener("pointerdown", (event) => {

@@ -10,7 +10,7 @@ function open(link) {
   const row = link.closest("[data-card]");
   const { value } = row.querySelector("[name=card]");
   const { phase } = row.closest("[data-phase]").dataset;
-  menu.querySelector("h2").textContent = row.dataset.card;
+  menu.querySelector("h2").textContent = `Move ${row.dataset.card}`;
   for (const field of menu.querySelectorAll("[name=card]")) field.value = value;
   menu.querySelector("[name=phase]").value = phase;
   menu.querySelector("[name=priority]").value = row.dataset.priority;

@@ -22,8 +22,9 @@ function isRead(here) {
 
 async function look() {
   clearTimeout(timer);
+  timer = undefined;
   const here = document.getElementById("output");
-  if (!here.dataset.live || document.hidden) return;
+  if (!here?.dataset.live || document.hidden) return;
   try {
     const now = isRead(here) ? null : await fresh(here);
     if (now) {
@@ -40,5 +41,11 @@ async function look() {
   timer = setTimeout(look, Number(here.dataset.seconds) * 1000);
 }
 
+// What it stands in may come later, in a page that was open.
+function begin() {
+  timer ??= setTimeout(look, Number(document.getElementById("output")?.dataset.seconds ?? 2) * 1000);
+}
+
 document.addEventListener("visibilitychange", look);
-timer = setTimeout(look, Number(document.getElementById("output").dataset.seconds ?? 2) * 1000);
+document.addEventListener("fresh", begin);
+begin();

@@ -40,5 +40,5 @@ if (kept && kept.via !== location.pathname) {
 
 // A message stays in sight until somebody has read it.
 document.querySelector(".messages").addEventListener("click", (event) => {
-  event.target.closest(".close")?.closest("li").remove();
+  event.target.closest(".close")?.closest(".message").remove();
 });

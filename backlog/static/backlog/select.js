@@ -36,6 +36,7 @@ function ask(press) {
   press.classList.add("open");
   toolbar.classList.add("asking");
   fewer.hidden = false;
+  press.querySelector("button").textContent = press.querySelector("button").textContent.replace("…", "");
   fields.elements[0].focus();
 }
 
@@ -47,6 +48,7 @@ export function close() {
   open.classList.remove("open");
   toolbar.classList.remove("asking");
   fewer.hidden = true;
+  open.querySelector("button").append("…");
   open.querySelector("button").focus();
 }
 

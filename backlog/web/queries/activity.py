@@ -3,10 +3,12 @@
 from typing import Final, NamedTuple
 
 from backlog.models import Card, Event
-from backlog.querysets import EventQuerySet
+from backlog.querysets import EventQuerySet, RunQuerySet
 from backlog.verbs.history import last_id
 
 PAGE: Final = 50
+# As many events is "lately", where nobody pages back.
+RECENT: Final = 1_000
 
 
 class Activity(NamedTuple):
@@ -30,6 +32,22 @@ def activity(
     found = _first(chosen, 0, high)
     newer = before is not None and bool(_first(chosen, high, last, most=1))
     return Activity(found[:PAGE], len(found) > PAGE, newer)
+
+
+def recent(chosen: EventQuerySet) -> EventQuerySet:
+    """Those of them that are among the last events of all."""
+    return chosen.filter(id__gt=last_id(Card.objects.session()) - RECENT)
+
+
+def recent_runs(chosen: RunQuerySet) -> RunQuerySet:
+    """Those of them that are of cards at work, or of cards to which something happened lately.
+
+    Every run ends with an event of its card, so the newest runs are among them; no index has runs
+    in their order. By a list of ids: with a join, the planner may read the table of runs.
+    """
+    cards = set(recent(Event.objects.all()).values_list("card_id", flat=True))
+    cards.update(Card.objects.filter(claim_expires_at__isnull=False).values_list("pk", flat=True))
+    return chosen.filter(card_id__in=sorted(cards))
 
 
 def _first(

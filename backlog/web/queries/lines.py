@@ -21,6 +21,11 @@ def start(name: Any, most: int = LINE) -> Left:
     return Left(name, most + 1)
 
 
+def text(document: str) -> Cast:
+    """Of a column of JSON its text."""
+    return Cast(document, TextField())
+
+
 def in_order(*names: str) -> tuple[str, ...]:
     """These fields of a card in the model's order, as `card` takes their values."""
     return tuple(f.attname for f in Card._meta.concrete_fields if f.attname in names)
@@ -56,6 +61,5 @@ def events(chosen: QuerySet[Event], note: int = LINE) -> Any:
 def runs(chosen: QuerySet[Run], summary: int, result: int) -> Any:
     """The runs with `said` and `told`, the beginnings of their summaries and of their results as
     JSON text, which Python would round."""
-    text = Cast("result", TextField())
-    begun = chosen.annotate(said=start("summary", summary), told=start(text, result))
+    begun = chosen.annotate(said=start("summary", summary), told=start(text("result"), result))
     return begun.defer("summary", "result")

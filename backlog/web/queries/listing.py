@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from django.core.paginator import Page, Paginator
+from django.db.models import F
 
 from backlog import values
 from backlog.models import Card
@@ -13,7 +14,8 @@ from backlog.web.queries.filters import Filter
 
 PAGE: Final = 50
 
-# The names that a URL uses, with what they are called and the order they mean.
+# The names that a URL uses, with what they are called and the order they mean; with `-` before it,
+# the other way round.
 SORTS: Final = {
     "claim": ("order of claims", ("-priority", "created_at", "id")),
     "longest": ("longest as it is", ("status_changed_at", "id")),
@@ -31,12 +33,30 @@ def is_in_part(chosen: Filter) -> bool:
     return large.is_looked_at_in_part(Card.objects.session(), chosen)
 
 
+def sorted_by(sort: str) -> tuple[str, str, bool]:
+    """The name of a sort, what it is called, and whether it goes down. Raises `UsageError`."""
+    name = values.one_of(sort.removeprefix("-"), "sort", SORTS)
+    called, (first, *_) = SORTS[name]
+    turned = sort.startswith("-")
+    return name, called + ", the other way round" * turned, first.startswith("-") != turned
+
+
+def _order(sort: str) -> list[Any]:
+    """As `order_by` takes it. Only who has a lease has an end of it: the others come last."""
+    fields = SORTS[sorted_by(sort)[0]][1]
+    if not sort.startswith("-"):
+        return list(fields)
+    turned = [each[1:] if each.startswith("-") else f"-{each}" for each in fields]
+    last = F("claim_expires_at").desc(nulls_last=True)
+    return [last if each == "-claim_expires_at" else each for each in turned]
+
+
 def cards(chosen: Filter, sort: str = "claim", number: int = 1) -> Page[Card]:
     """A page of cards; pages count from 1, and the last stands for all beyond. Or `UsageError`.
 
     Of a large backlog, of those that `large.looked_at` says.
     """
-    found = _found(chosen).order_by(*SORTS[values.one_of(sort, "sort", SORTS)][1])
+    found = _found(chosen).order_by(*_order(sort))
     pages = Paginator(found, PAGE)
     number = min(number, pages.num_pages)
     page = found.with_expired().with_cell()[(number - 1) * PAGE : number * PAGE]

@@ -11,14 +11,16 @@ from django.views.decorators.http import require_safe
 
 from backlog.lifecycle import CELLS, CLAIMED
 from backlog.models import Card
-from backlog.web.access import CHANGE, VIEW, may, reads
+from backlog.web.access import ADD, CHANGE, VIEW, may, reads
 from backlog.web.buttons import LINKS, offered
 from backlog.web.choice import Choice
-from backlog.web.live import Live
+from backlog.web.live import VERSION, Live
 from backlog.web.queries import board as queries
 from backlog.web.queries.board import Board
 from backlog.web.queries.filters import phases
+from backlog.web.views import saved
 from backlog.web.views.cell import cell_html, heading_html
+from backlog.web.views.start import start
 
 _LIVE = Live(queries.board)
 
@@ -29,9 +31,12 @@ FEW_LANES: Final = 6
 @reads
 @require_safe
 def board(request: HttpRequest) -> HttpResponse:
-    """A page of lanes, chosen and laid out by the URL."""
+    """A page of lanes, chosen and laid out by the URL; without any card, the first steps."""
     choice = Choice.of(request)
     shown = _shown(choice)
+    # Who sees the first steps here asks, by that header, for what he sees.
+    if VERSION in request.headers or not (shown.lanes or choice.narrowed):
+        return start(request)
     context = {
         "board": shown,
         "choice": choice,
@@ -44,11 +49,13 @@ def board(request: HttpRequest) -> HttpResponse:
             )
             for lane in shown.lanes
         ],
+        "may_add": may(request, ADD),
         "few": len(shown.lanes) <= FEW_LANES,
         "phases": phases(Card.objects.session()),
         "keep": choice.hidden("layout"),
         "buttons": offered(request, without=LINKS),
         **_above(request, shown, choice),
+        **saved.of_account(request, choice),
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,
     }
     return render(request, "backlog/board.html", context)

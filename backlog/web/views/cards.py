@@ -2,12 +2,14 @@
 
 import shlex
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import TextField
 from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -144,8 +146,10 @@ def _criteria(acceptance: str | None) -> tuple[Any, int]:
 @needs(ADD)
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponse:
-    """A form for a new card; `phase` in the URL is filled in."""
-    form = CardForm(_sent(request), initial={"phase": request.GET.get("phase")})
+    """A form for a new card, filled in with `phase` and `priority` of the URL: those of the last
+    one, where another is asked for."""
+    given = {name: request.GET[name] for name in ("phase", "priority") if name in request.GET}
+    form = CardForm(_sent(request), initial=given)
     made = _written(form)
     if made is None:
         return render(request, "backlog/edit.html", {"form": form})
@@ -153,7 +157,10 @@ def create(request: HttpRequest) -> HttpResponse:
         messages.success(request, f"Created {line(made.id)}")
     else:
         messages.warning(request, f"{made.id} has this idempotency key: nothing was created.")
-    return redirect("card", made.id)
+    if "another" not in request.POST:
+        return redirect("card", made.id)
+    kept = urlencode({"phase": made.phase or "", "priority": made.priority})
+    return redirect(f"{reverse('create')}?{kept}")
 
 
 @needs(CHANGE)

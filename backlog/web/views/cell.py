@@ -29,8 +29,8 @@ _CARD: Final = """
   <input type="checkbox" form="act" autocomplete="off"
          name="card" value="{seen}" aria-label="Select {id}">
   <a href="{url}">{title} <span class="id">{name}</span></a>
-  <a class="menu-of" href="{url}#actions" aria-label="Move {id}">⋯</a>
-  <p class="facts-line"><span title="priority">p{priority}</span>{lease}
+  <p class="facts-line"><a class="menu-of" href="{url}#actions"
+    aria-label="p{priority}, move {id}">p{priority}</a>{lease}
     <span class="state-time"><span class="sr">{cell}</span> {since}</span>{more}</p>{why}
 </li>"""
 _LEASE: Final = ' {owner} <span class="left-of-lease">{state} {left}</span>'

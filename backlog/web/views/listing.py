@@ -11,7 +11,8 @@ from backlog.web.access import CHANGE, may, reads
 from backlog.web.buttons import LINKS, Seen, offered
 from backlog.web.choice import Choice
 from backlog.web.queries.filters import phases
-from backlog.web.queries.listing import PAGE, SORTS, cards, is_in_part
+from backlog.web.queries.listing import PAGE, cards, is_in_part, sorted_by
+from backlog.web.views import saved
 from backlog.web.views.buttons import MOST
 
 # Headings of the table, each with the order that its link asks for.
@@ -33,6 +34,7 @@ def card_list(request: HttpRequest) -> HttpResponse:
     """A page of the cards chosen by the URL, in the order it says."""
     choice = Choice.of(request)
     sort = request.GET.get("sort") or "claim"
+    name, called, down = sorted_by(sort)
     found = cards(choice.filter, sort, choice.page)
     context = {
         "pauses": pauses(Card.objects.session()),
@@ -43,12 +45,16 @@ def card_list(request: HttpRequest) -> HttpResponse:
         "choice": choice,
         "cells": CELLS,
         "phases": phases(Card.objects.session()),
-        "sort": sort,
-        "sorted_by": SORTS[sort][0],
-        "columns": [(name, label, name and choice.url(sort=name)) for name, label in _COLUMNS],
+        "sorted_by": called,
+        "columns": [
+            (label, each and choice.url(sort=f"-{each}" if each == sort else each), each == name)
+            for each, label in _COLUMNS
+        ],
+        "direction": "descending" if down else "ascending",
         "keep": choice.hidden("sort"),
         "buttons": offered(request, without=LINKS),
         "matching": choice.url(sort=None) if PAGE < found.paginator.count <= MOST else "",
         "may_change": may(request, CHANGE),
+        **saved.of_account(request, choice),
     }
     return render(request, "backlog/list.html", context)

@@ -1,0 +1,288 @@
+"""What the admin only shows: events and runs of cards, pauses and limits."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.contrib.admin.utils import quote, unquote
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.urls import URLPattern, path, register_converter, reverse
+from django.urls.converters import PathConverter
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from backlog.changelist import (
+    ActorFilter,
+    BoundedPaginator,
+    OutcomeFilter,
+    OwnerFilter,
+    ReadChangeList,
+    VerbFilter,
+)
+from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY
+from backlog.models import Card, Event, Rule, Run
+from backlog.templatetags.backlog import LINE, amount, duration, line, whole
+from backlog.verbs import names
+from backlog.web.access import VIEW
+from backlog.web.navigation import coded, decoded
+from backlog.web.queries import activity, lines
+
+
+class QuotedId(PathConverter):
+    """An id as the admin quotes it, and what else a URL would not keep of it.
+
+    Browsers take `.` and `..` for folders, and Python drops tabs. The admin writes `_` as `_5F`, so
+    these codes are nobody's name.
+    """
+
+    def to_python(self, value: str) -> str:
+        return decoded(value, "2E|09|0D")
+
+    def to_url(self, value: str) -> str:
+        return coded(value, r"\." if value in (".", "..") else r"[\t\r]")
+
+
+register_converter(QuotedId, "quoted")
+
+
+def quoted(urls: Iterable[URLPattern]) -> list[URLPattern]:
+    """Stock, but for ids that a URL would not keep."""
+    return [
+        path(str(url.pattern).replace("<path:", "<quoted:"), url.callback, name=url.name)
+        if url.name
+        else url
+        for url in urls
+    ]
+
+
+def _link(text: str, page: str, *args: str, **query: str) -> SafeString:
+    """To a page of the admin."""
+    url = reverse(f"admin:backlog_{page}", args=args)
+    return format_html(
+        '<a href="{}">{}</a>', f"{url}?{urlencode(query)}" if query else url, whole(line(text))
+    )
+
+
+def dot(tone: str, word: str) -> SafeString:
+    """A state, as on the pages: the dot of its colour, then its name."""
+    return format_html('<span class="state {}">{}</span>', tone, word)
+
+
+class ReadAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Rows that are only read, by whoever may view cards: a list, and a page for each row.
+
+    `key` names the fields that tell a row, the one that may be any text last.
+    """
+
+    key: ClassVar[tuple[str, ...]] = ("id", "card_id")
+    actions = None
+    paginator = BoundedPaginator
+    list_per_page = 50
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    sortable_by = ()
+    ordering: ClassVar[Any] = ("-id",)
+    search_fields: ClassVar[Any] = ("card_id__exact",)
+    change_form_template = "admin/backlog/read.html"
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm(VIEW)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_urls(self) -> list[URLPattern]:
+        pages = ("_changelist", "_change")
+        return quoted(url for url in super().get_urls() if str(url.name).endswith(pages))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ReadChangeList]:
+        return ReadChangeList
+
+    def address(self, row: Model) -> str:
+        """What stands for the row in the address of its page."""
+        return quote("-".join(str(getattr(row, name)) for name in self.key))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        parts = unquote(object_id).split("-", len(self.key) - 1)
+        if len(parts) < len(self.key) or "\0" in object_id:
+            return None
+        try:
+            found = self.get_queryset(request).filter(**dict(zip(self.key, parts, strict=True)))
+            return found.first()
+        except ValueError:  # an id that is no number
+            return None
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """All of one card, or else the newest: a table of millions is not sorted for one page."""
+        if not search_term:
+            return self.newest(queryset), False
+        card_id = names.found(Card.objects.session(), "id", search_term, "card")
+        return queryset.filter(card_id=card_id), False
+
+    def newest(self, queryset: Any) -> QuerySet[Any]:
+        """What is shown if no card is named."""
+        raise NotImplementedError
+
+    @admin.display(description="card")
+    def card_link(self, row: Any) -> str:
+        return _link(row.card_id, "card_change", quote(row.card_id))
+
+    @admin.display(description="more of the card")
+    def beside(self, row: Any) -> str:
+        """To all events and runs of the card."""
+        pages = (("its events", "event_changelist"), ("its runs", "run_changelist"))
+        links = [_link(text, page, q=row.card_id) for text, page in pages]
+        return format_html("{}, {}", *links)
+
+
+class EventAdmin(ReadAdmin):
+    """What happened to cards, the newest first."""
+
+    list_display = ("when", "verb", "card_link", "who_line", "became", "attempt", "note_line")
+    list_filter = (VerbFilter, ActorFilter)
+    search_help_text = f"The id of a card. Without one: of the last {activity.RECENT:,} events."
+    fields = readonly_fields = (
+        *("when", "verb", "card_link", "beside", "actor", "from_status", "became"),
+        *("attempt", "note"),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        return lines.events(super().get_queryset(request))  # type: ignore[no-any-return]
+
+    def newest(self, queryset: Any) -> QuerySet[Event]:
+        return activity.recent(queryset)
+
+    @admin.display(description="when")
+    def when(self, event: Event) -> str:
+        return f"{event.at:%Y-%m-%d %H:%M:%S} UTC"
+
+    @admin.display(description="who")
+    def who_line(self, event: Any) -> str:
+        return whole(line(event.who))
+
+    @admin.display(description="became", empty_value="-")
+    def became(self, event: Event) -> str | None:
+        return event.to_status and dot(event.to_status, event.to_status)
+
+    @admin.display(description="note", empty_value="-")
+    def note_line(self, event: Any) -> str:
+        return line(event.said)
+
+
+# The board's colours: what went well, what goes on, and what an operator may want to know.
+_TONES: Final = {"completed": DONE, "blocked": BLOCKED, "failed": BLOCKED, "expired": BLOCKED}
+
+
+class RunAdmin(ReadAdmin):
+    """Attempts at cards, those at work first, then the newest."""
+
+    list_display = (
+        "started",
+        "card_link",
+        "attempt",
+        "owner_line",
+        "how",
+        "took_line",
+        "summed_up",
+    )
+    list_filter = (OutcomeFilter, OwnerFilter)
+    search_help_text = (
+        f"The id of a card. Without one: of the cards of the last {activity.RECENT:,} events."
+    )
+    fields = readonly_fields = (
+        *("started", "card_link", "beside", "attempt", "owner", "how", "took_line"),
+        *("summary", "result_text", "tokens_line", "cost_line"),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
+        return lines.runs(super().get_queryset(request), LINE, LINE)  # type: ignore[no-any-return]
+
+    def newest(self, queryset: Any) -> QuerySet[Run]:
+        return activity.recent_runs(queryset)
+
+    @admin.display(description="started")
+    def started(self, run: Run) -> str:
+        return f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC"
+
+    @admin.display(description="worker")
+    def owner_line(self, run: Run) -> str:
+        return whole(line(run.owner))
+
+    @admin.display(description="outcome")
+    def how(self, run: Run) -> str:
+        if run.outcome is None:
+            return dot(CLAIMED, "at work")
+        return dot(_TONES.get(run.outcome, READY), run.outcome)
+
+    @admin.display(description="took", empty_value="-")
+    def took_line(self, run: Run) -> str:
+        return duration(run.took)
+
+    @admin.display(description="summary", empty_value="-")
+    def summed_up(self, run: Any) -> str:
+        return line(run.said)
+
+    @admin.display(description="result", empty_value="-")
+    def result_text(self, run: Run) -> str | None:
+        """Whole, and as text: Python would round its numbers."""
+        of_run = Run.objects.filter(card_id=run.card_id, id=run.id)
+        whole: str | None = of_run.values_list(lines.text("result"), flat=True).first()
+        return whole
+
+    @admin.display(description="tokens", empty_value="-")
+    def tokens_line(self, run: Run) -> str:
+        return amount(run.tokens)
+
+    @admin.display(description="cost, in your currency", empty_value="-")
+    def cost_line(self, run: Run) -> str:
+        return amount(run.cost)
+
+
+class RuleAdmin(ReadAdmin):
+    """Pauses and limits; what holds a single card back stands with the card."""
+
+    key = ("kind", "scope", "name")
+    list_display = ("kind", "scope", "about", "most", "reason_line", "actor", "since_when")
+    ordering = key
+    search_fields = ()
+    fields = readonly_fields = (
+        *("kind", "scope", "about", "most", "reason", "actor", "since_when"),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Rule]:
+        return super().get_queryset(request).filter(kind__in=("pause", "limit"))
+
+    def newest(self, queryset: Any) -> QuerySet[Rule]:
+        return queryset  # type: ignore[no-any-return]
+
+    @admin.display(description="name", empty_value="-")
+    def about(self, rule: Rule) -> str | None:
+        """To the cards of the phase, or to those that the worker holds."""
+        if rule.scope == "phase":
+            return _link(rule.name, "card_changelist", phase=rule.name)
+        held = {"claim_owner": rule.name, "claim_expires_at__isnull": "0"}
+        return _link(rule.name, "card_changelist", **held) if rule.scope == "owner" else None
+
+    @admin.display(description="reason", empty_value="-")
+    def reason_line(self, rule: Rule) -> str:
+        return line(rule.reason)
+
+    @admin.display(description="since")
+    def since_when(self, rule: Rule) -> str:
+        return f"{rule.since:%Y-%m-%d %H:%M:%S} UTC"
+
+
+# Not by `admin.register`, which takes no model with a composite key: its forms could not save one.
+# These save nothing.
+for _model, _admin in ((Event, EventAdmin), (Run, RunAdmin), (Rule, RuleAdmin)):
+    admin.site._registry[_model] = _admin(_model, admin.site)

@@ -1,0 +1,124 @@
+// Opens a card beside the page that names it, and keeps it as it is now. The address says which:
+// what follows the # is the address of the card's own page, whose content is shown.
+
+import { cards, explain, listen, onCard } from "./keys.js";
+import { follow } from "./live.js";
+
+const drawer = document.getElementById("drawer");
+const content = drawer.querySelector(".content");
+const footer = drawer.querySelector("footer");
+const own = drawer.querySelector(".own");
+const above = drawer.dataset.card.slice(0, -2); // without its -/
+const messages = document.querySelector(".messages");
+let shown = null;
+let sent = null;
+let followed = null;
+
+const without = () => location.pathname + location.search;
+
+// The path of a card's page, and of nothing else.
+function path(address) {
+  if (!URL.canParse(address, location.href)) return null;
+  const { origin, pathname } = new URL(address, location.href);
+  const id = pathname.startsWith(above) ? pathname.slice(above.length) : "";
+  return origin === location.origin && /^[^/]+\/$/.test(id) ? pathname : null;
+}
+
+function open(card) {
+  followed?.end();
+  shown = card;
+  sent = null;
+  own.href = card;
+  footer.dataset.version = "";
+  content.replaceChildren();
+  drawer.setAttribute("aria-label", named(card)?.textContent.trim() ?? "Card");
+  if (!drawer.open) {
+    content.before(messages); // beside a dialog nothing is read or pressed
+    drawer.showModal();
+  }
+  content.focus();
+  content.scrollTop = 0;
+  const gone = () => (footer.dataset.version ? drawer.close() : location.assign(card));
+  followed = follow({ url: card, main: content, footer, adapt, gone });
+  import("./graph.js");
+  import("./output.js");
+}
+
+// What is done to the card in the drawer leads back to where the drawer is.
+function adapt(main) {
+  drawer.setAttribute("aria-label", main.querySelector("h1").textContent);
+  for (const next of main.querySelectorAll("[name=next]")) next.value = without();
+  const page = new URL(shown, location.href);
+  for (const link of main.querySelectorAll("a[href^='?'], a[href^='#']")) {
+    link.href = new URL(link.getAttribute("href"), page);
+  }
+}
+
+function sync() {
+  const card = location.hash ? path(location.hash.slice(1)) : null;
+  if (!card) drawer.close();
+  else if (card !== shown) open(card);
+}
+
+// In the drawer one card takes the place of the other: back leads to the page.
+function go(card) {
+  if (drawer.open) history.replaceState(history.state, "", `#${card}`);
+  else history.pushState({ drawer: true }, "", `#${card}`);
+  sync();
+}
+
+const links = () => cards(document.getElementById("main")).map((row) => row.querySelector("a"));
+
+// Where the page names the card: in its row, else wherever it is seen.
+function named(card) {
+  const all = [...links(), ...document.querySelectorAll("main a")];
+  return all.find((link) => path(link.href) === card && link.checkVisibility());
+}
+
+drawer.addEventListener("close", () => {
+  followed.end();
+  document.getElementById("main").before(messages);
+  const card = shown;
+  shown = null;
+  content.replaceChildren();
+  // The browser gives the focus back; but the link may be a new one by now, or the card another.
+  if (path(document.activeElement.href ?? "") !== card) named(card)?.focus();
+  if (!location.hash) return;
+  if (history.state?.drawer) history.back();
+  else history.replaceState(null, "", without());
+});
+
+// What was said is said, and the next thing can be; what was refused stays as it was typed.
+content.addEventListener("submit", ({ target }) => (sent = target));
+document.addEventListener("acted", () => {
+  if (!drawer.open) return;
+  if (sent && !document.querySelector("dialog.asked[open]") && !messages.querySelector(".error")) {
+    sent.reset();
+    sent = null;
+  }
+  followed.look();
+});
+
+drawer.addEventListener("click", (event) => event.target === drawer && drawer.close());
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  const modified = event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+  if (!link || link === own || modified || event.button || event.defaultPrevented) return;
+  // A drawing's link has an object where others have the address.
+  const { hash, search } = new URL(link.getAttribute("href"), location.href);
+  const card = path(link.getAttribute("href"));
+  if (!card || hash || search) return;
+  event.preventDefault();
+  go(card);
+});
+
+function step(by) {
+  const paths = links().map((link) => path(link.href));
+  const next = paths[paths.indexOf(shown) + by];
+  if (paths.includes(shown) && next) go(next);
+}
+
+listen({ ...explain, ...onCard(content), j: () => step(1), k: () => step(-1) }, drawer);
+addEventListener("popstate", sync);
+sync();

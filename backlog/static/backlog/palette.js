@@ -1,0 +1,122 @@
+// Ctrl+K on every page: cards, phases, workers and pages, as the server finds them, and the actions of
+// this page. What is chosen is a link; an action gets the focus, so that a further Enter presses it.
+
+const palette = document.getElementById("palette");
+const input = palette.querySelector("input");
+const found = document.getElementById("found");
+const status = palette.querySelector("[role=status]");
+const opener = document.getElementById("find");
+
+const PAUSE = 120; // ms without a further letter
+let timer;
+let asked = new AbortController();
+
+const options = () => [...found.querySelectorAll("[role=option]")];
+const marked = () => found.querySelector("[aria-selected=true]");
+
+function mark(option) {
+  marked()?.setAttribute("aria-selected", "false");
+  input.removeAttribute("aria-activedescendant");
+  if (!option) return;
+  option.setAttribute("aria-selected", "true");
+  input.setAttribute("aria-activedescendant", option.id);
+  option.scrollIntoView({ block: "nearest" });
+}
+
+async function look() {
+  asked.abort();
+  asked = new AbortController();
+  const query = new URLSearchParams({ q: input.value });
+  try {
+    const answer = await fetch(`${found.dataset.address}?${query}`, { redirect: "manual", signal: asked.signal });
+    if (answer.type === "opaqueredirect" || answer.status === 403) return location.reload();
+    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+    show(await answer.text());
+  } catch (error) {
+    if (error.name !== "AbortError") status.textContent = `Nothing was found: ${error.message}.`;
+  }
+}
+
+function show(html) {
+  found.innerHTML = html;
+  const actions = actionsHere();
+  if (actions.childElementCount > 1) found.append(actions);
+  for (const [n, option] of options().entries()) {
+    option.id = `found-${n}`;
+    option.setAttribute("aria-selected", "false");
+  }
+  status.textContent = `${options().length} found`;
+  if (input.value.trim()) mark(options()[0]);
+}
+
+// The buttons that can be pressed on this page by now, in the drawer if it is open.
+function actionsHere() {
+  const group = document.createElement("div");
+  group.innerHTML = '<span class="of" aria-hidden="true">Actions</span>';
+  group.role = "group";
+  group.ariaLabel = "Actions";
+  const root = document.querySelector("dialog[open]:not(#palette)") ?? document.getElementById("main");
+  const words = input.value.toLowerCase().split(/\s+/);
+  for (const button of root.querySelectorAll("button[name=action]")) {
+    const label = button.textContent.trim();
+    if (!button.checkVisibility() || !words.every((word) => label.toLowerCase().includes(word))) continue;
+    const option = document.createElement("div");
+    option.role = "option";
+    option.textContent = label;
+    option.addEventListener("click", () => {
+      palette.close();
+      button.focus();
+    });
+    group.append(option);
+  }
+  return group;
+}
+
+function open() {
+  if (palette.open) return palette.close();
+  input.value = "";
+  palette.showModal();
+  look();
+}
+
+function move(by) {
+  const all = options();
+  const at = all.indexOf(marked());
+  mark(all[at < 0 && by < 0 ? all.length - 1 : (at + by + all.length) % all.length]);
+}
+
+const KEYS = {
+  ArrowDown: () => move(1),
+  ArrowUp: () => move(-1),
+  Enter: () => marked()?.click(),
+};
+
+input.addEventListener("keydown", (event) => {
+  // Without a mark Enter is the form's: it searches.
+  if (!KEYS[event.key] || event.isComposing || (event.key === "Enter" && !marked())) return;
+  event.preventDefault();
+  KEYS[event.key]();
+});
+
+input.addEventListener("input", () => {
+  mark(null); // what is listed is not yet what is asked for
+  asked.abort();
+  clearTimeout(timer);
+  timer = setTimeout(look, PAUSE);
+});
+
+palette.addEventListener("click", (event) => {
+  if (event.target === palette || event.target.closest("a")) palette.close();
+});
+palette.addEventListener("close", () => clearTimeout(timer));
+
+document.addEventListener("keydown", (event) => {
+  if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
+  event.preventDefault();
+  open();
+});
+
+opener.addEventListener("submit", (event) => {
+  event.preventDefault();
+  open();
+});

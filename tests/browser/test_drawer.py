@@ -1,0 +1,119 @@
+"""A card beside the page that names it, and the keys of both."""
+
+import pytest
+from playwright.sync_api import expect
+
+from backlog.models import Card
+from tests.browser.test_browser import in_light_and_dark
+
+# No page depends on the store's tier.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
+
+
+@pytest.fixture
+def drawer(board):
+    """The card `waits`, open beside the board."""
+    board.locator('[data-card="waits"] > a:not(.menu-of)').click()
+    expect(board.locator("#drawer h1")).to_have_text("waits Waits")
+    return board.locator("#drawer")
+
+
+@pytest.mark.parametrize("close", ["Escape", "back", "button"])
+def test_a_closed_drawer_leaves_the_page_the_address_and_the_focus_as_they_were(
+    board, drawer, live_server, close
+):
+    expect(board).to_have_url(f"{live_server.url}/#/card/waits/")
+    if close == "back":
+        board.go_back()
+    elif close == "Escape":
+        board.keyboard.press("Escape")
+    else:
+        drawer.get_by_role("button", name="Close").click()
+    expect(drawer).to_be_hidden()
+    expect(board).to_have_url(live_server.url + "/")
+    expect(board.locator('[data-card="waits"] > a:not(.menu-of)')).to_be_focused()
+
+
+def test_the_focus_goes_to_where_the_card_is_by_then(board, drawer):
+    Card.objects.block("waits")
+    expect(board.locator('.blocked [data-card="waits"]')).to_be_attached()
+    board.keyboard.press("Escape")
+    expect(board.locator('[data-card="waits"] > a:not(.menu-of)')).to_be_focused()
+
+
+def test_the_drawer_is_up_to_date_and_keeps_what_is_typed(board, drawer):
+    drawer.get_by_label("Comment").fill("half a sen")
+    Card.objects.edit("waits", title="Changed")
+    expect(drawer.locator("h1")).to_have_text("waits Changed", timeout=30_000)
+    expect(drawer.get_by_label("Comment")).to_have_value("half a sen")
+    expect(drawer.locator(".graph a")).to_have_count(3)
+
+
+def test_an_action_in_the_drawer_is_done_there(board, drawer, live_server):
+    board.keyboard.press("c")
+    expect(drawer.get_by_label("Comment")).to_be_focused()
+    board.keyboard.type("said")
+    drawer.get_by_role("button", name="Comment").click()
+    expect(drawer.get_by_role("status").first).to_contain_text("Commented on waits")
+    expect(drawer.locator("td.said").first).to_have_text("said")
+    expect(drawer.get_by_label("Comment")).to_have_value("")
+    board.keyboard.press("Escape")
+    expect(board).to_have_url(f"{live_server.url}/")
+
+
+def test_the_next_card_takes_the_place_of_the_one_that_is_open(board, drawer, live_server):
+    board.keyboard.press("k")
+    expect(drawer.locator("h1")).not_to_have_text("waits Waits")
+    drawer.get_by_role("link", name="Open as a page").focus()
+    board.keyboard.press("j")
+    expect(drawer.locator("h1")).to_have_text("waits Waits")
+    drawer.locator(".chip", has_text="stopped").click()
+    expect(drawer.locator("h1")).to_have_text("stopped About stopped")
+    board.go_back()
+    expect(board).to_have_url(live_server.url + "/")
+
+
+def test_with_a_modifier_a_card_is_a_page_of_its_own(board, live_server):
+    with board.context.expect_page() as opened:
+        board.locator('[data-card="waits"] > a:not(.menu-of)').click(modifiers=["Control"])
+    expect(opened.value).to_have_url(f"{live_server.url}/card/waits/")
+    expect(board.locator("#drawer")).to_be_hidden()
+
+
+@pytest.mark.parametrize("address", ["/#/card/waits/", "/cards/#/card/waits/"])
+def test_an_address_with_a_card_opens_it_and_is_accessible(
+    operator, complaints, live_server, address
+):
+    operator.goto(live_server.url + address)
+    expect(operator.get_by_role("dialog", name="waits Waits")).to_be_visible()
+    expect(operator.locator("#drawer .graph a")).to_have_count(3)
+    assert in_light_and_dark(operator) == []
+
+
+@pytest.mark.parametrize("address", ["/#/card/nowhere/", "/#/card/"])
+def test_a_card_that_is_not_there_is_a_page_that_says_so(operator, live_server, address):
+    operator.goto(live_server.url + address)
+    if "nowhere" in address:
+        expect(operator).to_have_url(f"{live_server.url}/card/nowhere/")
+    expect(operator.locator("dialog[open]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("path", ["/", "/cards/", "/card/waits/"])
+def test_every_page_of_cards_explains_its_keys(operator, complaints, live_server, path):
+    operator.goto(live_server.url + path)
+    operator.keyboard.press("?")
+    expect(operator.get_by_role("dialog", name="Keys")).to_be_visible()
+    assert in_light_and_dark(operator) == []
+
+
+def test_keys_walk_the_list_and_act_on_a_card(operator, live_server):
+    operator.goto(live_server.url + "/cards/")
+    operator.keyboard.press("j")
+    operator.keyboard.press("x")
+    expect(operator.locator("tbody tr input").first).to_be_checked()
+    operator.goto(live_server.url + "/card/stopped/")
+    operator.keyboard.press("u")
+    expect(operator.get_by_label("Answer")).to_be_focused()
+    operator.get_by_label("Answer").blur()
+    operator.keyboard.press("e")
+    expect(operator).to_have_url(f"{live_server.url}/card/stopped/edit/")

@@ -1,0 +1,78 @@
+"""Ctrl+K: whatever has a name is two or three keys away."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.test_browser import in_light_and_dark
+
+# No page depends on the store's tier.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
+
+
+@pytest.fixture
+def palette(operator, complaints, live_server):
+    """Opens it on a page: `palette("/fleet/")`."""
+
+    def on(path: str):
+        operator.goto(live_server.url + path)
+        operator.keyboard.press("Control+k")
+        expect(operator.get_by_role("combobox", name="Card, phase")).to_be_focused()
+        return operator.locator("#palette")
+
+    return on
+
+
+def marked(palette):
+    return palette.get_by_role("option", selected=True)
+
+
+@pytest.mark.parametrize("path", ["/fleet/", "/doctor/", "/cards/new/", "/card/over/"])
+def test_letters_and_enter_lead_to_a_card_from_every_page(operator, palette, live_server, path):
+    found = palette(path)
+    operator.keyboard.type("about held")
+    expect(marked(found)).to_contain_text("About held")
+    operator.keyboard.press("Enter")
+    expect(operator).to_have_url(f"{live_server.url}/card/held/")
+
+
+def test_arrows_lead_through_what_is_found_and_a_reader_hears_where(operator, palette):
+    found = palette("/")
+    operator.keyboard.type("ready-")
+    expect(marked(found)).to_contain_text("ready-1")
+    operator.keyboard.press("ArrowDown")
+    expect(marked(found)).to_contain_text("ready-2")
+    active = found.get_by_role("combobox").get_attribute("aria-activedescendant")
+    assert marked(found).get_attribute("id") == active
+    expect(found.get_by_role("status")).to_have_text("3 found")
+    assert in_light_and_dark(operator) == []
+
+
+def test_on_the_board_a_card_opens_in_the_drawer(operator, palette, live_server):
+    found = palette("/")
+    operator.keyboard.type("about held")
+    expect(marked(found)).to_contain_text("About held")
+    operator.keyboard.press("Enter")
+    expect(operator.locator("#drawer h1")).to_have_text("held About held")
+    expect(found).to_be_hidden()
+
+
+def test_an_action_gets_the_focus_and_is_not_done(operator, palette):
+    found = palette("/card/ready-1/")
+    operator.keyboard.type("compl")
+    found.get_by_role("option", name="Complete").click()
+    expect(operator.get_by_role("button", name="Complete")).to_be_focused()
+    expect(found).to_be_hidden()
+
+
+def test_enter_before_anything_is_found_searches(operator, palette, live_server):
+    palette("/fleet/")
+    operator.route("**/palette/*", lambda route: None)
+    operator.keyboard.type("held")
+    operator.keyboard.press("Enter")
+    expect(operator).to_have_url(f"{live_server.url}/search/?q=held")
+
+
+def test_without_a_script_the_button_leads_to_the_search(plain, live_server):
+    plain.goto(live_server.url + "/fleet/")
+    plain.get_by_role("button", name="Find").click()
+    expect(plain).to_have_url(f"{live_server.url}/search/?")

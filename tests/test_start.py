@@ -1,0 +1,89 @@
+"""The first steps of a fleet: what an empty board says, and the marks of what is done."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+
+from backlog.models import Card
+from backlog.web.queries.start import progress
+from backlog.web.views import start
+from tests.command import PROJECT
+from tests.factories import AccountFactory, CardFactory
+
+pytestmark = [
+    pytest.mark.usefixtures("store"),
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.one_tier,
+    pytest.mark.quick,
+]
+
+
+def test_an_empty_board_is_the_first_steps_and_nothing_empty(admin_client):
+    page = admin_client.get("/").text
+    assert "Start a worker" in page
+    assert [
+        part for part in ('class="filters"', 'id="running"', 'id="totals"') if part in page
+    ] == []
+    assert 'class="filters"' not in admin_client.get("/cards/").text
+
+
+def test_the_first_steps_stay_on_an_open_page_that_asks_for_them(admin_client):
+    CardFactory(id="A")
+    followed = admin_client.get("/", headers={"X-Page-Version": "before"}).text
+    assert "open the board" in followed
+    assert 'id="lanes"' in admin_client.get("/").text
+
+
+def test_each_step_has_its_mark_once_it_is_done():
+    seen = [progress()]
+    CardFactory(id="A")
+    seen.append(progress())
+    Card.objects.claim("w")
+    seen.append(progress())
+    Card.objects.complete("A")
+    seen.append(progress())
+    done = [(False, False, False), (True, False, False), (True, True, False), (True, True, True)]
+    assert seen == done
+
+
+def test_who_completes_a_card_by_hand_has_no_worker_yet():
+    CardFactory(id="A", done=True)
+    assert progress() == (True, False, False)
+
+
+def test_the_sample_is_imported_and_a_second_time_refused(admin_client):
+    page = admin_client.post(reverse("sample"), follow=True)
+    assert "Imported the sample: 180 cards." in page.text
+    again = admin_client.post(reverse("sample"))
+    assert (again.status_code, Card.objects.count()) == (409, 180)
+
+
+def test_the_command_is_for_who_may_change_cards(admin_client, client):
+    assert str(PROJECT / "examples/worker") in admin_client.get("/start/").text
+    client.force_login(AccountFactory(viewer=True))
+    assert str(PROJECT) not in client.get("/start/").text
+
+
+def test_the_command_works_from_anywhere(command, admin_client, tmp_path, monkeypatch):
+    CardFactory(id="A", body="three small words")
+    monkeypatch.setattr(start, "_PROGRAM", PROJECT / "manage.py")
+    store, python, manage, *words = shlex.split(start._command())
+    assert store == f"BACKLOG_DATA_DIR={start._data_dir()}"
+    assert (python, Path(manage)) == (sys.executable, PROJECT / "manage.py")
+    monkeypatch.chdir(tmp_path)
+    assert command(*words[1:]).status == 0
+    assert progress().completed
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("/srv/manage.py", [sys.executable, "/srv/manage.py", "backlog"]),
+        ("/usr/bin/gunicorn", [str(Path(sys.executable).with_name("backlog"))]),
+    ],
+)
+def test_the_command_is_called_as_the_site_was_started_or_as_it_is_installed(program, words):
+    assert start._backlog(Path(program)) == words
