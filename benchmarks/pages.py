@@ -42,6 +42,9 @@ def main(rounds: int) -> None:
         "search, a word of all cards": (get("/search/?q=card"), lambda: None),
         "card": (get("/card/c0000900/"), lambda: None),
         "fleet": (get("/fleet/"), lambda: None),
+        "fleet, 30 days": (get("/fleet/?span=30d"), lambda: None),
+        "phase": (get("/phase/P3/"), lambda: None),
+        "worker": (get("/worker/worker-3/"), lambda: None),
         "admin list": (get("/admin/backlog/card/", admin), lambda: None),
     }
     found = {name: _measured(ask, before, rounds) for name, (ask, before) in requests.items()}

@@ -95,11 +95,14 @@ def test_bars_are_paths_of_their_outcome(session, ran):
     shown = drawn(_of_four_hours(session))
     (owner, bars, numbers) = shown.rows[0]
     assert (owner, shown.kinds, numbers) == ("w", ["failed"], [1])
-    assert (bars[0].style, bars[0].path) == ("failed", "M199,4h21v12h-21z")
+    assert (bars[0].style, bars[0].path) == ("run-failed", "M199,4h21v12h-21z")
 
 
-@pytest.mark.parametrize(("days", "marks"), [(1, "02:00 08:00 14:00 20:00"), (8, "1 3 5 7")])
-def test_the_marks_are_times_or_days(days, marks):
+@pytest.mark.parametrize(
+    ("days", "marks"),
+    [(1, "04:00 08:00 12:00 16:00 20:00 00:00"), (4, "2 3 4"), (30, "4 9 14 19 24 29")],
+)
+def test_the_marks_are_round_times_or_days(days, marks):
     since = datetime(2026, 1, 1, 2, tzinfo=UTC)
     shown = drawn(verbs.Timeline(since, since + timedelta(days=days), [], 0)).marks
-    assert [mark.removesuffix(" Jan") for mark in shown] == marks.split()
+    assert [mark.label.removesuffix(" Jan") for mark in shown] == marks.split()

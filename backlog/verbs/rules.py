@@ -225,9 +225,9 @@ WITH RECURSIVE walk (phase, step) AS (
     FROM walk WHERE phase IS NOT NULL AND step < 1000
 )
 SELECT phase FROM walk WHERE phase IS NOT NULL
-UNION SELECT phase FROM backlog WHERE claimed_at IS NOT NULL AND phase IS NOT NULL""",
+UNION SELECT phase FROM backlog WHERE claim_expires_at IS NOT NULL AND phase IS NOT NULL""",
     "owner": """
-SELECT claim_owner FROM backlog WHERE claimed_at IS NOT NULL
+SELECT claim_owner FROM backlog WHERE claim_expires_at IS NOT NULL
 UNION SELECT owner FROM (SELECT owner FROM backlog_ended_run LIMIT 10000) AS run""",
 }
 

@@ -52,7 +52,7 @@ WITH asked (begun, over, who) AS (SELECT %s::float8, %s::float8, %s::text), run 
     UNION ALL
     SELECT claim_owner, CASE WHEN claim_expires_at > now() THEN '{AT_WORK}' ELSE '{LATE}' END,
         status_changed_at, to_timestamp(over)
-    FROM backlog, asked WHERE claimed_at IS NOT NULL AND (who IS NULL OR claim_owner = who)
+    FROM backlog, asked WHERE claim_expires_at IS NOT NULL AND (who IS NULL OR claim_owner = who)
 ), bar AS (
     SELECT owner, outcome, count(*) AS runs, max(ended_at) AS last, range_agg(int4range(
         least(greatest({_COLUMN.format("least(started_at, ended_at)")}, 1), {COLUMNS}) - 1,

@@ -28,6 +28,8 @@ PAGES = {
     "admin": "/admin/",
     "admin list": "/admin/backlog/card/",
     "admin add": "/admin/backlog/card/add/",
+    "phase": "/phase/M1/",
+    "worker": "/worker/worker-1/",
     "admin card": "/admin/backlog/card/stopped/change/",
     "admin history": "/admin/backlog/card/held/history/",
     "admin events": "/admin/backlog/event/",

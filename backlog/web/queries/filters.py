@@ -68,7 +68,7 @@ WITH RECURSIVE walk (phase) AS (
 _PHASES: Final = f"""{WALK}
 (SELECT phase FROM walk WHERE phase IS NOT NULL LIMIT {MOST_PHASES})
 UNION
-SELECT phase FROM backlog WHERE claimed_at IS NOT NULL AND phase IS NOT NULL
+SELECT phase FROM backlog WHERE claim_expires_at IS NOT NULL AND phase IS NOT NULL
 ORDER BY phase LIMIT {MOST_PHASES}"""
 
 

@@ -37,7 +37,7 @@ def heading(session: Session, phase: str | None) -> Heading:
 _SPENT: Final = """
 SELECT count(*), sum(tokens), sum(cost) FROM backlog_ended_run WHERE card_id IN (
     SELECT id FROM backlog WHERE {phase} AND status <> 'claimed'
-    UNION ALL SELECT id FROM backlog WHERE {phase} AND claimed_at IS NOT NULL)"""
+    UNION ALL SELECT id FROM backlog WHERE {phase} AND claim_expires_at IS NOT NULL)"""
 
 
 class Took(NamedTuple):
@@ -60,13 +60,16 @@ def took(session: Session, phase: str | None) -> Took | None:
 
 
 class Graph(NamedTuple):
-    """Cards of a phase by rank, what is waited for first; and the longest chain of unfinished ones.
+    """The cards of a phase: by rank, what is waited for first, those that wait for others here, or
+    are waited for; `alone` the others, in the order of claims. And the longest chain of unfinished
+    ones.
 
-    `drawn`: few enough for a picture. `whole`: what is done is among them. `looked_at`: how many
-    cards were; `in_part`: there are more.
+    `drawn`: the former are few enough for a picture. `whole`: what is done is among them.
+    `looked_at`: how many cards were; `in_part`: there are more.
     """
 
     nodes: list[Node]
+    alone: list[Card]
     chain: list[Card]
     drawn: bool
     whole: bool
@@ -76,7 +79,7 @@ class Graph(NamedTuple):
     @property
     def left_out(self) -> int:
         """How many of those that were looked at are not listed."""
-        return self.looked_at - len(self.nodes)
+        return self.looked_at - len(self.nodes) - len(self.alone)
 
 
 _EDGES: Final = f"""
@@ -95,13 +98,16 @@ def graph(session: Session, phase: str | None, total: int) -> Graph:
     known = ranks(looked_at, edges)
     unfinished = {each: status for each, status in looked_at.items() if status != DONE}
     chain = _longest(unfinished, _among(unfinished, edges))
-    drawn = len(looked_at) <= READABLE
-    ordered = sorted(looked_at, key=lambda each: known.get(each, len(looked_at)))
-    listed = ordered[: READABLE if drawn else LISTED]
-    cards = {card.pk: card for card in _cards({*listed, *chain})}
+    linked = {each for edge in edges for each in edge}
+    drawn = len(linked) <= READABLE
+    by_rank = sorted(linked, key=lambda each: (known.get(each, len(linked)), each))
+    listed = by_rank if drawn else by_rank[:LISTED]
+    alone = [each for each in looked_at if each not in linked][:LISTED]
+    cards = {card.pk: card for card in _cards({*listed, *chain, *alone})}
     shown = {each: cards[each] for each in listed if each in cards}
     return Graph(
         nodes(list(shown.values()), _among(shown, edges)),
+        [cards[each] for each in alone if each in cards],
         [cards[each] for each in chain if each in cards],
         drawn,
         whole,
@@ -114,11 +120,9 @@ def _statuses(phase: str | None, *, whole: bool) -> list[tuple[str, str]]:
     """Ids and statuses of the phase's cards, whatever is claimed first, then in the order of
     claims; one more than are looked at."""
     of_phase = Card.objects.filter(phase=phase).in_claim_order()
-    if whole:
-        return list(of_phase.values_list("pk", "status")[: MOST + 1])
     # Two indexes: that of the lanes has all but what is claimed.
-    claimed = of_phase.filter(claimed_at__isnull=False)
-    rest = of_phase.filter(status__in=(READY, BLOCKED))
+    claimed = of_phase.filter(claim_expires_at__isnull=False)
+    rest = of_phase.filter(status__in=(READY, BLOCKED, DONE) if whole else (READY, BLOCKED))
     both = [each.values_list("pk", "status")[: MOST + 1] for each in (claimed, rest)]
     return [*both[0], *both[1]][: MOST + 1]
 

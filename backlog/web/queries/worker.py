@@ -59,7 +59,7 @@ def last_runs(owner: str) -> list[Any]:
 
 def heard(owner: str, figures: dict[str, Any]) -> datetime | None:
     """When it claimed, renewed, or ended a run last."""
-    renewed = Card.objects.filter(claimed_at__isnull=False, claim_owner=owner).aggregate(
+    renewed = Card.objects.filter(claim_expires_at__isnull=False, claim_owner=owner).aggregate(
         at=Max("claimed_at")
     )
     moments = (renewed["at"], figures["told"], figures["begun"])

@@ -1,6 +1,6 @@
 """The timeline as a picture: a row a worker, a path an outcome; the template writes the SVG."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from backlog.lifecycle import OUTCOMES
@@ -9,8 +9,10 @@ from backlog.verbs.timeline import AT_WORK, COLUMNS, LATE, Row, Timeline
 # In this order; words for people, one a class of the style sheet.
 KINDS = (*OUTCOMES, AT_WORK, LATE)
 
-# The marks along the time, the last of them now.
-_MARKS = 4
+# Marks along the time are as far apart as this leaves few of them; none stands at an end.
+_STEPS = [timedelta(minutes=10), timedelta(hours=4), *map(timedelta, (1, 5, 15))]
+_MOST_MARKS = 8
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Bars(NamedTuple):
@@ -23,21 +25,33 @@ class Bars(NamedTuple):
     @property
     def style(self) -> str:
         """The class that colours it."""
-        return self.kind.replace(" ", "-")
+        return f"run-{self.kind.replace(' ', '-')}"
+
+
+class Mark(NamedTuple):
+    """A moment, and how far along the time it is, in per cent."""
+
+    part: float
+    label: str
 
 
 class Drawn(NamedTuple):
     """A timeline as its template needs it.
 
-    `marks`: times at equal distances; `kinds`: the outcomes that there are; of each worker the
+    `marks`: round moments; `kinds`: the outcomes that there are; of each worker the
     bars, and of each of the kinds how many runs.
     """
 
     timeline: Timeline
-    marks: list[str]
+    marks: list[Mark]
     kinds: list[str]
     rows: list[tuple[str, list[Bars], list[int | None]]]
     width: int = COLUMNS
+
+    @property
+    def lines(self) -> str:
+        """A line down at each mark: the path of an SVG that is `width` wide."""
+        return "".join(f"M{mark.part * self.width / 100:.1f},0v20" for mark in self.marks)
 
 
 def drawn(timeline: Timeline) -> Drawn:
@@ -60,8 +74,15 @@ def _bars(row: Row, kinds: list[str]) -> list[Bars]:
     ]
 
 
-def _marks(timeline: Timeline) -> list[str]:
+def _marks(timeline: Timeline) -> list[Mark]:
     length = timeline.until - timeline.since
-    by_day = length > timedelta(days=2)
-    moments = [timeline.since + length * number / _MARKS for number in range(_MARKS)]
-    return [f"{at.day} {at:%b}" if by_day else f"{at:%H:%M}" for at in moments]
+    step = next((each for each in _STEPS if length / each <= _MOST_MARKS), _STEPS[-1])
+    first = timeline.until - (timeline.until - _EPOCH) % step
+    moments = [first - back * step for back in range(_MOST_MARKS)]
+    marks = []
+    for at in reversed(moments):
+        part = 100 * ((at - timeline.since) / length)
+        if 2 < part < 94:
+            label = f"{at:%H:%M}" if step < timedelta(days=1) else f"{at.day} {at:%b}"
+            marks.append(Mark(round(part, 1), label))
+    return marks
