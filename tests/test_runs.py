@@ -258,3 +258,10 @@ def test_a_cap_below_zero_is_refused(session, card):
     card("A")
     with pytest.raises(Exception, match="backlog_count_in_range"):
         session.execute("UPDATE backlog SET max_attempts = -1")
+
+
+def test_the_runs_of_a_card_are_found_by_their_index(session):
+    with session.transaction():
+        session.execute("SET LOCAL enable_seqscan = off")
+        rows = session.execute("EXPLAIN SELECT * FROM backlog_run WHERE card_id = 'A'").fetchall()
+    assert any("Index Cond: (card_id = 'A'" in line for (line,) in rows)

@@ -44,7 +44,7 @@ class RunOutputQuerySet(models.QuerySet["RunOutput"]):
     def last_lines(self, cards: Iterable[str]) -> dict[str, str]:
         """Of each of these cards that is claimed, the last line of what its command printed, where
         it has printed any. One look-up for all; of what is long nothing is read."""
-        held = self.filter(card__in=list(cards), card__claimed_at__isnull=False)
+        held = self.filter(card__in=list(cards), card__claim_expires_at__isnull=False)
         of_claims = held.filter(attempt=F("card__attempts")).exclude(last_line="")
         return dict(of_claims.values_list("card_id", "last_line"))
 

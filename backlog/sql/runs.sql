@@ -1,14 +1,16 @@
 -- Runs: one row an attempt that is over, written where the attempt ends, whoever ends it. The attempt
 -- that is not over is the claim: a claim writes nothing here, and no run can be open without one.
 
--- The open run has the highest id there can be: it is the last of its card.
+-- The open run has the highest id there can be: it is the last of its card. Its columns have the
+-- view's types in both branches: else a condition on the card would not reach below the UNION, and
+-- the runs of one card would be looked for among those of all.
 CREATE OR REPLACE VIEW backlog_run AS
-SELECT card_id, attempt, owner, started_at::timestamptz, ended_at, outcome, summary, result, tokens,
-    cost, id
+SELECT card_id, attempt, owner, started_at::timestamptz, ended_at::timestamptz, outcome,
+    summary::text, result::jsonb, tokens::bigint, cost::numeric, id
 FROM backlog_ended_run
 UNION ALL
-SELECT id, attempts, claim_owner, status_changed_at, NULL, NULL, NULL, NULL, NULL, NULL,
-    9223372036854775807
+SELECT id::text, attempts::integer, claim_owner::text, status_changed_at::timestamptz, NULL, NULL,
+    NULL, NULL, NULL, NULL, 9223372036854775807
 FROM backlog WHERE claim_expires_at IS NOT NULL;
 
 CREATE FUNCTION backlog_run_kept() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -141,7 +141,7 @@ def test_selected_cards_are_blocked_with_a_reason(board):
     toolbar = board.locator("#toolbar")
     toolbar.get_by_label("Reason", exact=False).locator("visible=true").select_option("capability")
     toolbar.get_by_role("button", name="Block", exact=True).click()
-    expect(board.locator("h1")).to_have_text("Blocked 2 cards")
+    expect(board.locator(".messages")).to_contain_text("Blocked 2 cards")
     blocked = Card.objects.filter(block_reason="capability").values_list("pk", flat=True)
     assert set(blocked) == {"ready-1", "ready-2"}
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from backlog.lifecycle import CELLS, CLAIMED
 from backlog.models import Card
-from backlog.web.access import CHANGE, VIEW, may, reads
+from backlog.web.access import ADD, CHANGE, VIEW, may, reads
 from backlog.web.buttons import LINKS, offered
 from backlog.web.choice import Choice
 from backlog.web.live import VERSION, Live
