@@ -240,7 +240,7 @@ def test_expired_claims_are_reclaimed_together(admin_client, two_expired):
     page = admin_client.get("/fleet/").text
     assert "Reclaim all 2" in page
     seen = {"action": "reclaim", "card": _sent(page, "card")}
-    assert "Reclaimed 2 cards" in admin_client.post(reverse("act"), seen).text
+    assert "Reclaimed 2 cards." in admin_client.post(reverse("act"), seen, follow=True).text
     assert set(Card.objects.values_list("status", flat=True)) == {"ready"}
 
 
