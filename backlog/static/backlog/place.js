@@ -42,3 +42,7 @@ if (kept && kept.via !== location.pathname) {
 document.querySelector(".messages").addEventListener("click", (event) => {
   event.target.closest(".close")?.closest(".message").remove();
 });
+
+// Where the pages are one row that scrolls, the open one is in sight.
+const open = document.querySelector(".top nav [aria-current]");
+if (open) open.parentElement.scrollLeft = open.offsetLeft - open.parentElement.offsetLeft - 48;
