@@ -1,7 +1,7 @@
 """Search: cards by words of theirs, of their runs' summaries and of what was said of them.
 
 Every word must be found, or be the beginning of one; the card's own texts are one place, each
-summary and each note another. See docs/decisions/0018-search.md.
+summary and each note another. See docs/decisions/0022-search.md.
 """
 
 import re

@@ -187,8 +187,8 @@ def test_all_of_it_works_without_javascript(plain, live_server):
     plain.get_by_role("button", name="Unblock", exact=True).click()
     expect(plain.locator(".messages")).to_contain_text("Unblocked stopped.")
     plain.get_by_role("link", name="Lanes as columns").click()
-    plain.get_by_role("link", name="waits Waits").click()
-    expect(plain.locator("h1")).to_have_text("waits Waits")
+    plain.get_by_role("link", name="Waits waits").click()
+    expect(plain.locator("h1")).to_have_text("Waits waits")
     plain.get_by_role("button", name="Remove ready-1").click()
     assert Card.objects.get(pk="waits").depends_on == ["stopped"]
 

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 def drawer(board):
     """The card `waits`, open beside the board."""
     board.locator('[data-card="waits"] > a:not(.menu-of)').click()
-    expect(board.locator("#drawer h1")).to_have_text("waits Waits")
+    expect(board.locator("#drawer h1")).to_have_text("Waits waits")
     return board.locator("#drawer")
 
 
@@ -44,7 +44,7 @@ def test_the_focus_goes_to_where_the_card_is_by_then(board, drawer):
 def test_the_drawer_is_up_to_date_and_keeps_what_is_typed(board, drawer):
     drawer.get_by_label("Comment").fill("half a sen")
     Card.objects.edit("waits", title="Changed")
-    expect(drawer.locator("h1")).to_have_text("waits Changed", timeout=30_000)
+    expect(drawer.locator("h1")).to_have_text("Changed waits", timeout=30_000)
     expect(drawer.get_by_label("Comment")).to_have_value("half a sen")
     expect(drawer.locator(".graph a")).to_have_count(3)
 
@@ -63,12 +63,12 @@ def test_an_action_in_the_drawer_is_done_there(board, drawer, live_server):
 
 def test_the_next_card_takes_the_place_of_the_one_that_is_open(board, drawer, live_server):
     board.keyboard.press("k")
-    expect(drawer.locator("h1")).not_to_have_text("waits Waits")
+    expect(drawer.locator("h1")).not_to_have_text("Waits waits")
     drawer.get_by_role("link", name="Open as a page").focus()
     board.keyboard.press("j")
-    expect(drawer.locator("h1")).to_have_text("waits Waits")
+    expect(drawer.locator("h1")).to_have_text("Waits waits")
     drawer.locator(".chip", has_text="stopped").click()
-    expect(drawer.locator("h1")).to_have_text("stopped About stopped")
+    expect(drawer.locator("h1")).to_have_text("About stopped stopped")
     board.go_back()
     expect(board).to_have_url(live_server.url + "/")
 
@@ -85,7 +85,7 @@ def test_an_address_with_a_card_opens_it_and_is_accessible(
     operator, complaints, live_server, address
 ):
     operator.goto(live_server.url + address)
-    expect(operator.get_by_role("dialog", name="waits Waits")).to_be_visible()
+    expect(operator.get_by_role("dialog", name="Waits waits")).to_be_visible()
     expect(operator.locator("#drawer .graph a")).to_have_count(3)
     assert in_light_and_dark(operator) == []
 

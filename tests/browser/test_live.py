@@ -41,7 +41,7 @@ def test_what_is_typed_open_or_focused_stays_when_a_page_changes(operator, compl
     operator.locator("summary", has_text="As a table").click()
     Card.objects.edit("waits", title="Changed")
     Card.objects.complete("ready-1")
-    expect(operator.locator("h1")).to_have_text("waits Changed", **SOON)
+    expect(operator.locator("h1")).to_have_text("Changed waits", **SOON)
     expect(operator.locator(".graph .node.done")).to_be_visible(**SOON)
     expect(operator.get_by_label("Note")).to_have_value("half a sen")
     expect(operator.locator("#ranks table")).to_be_visible()

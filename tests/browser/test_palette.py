@@ -52,7 +52,7 @@ def test_on_the_board_a_card_opens_in_the_drawer(operator, palette, live_server)
     operator.keyboard.type("about held")
     expect(marked(found)).to_contain_text("About held")
     operator.keyboard.press("Enter")
-    expect(operator.locator("#drawer h1")).to_have_text("held About held")
+    expect(operator.locator("#drawer h1")).to_have_text("About held held")
     expect(found).to_be_hidden()
 
 

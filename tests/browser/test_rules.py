@@ -140,5 +140,5 @@ def test_role_cap_and_time_are_asked_for_and_kept(operator, live_server, complai
     operator.goto(live_server.url + "/card/ready-1/edit/")
     operator.get_by_label("Title").fill("Other")
     operator.get_by_role("button", name="Save").click()
-    expect(operator.locator("h1")).to_have_text("ready-1 Other")
+    expect(operator.locator("h1")).to_have_text("Other ready-1")
     assert Event.objects.filter(card_id="ready-1").newest_first()[0].note == "title"

@@ -8,60 +8,30 @@ from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.contrib.postgres.fields import ArrayField
 from django.core.paginator import Paginator
-from django.db.models import Case, Count, Func, OuterRef, Subquery, TextField, Value, When, Window
-from django.db.models.functions import Coalesce, RowNumber
+from django.db.models import Count, Func, TextField, Value, Window
+from django.db.models.functions import RowNumber
 
-from backlog.lifecycle import CELL_OF, CELLS, CLAIMED, DONE
-from backlog.models import Card, Dependency
-from backlog.querysets import EXPIRED, CardQuerySet, in_cell
+from backlog.lifecycle import CELL_OF, CELLS, CLAIMED
+from backlog.models import Card
+from backlog.querysets import EXPIRED, CardQuerySet
 from backlog.session import Session, Statement
 from backlog.verbs.rules import Limit, Pause, in_force
-from backlog.web.queries import large, lines
+from backlog.web.queries import large
 from backlog.web.queries.attention import Attention, attention
 from backlog.web.queries.filters import ALL, Filter
 from backlog.web.queries.now import Running, running
+from backlog.web.queries.shown import SHOWN, Shown
+from backlog.web.queries.shown import rows as rows_of
 
 PER_CELL: Final = 10
 LANES_A_PAGE: Final = 25
 
-# A card waits for at most these of its dependencies by name.
-_CHIPS: Final = 4
-
-# The fields of a card that a line or two about it show.
-SHOWN: Final = lines.in_order(
-    *("id", "title", "phase", "priority", "status", "claimable", "held", "not_before"),
-    *("claim_owner", "claim_expires_at", "attempts", "open_dependencies"),
-    *("block_reason", "block_note", "status_changed_at", "updated_at"),
-)
 _PHASE: Final = SHOWN.index("phase")
 _BY: Final = ("phase", "status", "claimable")
 
 # The cells that are ranges of the index `backlog_lanes`.
 _RANGES: Final = ("ready", "waiting", "blocked")
-
-
-class Shown(NamedTuple):
-    """What a cell shows of a card, as values.
-
-    A cell must be another one when any value is; two `Card`s with one id are equal in any case.
-
-    `values` are those of `SHOWN`; `waits_for` and `holds_up` are as `Card` says.
-    """
-
-    values: tuple[Any, ...]
-    expired: bool
-    cell: str
-    waits_for: tuple[tuple[str, str], ...]
-    holds_up: int
-
-    @property
-    def card(self) -> Card:
-        """The card with these values; no other is read."""
-        more = {name: getattr(self, name) for name in self._fields[1:]}
-        return lines.card(SHOWN, self.values, **more)
 
 
 @dataclass(frozen=True)
@@ -219,8 +189,8 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
     whole = counts
     if chosen != lane_by_lane:
         whole = counts | _counted(session, _statements(lane_by_lane, False), lane_by_lane)
-    shown = Paginator(_ordered(counts, whole), LANES_A_PAGE).get_page(page)
-    open_phases = [phase for phase in shown if not _finished(counts[phase])]
+    on_page = Paginator(_ordered(counts, whole), LANES_A_PAGE).get_page(page)
+    open_phases = [phase for phase in on_page if not _finished(counts[phase])]
     first = _first(session, statements, open_phases)
     rules = in_force(session)
 
@@ -233,11 +203,11 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
         some = None if whole is counts else sum(cell.total for cell in cells)
         return Lane(Heading(phase, of_lane, some, *rules.of_phase(phase)), cells)
 
-    lanes = tuple(map(lane, shown))
+    lanes = tuple(map(lane, on_page))
     return Board(
         lanes,
-        shown.number,
-        shown.paginator.num_pages,
+        on_page.number,
+        on_page.paginator.num_pages,
         _totals(counts),
         rules.pauses,
         running(session),
@@ -277,7 +247,7 @@ def _statements(chosen: Filter, in_part: bool) -> _Statements:
     return _Statements(
         _numbers(numbered, claimed).query.sql_with_params(),
         _claims(claimed).query.sql_with_params(),
-        _shown(first).query.sql_with_params(),
+        rows_of(first).query.sql_with_params(),
         _ranges(of_cell.filter(phase=_sql("cell.phase")), in_part),
         _ranges(of_cell.filter(phase=None), in_part, without_phase=True),
     )
@@ -363,8 +333,8 @@ def _first(
     first: dict[tuple[str | None, str], list[Shown]] = defaultdict(list)
     for *values, expired, cell, waits_for, holds_up in rows:
         chips = tuple(map(tuple, waits_for or ()))
-        shown = Shown(tuple(values), expired, cell, chips, holds_up)
-        first[values[_PHASE], cell].append(shown)
+        line = Shown(tuple(values), expired, cell, chips, holds_up)
+        first[values[_PHASE], cell].append(line)
     return first
 
 
@@ -374,30 +344,11 @@ def _ranges(cards: CardQuerySet, in_part: bool, *, without_phase: bool = False) 
     By LATERAL, which the ORM lacks; a window would rank every card. Parameters: the phases of the
     cells, their statuses, whether they are claimable.
     """
-    cards_of_cell, params = _shown(cards.in_claim_order())[:PER_CELL].query.sql_with_params()
+    cards_of_cell, params = rows_of(cards.in_claim_order())[:PER_CELL].query.sql_with_params()
     if in_part:
         cards_of_cell = large.first_of_cell(cards_of_cell, without_phase=without_phase)
     cells = "unnest(%s::text[], %s::text[], %s::boolean[]) AS cell (phase, status, claimable)"
     return f"SELECT card.* FROM {cells} CROSS JOIN LATERAL ({cards_of_cell}) AS card", params
-
-
-def _shown(cards: CardQuerySet) -> Any:
-    """Rows of `SHOWN`, `expired`, `cell`, `waits_for` (None unless it waits), `holds_up`."""
-    needed = Card.objects.filter(pk=OuterRef("dependency_id")).with_cell().values("cell")  # type: ignore[misc]  # it is annotated
-    state = Coalesce(Subquery(needed), Value("missing", TextField()))
-    edges = Dependency.objects.filter(card=OuterRef("pk")).annotate(state=state)
-    pair = Func("dependency_id", "state", template="ARRAY[%(expressions)s]", output_field=_PAIR)
-    chips = edges.exclude(state=DONE).order_by("dependency_id").values_list(pair)[:_CHIPS]
-    waits_for = Case(When(in_cell("waiting"), then=ArraySubquery(chips)))
-    dependents = Dependency.objects.filter(dependency=OuterRef("pk")).exclude(card__status=DONE)
-    number = dependents.values("dependency").annotate(number=Count("*")).values("number")
-    holds_up = Coalesce(Subquery(number), 0)
-    shown = cards.with_expired().with_cell()
-    columns = lines.columns(SHOWN)
-    return shown.values_list(*columns, "expired", "cell", waits_for, holds_up)
-
-
-_PAIR: Final = ArrayField(TextField())
 
 
 def _sql(template: str) -> Func:

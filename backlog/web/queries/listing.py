@@ -9,8 +9,8 @@ from backlog import values
 from backlog.models import Card
 from backlog.querysets import CardQuerySet
 from backlog.web.queries import large, lines
-from backlog.web.queries.board import SHOWN
 from backlog.web.queries.filters import Filter
+from backlog.web.queries.shown import SHOWN
 
 PAGE: Final = 50
 
