@@ -150,7 +150,7 @@ def _with_environment(env: str = "", **settings: Any) -> dict[str, Any]:
 def _meant(word: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches  # what is right needs none
 
-    near = get_close_matches(word, known, 1)
+    near = get_close_matches(word, known, 1, 0.7)  # the dashes alone make 0.6
     return f"; did you mean {near[0]}?" if near else ""
 
 

@@ -88,8 +88,8 @@ def test_a_mistake_says_what_would_be_right(call):
     assert call("list", "--limt=2").err == (
         "unrecognized arguments: --limt=2; did you mean --limit? (try backlog list --help)\n"
     )
-    assert call("list", "--first", "2").err == (
-        "unrecognized arguments: --first 2 (try backlog list --help)\n"
+    assert call("cancel", "--id", "A", "--owner", "w").err == (
+        "unrecognized arguments: --owner w (try backlog cancel --help)\n"
     )
     assert call("list", "--status", "open").err == (
         'status must be one of ready, claimed, blocked, done, not "open"\n'
