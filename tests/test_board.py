@@ -310,3 +310,10 @@ def test_anybody_reads_a_public_board_and_changes_nothing(client, settings):
     page = client.get("/")
     assert (page.status_code, 'name="action"' in page.text) == (200, False)
     assert client.post("/cards/act/", {"action": "complete"}).url.startswith("/login/")
+
+
+@pytest.mark.parametrize(("asked", "layout"), [({}, "rows"), ({"layout": "columns"}, "columns")])
+def test_a_poll_leaves_the_totals_above_their_columns(admin_client, asked, layout):
+    CardFactory()
+    fresh = admin_client.get("/live/cells/", asked).json()["cells"]["totals"]
+    assert f'class="totals {layout}"' in fresh

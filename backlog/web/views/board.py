@@ -40,7 +40,6 @@ def board(request: HttpRequest) -> HttpResponse:
         return start(request)
     context = {
         "board": shown,
-        "choice": choice,
         "cells": CELLS,
         "lanes": [
             (
@@ -98,6 +97,7 @@ def _above(request: HttpRequest, shown: Board, choice: Choice) -> dict[str, Any]
     asked = {name: {"status": name} for name in CELLS}
     asked["expired"] = {"status": CLAIMED, "stuck": "1"}
     return {
+        "choice": choice,
         "totals": [(name, shown.totals[name], choice.listed(**asked[name])) for name in asked],
         "pauses": shown.pauses,
         "signature": shown.banner,
