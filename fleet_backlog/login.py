@@ -55,7 +55,7 @@ def _carried(request: HttpRequest) -> Kept | None:
         kept = json.loads(request.POST.get(_KEPT, ""))
         fields = [(str(name), str(value)) for name, value in kept["fields"]]
         path = str(kept["path"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None
     local = path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
     return {"path": path, "fields": fields} if local else None

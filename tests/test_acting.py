@@ -86,6 +86,18 @@ def test_a_block_that_took_an_answer_away_has_no_undo(press):
     assert 'name="undo"' not in press("block", card, reason="other").text
 
 
+@pytest.mark.parametrize("note", ["which one?\n", " which", "a\rb"])
+def test_a_note_that_no_form_would_send_again_has_no_undo(press, note):
+    page = press("unblock", CardFactory(id="A", blocked=True, note=note))
+    assert ("Unblocked A." in page.text, 'name="undo"' in page.text) == (True, False)
+
+
+@pytest.mark.parametrize("back", ["nowhere", "cards", "//elsewhere/", "javascript:alert(1)"])
+def test_what_is_done_leads_back_to_a_path_of_this_site(admin_client, other, back):
+    data = {"action": "complete", "card": str(Seen.of(other)), "next": back}
+    assert admin_client.post(reverse("act"), data)["Location"] == reverse("board")
+
+
 def test_a_change_in_between_is_not_undone(press, undo, other):
     page = press("phase", other, phase="M2")
     Card.objects.edit("D", title="Changed meanwhile")
@@ -158,6 +170,7 @@ def test_more_than_anybody_means_is_refused(admin_client, other, monkeypatch):
     [
         {"action": "complete", "cards": "["},
         {"action": "complete", "cards": "[1]"},
+        {"action": "complete", "cards": "[" * 100_000},
         {"action": "complete", "matching": "status=odd"},
         {"undo": "action=explode"},
         {"undo": urlencode({"action": "phase", "card": "A"})},

@@ -139,6 +139,12 @@ def test_what_is_kept_is_sent_to_this_site_only(client, path):
     assert answer.status_code == 302
 
 
+def test_what_nobody_kept_there_is_left_out(client):
+    AccountFactory(username="root")
+    data = {"username": "root", "password": "secret", "kept": "[" * 100_000}
+    assert client.post("/login/", data).status_code == 302
+
+
 def test_a_password_is_not_kept(strict):
     path = reverse("admin:auth_user_add")
     form = _typed(strict, path, "password1", username="new", password1="hunter2-hunter2")

@@ -109,17 +109,22 @@ class Button(NamedTuple):
         now = outcome.now
         if not before or not now or before.status not in self.undone_from:
             return None
-        # A block takes the answer away, and a browser sends other ends of lines than these.
-        if (
-            before.answer
-            or "\r" in (before.block_note or "")
-            or before.updated_at == now.updated_at
-        ):
+        # A block takes the answer away.
+        if before.answer or before.updated_at == now.updated_at:
             return None
         form = BUTTONS[self.undone_by].form
         was = {name: getattr(before, _WAS[name]) for name in form.base_fields} if form else {}
         fields = {name: "" if value is None else value for name, value in was.items()}
+        if form and not _says(form(fields), was):
+            return None
         return {"action": self.undone_by, "confirmed": 1, **fields}
+
+
+def _says(form: forms.Form, was: dict[str, Any]) -> bool:
+    """Whether it says exactly this: it leaves out blanks at ends, say, that a worker wrote."""
+    return form.is_valid() and {k: v or None for k, v in form.cleaned_data.items()} == {
+        k: v or None for k, v in was.items()
+    }
 
 
 # Of a field of what undoes something, the column that tells how it was.

@@ -1,6 +1,7 @@
 """A card beside the page that names it, and the keys of both."""
 
 import pytest
+from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 
 from backlog.models import Card
@@ -47,6 +48,18 @@ def test_the_drawer_is_up_to_date_and_keeps_what_is_typed(board, drawer):
     expect(drawer.locator("h1")).to_have_text("Changed waits", timeout=30_000)
     expect(drawer.get_by_label("Comment")).to_have_value("half a sen")
     expect(drawer.locator(".graph a")).to_have_count(3)
+
+
+@pytest.mark.parametrize("path", ["/card/waits/", "/#/card/waits/"])
+def test_what_is_typed_outlives_the_session(operator, live_server, path):
+    operator.goto(live_server.url + path)
+    card = operator.locator("#main, #drawer").filter(visible=True).last
+    card.get_by_label("Comment").fill("half a sen")
+    Session.objects.all().delete()
+    expect(operator.get_by_text("what you typed stays").filter(visible=True).first).to_be_visible()
+    expect(card.get_by_label("Comment")).to_have_value("half a sen")
+    card.get_by_role("button", name="Comment").click()
+    expect(operator.get_by_label("Password")).to_be_visible()
 
 
 def test_an_action_in_the_drawer_is_done_there(board, drawer, live_server):

@@ -70,3 +70,16 @@ def test_no_arrow_of_the_neighbourhood_runs_behind_a_card(operator, complaints, 
     expect(operator.locator(".graph a")).to_have_count(7)
     crossed = operator.evaluate(CROSSED)
     assert (len(crossed), [through for through in crossed if through]) == (11, [])
+
+
+def test_a_title_does_not_turn_the_order_of_what_stands_beside_it(operator, live_server):
+    CardFactory(id="abc", title="\u202egnp.exe")
+    operator.goto(live_server.url)
+    left = """name => [0, 2].map(at => {
+        const range = document.createRange();
+        range.setStart(name.firstChild, at);
+        range.setEnd(name.firstChild, at + 1);
+        return range.getBoundingClientRect().left;
+    })"""
+    first, last = operator.locator('[data-card="abc"] .id').evaluate(left)
+    assert first < last

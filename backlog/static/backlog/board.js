@@ -8,6 +8,7 @@ import "./menu.js";
 import { inView, late, put, settle } from "./parts.js";
 import { count } from "./select.js";
 import { heard, tell } from "./times.js";
+import { depart } from "./typed.js";
 
 const lanes = document.getElementById("lanes");
 const news = document.getElementById("news");
@@ -26,7 +27,7 @@ function address(url, values) {
 async function read(url) {
   const answer = await fetch(url, { cache: "no-store", redirect: "manual" });
   heard(answer);
-  if (answer.type === "opaqueredirect" || answer.status === 403) location.reload();
+  if (answer.type === "opaqueredirect" || answer.status === 403) depart();
   if (answer.status === 204) return null;
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
   return answer;
@@ -94,7 +95,7 @@ async function rebuild(all = false) {
   const page = await (await read(location.href)).text();
   if (dragging()) return;
   const fresh = new DOMParser().parseFromString(page, "text/html");
-  if (!fresh.getElementById("lanes")) return location.reload(); // the last card has gone
+  if (!fresh.getElementById("lanes")) return depart(); // the last card has gone
   const { children, dataset } = fresh.getElementById("lanes");
   const left = [];
   keeping(() => {

@@ -2,6 +2,7 @@
 // different. Focus, what is typed, what is open and the place on the page stay.
 
 import { heard, now, tell } from "./times.js";
+import { depart } from "./typed.js";
 import { Idiomorph } from "./vendor/idiomorph/idiomorph.esm.js";
 
 // Of the page at `url`: `main` becomes what its own is, `footer` says of when that is, and which
@@ -22,7 +23,7 @@ export function follow({ url, main, footer, adapt = () => {}, gone = () => locat
       heard(answer);
       if (ended) return;
       // The login, or that there is nothing to see any more: a page of its own.
-      if (answer.type === "opaqueredirect" || [403, 404].includes(answer.status)) return gone();
+      if (answer.type === "opaqueredirect" || [403, 404].includes(answer.status)) return depart(gone);
       if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
       if (answer.status !== 204) take(await answer.text());
       footer.querySelector("time").dateTime = new Date(now()).toISOString();

@@ -2,13 +2,14 @@
 // in place for who reads elsewhere or has selected some of it.
 
 import { tell } from "./times.js";
+import { depart } from "./typed.js";
 
 let timer;
 
 async function fresh(here) {
   const query = new URLSearchParams({ v: here.dataset.version });
   const answer = await fetch(`${here.dataset.live}&${query}`, { cache: "no-store", redirect: "manual" });
-  if (answer.type === "opaqueredirect" || answer.status === 403) location.reload();
+  if (answer.type === "opaqueredirect" || answer.status === 403) depart();
   if (answer.status !== 200) return null;
   const template = document.createElement("template");
   template.innerHTML = (await answer.json()).html;

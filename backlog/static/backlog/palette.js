@@ -1,6 +1,8 @@
 // Ctrl+K on every page: cards, phases, workers and pages, as the server finds them, and the actions of
 // this page. What is chosen is a link; an action gets the focus, so that a further Enter presses it.
 
+import { depart } from "./typed.js";
+
 const palette = document.getElementById("palette");
 const input = palette.querySelector("input");
 const found = document.getElementById("found");
@@ -29,7 +31,7 @@ async function look() {
   const query = new URLSearchParams({ q: input.value });
   try {
     const answer = await fetch(`${found.dataset.address}?${query}`, { redirect: "manual", signal: asked.signal });
-    if (answer.type === "opaqueredirect" || answer.status === 403) return location.reload();
+    if (answer.type === "opaqueredirect" || answer.status === 403) return depart();
     if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
     show(await answer.text());
   } catch (error) {

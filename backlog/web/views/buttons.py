@@ -96,7 +96,7 @@ def _texts(sent: QueryDict) -> list[str]:
     """The cards of a form: a field each, and of very many one field, a list as JSON."""
     try:
         many = json.loads(sent.get("cards") or "[]")
-    except ValueError:
+    except (ValueError, RecursionError):
         many = None
     if not isinstance(many, list) or not all(isinstance(text, str) for text in many):
         raise UsageError("cards must be a list of cards as the page showed them")
@@ -232,9 +232,10 @@ def _answer(
 
 
 def way_back(request: HttpRequest, otherwise: str = "board") -> str:
-    """Where the operator came from; only ever a page of this site."""
+    """Where the operator came from; only ever a page of this site, by its path."""
     target = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return target if target and safe else resolve_url(otherwise)
+    # Without its slash it would be the name of a page, or of none.
+    return target if target.startswith("/") and safe else resolve_url(otherwise)
