@@ -46,6 +46,11 @@ def test_parts_of_a_path_are_words(text, card, found):
     assert found(text) == ["A"]
 
 
+def test_a_hit_has_no_more_of_a_title_than_is_searched(card, hit):
+    card("A", title="word " * 30_000)
+    assert len(hit("word").title) == search.LONGEST_SEARCHED
+
+
 def test_every_word_must_be_there_in_any_order(card, found):
     card("A", title="one two")
     card("B", title="two")

@@ -31,7 +31,8 @@ _LOOKED_AT: Final = 50
 class Hit(NamedTuple):
     """A card that was found; `found_in`: title, body, acceptance, summary (of `attempt`) or note.
 
-    `snippet` is some of that text, on one line; of a title, the beginning of the body.
+    `snippet` is some of that text, on one line; of a title, the beginning of the body. `title` is
+    as much of it as is searched.
     """
 
     id: str
@@ -88,7 +89,7 @@ WITH found (place, card_id, rank, run, event) AS (
     FROM found WHERE EXISTS (SELECT FROM backlog WHERE id = card_id)
     GROUP BY card_id ORDER BY rank DESC, card_id LIMIT %s OFFSET %s
 )
-SELECT card.id, card.title, card.phase, card.status, card.claimable,
+SELECT card.id, left(card.title, {LONGEST_SEARCHED}), card.phase, card.status, card.claimable,
     left(card.body, {LONGEST_SEARCHED}), left(card.acceptance::text, {LONGEST_SEARCHED}),
     run.attempt, left(run.summary, {LONGEST_SEARCHED}), left(event.note, {LONGEST_SEARCHED}), total,
     EXISTS (SELECT FROM found GROUP BY place HAVING count(*) = {MOST_RANKED})
