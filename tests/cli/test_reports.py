@@ -56,7 +56,7 @@ def test_explain_agrees_with_list_and_claim(call, tangled):
 
 def test_check_of_a_sound_store(call, tangled):
     assert call("check") == (0, "5 cards, 0 differences\n", "")
-    nothing = {"counts": [], "edges": [], "claims": [], "limits": []}
+    nothing = {"counts": [], "edges": [], "claims": [], "words": [], "limits": []}
     assert call("check", "--json").json == {"ok": True, "cards": 5, **nothing}
 
 
