@@ -1,6 +1,7 @@
 """An outline becomes cards: what a line says, and what becomes of it on the page."""
 
 import re
+
 import pytest
 from django.urls import reverse
 
