@@ -13,7 +13,7 @@ from backlog.lifecycle import LONGEST_NAME
 from backlog.session import PsycopgSession
 from backlog.verbs import cards, check, claims, doctor, moves, pool, runs
 from backlog.verbs.transfer import import_cards
-from tests.test_upgrades import ARCHIVES, LAST, earlier_store, empty_database, fill, on_store
+from tests.test_upgrades import ARCHIVES, earlier_store, empty_database, fill, on_store
 
 ARCHIVE = ARCHIVES[0].parent / "beyond" / "0004.dump"
 
@@ -123,13 +123,14 @@ def test_lines_that_change_something_else_are_imported(earlier):
     assert import_cards(earlier, lines, update=True).updated == len(names)
 
 
+TYPED = ARCHIVES[0].with_stem("typed_0004")  # the last that took such a one
 UNREADABLE = """UPDATE backlog SET priority = 99, acceptance =
     (SELECT jsonb_agg(1e131071) FROM generate_series(1, 9000)) WHERE id = 'ready-1'"""
 
 
 @pytest.mark.deep
 def test_a_card_that_nobody_could_read_or_dump_is_read_and_claimed(tmp_path):
-    with earlier_store(LAST, UNREADABLE) as (on, _):
+    with earlier_store(TYPED, UNREADABLE) as (on, _):
         claimed = on("claim", "--owner", "w", "--json").json
         assert (claimed["id"], claimed["acceptance"]) == ("ready-1", ["1e131071"] * 9_000)
         assert on("store", "dump", str(tmp_path / "archive")).status == 0
