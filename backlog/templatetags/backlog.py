@@ -9,6 +9,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from django import template
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import escape, format_html, format_html_join
@@ -98,6 +99,13 @@ def line(value: Any, most: int = LINE) -> str:
     """The text, or its beginning and an ellipsis; nothing for None."""
     text = "" if value is None else str(value)
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+@register.filter
+@lru_cache(maxsize=64)
+def press(button: Any) -> SafeString:
+    """A button of the toolbar, with what it asks: the same whoever presses it."""
+    return render_to_string("backlog/_press.html", {"button": button})
 
 
 @register.simple_tag

@@ -19,7 +19,7 @@ from backlog.web.queries import board as queries
 from backlog.web.queries.board import Board
 from backlog.web.queries.filters import phases
 from backlog.web.views import saved
-from backlog.web.views.cell import cell_html, heading_html
+from backlog.web.views.cell import cell_html, heading_html, links_html
 from backlog.web.views.start import start
 
 _LIVE = Live(queries.board)
@@ -38,6 +38,7 @@ def board(request: HttpRequest) -> HttpResponse:
     shown = _shown(choice)
     if not (shown.lanes or choice.narrowed):
         return start(request)
+    may_add = may(request, ADD)
     context = {
         "board": shown,
         "cells": CELLS,
@@ -46,10 +47,10 @@ def board(request: HttpRequest) -> HttpResponse:
                 lane.heading,
                 heading_html(lane.heading),
                 [cell_html(cell, choice.rest) for cell in lane.cells],
+                links_html(lane.heading.phase, may_add),
             )
             for lane in shown.lanes
         ],
-        "may_add": may(request, ADD),
         "few": len(shown.lanes) <= FEW_LANES,
         "phases": phases(Card.objects.session()),
         "keep": choice.hidden("layout"),

@@ -63,6 +63,12 @@ def heading_html(heading: Heading) -> SafeString:
     return render_to_string("backlog/_lane.html", {"lane": heading, "bar": bar(heading)})
 
 
+@lru_cache(maxsize=512)
+def links_html(phase: str | None, may_add: bool) -> SafeString:
+    """Where a lane leads to, for who may add a card to it or may not."""
+    return render_to_string("backlog/_links.html", {"phase": phase, "may_add": may_add})
+
+
 def bar(heading: Heading) -> SafeString:
     """What part of a lane is in each state, done first: an SVG, as a style could not say it."""
     left, parts = 0.0, []
