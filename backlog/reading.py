@@ -157,7 +157,7 @@ class EventAdmin(ReadAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
-        return lines.events(super().get_queryset(request))  # type: ignore[no-any-return]
+        return lines.events(super().get_queryset(request))  # type: ignore[no-any-return]  # untyped
 
     def newest(self, queryset: Any) -> QuerySet[Event]:
         return activity.recent(queryset)
@@ -205,7 +205,7 @@ class RunAdmin(ReadAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
-        return lines.runs(super().get_queryset(request), LINE, LINE)  # type: ignore[no-any-return]
+        return lines.runs(super().get_queryset(request), LINE, LINE)  # type: ignore[no-any-return]  # untyped
 
     def newest(self, queryset: Any) -> QuerySet[Run]:
         return activity.recent_runs(queryset)
@@ -263,7 +263,7 @@ class RuleAdmin(ReadAdmin):
         return super().get_queryset(request).filter(kind__in=("pause", "limit"))
 
     def newest(self, queryset: Any) -> QuerySet[Rule]:
-        return queryset  # type: ignore[no-any-return]
+        return queryset  # type: ignore[no-any-return]  # untyped
 
     @admin.display(description="name", empty_value="-")
     def about(self, rule: Rule) -> str | None:
