@@ -18,7 +18,7 @@ django.setup()
 from backlog.querysets import CardQuerySet
 def told(verb, at):
     def tell(cards, *args, **kwargs):
-        print(f"the manager claims for {args[at]}", file=sys.stderr)
+        sys.stderr.write(f"the manager claims for {args[at]}\\n")  # whole: the log has a thread
         return verb(cards, *args, **kwargs)
     return tell
 CardQuerySet.claim = told(CardQuerySet.claim, 0)
