@@ -45,7 +45,7 @@ test: setup ## the tests, on each tier of the store that matters to them
 quick: setup ## the tests that say most in a minute, on the embedded tier
 	$(PYTEST) -m quick $(ARGS)
 
-chaos: setup ## the deep tests: storms, models, 100,000 cards, and a fleet killed at random
+chaos: setup ## the deep tests: storms, models, kills, full disks, 100,000 cards
 	BACKLOG_TEST_BUDGET=$(BUDGET) BACKLOG_TEST_TIER=embedded $(PYTEST) -m deep $(ARGS)
 	BACKLOG_TEST_BUDGET=$(BUDGET) BACKLOG_TEST_TIER=server $(PYTEST) -m deep $(ARGS)
 

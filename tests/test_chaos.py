@@ -135,6 +135,7 @@ def test_the_verdict_finds_an_attempt_that_is_lost(session):
 # Clocks -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("hours", [-30, 30])
 def test_the_clock_of_a_worker_is_nobody_s(hours, session, card, command):
     """A lease lasts as long by a clock that is a day ahead or behind as by the right one."""

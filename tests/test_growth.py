@@ -46,6 +46,7 @@ GROWN = {
 }
 
 
+@pytest.mark.deep
 @pytest.mark.one_tier
 @pytest.mark.parametrize("document", GROWN.values(), ids=GROWN)
 @pytest.mark.parametrize("door", [values.acceptance, lambda text: values.document(text, "result")])

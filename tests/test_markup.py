@@ -73,6 +73,7 @@ WORST = ["wide tables", "one address for many links", "open images", "numbered l
 WORST += ["quotation marks", "the longest text"]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_no_text_is_more_bytes_or_steps_than_there_is_room_for(text):
     room = Room(size=300_000, steps=20_000)
@@ -81,6 +82,7 @@ def test_no_text_is_more_bytes_or_steps_than_there_is_room_for(text):
     assert (room.size >= 0, room.steps >= 0) == (True, True)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("kind", WORST)
 def test_a_cards_page_has_a_bound_whatever_its_texts_are(admin_client, kind):
     text = HOSTILE[kind]

@@ -201,6 +201,7 @@ def test_ctrl_c_is_quick(public):
         assert process.wait(5) == 0
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_while_the_processes_begin_is_quick(fresh, sig):
     for _ in range(3):
@@ -212,6 +213,7 @@ def test_a_stop_while_the_processes_begin_is_quick(fresh, sig):
 # A database that goes away ------------------------------------------------------------------------
 
 
+@pytest.mark.deep
 def test_it_outlives_a_restart_of_the_database(fresh, own_server):
     env = {**fresh, "DATABASE_URL": own_server.url, "BACKLOG_PUBLIC_BOARD": "on"}
     with _serving(env, "--no-sweep", "--workers", "1") as (_, url):
@@ -232,6 +234,7 @@ def test_it_outlives_a_restart_of_the_database(fresh, own_server):
         assert [_ask(page, **signed_in)[0] for page in pages] == [200] * 3
 
 
+@pytest.mark.deep
 def test_a_restart_between_two_requests_is_not_seen(fresh, own_server):
     env = {**fresh, "DATABASE_URL": own_server.url, "BACKLOG_PUBLIC_BOARD": "on"}
     with _serving(env, "--no-sweep", "--workers", "1", "--threads", "1") as (_, url):
@@ -241,6 +244,7 @@ def test_a_restart_between_two_requests_is_not_seen(fresh, own_server):
         assert _ask(f"{url}/")[0] == 200
 
 
+@pytest.mark.deep
 def test_the_embedded_store_is_started_again(fresh, public):
     with _serving(public, "--no-sweep") as (_, url):
         assert _ask(f"{url}/")[0] == 200
@@ -322,6 +326,7 @@ def _expired(connection) -> int:
     return connection.execute(sql).fetchone()[0]
 
 
+@pytest.mark.deep
 def test_it_sweeps_and_starts_what_sweeps_again_if_it_dies(fresh):
     env = {**fresh, "SWEEP_SECONDS": "1"}
     with (
@@ -343,6 +348,7 @@ def test_it_sweeps_and_starts_what_sweeps_again_if_it_dies(fresh):
         assert connection.execute(sql).fetchall() == [("sweep",)]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_the_sweeps_end_with_the_server_however_it_ends(fresh, sig):
     with _serving(fresh) as (process, _):

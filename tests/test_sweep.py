@@ -154,6 +154,7 @@ def test_processes_at_once_reclaim_each_card_once(session):
         assert [each.poll() for each in (a, b, c)] == [None] * 3
 
 
+@pytest.mark.deep
 @pytest.mark.one_tier
 def test_it_outlives_a_restart_of_the_database_and_says_so_once(server):
     assert On(DATABASE_URL=server.url)("stats").status == 0

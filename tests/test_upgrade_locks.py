@@ -7,6 +7,8 @@ import pytest
 
 from tests.test_upgrades import UNBOUNDED, earlier_store
 
+pytestmark = pytest.mark.deep
+
 CLAIM = "UPDATE backlog SET priority = 1 WHERE id = 'ready-1'"
 
 

@@ -82,6 +82,7 @@ def test_following_ends_when_nobody_reads_any_more(card):
         assert process.stderr.read() == ""
 
 
+@pytest.mark.deep
 @pytest.mark.one_tier
 def test_following_outlives_a_restart_of_the_database():
     server = Server(wheel_programs()).start()

@@ -16,6 +16,8 @@ from tests.embedded.children import run, spawn
 from tests.embedded.conftest import Programs, kill_postmaster, postmaster
 from tests.worker import until
 
+pytestmark = pytest.mark.deep
+
 CLAIM_FOR_EVER = """
 connection = store.connect(autocommit=True)
 number = 0

@@ -69,6 +69,7 @@ MOMENTS = {
 }
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_starter_killed_with_its_group_leaves_a_store_that_works(root: Path, moment: str) -> None:
     with spawn(root, "store.start()", start_new_session=True) as starter:
@@ -78,6 +79,7 @@ def test_a_starter_killed_with_its_group_leaves_a_store_that_works(root: Path, m
     assert_works(root)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("moment", ["initdb begins", "initdb writes", "initdb ended"])
 def test_an_initdb_that_outlives_its_killed_starter_does_no_harm(root: Path, moment: str) -> None:
     with spawn(root, "store.start()", start_new_session=True) as starter:
@@ -89,6 +91,7 @@ def test_an_initdb_that_outlives_its_killed_starter_does_no_harm(root: Path, mom
     assert not list(root.glob("init-*"))  # nor does it write on
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("delay", [0.3, 0.8])
 def test_a_starter_killed_at_any_time_leaves_a_store_that_works(root: Path, delay: float) -> None:
     code = "print('here', flush=True)\nstore.start()"

@@ -13,6 +13,8 @@ from tests.embedded.children import User, run, spawn
 from tests.embedded.conftest import Disk, Programs
 from tests.worker import until
 
+pytestmark = pytest.mark.deep
+
 SYSTEM_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("1[5-7]/bin"))
 
 

@@ -11,6 +11,8 @@ from backlog.store.embedded import Store, StoreError, binaries
 from tests.embedded.children import User
 from tests.embedded.test_users import NOBODY
 
+pytestmark = pytest.mark.deep
+
 SECRET = "18\nthis is nobody's business\n"
 
 

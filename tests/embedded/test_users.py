@@ -14,6 +14,8 @@ from tests.embedded import children
 from tests.embedded.children import User, run, spawn
 from tests.embedded.conftest import Disk, kill_postmaster, postmaster
 
+pytestmark = pytest.mark.deep
+
 NOBODY = pwd.getpwnam("nobody")
 CONNECT = "store.connect().close()"
 # Past the guard, straight to the socket: only the server itself can refuse.

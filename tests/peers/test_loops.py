@@ -74,6 +74,7 @@ def test_runaway_loops_of_many_processes(session, card):
     assert cards.show(session, "A").block_reason == "attempts_exhausted"
 
 
+@pytest.mark.deep
 def test_runaway_loops_of_processes_that_only_die(session, card):
     """Peers: "Runaway loops": a worker that dies each time says nothing, and is counted."""
     card("A")

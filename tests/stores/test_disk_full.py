@@ -9,7 +9,7 @@ import pytest
 
 from tests.command import On, empty_store
 
-pytestmark = pytest.mark.one_tier
+pytestmark = [pytest.mark.one_tier, pytest.mark.deep]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from backlog.worker.worker import work as run
 from tests.command import PROJECT, On, unavailable
 from tests.worker import begun, until, working
 
-pytestmark = pytest.mark.one_tier
+pytestmark = [pytest.mark.one_tier, pytest.mark.deep]
 
 
 class Embedded:
