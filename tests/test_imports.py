@@ -13,7 +13,7 @@ from tests.command import MANAGE, PROJECT, On, empty_store
 from tests.serving import serving
 from tests.worker import until
 
-pytestmark = pytest.mark.one_tier
+pytestmark = [pytest.mark.one_tier, pytest.mark.deep]
 
 EXPIRED = """INSERT INTO backlog (id, title, status, claim_owner, claim_ttl_seconds, claimed_at)
     VALUES ('A', 'A', 'claimed', 'w', 1, '2020-01-01Z')"""
