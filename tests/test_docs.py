@@ -67,7 +67,8 @@ def test_every_store_action_is_named(action):
 
 def test_every_setting_stands_in_the_table():
     read = set()
-    for path in (*(PROJECT / "fleet_backlog").rglob("*.py"), *(PROJECT / "backlog").rglob("*.py")):
+    packages = ("backlog", "fleet", "fleet_backlog")
+    for path in (path for each in packages for path in (PROJECT / each).rglob("*.py")):
         text = path.read_text()
         read |= set(re.findall(r'env\.\w+\(\s*"(\w+)"', text))
         read |= set(re.findall(r'environ\.get\(\s*"(\w+)"', text))
