@@ -50,8 +50,8 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role
-set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --concurrency --cost --count --delay --depends-on --every --from --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --output --owner --phase --priority --reason --result --role --stall --status --summary --title --to --tokens --ttl --wait
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph
+set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --concurrency --cost --count --delay --depends-on --every --format --from --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --output --owner --phase --priority --reason --result --role --stall --status --summary --title --to --tokens --ttl --wait
 
 complete -c backlog -e
 complete -c backlog -f
@@ -342,3 +342,9 @@ complete -c backlog -n '_shtab_backlog_using roles' -l json -d 'one line of JSON
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a role -d 'the contract of one role'
 complete -c backlog -n '_shtab_backlog_using role' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using role' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a graph -d 'the dependencies of the cards, as Graphviz, Mermaid or JSON'
+complete -c backlog -n '_shtab_backlog_using graph' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using graph' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using graph' -l phase -x -d 'of this phase, and what it waits for'
+complete -c backlog -n '_shtab_backlog_using graph' -l open -d 'without what is done'
+complete -c backlog -n '_shtab_backlog_using graph' -l format -xka "dot mermaid json" -d format

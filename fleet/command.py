@@ -10,6 +10,7 @@ VERBS: Final = {
     **parser.VERBS,
     "roles": "fleet.cli.roles.roles",
     "role": "fleet.cli.roles.role",
+    "graph": "fleet.cli.graph.graph",
 }
 
 
