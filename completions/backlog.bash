@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_backlog_store_subparsers=(start stop status path psql dump restore)
-_shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store)
+_shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store roles role graph)
 
 _shtab_backlog_create_option_strings=(-h --help --json --id --title --body --phase --priority --depends-on --acceptance --role --max-attempts --not-before --idempotency-key)
 _shtab_backlog_list_option_strings=(-h --help --json --status --phase --ready-only --limit --after)
@@ -44,7 +44,7 @@ _shtab_backlog_sweep_option_strings=(-h --help --json --every)
 _shtab_backlog_check_option_strings=(-h --help --json)
 _shtab_backlog_import_option_strings=(-h --help --json --update --ignore-unknown --dry-run)
 _shtab_backlog_export_option_strings=(-h --help --json --events --runs)
-_shtab_backlog_work_option_strings=(-h --help --json --owner --phase --role --ttl --concurrency --once --drain --grace --backoff --pass-database --output)
+_shtab_backlog_work_option_strings=(-h --help --json --owner --phase --role --ttl --concurrency --once --drain --grace --backoff --max-runtime --stall --pass-database --output)
 _shtab_backlog_store_start_option_strings=(-h --help --json)
 _shtab_backlog_store_stop_option_strings=(-h --help --json)
 _shtab_backlog_store_status_option_strings=(-h --help --json)
@@ -53,6 +53,9 @@ _shtab_backlog_store_psql_option_strings=(-h --help --json)
 _shtab_backlog_store_dump_option_strings=(-h --help --json)
 _shtab_backlog_store_restore_option_strings=(-h --help --json --force)
 _shtab_backlog_store_option_strings=(-h --help)
+_shtab_backlog_roles_option_strings=(-h --help --json)
+_shtab_backlog_role_option_strings=(-h --help --json)
+_shtab_backlog_graph_option_strings=(-h --help --json --phase --open --format)
 _shtab_backlog_option_strings=(-h --help --version)
 
 _shtab_backlog_import_pos_0_COMPGEN=_shtab_compgen_files
@@ -63,7 +66,8 @@ _shtab_backlog_list___status_choices=(ready claimed blocked done)
 _shtab_backlog_block___reason_choices=(dependency needs_input capability transient attempts_exhausted other)
 _shtab_backlog_work___output_choices=(on off)
 _shtab_backlog_store_pos_0_choices=(start stop status path psql dump restore)
-_shtab_backlog_pos_0_choices=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store)
+_shtab_backlog_graph___format_choices=(dot mermaid json)
+_shtab_backlog_pos_0_choices=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store roles role graph)
 
 _shtab_backlog_create__h_nargs=0
 _shtab_backlog_create___help_nargs=0
@@ -220,6 +224,16 @@ _shtab_backlog_store_restore___force_nargs=0
 _shtab_backlog_store_pos_0_nargs=A...
 _shtab_backlog_store__h_nargs=0
 _shtab_backlog_store___help_nargs=0
+_shtab_backlog_roles__h_nargs=0
+_shtab_backlog_roles___help_nargs=0
+_shtab_backlog_roles___json_nargs=0
+_shtab_backlog_role__h_nargs=0
+_shtab_backlog_role___help_nargs=0
+_shtab_backlog_role___json_nargs=0
+_shtab_backlog_graph__h_nargs=0
+_shtab_backlog_graph___help_nargs=0
+_shtab_backlog_graph___json_nargs=0
+_shtab_backlog_graph___open_nargs=0
 _shtab_backlog_pos_0_nargs=A...
 _shtab_backlog__h_nargs=0
 _shtab_backlog___help_nargs=0

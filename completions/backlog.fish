@@ -50,8 +50,8 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore'
-set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --concurrency --cost --count --delay --depends-on --every --from --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --not-before --note --output --owner --phase --priority --reason --result --role --status --summary --title --to --tokens --ttl --wait
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph
+set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --concurrency --cost --count --delay --depends-on --every --format --from --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --output --owner --phase --priority --reason --result --role --stall --status --summary --title --to --tokens --ttl --wait
 
 complete -c backlog -e
 complete -c backlog -f
@@ -306,6 +306,8 @@ complete -c backlog -n '_shtab_backlog_using work' -l once -d 'one card; exit as
 complete -c backlog -n '_shtab_backlog_using work' -l drain -d 'until nothing is claimable'
 complete -c backlog -n '_shtab_backlog_using work' -l grace -x -d 'seconds commands have to end after SIGTERM (30)'
 complete -c backlog -n '_shtab_backlog_using work' -l backoff -x -d 'seconds after a failure, then twice that, … (10)'
+complete -c backlog -n '_shtab_backlog_using work' -l max-runtime -x -d 'seconds a command may run; then it is ended, as failed'
+complete -c backlog -n '_shtab_backlog_using work' -l stall -x -d 'seconds it may print nothing; then it is ended, as failed'
 complete -c backlog -n '_shtab_backlog_using work' -l pass-database -d 'let the command have DATABASE_URL'
 complete -c backlog -n '_shtab_backlog_using work' -l output -xka "on off" -d output
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a store -d 'the server behind the cards'
@@ -334,3 +336,15 @@ complete -c backlog -n '_shtab_backlog_using store restore' -s h -l help -d 'sho
 complete -c backlog -n '_shtab_backlog_using store restore' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using store restore' -l force -d 'replace the cards there are'
 complete -c backlog -n '_shtab_backlog_using store restore; and test $_shtab_backlog_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'an archive of pg_dump'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a roles -d 'who is who in the fleet: every role, and what it is for'
+complete -c backlog -n '_shtab_backlog_using roles' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using roles' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a role -d 'the contract of one role'
+complete -c backlog -n '_shtab_backlog_using role' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using role' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a graph -d 'the dependencies of the cards, as Graphviz, Mermaid or JSON'
+complete -c backlog -n '_shtab_backlog_using graph' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using graph' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using graph' -l phase -x -d 'of this phase, and what it waits for'
+complete -c backlog -n '_shtab_backlog_using graph' -l open -d 'without what is done'
+complete -c backlog -n '_shtab_backlog_using graph' -l format -xka "dot mermaid json" -d format

@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "axes",
+    "fleet",  # before `backlog`, whose command it gives more verbs
     "backlog",
     "fleet_backlog",
 ]

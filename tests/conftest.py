@@ -14,6 +14,7 @@ from backlog.cli import connection
 from backlog.cli.main import main
 from backlog.session import PsycopgSession
 from backlog.store import storage
+from fleet.command import VERBS
 from tests.budget import BUDGET
 from tests.command import On, Ran, copied_store, used_store
 from tests.embedded.children import copy
@@ -152,7 +153,7 @@ def call(store: None, capsys: pytest.CaptureFixture[str]) -> Any:
 
     def run(*words: str) -> Ran:
         capsys.readouterr()
-        status = main(words)
+        status = main(words, verbs=VERBS)
         return Ran(status, *capsys.readouterr())
 
     return run

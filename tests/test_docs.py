@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 
 from backlog import lifecycle
-from backlog.cli.parser import VERBS
 from backlog.cli.store import store
 from backlog.verbs import cards
+from fleet.command import VERBS
 from tests.command import PROJECT
 
 README = (PROJECT / "README.md").read_text()
+FLEET = (PROJECT / "docs" / "fleet.md").read_text()
 LIMITS = (PROJECT / "docs" / "limits.md").read_text()
-CONSOLE = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 
 
-def _steps() -> list[tuple[str, str]]:
-    """Each command of the README's consoles with the output shown under it."""
-    shown = "".join(CONSOLE)
+def _steps(page: str) -> list[tuple[str, str]]:
+    """Each command of a page's consoles with the output shown under it."""
+    shown = "".join(re.findall(r"```console\n(.*?)```", page, re.DOTALL))
     return [(step[0], step[1]) for step in re.findall(r"^\$ (.*)\n((?:[^$].*\n)*)", shown, re.M)]
 
 
@@ -33,11 +33,12 @@ def _timeless(text: str) -> str:
 
 @pytest.mark.one_tier
 @pytest.mark.usefixtures("store")
-def test_every_command_of_the_readme_prints_what_it_shows(command, tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", [README, FLEET], ids=["README", "fleet"])
+def test_every_command_of_a_page_prints_what_it_shows(page, command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOGNAME", "olga")
     shutil.copytree(PROJECT / "examples", tmp_path / "examples")
-    for line, shown in _steps():
+    for line, shown in _steps(page):
         words, _, target = line.partition(" > ")
         ran = command(*shlex.split(words)[3:])
         if target:
@@ -56,7 +57,7 @@ def test_the_python_of_the_readme_finishes_a_card(session, card, code):
 
 @pytest.mark.parametrize("verb", [name for name in VERBS if name != "store"])
 def test_every_verb_has_an_example(verb):
-    assert re.search(rf"^\$ python manage.py backlog {verb}\b", README, re.M)
+    assert re.search(rf"^\$ python manage.py backlog {verb}\b", README + FLEET, re.M)
 
 
 @pytest.mark.parametrize("action", [action.name for action in store.actions])
@@ -66,7 +67,8 @@ def test_every_store_action_is_named(action):
 
 def test_every_setting_stands_in_the_table():
     read = set()
-    for path in (*(PROJECT / "fleet_backlog").rglob("*.py"), *(PROJECT / "backlog").rglob("*.py")):
+    packages = ("backlog", "fleet", "fleet_backlog")
+    for path in (path for each in packages for path in (PROJECT / each).rglob("*.py")):
         text = path.read_text()
         read |= set(re.findall(r'env\.\w+\(\s*"(\w+)"', text))
         read |= set(re.findall(r'environ\.get\(\s*"(\w+)"', text))

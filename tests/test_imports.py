@@ -22,7 +22,13 @@ EXPIRED = """INSERT INTO backlog (id, title, status, claim_owner, claim_ttl_seco
 @pytest.fixture
 def planted(tmp_path):
     """A directory with a module of every name, each of which says that it was imported."""
-    names = {*sys.stdlib_module_names, *packages_distributions(), "backlog", "fleet_backlog"}
+    names = {
+        *sys.stdlib_module_names,
+        *packages_distributions(),
+        "backlog",
+        "fleet",
+        "fleet_backlog",
+    }
     code = f"open({str(tmp_path / 'imported')!r}, 'a').write(__name__ + '\\n')\n"
     for name in (*names, "sitecustomize", "usercustomize", "gunicorn.conf"):
         (tmp_path / f"{name}.py").write_text(code)

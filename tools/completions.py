@@ -6,7 +6,8 @@ from pathlib import Path
 
 import shtab
 
-from backlog.cli.parser import VERBS, declared, grammar
+from backlog.cli.parser import declared, grammar
+from fleet.command import VERBS
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "completions"
 # Of each shell, the name that it looks for.
@@ -15,7 +16,7 @@ SHELLS = {"bash": "backlog.bash", "zsh": "_backlog", "fish": "backlog.fish"}
 
 def script(shell: str) -> str:
     """What this shell reads, made from the parser."""
-    parser = grammar("backlog", map(declared, VERBS))
+    parser = grammar("backlog", map(declared, VERBS.values()))
     for argument in _arguments(parser):
         if argument.metavar == "FILE":
             argument.complete = shtab.FILE

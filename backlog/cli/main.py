@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from backlog.cli import connection
 from backlog.cli.options import Named, Options
-from backlog.cli.parser import parse
+from backlog.cli.parser import VERBS, parse
 from backlog.cli.reply import Reply
 from backlog.errors import Refusal
 from backlog.records import one_line
@@ -27,8 +27,10 @@ INTERRUPTED = 130
 _ACTORS: Final = ("BACKLOG_OWNER", "LOGNAME", "USER")
 
 
-def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
-    """Run the process's own words, or `argv`, and exit."""
+def run(
+    argv: Sequence[str] | None = None, prog: str = "backlog", verbs: Mapping[str, str] = VERBS
+) -> NoReturn:
+    """Run the process's own words, or `argv`, and exit; `verbs` as in `main`."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller (`>&-`)
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
@@ -36,7 +38,7 @@ def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
         # JSON is UTF-8 whatever the locale; an odd argument is shown, not choked on.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    sys.exit(main(sys.argv[1:] if argv is None else argv, prog=prog))
+    sys.exit(main(sys.argv[1:] if argv is None else argv, prog=prog, verbs=verbs))
 
 
 def main(
@@ -44,15 +46,16 @@ def main(
     open_session: Opener = connection.open_session,
     prog: str = "backlog",
     claiming: "Claiming | None" = None,
+    verbs: Mapping[str, str] = VERBS,
 ) -> int:
     """Run one verb; its exit status.
 
     `open_session` replaces the store that the environment names, `claiming` the verbs that claim
-    cards there (None: `verbs.claims.DIRECTLY`).
+    cards there (None: `verbs.claims.DIRECTLY`), `verbs` those there are, as `parser.VERBS`.
     """
     acting = ACTOR.set(_actor(os.environ))
     try:
-        options = parse(argv, prog)
+        options = parse(argv, prog, verbs)
         options.connect, options.claimed_by = open_session, claiming
         return _run(options)
     except KeyboardInterrupt:

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
@@ -10,47 +10,47 @@ import backlog
 from backlog.cli.options import Group, Option, Options, Verb, attempt_of
 from backlog.errors import UsageError
 
-# Where each verb is declared, in this package. A module is imported when one of its verbs is used:
-# every command would wait for all of them.
+# Where each verb is declared. A module is imported when one of its verbs is used: every command
+# would wait for all of them.
 VERBS: Final = {
-    "create": "cards.create",
-    "list": "cards.list_cards",
-    "claim": "claims.claim",
-    "reclaim": "moves.reclaim",
-    "link": "cards.link",
-    "stats": "pool.stats",
-    "block": "moves.block",
-    "complete": "moves.complete",
-    "cancel": "moves.cancel",
-    "show": "cards.show",
-    "search": "search.search",
-    "history": "history.history",
-    "comment": "history.comment",
-    "tail": "history.tail",
-    "runs": "runs.runs",
-    "output": "output.output",
-    "context": "briefing.context",
-    "edit": "cards.edit",
-    "unblock": "moves.unblock",
-    "reopen": "moves.reopen",
-    "release": "moves.release",
-    "renew": "moves.renew",
-    "unlink": "cards.unlink",
-    "delete": "cards.delete",
-    "explain": "pool.explain",
-    "pause": "rules.pause",
-    "resume": "rules.resume",
-    "paused": "rules.paused",
-    "limit": "rules.limit",
-    "unlimit": "rules.unlimit",
-    "limits": "rules.limits",
-    "doctor": "doctor.doctor",
-    "sweep": "sweep.sweep",
-    "check": "check.check",
-    "import": "transfer.import_cards",
-    "export": "transfer.export",
-    "work": "work.work",
-    "store": "store.store",
+    "create": "backlog.cli.cards.create",
+    "list": "backlog.cli.cards.list_cards",
+    "claim": "backlog.cli.claims.claim",
+    "reclaim": "backlog.cli.moves.reclaim",
+    "link": "backlog.cli.cards.link",
+    "stats": "backlog.cli.pool.stats",
+    "block": "backlog.cli.moves.block",
+    "complete": "backlog.cli.moves.complete",
+    "cancel": "backlog.cli.moves.cancel",
+    "show": "backlog.cli.cards.show",
+    "search": "backlog.cli.search.search",
+    "history": "backlog.cli.history.history",
+    "comment": "backlog.cli.history.comment",
+    "tail": "backlog.cli.history.tail",
+    "runs": "backlog.cli.runs.runs",
+    "output": "backlog.cli.output.output",
+    "context": "backlog.cli.briefing.context",
+    "edit": "backlog.cli.cards.edit",
+    "unblock": "backlog.cli.moves.unblock",
+    "reopen": "backlog.cli.moves.reopen",
+    "release": "backlog.cli.moves.release",
+    "renew": "backlog.cli.moves.renew",
+    "unlink": "backlog.cli.cards.unlink",
+    "delete": "backlog.cli.cards.delete",
+    "explain": "backlog.cli.pool.explain",
+    "pause": "backlog.cli.rules.pause",
+    "resume": "backlog.cli.rules.resume",
+    "paused": "backlog.cli.rules.paused",
+    "limit": "backlog.cli.rules.limit",
+    "unlimit": "backlog.cli.rules.unlimit",
+    "limits": "backlog.cli.rules.limits",
+    "doctor": "backlog.cli.doctor.doctor",
+    "sweep": "backlog.cli.sweep.sweep",
+    "check": "backlog.cli.check.check",
+    "import": "backlog.cli.transfer.import_cards",
+    "export": "backlog.cli.transfer.export",
+    "work": "backlog.cli.work.work",
+    "store": "backlog.cli.store.store",
 }
 
 
@@ -64,14 +64,18 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (try {self.prog} --help)")
 
 
-def parse(argv: Sequence[str], prog: str) -> Options:
-    """The words, read: each option, and `run`, the verb's function. Raises `UsageError`."""
-    if argv and not argv[0].startswith("-") and argv[0] not in VERBS:
+def parse(argv: Sequence[str], prog: str, known: Mapping[str, str] = VERBS) -> Options:
+    """The words, read: each option, and `run`, the verb's function. Raises `UsageError`.
+
+    `known`: the verbs there are, and where each is declared, as in `VERBS`.
+    """
+    if argv and not argv[0].startswith("-") and argv[0] not in known:
         raise UsageError(
-            f'there is no verb "{argv[0]}"{_meant(argv[0], VERBS)} (try {prog} --help)'
+            f'there is no verb "{argv[0]}"{_meant(argv[0], known)} (try {prog} --help)'
         )
     # With a verb at the beginning no other is meant; without any it is help, or a mistake.
-    verbs = [declared(name) for name in (argv[:1] if argv and argv[0] in VERBS else VERBS)]
+    named = argv[:1] if argv and argv[0] in known else known
+    verbs = [declared(known[name]) for name in named]
     used = [verb for verb in verbs if verb.name in argv]
     words = _join_values(list(argv), _take_value(used))
     given, unknown = grammar(prog, verbs, listed=not used).parse_known_args(words, Options())
@@ -87,10 +91,10 @@ def parse(argv: Sequence[str], prog: str) -> Options:
     return given
 
 
-def declared(name: str) -> Verb | Group:
+def declared(place: str) -> Verb | Group:
     """A verb as its module declares it."""
-    module, _, function = VERBS[name].partition(".")
-    found: Verb | Group = getattr(import_module(f"backlog.cli.{module}"), function)
+    module, _, function = place.rpartition(".")
+    found: Verb | Group = getattr(import_module(module), function)
     return found
 
 

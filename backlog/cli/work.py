@@ -45,6 +45,8 @@ _OF_THE_SERVER: Final = (
     flag("--drain", "until nothing is claimable"),
     number("--grace", 0, "seconds commands have to end after SIGTERM (30)", default=30),
     number("--backoff", 0, "seconds after a failure, then twice that, … (10)", default=10),
+    number("--max-runtime", 1, "seconds a command may run; then it is ended, as failed"),
+    number("--stall", 1, "seconds it may print nothing; then it is ended, as failed"),
     flag("--pass-database", "let the command have DATABASE_URL"),
     one_of(
         "--output",
@@ -83,6 +85,8 @@ def work(options: Options) -> Reply:
         backoff=options.backoff,
         claiming=options.claiming,
         output=options.output == "on",
+        max_runtime=options.max_runtime,
+        stall=options.stall,
     )
     stand_aside()
     ended = run(options.connect, plan, options.json)

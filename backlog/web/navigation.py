@@ -5,13 +5,15 @@ import time
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
+from django.apps import apps
 from django.conf import settings
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
 from backlog.verbs import search
 
-# Of each page the name of its URL, its label, and its icon.
+# Of each page the name of its URL, its label, and its icon. An app whose configuration has `pages`
+# like these has them listed, too.
 PAGES = (
     ("board", "Board", "square-kanban"),
     ("cards", "Cards", "list"),
@@ -29,8 +31,13 @@ LONGEST_ADDRESS: Final = 8_000
 LONGEST_SEARCH: Final = search.LONGEST
 
 
+def listed() -> list[tuple[str, str, str]]:
+    """As `PAGES`, with those of the other apps behind them."""
+    return [*PAGES, *(page for app in apps.get_app_configs() for page in getattr(app, "pages", ()))]
+
+
 def pages(request: HttpRequest) -> dict[str, Any]:
-    """`pages`: as `PAGES`; `now`: the site's clock, in milliseconds;
+    """`pages`: as `listed`; `now`: the site's clock, in milliseconds;
     `poll_seconds`: how often an open page asks whether it is up to date; `login`: the
     address of the login that leads back here, worked out where it is shown."""
 
@@ -39,7 +46,7 @@ def pages(request: HttpRequest) -> dict[str, Any]:
         return reachable(f"{reverse('login')}?{back}")
 
     return {
-        "pages": PAGES,
+        "pages": listed(),
         "now": int(time.time() * 1000),
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,
         "login": login,

@@ -15,6 +15,7 @@ from backlog.worker.command import Command, environments
 from backlog.worker.console import Log, Stream
 from backlog.worker.lease import (
     EXPIRED,
+    OVERDUE,
     STOPPED,
     WAS_STOPPED,
     End,
@@ -24,7 +25,8 @@ from backlog.worker.lease import (
     retry_seconds,
 )
 from backlog.worker.link import Away, Link
-from backlog.worker.outcome import BLOCKED
+from backlog.worker.outcome import BLOCKED, FAILED
+from backlog.worker.patience import Patience
 from backlog.worker.plan import Plan
 from backlog.worker.standby import Standby
 
@@ -32,6 +34,9 @@ from backlog.worker.standby import Standby
 _LOOK_SECONDS: Final = 1.0
 # How often what a command prints is written down at most, but for renewals and its end.
 _OUTPUT_SECONDS: Final = 3.0
+
+# Ended for these, the card is still the worker's, who says what becomes of it.
+_STILL_HELD: Final = (None, STOPPED, OVERDUE)
 
 # Why a command could not be started, where a while later it could.
 _PASSING: Final = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY}
@@ -67,6 +72,7 @@ class Attempt(Lease):
         self._lock = threading.Lock()
         self._command: Command | None = None
         self._written, self._write_at = 0, 0.0
+        self._patience = Patience(plan.max_runtime, plan.stall)
 
     def run(self, link: Link) -> End | None:
         """Work on the card; its end, None if nothing may be told of it. Raises `Away`, and
@@ -86,11 +92,14 @@ class Attempt(Lease):
         return self._its_end()
 
     def guard(self, slept: bool) -> None:
-        """End the command if its lease is over: the card may be another's by now."""
+        """End the command if its lease is over, for the card may be another's by now; or if it
+        takes too long."""
         command = self._command
         if command is None or command.ended.is_set():
             return
-        if self.is_over(slept) and self.end_for(EXPIRED):
+        overdue = self._patience.look(command.tail.size)
+        why = EXPIRED if self.is_over(slept) else OVERDUE if overdue else None
+        if why is not None and self.end_for(why):
             command.end(self._plan.grace)
         command.press()
 
@@ -149,7 +158,7 @@ class Attempt(Lease):
 
     def _let_run(self) -> None:
         """Say how long it may run, whatever becomes of this process; under the lock."""
-        if self._command is not None and self._ended_for in (None, STOPPED):
+        if self._command is not None and self._ended_for in _STILL_HELD:
             self._command.may_run(self._may_run_until())
 
     def _may_run_until(self) -> float:
@@ -165,7 +174,7 @@ class Attempt(Lease):
                 continue
             if self.lease_is_over:
                 link.close()  # after a sleep the other end may have forgotten the connection
-            next_due = self._renew(link) if self._ended_for in (None, STOPPED) else None
+            next_due = self._renew(link) if self._ended_for in _STILL_HELD else None
             if next_due is None:
                 command.end(self._plan.grace)
                 command.ended.wait()
@@ -218,7 +227,7 @@ class Attempt(Lease):
     def _its_end(self) -> End | None:
         if self._ended_for == STOPPED:
             return given_back(WAS_STOPPED)
-        if self._ended_for is not None:
+        if self._ended_for not in _STILL_HELD:
             self._log(self._ended_for, took=self._took())  # and nothing is written
             return None
         return self._judged()
@@ -229,8 +238,10 @@ class Attempt(Lease):
         said = outcome.said(command.answers.lines)
         for reason in said.ignored:
             self._log("ignored", reason=reason)
-        how = outcome.outcome_of(command.status)
+        how = FAILED if self._ended_for == OVERDUE else outcome.outcome_of(command.status)
         asked = said.note if how == BLOCKED else None
         last = said.summary or asked or command.complaints.last
         ending = outcome.ending(command.status, last)
+        if self._ended_for == OVERDUE:
+            ending = f"{self._patience.over}: {ending}"
         return judged(how, said, ending, last, self._backoff())

@@ -20,11 +20,12 @@ from backlog.worker.outcome import BLOCKED, COMPLETED, FAILED, RELEASED, Said
 from backlog.worker.plan import Plan
 
 # Why the work on a card was ended: the card may be another's by now; its lease could not be
-# renewed, and may be over; somebody wants the card back; the worker stops.
+# renewed, and may be over; somebody wants the card back; the worker stops; it took too long.
 LOST: Final = "lost"
 EXPIRED: Final = "expired"
 CANCELLED: Final = "cancelled"
 STOPPED: Final = "stopped"
+OVERDUE: Final = "overdue"
 
 # What a renewal that met no answer waits before the next: a part of the ttl, within limits.
 _RETRIES_IN_A_LEASE: Final = 20

@@ -24,3 +24,5 @@ class Plan(NamedTuple):
     backoff: int = 10
     claiming: Claiming = DIRECTLY
     output: bool = True  # what a command prints is kept
+    max_runtime: int | None = None  # seconds that a command may run
+    stall: int | None = None  # seconds that it may print nothing

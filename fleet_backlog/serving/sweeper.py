@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Final
 
-from backlog.cli.main import run
+from fleet.command import run
 
 # One that cannot start (the store is away, say) is not started again at once.
 _RESTART_SECONDS: Final = 5.0

@@ -6,10 +6,13 @@ from pkgutil import iter_modules
 
 import pytest
 
-from backlog import __version__, cli
+import backlog.cli
+import fleet.cli
+from backlog import __version__
 from backlog.cli.main import main
 from backlog.cli.options import Group, Verb
-from backlog.cli.parser import VERBS, declared
+from backlog.cli.parser import declared
+from fleet.command import VERBS
 from tests.cli import NEW, refused
 
 pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
@@ -238,7 +241,7 @@ def help_of(call, capsys, *words):
 @pytest.mark.parametrize("verb", [name for name in VERBS if name != "store"])
 def test_the_help_of_a_verb_names_each_option(call, capsys, verb):
     shown = help_of(call, capsys, verb)
-    options = (*declared(verb).options, ("--json", None))
+    options = (*declared(VERBS[verb]).options, ("--json", None))
     assert all(name in shown or name.upper() in shown for name, _ in options)
 
 
@@ -254,9 +257,13 @@ def test_the_help_names_each_verb(call, capsys):
 
 
 def test_every_verb_that_a_module_declares_can_be_named():
-    modules = [import_module(f"backlog.cli.{each.name}") for each in iter_modules(cli.__path__)]
+    modules = [
+        import_module(f"{package.__name__}.{each.name}")
+        for package in (backlog.cli, fleet.cli)
+        for each in iter_modules(package.__path__)
+    ]
     found = [each for module in modules for each in vars(module).values()]
     grouped = [action for each in found if isinstance(each, Group) for action in each.actions]
     alone = [each for each in found if isinstance(each, Verb | Group) and each not in grouped]
     assert sorted(each.name for each in alone) == sorted(VERBS)
-    assert [declared(name).name for name in VERBS] == [*VERBS]
+    assert [declared(place).name for place in VERBS.values()] == [*VERBS]

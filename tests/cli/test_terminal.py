@@ -69,7 +69,7 @@ _LOGS |= {"fleet_backlog/serving/probes.py", "backlog/worker/functions.py"}
 
 def _nodes(kind, words):
     """What is of this kind in the code; a file without any of these words is not parsed."""
-    for package in ("backlog", "fleet_backlog"):
+    for package in ("backlog", "fleet", "fleet_backlog"):
         for path in sorted((PROJECT / package).rglob("*.py")):
             text = path.read_text()
             for node in ast.walk(ast.parse(text)) if re.search(words, text) else ():

@@ -11,7 +11,7 @@ from backlog import values
 from backlog.models import Card
 from backlog.verbs.search import search
 from backlog.web.access import ADD, may, reads
-from backlog.web.navigation import LONGEST_SEARCH, PAGES
+from backlog.web.navigation import LONGEST_SEARCH, listed
 from backlog.web.queries.palette import phases_called, workers_called
 
 MOST_CARDS = 8
@@ -48,6 +48,6 @@ def _found(text: str) -> list[tuple[str, str, list[Option]]]:
 
 
 def _pages(request: HttpRequest) -> list[Option]:
-    named = [(label, "", reverse(name)) for name, label, _ in PAGES]
+    named = [(label, "", reverse(name)) for name, label, _ in listed()]
     adding = [("New card", "", reverse("create")), ("Plan", "", reverse("plan"))]
     return named + adding if may(request, ADD) else named

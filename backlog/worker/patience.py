@@ -1,0 +1,32 @@
+"""When a command takes too long: it runs and runs, or it prints nothing any more."""
+
+from typing import Final
+
+from backlog.worker.clock import now
+
+# What counts between two looks at most. The worker looks five times a second, unless the process or
+# the machine sleeps, and the command with it.
+_LONGEST_LOOK_SECONDS: Final = 1.0
+
+
+class Patience:
+    """How long a command may run, and how long it may print nothing, in seconds; None: for ever."""
+
+    def __init__(self, longest: int | None, stall: int | None) -> None:
+        self._longest, self._stall = longest, stall
+        self._ran = self._quiet = 0.0
+        self._looked, self._printed = now(), 0
+        self.over: str | None = None  # why it was, in words
+
+    def look(self, printed: int) -> bool:
+        """Whether it is at its end, of a command that has printed so many bytes by now."""
+        before, self._looked = self._looked, now()
+        passed = min(self._looked - before, _LONGEST_LOOK_SECONDS)
+        self._ran += passed
+        self._quiet = self._quiet + passed if printed == self._printed else 0.0
+        self._printed = printed
+        if self._longest is not None and self._ran > self._longest:
+            self.over = f"ended after {self._longest} s (--max-runtime)"
+        elif self._stall is not None and self._quiet > self._stall:
+            self.over = f"ended, as it printed nothing for {self._stall} s (--stall)"
+        return self.over is not None

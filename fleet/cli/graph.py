@@ -1,0 +1,31 @@
+"""`graph`: the dependencies, for what draws them."""
+
+from backlog import values
+from backlog.cli.options import Options, flag, one_of, text, verb
+from backlog.cli.reply import Reply, document
+from backlog.session import Session
+
+_FORMATS = ("dot", "mermaid", "json")
+
+
+@verb(
+    "graph",
+    "the dependencies of the cards, as Graphviz, Mermaid or JSON",
+    text("--phase", values.line, "of this phase, and what it waits for"),
+    flag("--open", "without what is done"),
+    one_of(
+        "--format",
+        _FORMATS,
+        lambda value: values.one_of(value, "--format", _FORMATS),
+        "dot (the default), mermaid or json",
+        default="dot",
+    ),
+)
+def graph(session: Session, options: Options) -> Reply:
+    from fleet import graph as drawing
+
+    drawn = drawing.graph(session, options.phase, is_open=options.open)
+    reply = document(drawing.as_json(drawn), [])
+    if options.format == "json":
+        return reply._replace(text=None)
+    return reply._replace(text=drawing.FORMATS[options.format](drawn))

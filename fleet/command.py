@@ -1,0 +1,19 @@
+"""The command with the fleet's verbs beside the backlog's: `backlog`, and `manage.py backlog`."""
+
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+from backlog.cli import main, parser
+
+# As `parser.VERBS`.
+VERBS: Final = {
+    **parser.VERBS,
+    "roles": "fleet.cli.roles.roles",
+    "role": "fleet.cli.roles.role",
+    "graph": "fleet.cli.graph.graph",
+}
+
+
+def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
+    """Run the process's own words, or `argv`, and exit."""
+    main.run(argv, prog, VERBS)

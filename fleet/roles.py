@@ -1,0 +1,164 @@
+"""The roles of a fleet: a contract each, a Markdown file with what is fixed of it in front.
+
+The project brings twelve in `contracts/`. A fleet adds its own from the directory that
+`BACKLOG_ROLES_DIR` names, one file each; one of the same name takes the place of the project's.
+"""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from backlog import values
+from backlog.errors import NotFound, UsageError
+from backlog.store.errors import ConfigurationError
+
+DIRECTORY: Final = "BACKLOG_ROLES_DIR"
+KINDS: Final = ("front-office", "execution", "gate", "meta")
+
+_CONTRACTS: Final = Path(__file__).with_name("contracts")
+_NEEDED: Final = ("class", "kind", "mandate", "boundaries", "persona")
+_FENCE: Final = "---"
+# Of a fleet's own: every page of roles reads all of them.
+_MOST_FILES: Final = 200
+_MOST_BYTES: Final = 100_000
+
+
+class Role(NamedTuple):
+    """A contract. Cards and workers say its `name`: the alias of its class, if it has one."""
+
+    name: str
+    role_class: str
+    kind: str
+    mandate: str
+    boundaries: tuple[str, ...]
+    persona: str
+    contract: str  # Markdown
+    is_own: bool  # the fleet's, not the project's
+
+
+def roles() -> list[Role]:
+    """Every role, by name: the fleet's own, and those of the project's that they do not replace.
+
+    Raises `ConfigurationError`, which names file and line.
+    """
+    found = _roles_of(_CONTRACTS, is_own=False)
+    if own := os.environ.get(DIRECTORY):
+        found |= _roles_of(Path(own), is_own=True)
+    return sorted(found.values())
+
+
+def role(name: str) -> Role:
+    """The role of that name, or of that class. Raises `NotFound`, `ConfigurationError`."""
+    known = roles()
+    called = {each.role_class: each for each in known} | {each.name: each for each in known}
+    if name in called:
+        return called[name]
+    from difflib import get_close_matches  # who is found needs none
+
+    near = get_close_matches(name, [each.name for each in known], 1)
+    advice = f"did you mean {near[0]}?" if near else "`roles` lists those there are"
+    raise NotFound(f'there is no role "{name}"; {advice}')
+
+
+def _roles_of(directory: Path, is_own: bool) -> dict[str, Role]:
+    if not directory.is_dir():
+        raise ConfigurationError(f"{DIRECTORY} must name a directory; {directory} is none")
+    paths = sorted(directory.glob("*.md"))
+    if len(paths) > _MOST_FILES:
+        raise ConfigurationError(f"{directory} has more than {_MOST_FILES} roles")
+    found: dict[str, Role] = {}
+    places: dict[str, Path] = {}
+    for path in paths:
+        read = _read(path, is_own)
+        if read.name in places:
+            raise ConfigurationError(f"{path}: {places[read.name]} has the role {read.name}")
+        found[read.name], places[read.name] = read, path
+    return found
+
+
+def _read(path: Path, is_own: bool) -> Role:
+    try:
+        status = path.stat()
+        if status.st_size > _MOST_BYTES:
+            raise ConfigurationError(f"{path} has more than {_MOST_BYTES} bytes")
+        return _as_it_was(path, is_own, status.st_mtime_ns, status.st_size)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} must be UTF-8") from None
+    except _Fault as fault:
+        raise ConfigurationError(f"{path}, line {fault.line}: {fault}") from None
+
+
+class _Fault(Exception):
+    """What is wrong in a line of the file, the first of which is 1."""
+
+    def __init__(self, line: int, what: str) -> None:
+        super().__init__(what)
+        self.line = line
+
+
+@lru_cache(maxsize=2 * _MOST_FILES)
+def _as_it_was(path: Path, is_own: bool, *_when: int) -> Role:
+    """The role in a file that has not changed since."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if lines[:1] != [_FENCE] or _FENCE not in lines[1:]:
+        raise _Fault(1, f"a role begins with {_FENCE}, what is fixed of it, and {_FENCE} again")
+    end = lines.index(_FENCE, 1)
+    said = _fixed("\n".join(lines[1:end]))
+    contract = "\n".join(lines[end + 1 :]).strip()
+    name = said.get("alias") or said["class"]
+    boundaries = tuple(said["boundaries"])
+    texts = (said["mandate"], boundaries, said["persona"], contract)
+    return Role(name, said["class"], said["kind"], *texts, is_own)
+
+
+def _fixed(front: str) -> dict[str, Any]:
+    """What stands in front of a contract, each value checked. Raises `_Fault`."""
+    import yaml  # the start of every other verb does without
+
+    loader = yaml.SafeLoader(front)
+    try:
+        node = loader.get_single_node()
+        if not isinstance(node, yaml.MappingNode):
+            raise _Fault(2, f"{', '.join(_NEEDED)} must be given, each as `key: value`")
+        said: dict[str, Any] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 2  # the fence is the first
+            if not isinstance(key, yaml.ScalarNode):
+                raise _Fault(line, "a key must be a word")
+            if key.value in said:
+                raise _Fault(line, f"{key.value} is given twice")
+            try:
+                said[key.value] = _checked(key.value, loader.construct_object(value, deep=True))
+            except UsageError as error:
+                raise _Fault(line, str(error)) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        what = getattr(error, "problem", None) or "this cannot be read as YAML"
+        raise _Fault(mark.line + 2 if mark else 1, what) from None
+    finally:
+        loader.dispose()
+    if missing := [key for key in _NEEDED if key not in said]:
+        raise _Fault(1, f"{' and '.join(missing)} must be given")
+    return said
+
+
+def _checked(key: str, value: object) -> object:
+    if key == "boundaries":
+        if not isinstance(value, list) or not value:
+            raise UsageError("boundaries must be a list of what the role does not do")
+        return [_sentence(each, "a boundary") for each in value]
+    if key not in (*_NEEDED, "alias"):
+        raise UsageError(f"{key} is no key of a role: {', '.join(_NEEDED)}, alias")
+    sentence = _sentence(value, key)
+    if key == "kind":
+        return values.one_of(sentence, key, KINDS)
+    return values.name(sentence, key) if key in ("class", "alias") else sentence
+
+
+def _sentence(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise UsageError(f"{what} must be text (quote it if it is a number or a word like yes)")
+    return values.line(value, what)

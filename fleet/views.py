@@ -1,0 +1,27 @@
+"""The roles of the fleet as pages."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from backlog.web.access import reads
+from backlog.web.markup import Room, markdown
+from fleet import roles as library
+
+
+@reads
+@require_safe
+def roles(request: HttpRequest) -> HttpResponse:
+    """Every role, and what it is for."""
+    found = library.roles()
+    kinds = [(kind, [each for each in found if each.kind == kind]) for kind in library.KINDS]
+    return render(request, "fleet/roles.html", {"kinds": kinds, "directory": library.DIRECTORY})
+
+
+@reads
+@require_safe
+def role(request: HttpRequest, name: str) -> HttpResponse:
+    """The contract of one role."""
+    found = library.role(name)
+    context = {"role": found, "contract": markdown(found.contract, Room())}
+    return render(request, "fleet/role.html", context)

@@ -1,0 +1,134 @@
+"""Roles: the project's contracts, a fleet's own, and what a file that is none is told."""
+
+import pytest
+
+from backlog.errors import NotFound
+from backlog.store.errors import ConfigurationError
+from fleet import roles as library
+
+pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
+
+OWN = """---
+class: translator
+kind: execution
+mandate: Turns the pages into other languages.
+boundaries: [changes nothing that is not text]
+persona: Reads aloud.
+---
+One page a card.
+"""
+
+
+@pytest.fixture
+def directory(tmp_path, monkeypatch):
+    """The fleet's own roles: a directory without any yet."""
+    monkeypatch.setenv("BACKLOG_ROLES_DIR", str(tmp_path))
+    return tmp_path
+
+
+def test_there_are_twelve_and_one_says_its_alias():
+    assert len(library.roles()) == 12
+    assert [each.name for each in library.roles() if each.name != each.role_class] == ["planner"]
+    assert library.role("orchestrator") is library.role("planner")
+
+
+def test_a_fleet_adds_its_own_and_replaces_the_projects(directory):
+    (directory / "a.md").write_text(OWN)
+    (directory / "b.md").write_text(OWN.replace("translator", "code"))
+    assert len(library.roles()) == 13
+    own = [each.name for each in library.roles() if each.is_own]
+    assert own == ["code", "translator"]
+    assert library.role("code").contract == "One page a card."
+
+
+def test_a_file_that_changes_is_read_again(directory):
+    (directory / "a.md").write_text(OWN)
+    assert library.role("translator").persona == "Reads aloud."
+    (directory / "a.md").write_text(OWN.replace("Reads aloud.", "Listens."))
+    assert library.role("translator").persona == "Listens."
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "line 1: a role begins with ---"),
+        ("---\nclass: a\n", "line 1: a role begins with ---"),
+        (OWN.replace("kind: execution\n", ""), "line 1: kind must be given"),
+        (OWN.replace("execution", "worker"), "line 3: kind must be "),
+        (OWN.replace("persona", "character"), "line 6: character is no key of a role"),
+        (OWN.replace("[changes nothing that is not text]", "none"), "line 5: boundaries must be"),
+        (OWN.replace("[changes nothing that is not text]", "[1]"), "line 5: a boundary must be"),
+        (OWN.replace("translator", "12"), "line 2: class must be text"),
+        (OWN.replace("translator", "a\u200bb"), "line 2: class must be "),
+        (OWN.replace("kind:", "class:"), "line 3: class is given twice"),
+        (OWN.replace("mandate: ", "mandate: {"), "line 5: "),
+        ("---\n- a\n---\n", "line 2: class, kind, "),
+        ("---\n? [a]\n: b\n---\n", "line 2: "),
+    ],
+)
+def test_a_file_that_is_no_role_is_told_where(directory, text, said):
+    (directory / "a.md").write_text(text)
+    with pytest.raises(ConfigurationError) as refusal:
+        library.roles()
+    assert str(refusal.value).startswith(f"{directory / 'a.md'}, {said}")
+
+
+def test_what_cannot_be_read_is_named(directory, monkeypatch):
+    (directory / "a.md").write_bytes(b"---\n\xff")
+    with pytest.raises(ConfigurationError, match=r"a\.md must be UTF-8"):
+        library.roles()
+    (directory / "a.md").write_text(OWN + "x" * 100_000)
+    with pytest.raises(ConfigurationError, match=r"a\.md has more than 100000 bytes"):
+        library.roles()
+    monkeypatch.setenv("BACKLOG_ROLES_DIR", str(directory / "a.md"))
+    with pytest.raises(ConfigurationError, match="BACKLOG_ROLES_DIR must name a directory"):
+        library.roles()
+
+
+def test_two_files_of_one_role_are_refused(directory):
+    for name in ("a.md", "b.md"):
+        (directory / name).write_text(OWN)
+    with pytest.raises(ConfigurationError, match=r"b\.md: .*a\.md has the role translator"):
+        library.roles()
+
+
+def test_who_is_not_there_is_said_with_who_is_meant():
+    with pytest.raises(NotFound, match="did you mean code"):
+        library.role("coder")
+    with pytest.raises(NotFound, match="`roles` lists"):
+        library.role("zzz")
+
+
+def test_the_verbs_answer_the_same_as_text_and_as_json(call):
+    found = call("roles", "--json").json
+    assert [line.partition("\t")[0] for line in call("roles").out.splitlines()] == [
+        each["name"] for each in found
+    ]
+    whole = call("role", "orchestrator", "--json").json
+    assert {key: whole[key] for key in ("name", "class", "kind", "own")} == {
+        "name": "planner",
+        "class": "orchestrator",
+        "kind": "front-office",
+        "own": False,
+    }
+    assert whole["contract"].splitlines()[-1] in call("role", "planner").out
+
+
+def test_a_mistake_of_the_fleets_is_wrong_usage(call, directory):
+    (directory / "a.md").write_text("")
+    for words in (["roles"], ["role", "code"]):
+        ran = call(*words)
+        assert (ran.status, ran.out, ran.err.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_pages_lead_to_each_other(admin_client, store, directory):
+    (directory / "a.md").write_text(OWN.replace("translator", "a/b <i>"))
+    page = admin_client.get("/roles/")
+    assert "this fleet" in page.text
+    assert 'aria-current="page"' in page.text
+    assert 'href="/roles/a_2Fb%20%3Ci%3E/"' in page.text
+    assert "One page a card." in admin_client.get("/roles/a_2Fb%20%3Ci%3E/").text
+    assert admin_client.get("/roles/nobody/").status_code == 404
+    (directory / "a.md").write_text("")
+    assert "line 1" in admin_client.get("/roles/").text
