@@ -222,7 +222,7 @@ def test_the_fleet_shows_who_holds_what_and_whose_lease_is_over():
     CardFactory(expired=True, owner="slow")
     CardFactory(claimed=True, owner="quick")
     shown = [(card.claim_owner, card.expired) for card in by_worker(claims())]
-    assert shown == [("slow", True), ("quick", False)]
+    assert shown == [("quick", False), ("slow", True)]
 
 
 @pytest.fixture
@@ -230,6 +230,11 @@ def two_expired():
     """A and B, whose leases are over."""
     for card_id in "AB":
         CardFactory(id=card_id, expired=True)
+
+
+def test_more_expired_claims_than_are_named_are_counted(admin_client, two_expired, monkeypatch):
+    monkeypatch.setattr("backlog.web.queries.fleet.MOST_CLAIMS", 1)
+    assert "Those over for the longest, of 2." in admin_client.get("/fleet/").text
 
 
 def _sent(page: str, name: str) -> list[str]:
