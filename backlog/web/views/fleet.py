@@ -130,7 +130,7 @@ def spark(values: Sequence[float]) -> str:
 class Chart(NamedTuple):
     """A table of figures over time, which a script draws.
 
-    `series`: a name and a class of the style sheet for each column; `rows`: a moment and its
+    `series`: a name and a class of the style sheet for each column; `rows`: a moment (UTC) and its
     figures, the latest first. `stacked`: one above the other, the first at the bottom; `whole`: the
     figures are counts.
     """
@@ -138,38 +138,40 @@ class Chart(NamedTuple):
     name: str
     title: str
     series: Sequence[tuple[str, str]]
-    rows: Sequence[tuple[datetime, Sequence[Decimal | int | None]]]
+    rows: Sequence[tuple[str, Sequence[Decimal | int | None]]]
     stacked: bool = False
     whole: bool = True
 
 
 def _charts(past: Sequence[Part], span: str) -> dict[str, Any]:
+    by_day = SPANS[span].part == DAY
     part = {"1h": "5 minutes", "24h": "hour"}.get(span, "day")
-    latest = past[::-1]
+    written = "%Y-%m-%d" if by_day else "%Y-%m-%d %H:%M"
+    latest = [(each.at.strftime(written), each) for each in past[::-1]]
     bottom_up = STATUSES[::-1]  # done at the bottom, as cumulative flow is drawn
     charts = [
         Chart(
             "standing",
             f"Cards by status at the end of each {part}",
             [(status, status) for status in bottom_up],
-            [(each.at, [each.standing[status] for status in bottom_up]) for each in latest],
+            [(at, [each.standing[status] for status in bottom_up]) for at, each in latest],
             stacked=True,
         ),
         Chart(
             "happened",
             f"Cards created, claimed and done, each {part}",
             [("created", READY), ("claimed", CLAIMED), ("done", DONE)],
-            [(each.at, [each.created, each.claimed, each.done]) for each in latest],
+            [(at, [each.created, each.claimed, each.done]) for at, each in latest],
         ),
     ]
     if any(each.cost is not None for each in past):
         title = f"Cost of the runs that ended, each {part}, in your currency"
-        rows = [(each.at, [each.cost]) for each in latest]
+        rows = [(at, [each.cost]) for at, each in latest]
         charts.append(Chart("cost", title, [("cost", "cost")], rows, whole=False))
     return {
         "charts": charts,
         "past": past,
-        "by_day": SPANS[span].part == DAY,
+        "by_day": by_day,
         "part": part,
         "cut": len(past) < SPANS[span].number,
     }
