@@ -12,14 +12,16 @@ const WHOLE = [1, 2, 5].flatMap((step) => Array.from({ length: 10 }, (_, n) => s
 
 const drawn = new WeakMap();
 
-// The oldest moment first; the words as they stand in the table, and as numbers.
+// The oldest moment first: the words as they stand in the table, the numbers, and where bars begin and end.
 function read(figure) {
   const words = ({ cells }) => [...cells].map((cell) => cell.textContent);
   const [, ...names] = words(figure.querySelector("thead tr"));
   const rows = [...figure.querySelectorAll("tbody tr")].map(words).reverse();
   const number = (text) => (text === "" ? null : Number(text.replaceAll(",", "")));
   const columns = names.map((_, column) => rows.map((row) => number(row[column + 1])));
-  return { names, rows, columns };
+  const bottom = "stacked" in figure.dataset ? floors(columns) : columns.map((column) => column.map(() => 0));
+  const top = columns.map((column, series) => column.map((number, n) => bottom[series][n] + (number ?? 0)));
+  return { names, rows, bottom, top, data: [rows.map((_, n) => n), ...columns] };
 }
 
 // What is below each column where they stand one on the other: the first at the bottom.
@@ -37,17 +39,12 @@ function label(moment) {
   return new Date(moment).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 }
 
-function options(figure, drawing, look, shown) {
+function bars(figure, look, series) {
   const stacked = "stacked" in figure.dataset;
-  const { names } = look();
-  const style = getComputedStyle(drawing);
-  const marks = figure.querySelectorAll(".legend span");
-  const width = stacked ? FULL : FULL / names.length;
-  const axis = { stroke: () => style.color, font: `12px ${style.fontFamily}`, gap: 4 };
-  const line = { stroke: () => style.borderTopColor, width: 1 };
-
-  const bars = (series) => ({
-    fill: () => getComputedStyle(marks[series], "::before").backgroundColor,
+  const width = stacked ? FULL : FULL / look().names.length;
+  const mark = figure.querySelectorAll(".legend span")[series];
+  return {
+    fill: () => getComputedStyle(mark, "::before").backgroundColor,
     width: 0,
     points: { show: false },
     paths: uPlot.paths.bars({
@@ -58,14 +55,32 @@ function options(figure, drawing, look, shown) {
         y1: { unit: 1, values: () => look().top[series] },
       },
     }),
-  });
+  };
+}
 
+function axes(figure, style, look) {
+  const axis = { stroke: () => style.color, font: `12px ${style.fontFamily}`, gap: 4 };
+  const line = { stroke: () => style.borderTopColor, width: 1 };
   function moments({ width }) {
     const { length } = look().rows;
     const every = Math.ceil(length / Math.max(1, Math.floor(width / LABEL)));
     return look().rows.map((_, n) => n).filter((n) => (length - 1 - n) % every === 0);
   }
+  return [
+    { ...axis, splits: moments, values: (_, at) => at.map((n) => label(look().rows[n][0])), size: 28, grid: { show: false }, ticks: line },
+    {
+      ...axis,
+      values: (_, numbers) => numbers.map((number) => number.toLocaleString("en")),
+      size: (_, words) => 16 + 7 * Math.max(1, ...(words ?? []).map((word) => word.length)),
+      grid: line,
+      ticks: { show: false },
+      ...("whole" in figure.dataset && { incrs: WHOLE }),
+    },
+  ];
+}
 
+// `look()` is the table as it is now.
+function options(figure, drawing, look, shown) {
   return {
     width: drawing.clientWidth,
     height: drawing.clientHeight,
@@ -75,18 +90,8 @@ function options(figure, drawing, look, shown) {
       x: { time: false, range: () => [-0.5, look().rows.length - 0.5] },
       y: { range: () => uPlot.rangeNum(0, Math.max(...look().top.flat()) || 1, 0.1, true) },
     },
-    series: [{}, ...names.map((_, series) => bars(series))],
-    axes: [
-      { ...axis, splits: moments, values: (_, at) => at.map((n) => label(look().rows[n][0])), size: 28, grid: { show: false }, ticks: line },
-      {
-        ...axis,
-        values: (_, numbers) => numbers.map((number) => number.toLocaleString("en")),
-        size: (_, words) => 16 + 7 * Math.max(1, ...(words ?? []).map((word) => word.length)),
-        grid: line,
-        ticks: { show: false },
-        ...("whole" in figure.dataset && { incrs: WHOLE }),
-      },
-    ],
+    series: [{}, ...look().names.map((_, series) => bars(figure, look, series))],
+    axes: axes(figure, getComputedStyle(drawing), look),
     hooks: { setCursor: [shown] },
   };
 }
@@ -95,20 +100,24 @@ function made(name, properties) {
   return Object.assign(document.createElement(name), properties);
 }
 
+// Left and right, to the first and to the last; `say` tells what is there.
+function listen(drawing, plot, last, say) {
+  drawing.addEventListener("keydown", (event) => {
+    const at = plot.cursor.idx;
+    const to = { ArrowLeft: (at ?? last() + 1) - 1, ArrowRight: (at ?? -1) + 1, Home: 0, End: last() }[event.key];
+    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    const next = Math.min(Math.max(to, 0), last());
+    plot.setCursor({ left: plot.valToPos(next, "x"), top: 0 });
+    say(next);
+  });
+}
+
 function chart(figure) {
   const drawing = figure.querySelector(".drawing");
   const tip = made("p", { className: "tip", ariaHidden: "true", hidden: true });
   const said = made("p", { className: "sr", role: "status" });
-  let table;
-
-  function take() {
-    table = read(figure);
-    const bottom = "stacked" in figure.dataset ? floors(table.columns) : table.columns.map((column) => column.map(() => 0));
-    const top = table.columns.map((column, series) => column.map((number, n) => bottom[series][n] + (number ?? 0)));
-    Object.assign(table, { bottom, top });
-    return [table.rows.map((_, n) => n), ...table.columns];
-  }
-
+  let table = read(figure);
   const figures = (at) => table.names.map((name, series) => `${name} ${table.rows[at][series + 1] || "unknown"}`);
 
   // The topmost of what is stacked stands first, as it does in the picture.
@@ -122,21 +131,13 @@ function chart(figure) {
     tip.classList.toggle("before", at >= table.rows.length / 2);
   }
 
-  const data = take();
-  const plot = new uPlot(options(figure, drawing, () => table, shown), data, drawing);
+  const plot = new uPlot(options(figure, drawing, () => table, shown), table.data, drawing);
   drawing.append(tip, said);
   Object.assign(drawing, { tabIndex: 0, role: "application" });
   drawing.setAttribute("aria-label", `${figure.querySelector("figcaption").textContent.trim()}: the arrow keys go through it`);
 
-  drawing.addEventListener("keydown", (event) => {
-    const last = table.rows.length - 1;
-    const at = plot.cursor.idx;
-    const to = { ArrowLeft: (at ?? last + 1) - 1, ArrowRight: (at ?? -1) + 1, Home: 0, End: last }[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    const next = Math.min(Math.max(to, 0), last);
-    plot.setCursor({ left: plot.valToPos(next, "x"), top: 0 });
-    said.textContent = `${table.rows[next][0]}: ${figures(next).join(", ")}`;
+  listen(drawing, plot, () => table.rows.length - 1, (at) => {
+    said.textContent = `${table.rows[at][0]}: ${figures(at).join(", ")}`;
   });
   drawing.addEventListener("blur", () => plot.setCursor({ left: -1, top: -1 }));
   new ResizeObserver(() => plot.setSize({ width: drawing.clientWidth, height: drawing.clientHeight })).observe(drawing);
@@ -144,7 +145,8 @@ function chart(figure) {
   return {
     redraw: () => plot.redraw(),
     update() {
-      plot.setData(take());
+      table = read(figure);
+      plot.setData(table.data);
       shown(plot);
     },
   };
