@@ -1,7 +1,8 @@
 """The card's page, the forms and the fleet."""
 
 import re
-from datetime import date, timedelta
+from datetime import timedelta
+from decimal import Decimal
 from html import unescape
 
 import pytest
@@ -9,7 +10,7 @@ from django.urls import reverse
 
 from backlog.models import Card, Event
 from backlog.verbs.flow import DAY, SPANS, Span, parts, times
-from backlog.web.charts import bars, stacked
+from backlog.verbs.runs import Report
 from backlog.web.markup import markdown
 from backlog.web.queries.fleet import by_worker, claims
 from backlog.web.queries.neighbourhood import neighbourhood
@@ -221,7 +222,7 @@ def test_the_fleet_shows_who_holds_what_and_whose_lease_is_over():
     CardFactory(expired=True, owner="slow")
     CardFactory(claimed=True, owner="quick")
     shown = [(card.claim_owner, card.expired) for card in by_worker(claims())]
-    assert shown == [("slow", True), ("quick", False)]
+    assert shown == [("quick", False), ("slow", True)]
 
 
 @pytest.fixture
@@ -229,6 +230,11 @@ def two_expired():
     """A and B, whose leases are over."""
     for card_id in "AB":
         CardFactory(id=card_id, expired=True)
+
+
+def test_more_expired_claims_than_are_named_are_counted(admin_client, two_expired, monkeypatch):
+    monkeypatch.setattr("backlog.web.queries.fleet.MOST_CLAIMS", 1)
+    assert "Those over for the longest, of 2." in admin_client.get("/fleet/").text
 
 
 def _sent(page: str, name: str) -> list[str]:
@@ -318,25 +324,6 @@ def test_open_cards_are_as_old_as_their_creation_and_their_status(session, past_
     assert ages == {"ready, since created": 2, "ready, since its status changed": 1}
 
 
-def _days(number: int) -> list[date]:
-    return [date(2026, 1, 1) + timedelta(days=back) for back in range(number)]
-
-
-def test_a_stacked_chart_stands_on_its_axes():
-    chart = stacked(_days(2), {"done": [1, 1], "ready": [0, 1]})
-    (below, above) = chart.areas
-    left, right, middle = chart.left, chart.right, (chart.top + chart.bottom) / 2
-    bottom = f"{right}.0,{chart.bottom}.0 {left}.0,{chart.bottom}.0"
-    assert below.points == f"{left}.0,{middle} {right}.0,{middle} {bottom}"
-    assert above.points.startswith(f"{left}.0,{middle} {right}.0,{chart.top}.0")
-
-
-def test_a_chart_of_one_day_is_as_wide_as_another():
-    (area,) = stacked(_days(1), {"done": [1]}).areas
-    across = [float(point.partition(",")[0]) for point in area.points.split()]
-    assert (min(across), max(across)) == (62, 730)
-
-
 def test_charts_begin_with_the_first_card_and_say_so(admin_client):
     CardFactory(id="A")
     shown = admin_client.get("/fleet/")
@@ -344,39 +331,21 @@ def test_charts_begin_with_the_first_card_and_say_so(admin_client):
     assert "before that there was no card" in shown.text
 
 
-@pytest.mark.parametrize(
-    ("most", "labels"),
-    [
-        (0, ["0", "1"]),
-        (1, ["0", "1"]),
-        (5, ["0", "1", "2", "3", "4", "5"]),
-        (7, ["0", "2", "4", "6", "8"]),
-        (99_999, ["0", "20,000", "40,000", "60,000", "80,000", "100,000"]),
-    ],
-)
-def test_counts_have_round_ticks(most, labels):
-    up = bars(_days(7), {"done": [0] * 6 + [most]}).up
-    assert [tick.label for tick in up] == labels
+def test_a_large_chart_is_the_table_of_its_figures_the_latest_first(admin_client):
+    CardFactory(id="A", claimed=True, owner="w")
+    Card.objects.complete("A", "w", report=Report(cost="1234.5"))
+    CardFactory(id="B", blocked=True)
+    charts = admin_client.get("/fleet/?span=1h").context["charts"]
+    assert {chart.name: list(chart.rows[0][1]) for chart in charts} == {
+        "standing": [1, 1, 0, 0],
+        "happened": [2, 1, 1],
+        "cost": [Decimal("1234.5")],
+    }
 
 
-@pytest.mark.parametrize(
-    ("number", "labels"),
-    [
-        (1, ["1 Jan"]),
-        (7, [f"{n} Jan" for n in range(1, 8)]),
-        (30, ["5 Jan", "10 Jan", "15 Jan", "20 Jan", "25 Jan", "30 Jan"]),
-        (90, ["12 Jan", "25 Jan", "7 Feb", "20 Feb", "5 Mar", "18 Mar", "31 Mar"]),
-    ],
-)
-def test_days_are_labelled_back_from_today(number, labels):
-    across = stacked(_days(number), {"done": [1] * number}).across
-    assert [tick.label for tick in across] == labels
-
-
-def test_the_charts_say_what_their_axes_count(admin_client):
+def test_a_chart_of_what_nobody_said_is_not_drawn(admin_client):
     CardFactory(id="A")
-    page = admin_client.get("/fleet/?days=7").text
-    assert page.count(">cards</text>") == page.count(">day, UTC</text>") == 2
+    assert "chart-cost" not in admin_client.get("/fleet/").text
 
 
 @pytest.mark.parametrize("query", ["days=8", "days=x", "span=2h"])

@@ -31,9 +31,9 @@ def ran(session):
     return ran
 
 
-def _of_four_hours(session, owner=None) -> verbs.Timeline:
+def _of_four_hours(session) -> verbs.Timeline:
     """A column a minute."""
-    return timeline(session, datetime.now(UTC) - timedelta(hours=4), owner)
+    return timeline(session, datetime.now(UTC) - timedelta(hours=4))
 
 
 def test_a_run_is_a_bar_from_its_start_to_its_end(session, ran):
@@ -74,7 +74,17 @@ def test_who_holds_a_card_comes_first_then_who_ended_last(session, ran):
     ran("new", 30, 10)
     CardFactory(claimed=True, owner="busy")
     assert [row.owner for row in _of_four_hours(session).rows] == ["busy", "new", "old"]
-    assert [row.owner for row in _of_four_hours(session, "new").rows] == ["new"]
+
+
+def test_of_one_worker_are_its_claims_and_the_runs_that_are_given(session, ran):
+    ran("w", 30, 20)
+    CardFactory(claimed=True, owner="w")
+    CardFactory(claimed=True, owner="other")
+    now = datetime.now(UTC)
+    given = [("failed", now - timedelta(minutes=40.5), now - timedelta(minutes=20.5))]
+    (row,) = timeline(session, now - timedelta(hours=4), "w", given).rows
+    assert (row.owner, row.runs) == ("w", {"at work": 1, "failed": 1})
+    assert row.bars["failed"] == [[199, 220]]
 
 
 def test_more_workers_than_have_rows_are_counted(session, ran, admin_client):

@@ -1,15 +1,18 @@
 """The page of a worker: what it holds and did, when it was heard last, what holds it back."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from contextvars import copy_context
+from datetime import timedelta
 from html import unescape
 
 import pytest
 
 from backlog.models import Card, Event
+from backlog.session import ACTOR
 from backlog.verbs import rules
 from backlog.verbs.runs import Report
-from backlog.web.queries.worker import figures, heard, last_runs
+from backlog.web.queries import worker as queries
+from backlog.web.queries.worker import covered, figures, heard, runs, titles
 from tests.factories import CardFactory
 
 pytestmark = [
@@ -18,11 +21,14 @@ pytestmark = [
     pytest.mark.one_tier,
 ]
 
-YESTERDAY = datetime.now(UTC) - timedelta(days=1)
-
 
 def _text(client, path: str = "/worker/w/") -> str:
     return " ".join(unescape(re.sub("<[^>]*>", " ", client.get(path).text)).split())
+
+
+def _by_hand(actor: str, card_id: str) -> None:
+    ACTOR.set(actor)
+    Card.objects.complete(card_id)
 
 
 @pytest.fixture
@@ -34,38 +40,62 @@ def ran():
     Card.objects.release("B", "w", report=Report(outcome="failed", summary="no luck"))
 
 
-def test_its_figures_are_those_of_its_runs_in_the_span(ran, past_triggers):
-    found = figures("w", YESTERDAY)
-    shown = [str(found[name]) for name in ("kept", "runs", "completed", "tokens", "cost")]
-    assert shown == ["2", "2", "1", "1500", "0.250000"]
+def test_its_figures_are_those_of_its_runs_in_the_span(admin_client, ran, past_triggers):
+    found = admin_client.get("/worker/w/").context["figures"]
+    shown = [str(found[name]) for name in ("runs", "completed", "tokens", "cost")]
+    assert shown == ["2", "1", "1500", "0.250000"]
     past_triggers("UPDATE backlog_ended_run SET ended_at = ended_at - interval '2 days'")
-    found = figures("w", YESTERDAY)
-    assert [found[name] for name in ("kept", "runs", "completed", "cost")] == [2, 0, 0, None]
+    found = admin_client.get("/worker/w/").context["figures"]
+    assert [found[name] for name in ("runs", "completed", "cost")] == [0, 0, None]
 
 
-def test_half_of_its_completed_runs_took_no_longer_than_it_says(ran, past_triggers):
+def test_half_of_its_completed_runs_took_no_longer_than_it_says(session, ran, past_triggers):
     past_triggers("UPDATE backlog_ended_run SET started_at = ended_at - interval '90 seconds'")
-    assert figures("w", YESTERDAY)["median"] == timedelta(seconds=90)
+    assert figures(runs(session, "w", None))["median"] == timedelta(seconds=90)
 
 
-def test_it_was_heard_when_it_claimed_renewed_or_told_an_end(ran, past_triggers):
-    past_triggers(
-        "UPDATE backlog_ended_run SET started_at = '2026-01-01', ended_at = '2026-01-02'",
-    )
-    assert heard("w", figures("w", YESTERDAY)) == datetime(2026, 1, 2, tzinfo=UTC)
-    past_triggers("UPDATE backlog_ended_run SET outcome = 'expired'")
-    assert heard("w", figures("w", YESTERDAY)) == datetime(2026, 1, 1, tzinfo=UTC)
+def test_its_runs_are_found_however_they_ended_the_latest_first(session, ran):
+    for card_id in ("expired", "by another", "deleted"):
+        CardFactory(id=card_id, claimed=True, owner="w")
+    CardFactory(id="by hand")
+    CardFactory(id="not its own", claimed=True, owner="not w")
+    Card.objects.reclaim_card("expired")
+    Card.objects.complete("by another")
+    Card.objects.delete_card("deleted")
+    Card.objects.complete("not its own")
+    copy_context().run(_by_hand, "w", "by hand")
+    ended = ["by hand", "deleted", "by another", "expired", "B", "A"]
+    assert [run.card_id for run in runs(session, "w", None)] == ended
+
+
+def test_runs_are_looked_for_in_the_last_events_and_the_page_says_so(
+    session, ran, monkeypatch, admin_client
+):
+    monkeypatch.setattr(queries, "MOST_EVENTS", 2)
+    for _ in range(2):
+        Card.objects.comment("A", "so it is")
+    assert covered(session) == Event.objects.order_by("-id")[1].at
+    assert "what the last 2 events of all cards tell" in _text(admin_client)
+    assert runs(session, "w", covered(session)) == []
+
+
+def test_it_was_heard_when_it_acted_or_renewed_last(session, ran, monkeypatch):
+    monkeypatch.setattr(queries, "_FIRST_LOOK", 1)
+    acted = heard(session, "w")
+    CardFactory.create_batch(3)
+    assert heard(session, "w") == acted == Event.objects.filter(actor="w").order_by("-id")[0].at
     CardFactory(id="C", claimed=True, owner="w")
-    assert heard("w", figures("w", YESTERDAY)) == Card.objects.get(pk="C").claimed_at
     Card.objects.renew("C", "w")
-    assert heard("w", figures("w", YESTERDAY)) == Card.objects.get(pk="C").claimed_at
+    assert heard(session, "w") == Card.objects.get(pk="C").claimed_at > acted
 
 
-def test_its_last_runs_come_with_the_titles_of_their_cards(ran):
-    assert [(run.card_id, run.title, run.outcome) for run in last_runs("w")] == [
-        ("B", "Card B", "failed"),
-        ("A", "Card A", "completed"),
+def test_its_runs_come_with_what_was_said_and_the_titles_of_their_cards(session, ran):
+    found = runs(session, "w", None)
+    assert [(run.said, run.outcome) for run in found] == [
+        ("no luck", "failed"),
+        (None, "completed"),
     ]
+    assert titles(found) == {"A": "Card A", "B": "Card B"}
 
 
 def test_the_page_says_it_all(admin_client, ran):

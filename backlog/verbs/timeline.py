@@ -1,8 +1,10 @@
 """Who worked when: the runs of each worker, as far apart as a picture can show them."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from backlog.planner import few
 from backlog.session import Session
 
 # As many workers have a row; into as many columns the time is cut.
@@ -43,12 +45,18 @@ class Timeline(NamedTuple):
         return self.workers - len(self.rows)
 
 
-# A run by hand takes no time. A claim is read from its card: it says whether the lease is over.
-_COLUMN: Final = f"width_bucket(date_part('epoch', {{}}), begun, over, {COLUMNS})"
-_RUNS: Final = f"""
-WITH asked (begun, over, who) AS (SELECT %s::float8, %s::float8, %s::text), run AS (
+# A run by hand takes no time.
+_ENDED: Final = """
     SELECT owner, outcome, started_at, ended_at FROM backlog_ended_run, asked
-    WHERE ended_at >= to_timestamp(begun) AND attempt IS NOT NULL AND (who IS NULL OR owner = who)
+    WHERE ended_at >= to_timestamp(begun) AND attempt IS NOT NULL"""
+_GIVEN: Final = f"""
+    SELECT who AS owner, given.* FROM asked, {few("%s::text[]", *2 * ["%s::timestamptz[]"])}
+        AS given (outcome, started_at, ended_at)"""
+
+# A claim is read from its card: it says whether the lease is over.
+_COLUMN: Final = f"width_bucket(date_part('epoch', {{}}), begun, over, {COLUMNS})"
+_TIMELINE: Final = f"""
+WITH asked (begun, over, who) AS (SELECT %s::float8, %s::float8, %s::text), run AS ({{ended}}
     UNION ALL
     SELECT claim_owner, CASE WHEN claim_expires_at > now() THEN '{AT_WORK}' ELSE '{LATE}' END,
         status_changed_at, to_timestamp(over)
@@ -69,15 +77,24 @@ SELECT owner, outcome, runs, ARRAY(SELECT ARRAY[lower(each), upper(each)]
 FROM first JOIN bar USING (owner) ORDER BY holds DESC, first.last DESC, owner, outcome"""
 
 
-def timeline(session: Session, since: datetime, owner: str | None = None) -> Timeline:
+def timeline(
+    session: Session,
+    since: datetime,
+    owner: str | None = None,
+    ended: Iterable[tuple[str, datetime, datetime]] = (),
+) -> Timeline:
     """The runs that went on since then: of all workers, of whom the first have rows, or of one.
 
-    However many runs there are, what comes back is as much as can be drawn.
+    However many runs there are, what comes back is as much as can be drawn. No index knows whose
+    runs are: of one worker the caller gives those that ended, each as its outcome, start and end.
     """
     until = datetime.now(UTC)
     rows: dict[str, Row] = {}
-    asked = (since.timestamp(), until.timestamp(), owner)
-    found = session.execute(_RUNS, asked).fetchall()
+    asked: tuple[Any, ...] = (since.timestamp(), until.timestamp(), owner)
+    sql = _TIMELINE.format(ended=_ENDED if owner is None else _GIVEN)
+    if owner is not None:
+        asked += tuple(map(list, zip(*ended, strict=True))) or ([], [], [])
+    found = session.execute(sql, asked).fetchall()
     for name, outcome, runs, bars, _ in found:
         row = rows.setdefault(name, Row(name, {}, {}))
         row.runs[outcome] = runs

@@ -64,7 +64,7 @@ export function follow({ url, main, footer, adapt = () => {}, gone = () => locat
 }
 
 const callbacks = {
-  beforeNodeMorphed: (node) => node.id !== "drawing" && !(node.matches?.("form") && isTyped(node)),
+  beforeNodeMorphed: (node) => !node.classList?.contains("drawing") && !(node.matches?.("form") && isTyped(node)),
   beforeNodeRemoved: (node) => !node.matches?.(".messages"),
   beforeAttributeUpdated: (name) => name !== "open",
 };

@@ -1,6 +1,6 @@
 """The fleet at work: who has claimed what."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 from backlog.models import Card
@@ -23,8 +23,7 @@ def claims(**chosen: Any) -> list[Card]:
     return lines.cards(first, _SHOWN, "expired")
 
 
-def by_worker(claims: Sequence[Card]) -> list[Card]:
-    """The claims of each worker together; first the worker that has the first of them all."""
-    owners = list(dict.fromkeys(card.claim_owner for card in claims))
-    place = {owner: number for number, owner in enumerate(owners)}
-    return sorted(claims, key=lambda card: place[card.claim_owner])
+def by_worker(claims: Iterable[Card]) -> list[Card]:
+    """The claims of each worker together, by its name: whoever takes another card stays in its
+    place on an open page. (Expired ones stand above them all.)"""
+    return sorted(claims, key=lambda card: str(card.claim_owner))

@@ -1,7 +1,7 @@
 """The fleet: who has claimed what, who worked when, and how the work flows."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import dropwhile
 from typing import Any, NamedTuple
@@ -11,13 +11,12 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from backlog.lifecycle import BLOCKED, CLAIMED, STATUSES
+from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY, STATUSES
 from backlog.models import Card, Rule, RunOutput
 from backlog.templatetags.backlog import amount
 from backlog.verbs.flow import DAY, SPANS, Flow, Part, flow
 from backlog.web.access import CHANGE, VIEW, may, reads
 from backlog.web.buttons import Seen
-from backlog.web.charts import bars, spark, stacked
 from backlog.web.live import follows
 from backlog.web.queries.board import counts
 from backlog.web.queries.fleet import MOST_CLAIMS, by_worker, claims
@@ -49,7 +48,6 @@ def fleet(request: HttpRequest) -> HttpResponse:
         "tiles": _tiles(flowed),
         **(_moments(flowed) | _charts(_lived(flowed.parts), name) if flowed else {}),
         "timeline": drawn(flowed.timeline) if flowed else None,
-        "statuses": STATUSES,
         "spans": SPANS,
         "span": name,
         "span_label": SPANS[name].label,
@@ -120,21 +118,60 @@ def _lived(past: Sequence[Part]) -> list[Part]:
     return list(lived) or list(past[-1:])
 
 
+def spark(values: Sequence[float]) -> str:
+    """The points of a line through these, in a box of 100 by 20, from 0 at its bottom."""
+    most, last = max(values, default=0) or 1, max(1, len(values) - 1)
+    return " ".join(
+        f"{100 * number / last:.0f},{19 - 18 * value / most:.1f}"
+        for number, value in enumerate(values)
+    )
+
+
+class Chart(NamedTuple):
+    """A table of figures over time, which a script draws.
+
+    `series`: a name and a class of the style sheet for each column; `rows`: a moment (UTC) and its
+    figures, the latest first. `stacked`: one above the other, the first at the bottom; `whole`: the
+    figures are counts.
+    """
+
+    name: str
+    title: str
+    series: Sequence[tuple[str, str]]
+    rows: Sequence[tuple[str, Sequence[Decimal | int | None]]]
+    stacked: bool = False
+    whole: bool = True
+
+
 def _charts(past: Sequence[Part], span: str) -> dict[str, Any]:
     by_day = SPANS[span].part == DAY
-    moments: list[date] = [part.at.date() if by_day else part.at for part in past]
-    bottom_up = reversed(STATUSES)  # done at the bottom, as cumulative flow is drawn
-    standing = {status: [part.standing[status] for part in past] for status in bottom_up}
-    happened = {
-        "created": [part.created for part in past],
-        "claimed": [part.claimed for part in past],
-        "done": [part.done for part in past],
-    }
+    part = {"1h": "5 minutes", "24h": "hour"}.get(span, "day")
+    written = "%Y-%m-%d" if by_day else "%Y-%m-%d %H:%M"
+    latest = [(each.at.strftime(written), each) for each in past[::-1]]
+    bottom_up = STATUSES[::-1]  # done at the bottom, as cumulative flow is drawn
+    charts = [
+        Chart(
+            "standing",
+            f"Cards by status at the end of each {part}",
+            [(status, status) for status in bottom_up],
+            [(at, [each.standing[status] for status in bottom_up]) for at, each in latest],
+            stacked=True,
+        ),
+        Chart(
+            "happened",
+            f"Cards created, claimed and done, each {part}",
+            [("created", READY), ("claimed", CLAIMED), ("done", DONE)],
+            [(at, [each.created, each.claimed, each.done]) for at, each in latest],
+        ),
+    ]
+    if any(each.cost is not None for each in past):
+        title = f"Cost of the runs that ended, each {part}, in your currency"
+        rows = [(at, [each.cost]) for at, each in latest]
+        charts.append(Chart("cost", title, [("cost", "cost")], rows, whole=False))
     return {
-        "standing": stacked(moments, standing),
-        "bars": bars(moments, happened),
+        "charts": charts,
         "past": past,
         "by_day": by_day,
-        "part": {"1h": "5 minutes", "24h": "hour"}.get(span, "day"),
+        "part": part,
         "cut": len(past) < SPANS[span].number,
     }

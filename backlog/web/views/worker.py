@@ -27,23 +27,34 @@ def worker(request: HttpRequest, name: str) -> HttpResponse:
     """Everything about whoever claims by this name."""
     values.text(name, "owner")
     span, session = span_of(request), Card.objects.session()
-    since = SPANS[span].begin(datetime.now(UTC))
-    figures = queries.figures(name, since)
+    covered, begun = queries.covered(session), SPANS[span].begin(datetime.now(UTC))
+    since = max(covered, begun) if covered else begun
+    runs = queries.runs(session, name, covered)
+    heard = queries.heard(session, name)
     claims = shown_claims(request, claim_owner=name)
-    if not (claims or figures["kept"] or queries.is_known(name)):
-        return render(request, "backlog/no_worker.html", {"owner": name}, status=404)
     pause, limit = in_force(session).of("owner", name)
+    if not (claims or runs or heard or pause or limit):
+        return render(request, "backlog/no_worker.html", {"owner": name}, status=404)
+    in_span = [run for run in runs if run.ended_at >= since]
+    figures = queries.figures(in_span)
+    ended = [(run.outcome, run.started_at, run.ended_at) for run in in_span if run.attempt]
+    shown = runs[: queries.RUNS]
+    titles = queries.titles(shown)
     context = {
         "owner": name,
         "figures": figures,
         "part_completed": 100 * figures["completed"] // (figures["runs"] or 1),
-        "heard": queries.heard(name, figures),
+        "heard": heard,
         "claims": claims,
         "most_claims": MOST_CLAIMS,
-        "runs": queries.last_runs(name),
-        "timeline": drawn(timeline(session, since, name)),
+        "runs": [(run, titles.get(run.card_id)) for run in shown],
+        "all_runs": len(runs),
+        "covered": covered,
+        "most_events": queries.MOST_EVENTS,
+        "timeline": drawn(timeline(session, since, name, ended)),
         "span": span,
         "span_label": SPANS[span].label,
+        "is_cut": since != begun,
         "spans": SPANS,
         "scope": "owner",
         "pause": pause,

@@ -1,42 +1,26 @@
-"""The tables: the card, and what the database derives from it.
+"""What belongs to a card, or is derived from it; what claims must heed; what accounts keep."""
 
-The constraints here and the triggers of `backlog/sql` hold for every writer; the verbs of
-`querysets` are the way to change a card on purpose. All tables stand in one file, though it is a
-long one: they are read together.
-"""
-
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, F, Func, Q, Value, When
+from django.db.models import Func, Q
 from django.db.models.functions import Length, Now
-from django.db.models.lookups import Exact, LessThanOrEqual
+from django.db.models.lookups import LessThanOrEqual
 from django.urls import reverse
-from django.utils.text import Truncator
 
 from backlog.fields import (
     CostField,
     CountField,
     DocumentField,
     FreeTextField,
-    IdsField,
-    KeyField,
-    LabelField,
-    LineField,
-    NameField,
-    SecondsField,
     TimestampField,
     TokensField,
     WordsField,
 )
 from backlog.lifecycle import (
-    BLOCK_REASONS,
-    BLOCKED,
-    CLAIMED,
     LIMIT_SCOPES,
     LONGEST_LAST_LINE,
     LONGEST_NAME,
@@ -45,196 +29,12 @@ from backlog.lifecycle import (
     LONGEST_VIEW_NAME,
     OUTCOMES,
     PAUSE_SCOPES,
-    READY,
-    STATUSES,
     VIEWED_PAGES,
 )
-from backlog.querysets import (
-    CardQuerySet,
-    EventQuerySet,
-    RuleQuerySet,
-    RunOutputQuerySet,
-    RunQuerySet,
-)
-
-_DEPENDS_ON_ITSELF = Func(
-    "depends_on", "id", function="jsonb_exists", output_field=models.BooleanField()
-)
-_PARTS_OF_A_CLAIM = Func(
-    "claim_owner",
-    "claim_ttl_seconds",
-    "claimed_at",
-    function="num_nonnulls",
-    output_field=models.IntegerField(),
-)
+from backlog.models.cards import Card
+from backlog.querysets import EventQuerySet, RuleQuerySet, RunOutputQuerySet, RunQuerySet
 
 _BYTES_OF_TAIL = Func("tail", function="octet_length", output_field=models.IntegerField())
-
-
-def _one_of(column: str, words: Sequence[str]) -> Q:
-    """A pattern and no IN: PostgreSQL reads a CHECK anew for every statement, IN word by word."""
-    return Q(**{f"{column}__regex": f"^({'|'.join(words)})$"})
-
-
-class Card(models.Model):
-    """One piece of work."""
-
-    # Collation C: ids compare as bytes, so that claims come in the same order on every server.
-    id = NameField(primary_key=True, db_collation="C")
-    title = LineField()
-    body = FreeTextField(null=True, blank=True)
-    phase = LabelField(null=True, blank=True)
-    priority = models.IntegerField(default=0, db_default=0)
-    status = models.TextField(
-        choices=[(status, status) for status in STATUSES], default=READY, db_default=READY
-    )
-    depends_on = IdsField(default=list, db_default=Value([], models.JSONField()), blank=True)
-    claim_owner = NameField(null=True, blank=True)
-    claim_ttl_seconds = SecondsField(null=True, blank=True)
-    claimed_at = TimestampField(null=True, blank=True)
-    attempts = CountField(default=0, db_default=0)
-    idempotency_key = KeyField(null=True, blank=True)
-    acceptance = DocumentField(null=True, blank=True)
-    created_at = TimestampField(db_default=Now())
-    updated_at = TimestampField(db_default=Now(), editable=False)
-
-    # What a worker must be to claim it by role; how many attempts it has (None: the default, 0: no
-    # cap); from when on it may be claimed.
-    role = LabelField(null=True, blank=True)
-    max_attempts = CountField(null=True, blank=True)
-    not_before = TimestampField(null=True, blank=True)
-
-    # Why it was blocked last, and how often in a row for that reason; kept when it is unblocked.
-    block_reason = models.TextField(
-        choices=[(reason, reason.replace("_", " ")) for reason in BLOCK_REASONS],
-        null=True,
-        blank=True,
-        editable=False,
-    )
-    block_note = FreeTextField(null=True, blank=True, editable=False)
-    block_count = CountField(default=0, db_default=0, editable=False)
-    # What was said to that as it was unblocked; None while it is blocked.
-    answer = FreeTextField(null=True, blank=True, editable=False)
-
-    # Derived by triggers; what a writer puts here is ignored.
-    status_changed_at = TimestampField(db_default=Now(), editable=False)
-    open_dependencies = models.IntegerField(default=0, db_default=0, editable=False)
-    # Some card waits for it, or did: else a completion need not look for any.
-    has_dependents = models.BooleanField(default=False, db_default=False, editable=False)
-    claim_expires_at = TimestampField(null=True, editable=False)
-    # `not_before` lay ahead when somebody looked last: `backlog.verbs.pool.wake` looks again.
-    held = models.BooleanField(default=False, db_default=False, editable=False)
-    # Attempts that do not count towards the cap: those before it was unblocked, and temporary ones.
-    attempts_forgiven = CountField(default=0, db_default=0, editable=False)
-
-    # The one predicate of readiness: what claims, lists, counts and pages ask.
-    claimable = models.GeneratedField(
-        expression=Q(status=READY, open_dependencies=0, held=False),  # type: ignore[arg-type]
-        output_field=models.BooleanField(),
-        db_persist=True,
-    )
-
-    objects = CardQuerySet.as_manager()
-
-    # Only as `CardQuerySet.with_…` reads cards; `expired` by the database's clock.
-    expired: bool
-    cell: str
-    acceptance_text: str | None
-    # Only as the board reads cards: some of what it waits for, as pairs of an id and its status
-    # ("missing": there is no such card); how many unfinished cards wait for it.
-    waits_for: tuple[tuple[str, str], ...]
-    holds_up: int
-    # Only as the fleet's page reads cards: the last line of what its worker's command printed.
-    printed: str
-
-    class Meta:
-        db_table = "backlog"
-        verbose_name = "card"
-        permissions = [("administer", "Can use the admin")]
-        indexes = [
-            # The queue: a claim reads its first row.
-            models.Index(
-                F("priority").desc(),
-                "created_at",
-                "id",
-                name="backlog_queue",
-                condition=Q(claimable=True),
-            ),
-            # What is claimed, the first to expire first. On a column and IS NOT NULL rather than
-            # WHERE status = 'claimed': that would draw statements by id and status away from the
-            # primary key.
-            models.Index(
-                "claim_expires_at",
-                name="backlog_expiry",
-                condition=Q(claim_expires_at__isnull=False),
-            ),
-            # Of one role, in the same order. One phase is a range of `backlog_lanes`.
-            models.Index(
-                "role",
-                F("priority").desc(),
-                "created_at",
-                "id",
-                name="backlog_role_queue",
-                condition=Q(claimable=True, role__isnull=False),
-            ),
-            # What is blocked, for the doctor and lists: few among many, in the order of lists.
-            models.Index(
-                F("priority").desc(),
-                "created_at",
-                "id",
-                name="backlog_blocked",
-                condition=Q(status=BLOCKED),
-            ),
-            # The board: one range a cell, and all counts. The few that are claimed are found by
-            # `backlog_expiry`: a claim has nothing to write here.
-            models.Index(
-                "phase",
-                "status",
-                "claimable",
-                F("priority").desc(),
-                "created_at",
-                "id",
-                name="backlog_lanes",
-                condition=~Q(status=CLAIMED),
-            ),
-        ]
-        # What a card can never be, whoever writes, also where triggers do not run; of one column
-        # alone, its type says it. What neither can (moves, other rows, distinct ids) the triggers
-        # of `backlog/sql` refuse.
-        constraints = [
-            # Not unique=True, which adds an index for LIKE, and without NULLs: a claim would have
-            # to write both.
-            models.UniqueConstraint(
-                fields=["idempotency_key"],
-                name="backlog_idempotency_key",
-                condition=Q(idempotency_key__isnull=False),
-            ),
-            models.CheckConstraint(
-                condition=_one_of("status", STATUSES), name="backlog_status_known"
-            ),
-            models.CheckConstraint(
-                condition=Q(
-                    Exact(_PARTS_OF_A_CLAIM, Case(When(status=CLAIMED, then=3), default=0))
-                ),
-                name="backlog_claimed_iff_held",
-            ),
-            models.CheckConstraint(
-                condition=(~Q(status=BLOCKED) | Q(block_reason__isnull=False))
-                & _one_of("block_reason", BLOCK_REASONS),
-                name="backlog_blocked_for_a_reason",
-            ),
-            models.CheckConstraint(
-                condition=Q(held=False) | Q(not_before__isnull=False),
-                name="backlog_held_until",
-            ),
-            models.CheckConstraint(
-                condition=~Q(_DEPENDS_ON_ITSELF), name="backlog_depends_on_others"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.id} {Truncator(self.title[:300]).chars(200)}"
-
 
 # A card by its id, which may be missing, or deleted by now. The primary keys are the indexes.
 _of_card: Any = partial(
