@@ -7,7 +7,7 @@ from typing import Final
 
 from backlog import values
 from backlog.cli.claims import NOTHING_TAKEN
-from backlog.cli.options import POOL, WORKER, Options, flag, number, one_of, verb
+from backlog.cli.options import POOL, WORKER, Options, flag, number, text, verb
 from backlog.cli.reply import Reply
 from backlog.errors import UsageError
 from backlog.lifecycle import DEFAULT_TTL_SECONDS
@@ -46,11 +46,12 @@ _OF_THE_SERVER: Final = (
     number("--grace", 0, "seconds commands have to end after SIGTERM (30)", default=30),
     number("--backoff", 0, "seconds after a failure, then twice that, … (10)", default=10),
     flag("--pass-database", "let the command have DATABASE_URL"),
-    one_of(
+    text(
         "--output",
-        _SWITCH,
-        lambda value: values.one_of(value, "--output", _SWITCH),
+        lambda value, name: values.one_of(value, name, _SWITCH),
         "off: keep nothing of what commands print (on)",
+        choices=_SWITCH,
+        metavar="OUTPUT",
         default="on",
         env="BACKLOG_OUTPUT",
     ),
