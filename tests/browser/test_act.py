@@ -45,7 +45,7 @@ def test_what_an_action_needs_to_know_is_asked_in_the_bar(board):
         card(board, card_id).locator("input").check()
     board.keyboard.press("a")
     bar(board, "Block…").press("Enter")
-    board.keyboard.press("n")  # needs input
+    board.keyboard.press("n")  # needs an answer
     board.keyboard.press("Tab")
     board.keyboard.type("which one?")
     board.keyboard.press("Tab")
