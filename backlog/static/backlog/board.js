@@ -229,7 +229,7 @@ function fold(some) {
 
 lanes.addEventListener("click", (event) => {
   const lane = event.target.closest("summary")?.parentElement;
-  if (!lane) return;
+  if (!lane || event.target.closest("a")) return;
   folds.delete(lane.dataset.phase);
   folds.set(lane.dataset.phase, !lane.open); // it is about to turn
   remember();
