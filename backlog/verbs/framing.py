@@ -80,10 +80,8 @@ def _no_backlog(begin: bytes) -> Refusal:
         text = begin.decode()
     except UnicodeDecodeError as error:
         return _refusal(error)
-    reads_like = next(kind for how, kind in _TEXTS.items() if re.match(how, text))
-    return UsageError(
-        f"no backlog, for there is no JSON object: {_A_BACKLOG}; this reads like {reads_like}"
-    )
+    kind = next(kind for how, kind in _TEXTS.items() if re.match(how, text))
+    return UsageError(f"this is no backlog but seems to be {kind}; {_A_BACKLOG}")
 
 
 def _lines(lines: Sequence[bytes], at: int) -> Iterator[Found]:

@@ -93,7 +93,7 @@ OTHERS = [
     ("id,title\nA,t\n", "mlr --icsv --ojsonl cat FILE"),
     ("id\ttitle\nA\tt\n", "mlr --itsv --ojsonl cat FILE"),
     ("- id: A\n  title: t\n", "yq -o json . FILE"),
-    ("<html>\n", "no backlog, for there is no JSON object: a backlog has a JSON object a line"),
+    ("<html>\n", "line 1: this is no backlog but seems to be HTML or XML; a backlog has a JSON "),
     (json.dumps({"cards": [A]}), "an array of objects: take that out first, for example jq '.car"),
     (pretty({"version": 1, "issues": [A, B]}), "for example jq '.issues'"),
     (pretty({"A": {"title": "t"}, "B": {"title": "t"}}), "holds objects by name"),
