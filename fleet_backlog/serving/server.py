@@ -143,7 +143,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Any:
         # Once for all processes; and an upgrade under a running server mixes nothing new with it.
         get_resolver().url_patterns  # noqa: B018 (imports every view)
-        for folder in map(Path, settings.TEMPLATES[0]["DIRS"]):
-            for page in folder.rglob("*.html"):
-                get_template(str(page.relative_to(folder)))
+        templates = settings.BASE_DIR / "templates"
+        for page in templates.rglob("*.html"):
+            get_template(str(page.relative_to(templates)))
         return FromProxies(application, self._proxies)
