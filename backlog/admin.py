@@ -25,7 +25,7 @@ from backlog.changelist import (
     RoleFilter,
     StateFilter,
 )
-from backlog.lifecycle import BLOCKED, CANCELLED, READY, is_cancelled
+from backlog.lifecycle import BLOCKED, CANCELLED, READY, REASON_IN_WORDS, is_cancelled
 from backlog.models import Card
 from backlog.reading import dot, quoted
 from backlog.templatetags.backlog import IDS, ids, line
@@ -46,6 +46,7 @@ class FreshActionForm(ActionForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["action"].label = "Action"  # Django's has a colon of its own
         for field in self.fields.values():
             field.widget.attrs["autocomplete"] = "off"
 
@@ -112,7 +113,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         "claim_expires_at",
         "attempts",
         "open_dependencies",
-        "block_reason",
+        "reason",
         "block_note",
         "block_count",
         "answer",
@@ -151,8 +152,12 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         if card.status == BLOCKED:
             if is_cancelled(card.begun):  # type: ignore[attr-defined]  # of `get_queryset`
                 return dot("blocked", CANCELLED)
-            return dot("blocked", f"blocked: {card.get_block_reason_display()}")
+            return dot("blocked", f"blocked: {self.reason(card)}")
         return dot(card.status, "expired" if card.expired else card.status)
+
+    @admin.display(description="block reason", empty_value="-")
+    def reason(self, card: Card) -> str:
+        return REASON_IN_WORDS.get(card.block_reason or "", "")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Card]:
         # The form asks for the criteria's text; nothing here reads them.

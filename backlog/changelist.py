@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils.dates import MONTHS
 from django.utils.timezone import localtime
 
-from backlog.lifecycle import BLOCK_REASONS, BLOCKED, OUTCOMES
+from backlog.lifecycle import BLOCKED, OUTCOMES, REASON_IN_WORDS
 from backlog.models import Card
 from backlog.verbs import names
 from backlog.web.views.activity import VERBS
@@ -78,7 +78,7 @@ class BlockReasonFilter(admin.SimpleListFilter):
     parameter_name = "blocked"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(reason, reason.replace("_", " ")) for reason in BLOCK_REASONS]
+        return list(REASON_IN_WORDS.items())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> QuerySet[Card]:
         chosen = self.value()

@@ -26,15 +26,16 @@ DEFAULT_TTL_SECONDS: Final = 900
 DEFAULT_BRIEFING_BYTES: Final = 16_000
 LEAST_BRIEFING_BYTES: Final = 1_000
 
-# Why a card cannot go on, of what kind: what it asks of an operator.
-BLOCK_REASONS: Final = (
-    "dependency",
-    "needs_input",
-    "capability",
-    "transient",
-    "attempts_exhausted",
-    "other",
-)
+# Why a card cannot go on, of what kind: what it asks of an operator; and as pages say it.
+REASON_IN_WORDS: Final = {
+    "dependency": "depends on something else",
+    "needs_input": "needs an answer",
+    "capability": "beyond its worker",
+    "transient": "a passing fault",
+    "attempts_exhausted": "no attempts left",
+    "other": "other",
+}
+BLOCK_REASONS: Final = tuple(REASON_IN_WORDS)
 DEFAULT_BLOCK_REASON: Final = "other"
 
 # What the note of a cancelled card is, or begins with; its reason is the default one.

@@ -26,6 +26,7 @@ from backlog.models import Card, Event, Rule, Run
 from backlog.templatetags.backlog import LINE, amount, duration, line, whole
 from backlog.verbs import names
 from backlog.web.access import VIEW
+from backlog.web.labels import ShownForm
 from backlog.web.navigation import coded, decoded
 from backlog.web.queries import activity, lines
 
@@ -77,6 +78,7 @@ class ReadAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     """
 
     key: ClassVar[tuple[str, ...]] = ("id", "card_id")
+    form = ShownForm
     actions = None
     paginator = BoundedPaginator
     list_per_page = 50

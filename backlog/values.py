@@ -139,23 +139,18 @@ def optional_key(value: str, name: str) -> str | None:
 def one_of(value: str, name: str, known: Iterable[str]) -> str:
     """One of the values that there are."""
     if value not in known:
-        raise UsageError(f"{name} must be one of {', '.join(known)}")
+        raise UsageError(f"{name} must be one of {', '.join(known)}, not {_short(value)}")
     return value
 
 
 def status(value: str) -> str:
     """One of the four statuses."""
-    if value not in STATUSES:
-        raise UsageError(f"status must be one of {', '.join(STATUSES)}, not {_short(value)}")
-    return value
+    return one_of(value, "status", STATUSES)
 
 
 def block_reason(value: str) -> str:
     """One of the reasons for a block."""
-    text(value, "reason")
-    if value not in BLOCK_REASONS:
-        raise UsageError(f"reason must be one of {', '.join(BLOCK_REASONS)}, not {_short(value)}")
-    return value
+    return one_of(text(value, "reason"), "reason", BLOCK_REASONS)
 
 
 def dependencies(ids: Iterable[str], own_id: str | None = None) -> list[str]:
@@ -318,7 +313,7 @@ def _in_range(value: datetime, name: str) -> datetime:
 
 
 def _short(value: str) -> str:
-    shown = json.dumps(value)
+    shown = json.dumps(value, default=repr)  # from Python it may be anything
     return shown if len(shown) <= 60 else shown[:56] + '…"'
 
 

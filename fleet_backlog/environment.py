@@ -5,9 +5,14 @@ from typing import Any, Final
 import environ
 
 from backlog.shown import flat, line
+from backlog.store.storage import OFF, ON
 
-_OFF: Final = ("false", "off", "no", "n", "0")
-_WORDS: Final = {bool: "on or off", int: "a whole number", float: "a number"}
+_WORDS: Final = {
+    bool: "on or off",
+    int: "a whole number, 0 or more",
+    float: "a number of seconds above 0, a day at most",
+}
+_LONGEST: Final = 86_400.0
 
 
 class Environment(environ.Env):  # type: ignore[misc]  # (it has no types)
@@ -21,9 +26,13 @@ class Environment(environ.Env):  # type: ignore[misc]  # (it has no types)
         if not said and "default" in kwargs:
             return kwargs["default"]
         try:
-            if cast in (int, float):  # the library leaves out what is no digit
-                return cast(said)
-            if cast is not bool or said.lower() in (*self.BOOLEAN_TRUE_STRINGS, *_OFF):
+            if cast is int and int(said) >= 0:  # the library leaves out what is no digit
+                return int(said)
+            if cast is float and 0 < float(said) <= _LONGEST:
+                return float(said)
+            if cast is bool and said.lower() in (*ON, *OFF):
+                return said.lower() in ON
+            if cast not in _WORDS:
                 return super().get_value(var, cast, *args, **kwargs)
         except ValueError:
             pass

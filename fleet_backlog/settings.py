@@ -37,7 +37,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "fleet_backlog.serving.answers.PermissionsPolicyMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "fleet_backlog.serving.assets.AssetsMiddleware",
     "backlog.web.middleware.UnchangedPollMiddleware",
     "backlog.web.middleware.ReachableMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -74,6 +74,8 @@ TEMPLATES = [
         },
     }
 ]
+
+FORM_RENDERER = "backlog.web.labels.Renderer"
 
 DATABASES = {
     "default": {

@@ -14,6 +14,7 @@ from tests.forms import sent
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
 
+BLOCKED = "blocked again"
 STATE = ("status", "phase", "priority", "block_reason", "block_note", "claim_owner")
 
 
@@ -48,24 +49,25 @@ def state(card_id: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("name", "before", "fields"),
+    ("name", "before", "fields", "again"),
     [
-        ("complete", {}, {}),
-        ("reopen", {"done": True}, {"confirmed": "1"}),
-        ("unblock", {"blocked": True, "reason": "capability", "note": "a\nb & c"}, {}),
-        ("answer", {"blocked": True, "note": "which?"}, {"note": "this"}),
-        ("phase", {"phase": "M1"}, {"phase": "M 2"}),
-        ("phase", {}, {"phase": "M2"}),
-        ("priority", {"priority": -4}, {"priority": "9"}),
+        ("complete", {}, {}, "ready again"),
+        ("reopen", {"done": True}, {"confirmed": "1"}, "done again"),
+        ("unblock", {"blocked": True, "reason": "capability", "note": "a\nb & c"}, {}, BLOCKED),
+        ("answer", {"blocked": True, "note": "which?"}, {"note": "this"}, BLOCKED),
+        ("phase", {"phase": "M1"}, {"phase": "M 2"}, "in the phase of before"),
+        ("phase", {}, {"phase": "M2"}, "in the phase of before"),
+        ("priority", {"priority": -4}, {"priority": "9"}, "at the priority of before"),
     ],
 )
-def test_undo_leaves_a_card_as_it_was(press, undo, name, before, fields):
+def test_undo_leaves_a_card_as_it_was_and_says_so(press, undo, name, before, fields, again):
     card = CardFactory(id="A", **before)
     was = state("A")
     page = press(name, card, **fields)
     assert state("A") != was
-    undo(page)
+    undone = undo(page)
     assert state("A") == was
+    assert f"Undone: A is {again}." in undone.text
 
 
 def test_a_block_is_undone_but_for_the_trace_of_it(press, undo, other):
@@ -109,7 +111,7 @@ def test_a_change_in_between_is_not_undone(press, undo, other):
 def test_cards_of_several_phases_go_back_each_to_its_own(press, undo, other):
     page = press("phase", other, CardFactory(id="A", phase="M2"), phase="M9")
     assert "Set the phase of 2 cards." in page.text
-    undo(page)
+    assert "Undone: 2 cards are in the phase of before." in undo(page).text
     assert (state("A")["phase"], state("D")["phase"]) == ("M2", "M1")
 
 

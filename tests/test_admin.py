@@ -154,7 +154,7 @@ def test_a_filter_shows_the_cards_it_names(admin_client, query, shown):
     [
         ("expired", "claimed", "C"),
         ("waiting on 1", "waiting", "B"),
-        ("blocked: needs input", "blocked", "D"),
+        ("blocked: needs an answer", "blocked", "D"),
         ("claimable", "ready", "A"),
     ],
 )

@@ -6,12 +6,14 @@ from html import unescape
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from backlog.models import Card
 from backlog.verbs import rules
 from backlog.verbs.sweep import look
 from backlog.web.views import doctor as views
 from tests.factories import CardFactory
+from tests.forms import sent
 
 pytestmark = [
     pytest.mark.usefixtures("store"),
@@ -24,7 +26,7 @@ pytestmark = [
 def _groups(client) -> dict[str, list[str | None]]:
     """The kinds of what is found, and the cards."""
     groups = client.get("/doctor/").context["groups"]
-    return {group.kind: [finding.id for finding, _ in group.rows] for group in groups}
+    return {group.kind: [finding.id for finding, *_ in group.rows] for group in groups}
 
 
 def _said(client) -> str:
@@ -52,6 +54,20 @@ def test_a_blocked_card_is_unblocked_with_what_it_holds_up(admin_client):
     assert _groups(admin_client) == {"blocked": ["A"], "waiting": ["B"]}
     assert _press(admin_client, "blocked").url == "/doctor/"
     assert _groups(admin_client) == {}
+
+
+def test_a_question_is_answered_where_it_is_found_in_the_words_of_the_board(admin_client):
+    CardFactory(id="A", title="Pick one", blocked=True, reason="needs_input", note="which?")
+    CardFactory(id="B", title="Use it", depends_on=["A"])
+    page = _said(admin_client)
+    assert re.search(r'href="/card/A/">Pick one A</a></th>\s*<td>\s*needs an answer: which\?', page)
+    assert (">Use it B</a>" in page, re.search(r">Open Pick one\s+A</a>", page) is None) == (
+        True,
+        False,
+    )
+    answer = {**sent(admin_client.get("/doctor/").text, "note"), "action": "answer", "note": "this"}
+    assert admin_client.post(reverse("act"), answer)["Location"] == "/doctor/"
+    assert (Card.objects.get(pk="A").status, Card.objects.get(pk="A").answer) == ("ready", "this")
 
 
 def test_a_dependency_that_does_not_exist_is_removed(admin_client):

@@ -1,11 +1,41 @@
 """A setting that is not understood is refused, and never taken for off."""
 
+import os
+import re
+
 import pytest
 
 from fleet_backlog.environment import Environment
 from tests.command import manage, storeless
+from tests.test_docs import README
 
 pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
+
+SECONDS = "X must be a number of seconds above 0, a day at most"
+
+# Of each setting of the README a bad value, and what reads it.
+BAD = {
+    "BACKLOG_DATA_DIR": ("~of-nobody/store", "backlog list"),
+    "BACKLOG_POSTGRES_BIN": ("/nowhere", "backlog store status"),
+    "BACKLOG_OWNER": ("a\tb", "backlog claim"),
+    "BACKLOG_CARD_ID": (" ", "backlog show"),
+    "BACKLOG_ATTEMPT": ("first", "backlog complete --id A --owner w"),
+    "BACKLOG_STORE": ("mine", "backlog list"),
+    "BACKLOG_MAX_ATTEMPTS": ("many", "backlog reclaim"),
+    "BACKLOG_OUTPUT": ("maybe", "backlog work --owner w -- true"),
+    "BACKLOG_RETENTION_DAYS": ("-1", "backlog sweep"),
+    "BACKLOG_PUBLIC_BOARD": ("maybe", "check"),
+    "BACKLOG_POLL_SECONDS": ("often", "check"),
+}
+
+
+@pytest.mark.parametrize("name", re.findall(r"^\| `(BACKLOG_\w+)` \|", README, re.M))
+def test_a_bad_value_is_refused_by_the_name_of_its_variable(store, name):
+    value, words = BAD[name]
+    ran = manage({**os.environ, name: value}, *words.split())
+    assert (ran.out, ran.err.count("\n")) == ("", 1)
+    assert re.match(f"{name}(=/nowhere)? (must|names|has no) ", ran.err)
+    assert ran.status != 0
 
 
 @pytest.mark.parametrize(
@@ -22,9 +52,13 @@ def test_a_switch_is_on_or_off(monkeypatch, said, means):
     [
         ("bool", "jein", "X must be on or off, not jein"),
         ("bool", "2", "X must be on or off, not 2"),
-        ("int", "x", "X must be a whole number, not x"),
-        ("int", "1.5", "X must be a whole number, not 1.5"),
-        ("float", "\x1b[1m", r"X must be a number, not \x1b[1m"),
+        ("int", "x", "X must be a whole number, 0 or more, not x"),
+        ("int", "1.5", "X must be a whole number, 0 or more, not 1.5"),
+        ("int", "-1", "X must be a whole number, 0 or more, not -1"),
+        ("float", "\x1b[1m", rf"{SECONDS}, not \x1b[1m"),
+        ("float", "0", f"{SECONDS}, not 0"),
+        ("float", "nan", f"{SECONDS}, not nan"),
+        ("float", "inf", f"{SECONDS}, not inf"),
     ],
 )
 def test_what_is_not_understood_is_refused(monkeypatch, cast, said, refused):

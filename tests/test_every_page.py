@@ -104,3 +104,65 @@ def test_a_page_that_names_a_phase_or_a_worker_leads_to_it(admin_client, path):
     said = re.sub("<[^>]*>", "", page)
     for name, url in (("M-1", "/phase/M-1/"), ("worker-1", "/worker/worker-1/")):
         assert (name in said) == (f'href="{url}"' in page) or url == path
+
+
+HEADED = {
+    "/phase/M-1/": "Phase M-1",
+    "/phase/": "Cards without a phase",
+    "/phase/none-such/": "Phase none-such",
+    "/worker/worker-1/": "Worker worker-1",
+    "/worker/none-such/": "Worker none-such",
+}
+
+
+@pytest.mark.parametrize("url", HEADED)
+def test_a_page_says_of_what_kind_its_subject_is(admin_client, url):
+    page = re.sub(r"</?span[^>]*>", "", admin_client.get(url).text)
+    assert f"<title>{HEADED[url]} · Fleet Backlog</title>" in page
+    if "none-such" not in url:
+        assert re.search(rf"<h1>{HEADED[url].split()[0]} ", page)
+        assert re.search(
+            r'<nav class="trail" aria-label="Breadcrumb">\s*<a href="/(fleet/)?">', page
+        )
+
+
+def test_the_name_of_a_lane_leads_to_its_page_and_a_new_card_is_next_to_it(admin_client):
+    page = admin_client.get("/").text
+    lane = re.search(r'data-phase="M-1">(.*?)<div class="cells">', page, re.S)[1]
+    assert re.findall(r'<a [^>]*href="([^"]+)"', lane) == ["/phase/M-1/", "/cards/new/?phase=M-1"]
+    assert "<a" not in re.search(r"<summary.*?</summary>", lane, re.S)[0]
+    assert re.search(r'<h2><a class="of-phase"', lane)
+    assert re.search(r"</svg> New card<span", lane)
+
+
+STACKED = ["/cards/", "/card/the-one/", "/fleet/", "/worker/worker-1/", "/activity/", "/control/"]
+
+
+@pytest.mark.parametrize("url", STACKED)
+def test_what_a_phone_shows_as_a_block_is_labelled_as_the_columns_are(admin_client, url):
+    page = admin_client.get(url).text
+    tables = re.findall(r'<table class="[^"]*stacked">(.*?)</table>', page, re.S)
+    assert tables
+    for table in tables:
+        heads = re.findall(r'<th scope="col"[^>]*>(?:<a[^>]*>)?([^<]*)', table)
+        labels = {*re.findall('data-label="([^"]*)"', table)}
+        assert labels
+        assert labels <= {*heads}
+
+
+@pytest.mark.parametrize(
+    "url", ["/login/", "/cards/new/", "/card/the-one/", "/card/stop-one/edit/"]
+)
+def test_no_label_of_a_form_ends_in_a_colon(admin_client, client, url):
+    page = (client if url == "/login/" else admin_client).get(url).text
+    assert "<label" in page
+    assert re.findall(r":</(?:label|legend)>", page) == []
+
+
+ADMIN = ["backlog/card/the-one/change/", "backlog/card/", "auth/user/add/", "backlog/event/"]
+
+
+@pytest.mark.parametrize("path", ADMIN)
+def test_nor_does_one_of_the_admin(admin_client, path):
+    page = admin_client.get(f"/admin/{path}").text
+    assert re.findall(r"<label[^>]*>[^<]*:\s*<", page) == []

@@ -120,6 +120,9 @@ def test_what_was_looked_at_is_made_whole(admin_client):
     shown = sent(page.text, "outline")  # with the ends of lines that a browser sends
     made = admin_client.post(reverse("plan"), {**shown, "create": _digest(page)}, follow=True)
     assert "Created 4 cards." in made.text
+    assert {card.id for card, _ in made.context["rows"]} == {
+        *Card.objects.values_list("pk", flat=True)
+    }
     assert Card.objects.get(pk="parser").depends_on == ["write-the-lexer", "write-the-grammar"]
 
 

@@ -73,6 +73,8 @@ def test_a_view_that_is_removed_is_gone_and_once_more_is_no_harm(viewer):
         ({"page": "fleet"}, "page must be one of board, cards"),
         ({"page": "https://evil.example/"}, "page must be one of"),
         ({"query": "q=" + "x" * 2_000}, "at most 2000 characters"),
+        ({"query": "status=odd"}, "status must be one of ready, waiting, claimed, blocked, done"),
+        ({"page": "cards", "query": "sort=odd"}, "sort must be one of claim, longest, changed"),
     ],
 )
 def test_what_cannot_be_saved_is_refused_in_plain_words(viewer, data, said):

@@ -131,13 +131,13 @@ def test_proxies_that_are_no_addresses_are_one_line(fresh):
 
 @pytest.mark.parametrize("workers", ["0", "-1", "many", "1001"])
 def test_a_number_of_workers_that_is_none_is_wrong_usage(fresh, workers):
-    for env, words in (
-        ({**fresh, "WEB_WORKERS": workers}, []),
-        (fresh, [f"--workers={workers}"]),
+    for env, words, named in (
+        ({**fresh, "WEB_WORKERS": workers}, [], "WEB_WORKERS "),
+        (fresh, [f"--workers={workers}"], ""),
     ):
         done = manage(env, "serve", *words)
         assert done.status == 2
-        assert "--workers: must be a whole number between 1 and 1000" in done.err
+        assert f"--workers: {named}must be a whole number between 1 and 1000" in done.err
 
 
 # Its end ------------------------------------------------------------------------------------------

@@ -72,7 +72,24 @@ def verb(
 
 def text(name: str, check: Callable[[str, str], Any], help: str, **more: Any) -> Option:
     """An option whose value this check of `values` reads."""
-    return name, {"type": lambda value: check(value, name), "help": help, **more}
+
+    def read(value: str) -> Any:
+        return check(value, value.name if isinstance(value, Said) else name)
+
+    return name, {"type": read, "help": help, **more}
+
+
+class Said(str):
+    """What the environment says in place of an option: a refusal names the variable."""
+
+    name: str
+
+    @classmethod
+    def by(cls, name: str) -> "Said | None":
+        """What this variable says; None if it is empty."""
+        said = cls(os.environ.get(name, ""))
+        said.name = name
+        return said or None
 
 
 def attempt_of(card_id: str) -> int | None:

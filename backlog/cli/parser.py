@@ -1,13 +1,12 @@
 """The command's grammar: the verbs, in the order in which the help lists them."""
 
 import argparse
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
 import backlog
-from backlog.cli.options import Group, Option, Options, Verb, attempt_of
+from backlog.cli.options import Group, Option, Options, Said, Verb, attempt_of
 from backlog.errors import UsageError
 
 # Where each verb is declared. A module is imported when one of its verbs is used: every command
@@ -147,7 +146,7 @@ def _add_options(parser: Parser, options: Sequence[Option]) -> None:
 
 def _with_environment(env: str = "", **settings: Any) -> dict[str, Any]:
     """What the environment says is the default; a variable that is empty says nothing."""
-    said = os.environ.get(env) if env else None
+    said = Said.by(env) if env else None
     return {**settings, "default": said, "required": False} if said else settings
 
 

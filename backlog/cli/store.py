@@ -78,6 +78,8 @@ def dump(options: Options) -> Reply:
     exists = UsageError(f"{target} exists already; choose another name")
     if os.path.lexists(target):
         raise exists
+    if not target.parent.is_dir():
+        raise UsageError(f"cannot write {target}: there is no directory {target.parent}")
     programs.reachable()
     try:
         programs.dump(target)

@@ -7,7 +7,7 @@ from typing import Final
 
 from backlog import values
 from backlog.cli.claims import NOTHING_TAKEN
-from backlog.cli.options import POOL, WORKER, Options, flag, number, one_of, verb
+from backlog.cli.options import POOL, WORKER, Options, flag, number, text, verb
 from backlog.cli.reply import Reply
 from backlog.errors import UsageError
 from backlog.lifecycle import DEFAULT_TTL_SECONDS
@@ -48,11 +48,12 @@ _OF_THE_SERVER: Final = (
     number("--max-runtime", 1, "seconds a command may run; then it is ended, as failed"),
     number("--stall", 1, "seconds it may print nothing; then it is ended, as failed"),
     flag("--pass-database", "let the command have DATABASE_URL"),
-    one_of(
+    text(
         "--output",
-        _SWITCH,
-        lambda value: values.one_of(value, "--output", _SWITCH),
+        lambda value, name: values.one_of(value, name, _SWITCH),
         "off: keep nothing of what commands print (on)",
+        choices=_SWITCH,
+        metavar="OUTPUT",
         default="on",
         env="BACKLOG_OUTPUT",
     ),

@@ -7,7 +7,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from backlog.store.embedded import Store
 from backlog.store.errors import ConfigurationError
@@ -16,6 +16,9 @@ from backlog.store.pins import check_encoding
 if TYPE_CHECKING:
     from psycopg import Connection
 
+# What a switch says, in any case; it is empty for what it is by default.
+ON: Final = ("on", "true", "yes", "y", "1", "ok")
+OFF: Final = ("off", "false", "no", "n", "0")
 # What `BACKLOG_STORE` says to the command of a worker: better no store than another one.
 WITHHELD = "withheld"
 
@@ -151,14 +154,22 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Storage:
     """The store to use. Raises `ConfigurationError`."""
     url = environ.get("DATABASE_URL", "").strip()
     if url:
-        prepare = environ.get("PREPARE_STATEMENTS", "").lower() in ("on", "true", "1")
-        return Server(url, prepare).checked()
-    if environ.get("BACKLOG_STORE") == WITHHELD:
+        return Server(url, _switch(environ, "PREPARE_STATEMENTS")).checked()
+    if environ.get("BACKLOG_STORE", "") not in ("", WITHHELD):
+        raise ConfigurationError(f"BACKLOG_STORE must be {WITHHELD}, which `work` sets, or not set")
+    if environ.get("BACKLOG_STORE"):
         raise ConfigurationError(
             "the cards are in a database whose DATABASE_URL the worker keeps from its command:"
             " start it with --pass-database"
         )
     return Embedded(_data_dir(environ.get("BACKLOG_DATA_DIR", "")))
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    said = environ.get(name, "").strip().lower()
+    if said not in (*ON, *OFF, ""):
+        raise ConfigurationError(f"{name} must be on or off, not {said[:60]}")
+    return said in ON
 
 
 def _data_dir(given: str) -> Path:

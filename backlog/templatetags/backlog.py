@@ -90,7 +90,7 @@ def scope(rule: Pause | Limit) -> str:
 @register.filter
 def why_blocked(card: Card) -> str:
     """In plain words, with the note."""
-    reason = card.block_reason and card.block_reason.replace("_", " ")
+    reason = lifecycle.REASON_IN_WORDS.get(card.block_reason or "")
     return lifecycle.why_blocked(reason, card.block_note)
 
 

@@ -1,7 +1,9 @@
 """What is wrong with the lines of an import: all of it counted, and told in one refusal."""
 
+from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from operator import itemgetter
 from typing import Final
 
 from backlog.errors import Refusal, UsageError
@@ -30,39 +32,56 @@ _SYNONYMS: Final = {
 }
 
 
+# A line, and an element of an array or 0.
+At = tuple[int, int]
+
+
 def place(line: int, element: int) -> str:
     """Where something begins in the file, for a sentence."""
     return f"element {element} (line {line})" if element else f"line {line}"
 
 
 class Faults:
-    """Refusals in the order in which they were found; the first `most` are kept."""
+    """Refusals, each with its line and element, in the order of these; the first `most` are kept.
+
+    The one that was found first is the kind of them all.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.count = 0
-        self.kept: list[Refusal] = []
+        self.kept: list[tuple[At, Refusal]] = []
+        self._kind: type[Refusal] | None = None
 
-    def add(self, where: str, refusal: Refusal) -> None:
-        self.extend([type(refusal)(f"{where}: {refusal}")], 1)
+    def add(self, at: At, refusal: Refusal) -> None:
+        self.tell(at, type(refusal)(f"{place(*at)}: {refusal}"))
 
-    def extend(self, refusals: Sequence[Refusal], count: int) -> None:
-        self.count += count
-        self.kept += refusals[: self.most - len(self.kept)]
+    def tell(self, at: At, refusal: Refusal) -> None:
+        """As `add`, of one that says where."""
+        self.count += 1
+        self._kind = self._kind or type(refusal)
+        insort(self.kept, (at, refusal), key=itemgetter(0))
+        del self.kept[self.most :]
+
+    def extend(self, others: "Faults") -> None:
+        self._kind = self._kind or others._kind
+        for at, refusal in others.kept:
+            self.tell(at, refusal)
+        self.count += others.count - len(others.kept)
 
     @property
     def full(self) -> bool:
         return len(self.kept) == self.most
 
     def refuse(self) -> None:
-        """Raise what is wrong, if anything is, as a refusal of the first fault's kind."""
-        if not self.kept:
+        """Raise what is wrong, if anything is, as one refusal."""
+        if self._kind is None:
             return
-        said = [str(refusal) for refusal in self.kept]
+        said = [str(refusal) for _, refusal in self.kept]
         if self.count > len(said):
             hint = f" (--dry-run tells the first {MANY})" if self.most < MANY else ""
             said.append(f"and {self.count - len(said)} more{hint}")
-        refusal = type(self.kept[0])("; ".join(said))
+        refusal = self._kind("; ".join(said))
         refusal.faults = tuple(said)
         raise refusal
 
@@ -72,7 +91,7 @@ class UnknownKeys:
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
-        self._first: dict[str, tuple[int, int]] = {}
+        self._first: dict[str, At] = {}
 
     def add(self, keys: Iterable[str], line: int, element: int) -> None:
         for key in keys:
@@ -89,7 +108,7 @@ class UnknownKeys:
         meant = [f"{name} for {_shorter(key)}" for key in shown if (name := _meant(key, known))]
         hint = f"perhaps {', '.join(meant)}; " if meant else ""
         faults.add(
-            place(*self._first[shown[0]]),
+            self._first[shown[0]],
             UsageError(
                 f"unknown key{many} {self._listed(self._fault)}; known are {', '.join(known)};"
                 f" {hint}--ignore-unknown leaves {them} out"

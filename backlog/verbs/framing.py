@@ -26,6 +26,17 @@ _OTHERS: Final = {
     b"[\0": f"the file is UTF-16; iconv -f UTF-16LE -t UTF-8 {_PIPED}",
     b"\0": f"the file is UTF-16; iconv -f UTF-16BE -t UTF-8 {_PIPED}",
 }
+# The same of what has no line that begins as an object does.
+_TEXTS: Final = {
+    r"\s*<": "HTML or XML",
+    r"---\s*$|(- )?[\w-]+:(\s|$)": f"YAML; yq -o json . {_PIPED}",
+    r"[^,]*,[^,\s]": f"CSV; mlr --icsv --ojsonl cat {_PIPED}",
+    r"[^\t]+\t": f"tab-separated; mlr --itsv --ojsonl cat {_PIPED}",
+    "": "plain text; the page Plan makes cards of an outline",
+}
+_A_BACKLOG: Final = (
+    'a backlog has a JSON object a line, {"id":"A1","title":"…"}, or an array of them'
+)
 _NOT_UTF_8: Final = f"it is not UTF-8; if it is Latin-1: iconv -f LATIN1 -t UTF-8 {_PIPED}"
 _CUT_OFF: Final = "it ends in the middle; is the file whole?"
 
@@ -58,8 +69,19 @@ def documents(lines: Sequence[bytes]) -> Iterator[Found]:
         yield Found(at + 1, 0, _no_json(other))
     elif begin.startswith(b"["):
         yield from _values(lines[at:], at + 1)
+    elif begin and not any(line.lstrip(_BLANKS).startswith(b"{") for line in lines[at:]):
+        yield Found(at + 1, 0, _no_backlog(begin))
     else:
         yield from _lines(lines, at)
+
+
+def _no_backlog(begin: bytes) -> Refusal:
+    try:
+        text = begin.decode()
+    except UnicodeDecodeError as error:
+        return _refusal(error)
+    kind = next(kind for how, kind in _TEXTS.items() if re.match(how, text))
+    return UsageError(f"this is no backlog but seems to be {kind}; {_A_BACKLOG}")
 
 
 def _lines(lines: Sequence[bytes], at: int) -> Iterator[Found]:

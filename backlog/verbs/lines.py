@@ -10,7 +10,7 @@ from backlog import values
 from backlog.errors import DuplicateId, DuplicateKey, Refusal, UsageError
 from backlog.lifecycle import CLAIMED, MOST_COUNTED
 from backlog.records import WIRE_NAMES
-from backlog.verbs.faults import Faults, UnknownKeys, place
+from backlog.verbs.faults import At, Faults, UnknownKeys, place
 from backlog.verbs.framing import documents
 
 # Told a stage, how far it is, and of how much.
@@ -29,8 +29,8 @@ class Line(NamedTuple):
     odd: list[tuple[str, str]]
 
     @property
-    def place(self) -> str:
-        return place(self.line, self.element)
+    def at(self) -> At:
+        return self.line, self.element
 
 
 # `updated_at` is the database's own: what a line says of it is checked and left.
@@ -56,14 +56,14 @@ def read_lines(
         refused += _repeats(DuplicateId, "id", card.get("id"), ids, line)
         refused += _repeats(DuplicateKey, "idempotencyKey", card.get(_KEY), keys, line)
         for refusal in refused:
-            found.add(line.place, refusal)
+            found.add(line.at, refusal)
         unknown.add(strange, number, element)
         if not refused:
             read.append(line)
         progress("checked", number, len(lines))
     if ignored is None:
         unknown.report(faults, list(_READERS))
-    faults.extend(found.kept, found.count)
+    faults.extend(found)
     return read
 
 
@@ -71,7 +71,7 @@ def _repeats(
     refusal: type[Refusal], key: str, value: str | None, seen: dict[str, Line], line: Line
 ) -> list[Refusal]:
     first = line if value is None else seen.setdefault(value, line)
-    return [] if first is line else [refusal(f"{key} {value} stands on {first.place} already")]
+    return [] if first is line else [refusal(f"{key} {value} stands on {place(*first.at)} already")]
 
 
 def _read(document: Any) -> tuple[dict[str, Any], list[Refusal], Sequence[str]]:

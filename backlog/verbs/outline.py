@@ -12,7 +12,7 @@ from unicodedata import normalize
 from backlog import values
 from backlog.errors import Refusal, UsageError
 from backlog.session import Session
-from backlog.verbs.faults import MANY, Faults, place
+from backlog.verbs.faults import MANY, Faults
 from backlog.verbs.transfer import HOW_TO_CHANGE, import_cards
 
 # As many cards has an outline: a page shows them. An import takes more.
@@ -116,13 +116,13 @@ def _lines(text: str, faults: Faults) -> Iterator[_Read]:
         said = written.lstrip()
         title, marks, waits_for = _marks(_BULLET.sub("", said, count=1))
         if not title:
-            faults.add(place(number, 0), UsageError("it has no title before its marks"))
+            faults.add((number, 0), UsageError("it has no title before its marks"))
         known = {}
         for mark, given in marks.items():
             try:
                 known[mark] = _once(mark, given)
             except UsageError as refusal:
-                faults.add(place(number, 0), refusal)
+                faults.add((number, 0), refusal)
         yield _Read(number, len(written) - len(said), title, known, waits_for)
 
 
@@ -178,11 +178,11 @@ def _another(made: str, taken: set[str]) -> str:
 
 def _merge(faults: Faults, refusal: Refusal) -> None:
     """What the import refuses, in the order of lines, and in words that an outline has."""
-    told = [each.replace(HOW_TO_CHANGE, "give this one another id, #…") for each in refusal.faults]
-    faults.extend([type(refusal)(each) for each in told], len(told))
-    faults.kept.sort(key=_line)
+    for each in refusal.faults:
+        told = each.replace(HOW_TO_CHANGE, "give this one another id, #…")
+        faults.tell((_line(each), 0), type(refusal)(told))
 
 
-def _line(refusal: Refusal) -> int:
-    found = re.match(r"line (\d+):", str(refusal))
+def _line(told: str) -> int:
+    found = re.match(r"line (\d+):", told)
     return int(found[1]) if found else MOST + 1

@@ -146,7 +146,7 @@ def import_cards(
     try:
         return _write(session, read, update, dry_run, progress)
     except _Undo as undone:
-        faults.extend(undone.faults.kept, undone.faults.count)
+        faults.extend(undone.faults)
         faults.refuse()
         return undone.imported
 
@@ -165,10 +165,10 @@ def _write(
     _load(session, read, faults, progress)
     session.execute("ANALYZE backlog_import")
     for number, *_ in _taken_out(session, _UNTITLED):
-        faults.add(read[number].place, UsageError("title is missing"))
+        faults.add(read[number].at, UsageError("title is missing"))
     created = session.execute(_INSERT).rowcount
     for number, card_id, known, key in _taken_out(session, _CONFLICTING, update):
-        faults.add(read[number].place, _conflict(card_id, known and not update, key))
+        faults.add(read[number].at, _conflict(card_id, known and not update, key))
     updated = 0
     if update:
         session.execute(_LOCK)
@@ -188,7 +188,7 @@ def _is_impossible(session: Session, line: Line, faults: Faults) -> bool:
         for card_id, what in line.odd:
             names.refuse_impossible(session, [card_id], what)
     except Refusal as refusal:
-        faults.add(line.place, refusal)
+        faults.add(line.at, refusal)
         return True
     return False
 
@@ -208,7 +208,7 @@ def _load(session: Session, read: list[Line], faults: Faults, progress: Progress
         where = re.search(r"backlog_import\D{1,20}(\d+)", str(error) + str(error.__cause__))
         if not (sqlstate(error) or "").startswith("22") or where is None:
             raise
-        faults.add(read[int(where[1]) - 1].place, UsageError(str(error).partition("\n")[0]))
+        faults.add(read[int(where[1]) - 1].at, UsageError(str(error).partition("\n")[0]))
         raise _Undo(Imported(0, 0, 0), faults) from None
 
 
@@ -236,7 +236,7 @@ def _find_cycles(session: Session, read: list[Line], faults: Faults) -> None:
         ).fetchone()
         if row[0] is not None:  # else the import has no part in it
             cycle = Cycle(f"dependencies close a cycle: {named(ring[::-1], ' → ')}")
-            faults.add(read[row[0]].place, cycle)
+            faults.add(read[row[0]].at, cycle)
         for card_id in ring:
             edges.pop(card_id, None)
 

@@ -63,7 +63,8 @@ class Button(NamedTuple):
     cards in `statuses`. `verb` takes a queryset, the card's id, `seen`, and by
     name what `form` asks for. `warning` is shown once, and must be confirmed, for cards in the
     statuses `warns`. `to` is the cell that it moves a card to. What it does to a card in a status
-    of `undone_from`, the button `undone_by` undoes exactly.
+    of `undone_from`, the button `undone_by` undoes exactly; a card is then what `undid` of that
+    one says.
     """
 
     name: str
@@ -79,11 +80,19 @@ class Button(NamedTuple):
     to: str = ""
     undone_by: str = ""
     undone_from: tuple[str, ...] = ()
+    undid: str = ""
 
     @property
     def face(self) -> str:
         """The label where a press does not do it yet, but asks for more."""
         return f"{self.label}…" if self.form else self.label
+
+    def said(self, card: str, number: int, *, undoing: bool) -> str:
+        """What it did, to the card (or "") or to so many; `undoing` what another one had done."""
+        cards = card or number_of(number)
+        if not undoing:
+            return self.did.format(cards)
+        return f"Undone: {cards} {'are' if number > 1 else 'is'} {self.undid}"
 
     @property
     def blank(self) -> forms.Form | None:
@@ -171,6 +180,7 @@ _BUTTONS: Final = (
         to=DONE,
         undone_by="reopen",
         undone_from=(READY,),
+        undid="done again",
     ),
     Button(
         "block",
@@ -183,6 +193,7 @@ _BUTTONS: Final = (
         to=BLOCKED,
         undone_by="unblock",
         undone_from=(READY,),
+        undid="blocked again",
     ),
     Button(
         "cancel",
@@ -207,6 +218,7 @@ _BUTTONS: Final = (
         to=READY,
         undone_by="block",
         undone_from=(BLOCKED,),
+        undid="ready again",
     ),
     Button(
         "answer",
@@ -230,6 +242,7 @@ _BUTTONS: Final = (
         to=READY,
         undone_by="complete",
         undone_from=(DONE,),
+        undid="ready again",
     ),
     Button(
         "release",
@@ -255,6 +268,7 @@ _BUTTONS: Final = (
         PriorityForm,
         undone_by="priority",
         undone_from=STATUSES,
+        undid="at the priority of before",
     ),
     Button(
         "phase",
@@ -266,6 +280,7 @@ _BUTTONS: Final = (
         PhaseForm,
         undone_by="phase",
         undone_from=STATUSES,
+        undid="in the phase of before",
     ),
     Button(
         "link",

@@ -16,7 +16,6 @@ from django.utils.safestring import SafeString
 from backlog import values
 from backlog.errors import Refusal, Stale, StoreUnavailable
 from backlog.lifecycle import (
-    BLOCK_REASONS,
     BLOCKED,
     CLAIMED,
     DEFAULT_BLOCK_REASON,
@@ -24,11 +23,13 @@ from backlog.lifecycle import (
     LONGEST_KEY,
     LONGEST_NAME,
     READY,
+    REASON_IN_WORDS,
 )
 from backlog.models import Card
 from backlog.records import Record
 from backlog.session import as_refusal
 from backlog.verbs import cards
+from backlog.web.labels import ShownForm
 from backlog.web.notes import NoteField
 from backlog.web.roundtrip import LineInput, as_sent, digest, ids_in, ids_text, with_ends_of
 
@@ -143,7 +144,7 @@ class MomentField(forms.Field):
             return True
 
 
-class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+class CardForm(ShownForm):
     """Add or change a card through the verbs; its state is changed by actions, not here."""
 
     depends_on = IdsField(
@@ -195,8 +196,9 @@ class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
     class Meta:
         model = Card
         fields = ("id", *values.FIELDS)
-        # Its text is asked for below: Python loses digits of a number, or refuses to read it.
-        exclude = ("acceptance",)  # noqa: DJ006 (the admin has fields of its own, and heeds it)
+        # Its text is asked for below: Python loses digits of a number, or refuses to read it. (Not
+        # by leaving it out of `fields`: the admin has fields of its own, and heeds this.)
+        exclude = ("acceptance",)
         field_classes = {"body": partial(forms.CharField, strip=False)}
         widgets = {
             "id": forms.TextInput(NAME),
@@ -311,7 +313,7 @@ class BlockForm(forms.Form):
     """Why a card cannot go on."""
 
     reason = forms.ChoiceField(
-        choices=[(reason, reason.replace("_", " ")) for reason in BLOCK_REASONS],
+        choices=list(REASON_IN_WORDS.items()),
         initial=DEFAULT_BLOCK_REASON,
     )
     note = NoteField(required=False, help_text="What would unblock it.")

@@ -8,6 +8,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+from django.template.loader import get_template
 from django.urls import get_resolver
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
@@ -139,5 +141,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
                 self.cfg.set(name, value)
 
     def load(self) -> Any:
-        get_resolver().url_patterns  # noqa: B018 (imports every view now, once for all processes)
+        # Once for all processes; and an upgrade under a running server mixes nothing new with it.
+        get_resolver().url_patterns  # noqa: B018 (imports every view)
+        templates = settings.BASE_DIR / "templates"
+        for page in templates.rglob("*.html"):
+            get_template(str(page.relative_to(templates)))
         return FromProxies(application, self._proxies)

@@ -45,7 +45,7 @@ def test_what_an_action_needs_to_know_is_asked_in_the_bar(board):
         card(board, card_id).locator("input").check()
     board.keyboard.press("a")
     bar(board, "Block…").press("Enter")
-    board.keyboard.press("n")  # needs input
+    board.keyboard.press("n")  # needs an answer
     board.keyboard.press("Tab")
     board.keyboard.type("which one?")
     board.keyboard.press("Tab")
@@ -54,7 +54,7 @@ def test_what_an_action_needs_to_know_is_asked_in_the_bar(board):
     expect(board.locator(".blocked [data-card='ready-2']")).to_be_visible()
     assert Card.objects.get(pk="ready-1").block_note == "which one?"
     said(board).get_by_role("button", name="Undo").click()
-    expect(said(board)).to_contain_text("Unblocked 2 cards.")
+    expect(said(board)).to_contain_text("Undone: 2 cards are ready again.")
 
 
 def test_a_card_is_changed_and_moved_in_its_menu_by_keyboard(board):
@@ -112,5 +112,5 @@ def test_without_javascript_there_are_a_link_to_the_form_and_an_undo(plain, live
     plain.locator("#press-phase [name=phase]").fill("M2")
     plain.get_by_role("button", name="Set phase").click()
     plain.locator(".messages").get_by_role("button", name="Undo").click()
-    expect(plain.locator(".messages")).to_contain_text("Set the phase of ready-1.")
+    expect(plain.locator(".messages")).to_contain_text("Undone: ready-1 is in the phase of before.")
     assert Card.objects.get(pk="ready-1").phase == "M1"

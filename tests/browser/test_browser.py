@@ -235,6 +235,6 @@ def test_expired_claims_are_reclaimed_from_the_fleet(operator, live_server):
 def test_the_admin_acts_on_what_is_selected(operator, live_server, complaints):
     operator.goto(live_server.url + "/admin/backlog/card/")
     operator.get_by_label("Select this object for an action - ready-1 About ready-1").check()
-    operator.get_by_label("Action:").select_option("complete")
+    operator.locator("select[name=action]").select_option("complete")
     operator.get_by_role("button", name="Run").click()
     expect(operator.locator(".messagelist")).to_contain_text("Completed ready-1.")

@@ -31,6 +31,9 @@ SCREEN = """() => {
     return [".running li[data-needs]", ".attention li[data-needs]", ".lane"].map(within);
 }"""
 
+CUT = """of => [...document.querySelectorAll(of)].filter((each) =>
+    each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight).length"""
+
 
 def test_every_claim_five_questions_and_ten_lanes_are_on_one_screen(
     backlog_of_1500, operator, live_server
@@ -40,6 +43,13 @@ def test_every_claim_five_questions_and_ten_lanes_are_on_one_screen(
     claims, questions, lanes = operator.evaluate(SCREEN)
     assert (claims, questions) == (8, 5)
     assert lanes >= 10
+    assert operator.evaluate(CUT, ".dense .title") == 0
+
+
+def test_without_a_script_the_times_are_whole(backlog_of_1500, plain, live_server):
+    plain.set_viewport_size({"width": 1440, "height": 900})
+    plain.goto(live_server.url + "/")
+    assert plain.evaluate(CUT, ".dense .facts-line, .running .since") == 0
 
 
 def test_the_first_claim_is_on_the_first_screen_of_a_phone(backlog_of_1500, operator, live_server):

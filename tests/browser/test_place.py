@@ -124,7 +124,7 @@ def test_a_lane_that_goes_stays_as_long_as_it_is_in_view(board):
 
 
 def test_a_lane_stays_folded_in_this_browser(board):
-    lane = board.locator(".lane").first
+    lane = board.locator(".lane details").first
     lane.locator("summary").click()
     board.reload()
     expect(lane).not_to_have_attribute("open", "")
@@ -133,7 +133,7 @@ def test_a_lane_stays_folded_in_this_browser(board):
     expect(lane).to_have_attribute("open", "")
 
 
-@pytest.mark.parametrize(("path", "tabs"), [("/", 2), ("/cards/", 1)])
+@pytest.mark.parametrize(("path", "tabs"), [("/", 4), ("/cards/", 1)])
 def test_a_few_keys_lead_to_the_first_card_to_the_actions_and_back(
     operator, live_server, path, tabs
 ):

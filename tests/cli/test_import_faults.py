@@ -118,11 +118,11 @@ def test_a_dry_run_says_what_the_database_would_refuse_too(call, card, tmp_path)
         {"id": "G", "title": "t", "dependsOn": ["F"]},
     ]
     assert said(call, 2, lines(tmp_path, *cards), "--dry-run") == [
-        'line 6: priority must be a whole number in decimal digits, not "1.5"',
-        "3: title is missing",
-        f"1: {EXISTS}",
+        f"line 1: {EXISTS}",
         "2: another card has the idempotencyKey taken already",
+        "3: title is missing",
         "4: dependencies close a cycle: C → D → C",
+        '6: priority must be a whole number in decimal digits, not "1.5"',
         "7: dependencies close a cycle: F → G → F",
     ]
 

@@ -95,8 +95,11 @@ def test_dump_refuses_an_existing_file_and_touches_it_not(on_store, tmp_path):
     assert file.read_text() == "mine"
 
 
-def test_a_dump_that_cannot_be_written_leaves_nothing(on_store, tmp_path):
-    unavailable(on_store("store", "dump", str(tmp_path / "none/archive")), status=1)
+def test_a_dump_to_a_directory_that_is_missing_is_wrong_usage_and_leaves_nothing(
+    on_store, tmp_path
+):
+    line = unavailable(on_store("store", "dump", str(tmp_path / "none/archive")), status=2)
+    assert line == f"cannot write {tmp_path}/none/archive: there is no directory {tmp_path}/none\n"
     assert list(tmp_path.iterdir()) == []
 
 

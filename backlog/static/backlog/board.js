@@ -113,11 +113,11 @@ async function rebuild(all = false) {
 }
 
 function replaceLanes(coming) {
-  const open = new Map(laneList().map((lane) => [lane.dataset.phase, lane.open]));
+  const open = new Map(laneList().map((lane) => [lane.dataset.phase, box(lane).open]));
   late.clear();
   lanes.replaceChildren(...coming);
   fold(laneList());
-  for (const lane of laneList()) lane.open = open.get(lane.dataset.phase) ?? lane.open;
+  for (const lane of laneList()) box(lane).open = open.get(lane.dataset.phase) ?? box(lane).open;
   tell(lanes);
 }
 
@@ -149,6 +149,8 @@ function leave(lane) {
   for (const input of lane.querySelectorAll("[name=card]")) input.removeAttribute("name");
 }
 
+// What of a lane is folded: beside its name, which is a link.
+const box = (lane) => lane.querySelector("details");
 const laneList = () => [...lanes.querySelectorAll(".lane:not(.gone)")];
 
 // Change the lanes; then focus and selection are what they were.
@@ -224,14 +226,14 @@ function remember() {
 }
 
 function fold(some) {
-  for (const lane of some) lane.open = folds.get(lane.dataset.phase) ?? lane.open;
+  for (const lane of some) box(lane).open = folds.get(lane.dataset.phase) ?? box(lane).open;
 }
 
 lanes.addEventListener("click", (event) => {
-  const lane = event.target.closest("summary")?.parentElement;
+  const lane = event.target.closest(".lane > details > summary")?.closest(".lane");
   if (!lane) return;
   folds.delete(lane.dataset.phase);
-  folds.set(lane.dataset.phase, !lane.open); // it is about to turn
+  folds.set(lane.dataset.phase, !box(lane).open); // it is about to turn
   remember();
 });
 

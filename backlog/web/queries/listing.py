@@ -14,6 +14,9 @@ from backlog.web.queries.shown import SHOWN
 
 PAGE: Final = 50
 
+# In which order they stand if nobody asks.
+CLAIMS: Final = "claim"
+NEWEST: Final = "newest"
 # The names that a URL uses, with what they are called and the order they mean; with `-` before it,
 # the other way round.
 SORTS: Final = {
@@ -51,7 +54,7 @@ def _order(sort: str) -> list[Any]:
     return [last if each == "-claim_expires_at" else each for each in turned]
 
 
-def cards(chosen: Filter, sort: str = "claim", number: int = 1) -> Page[Card]:
+def cards(chosen: Filter, sort: str = CLAIMS, number: int = 1) -> Page[Card]:
     """A page of cards; pages count from 1, and the last stands for all beyond. Or `UsageError`.
 
     Of a large backlog, of those that `large.looked_at` says.

@@ -19,7 +19,7 @@ from backlog.web.queries import board as queries
 from backlog.web.queries.board import Board
 from backlog.web.queries.filters import phases
 from backlog.web.views import saved
-from backlog.web.views.cell import cell_html, heading_html, links_html
+from backlog.web.views.cell import add_html, cell_html, heading_html
 from backlog.web.views.start import start
 
 _LIVE = Live(queries.board)
@@ -47,7 +47,7 @@ def board(request: HttpRequest) -> HttpResponse:
                 lane.heading,
                 heading_html(lane.heading),
                 [cell_html(cell, choice.rest) for cell in lane.cells],
-                links_html(lane.heading.phase, may_add),
+                add_html(lane.heading.phase) if may_add else "",
             )
             for lane in shown.lanes
         ],

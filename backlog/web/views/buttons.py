@@ -147,7 +147,7 @@ def act(request: HttpRequest) -> HttpResponse:
     before = _as_seen(button, seen)
     outcomes = [outcome for press in presses for outcome in press.run()]
     context = {"typed": presses[0].fields.get("note"), "undo": _undo(button, before, outcomes)}
-    return _answer(request, button, outcomes, context)
+    return _answer(request, button, outcomes, context, undoing=bool(undo))
 
 
 def ask(
@@ -202,13 +202,18 @@ def _undo(button: Button, before: dict[str, Card], outcomes: Sequence[Outcome]) 
 
 
 def _answer(
-    request: HttpRequest, button: Button, outcomes: Sequence[Outcome], context: dict[str, Any]
+    request: HttpRequest,
+    button: Button,
+    outcomes: Sequence[Outcome],
+    context: dict[str, Any],
+    *,
+    undoing: bool,
 ) -> HttpResponse:
     """What became of each card; where one is refused, with what was typed, which is not lost."""
     back = way_back(request)
     refused = [outcome for outcome in outcomes if outcome.refusal]
     only = outcomes[0].card_id if len(outcomes) == 1 else ""
-    did = button.did.format(only or number_of(len(outcomes) - len(refused)))
+    did = button.said(only, len(outcomes) - len(refused), undoing=undoing)
     if not refused:
         messages.success(request, f"{did}.", extra_tags=context["undo"])
         if "X-Toast" in request.headers:
@@ -224,7 +229,7 @@ def _answer(
         }
         return render(request, "backlog/outcomes.html", context)
     (outcome,) = outcomes
-    context |= {"outcome": outcome, "does": button.does.format(only)}
+    context |= {"outcome": outcome, "does": "Undo" if undoing else button.does.format(only)}
     context["card"] = Card.objects.defer("body", "acceptance").filter(pk=only).first()
     context["last"] = Event.objects.filter(card_id=only).changes().newest_first().first()
     status = outcome.refusal.http_status if outcome.refusal else 200

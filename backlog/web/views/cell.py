@@ -28,7 +28,7 @@ _CARD: Final = """
 <li class="card{overdue}" data-card="{id}" data-priority="{priority}">
   <input type="checkbox" form="act" autocomplete="off"
          name="card" value="{seen}" aria-label="Select {id}">
-  <a href="{url}">{title} <span class="id">{name}</span></a>
+  <a href="{url}"><span class="title">{title}</span> <span class="id">{name}</span></a>
   <p class="facts-line"><a class="menu-of" href="{url}#actions"
     aria-label="p{priority}, move {id}">p{priority}</a>{lease}
     <span class="state-time"><span class="sr">{cell}</span> {since}</span>{more}</p>{why}
@@ -64,9 +64,9 @@ def heading_html(heading: Heading) -> SafeString:
 
 
 @lru_cache(maxsize=512)
-def links_html(phase: str | None, may_add: bool) -> SafeString:
-    """Where a lane leads to, for who may add a card to it or may not."""
-    return render_to_string("backlog/_links.html", {"phase": phase, "may_add": may_add})
+def add_html(phase: str | None) -> SafeString:
+    """The link to a new card in a lane."""
+    return render_to_string("backlog/_add.html", {"phase": phase})
 
 
 def bar(heading: Heading) -> SafeString:

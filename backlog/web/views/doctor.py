@@ -2,7 +2,7 @@
 
 from itertools import groupby
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,7 +13,7 @@ from backlog.verbs import doctor as verbs
 from backlog.verbs.doctor import Diagnosis, Finding
 from backlog.verbs.stuck import CYCLE, MISSING
 from backlog.web.access import CHANGE, may, reads
-from backlog.web.buttons import BUTTONS, Button, Seen
+from backlog.web.buttons import BUTTONS, Button
 from backlog.web.live import Live, follows
 
 # It looks at every card of a small backlog, and on a public board anybody may ask.
@@ -49,14 +49,15 @@ _REMEDIES: Final = {
 
 
 class Group(NamedTuple):
-    """The findings of one kind; `rows`: the first of them, each with its card as `Seen`."""
+    """The findings of one kind; `rows`: the first of them, each with its card and the card that is
+    because of, if there are such."""
 
     kind: str
     title: str
     about: str
     total: int
     remedy: Button | None
-    rows: list[tuple[Finding, str]]
+    rows: list[tuple[Finding, Card | None, Card | None]]
 
 
 @reads
@@ -65,11 +66,12 @@ class Group(NamedTuple):
 def doctor(request: HttpRequest) -> HttpResponse:
     """Everything that needs an operator, by kind; causes before what they hold up."""
     found = _LIVE.now(Card.objects.session())
-    context = {
+    context: dict[str, Any] = {
         "groups": _grouped(found),
         "total": len(found.findings) + sum(found.more.values()),
         "found": found,
         "may_change": may(request, CHANGE),
+        "next": request.get_full_path(),
     }
     return render(request, "backlog/doctor.html", context)
 
@@ -78,16 +80,20 @@ def _grouped(found: Diagnosis) -> list[Group]:
     by_kind = groupby(found.findings, attrgetter("kind"))
     kinds: dict[str, list[Finding]] = {kind: [] for kind in verbs.KINDS}
     kinds |= {kind: list(group) for kind, group in by_kind}
-    ids = {each.id for findings in kinds.values() for each in findings[:MOST] if each.id}
-    cards = Card.objects.filter(pk__in=ids).only("status", "updated_at")
-    seen = {card.pk: str(Seen.of(card)) for card in cards}
+    first = [each for findings in kinds.values() for each in findings[:MOST]]
+    ids = {card for each in first for card in (each.id, each.because) if card}
+    shown = ("title", "status", "updated_at", "block_reason", "block_note")
+    cards = Card.objects.only(*shown).in_bulk(list(ids))
     return [
         Group(
             kind,
             *_KINDS[kind],
             len(findings) + found.more.get(kind, 0),
             BUTTONS.get(_REMEDIES.get(kind, "")),
-            [(each, seen.get(each.id or "", "")) for each in findings[:MOST]],
+            [
+                (each, cards.get(each.id or ""), cards.get(each.because or ""))
+                for each in findings[:MOST]
+            ],
         )
         for kind, findings in kinds.items()
         if findings or kind in found.more

@@ -11,7 +11,7 @@ from backlog.web.access import CHANGE, may, reads
 from backlog.web.buttons import LINKS, Seen, offered
 from backlog.web.choice import Choice
 from backlog.web.queries.filters import phases
-from backlog.web.queries.listing import PAGE, cards, is_in_part, sorted_by
+from backlog.web.queries.listing import CLAIMS, PAGE, cards, is_in_part, sorted_by
 from backlog.web.views import saved
 from backlog.web.views.buttons import MOST
 
@@ -33,7 +33,7 @@ _COLUMNS = (
 def card_list(request: HttpRequest) -> HttpResponse:
     """A page of the cards chosen by the URL, in the order it says."""
     choice = Choice.of(request)
-    sort = request.GET.get("sort") or "claim"
+    sort = request.GET.get("sort") or CLAIMS
     name, called, down = sorted_by(sort)
     found = cards(choice.filter, sort, choice.page)
     context = {

@@ -1,16 +1,22 @@
 """Many cards at once: an outline is pasted, looked at as cards, and made."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
 
 from backlog.errors import Refusal, StoreUnavailable
 from backlog.models import Card
 from backlog.verbs import outline
+from backlog.verbs.outline import Draft
 from backlog.web.access import ADD, needs
+from backlog.web.navigation import LONGEST_ADDRESS
+from backlog.web.queries.listing import NEWEST
 from backlog.web.queries.planned import is_drawn, rows
 from backlog.web.roundtrip import digest
 
@@ -31,7 +37,7 @@ def plan(request: HttpRequest) -> HttpResponse:
         return _page(request, text, refusal)
     if seen:
         messages.success(request, f"Created {len(drafts)} card{'s' * (len(drafts) > 1)}.")
-        return redirect("board")
+        return redirect(_made(drafts))
     shown = rows(drafts)
     context: dict[str, Any] = {
         "number": len(drafts),
@@ -41,6 +47,15 @@ def plan(request: HttpRequest) -> HttpResponse:
         "digest": digest(text),
     }
     return _page(request, text, **context)
+
+
+def _made(drafts: Sequence[Draft]) -> str:
+    """The list of the phases of these cards, the newest first: on the board, others stand before
+    them, and lanes may be folded."""
+    phases = sorted({draft.phase or "" for draft in drafts})
+    phases *= 2 if phases == [""] else 1  # see `choice._phases`
+    chosen = f"{reverse('cards')}?{urlencode({'sort': NEWEST, 'phase': phases}, doseq=True)}"
+    return chosen if len(chosen) <= LONGEST_ADDRESS else f"{reverse('cards')}?sort={NEWEST}"
 
 
 def _page(

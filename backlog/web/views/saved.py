@@ -15,6 +15,7 @@ from backlog.lifecycle import LONGEST_VIEW, LONGEST_VIEW_NAME, VIEWED_PAGES
 from backlog.models import SavedView
 from backlog.web.access import VIEW, may, needs
 from backlog.web.choice import Choice
+from backlog.web.queries.listing import CLAIMS, sorted_by
 from backlog.web.views.buttons import way_back
 
 # As many has an account.
@@ -38,7 +39,12 @@ def save(request: HttpRequest) -> HttpResponse:
     """Give the `query` of a `page` a name; one that has this name already is of it from now on."""
     name = values.text(values.name(request.POST.get("name", "")), "name", LONGEST_VIEW_NAME)
     page = values.one_of(request.POST.get("page", ""), "page", VIEWED_PAGES)
-    query = values.text(_query(QueryDict(request.POST.get("query", ""))), "view", LONGEST_VIEW)
+    shown = QueryDict(request.POST.get("query", ""))
+    query = values.text(_query(shown), "view", LONGEST_VIEW)
+    # What its page would refuse is refused here, in the same words.
+    Choice.read(shown)
+    if page == "cards":
+        sorted_by(shown.get("sort") or CLAIMS)
     with transaction.atomic():
         # One after the other, or two at once could be one too many.
         accounts = get_user_model().objects.filter(pk=request.user.pk or 0)

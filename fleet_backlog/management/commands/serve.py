@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
+from backlog.cli.options import Said
 from backlog.errors import Refusal
 from backlog.records import one_line
 from backlog.shown import say, visible
@@ -20,7 +21,9 @@ _INTERRUPTED = 130
 
 def _count(value: str) -> int:
     if not value.isdecimal() or not 1 <= int(value) <= 1000:
-        raise ArgumentTypeError(f"must be a whole number between 1 and 1000, not {value!r}")
+        variable = f"{value.name} " if isinstance(value, Said) else ""
+        right = "must be a whole number between 1 and 1000"
+        raise ArgumentTypeError(f"{variable}{right}, not {value!r}")
     return int(value)
 
 
@@ -40,10 +43,10 @@ class Command(BaseCommand):
             parser.add_argument(name, type=_count, default=default, help=f"{help} (%(default)s)")
 
         parser.add_argument("--bind", default="127.0.0.1:8000", help="address:port (%(default)s)")
-        count("--workers", os.environ.get("WEB_WORKERS") or "2", "processes")
-        count("--threads", os.environ.get("WEB_THREADS") or "8", "requests at once in each")
+        count("--workers", Said.by("WEB_WORKERS") or "2", "processes")
+        count("--threads", Said.by("WEB_THREADS") or "8", "requests at once in each")
         count("--graceful-timeout", "30", "seconds that running requests have after SIGTERM")
-        count("--sweep", os.environ.get("SWEEP_SECONDS") or "15", "seconds between sweeps")
+        count("--sweep", Said.by("SWEEP_SECONDS") or "15", "seconds between sweeps")
         parser.add_argument(
             "--no-sweep", action="store_const", const=None, dest="sweep", help="leave it to others"
         )
