@@ -59,6 +59,7 @@ _TOGETHER: Final = (
     "tests/stores/test_unreachable.py",
     "tests/test_access_log.py",
     "tests/test_addresses.py",
+    "tests/test_limits.py",
     "tests/test_slow_clients.py",
     "tests/test_upgraded_limits.py",
 )
