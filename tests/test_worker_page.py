@@ -34,6 +34,7 @@ def ran():
     Card.objects.release("B", "w", report=Report(outcome="failed", summary="no luck"))
 
 
+@pytest.mark.both_tiers
 def test_its_figures_are_those_of_its_runs_in_the_span(ran, past_triggers):
     found = figures("w", YESTERDAY)
     shown = [str(found[name]) for name in ("kept", "runs", "completed", "tokens", "cost")]
@@ -43,11 +44,13 @@ def test_its_figures_are_those_of_its_runs_in_the_span(ran, past_triggers):
     assert [found[name] for name in ("kept", "runs", "completed", "cost")] == [2, 0, 0, None]
 
 
+@pytest.mark.both_tiers
 def test_half_of_its_completed_runs_took_no_longer_than_it_says(ran, past_triggers):
     past_triggers("UPDATE backlog_ended_run SET started_at = ended_at - interval '90 seconds'")
     assert figures("w", YESTERDAY)["median"] == timedelta(seconds=90)
 
 
+@pytest.mark.both_tiers
 def test_it_was_heard_when_it_claimed_renewed_or_told_an_end(ran, past_triggers):
     past_triggers(
         "UPDATE backlog_ended_run SET started_at = '2026-01-01', ended_at = '2026-01-02'",
@@ -68,6 +71,7 @@ def test_its_last_runs_come_with_the_titles_of_their_cards(ran):
     ]
 
 
+@pytest.mark.both_tiers
 def test_the_page_says_it_all(admin_client, ran):
     CardFactory(id="C", phase="M2", claimed=True, owner="w")
     page = _text(admin_client)
