@@ -195,12 +195,12 @@ MANY_IDS = [f"{n:0246}" for n in range(16_001)]
 @pytest.mark.one_tier
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("verb", ["edit", "create", "link"])
-def test_dependencies_are_measured_as_they_are_kept(store, verb):
+def test_dependencies_are_measured_as_they_are_kept(store, verb, past_triggers):
     CardFactory(id="A")
     many = MANY_IDS
     if verb == "link":
         CardFactory(id=many[-1])
-        Card.objects.edit("A", depends_on=many[:-1])
+        past_triggers(f"UPDATE backlog SET depends_on = '{json.dumps(many[:-1])}' WHERE id = 'A'")  # noqa: S608 (our own words)
     given = {"edit": {"depends_on": many}, "create": {"title": "t", "depends_on": many}}.get(verb)
     args = {"edit": ("A",), "create": (), "link": ("A", many[-1])}[verb]
     with pytest.raises(UsageError, match="written as JSON, not 4000250"):
