@@ -36,18 +36,19 @@ up: setup ## start the store and serve the app on 127.0.0.1:8000
 	@$(MANAGE) serve
 
 # Three workers a core, each with a store of its own; what one of them compiled serves the others.
+# The tests of the browser are of one tier: on the other, what they need is not imported.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest -n auto
 
 test: setup ## the tests, on each tier of the store that matters to them
 	BACKLOG_TEST_TIER=embedded $(PYTEST) -m "not deep" $(ARGS)
-	BACKLOG_TEST_TIER=server $(PYTEST) -m "not deep" $(ARGS)
+	BACKLOG_TEST_TIER=server $(PYTEST) -p no:playwright -m "not deep" $(ARGS)
 
 quick: setup ## the tests that say most in a minute, on the embedded tier
 	$(PYTEST) -m quick $(ARGS)
 
 chaos: setup ## the deep tests: storms, models, kills, full disks, 100,000 cards
 	BACKLOG_TEST_BUDGET=$(BUDGET) BACKLOG_TEST_TIER=embedded $(PYTEST) -m deep $(ARGS)
-	BACKLOG_TEST_BUDGET=$(BUDGET) BACKLOG_TEST_TIER=server $(PYTEST) -m deep $(ARGS)
+	BACKLOG_TEST_BUDGET=$(BUDGET) BACKLOG_TEST_TIER=server $(PYTEST) -p no:playwright -m deep $(ARGS)
 
 check: setup ## lint, types, layers, templates, migrations, deployment
 	.venv/bin/ruff check

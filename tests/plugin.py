@@ -59,6 +59,7 @@ _TOGETHER: Final = (
     "tests/stores/test_unreachable.py",
     "tests/test_access_log.py",
     "tests/test_addresses.py",
+    "tests/test_limits.py",
     "tests/test_slow_clients.py",
     "tests/test_upgraded_limits.py",
 )
@@ -89,12 +90,26 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"store: {TIER}, {_server.url.partition('@')[2] if _server else _place}"
 
 
+def _is_left_out(*nearest_first: pytest.Mark) -> bool:
+    """On the server: whether what has these marks cannot depend on the tier."""
+    said = (mark.name for mark in nearest_first if mark.name in ("one_tier", "both_tiers"))
+    return TIER == "server" and next(said, None) == "one_tier"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> Any:
+    """Make nothing of a test that is left out: its parameters are most of what collecting costs."""
+    if name.startswith("test_"):
+        own = getattr(obj, "pytestmark", ())
+        return [] if _is_left_out(*own, *collector.iter_markers()) else None
+    return None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave what cannot depend on the tier to the embedded one."""
-    if TIER == "server":
-        once = [item for item in items if item.get_closest_marker("one_tier")]
-        config.hook.pytest_deselected(items=once)
-        items[:] = [item for item in items if item not in set(once)]
+    """Leave out single parameters, too."""
+    once = {item for item in items if _is_left_out(*item.iter_markers())}
+    config.hook.pytest_deselected(items=list(once))
+    items[:] = [item for item in items if item not in once]
 
 
 @pytest.hookimpl(tryfirst=True)

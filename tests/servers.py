@@ -1,5 +1,7 @@
 """PostgreSQL servers of the tests' own, on TCP with a password, as an operator would run them."""
 
+import hashlib
+import hmac
 import os
 import secrets
 import shutil
@@ -7,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from base64 import b64encode
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -42,13 +45,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _kept_of(password: str) -> str:
+    """What a server keeps of a password: hashed once, for 4,096 times cost more than most tests."""
+    salt = secrets.token_bytes(16)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations=1)
+    client, server = (hmac.digest(salted, of, "sha256") for of in (b"Client Key", b"Server Key"))
+    known = (salt, hashlib.sha256(client).digest(), server)
+    return "SCRAM-SHA-256$1:{}${}:{}".format(*(b64encode(each).decode() for each in known))
+
+
 def _template(programs: Path) -> Path:
     """The data of a server that has one database and nothing in it: made once in a test run."""
 
     def make(root: Path) -> None:
         root.mkdir()
         password_file = root / "password"
-        password_file.write_text(PASSWORD)
+        password_file.write_text(_kept_of(PASSWORD))
         if _AS_USER:
             shutil.chown(root, _AS_USER["user"])
         options = ["--username=operator", "--auth=scram-sha-256", f"--pwfile={password_file}"]

@@ -140,6 +140,7 @@ def all_of_m1(admin_client):
     return admin_client.post(reverse("act"), data)
 
 
+@pytest.mark.both_tiers
 def test_all_that_match_are_numbered_and_confirmed(admin_client, all_of_m1):
     assert "Complete 2 cards?" in all_of_m1.text
     assert {*Card.objects.values_list("status", flat=True)} == {"ready", "blocked"}

@@ -13,6 +13,7 @@ pytestmark = [
     pytest.mark.usefixtures("store"),
     pytest.mark.django_db(transaction=True),
     pytest.mark.quick,
+    pytest.mark.one_tier,
 ]
 
 
@@ -44,6 +45,7 @@ def test_the_newest_events_of_all_cards_come_first(admin_client):
     assert '<a href="/card/A0/">A0</a>' in page.text
 
 
+@pytest.mark.both_tiers
 @pytest.mark.usefixtures("small_pages")
 def test_pages_lead_to_the_oldest_event_and_back(admin_client):
     _make(8)
@@ -63,6 +65,7 @@ def test_pages_lead_to_the_oldest_event_and_back(admin_client):
     assert _link(first_again, "Newer") is None
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize(
     ("query", "shown"),
     [
@@ -89,6 +92,7 @@ def test_the_links_keep_what_the_events_are_narrowed_by(admin_client):
     assert re.fullmatch(r"\?verb=create&before=\d+", _link(page, "Older"))
 
 
+@pytest.mark.both_tiers
 def test_what_is_rare_is_found_however_long_ago_it_was(session):
     _make(1)
     sql = """

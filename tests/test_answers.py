@@ -106,6 +106,7 @@ def test_a_comment_is_never_changed(session, card):
         session.execute("UPDATE backlog_event SET note = 'other' WHERE verb = 'comment'")
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("note", ["", " \n", "a\0", "x" * (LONGEST_TEXT + 1), 5])
 def test_what_is_no_comment_is_refused(session, card, note):
     card("A")
@@ -122,6 +123,7 @@ def test_a_comment_on_no_card_is_refused(session):
 # The command --------------------------------------------------------------------------------------
 
 
+@pytest.mark.one_tier
 def test_the_command_answers_many(call, card, question):
     card("B")
     ran = call("unblock", "--ids", "A,B", "--note", "8080", "--json")
@@ -129,6 +131,7 @@ def test_the_command_answers_many(call, card, question):
     assert [each.get("card", {}).get("answer") for each in ran.json] == ["8080", None]
 
 
+@pytest.mark.one_tier
 def test_the_command_comments_on_the_card_that_a_worker_holds(call, claimed, monkeypatch):
     monkeypatch.setenv("BACKLOG_CARD_ID", "A")
     said = call("comment", "--note", "see the wiki", "--json").json

@@ -158,6 +158,7 @@ def test_a_card_whose_claim_ends_while_a_batch_waits_is_lost_and_no_other(sessio
     assert [type(each.refusal) for each in batch.result()] == [type(None), ClaimLost, type(None)]
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize(
     ("held", "owner", "sentence"),
     [

@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.usefixtures("store"),
     pytest.mark.django_db(transaction=True),
     pytest.mark.quick,
+    pytest.mark.one_tier,
 ]
 
 
@@ -39,6 +40,7 @@ def test_nobody_sees_the_board_without_logging_in(client):
     assert client.get("/").url == reverse("login") + "?next=/"
 
 
+@pytest.mark.both_tiers
 def test_a_card_is_in_the_cell_of_what_can_happen_to_it_next():
     CardFactory(id="A", phase="M1")
     CardFactory(id="B", phase="M1", depends_on=["A"])
@@ -59,6 +61,7 @@ def test_done_cards_are_only_counted():
     assert _cells() == {(None, "done"): (1, [])}
 
 
+@pytest.mark.both_tiers
 def test_a_cell_shows_the_first_ten_in_the_order_of_claims():
     for n in range(12):
         CardFactory(id=f"A{n:02}", priority=n)
@@ -66,6 +69,7 @@ def test_a_cell_shows_the_first_ten_in_the_order_of_claims():
     assert (total, shown) == (12, [f"A{n:02}" for n in range(11, 1, -1)])
 
 
+@pytest.mark.both_tiers
 def test_lanes_are_in_natural_order_and_finished_ones_last():
     for phase in ("M10", "M2", None):
         CardFactory(phase=phase)
@@ -73,6 +77,7 @@ def test_lanes_are_in_natural_order_and_finished_ones_last():
     assert [lane.heading.phase for lane in _board().lanes] == ["M2", "M10", None, "M1"]
 
 
+@pytest.mark.both_tiers
 def test_many_lanes_come_in_pages():
     for n in range(30):
         CardFactory(phase=f"P{n}")
@@ -81,6 +86,7 @@ def test_many_lanes_come_in_pages():
     assert [lane.heading.phase for lane in second.lanes] == [f"P{n}" for n in range(25, 30)]
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize(
     ("chosen", "ids"),
     [
@@ -113,6 +119,7 @@ def test_a_card_says_what_it_waits_for_and_whom_it_holds_up():
     assert cards["A"].holds_up == 1
 
 
+@pytest.mark.both_tiers
 @pytest.mark.usefixtures("no_autovacuum")
 def test_nothing_is_read_again_while_nothing_was_committed(django_assert_num_queries):
     CardFactory(id="A")
@@ -122,6 +129,7 @@ def test_nothing_is_read_again_while_nothing_was_committed(django_assert_num_que
         assert live.now(Card.objects.session()) is first
 
 
+@pytest.mark.both_tiers
 def test_a_commit_anywhere_is_read_the_next_time(sessions):
     CardFactory(id="A")
     live = Live(board)
@@ -130,6 +138,7 @@ def test_a_commit_anywhere_is_read_the_next_time(sessions):
     assert live.now(Card.objects.session()).version != before
 
 
+@pytest.mark.both_tiers
 def test_a_renewal_changes_only_its_own_cell_and_what_runs():
     CardFactory(id="A", claimed=True)
     CardFactory(id="B", phase="M1")
@@ -140,6 +149,7 @@ def test_a_renewal_changes_only_its_own_cell_and_what_runs():
     assert changed == ["running", "claimed"]
 
 
+@pytest.mark.both_tiers
 def test_changed_cells_are_sent_by_key(admin_client):
     CardFactory(id="A")
     before = admin_client.get("/live/").json()["cells"]
@@ -152,6 +162,7 @@ def test_changed_cells_are_sent_by_key(admin_client):
     assert any('data-card="A"' in html for html in cells.values())
 
 
+@pytest.mark.both_tiers
 def test_a_cell_is_made_anew_when_the_same_cards_show_something_else(admin_client):
     CardFactory(id="A")
     assert "Card A" in admin_client.get("/").text
@@ -159,6 +170,7 @@ def test_a_cell_is_made_anew_when_the_same_cards_show_something_else(admin_clien
     assert "Renamed" in admin_client.get("/").text
 
 
+@pytest.mark.both_tiers
 def test_what_needs_an_operator_stands_first_with_its_button(admin_client):
     CardFactory(id="A", expired=True)
     CardFactory(id="B", blocked=True)
@@ -170,6 +182,7 @@ def test_what_needs_an_operator_stands_first_with_its_button(admin_client):
     assert Card.objects.get(pk="A").status == "ready"
 
 
+@pytest.mark.both_tiers
 def test_of_the_whole_backlog_what_has_needed_an_operator_longest_stands_first(admin_client):
     CardFactory(id="new", phase="M1", expired=True, claimed_at=LATELY)
     for n in range(7):
@@ -186,6 +199,7 @@ def test_of_the_whole_backlog_what_has_needed_an_operator_longest_stands_first(a
 CHOSEN = "/?phase=M1&q=card&owner=w"
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize("link", ["2</b> claimed", "1</b> expired", "all 11 claimed"])
 def test_a_number_leads_to_the_cards_it_counts(admin_client, link):
     for _ in range(11 if "all" in link else 2):
@@ -234,6 +248,7 @@ def test_no_browser_puts_a_check_mark_back_over_another_card(admin_client, path)
     assert all('autocomplete="off"' in box for box in boxes if "checkbox" in box)
 
 
+@pytest.mark.both_tiers
 def test_one_answer_unblocks_all_that_ask_the_same_but_what_changed_since(admin_client):
     for name, note in (("A", "which port?"), ("B", "which port?"), ("C", "why?")):
         CardFactory(id=name, blocked=True, reason="needs_input", note=note)
@@ -295,6 +310,7 @@ def test_the_number_of_queries_does_not_grow_with_the_cards(
         admin_client.get("/cards/")
 
 
+@pytest.mark.both_tiers
 def test_the_list_is_sorted_filtered_and_paged(admin_client):
     for n in range(60):
         CardFactory(id=f"A{n:02}", phase="M1" if n % 2 else None)

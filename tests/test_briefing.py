@@ -91,6 +91,7 @@ def test_what_there_is_not_has_no_section(session, card):
     assert _headings(briefing(session, "A")) == [("h1", "Card")]
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize(
     "text", [STRUCTURE, "```\nopen", "\u2028# x\x0b# y\r# z", "    # code\n~~~"]
 )
@@ -148,6 +149,7 @@ class Told:
         return SimpleNamespace(fetchall=lambda: self._rows[sql])
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("size", [1000, 1500, 16_000])
 @pytest.mark.parametrize("words", WORDS, ids=ascii)
 def test_every_line_is_ours_or_quoted_whatever_stands_in_any_field(monkeypatch, words, size):
@@ -170,6 +172,7 @@ def test_a_long_text_is_cut_and_says_so_and_the_others_are_whole(session, storie
     assert len(markdown.encode()) > 3800, "room is left unused"
 
 
+@pytest.mark.one_tier
 def test_one_long_summary_leaves_room_for_the_others(session, card):
     for card_id, summary in (("x", "x" * 50_000), ("y", "short and sweet")):
         card(card_id, claimed=True)
@@ -180,6 +183,7 @@ def test_one_long_summary_leaves_room_for_the_others(session, card):
     assert "> short and sweet" in markdown
 
 
+@pytest.mark.one_tier
 def test_more_dependencies_than_can_be_shown_are_counted(session, card):
     card("A", needs=[f"n{number}" for number in range(70)])
     assert "*20 more are left out.*" in briefing(session, "A")
@@ -205,6 +209,7 @@ def test_whatever_the_texts_the_size_and_the_structure_hold(session, title, body
     assert [s for s in _sections(markdown) if s != "Acceptance criteria"] == expected
 
 
+@pytest.mark.one_tier
 def test_at_the_command_line(call, card):
     card("A")
     assert call("context", "--id", "A").out.startswith("# Card\n")

@@ -55,6 +55,7 @@ AFTER = {
 }
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize(
     ("name", "status"), [(a.name, status) for a in BUTTONS.values() for status in a.statuses]
 )

@@ -113,6 +113,7 @@ def released(session: Any, card: Any) -> None:
     moves.release(session, "A", "w", 1)
 
 
+@pytest.mark.one_tier
 @pytest.mark.usefixtures("released")
 @pytest.mark.parametrize("entry", FORGED.values(), ids=FORGED)
 def test_the_verdict_finds(entry, session):
@@ -121,11 +122,13 @@ def test_the_verdict_finds(entry, session):
     assert verdict(session, [*true, entry]) != []
 
 
+@pytest.mark.one_tier
 @pytest.mark.usefixtures("released")
 def test_the_verdict_finds_a_claim_that_two_were_given(session):
     assert len(verdict(session, [{**HELD, "what": "claimed"}] * 2)) == 1
 
 
+@pytest.mark.one_tier
 @pytest.mark.usefixtures("released")
 def test_the_verdict_finds_an_attempt_that_is_lost(session):
     session.execute("DELETE FROM backlog_ended_run")
@@ -136,6 +139,7 @@ def test_the_verdict_finds_an_attempt_that_is_lost(session):
 
 
 @pytest.mark.deep
+@pytest.mark.one_tier
 @pytest.mark.parametrize("hours", [-30, 30])
 def test_the_clock_of_a_worker_is_nobody_s(hours, session, card, command):
     """A lease lasts as long by a clock that is a day ahead or behind as by the right one."""

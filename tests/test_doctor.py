@@ -132,6 +132,7 @@ def test_an_expired_claim_is_a_finding(card, session, call):
     assert findings(session) == {}
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("card_id", ["a b", "it's", "-n", "--x", '"', "$HOME", "ü;rm", "back\\sl"])
 def test_a_way_out_can_be_pasted_whatever_the_id(card, call, session, card_id):
     card(card_id, blocked=True)
@@ -140,6 +141,7 @@ def test_a_way_out_can_be_pasted_whatever_the_id(card, call, session, card_id):
     assert findings(session) == {}
 
 
+@pytest.mark.one_tier
 def test_a_command_joins_an_option_only_with_what_looks_like_one():
     assert command("unblock", "--id", "-n") == "backlog unblock --id=-n"
     assert command("unblock", "--id", "n") == "backlog unblock --id n"
@@ -219,6 +221,7 @@ def test_drift_is_found_and_its_way_out_repairs_it(card, session, past_triggers,
 # At the command line ------------------------------------------------------------------------------
 
 
+@pytest.mark.one_tier
 def test_the_answer_is_one_object_with_one_finding_each(card, call):
     card("A", blocked=True, reason="transient")
     card("B", needs=["A"])
@@ -235,6 +238,7 @@ def test_the_answer_is_one_object_with_one_finding_each(card, call):
     }  # fmt: skip
 
 
+@pytest.mark.one_tier
 def test_people_get_a_line_a_finding(card, call):
     card("A", blocked=True, note="two\nlines")
     card("B", needs=["A"])
@@ -327,6 +331,7 @@ def test_of_many_findings_the_first_are_named_and_the_others_counted(
     assert call("doctor", "--all").out.count("\n") == 6
 
 
+@pytest.mark.one_tier
 def test_all_of_nothing_is_well(call, card):
     card("A")
     assert call("doctor", "--all") == (0, "(healthy)\n", "")

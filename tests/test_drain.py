@@ -42,7 +42,12 @@ def test_sixteen_claimers_on_sixteen_cards_all_win(card):
 
 
 @pytest.mark.parametrize(
-    "drain", ["drain", "drain_in_batches", pytest.param("drain_by_function", marks=_DEEP)]
+    "drain",
+    [
+        "drain",
+        pytest.param("drain_in_batches", marks=pytest.mark.one_tier),
+        pytest.param("drain_by_function", marks=_DEEP),
+    ],
 )
 def test_sixteen_processes_drain_a_dag(session, drain):
     """Ten layers of sixteen cards, each of which waits for three of the layer before."""

@@ -30,6 +30,7 @@ def ready(client, store, transactional_db):
 # Alive --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_alive_needs_no_database_and_no_login(client, method):
     """Without the mark of a database test, a query would be an error."""
@@ -40,11 +41,13 @@ def test_alive_needs_no_database_and_no_login(client, method):
     assert "no-store" in answer["Cache-Control"]
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_a_probe_is_only_asked(client, db, path):
     assert client.post(path).status_code == 405
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_a_probe_is_answered_without_https(client, store, transactional_db, settings, path):
     settings.SECURE_SSL_REDIRECT = True
@@ -59,6 +62,7 @@ def test_ready(ready):
     assert ready() == (200, {"ready": True})
 
 
+@pytest.mark.one_tier
 def test_readiness_is_not_cached_and_opens_no_session(client, store, transactional_db):
     answer = client.head("/readyz")
     assert "no-store" in answer["Cache-Control"]
@@ -109,6 +113,7 @@ def test_a_store_that_is_away_is_not_ready(ready):
     assert "connection refused" in answer["reason"]
 
 
+@pytest.mark.one_tier
 def test_a_defect_is_not_ready_and_its_traceback_is_in_the_log(ready, monkeypatch, caplog):
     monkeypatch.setattr(schema, "is_current", lambda session: 1 / 0)
     status, answer = ready()
@@ -155,6 +160,7 @@ def test_a_probe_leaves_no_connection(ready, session):
 # Forwarded headers --------------------------------------------------------------------------------
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize(
     ("proxies", "peer", "kept"),
     [
@@ -176,6 +182,7 @@ def test_only_proxies_write_forwarded_headers(proxies, peer, kept):
     assert ("HTTP_X_FORWARDED_FOR" in seen, "HTTP_FORWARDED" in seen) == (kept, kept)
 
 
+@pytest.mark.one_tier
 def test_a_proxy_that_is_no_address_is_refused():
     with pytest.raises(ConfigurationError, match="FORWARDED_ALLOW_IPS"):
         networks("10.0.0.0/8, proxy")

@@ -159,6 +159,7 @@ def test_running_work_goes_on_while_all_is_paused(session, claimed):
     assert moves.complete(session, "A", "w", 1).status == "done"
 
 
+@pytest.mark.one_tier
 def test_who_paused_is_told_and_is_not_the_one_to_pause(call, monkeypatch):
     monkeypatch.setenv("BACKLOG_OWNER", "olga")
     call("pause", "--reason", "lunch")
@@ -167,6 +168,7 @@ def test_who_paused_is_told_and_is_not_the_one_to_pause(call, monkeypatch):
     assert told == ("fleet", "", "olga", "lunch")
 
 
+@pytest.mark.one_tier
 def test_a_merge_gate_reads_the_exit_status_and_fails_closed(call):
     assert call("paused").status == 0
     call("pause", "--phase", "M1", "--reason", "freeze")
@@ -174,6 +176,7 @@ def test_a_merge_gate_reads_the_exit_status_and_fails_closed(call):
     assert call("paused", "--phase", "M2").status == 0
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize(
     "words",
     [
@@ -261,6 +264,7 @@ def test_several_come_in_the_order_of_claims(session, card):
     assert taken(session, count=2) == ["A0"]
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("count", [0, -1, 1001])
 def test_a_count_out_of_range_is_refused(count, session):
     with pytest.raises(UsageError, match="between 1 and 1000"):

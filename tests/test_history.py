@@ -199,6 +199,7 @@ def test_a_heartbeat_is_no_event_and_no_change(session, card, events, row):
     assert row("updated_at, status_changed_at, attempts") == before
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize(("before", "verb", "event"), VERBS.values(), ids=VERBS)
 def test_a_change_that_is_rolled_back_is_no_event(before, verb, event, session, card, events):
     card("B", priority=-1)

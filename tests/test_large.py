@@ -84,6 +84,7 @@ def test_a_text_is_looked_for_in_the_first_cards_of_each_cell(
     assert [card.pk for card in page["found"]] == ["a1", "b1", "b2"]  # not c1: the third by claim
 
 
+@pytest.mark.one_tier
 def test_a_sum_with_a_count_that_was_not_ended_was_not_ended():
     assert str(sum([1, AtLeast(1000), 2])) == "1,003+"
     assert int(AtLeast(5)) == 5

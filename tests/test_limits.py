@@ -3,11 +3,14 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
 
 from backlog.session import PsycopgSession
+from backlog.store import storage
 from backlog.verbs import cards, claims, moves, rules
 from backlog.verbs.pool import Pool
 from tests.worker import until
@@ -21,10 +24,18 @@ PATIENCE = 120  # seconds; a hang fails the test instead of the run
 M1 = Pool(phase="M1")
 
 
+@pytest.fixture(scope="module")
+def connected(django_db_setup: None) -> Iterator[list[PsycopgSession]]:
+    """The sessions of the crew: to connect them costs as much as a test."""
+    with ExitStack() as stack:
+        connect = storage.from_environment().connect
+        yield [PsycopgSession(stack.enter_context(closing(connect()))) for _ in range(CREW)]
+
+
 @pytest.fixture
-def crew(sessions: Any) -> list[PsycopgSession]:
+def crew(store: None, connected: list[PsycopgSession]) -> list[PsycopgSession]:
     """Sixty-four sessions, each for a worker of its own."""
-    return [sessions() for _ in range(CREW)]
+    return connected
 
 
 def many(session: PsycopgSession, count: int, phase: str | None = "M1") -> None:

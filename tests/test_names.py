@@ -327,6 +327,7 @@ def test_a_create_of_an_old_id_is_a_duplicate(call, odd, card_id):
     assert "already" in refused(call, 1, "create", "--id", card_id, "--title", "t")
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize("card_id", [each for each in OLD if each == each.strip()], ids=ascii)
 def test_an_export_of_old_cards_updates_them(call, odd, card_id, tmp_path):
     odd(card_id)

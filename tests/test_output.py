@@ -95,6 +95,7 @@ def test_it_goes_with_its_run(session, prints, past_triggers):
     assert kept(session) == [("A", 2)]
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize(
     ("tail", "line"),
     [
@@ -108,6 +109,7 @@ def test_the_last_line_is_the_last_that_says_anything(tail, line):
     assert output.last_line(tail) == line
 
 
+@pytest.mark.one_tier
 def test_the_last_line_has_a_bound():
     assert len(output.last_line(b"x" * 10_000)) == LONGEST_LAST_LINE
 
@@ -133,6 +135,7 @@ def test_the_command_shows_it_and_nothing_in_it_acts(call, prints):
     assert call("output", "--id", "A") == (0, f"red\n10%\n20%\n{hostile}\n", "")
 
 
+@pytest.mark.one_tier
 def test_a_terminal_is_told_of_colours_and_of_nothing_else():
     said = shown.coloured(f"\x1b[1;31mred{HOSTILE}")
     assert acting(said) == ["\x1b"] * 3
@@ -140,6 +143,7 @@ def test_a_terminal_is_told_of_colours_and_of_nothing_else():
     assert said.endswith("\x1b[0m")
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("variable", ["NO_COLOR", None])
 def test_a_terminal_has_colours_unless_it_wants_none(monkeypatch, capsys, variable):
     monkeypatch.setenv("TERM", "xterm")
@@ -149,6 +153,7 @@ def test_a_terminal_has_colours_unless_it_wants_none(monkeypatch, capsys, variab
     assert stream == ["red"] if variable else ["\x1b[31mred\x1b[0m"]
 
 
+@pytest.mark.one_tier
 def test_as_json_every_byte_can_be_told(call, prints):
     prints(ANY_BYTES, before=5, ended=True)
     told = json.loads(call("output", "--id", "A", "--json").out)
@@ -157,6 +162,7 @@ def test_as_json_every_byte_can_be_told(call, prints):
     assert told == {"cardId": "A", "attempt": 1, "before": 5, "ended": True}
 
 
+@pytest.mark.one_tier
 def test_what_is_not_kept_any_more_is_counted(call, prints):
     prints(b"end", before=1234)
     assert call("output", "--id", "A").out == "[1,234 bytes are not kept]\nend\n"
@@ -179,6 +185,7 @@ def test_where_there_is_none_it_says_so(call, session, card, prints, words, said
     assert said in refused(call, 1, "output", "--id", *words)
 
 
+@pytest.mark.one_tier
 def test_following_goes_on_until_the_run_ends(call, session, prints, monkeypatch):
     prints(b"one\n")
     steps = iter([

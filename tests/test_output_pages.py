@@ -73,6 +73,7 @@ def test_no_output_makes_a_page_longer_than_it_may_be(text):
     assert len(made.encode()) <= max(MOST_BYTES, 6 * LONGEST_OUTPUT)
 
 
+@pytest.mark.both_tiers
 def test_an_open_page_is_told_what_is_new_and_that_nothing_is(admin_client, prints):
     prints(b"one\n")
     version = _page(admin_client).context["version"]
@@ -90,6 +91,7 @@ def test_the_card_has_the_last_lines_and_the_fleet_the_last(admin_client, prints
     assert "line 99</a>" in admin_client.get(reverse("fleet")).text
 
 
+@pytest.mark.both_tiers
 def test_an_attempt_before_has_its_page_and_asks_no_more(admin_client, session, prints):
     prints(b"one\n", ended=True)
     moves.release(session, "A", "w", 1)

@@ -26,6 +26,7 @@ def _found(client, **asked) -> list[tuple[str, str]]:
     return re.findall(r'aria-label="([^"]+)"|<a role="option"[^>]* href="([^"]*)"', page)
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize("text", ["pump", " PUMP "])
 def test_cards_phases_and_workers_are_found_by_a_part_of_a_name(admin_client, text):
     assert [group or link for group, link in _found(admin_client, q=text)] == [

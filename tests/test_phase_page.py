@@ -40,12 +40,14 @@ def test_the_page_says_how_far_it_is_and_links_to_what_is_left(admin_client, cha
     assert 'href="/cards/?phase=M1&amp;status=waiting"' in admin_client.get("/phase/M1/").text
 
 
+@pytest.mark.both_tiers
 def test_its_graph_has_its_own_cards_by_rank(chain):
     ranks = [(node.card.pk, node.rank, [n.card.pk for n in node.needs]) for node in _graph().nodes]
     assert ranks == [("A", 1, []), ("B", 2, ["A"]), ("C", 3, ["A", "B"])]
     assert [card.pk for card in _graph().alone] == ["D"]
 
 
+@pytest.mark.both_tiers
 def test_the_critical_path_is_the_longest_chain_of_unfinished_cards(chain):
     assert [card.pk for card in _graph().chain] == ["B", "C"]
 
@@ -75,6 +77,7 @@ def test_no_more_cards_are_looked_at_than_a_page_can_bear(admin_client, chain, m
     assert "Of the 2 that are claimed next" in _text(admin_client)
 
 
+@pytest.mark.both_tiers
 def test_what_its_runs_took_is_summed_wherever_its_cards_stand(admin_client):
     for card_id, phase in (("A", "M1"), ("B", "M1"), ("C", "M2"), ("D", None)):
         CardFactory(id=card_id, phase=phase)

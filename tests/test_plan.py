@@ -104,6 +104,7 @@ def _digest(page) -> str:
     return page.context["digest"]
 
 
+@pytest.mark.both_tiers
 def test_a_preview_shows_the_cards_and_what_they_wait_for_and_makes_none(admin_client):
     CardFactory(id="old", done=True)
     page = _post(admin_client, f"{OUTLINE}Last <old <nowhere")
@@ -115,6 +116,7 @@ def test_a_preview_shows_the_cards_and_what_they_wait_for_and_makes_none(admin_c
     assert Card.objects.count() == 1
 
 
+@pytest.mark.both_tiers
 def test_what_was_looked_at_is_made_whole(admin_client):
     page = _post(admin_client, OUTLINE)
     shown = sent(page.text, "outline")  # with the ends of lines that a browser sends

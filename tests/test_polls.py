@@ -14,7 +14,7 @@ from backlog.models import Card
 from backlog.web.live import Live, Recent
 from tests.factories import AccountFactory, CardFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
 
 @pytest.fixture(autouse=True)
@@ -48,12 +48,14 @@ def reader(opened):
     return opened
 
 
+@pytest.mark.both_tiers
 @pytest.mark.usefixtures("no_autovacuum")
 def test_an_unchanged_poll_is_one_query(reader, django_assert_num_queries):
     with django_assert_num_queries(1):
         assert reader.poll().status_code == 204
 
 
+@pytest.mark.both_tiers
 @pytest.mark.usefixtures("no_autovacuum")
 @pytest.mark.parametrize("path", ["/card/A/", "/fleet/", "/doctor/", "/control/", "/phase/"])
 def test_an_open_page_is_told_in_one_query_that_nothing_changed(
@@ -98,6 +100,7 @@ def test_a_change_of_a_card_is_told_at_the_next_poll(reader):
     assert reader.poll().json()["version"] != reader.version
 
 
+@pytest.mark.both_tiers
 def test_a_lease_that_runs_out_is_told_without_a_write(opened, session):
     Card.objects.claim("w", 1)
     opened.version = Reader(opened.client).version
@@ -106,6 +109,7 @@ def test_a_lease_that_runs_out_is_told_without_a_write(opened, session):
     assert opened.poll().status_code == 200
 
 
+@pytest.mark.both_tiers
 def test_a_logout_elsewhere_ends_it(reader):
     other = Client()
     other.cookies = reader.client.cookies.copy()
@@ -120,6 +124,7 @@ ENDS = {
 }
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 def test_what_ends_the_session_ends_it(reader, end):
     end()
@@ -163,6 +168,7 @@ def test_another_filter_is_another_question(reader):
     assert answer.status_code == 200
 
 
+@pytest.mark.both_tiers
 def test_a_board_that_is_not_public_any_more_asks_for_an_account(client, settings):
     settings.BACKLOG_PUBLIC_BOARD = True
     reader = Reader(client)

@@ -43,11 +43,13 @@ def test_reclaim_returns_only_cards_of_the_queryset():
     assert Card.objects.filter(phase="M2").reclaim() == ["E"]
 
 
+@pytest.mark.one_tier
 def test_a_verb_on_one_card_refuses_a_filtered_queryset():
     with pytest.raises(TypeError, match=r"Card\.objects"):
         Card.objects.filter(phase="M2").complete("A")
 
 
+@pytest.mark.one_tier
 def test_a_claim_refuses_a_slice():
     with pytest.raises(TypeError, match="slice"):
         Card.objects.all()[:1].claim("w")
@@ -73,6 +75,7 @@ def test_a_refusal_is_an_exception_and_nothing_has_changed():
     assert Card.objects.get(pk="B").depends_on == []
 
 
+@pytest.mark.one_tier
 def test_what_no_card_could_have_is_refused_before_the_database_is_asked():
     with pytest.raises(UsageError, match="blank"):
         Card.objects.claim("  ")
@@ -110,6 +113,7 @@ def test_a_claim_is_one_query(django_assert_num_queries):
 # The claim ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("closed", [(), ("M8",), ("M8", "M9")])
 @pytest.mark.parametrize("gated", [True, False])
 @pytest.mark.parametrize("count", [1, 5])
@@ -176,5 +180,6 @@ def test_many_cards_are_completed_in_one_query_and_given_as_cards(django_assert_
     assert (lost.card, lost.refusal.code) == (None, "claim_lost")
 
 
+@pytest.mark.one_tier
 def test_a_record_has_the_columns_of_the_model_in_their_order():
     assert [field.attname for field in Card._meta.concrete_fields] == list(Record._fields)

@@ -32,6 +32,7 @@ def _pauses() -> list[tuple[str, ...]]:
     return [each[:4] for each in rules.in_force(Card.objects.session()).pauses]
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize(
     ("scope", "name", "said"),
     [("fleet", "", "the fleet"), ("phase", "M1", "phase M1"), ("owner", "w", "worker w")],
@@ -72,6 +73,7 @@ def test_a_scope_that_does_not_exist_is_refused(admin_client):
     assert admin_client.post("/control/unlimit/", {"scope": "fleet"}).status_code == 400
 
 
+@pytest.mark.both_tiers
 def test_an_operator_sets_changes_and_removes_a_limit(admin_client):
     Card.objects.claim("w")
     for path, fields, said in (

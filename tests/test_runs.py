@@ -124,6 +124,7 @@ def test_what_is_said_of_one_attempt_is_not_said_of_the_next(session, claimed):
     assert [run.summary for run in runs.runs(session, "A")] == ["first", None]
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize(
     "said",
     [Report(tokens=-1), Report(cost="1e3"), Report(cost="-1"), Report(result="{"), Report("a\0")],
@@ -163,6 +164,7 @@ def test_the_attempt_after_a_cancelled_one_inherits_nothing(session, claimed):
     assert moves.renew(session, "A", "w", again.attempts).claim_ttl_seconds == 60
 
 
+@pytest.mark.one_tier
 def test_a_done_card_cannot_be_cancelled(call, card):
     card("A", done=True)
     assert call("cancel", "--id", "A").status == 1
@@ -216,6 +218,7 @@ def test_a_cap_of_zero_is_none(of, session, card, monkeypatch):
     assert cards.show(session, "A").status == "ready"
 
 
+@pytest.mark.one_tier
 def test_a_cap_that_is_no_number_is_refused(call, card, monkeypatch):
     monkeypatch.setenv("BACKLOG_MAX_ATTEMPTS", "many")
     card("A", claimed=True)

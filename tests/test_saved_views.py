@@ -35,6 +35,7 @@ def _views(page) -> list[tuple[str, str, bool]]:
     return [(view.name, view.address, here) for view, here in page.context["views"]]
 
 
+@pytest.mark.both_tiers
 def test_a_view_is_saved_and_shown_where_it_leads(viewer):
     back = _save(viewer, query="page=3&status=done&sort=-id&phase=a%26b", next="/cards/?q=x")
     assert back.url == "/cards/?q=x"
@@ -56,6 +57,7 @@ def test_a_name_that_is_saved_again_is_of_what_is_shown_now(viewer):
     assert _views(viewer.get("/cards/")) == [("Mine", "/", False)]
 
 
+@pytest.mark.both_tiers
 def test_a_view_that_is_removed_is_gone_and_once_more_is_no_harm(viewer):
     _save(viewer)
     for said in ("Removed the view Mine", "no such view any more"):

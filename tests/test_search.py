@@ -106,6 +106,7 @@ def test_no_text_is_a_question_of_its_own(text, card, session):
     assert [hit.id for hit in search.search(session, text).hits] in (["A"], [])
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("text", ["", " ", "a\0b", "a" * 201])
 def test_a_text_that_cannot_be_searched_for_is_refused(text, session):
     with pytest.raises(UsageError, match="text must"):
@@ -146,6 +147,7 @@ def test_a_snippet_stands_where_the_words_are_together(card, hit):
     assert len(snippet) <= 242
 
 
+@pytest.mark.one_tier
 def test_marks_stand_at_the_beginnings_of_words():
     assert search.marked("To importing, reimport", ("import",)) == [
         ("To ", False), ("import", True), ("ing, reimport", False),

@@ -12,9 +12,11 @@ pytestmark = [
     pytest.mark.usefixtures("store"),
     pytest.mark.django_db(transaction=True),
     pytest.mark.quick,
+    pytest.mark.one_tier,
 ]
 
 
+@pytest.mark.both_tiers
 def test_what_was_sought_is_marked_and_all_else_is_text(admin_client):
     CardFactory(id="A", title="<b>import</b>er", body='<script>importer</script> "', phase="M1")
     page = admin_client.get("/search/", {"q": "import"}).text
@@ -31,6 +33,7 @@ def test_it_says_where_a_word_was_found(admin_client):
     assert "other: which <mark>colour</mark>?" in page
 
 
+@pytest.mark.both_tiers
 def test_pages_keep_the_words(admin_client, monkeypatch):
     monkeypatch.setattr(views, "PAGE", 1)
     for n in range(2):

@@ -37,6 +37,7 @@ def test_the_first_steps_stay_on_an_open_page_that_asks_for_them(admin_client):
     assert 'id="lanes"' in admin_client.get("/").text
 
 
+@pytest.mark.both_tiers
 def test_each_step_has_its_mark_once_it_is_done():
     seen = [progress()]
     CardFactory(id="A")
@@ -54,6 +55,7 @@ def test_who_completes_a_card_by_hand_has_no_worker_yet():
     assert progress() == (True, False, False)
 
 
+@pytest.mark.both_tiers
 def test_the_sample_is_imported_and_a_second_time_refused(admin_client):
     page = admin_client.post(reverse("sample"), follow=True)
     assert "Imported the sample: 180 cards." in page.text

@@ -102,6 +102,7 @@ def test_sweeps_at_once_share_the_work(session, sessions):
 # At the command line ------------------------------------------------------------------------------
 
 
+@pytest.mark.one_tier
 def test_one_pass_says_what_it_did(call, session):
     _expire(session, 2)
     assert call("sweep", "--json").json == {
@@ -110,6 +111,7 @@ def test_one_pass_says_what_it_did(call, session):
     assert call("sweep").out == "reclaimed: -; woken: 0; pruned: 0 events, 0 runs\n"
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("days", ["many", "-1", "1.5"])
 def test_a_retention_that_is_no_number_is_wrong_usage(call, monkeypatch, days):
     monkeypatch.setenv("BACKLOG_RETENTION_DAYS", days)
@@ -118,6 +120,7 @@ def test_a_retention_that_is_no_number_is_wrong_usage(call, monkeypatch, days):
     assert "BACKLOG_RETENTION_DAYS" in ran.err
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("seconds", ["0", "-1", "x", ""])
 def test_an_interval_that_is_none_is_wrong_usage(call, seconds):
     assert call("sweep", f"--every={seconds}").status == 2
@@ -132,6 +135,7 @@ def _sweeping(**env):
             process.kill()
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
 def test_for_ever_is_a_line_a_pass_that_did_something_until_it_is_told_to_stop(session, sig):
     _expire(session, 1)

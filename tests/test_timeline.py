@@ -87,6 +87,7 @@ def test_of_one_worker_are_its_claims_and_the_runs_that_are_given(session, ran):
     assert row.bars["failed"] == [[199, 220]]
 
 
+@pytest.mark.one_tier
 def test_more_workers_than_have_rows_are_counted(session, ran, admin_client):
     for number in range(verbs.MOST_WORKERS + 2):
         ran(f"w{number:02}", 30, 20 - number / 2)
@@ -100,6 +101,7 @@ def test_a_completion_without_a_claim_takes_no_time_and_has_no_bar(session):
     assert _of_four_hours(session).rows == []
 
 
+@pytest.mark.one_tier
 def test_bars_are_paths_of_their_outcome(session, ran):
     ran("w", 40.5, 20.5, "failed")
     shown = drawn(_of_four_hours(session))
@@ -108,6 +110,7 @@ def test_bars_are_paths_of_their_outcome(session, ran):
     assert (bars[0].style, bars[0].path) == ("run-failed", "M199,4h21v12h-21z")
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize(
     ("days", "marks"),
     [(1, "04:00 08:00 12:00 16:00 20:00 00:00"), (4, "2 3 4"), (30, "4 9 14 19 24 29")],

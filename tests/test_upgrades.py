@@ -278,8 +278,8 @@ NO_NUMBER = """ALTER TABLE backlog DROP CONSTRAINT backlog_depends_on_ids;
     UPDATE backlog SET depends_on = '[1]' WHERE id = 'ready-1'"""
 NEVER = [
     (FIRST, BLANK, "title of ready-2"),
-    (UNBOUNDED, ON_ITSELF, "columns of free"),
-    (SQUASHED, NO_NUMBER, "depends_on of ready-1"),
+    pytest.param(UNBOUNDED, ON_ITSELF, "columns of free", marks=pytest.mark.one_tier),
+    pytest.param(SQUASHED, NO_NUMBER, "depends_on of ready-1", marks=pytest.mark.one_tier),
 ]
 
 
@@ -324,6 +324,7 @@ def test_what_somebody_else_made_stays(archive):
             assert schema(connection)["groups"] == []
 
 
+@pytest.mark.one_tier
 def test_there_is_no_way_back(session):
     ran = manage(os.environ, "migrate", "backlog", "0001")
     assert ran.status != 0

@@ -6,6 +6,8 @@ import pytest
 
 from tools.vendor import SUMS, VENDOR, folder, packages, sums
 
+pytestmark = pytest.mark.one_tier
+
 PACKAGES = {folder(package["name"]): package for package in packages()}
 
 

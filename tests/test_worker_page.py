@@ -40,6 +40,7 @@ def ran():
     Card.objects.release("B", "w", report=Report(outcome="failed", summary="no luck"))
 
 
+@pytest.mark.both_tiers
 def test_its_figures_are_those_of_its_runs_in_the_span(admin_client, ran, past_triggers):
     found = admin_client.get("/worker/w/").context["figures"]
     shown = [str(found[name]) for name in ("runs", "completed", "tokens", "cost")]
@@ -49,11 +50,13 @@ def test_its_figures_are_those_of_its_runs_in_the_span(admin_client, ran, past_t
     assert [found[name] for name in ("runs", "completed", "cost")] == [0, 0, None]
 
 
+@pytest.mark.both_tiers
 def test_half_of_its_completed_runs_took_no_longer_than_it_says(session, ran, past_triggers):
     past_triggers("UPDATE backlog_ended_run SET started_at = ended_at - interval '90 seconds'")
     assert figures(runs(session, "w", None))["median"] == timedelta(seconds=90)
 
 
+@pytest.mark.both_tiers
 def test_its_runs_are_found_however_they_ended_the_latest_first(session, ran):
     for card_id in ("expired", "by another", "deleted"):
         CardFactory(id=card_id, claimed=True, owner="w")
@@ -98,6 +101,7 @@ def test_its_runs_come_with_what_was_said_and_the_titles_of_their_cards(session,
     assert titles(found) == {"A": "Card A", "B": "Card B"}
 
 
+@pytest.mark.both_tiers
 def test_the_page_says_it_all(admin_client, ran):
     CardFactory(id="C", phase="M2", claimed=True, owner="w")
     page = _text(admin_client)

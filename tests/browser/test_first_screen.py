@@ -4,6 +4,8 @@ import pytest
 
 from backlog.models import Card
 
+pytestmark = pytest.mark.one_tier
+
 CARDS = """
 INSERT INTO backlog (id, title, phase, status)
 SELECT 'c' || n, 'Do the thing number ' || n, 'phase-' || n %% 60,

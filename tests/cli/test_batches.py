@@ -36,6 +36,7 @@ def told(ran):
     }
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize(
     ("words", "becomes"),
     [
@@ -76,6 +77,7 @@ def test_without_json_it_is_a_line_each(call, claimed_cards, card):
     )
 
 
+@pytest.mark.both_tiers
 def test_lines_have_the_attempt_and_what_is_said_of_it(call, session, claimed_cards, stdin):
     said = {"summary": "of A", "result": {"n": 1.10}, "tokens": 7, "cost": 0.25}
     stdin({"id": "B", "attempt": 2}, "\r", {"id": "A", "attempt": 1, **said}, '{"id":"C"}\r')
@@ -106,6 +108,7 @@ def test_the_attempt_of_the_environment_holds_for_its_own_card(call, claimed_car
     assert told(ran) == {"B": "done", "A": "claim_lost"}
 
 
+@pytest.mark.both_tiers
 def test_lines_link_cards_to_what_each_waits_for(call, card, stdin):
     for card_id in "ABC":
         card(card_id)

@@ -8,6 +8,8 @@ import pytest
 from tests.cli import lines, refused
 from tests.command import MANAGE, On
 
+pytestmark = pytest.mark.one_tier
+
 # B waits for A and for a card N that does not exist, C for B.
 REFUSED = [
     ("create --id A --title t", "there is a card A already; choose another id, or edit that one"),
@@ -34,6 +36,7 @@ def test_what_does_not_fit_the_backlog_is_refused(call, card, words, said):
     assert refused(call, 1, *words.split()) == f"{said}\n"
 
 
+@pytest.mark.both_tiers
 def test_a_repeated_key_returns_the_card_unchanged_as_it_is_by_now(call):
     words = ("create", "--id", "A", "--title", "t", "--idempotency-key", "k", "--json")
     other = "create --id B --title other --priority 9 --depends-on C --idempotency-key k --json"
@@ -43,6 +46,7 @@ def test_a_repeated_key_returns_the_card_unchanged_as_it_is_by_now(call):
     assert call(*words).json["status"] == "done"
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize("ids", [("A", "A"), ("A", "B")])
 def test_two_creates_that_race_with_one_key_give_one_card(store, call, ids):
     words = ("create", "--title", "t", "--idempotency-key", "k", "--json")
@@ -60,6 +64,7 @@ def test_a_dependency_need_not_exist_yet(call):
     assert call("claim", "--owner", "w", "--json").json["id"] == "B"
 
 
+@pytest.mark.both_tiers
 def test_cards_are_listed_by_priority_then_age_then_id(call, tmp_path):
     at = {"title": "t", "createdAt": "2026-01-01T00:00:00Z"}
     late = {"title": "t", "createdAt": "2026-01-01T00:00:00.000001Z"}
@@ -71,6 +76,7 @@ def test_cards_are_listed_by_priority_then_age_then_id(call, tmp_path):
     assert claimed == expected
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [
@@ -104,6 +110,7 @@ def test_edit_changes_the_given_fields_only(call, card):
     assert after["updatedAt"] >= before["updatedAt"]
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize(
     ("option", "blank", "key", "cleared"),
     [
@@ -119,6 +126,7 @@ def test_a_blank_value_clears_a_field(call, card, option, blank, key, cleared):
     assert call("edit", "--id", "A", option, blank, "--json").json[key] == cleared
 
 
+@pytest.mark.both_tiers
 def test_edit_can_change_everything_at_once(call, card):
     card("A")
     words = "--title n --body b --phase p --priority 2 --depends-on X --acceptance c"
@@ -195,6 +203,7 @@ def test_a_finished_dependent_does_not_hold_a_card(call, card):
     assert call("delete", "--id", "A").status == 0
 
 
+@pytest.mark.both_tiers
 def test_the_worker_s_environment_needs_no_settings(store):
     needed = ("PATH", "BACKLOG_DATA_DIR", "DATABASE_URL")
     bare = {name: os.environ[name] for name in needed if name in os.environ}
@@ -209,6 +218,7 @@ def queue(card):
         card(card_id, priority=priority, blocked=card_id == "c")
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize(
     ("words", "ids"),
     [

@@ -38,8 +38,8 @@ def through_django(*words: str, **env: str) -> Ran:
     ("words", "times"),
     [
         ("claim --owner w", 1),
-        ("claim --owner w --id next", 1),
-        ("complete --id first --owner w --claim-next", 1),
+        pytest.param("claim --owner w --id next", 1, marks=pytest.mark.one_tier),
+        pytest.param("complete --id first --owner w --claim-next", 1, marks=pytest.mark.one_tier),
         ("work --drain --owner w -- sleep 0", 3),  # the completion of one card claims, too
     ],
 )

@@ -46,10 +46,12 @@ def test_every_card_is_a_line_oldest_first(call, varied):
     assert call("export", "--json") == ran
 
 
+@pytest.mark.one_tier
 def test_an_export_of_nothing_is_empty(call):
     assert call("export") == (0, "", "")
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("words", [(), ("--events",)])
 @pytest.mark.parametrize("breaks", HOSTILE_LINES)
 def test_a_line_is_json_whatever_a_text_holds(call, card, words, breaks):
@@ -97,6 +99,7 @@ def test_claims_come_in_the_same_order_after_a_round_trip(call, session, tmp_pat
     assert claimed == expected
 
 
+@pytest.mark.one_tier
 def test_an_export_pipes_into_an_import(command, call, card):
     card("A", title="Zoë")
     exported = command("export")
@@ -128,6 +131,7 @@ def test_what_fails_while_it_is_read_prints_nothing(call, card, session, monkeyp
     assert (ran.status, ran.out, ran.err.count("\n")) == (5, "", 1)
 
 
+@pytest.mark.one_tier
 def test_a_file_that_cannot_be_written_is_said(call, card, monkeypatch, tmp_path):
     card("A", body="b" * 1000)
     monkeypatch.setattr("backlog.cli.reply._IN_MEMORY", 1)

@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli import EVENT_KEYS, KEYS, refused
 
+pytestmark = pytest.mark.one_tier
+
 
 @pytest.fixture(autouse=True)
 def account(monkeypatch):
@@ -85,6 +87,7 @@ def test_a_card_whose_events_are_gone_has_none(call, session):
 # block --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize(
     ("words", "found", "said"),
     [
@@ -165,6 +168,7 @@ def test_where_the_environment_names_nobody_the_account_acts(call, newest_actor,
     assert newest_actor() == pwd.getpwuid(os.geteuid()).pw_name
 
 
+@pytest.mark.both_tiers
 def test_of_an_account_without_a_name_the_role_acts(call, newest_actor, session, monkeypatch):
     for name in ("LOGNAME", "USER"):
         monkeypatch.delenv(name, raising=False)
@@ -173,6 +177,7 @@ def test_of_an_account_without_a_name_the_role_acts(call, newest_actor, session,
     assert newest_actor() == session.execute("SELECT session_user").fetchone()[0]
 
 
+@pytest.mark.both_tiers
 def test_a_process_names_its_account(command):
     command("create", "--id", "A", "--title", "t", env={"BACKLOG_OWNER": "ada"})
     (event,) = command("history", "--id", "A", "--json").json

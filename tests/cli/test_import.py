@@ -45,6 +45,7 @@ def test_claims_are_imported(call, tmp_path):
     assert call("complete", "--id", "A", "--owner", "w", "--attempt", "3").status == 0
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize(
     ("content", "created"),
     [
@@ -62,6 +63,7 @@ def test_blank_lines_and_files_of_other_systems_are_read(call, tmp_path, content
     assert ran.json == {"created": created, "updated": 0, "unchanged": 0, "dryRun": False}
 
 
+@pytest.mark.one_tier
 def test_a_dash_reads_standard_input(command, call):
     ran = command("import", "-", stdin='{"id":"A","title":"é"}\n', env={"LC_ALL": "C"})
     assert (ran.status, ran.out) == (0, "created: 1, updated: 0, unchanged: 0\n")
@@ -163,6 +165,7 @@ BAD_LINES = [
 ]
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize(("line", "reason"), BAD_LINES, ids=range(len(BAD_LINES)))
 def test_a_bad_line_is_named_and_nothing_is_imported(call, card, tmp_path, line, reason):
     card("X")
@@ -211,6 +214,7 @@ def test_what_does_not_fit_is_refused_by_line(call, card, tmp_path, cards, optio
     assert said.startswith(reason)
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("update", [[], ["--update"]])
 def test_a_new_card_needs_a_title_and_an_existing_one_does_not(call, card, tmp_path, update):
     card("A")
@@ -219,6 +223,7 @@ def test_a_new_card_needs_a_title_and_an_existing_one_does_not(call, card, tmp_p
     assert call("import", file, "--update", "--json").json["updated"] == 1
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize(
     ("file", "reason"),
     [

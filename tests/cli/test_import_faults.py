@@ -7,6 +7,8 @@ import pytest
 from backlog.verbs.faults import FEW, MANY
 from tests.cli import lines, refused
 
+pytestmark = pytest.mark.one_tier
+
 A = {"id": "A", "title": "t"}
 B = {"id": "B", "title": "t"}
 TITLE = {5: "must be a text", None: "is missing"}
@@ -18,6 +20,7 @@ def said(call, status, *words):
     return refused(call, status, "import", *words).rstrip("\n").split("; line ")
 
 
+@pytest.mark.both_tiers
 def test_all_unknown_keys_are_told_at_once_with_their_lines(call, tmp_path):
     strange = [{**A, "labels": []}, B, {"id": "C", "title": "t", "labels": [], "parent": 1}]
     message = refused(call, 2, "import", lines(tmp_path, *strange))
@@ -50,6 +53,7 @@ def test_however_many_and_long_unknown_keys_are_the_message_is_not(call, tmp_pat
     assert len(message) < 4000
 
 
+@pytest.mark.both_tiers
 def test_unknown_keys_are_left_out_and_counted(call, tmp_path):
     file = lines(tmp_path, {**A, "x": "\0", "y": "1e131071"}, {**B, "x": 2, "body": "b"})
     ran = call("import", file, "--ignore-unknown", "--dry-run")
@@ -82,6 +86,7 @@ def test_every_fault_of_every_line_is_told(call, tmp_path):
     ]
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize(
     ("options", "told", "rest"),
     [
@@ -105,6 +110,7 @@ def test_a_card_of_which_the_keys_alone_are_wrong_is_checked_further(call, card,
     assert said(call, 2, file, "--dry-run")[-1] == f"1: {EXISTS}"
 
 
+@pytest.mark.both_tiers
 def test_a_dry_run_says_what_the_database_would_refuse_too(call, card, tmp_path):
     card("X", idempotency_key="taken")
     cards = [
@@ -127,6 +133,7 @@ def test_a_dry_run_says_what_the_database_would_refuse_too(call, card, tmp_path)
     ]
 
 
+@pytest.mark.both_tiers
 def test_a_ring_of_many_cards_is_cut(call, tmp_path):
     ring = ({"id": f"c{n}", "title": "t", "dependsOn": [f"c{(n + 1) % 500}"]} for n in range(500))
     message = refused(call, 1, "import", lines(tmp_path, *ring))
@@ -134,6 +141,7 @@ def test_a_ring_of_many_cards_is_cut(call, tmp_path):
     assert re.search(r": c\d+( → c\d+){99} → … and 401 more\n$", message)
 
 
+@pytest.mark.both_tiers
 def test_a_cycle_that_was_there_before_is_not_the_imports(
     call, card, session, tmp_path, past_triggers
 ):

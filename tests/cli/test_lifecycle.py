@@ -11,11 +11,14 @@ from tests.cli import refused
 from tests.command import On
 from tests.worker import until
 
+pytestmark = pytest.mark.one_tier
+
 TEN_YEARS = 315_360_000
 WAITING = """SELECT count(*) FROM pg_stat_activity
     WHERE wait_event_type = 'Lock' AND datname = current_database()"""
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize(
     ("words", "ttl"), [("", 900), ("--ttl 60", 60), (f"--ttl {TEN_YEARS}", TEN_YEARS)]
 )
@@ -58,6 +61,7 @@ def test_a_claim_by_id_takes_that_card_and_no_waiting_one(call, card):
     assert call("claim", "--owner", "w", "--id", "A", "--json").json["id"] == "A"
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize(("status", "claimed"), [("ready", "A"), ("done", None)])
 def test_a_claim_by_id_waits_for_who_changes_the_card_and_then_decides(
     session, sessions, card, status, claimed
@@ -72,6 +76,7 @@ def test_a_claim_by_id_waits_for_who_changes_the_card_and_then_decides(
     assert (answer and answer["id"]) == claimed
 
 
+@pytest.mark.both_tiers
 def test_ctrl_c_while_a_claim_waits_ends_with_130_and_no_traceback(session, sessions, card, call):
     card("A")
     holder = sessions()
@@ -131,6 +136,7 @@ def test_a_move_from_the_wrong_status_is_refused_with_advice(call, card, verb, s
     assert line == f"cannot {verb} A: it is {status}; {ADVICE[verb][0]}\n"
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize("verb", ["unblock", "reopen", "release", "renew", "explain"])
 def test_an_unknown_card_is_refused(call, verb):
     assert refused(call, 1, verb, "--id", "x") == "there is no card x\n"
@@ -186,6 +192,7 @@ def test_reclaim_by_id_of_an_unclaimed_card_is_an_empty_list(call, card, status)
     assert call("show", "--id", "A", "--json").json["status"] == status
 
 
+@pytest.mark.both_tiers
 def test_renew_extends_from_now_and_is_no_change_of_the_card(call, card, session):
     card("A", claimed=True)
     session.execute("UPDATE backlog SET claimed_at = now() - interval '800 s'")
@@ -210,6 +217,7 @@ def test_a_lease_that_is_over_may_be_renewed_until_somebody_reclaims_it(call, ca
 OWNED = ["complete", "block", "release", "renew"]
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize("verb", OWNED)
 @pytest.mark.parametrize("claim", ["--owner w --attempt 1", "--owner w", "--attempt 1"])
 def test_who_holds_the_claim_may(call, card, verb, claim):
@@ -217,6 +225,7 @@ def test_who_holds_the_claim_may(call, card, verb, claim):
     assert call(verb, "--id", "A", *claim.split()).status == 0
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize("verb", OWNED)
 @pytest.mark.parametrize(
     "claim",
@@ -239,6 +248,7 @@ def test_an_owner_of_a_card_that_nobody_holds_is_refused(call, card, verb, statu
     assert f"the card is {status};" in line
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize("verb", OWNED)
 def test_an_owner_of_a_card_that_does_not_exist_is_refused(call, verb):
     assert "it does not exist (any more)" in refused(call, 4, verb, "--id", "x", "--owner", "w")
@@ -262,6 +272,7 @@ def test_the_same_worker_in_a_later_attempt_is_another_claim(call, card):
     assert call("complete", "--id", "A", "--owner", "w", "--attempt", "2").status == 0
 
 
+@pytest.mark.both_tiers
 def test_a_lost_claim_in_json(call, card):
     card("A")
     ran = call("complete", "--id", "A", "--attempt", "3", "--json")

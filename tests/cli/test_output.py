@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli import KEYS
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.quick, pytest.mark.one_tier]
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
@@ -26,6 +26,7 @@ def test_a_card_has_exactly_these_keys_in_this_order_null_or_by_default(call):
     assert card["dependsOn"] == []
 
 
+@pytest.mark.both_tiers
 def test_everything_that_was_given_is_shown(call):
     given = ["--body", "b", "--phase", "M1", "--priority", "7", "--depends-on", "Y,X"]
     given += ["--acceptance", '{"a": 1}', "--idempotency-key", "k"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.quick, pytest.mark.one_tier]
 
 
 @pytest.fixture
@@ -15,6 +15,7 @@ def tangled(card):
     card("A", needs=["open", "missing", "held", "stuck", "over"])
 
 
+@pytest.mark.both_tiers
 def test_explain_names_what_a_card_waits_for_by_kind(call, tangled):
     assert call("explain", "--id", "A", "--json").out == (
         '{"id":"A","status":"ready","claimable":false,'
@@ -76,6 +77,7 @@ NEVER = "held back, and nothing lets it go"
 OTHERWISE = "expires at another time than its claim says"
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize(
     ("sql", "what", "found", "said"),
     [

@@ -4,6 +4,8 @@ import pytest
 
 from tests.cli import refused
 
+pytestmark = pytest.mark.one_tier
+
 
 def test_search_is_an_array_of_cards_the_best_first(call):
     call("create", "--id", "A", "--title", "t", "--phase", "M1", "--body", "Mend the\nimporter")

@@ -12,6 +12,8 @@ from tests.cli import EVENT_KEYS, refused
 from tests.command import On
 from tests.servers import Server, wheel_programs
 
+pytestmark = pytest.mark.one_tier
+
 
 @contextmanager
 def following(*words, env=os.environ):
@@ -54,6 +56,7 @@ def test_a_limit_that_is_no_number_is_wrong_usage(call, limit):
     refused(call, 2, "tail", f"--limit={limit}")
 
 
+@pytest.mark.both_tiers
 def test_following_goes_on_with_what_happens(call, card):
     card("A")
     with following("--json", "--limit", "1") as process:
@@ -63,6 +66,7 @@ def test_following_goes_on_with_what_happens(call, card):
         assert _card_ids([process.stdout.readline() for _ in "BC"]) == ["B", "C"]
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize(("sig", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -15)])
 def test_following_ends_quietly_when_told_to(card, sig, status):
     card("A")
@@ -126,6 +130,7 @@ def test_runs_tell_of_every_attempt(call, card):
     ]
 
 
+@pytest.mark.both_tiers
 def test_what_a_run_reports_keeps_every_digit(call, card):
     card("A", claimed=True)
     result = '{"n":12345678901234567890.10,"s":"é"}'
@@ -146,6 +151,7 @@ def test_a_card_without_runs_and_one_that_does_not_exist(call, card):
 # export -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_tiers
 def test_export_of_events_has_every_one_oldest_first(call, card):
     for card_id in "AB":
         card(card_id)
@@ -158,6 +164,7 @@ def test_export_of_events_has_every_one_oldest_first(call, card):
     assert list(events[0]) == EVENT_KEYS
 
 
+@pytest.mark.both_tiers
 def test_export_of_runs_has_every_one_that_is_over(call, card):
     card("A", claimed=True)
     assert call("export", "--runs").out == ""

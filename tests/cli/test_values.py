@@ -39,6 +39,7 @@ CRITERIA = [
 ]
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize(("given", "value"), CRITERIA)
 def test_acceptance_is_json_or_else_a_list(call, given, value):
     assert call(*NEW, "--acceptance", given).json["acceptance"] == value
@@ -49,6 +50,7 @@ def test_a_json_null_is_stored_as_none(call, session):
     assert session.execute("SELECT acceptance IS NULL FROM backlog").fetchone()[0]
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("given", ['{"a":1e200000,"a":1}', '{"a":"\\u0000","a":1}'])
 def test_of_a_key_that_stands_twice_only_the_last_reaches_the_database(call, card, tmp_path, given):
     card("held", claimed=True)
@@ -87,6 +89,7 @@ def test_every_command_prints_the_same_criteria_with_every_digit(call, tmp_path,
     assert [f'"acceptance":{given},' in answer for answer in answers] == [True] * 5
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize(
     "given",
     [
@@ -144,6 +147,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("name", NAMES)
 def test_a_phase_and_a_role_may_be_called_so(call, name):
     created = call(*NEW, "--phase", name, "--role", name).json
@@ -151,6 +155,7 @@ def test_a_phase_and_a_role_may_be_called_so(call, name):
     assert call("list", "--phase", name, "--json").json == [created]
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("text", NAMES)
 def test_such_ids_and_owners_work_in_every_verb(call, text):
     call("create", "--id", text, "--title", "t")
@@ -206,6 +211,7 @@ def test_a_body_of_a_megabyte(call, tmp_path):
     assert call("complete", "--id", "A", "--json").json["body"] == body
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("option", ["--id", "--idempotency-key"])
 def test_what_is_too_long_for_its_index_is_refused_in_one_line(call, option):
     assert len(refused(call, 2, *NEW[:-1], option, os.urandom(20_000).hex())) < 400

@@ -18,17 +18,8 @@ Programs = Callable[[str], Path]
 Copied = Callable[[Path], Store]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Know the project's marker even where these tests run without the project's settings."""
-    config.addinivalue_line("markers", "one_tier: the outcome cannot depend on the store's tier")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is here: it is about the embedded tier, whichever tier the other tests use."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.parent == here:
-            item.add_marker(pytest.mark.one_tier)
+# It is about the embedded tier, whichever tier the other tests use.
+collect_ignore_glob = ["test_*.py"] if os.environ.get("BACKLOG_TEST_TIER") == "server" else []
 
 
 @pytest.fixture(autouse=True)

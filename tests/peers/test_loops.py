@@ -75,6 +75,7 @@ def test_runaway_loops_of_many_processes(session, card):
 
 
 @pytest.mark.deep
+@pytest.mark.one_tier
 def test_runaway_loops_of_processes_that_only_die(session, card):
     """Peers: "Runaway loops": a worker that dies each time says nothing, and is counted."""
     card("A")
@@ -84,6 +85,7 @@ def test_runaway_loops_of_processes_that_only_die(session, card):
     assert cards.show(session, "A").block_note == "10 of 10 attempts"
 
 
+@pytest.mark.one_tier
 def test_runaway_loops_of_a_command_that_always_fails(session, card, command):
     """Peers: "Runaway loops": a worker that drains the backlog comes to an end of its own."""
     card("A")
@@ -110,6 +112,7 @@ def test_block_outcomes_that_never_count_towards_the_cap(session, card):
     assert run_away(session, _fail) == 2
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize("times", RUNAWAY[:2])
 def test_block_outcomes_that_nobody_sees_repeated(times, session, card, call):
     """Peers: "block outcomes …": unblocking takes a person, who sees how often it was in vain."""

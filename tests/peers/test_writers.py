@@ -18,6 +18,7 @@ from tests.workers import crowd, together
 # Claims -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.one_tier
 def test_double_claims_by_many_processes(session, card):
     """Peers: "Double claims": every card exactly once, as the workers and the store have it."""
     for number in range(150):
@@ -54,6 +55,7 @@ def test_double_claims_of_several_at_once(count, session, sessions, card):
 # Writes -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.one_tier
 def test_half_of_the_writes_silently_dropped_under_20_writers(session, store):
     """Peers: "half of the writes silently dropped under 20 writers": none of a thousand is."""
     told = together(20, "tests.peers.children", "create_and_edit", "25")
@@ -76,6 +78,7 @@ def test_lost_updates_between_processes_that_rewrite_one_card(session, card):
     assert [len(each) for each in told] == [2] * len(FIELDS) + [1] * (20 - len(FIELDS))
 
 
+@pytest.mark.one_tier
 def test_exit_status_untrue_under_20_writers(session, store):
     """Peers: "exit status untrue in both directions": of one id, one create says that it did it."""
     creates = [("create", "--id", "A", "--title", f"by {n}") for n in range(20)]
@@ -158,6 +161,7 @@ def test_exit_status_0_of_what_was_not_done(words, holds, call):
     assert call("show", "--id", card_id, "--json").json[key] == value
 
 
+@pytest.mark.one_tier
 @pytest.mark.usefixtures("one_of_each")
 @pytest.mark.parametrize(("words", "status"), REFUSED.items())
 def test_exit_status_that_tells_of_a_failure_after_a_change(words, status, call, rows):

@@ -1,8 +1,11 @@
 """Every query of the pages on each tier: what they make of the rows is tested on one."""
 
 import pytest
+from django.urls import resolve
 
+from backlog.web.urls import urlpatterns
 from tests.factories import CardFactory
+from tests.test_access import POSTED
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -11,12 +14,22 @@ PAGES = [
     "/?layout=columns",
     "/?q=card&phase=M1",
     "/live/",
+    "/live/cells/?key=totals",
+    "/palette/?q=card",
     "/cards/",
     "/cards/?q=card&status=ready&phase=M1&owner=w&role=tester",
     *(f"/cards/?state={state}" for state in ("claimable", "waiting", "expired", "held")),
     "/cards/new/",
     "/card/blocked/",
     "/card/claimed/edit/",
+    "/card/claimed/output/",
+    "/card/claimed/output/live/",
+    "/plan/",
+    "/start/",
+    "/phase/",
+    "/phase/M1/",
+    "/worker/w/",
+    "/search/?q=card",
     "/fleet/",
     "/fleet/?days=90",
     "/activity/",
@@ -28,6 +41,7 @@ PAGES = [
     "/admin/backlog/card/?blocked=needs_input&status__exact=blocked",
     "/admin/backlog/card/claimed/change/",
     "/admin/backlog/card/claimed/history/",
+    *(f"/admin/backlog/{what}/" for what in ("event", "run", "rule")),
 ]
 
 
@@ -43,3 +57,9 @@ def busy(store):
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_answers(admin_client, page):
     assert admin_client.get(page).status_code == 200
+
+
+@pytest.mark.one_tier
+def test_no_page_is_forgotten():
+    asked = {resolve(page.partition("?")[0]).url_name for page in PAGES}
+    assert {pattern.name for pattern in urlpatterns} - POSTED <= asked

@@ -113,6 +113,7 @@ def look(client, settings):
     assert {path: client.get(path).status_code for path in paths} == dict.fromkeys(paths, 200)
 
 
+@pytest.mark.one_tier
 @pytest.mark.parametrize(("name", "value"), ODD)
 def test_the_verbs_and_the_pages_do_not_mind(said, call, client, settings, name, value):
     with suppress(psycopg.errors.UndefinedObject):  # a setting that this server does not have

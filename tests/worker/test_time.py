@@ -3,9 +3,13 @@
 import re
 from itertools import islice
 
+import pytest
+
 from backlog.session import idle_pauses
 from backlog.worker import outcome
 from tests.command import PROJECT
+
+pytestmark = pytest.mark.one_tier
 
 
 def test_no_decision_of_the_worker_reads_a_clock_that_somebody_can_set():
