@@ -1,23 +1,20 @@
 """The board beside two others: the same 1,500 cards, in a browser that was never there."""
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from statistics import median
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from benchmarks.boards import backlog_md, cards, hermes, ours
+from benchmarks.boards import backlog_md, cards, chromium, hermes, ours
+from benchmarks.boards.board import Board
+from benchmarks.boards.chromium import Found, Visit
 from benchmarks.report import progress, spread, table
 from benchmarks.server import Server
-
-if TYPE_CHECKING:
-    from benchmarks.boards.board import Board
-    from benchmarks.boards.chromium import Found, Visit
 
 _ROUNDS: Final = 5
 _TITLE: Final = "The board beside other tools'"
 
-_ROWS: Final[dict[str, Callable[["Visit"], tuple[float, str]]]] = {
+_ROWS: Final[dict[str, Callable[[Visit], tuple[float, str]]]] = {
     "bytes received": lambda visit: (visit.received, f"{visit.received / 1000:,.0f} KB"),
     "bytes, gzipped": lambda visit: (visit.gzipped, f"{visit.gzipped / 1000:,.0f} KB"),
     "requests": lambda visit: (visit.requests, f"{visit.requests}"),
@@ -32,13 +29,6 @@ _ROWS: Final[dict[str, Callable[["Visit"], tuple[float, str]]]] = {
 
 
 def run(server: Server, quick: bool) -> None:
-    if importlib.util.find_spec("playwright") is None:
-        print(
-            f"\n## {_TITLE}\n\nNot measured: playwright is not installed, which `make bench` does."
-        )
-        return
-    from benchmarks.boards import chromium
-
     if chromium.program() is None:
         print(f"\n## {_TITLE}\n\nNot measured: there is no chromium on the PATH.")
         return
@@ -51,20 +41,20 @@ def run(server: Server, quick: bool) -> None:
                 progress(f"{each.NAME}: {len(given):,} cards")
                 boards.append(stack.enter_context(each.running(server, given)))
         browser = stack.enter_context(chromium.launched())
+        names = [board.name for board in boards]
         looks = [chromium.found(browser, board, given) for board in boards]
+        note = f"Not measured, because not installed: {', '.join(missing)}." if missing else ""
+        table(_TITLE, [("the first screen", *names), *_first_screens(looks)], note)
         rounds = []
         for number in range(2 if quick else _ROUNDS):
             progress(f"round {number + 1}")
             rounds.append([chromium.visits(browser, board) for board in boards])
-    names = [board.name for board in boards]
-    note = f"Not measured, because not installed: {', '.join(missing)}." if missing else ""
-    table(_TITLE, [("the first screen", *names), *_first_screens(looks)], note)
     for at, title in enumerate(("Opened for the first time", "Opened again")):
         seen = [[visits[at] for visits in each] for each in rounds]
         table(title, [("", *names), *(_row(name, seen) for name in _ROWS)])
 
 
-def _first_screens(looks: Sequence["Found"]) -> list[tuple[str, ...]]:
+def _first_screens(looks: Sequence[Found]) -> list[tuple[str, ...]]:
     return [
         ("cards", *(str(look.cards) for look in looks)),
         ("of the 8 at work", *(str(look.running) for look in looks)),
@@ -74,13 +64,13 @@ def _first_screens(looks: Sequence["Found"]) -> list[tuple[str, ...]]:
     ]
 
 
-def _presses(look: "Found") -> str:
+def _presses(look: Found) -> str:
     kinds = dict.fromkeys(look.steps)
     counted = ", ".join(f"{look.steps.count(kind)} {kind}" for kind in kinds)
     return f"{len(look.steps)}: {counted}" if look.all_read else f"not all, after {counted}"
 
 
-def _row(name: str, rounds: Sequence[Sequence["Visit"]]) -> tuple[str, ...]:
+def _row(name: str, rounds: Sequence[Sequence[Visit]]) -> tuple[str, ...]:
     """The median of each board; of the others how many times ours, in the same rounds."""
     values = [[_ROWS[name](visit) for visit in each] for each in rounds]
     cells = []
