@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from benchmarks.site import read
 
-_PATIENCE_SECONDS: Final = 60
+_PATIENCE_SECONDS: Final = 180
 
 
 # What a reader does to see more.
