@@ -16,7 +16,14 @@ from benchmarks.boards.cards import BLOCKED, EXPIRED, RUNNING, Card
 from benchmarks.site import session_cpu
 
 _PROGRAMS: Final = ("chromium-headless-shell", "chromium", "chromium-browser")
-_QUIET: Final = ("background-networking", "component-update", "sync", "quic", "gpu")
+_QUIET: Final = (
+    "dev-shm-usage",
+    "background-networking",
+    "component-update",
+    "sync",
+    "quic",
+    "gpu",
+)
 _OPTIONS: Final = ("no-sandbox", "no-first-run", *(f"disable-{what}" for what in _QUIET))
 _WATCH: Final = Path(__file__).with_name("watch.js")
 _SCREEN: Final = {"width": 1440, "height": 900}
