@@ -21,7 +21,7 @@ BUDGET = full
 # More options for pytest, the benchmarks and the lock: make test ARGS="-k claim -x"
 ARGS =
 
-# The queues of Node; its lock names versions and hashes, and no registry.
+# The queues and the board of Node; its lock names versions and hashes, and no registry.
 NODE_PACKAGES = benchmarks/peers/node/node_modules/.package-lock.json
 
 .DEFAULT_GOAL = help
@@ -73,21 +73,22 @@ completions: setup ## completions/, what shells complete, from what the command 
 vendor: setup .venv-bench/lock.stamp ## what browsers are served that others wrote, by tools/vendor.toml
 	PATH="$$PWD/.venv-bench/bin:$$PATH" $(PYTHON) -m tools.vendor
 
-bench: setup .venv-bench/lock.stamp $(NODE_PACKAGES) ## the benchmarks, beside other queues
+bench: setup .venv-bench/lock.stamp $(NODE_PACKAGES) .venv-hermes/lock.stamp ## the benchmarks, beside other queues and boards
 	.venv-bench/bin/python -m benchmarks $(ARGS)
 
 # Ranges in pyproject.toml become exact versions with the hashes of every platform's files; what
 # is locked stays as it is unless ARGS says --upgrade or --upgrade-package NAME.
 LOCK = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.12 \
-	--generate-hashes --custom-compile-command "make lock" pyproject.toml $(ARGS)
+	--generate-hashes --custom-compile-command "make lock" $(ARGS)
 
 lock: setup ## requirements/*.txt from pyproject.toml
-	$(LOCK) --output-file requirements/runtime.txt
-	$(LOCK) --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
-	$(LOCK) --group bench --constraint requirements/runtime.txt --output-file requirements/bench.txt
+	$(LOCK) pyproject.toml --output-file requirements/runtime.txt
+	$(LOCK) pyproject.toml --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --group bench --constraint requirements/runtime.txt --output-file requirements/bench.txt
+	$(LOCK) --group hermes --output-file requirements/hermes.txt
 
 clean: ## remove what make made; the store's data lives elsewhere and stays
-	rm -rf .venv .venv-bench benchmarks/peers/node/node_modules
+	rm -rf .venv .venv-bench .venv-hermes benchmarks/peers/node/node_modules
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -109,6 +110,10 @@ endef
 
 .venv-bench/lock.stamp: requirements/bench.txt .python-version tools/find-python
 	@$(call make-venv,.venv-bench,requirements/bench.txt)
+
+# It pins what the others need in other versions. As below: without it the benchmarks go on.
+.venv-hermes/lock.stamp: requirements/hermes.txt .python-version tools/find-python
+	-@$(call make-venv,.venv-hermes,requirements/hermes.txt)
 
 # Without them the benchmarks go on, and say which queues they leave out.
 $(NODE_PACKAGES): benchmarks/peers/node/package-lock.json .venv-bench/lock.stamp

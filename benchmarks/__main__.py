@@ -19,7 +19,7 @@ _PARTS: Final = {
     "transaction": "one transaction left open",
     "board": "the pages at 100,000 cards",
     "polls": "unchanged polls a second, where ab is installed",
-    "boards": "the board beside Backlog.md, where it is installed",
+    "boards": "the board beside two others in a browser, as far as those are installed",
 }
 
 

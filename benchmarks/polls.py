@@ -54,7 +54,7 @@ def _polled(site: Site, path: str, seconds: int) -> tuple[float, float, float]:
     before = site.cpu()
     words = ["-q", "-k", "-c", str(_AT_ONCE), "-t", str(seconds), "-n", "10000000"]
     out = subprocess.run(
-        ["ab", *words, "-C", f"sessionid={site.cookie}", site.address + path],
+        ["ab", *words, "-C", site.cookie, site.address + path],
         capture_output=True,
         text=True,
         check=True,

@@ -22,7 +22,9 @@ user = User.objects.create_user("reader")
 user.groups.add(Group.objects.get(name="operator"))
 client = Client()
 client.force_login(user)
-print(client.cookies["sessionid"].value)
+from django.conf import settings
+name = settings.SESSION_COOKIE_NAME
+print(f"{name}={client.cookies[name].value}")
 """
 
 
@@ -37,7 +39,7 @@ class Site(NamedTuple):
     @property
     def headers(self) -> dict[str, str]:
         """What makes a request the operator's."""
-        return {"Cookie": f"sessionid={self.cookie}"}
+        return {"Cookie": self.cookie}
 
     def cpu(self) -> float:
         """Seconds of processor time so far, of the web processes and of their connections'."""
@@ -50,9 +52,9 @@ class Site(NamedTuple):
 
 
 @contextmanager
-def served(url: str) -> Iterator[Site]:
+def served(url: str, *options: str) -> Iterator[Site]:
     """The site on this database, with its two processes, until the end of the block."""
-    manage = [sys.executable, "manage.py", "serve", "--bind", "127.0.0.1:0"]
+    manage = [sys.executable, "manage.py", "serve", "--bind", "127.0.0.1:0", *options]
     env = environment(url) | {"SECRET_KEY": _SECRET_KEY}
     cookie = run_python("-c", _LOG_IN, url=url, SECRET_KEY=_SECRET_KEY).strip()
     with subprocess.Popen(
@@ -66,9 +68,9 @@ def served(url: str) -> Iterator[Site]:
             process.terminate()
 
 
-def read(url: str, headers: dict[str, str]) -> bytes:
-    """What a GET of this address answers."""
-    with urlopen(Request(url, headers=headers), timeout=60) as answer:  # noqa: S310 (loopback)
+def read(url: str, headers: dict[str, str], patience: int = 60) -> bytes:
+    """What a GET of this address answers, within so many seconds."""
+    with urlopen(Request(url, headers=headers), timeout=patience) as answer:  # noqa: S310 (loopback)
         return answer.read()
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Final
 
 MODULES: Final = ("graphile_worker", "pg_boss")
-_SCRIPTS: Final = Path(__file__).with_name("node")
+SCRIPTS: Final = Path(__file__).with_name("node")
 
 
 def is_there() -> bool:
     """Whether Node and the packages are installed, as `make bench` does it."""
-    return _program() is not None and (_SCRIPTS / "node_modules").is_dir()
+    return _program() is not None and (SCRIPTS / "node_modules").is_dir()
 
 
 def install(module: str, url: str) -> None:
@@ -34,7 +34,7 @@ def work(
 
 
 def _command(*words: object) -> list[str]:
-    return [str(_program()), str(_SCRIPTS / "client.mjs"), *map(str, words)]
+    return [str(_program()), str(SCRIPTS / "client.mjs"), *map(str, words)]
 
 
 def _program() -> Path | None:
