@@ -72,6 +72,10 @@ if (presses.length) {
     ({ default: Sortable } = await import("./vendor/sortablejs/sortable.esm.js"));
     lanes.classList.add("graspable");
   }, { once: true });
+  // A finger that stays takes a card in hand: its link has no menu then.
+  lanes.addEventListener("contextmenu", (event) => {
+    if (event.pointerType === "touch" && event.target.closest("ul.cards")) event.preventDefault();
+  });
   // Cells are put in place of each other: the one in hand is made fit for it before it hears of it.
   lanes.addEventListener("pointerdown", (event) => {
     const list = event.target.closest("ul.cards");
