@@ -15,7 +15,7 @@ from tests.forms import sent
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
 
 BLOCKED = "blocked again"
-STATE = ("status", "phase", "priority", "block_reason", "block_note", "claim_owner")
+STATE = ("status", "phase", "priority", "block_reason", "block_note", "claim_owner", "answer")
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +86,15 @@ def test_a_block_that_took_an_answer_away_has_no_undo(press):
     CardFactory(id="A", blocked=True)
     card = Card.objects.unblock("A", note="this one")
     assert 'name="undo"' not in press("block", card, reason="other").text
+
+
+@pytest.mark.parametrize(("name", "fields"), [("complete", {}), ("priority", {"priority": "9"})])
+def test_what_leaves_an_answer_is_undone_and_leaves_it(press, undo, name, fields):
+    CardFactory(id="A", blocked=True)
+    card = Card.objects.unblock("A", note="this one")
+    was = state("A")
+    undo(press(name, card, **fields))
+    assert state("A") == was
 
 
 @pytest.mark.parametrize("note", ["which one?\n", " which", "a\rb"])

@@ -118,8 +118,9 @@ class Button(NamedTuple):
         now = outcome.now
         if not before or not now or before.status not in self.undone_from:
             return None
-        # A block takes the answer away.
-        if before.answer or before.updated_at == now.updated_at:
+        # Where it takes an answer away, none would bring it back; and nothing may have been done.
+        loses = before.answer and self.undone_by in ("block", "unblock")
+        if loses or before.updated_at == now.updated_at:
             return None
         form = BUTTONS[self.undone_by].form
         was = {name: getattr(before, _WAS[name]) for name in form.base_fields} if form else {}

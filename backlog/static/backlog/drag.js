@@ -66,12 +66,19 @@ const OPTIONS = {
   },
 };
 
+async function load() {
+  ({ default: Sortable } = await import("./vendor/sortablejs/sortable.esm.js"));
+  lanes.classList.add("graspable");
+}
+
 if (presses.length) {
-  // Nobody who only reads needs it.
-  lanes.addEventListener("pointerover", async () => {
-    ({ default: Sortable } = await import("./vendor/sortablejs/sortable.esm.js"));
-    lanes.classList.add("graspable");
-  }, { once: true });
+  // Who only reads does not need it; but a finger is not over a card before it presses.
+  if (matchMedia("(any-pointer: coarse)").matches) load();
+  else lanes.addEventListener("pointerover", load, { once: true });
+  // A finger that stays takes a card in hand: its link has no menu then.
+  lanes.addEventListener("contextmenu", (event) => {
+    if (event.pointerType === "touch" && event.target.closest("ul.cards")) event.preventDefault();
+  });
   // Cells are put in place of each other: the one in hand is made fit for it before it hears of it.
   lanes.addEventListener("pointerdown", (event) => {
     const list = event.target.closest("ul.cards");

@@ -1,7 +1,7 @@
 // Opens a card beside the page that names it, and keeps it as it is now. The address says which:
 // what follows the # is the address of the card's own page, whose content is shown.
 
-import { cards, explain, listen, onCard } from "./keys.js";
+import { cards, everywhere, listen, onCard } from "./keys.js";
 import { follow } from "./live.js";
 
 const drawer = document.getElementById("drawer");
@@ -119,6 +119,6 @@ function step(by) {
   if (paths.includes(shown) && next) go(next);
 }
 
-listen({ ...explain, ...onCard(content), j: () => step(1), k: () => step(-1) }, drawer);
+listen({ ...everywhere, ...onCard(content), j: () => step(1), k: () => step(-1) }, drawer);
 addEventListener("popstate", sync);
 sync();

@@ -24,7 +24,10 @@ export const cards = (root) => [...root.querySelectorAll("[data-card]")].filter(
 
 export const select = () => document.activeElement.closest("[data-card]")?.querySelector("input").click();
 
-export const explain = { "?": () => help.showModal() };
+export const everywhere = {
+  "?": () => help.showModal(),
+  z: () => document.querySelector(".messages .undo button")?.focus(),
+};
 
 // What is on a card's page, in the page itself or in the drawer.
 export const onCard = (root) => ({
@@ -34,5 +37,5 @@ export const onCard = (root) => ({
   u: () => root.querySelector("[value=answer]")?.form.note.focus(),
 });
 
-listen(explain);
-document.getElementById("keys")?.addEventListener("click", explain["?"]);
+listen(everywhere);
+document.getElementById("keys")?.addEventListener("click", everywhere["?"]);
