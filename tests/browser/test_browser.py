@@ -27,6 +27,8 @@ PAGES = {
     "search": "/search/?q=about",
     "plan": "/plan/",
     "start": "/start/",
+    "roles": "/roles/",
+    "role": "/roles/code/",
     "admin": "/admin/",
     "admin list": "/admin/backlog/card/",
     "admin add": "/admin/backlog/card/add/",

@@ -4,6 +4,7 @@ import pytest
 from django.urls import resolve
 
 from backlog.web.urls import urlpatterns
+from fleet.urls import urlpatterns as of_the_rules
 from tests.browser.test_browser import PAGES, RULES, in_light_and_dark, violations
 
 # No page depends on the store's tier.
@@ -39,9 +40,10 @@ COVERED = """() => [...document.querySelectorAll("h1, h2, th, a, button, input, 
 
 def test_every_page_of_the_site_is_looked_at():
     looked_at = {resolve(path.split("?")[0]).url_name for path in PAGES.values()}
-    assert {each.name for each in urlpatterns} - NO_PAGES <= looked_at
+    assert {each.name for each in urlpatterns + of_the_rules} - NO_PAGES <= looked_at
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_sound_at_every_width_and_in_both_themes(operator, live_server, complaints, name):
     status = operator.goto(live_server.url + PAGES[name]).status
