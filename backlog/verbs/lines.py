@@ -17,20 +17,19 @@ from backlog.verbs.framing import documents
 Progress = Callable[[str, int, int], None]
 
 
+# Where an object begins, by its line and its element, for a sentence.
+Where = Callable[[int, int], str]
+
+
 class Line(NamedTuple):
     """One checked object: where it begins, the columns it gives, the values of all `COLUMNS`, and
     the ids that no new card may have, with what each is here.
     """
 
-    line: int
-    element: int
+    place: str
     given: list[str]
     row: tuple[Any, ...]
     odd: list[tuple[str, str]]
-
-    @property
-    def place(self) -> str:
-        return place(self.line, self.element)
 
 
 # `updated_at` is the database's own: what a line says of it is checked and left.
@@ -38,7 +37,11 @@ COLUMNS: Final = tuple(name for name in WIRE_NAMES if name != "updated_at")
 
 
 def read_lines(
-    lines: Sequence[bytes], progress: Progress, faults: Faults, ignored: UnknownKeys | None = None
+    lines: Sequence[bytes],
+    progress: Progress,
+    faults: Faults,
+    ignored: UnknownKeys | None = None,
+    where: Where = place,
 ) -> list[Line]:
     """The cards that are right; `faults` is told of the others, and `ignored` of unknown keys,
     which are faults without it. `progress` is told of each card.
@@ -52,7 +55,7 @@ def read_lines(
         card, refused, strange = _read(document)
         odd = card.pop(_ODD, [])
         given = [name for name in COLUMNS if name in card]
-        line = Line(number, element, given, tuple(map(card.get, COLUMNS)), odd)
+        line = Line(where(number, element), given, tuple(map(card.get, COLUMNS)), odd)
         refused += _repeats(DuplicateId, "id", card.get("id"), ids, line)
         refused += _repeats(DuplicateKey, "idempotencyKey", card.get(_KEY), keys, line)
         for refusal in refused:

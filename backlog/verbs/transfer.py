@@ -14,12 +14,12 @@ from backlog.records import COLUMNS, Record
 from backlog.session import Session, in_pages, in_transaction, sqlstate
 from backlog.shown import named
 from backlog.verbs import names
-from backlog.verbs.faults import FEW, MANY, Faults, UnknownKeys
+from backlog.verbs.faults import FEW, MANY, Faults, UnknownKeys, place
 from backlog.verbs.graph import lock_graph
 from backlog.verbs.history import COLUMNS as EVENT
 from backlog.verbs.history import Event
 from backlog.verbs.lines import COLUMNS as STORED
-from backlog.verbs.lines import Line, Progress, read_lines
+from backlog.verbs.lines import Line, Progress, Where, read_lines
 from backlog.verbs.runs import Run
 
 # What a card that exists is refused with.
@@ -130,8 +130,10 @@ def import_cards(
     dry_run: bool = False,
     ignored: UnknownKeys | None = None,
     progress: Progress = lambda stage, done, total: None,
+    where: Where = place,
 ) -> Imported:
-    """Write every object's card, or none. `progress` is told how far it is.
+    """Write every object's card, or none. `progress` is told how far it is, `where` says what the
+    place of a line is called.
 
     A card that exists is refused (`DuplicateId`) unless `update`: then the columns its line
     gives are changed. With `dry_run` everything is checked, by the database too, and undone.
@@ -140,7 +142,7 @@ def import_cards(
     of the others the database would refuse.
     """
     faults = Faults(MANY if dry_run else FEW)
-    read = read_lines(lines, progress, faults, ignored)
+    read = read_lines(lines, progress, faults, ignored, where)
     if not dry_run:
         faults.refuse()
     try:
