@@ -285,6 +285,7 @@ complete -c backlog -n '_shtab_backlog_using check' -l json -d 'one line of JSON
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a import -d 'cards from JSON lines or a JSON array, all or nothing'
 complete -c backlog -n '_shtab_backlog_using import' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using import' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using import' -l from -xka "beads backlog-md taskmaster github" -d tracker
 complete -c backlog -n '_shtab_backlog_using import' -l update -d 'change cards that exist'
 complete -c backlog -n '_shtab_backlog_using import' -l ignore-unknown -d 'leave keys out that no card has, and count them'
 complete -c backlog -n '_shtab_backlog_using import' -l dry-run -d 'check everything, write nothing'

@@ -7,13 +7,15 @@ from contextlib import nullcontext
 from stat import S_ISBLK, S_ISCHR
 from typing import Any, Final
 
-from backlog.cli.options import Options, flag, verb
+from backlog import values
+from backlog.cli.options import Options, flag, one_of, verb
 from backlog.cli.progress import bar
-from backlog.cli.reply import Reply, document, kept
+from backlog.cli.reply import Reply, document, few, kept
 from backlog.errors import UsageError
 from backlog.records import to_json
 from backlog.session import Session
 from backlog.shown import say
+from backlog.verbs import foreign
 
 _AWAITED: Final = (
     "cards are awaited, as JSON lines or as an array; Ctrl-D on an empty line ends them"
@@ -24,6 +26,14 @@ _AWAITED: Final = (
     "import",
     "cards from JSON lines or a JSON array, all or nothing",
     ("file", {"metavar": "FILE", "help": "a file, or - for standard input"}),
+    one_of(
+        "--from",
+        foreign.TRACKERS,
+        lambda value: values.one_of(value, "--from", foreign.TRACKERS),
+        f"the backlog of another tracker, a file or a directory: {', '.join(foreign.TRACKERS)}",
+        dest="tracker",
+        metavar="TRACKER",
+    ),
     flag("--update", "change cards that exist"),
     flag("--ignore-unknown", "leave keys out that no card has, and count them"),
     flag("--dry-run", "check everything, write nothing"),
@@ -32,25 +42,40 @@ def import_cards(session: Session, options: Options) -> Reply:
     from backlog.verbs import faults, transfer
 
     ignored = faults.UnknownKeys() if options.ignore_unknown else None
+    how = {"update": options.update, "dry_run": options.dry_run, "ignored": ignored}
+    report = None
     with bar(sys.stderr) as progress:
-        done = transfer.import_cards(
-            session,
-            read_lines(options.file),
-            update=options.update,
-            dry_run=options.dry_run,
-            ignored=ignored,
-            progress=progress,
-        )
+        if options.tracker:
+            source = _source(options.tracker, options.file)
+            done, report = foreign.import_from(
+                session, options.tracker, source, **how, progress=progress
+            )
+        else:
+            lines = read_lines(options.file)
+            done = transfer.import_cards(session, lines, **how, progress=progress)
     answer = {**done._asdict(), "dryRun": options.dry_run}
     text = ", ".join(f"{kind}: {count}" for kind, count in done._asdict().items())
     if ignored is not None:
         answer["ignored"] = ignored.counts
         text += f", ignored: {ignored}"
-    return document(answer, [text + (" (dry run)" if options.dry_run else "")])
+    said = [text + (" (dry run)" if options.dry_run else "")]
+    if report is not None:
+        answer |= {"from": options.tracker, **report.as_json()}
+        said += few(report.as_lines())
+    return document(answer, said)
 
 
-def read_lines(file: str) -> list[bytes]:
-    """The lines of a file, or of standard input (-). Raises `UsageError`."""
+def _source(tracker: str, given: str) -> str | list[bytes]:
+    """What the tracker's module reads: the lines of its file, or its directory."""
+    file = foreign.file_of(tracker, given)
+    return given if file is None else read_lines(file, foreign.MOST_BYTES)
+
+
+def read_lines(file: str, most: int = -1) -> list[bytes]:
+    """The lines of a file, or of standard input (-); of any size, or of so many bytes at most.
+    Raises `UsageError`.
+    """
+    from io import BytesIO
     from pathlib import Path
 
     try:
@@ -59,7 +84,12 @@ def read_lines(file: str) -> list[bytes]:
                 say(sys.stderr, [_AWAITED])
             elif _is_endless(os.fstat(source.fileno())):
                 raise ValueError("it is a device")
-            return source.readlines()
+            if most < 0:
+                return source.readlines()
+            content = source.read(most + 1)
+            if len(content) > most:
+                raise ValueError(f"it has more than {most} bytes")
+            return BytesIO(content).readlines()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         name = file or "a file without a name"

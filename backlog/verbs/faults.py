@@ -32,8 +32,9 @@ _SYNONYMS: Final = {
 }
 
 
-# A line, and an element of an array or 0.
+# A line, and an element of an array or 0; and what that place is called in a sentence.
 At = tuple[int, int]
+Where = Callable[[int, int], str]
 
 
 def place(line: int, element: int) -> str:
@@ -44,17 +45,22 @@ def place(line: int, element: int) -> str:
 class Faults:
     """Refusals, each with its line and element, in the order of these; the first `most` are kept.
 
-    The one that was found first is the kind of them all.
+    The one that was found first is the kind of them all. `where` says what a place is called.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, where: Where = place) -> None:
         self.most = most
+        self.where = where
         self.count = 0
         self.kept: list[tuple[At, Refusal]] = []
         self._kind: type[Refusal] | None = None
 
     def add(self, at: At, refusal: Refusal) -> None:
-        self.tell(at, type(refusal)(f"{place(*at)}: {refusal}"))
+        self.tell(at, type(refusal)(f"{self.where(*at)}: {refusal}"))
+
+    def add_named(self, where: str, refusal: Refusal) -> None:
+        """As `add`, of a place with a name of its own, behind all that was found before."""
+        self.tell((self.count, 0), type(refusal)(f"{where}: {refusal}"))
 
     def tell(self, at: At, refusal: Refusal) -> None:
         """As `add`, of one that says where."""

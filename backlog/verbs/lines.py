@@ -10,7 +10,7 @@ from backlog import values
 from backlog.errors import DuplicateId, DuplicateKey, Refusal, UsageError
 from backlog.lifecycle import CLAIMED, MOST_COUNTED
 from backlog.records import WIRE_NAMES
-from backlog.verbs.faults import At, Faults, UnknownKeys, place
+from backlog.verbs.faults import At, Faults, UnknownKeys
 from backlog.verbs.framing import documents
 
 # Told a stage, how far it is, and of how much.
@@ -47,14 +47,20 @@ def read_lines(
     ids: dict[str, Line] = {}
     keys: dict[str, Line] = {}
     unknown = UnknownKeys() if ignored is None else ignored
-    found = Faults(faults.most)
+    found = Faults(faults.most, faults.where)
     for number, element, document in documents(lines):
         card, refused, strange = _read(document)
         odd = card.pop(_ODD, [])
         given = [name for name in COLUMNS if name in card]
         line = Line(number, element, given, tuple(map(card.get, COLUMNS)), odd)
-        refused += _repeats(DuplicateId, "id", card.get("id"), ids, line)
-        refused += _repeats(DuplicateKey, "idempotencyKey", card.get(_KEY), keys, line)
+        for kind, key, value, seen in (
+            (DuplicateId, "id", card.get("id"), ids),
+            (DuplicateKey, "idempotencyKey", card.get(_KEY), keys),
+        ):
+            first = line if value is None else seen.setdefault(value, line)
+            if first is not line:
+                where = faults.where(*first.at)
+                refused.append(kind(f"{key} {value} stands on {where} already"))
         for refusal in refused:
             found.add(line.at, refusal)
         unknown.add(strange, number, element)
@@ -65,13 +71,6 @@ def read_lines(
         unknown.report(faults, list(_READERS))
     faults.extend(found)
     return read
-
-
-def _repeats(
-    refusal: type[Refusal], key: str, value: str | None, seen: dict[str, Line], line: Line
-) -> list[Refusal]:
-    first = line if value is None else seen.setdefault(value, line)
-    return [] if first is line else [refusal(f"{key} {value} stands on {place(*first.at)} already")]
 
 
 def _read(document: Any) -> tuple[dict[str, Any], list[Refusal], Sequence[str]]:

@@ -14,7 +14,7 @@ from backlog.records import COLUMNS, Record
 from backlog.session import Session, in_pages, in_transaction, sqlstate
 from backlog.shown import named
 from backlog.verbs import names
-from backlog.verbs.faults import FEW, MANY, Faults, UnknownKeys
+from backlog.verbs.faults import FEW, MANY, Faults, UnknownKeys, Where, place
 from backlog.verbs.graph import lock_graph
 from backlog.verbs.history import COLUMNS as EVENT
 from backlog.verbs.history import Event
@@ -130,8 +130,10 @@ def import_cards(
     dry_run: bool = False,
     ignored: UnknownKeys | None = None,
     progress: Progress = lambda stage, done, total: None,
+    where: Where = place,
 ) -> Imported:
-    """Write every object's card, or none. `progress` is told how far it is.
+    """Write every object's card, or none. `progress` is told how far it is, `where` says what the
+    place of a line is called.
 
     A card that exists is refused (`DuplicateId`) unless `update`: then the columns its line
     gives are changed. With `dry_run` everything is checked, by the database too, and undone.
@@ -139,12 +141,12 @@ def import_cards(
     Raises a `Refusal` that names the lines: what is wrong by itself, or, with `dry_run`, also what
     of the others the database would refuse.
     """
-    faults = Faults(MANY if dry_run else FEW)
+    faults = Faults(MANY if dry_run else FEW, where)
     read = read_lines(lines, progress, faults, ignored)
     if not dry_run:
         faults.refuse()
     try:
-        return _write(session, read, update, dry_run, progress)
+        return _write(session, read, update, dry_run, progress, where)
     except _Undo as undone:
         faults.extend(undone.faults)
         faults.refuse()
@@ -153,9 +155,14 @@ def import_cards(
 
 @in_transaction
 def _write(
-    session: Session, read: list[Line], update: bool, dry_run: bool, progress: Progress
+    session: Session,
+    read: list[Line],
+    update: bool,
+    dry_run: bool,
+    progress: Progress,
+    where: Where,
 ) -> Imported:
-    faults = Faults(MANY if dry_run else FEW)
+    faults = Faults(MANY if dry_run else FEW, where)
     lock_graph(session)
     # The statements below are planned while the table is perhaps still empty, and would then read
     # all of it, as it grows, for each line.
