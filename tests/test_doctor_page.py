@@ -60,7 +60,9 @@ def test_a_question_is_answered_where_it_is_found_in_the_words_of_the_board(admi
     CardFactory(id="A", title="Pick one", blocked=True, reason="needs_input", note="which?")
     CardFactory(id="B", title="Use it", depends_on=["A"])
     page = _said(admin_client)
-    assert re.search(r'href="/card/A/">Pick one A</a></th>\s*<td class="text">\s*needs an answer: which\?', page)
+    assert re.search(
+        r'href="/card/A/">Pick one A</a></th>\s*<td class="text">\s*needs an answer: which\?', page
+    )
     assert (">Use it B</a>" in page, re.search(r">Open Pick one\s+A</a>", page) is None) == (
         True,
         False,

@@ -69,7 +69,11 @@ class Reader(HTMLParser):
         for _, given in self.open:
             self.texts[given.get("id", "")] += data
         classes = {each for _, given in self.open for each in given.get("class", "").split()}
-        if not classes & {"whole", "chip", "sr", "prose"} and not around & {"title", "option", "textarea"}:
+        if not classes & {"whole", "chip", "sr", "prose"} and not around & {
+            "title",
+            "option",
+            "textarea",
+        }:
             self.broken += [word for word in data.split() if "-one" in word or "--" in word]
 
 

@@ -148,7 +148,9 @@ def records(lines: Sequence[bytes], faults: Faults) -> Iterator[tuple[str, Recor
             if isinstance(each, dict) and not _is_deep(each):
                 yield where, each
             elif isinstance(each, dict):
-                faults.add_named(where, UsageError(f"JSON is nested more than {_DEEPEST} levels deep"))
+                faults.add_named(
+                    where, UsageError(f"JSON is nested more than {_DEEPEST} levels deep")
+                )
             else:
                 what = each if isinstance(each, Refusal) else UsageError("not a JSON object")
                 faults.add_named(where, what)
