@@ -17,7 +17,7 @@ ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 
 READING = (
     *("board", "live", "live_cells", "palette", "cards", "card", "phase", "no_phase", "worker"),
-    *("fleet", "activity", "search", "doctor", "control", "start"),
+    *("fleet", "activity", "search", "doctor", "control", "start", "roles", "role"),
 )
 PRINTED = ("output", "output_live")  # not of a public board
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit", "plan", "sample")
@@ -106,6 +106,7 @@ def _url(name: str, ids) -> str:
         "edit": ["A"],
         "phase": ["M1"],
         "worker": ["w"],
+        "role": ["code"],
         **{page: ["A"] for page in PRINTED},
         "admin:app_list": ["backlog"],
         "admin:view_on_site": [1, 1],

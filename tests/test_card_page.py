@@ -239,7 +239,7 @@ def test_attempts_are_counted_against_the_cap_from_the_last_unblock(admin_client
     Card.objects.unblock("A")
     page = _text(admin_client)
     assert "0 of 3 attempts that count, of 3 in all" in page
-    assert "Last block attempts exhausted: 3 of 3 attempts" in page
+    assert "Last block no attempts left: 3 of 3 attempts" in page
 
 
 def test_a_card_says_until_when_it_is_held_back_and_for_whom_it_is(admin_client):

@@ -22,6 +22,7 @@ BAD = {
     "BACKLOG_ATTEMPT": ("first", "backlog complete --id A --owner w"),
     "BACKLOG_STORE": ("mine", "backlog list"),
     "BACKLOG_MAX_ATTEMPTS": ("many", "backlog reclaim"),
+    "BACKLOG_ROLES_DIR": ("/nowhere", "backlog roles"),
     "BACKLOG_OUTPUT": ("maybe", "backlog work --owner w -- true"),
     "BACKLOG_RETENTION_DAYS": ("-1", "backlog sweep"),
     "BACKLOG_PUBLIC_BOARD": ("maybe", "check"),

@@ -69,19 +69,37 @@ def documents(lines: Sequence[bytes]) -> Iterator[Found]:
         yield Found(at + 1, 0, _no_json(other))
     elif begin.startswith(b"["):
         yield from _values(lines[at:], at + 1)
-    elif begin and not any(line.lstrip(_BLANKS).startswith(b"{") for line in lines[at:]):
-        yield Found(at + 1, 0, _no_backlog(begin))
     else:
         yield from _lines(lines, at)
 
 
-def _no_backlog(begin: bytes) -> Refusal:
+def backlog(lines: Sequence[bytes]) -> Iterator[Found]:
+    """As `documents`, of a file of cards: of one without an object it is said what it seems to be.
+
+    A file that is JSON all the same, or is refused for what it begins with, is read as any.
+    """
+    found = documents(lines)
+    first = next(found, None)
+    if first is None:
+        return
+    begins = any(line.lstrip(_BLANKS).startswith((b"{", b"[")) for line in lines)
+    if isinstance(first.document, UsageError) and not begins:
+        begin = lines[first.line - 1].lstrip(_BLANKS)
+        if not begin.startswith(tuple(_OTHERS)) and (kind := _kind(begin)):
+            why = f"this is no backlog but seems to be {kind}; {_A_BACKLOG}"
+            yield first._replace(document=UsageError(why))
+            return
+    yield first
+    yield from found
+
+
+def _kind(begin: bytes) -> str | None:
+    """What a file seems to be whose first line this is; None where it is no text."""
     try:
         text = begin.decode()
-    except UnicodeDecodeError as error:
-        return _refusal(error)
-    kind = next(kind for how, kind in _TEXTS.items() if re.match(how, text))
-    return UsageError(f"this is no backlog but seems to be {kind}; {_A_BACKLOG}")
+    except UnicodeDecodeError:
+        return None
+    return next(kind for how, kind in _TEXTS.items() if re.match(how, text))
 
 
 def _lines(lines: Sequence[bytes], at: int) -> Iterator[Found]:

@@ -11,7 +11,7 @@ from backlog.errors import DuplicateId, DuplicateKey, Refusal, UsageError
 from backlog.lifecycle import CLAIMED, MOST_COUNTED
 from backlog.records import WIRE_NAMES
 from backlog.verbs.faults import At, Faults, UnknownKeys
-from backlog.verbs.framing import documents
+from backlog.verbs.framing import backlog
 
 # Told a stage, how far it is, and of how much.
 Progress = Callable[[str, int, int], None]
@@ -48,7 +48,7 @@ def read_lines(
     keys: dict[str, Line] = {}
     unknown = UnknownKeys() if ignored is None else ignored
     found = Faults(faults.most, faults.where)
-    for number, element, document in documents(lines):
+    for number, element, document in backlog(lines):
         card, refused, strange = _read(document)
         odd = card.pop(_ODD, [])
         given = [name for name in COLUMNS if name in card]

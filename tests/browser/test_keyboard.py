@@ -50,7 +50,7 @@ def test_what_was_done_to_a_card_is_undone(board, press, live_server, path):
     press("j", "x", "a", "Enter")
     expect(said(board)).to_contain_text("Completed ready-1.")
     press("z", "Enter")
-    expect(said(board)).to_contain_text("Reopened ready-1.")
+    expect(said(board)).to_contain_text("Undone: ready-1 is ready again.")
 
 
 def test_an_action_is_chosen_and_told_what_it_needs(board, press):
@@ -65,8 +65,8 @@ def test_an_action_is_chosen_and_told_what_it_needs(board, press):
 
 
 def test_a_lane_is_folded_and_is_so_after_coming_back(board, press, live_server):
-    press("Tab", "Tab", "Enter", "Tab", "Enter")
-    lane = board.locator(".lane").first
+    press("Tab", "Tab", "Enter", "Tab", "Tab", "Enter")
+    lane = board.locator(".lane > details").first
     expect(lane).not_to_have_attribute("open", "")
     go(board, "Fleet")
     expect(board).to_have_url(f"{live_server.url}/fleet/")

@@ -40,13 +40,13 @@ def test_what_an_action_on_a_selection_needs_is_asked_on_a_page_and_it_is_undone
     for card_id in ("ready-1", "ready-2"):
         board.locator(f'[data-card="{card_id}"] input').check()
     board.get_by_role("button", name="Block…", exact=True).click()
-    board.get_by_label("Reason").select_option("needs input")
+    board.get_by_label("Reason").select_option("needs an answer")
     board.get_by_label("Note").fill("which way?")
     board.get_by_role("button", name="Block", exact=True).click()
     expect(said(board)).to_contain_text("Blocked 2 cards.")
     assert Card.objects.get(pk="ready-2").block_note == "which way?"
     said(board).get_by_role("button", name="Undo").click()
-    expect(said(board)).to_contain_text("Unblocked 2 cards.")
+    expect(said(board)).to_contain_text("Undone: 2 cards are ready again.")
 
 
 def test_an_outline_is_looked_at_and_made(board):
