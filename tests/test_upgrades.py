@@ -183,6 +183,7 @@ def test_its_rules_are_in_force_and_what_is_due_is_let_go(earlier, upgraded):
 # Restored, odd, in the wrong order ----------------------------------------------------------------
 
 
+@pytest.mark.deep
 @pytest.mark.one_tier
 @pytest.mark.parametrize("archive", ARCHIVES, ids=lambda archive: archive.stem)
 def test_an_earlier_archive_is_restored_in_place_of_what_there_is(archive):
@@ -283,6 +284,7 @@ NEVER = [
 ]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("archive", "odd", "row"), NEVER, ids=["blank", "itself", "number"])
 def test_a_row_that_cannot_be_upgraded_is_named_and_can_be_mended(archive, odd, row, tmp_path):
     with earlier_store(archive, odd) as (on, _):

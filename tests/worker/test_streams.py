@@ -48,6 +48,7 @@ def test_no_line_of_one_command_stands_within_another_s(card, work):
     assert {len(each) for each in ran.out.splitlines()} == {len("c0:") + 5000}
 
 
+@pytest.mark.deep
 def test_gigabytes_without_a_newline_need_little_memory(session, card):
     card("A")
     limited = ["bash", "-c", 'ulimit -v 900000; exec "$@"', "-", *MANAGE]
