@@ -136,6 +136,16 @@ def test_a_second_run_changes_what_changed(call, moved):
     assert (answer["updated"], answer["unchanged"], cards["B"]["status"]) == (1, 1, "done")
 
 
+def test_what_is_open_there_is_taken_from_no_worker_here(moved, call):
+    moved("beads", bead("A"), bead("B"), bead("C"))
+    call("claim", "--owner", "w", "--id", "A")
+    call("complete", "--id", "B")
+    call("block", "--id", "C", "--reason", "needs_input", "--note", "which?")
+    answer, cards = moved("beads", bead("A"), bead("B"), bead("C"), update=["--update"])
+    assert answer["unchanged"] == 3
+    assert [cards[each]["status"] for each in "ABC"] == ["claimed", "done", "blocked"]
+
+
 def test_tasks_of_task_master_have_sub_tasks_with_ids_of_their_own(moved):
     parts = [task(1, status="done"), task(2, dependencies=[1]), task("2.3", dependencies=["1"])]
     tasks = [task(1, status="cancelled"), task(2, dependencies=[1, "2.2"], priority="high")]

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from backlog import values
 from backlog.errors import UsageError
-from backlog.lifecycle import LONGEST_NAME, LONGEST_TEXT
+from backlog.lifecycle import LONGEST_NAME, LONGEST_TEXT, READY
 from backlog.session import Session
 from backlog.verbs.foreign import fitting
 from backlog.verbs.foreign.edges import settle
@@ -46,14 +46,24 @@ def _card(item: Item, label: str, report: Report) -> dict[str, Any]:
         "title": _title(item, report),
         "phase": _phase(item, report),
         "priority": item.priority,
-        "status": item.state.status,
-        "blockReason": item.state.reason,
-        "blockNote": item.state.note and fitting.text(item.state.note),
+        **_status(item),
         "dependsOn": item.waits,
         "acceptance": criteria,
         "createdAt": _moment(item, item.created, "createdAt", report),
         "notBefore": _moment(item, item.not_before, "notBefore", report),
         "body": _body(item, label, report),
+    }
+
+
+def _status(item: Item) -> dict[str, Any]:
+    """Nothing of what is open there: a new card is ready, and one that a worker has here, or has
+    done, is not taken from it by another import."""
+    if item.state.status == READY:
+        return {}
+    return {
+        "status": item.state.status,
+        "blockReason": item.state.reason,
+        "blockNote": item.state.note and fitting.text(item.state.note),
     }
 
 
