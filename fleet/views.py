@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from backlog.errors import NotFound
 from backlog.web.access import reads
 from backlog.web.markup import Room, markdown
 from fleet import roles as library
@@ -22,6 +23,9 @@ def roles(request: HttpRequest) -> HttpResponse:
 @require_safe
 def role(request: HttpRequest, name: str) -> HttpResponse:
     """The contract of one role."""
-    found = library.role(name)
+    try:
+        found = library.role(name)
+    except NotFound:
+        return render(request, "fleet/no_role.html", {"name": name}, status=404)
     context = {"role": found, "contract": markdown(found.contract, Room())}
     return render(request, "fleet/role.html", context)

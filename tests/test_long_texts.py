@@ -67,7 +67,7 @@ def test_a_pause_for_a_reason_as_long_as_a_book_is_a_line_of_the_banner(admin_cl
 def test_a_card_that_waits_for_many_names_some_and_says_how_many_more(admin_client):
     CardFactory(id="A", depends_on=[f"missing-{n}" for n in range(300)])
     page = admin_client.get(reverse("card", args=["A"]))
-    explained = page.text.partition("It waits for missing:")[2].partition("</li>")[0]
+    explained = page.text.partition("It waits for what does not exist:")[2].partition("</li>")[0]
     assert (explained.count("<a "), "and 280 more" in explained) == (20, True)
 
 

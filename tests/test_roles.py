@@ -129,6 +129,7 @@ def test_the_pages_lead_to_each_other(admin_client, store, directory):
     assert 'aria-current="page"' in page.text
     assert 'href="/roles/a_2Fb%20%3Ci%3E/"' in page.text
     assert "One page a card." in admin_client.get("/roles/a_2Fb%20%3Ci%3E/").text
-    assert admin_client.get("/roles/nobody/").status_code == 404
+    page = admin_client.get("/roles/nobody/")
+    assert (page.status_code, "There is no role" in page.text) == (404, True)
     (directory / "a.md").write_text("")
     assert "line 1" in admin_client.get("/roles/").text

@@ -76,6 +76,10 @@ def parse(argv: Sequence[str], prog: str, known: Mapping[str, str] = VERBS) -> O
     named = argv[:1] if argv and argv[0] in known else known
     verbs = [declared(known[name]) for name in named]
     used = [verb for verb in verbs if verb.name in argv]
+    if len(argv) > 1 and used and _stands_alone(argv[1], used[0]):
+        raise UsageError(
+            f'"{argv[1]}" stands alone; did you mean --id {argv[1]}? (try {prog} {argv[0]} --help)'
+        )
     words = _join_values(list(argv), _take_value(used))
     given, unknown = grammar(prog, verbs, listed=not used).parse_known_args(words, Options())
     if unknown:
@@ -155,6 +159,13 @@ def _meant(word: str, known: Iterable[str]) -> str:
 
     near = get_close_matches(word, known, 1, 0.7)  # the dashes alone make 0.6
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def _stands_alone(word: str, verb: Verb | Group) -> bool:
+    """Whether a verb about a card got a word without an option: most likely the card's id."""
+    id_like = not word.startswith("-") and len(word.split()) == 1
+    names = dict(verb.options) if isinstance(verb, Verb) else {}
+    return id_like and "--id" in names and not names.get("--owner", {}).get("required")
 
 
 def _option_names(verbs: Iterable[Verb | Group]) -> Iterator[str]:

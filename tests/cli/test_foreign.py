@@ -241,6 +241,7 @@ def test_front_matter_that_means_no_good_is_refused_at_its_place(call, tmp_path,
     [
         ("beads", "{", "line 2: not a JSON object"),
         ("beads", {"title": "t"}, "line 2: id is missing"),
+        ("beads", {"id": "A", "title": "t", "dependsOn": []}, "already: leave out --from"),
         (
             "beads",
             {"id": "A", "title": json.loads("[" * 300 + "]" * 300)},

@@ -85,11 +85,15 @@ def test_a_mistake_says_what_would_be_right(call):
     assert call("claim").err == (
         "the following arguments are required: --owner (try backlog claim --help)\n"
     )
+    assert call("claim", "ada").err == call("claim").err
     assert call("clam", "--owner", "w").err == (
         'there is no verb "clam"; did you mean claim? (try backlog --help)\n'
     )
     assert call("list", "--limt=2").err == (
         "unrecognized arguments: --limt=2; did you mean --limit? (try backlog list --help)\n"
+    )
+    assert call("complete", "A2").err == (
+        '"A2" stands alone; did you mean --id A2? (try backlog complete --help)\n'
     )
     assert call("cancel", "--id", "A", "--owner", "w").err == (
         "unrecognized arguments: --owner w (try backlog cancel --help)\n"

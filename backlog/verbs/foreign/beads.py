@@ -57,6 +57,8 @@ _READ: Final = {
     *("id", "title", "description", "status", "priority", "created_at", "defer_until", "labels"),
     *("acceptance_criteria", "assignee", "comments", "dependencies", *_FACTS, *_SECTIONS),
 }
+# What an export of ours writes and no issue has: read as one, it would lose all of that.
+_OUR_OWN: Final = {"dependsOn", "createdAt"}
 
 
 def read(lines: Sequence[bytes], report: Report, faults: Faults) -> list[Item]:
@@ -66,6 +68,8 @@ def read(lines: Sequence[bytes], report: Report, faults: Faults) -> list[Item]:
     for place, record in records(lines, faults):
         if not (key := text(record, "id").strip()):
             faults.add_named(place, UsageError("id is missing"))
+        elif _OUR_OWN & record.keys():
+            faults.add_named(place, UsageError("this is a card already: leave out --from"))
         elif text(record, "status") == _TOMBSTONE:
             report.left_out(_TOMBSTONE, key)
         else:
