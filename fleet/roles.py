@@ -7,6 +7,7 @@ The project brings twelve in `contracts/`. A fleet adds its own from the directo
 import os
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Final, NamedTuple
 
 from backlog import values
@@ -19,6 +20,7 @@ KINDS: Final = ("front-office", "execution", "gate", "meta")
 _CONTRACTS: Final = Path(__file__).with_name("contracts")
 _NEEDED: Final = ("class", "kind", "mandate", "boundaries", "persona")
 _FENCE: Final = "---"
+_TEXT: Final = "tag:yaml.org,2002:str"
 # Of a fleet's own: every page of roles reads all of them.
 _MOST_FILES: Final = 200
 _MOST_BYTES: Final = 100_000
@@ -62,9 +64,11 @@ def role(name: str) -> Role:
 
 
 def _roles_of(directory: Path, is_own: bool) -> dict[str, Role]:
-    if not directory.is_dir():
-        raise ConfigurationError(f"{DIRECTORY} must name a directory; {directory} is none")
-    paths = sorted(directory.glob("*.md"))
+    try:  # `glob` would take a directory that cannot be read for an empty one
+        paths = sorted(each for each in directory.iterdir() if each.name.endswith(".md"))
+    except OSError as error:
+        why = f"cannot read {directory}: {error.strerror}"
+        raise ConfigurationError(f"{DIRECTORY} must name a directory; {why}") from None
     if len(paths) > _MOST_FILES:
         raise ConfigurationError(f"{directory} has more than {_MOST_FILES} roles")
     found: dict[str, Role] = {}
@@ -80,6 +84,8 @@ def _roles_of(directory: Path, is_own: bool) -> dict[str, Role]:
 def _read(path: Path, is_own: bool) -> Role:
     try:
         status = path.stat()
+        if not S_ISREG(status.st_mode):  # a pipe would be waited for, a device has no end
+            raise ConfigurationError(f"{path} is no file")
         if status.st_size > _MOST_BYTES:
             raise ConfigurationError(f"{path} has more than {_MOST_BYTES} bytes")
         return _as_it_was(path, is_own, status.st_mtime_ns, status.st_size)
@@ -102,7 +108,7 @@ class _Fault(Exception):
 @lru_cache(maxsize=2 * _MOST_FILES)
 def _as_it_was(path: Path, is_own: bool, *_when: int) -> Role:
     """The role in a file that has not changed since."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
     if lines[:1] != [_FENCE] or _FENCE not in lines[1:]:
         raise _Fault(1, f"a role begins with {_FENCE}, what is fixed of it, and {_FENCE} again")
     end = lines.index(_FENCE, 1)
@@ -118,9 +124,9 @@ def _fixed(front: str) -> dict[str, Any]:
     """What stands in front of a contract, each value checked. Raises `_Fault`."""
     import yaml  # the start of every other verb does without
 
-    loader = yaml.SafeLoader(front)
     try:
-        node = loader.get_single_node()
+        # Its nodes alone: what YAML makes of 2024-13-45 or of a tag is not asked for.
+        node = yaml.compose(front, Loader=yaml.SafeLoader)
         if not isinstance(node, yaml.MappingNode):
             raise _Fault(2, f"{', '.join(_NEEDED)} must be given, each as `key: value`")
         said: dict[str, Any] = {}
@@ -131,18 +137,29 @@ def _fixed(front: str) -> dict[str, Any]:
             if key.value in said:
                 raise _Fault(line, f"{key.value} is given twice")
             try:
-                said[key.value] = _checked(key.value, loader.construct_object(value, deep=True))
+                said[key.value] = _checked(key.value, _value(value))
             except UsageError as error:
                 raise _Fault(line, str(error)) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or "this cannot be read as YAML"
         raise _Fault(mark.line + 2 if mark else 1, what) from None
-    finally:
-        loader.dispose()
+    except RecursionError:
+        raise _Fault(1, "this is nested too deeply") from None
     if missing := [key for key in _NEEDED if key not in said]:
         raise _Fault(1, f"{' and '.join(missing)} must be given")
     return said
+
+
+def _value(node: Any) -> object:
+    """The text of a node, or the texts of its list; None for what is no text."""
+    if node.id == "sequence":
+        return [_text(each) for each in node.value]
+    return _text(node)
+
+
+def _text(node: Any) -> str | None:
+    return node.value if node.tag == _TEXT else None
 
 
 def _checked(key: str, value: object) -> object:

@@ -1,5 +1,7 @@
 """Roles: the project's contracts, a fleet's own, and what a file that is none is told."""
 
+import os
+
 import pytest
 
 from backlog.errors import NotFound
@@ -64,6 +66,10 @@ def test_a_file_that_changes_is_read_again(directory):
         (OWN.replace("mandate: ", "mandate: {"), "line 5: "),
         ("---\n- a\n---\n", "line 2: class, kind, "),
         ("---\n? [a]\n: b\n---\n", "line 2: "),
+        (OWN.replace("Reads aloud.", "2024-13-45"), "line 6: persona must be text"),
+        (OWN.replace("Reads aloud.", "!!int x"), "line 6: persona must be text"),
+        (OWN.replace("Reads aloud.", "[" * 9_000), "line 1: this is nested too deeply"),
+        (OWN.replace("Reads", "\0"), "line 1: this cannot be read as YAML"),
     ],
 )
 def test_a_file_that_is_no_role_is_told_where(directory, text, said):
@@ -79,6 +85,10 @@ def test_what_cannot_be_read_is_named(directory, monkeypatch):
         library.roles()
     (directory / "a.md").write_text(OWN + "x" * 100_000)
     with pytest.raises(ConfigurationError, match=r"a\.md has more than 100000 bytes"):
+        library.roles()
+    (directory / "a.md").unlink()
+    os.mkfifo(directory / "a.md")
+    with pytest.raises(ConfigurationError, match=r"a\.md is no file"):
         library.roles()
     monkeypatch.setenv("BACKLOG_ROLES_DIR", str(directory / "a.md"))
     with pytest.raises(ConfigurationError, match="BACKLOG_ROLES_DIR must name a directory"):

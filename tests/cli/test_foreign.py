@@ -120,13 +120,14 @@ def test_an_odd_card_is_made_to_fit_and_keeps_no_other_back(moved):
         bead("a,b", title=""),
         bead("c", ("blocks", "a,b"), title="nul\0", priority="x", created_at="soon", extra=1),
         bead("c", description="the second"),
+        bead("c", description="the third"),
         bead("d", title="T" * 300, status="closed"),
         bead("k" * 300, ("parent-child", "d"), status="\ud800"),
     )
-    assert list(cards)[:3] == ["a_b", "c", "c~2"]
+    assert list(cards)[:4] == ["a_b", "c", "c~2", "c~3"]
     assert cards["c"]["dependsOn"] == ["a_b"]
     assert [len(card["phase"]) for card in cards.values() if card["phase"]] == [255, 255]
-    assert sum(told(answer, "changed").values()) == 10
+    assert sum(told(answer, "changed").values()) == 11
     assert told(answer, "leftOut") == {"key extra": 1}
 
 
@@ -150,7 +151,7 @@ def test_tasks_of_task_master_have_sub_tasks_with_ids_of_their_own(moved):
     parts = [task(1, status="done"), task(2, dependencies=[1]), task("2.3", dependencies=["1"])]
     tasks = [task(1, status="cancelled"), task(2, dependencies=[1, "2.2"], priority="high")]
     tasks[1] |= {"subtasks": parts, "details": "How", "status": "review"}
-    tags = {"master": {"tasks": tasks, "metadata": {}}, "auth": {"tasks": [task(1)]}}
+    tags = {"master": {"tasks": tasks, "metadata": {}}, "auth": {"tasks": [task(1, subtasks=True)]}}
     _, cards = moved("taskmaster", json.dumps(tags, indent=1))
     assert {key: card["dependsOn"] for key, card in cards.items()} == {
         "1": [],
@@ -255,6 +256,20 @@ def test_front_matter_that_means_no_good_is_refused_at_its_place(call, tmp_path,
 )
 def test_what_is_no_backlog_is_refused_at_its_place(call, tmp_path, tracker, line, reason):
     assert reason in refused(call, 2, "import", "--from", tracker, lines(tmp_path, "", line))
+
+
+@pytest.mark.parametrize("tracker", ["beads", "backlog-md"])
+def test_what_may_not_be_looked_at_is_refused(call, tracker):
+    said = refused(call, 2, "import", "--from", tracker, "x" * 300)
+    assert said.endswith("x: File name too long\n")
+
+
+def test_criteria_of_many_sections_are_all_kept(moved, tmp_path):
+    section = "## Acceptance Criteria\n- [{}] #1 {}\n  and on\n"
+    page(tmp_path, "tasks/task-1.md", "id: 1", section.format(" ", "a") + section.format("x", "b"))
+    _, cards = moved("backlog-md")
+    assert cards["1"]["acceptance"] == ["a\nand on", "b\nand on"]
+    assert "- Criteria met: 2" in cards["1"]["body"]
 
 
 def test_a_card_that_exists_is_refused_at_its_place(call, card, tmp_path):

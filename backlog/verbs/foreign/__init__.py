@@ -5,7 +5,8 @@ whose edges (`edges`) and words (`fitting`) are made what a card may have (`card
 the import itself writes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -41,9 +42,19 @@ TRACKERS: Final = {
 }
 
 
+@contextmanager
+def _named() -> Iterator[None]:
+    """What the system does not let us look at is a mistake of who named it."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
+
+
+@_named()
 def file_of(tracker: str, given: str) -> str | None:
     """The file that holds the backlog, where a file or a directory is given; None where the
-    directory itself does. Raises `UsageError` if there is none.
+    directory itself does. Raises `UsageError` if there is none, or it cannot be looked at.
     """
     from pathlib import Path  # the help does without
 
@@ -86,7 +97,8 @@ def import_from(
 
     report, faults = Report(), Faults(MANY if dry_run else FEW)
     module = import_module(f"{__name__}.{TRACKERS[tracker].module}")
-    items = module.read(source, report, faults)
+    with _named():
+        items = module.read(source, report, faults)
     faults.refuse()
     lines = to_lines(session, items, module.LABEL, report)
     done = transfer.import_cards(

@@ -107,7 +107,9 @@ def _pages(home: Path, report: Report, faults: Faults) -> Iterator[Page]:
 
 def _files(directory: Path, report: Report) -> list[Path]:
     """The Markdown in it, by number. What a link leads to is somebody else's."""
-    found = sorted(directory.glob("*.md"), key=_in_order) if directory.is_dir() else []
+    # Not by `glob`, to which a directory that cannot be read is an empty one.
+    entries = directory.iterdir() if directory.is_dir() else iter(())
+    found = sorted((each for each in entries if each.name.endswith(".md")), key=_in_order)
     linked = [each for each in found if each.is_symlink() or directory.is_symlink()]
     for each in linked:
         report.left_out("symbolic link", f"{directory.name}/{each.name}")
@@ -202,23 +204,25 @@ def _fill(item: Item, content: str) -> None:
         title = head.removeprefix(_HEAD).strip().casefold()
         if title == "acceptance criteria" and _take(item, rest):
             continue
-        kept.append(rest if title == "description" and not "".join(kept).strip() else part)
-    item.description = "\n\n".join(part.strip() for part in kept if part.strip())
+        said = rest if title == "description" and not kept else part
+        kept += filter(None, [said.strip()])
+    item.description = "\n\n".join(kept)
 
 
 def _take(item: Item, section: str) -> bool:
     """Make criteria of a section of boxes; if more stands in it, it is left as it is."""
-    criteria: list[str] = []
+    known = item.acceptance = item.acceptance or []  # of a section before
+    criteria: list[list[str]] = []
     met: list[str] = []
     for line in filter(str.strip, section.split("\n")):
         if found := _CRITERION.fullmatch(line):
-            criteria.append(found[2])
-            met += [str(len(criteria))] if found[1] != " " else []
+            criteria.append([found[2]])
+            met += [str(len(known) + len(criteria))] if found[1] != " " else []
         elif criteria and line[:1].isspace():
-            criteria[-1] += f"\n{line.strip()}"
+            criteria[-1].append(line.strip())
         else:
             return False
-    item.acceptance = criteria
+    known += map("\n".join, criteria)
     item.tell("Criteria met", *met)
     return True
 

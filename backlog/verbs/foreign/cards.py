@@ -23,13 +23,16 @@ def to_lines(session: Session, items: list[Item], label: str, report: Report) ->
 def _name(items: Sequence[Item], report: Report) -> dict[str, str]:
     """Give every item an id of its own that a card may have; returns the ids by key."""
     taken: set[str] = set()
+    numbers: dict[str, int] = {}  # the last of each: 100,000 of one id are counted once
     by_key: dict[str, str] = {}
     for item in items:
-        wanted, number = item.id, 1
+        wanted = item.id
         fit = item.id = fitting.card_id(wanted) or "_"
+        number = numbers.get(fit, 1)
         while item.id in taken:
             number += 1
             item.id = f"{fit[: LONGEST_NAME - 8]}~{number}"
+        numbers[fit] = number
         if item.id != wanted.strip():
             item.tell("Id", wanted)
             why = "id that is there twice" if number > 1 else "id that no card can have"

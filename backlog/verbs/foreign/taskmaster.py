@@ -94,9 +94,8 @@ def _tasks(tag: str, tasks: list[Any], faults: Faults) -> Iterator[Task]:
         key = own if within and own.startswith(before) else before + own
         yield Task(tag, key, within, record)
         parts = record.get("subtasks")
-        ahead += [
-            (f"{key}.", key, part) for part in reversed(parts or []) if isinstance(parts, list)
-        ]
+        if isinstance(parts, list):
+            ahead += [(f"{key}.", key, part) for part in reversed(parts)]
 
 
 def _own(task: Task) -> str:
