@@ -7,6 +7,7 @@ The project brings twelve in `contracts/`. A fleet adds its own from the directo
 import os
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Final, NamedTuple
 
 from backlog import values
@@ -62,9 +63,11 @@ def role(name: str) -> Role:
 
 
 def _roles_of(directory: Path, is_own: bool) -> dict[str, Role]:
-    if not directory.is_dir():
-        raise ConfigurationError(f"{DIRECTORY} must name a directory; {directory} is none")
-    paths = sorted(directory.glob("*.md"))
+    try:
+        paths = sorted(each for each in directory.iterdir() if each.name.endswith(".md"))
+    except OSError as error:
+        right = f"{DIRECTORY} must name a directory that can be read"
+        raise ConfigurationError(f"{right}; {directory}: {error.strerror}") from None
     if len(paths) > _MOST_FILES:
         raise ConfigurationError(f"{directory} has more than {_MOST_FILES} roles")
     found: dict[str, Role] = {}
@@ -80,6 +83,8 @@ def _roles_of(directory: Path, is_own: bool) -> dict[str, Role]:
 def _read(path: Path, is_own: bool) -> Role:
     try:
         status = path.stat()
+        if not S_ISREG(status.st_mode):  # a pipe would never end
+            raise ConfigurationError(f"{path} is no file")
         if status.st_size > _MOST_BYTES:
             raise ConfigurationError(f"{path} has more than {_MOST_BYTES} bytes")
         return _as_it_was(path, is_own, status.st_mtime_ns, status.st_size)
@@ -102,7 +107,7 @@ class _Fault(Exception):
 @lru_cache(maxsize=2 * _MOST_FILES)
 def _as_it_was(path: Path, is_own: bool, *_when: int) -> Role:
     """The role in a file that has not changed since."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
     if lines[:1] != [_FENCE] or _FENCE not in lines[1:]:
         raise _Fault(1, f"a role begins with {_FENCE}, what is fixed of it, and {_FENCE} again")
     end = lines.index(_FENCE, 1)
@@ -118,31 +123,45 @@ def _fixed(front: str) -> dict[str, Any]:
     """What stands in front of a contract, each value checked. Raises `_Fault`."""
     import yaml  # the start of every other verb does without
 
-    loader = yaml.SafeLoader(front)
     try:
-        node = loader.get_single_node()
-        if not isinstance(node, yaml.MappingNode):
-            raise _Fault(2, f"{', '.join(_NEEDED)} must be given, each as `key: value`")
-        said: dict[str, Any] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 2  # the fence is the first
-            if not isinstance(key, yaml.ScalarNode):
-                raise _Fault(line, "a key must be a word")
-            if key.value in said:
-                raise _Fault(line, f"{key.value} is given twice")
-            try:
-                said[key.value] = _checked(key.value, loader.construct_object(value, deep=True))
-            except UsageError as error:
-                raise _Fault(line, str(error)) from None
+        node = yaml.compose(front, Loader=yaml.SafeLoader)
+    except RecursionError:
+        raise _Fault(1, "what is fixed of a role is nested too deeply") from None
+    except yaml.reader.ReaderError as error:
+        line = front.count("\n", 0, error.position) + 2  # the fence is the first
+        raise _Fault(line, f"U+{error.character:04X} cannot stand in YAML") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or "this cannot be read as YAML"
         raise _Fault(mark.line + 2 if mark else 1, what) from None
-    finally:
-        loader.dispose()
+    if not isinstance(node, yaml.MappingNode):
+        raise _Fault(2, f"{', '.join(_NEEDED)} must be given, each as `key: value`")
+    said: dict[str, Any] = {}
+    for key, value in node.value:
+        line = key.start_mark.line + 2
+        if not isinstance(key, yaml.ScalarNode):
+            raise _Fault(line, "a key must be a word")
+        if key.value in said:
+            raise _Fault(line, f"{key.value} is given twice")
+        try:
+            said[key.value] = _checked(key.value, _plain(value))
+        except UsageError as error:
+            raise _Fault(line, str(error)) from None
     if missing := [key for key in _NEEDED if key not in said]:
         raise _Fault(1, f"{' and '.join(missing)} must be given")
     return said
+
+
+def _plain(node: Any) -> object:
+    """The text, or the list of texts; None is whatever else YAML could make of it: a date of no
+    calendar raises, and few lines of aliases can be billions of values."""
+    if node.id == "sequence":
+        return [_text(each) for each in node.value]
+    return _text(node)
+
+
+def _text(node: Any) -> str | None:
+    return node.value if node.tag == "tag:yaml.org,2002:str" and node.id == "scalar" else None
 
 
 def _checked(key: str, value: object) -> object:
