@@ -64,11 +64,11 @@ def role(name: str) -> Role:
 
 
 def _roles_of(directory: Path, is_own: bool) -> dict[str, Role]:
-    try:  # `glob` would take a directory that cannot be read for an empty one
+    try:
         paths = sorted(each for each in directory.iterdir() if each.name.endswith(".md"))
     except OSError as error:
-        why = f"cannot read {directory}: {error.strerror}"
-        raise ConfigurationError(f"{DIRECTORY} must name a directory; {why}") from None
+        right = f"{DIRECTORY} must name a directory that can be read"
+        raise ConfigurationError(f"{right}; {directory}: {error.strerror}") from None
     if len(paths) > _MOST_FILES:
         raise ConfigurationError(f"{directory} has more than {_MOST_FILES} roles")
     found: dict[str, Role] = {}
@@ -84,7 +84,7 @@ def _roles_of(directory: Path, is_own: bool) -> dict[str, Role]:
 def _read(path: Path, is_own: bool) -> Role:
     try:
         status = path.stat()
-        if not S_ISREG(status.st_mode):  # a pipe would be waited for, a device has no end
+        if not S_ISREG(status.st_mode):  # a pipe would never end
             raise ConfigurationError(f"{path} is no file")
         if status.st_size > _MOST_BYTES:
             raise ConfigurationError(f"{path} has more than {_MOST_BYTES} bytes")
@@ -125,41 +125,44 @@ def _fixed(front: str) -> dict[str, Any]:
     import yaml  # the start of every other verb does without
 
     try:
-        # Its nodes alone: what YAML makes of 2024-13-45 or of a tag is not asked for.
         node = yaml.compose(front, Loader=yaml.SafeLoader)
-        if not isinstance(node, yaml.MappingNode):
-            raise _Fault(2, f"{', '.join(_NEEDED)} must be given, each as `key: value`")
-        said: dict[str, Any] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 2  # the fence is the first
-            if not isinstance(key, yaml.ScalarNode):
-                raise _Fault(line, "a key must be a word")
-            if key.value in said:
-                raise _Fault(line, f"{key.value} is given twice")
-            try:
-                said[key.value] = _checked(key.value, _value(value))
-            except UsageError as error:
-                raise _Fault(line, str(error)) from None
+    except RecursionError:
+        raise _Fault(1, "what is fixed of a role is nested too deeply") from None
+    except yaml.reader.ReaderError as error:
+        line = front.count("\n", 0, error.position) + 2  # the fence is the first
+        raise _Fault(line, f"U+{error.character:04X} cannot stand in YAML") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or "this cannot be read as YAML"
         raise _Fault(mark.line + 2 if mark else 1, what) from None
-    except RecursionError:
-        raise _Fault(1, "this is nested too deeply") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise _Fault(2, f"{', '.join(_NEEDED)} must be given, each as `key: value`")
+    said: dict[str, Any] = {}
+    for key, value in node.value:
+        line = key.start_mark.line + 2
+        if not isinstance(key, yaml.ScalarNode):
+            raise _Fault(line, "a key must be a word")
+        if key.value in said:
+            raise _Fault(line, f"{key.value} is given twice")
+        try:
+            said[key.value] = _checked(key.value, _plain(value))
+        except UsageError as error:
+            raise _Fault(line, str(error)) from None
     if missing := [key for key in _NEEDED if key not in said]:
         raise _Fault(1, f"{' and '.join(missing)} must be given")
     return said
 
 
-def _value(node: Any) -> object:
-    """The text of a node, or the texts of its list; None for what is no text."""
+def _plain(node: Any) -> object:
+    """The text, or the list of texts; None is whatever else YAML could make of it: a date of no
+    calendar raises, and few lines of aliases can be billions of values."""
     if node.id == "sequence":
         return [_text(each) for each in node.value]
     return _text(node)
 
 
 def _text(node: Any) -> str | None:
-    return node.value if node.tag == _TEXT else None
+    return node.value if node.tag == _TEXT and node.id == "scalar" else None
 
 
 def _checked(key: str, value: object) -> object:

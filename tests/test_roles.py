@@ -66,10 +66,11 @@ def test_a_file_that_changes_is_read_again(directory):
         (OWN.replace("mandate: ", "mandate: {"), "line 5: "),
         ("---\n- a\n---\n", "line 2: class, kind, "),
         ("---\n? [a]\n: b\n---\n", "line 2: "),
-        (OWN.replace("Reads aloud.", "2024-13-45"), "line 6: persona must be text"),
-        (OWN.replace("Reads aloud.", "!!int x"), "line 6: persona must be text"),
-        (OWN.replace("Reads aloud.", "[" * 9_000), "line 1: this is nested too deeply"),
-        (OWN.replace("Reads", "\0"), "line 1: this cannot be read as YAML"),
+        (OWN.replace("Turns the pages into other languages.", "2020-99-99"), "line 4: mandate "),
+        (OWN.replace("Reads aloud.", "!!int aloud"), "line 6: persona must be text"),
+        (OWN.replace("[changes nothing that is not text]", "&a [*a]"), "line 5: "),
+        (OWN.replace("[changes nothing that is not text]", "[" * 9000), "line 1: "),
+        (OWN.replace("aloud", "\x01"), "line 6: U+0001 "),
     ],
 )
 def test_a_file_that_is_no_role_is_told_where(directory, text, said):
@@ -79,7 +80,7 @@ def test_a_file_that_is_no_role_is_told_where(directory, text, said):
     assert str(refusal.value).startswith(f"{directory / 'a.md'}, {said}")
 
 
-def test_what_cannot_be_read_is_named(directory, monkeypatch):
+def test_what_cannot_be_read_is_named(directory):
     (directory / "a.md").write_bytes(b"---\n\xff")
     with pytest.raises(ConfigurationError, match=r"a\.md must be UTF-8"):
         library.roles()
@@ -90,9 +91,19 @@ def test_what_cannot_be_read_is_named(directory, monkeypatch):
     os.mkfifo(directory / "a.md")
     with pytest.raises(ConfigurationError, match=r"a\.md is no file"):
         library.roles()
-    monkeypatch.setenv("BACKLOG_ROLES_DIR", str(directory / "a.md"))
+
+
+@pytest.mark.parametrize("name", ["a.md", "nowhere", "x" * 300])
+def test_what_is_no_directory_is_named(directory, monkeypatch, name):
+    (directory / "a.md").write_text(OWN)
+    monkeypatch.setenv("BACKLOG_ROLES_DIR", str(directory / name))
     with pytest.raises(ConfigurationError, match="BACKLOG_ROLES_DIR must name a directory"):
         library.roles()
+
+
+def test_a_mark_of_the_order_of_bytes_is_no_part_of_a_file(directory):
+    (directory / "a.md").write_text(OWN, encoding="utf-8-sig")
+    assert library.role("translator").is_own
 
 
 def test_two_files_of_one_role_are_refused(directory):

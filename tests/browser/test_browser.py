@@ -4,7 +4,9 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import expect
 
+from backlog.lifecycle import LONGEST_NAME
 from backlog.models import Card
+from tests.factories import CardFactory
 
 # No page depends on the store's tier.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
@@ -82,6 +84,17 @@ def wider_than_the_window(page, *widths: int) -> list[int]:
         if page.evaluate("document.documentElement.scrollWidth") > width:
             found.append(width)
     return found
+
+
+def test_no_endless_word_widens_a_page_or_hides_the_columns_beside_it(operator, live_server):
+    word = "W" * LONGEST_NAME
+    CardFactory(id=word, title=word, phase=word, claimed=True, owner=word)
+    CardFactory(id="after", depends_on=[word])
+    for path in (f"/worker/{word}/", f"/card/{word}/", "/card/after/", f"/cards/?owner={word}"):
+        operator.goto(live_server.url + path)
+        assert wider_than_the_window(operator, 390, 1440) == []
+    operator.goto(live_server.url + "/fleet/")
+    assert operator.locator("td", has_text=word).first.bounding_box()["width"] <= 640
 
 
 def test_a_claim_elsewhere_shows_by_itself_and_the_focus_stays(board):

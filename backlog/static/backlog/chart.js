@@ -100,6 +100,10 @@ function made(name, properties) {
   return Object.assign(document.createElement(name), properties);
 }
 
+function point(plot, at) {
+  plot.setCursor({ left: plot.valToPos(at, "x"), top: 0 });
+}
+
 // Left and right, to the first and to the last; `say` tells what is there.
 function listen(drawing, plot, last, say) {
   drawing.addEventListener("keydown", (event) => {
@@ -108,7 +112,7 @@ function listen(drawing, plot, last, say) {
     if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     const next = Math.min(Math.max(to, 0), last());
-    plot.setCursor({ left: plot.valToPos(next, "x"), top: 0 });
+    point(plot, next);
     say(next);
   });
 }
@@ -140,7 +144,11 @@ function chart(figure) {
     said.textContent = `${table.rows[at][0]}: ${figures(at).join(", ")}`;
   });
   drawing.addEventListener("blur", () => plot.setCursor({ left: -1, top: -1 }));
-  new ResizeObserver(() => plot.setSize({ width: drawing.clientWidth, height: drawing.clientHeight })).observe(drawing);
+  new ResizeObserver(() => {
+    const at = plot.cursor.idx;
+    plot.setSize({ width: drawing.clientWidth, height: drawing.clientHeight });
+    if (at != null) point(plot, at);
+  }).observe(drawing);
 
   return {
     redraw: () => plot.redraw(),
