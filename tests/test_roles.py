@@ -7,6 +7,7 @@ import pytest
 from backlog.errors import NotFound
 from backlog.store.errors import ConfigurationError
 from fleet import roles as library
+from tests.factories import AccountFactory
 
 pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
 
@@ -152,5 +153,13 @@ def test_the_pages_lead_to_each_other(admin_client, store, directory):
     assert "One page a card." in admin_client.get("/roles/a_2Fb%20%3Ci%3E/").text
     page = admin_client.get("/roles/nobody/")
     assert (page.status_code, "There is no role" in page.text) == (404, True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broken_file_is_told_to_staff_alone(admin_client, client, store, directory):
     (directory / "a.md").write_text("")
-    assert "line 1" in admin_client.get("/roles/").text
+    client.force_login(AccountFactory(viewer=True))
+    for who, is_told in ((admin_client, True), (client, False)):
+        for path in ("/roles/", "/roles/code/"):
+            page = who.get(path)
+            assert (page.status_code, "a.md, line 1" in page.text) == (503, is_told)
