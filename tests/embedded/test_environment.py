@@ -8,6 +8,8 @@ import pytest
 from backlog.store.embedded import Store, drop_libpq_variables, processes
 from tests.embedded.children import crowd, run
 
+pytestmark = pytest.mark.deep
+
 CONNECT = "store.connect().close()"
 MISLEADING = {
     "PGHOST": "example.invalid",
@@ -33,7 +35,6 @@ MISLEADING = {
 NOT_INSTALLED = {"LANG": "xx_YY.UTF-8", "LC_ALL": "xx_YY.UTF-8", "LANGUAGE": "de"}
 
 
-@pytest.mark.deep
 @pytest.mark.parametrize("env", [MISLEADING, NOT_INSTALLED], ids=["libpq's", "a locale's"])
 def test_variables_neither_break_nor_redirect(root: Path, env: dict[str, str]) -> None:
     run(root, f"{CONNECT}\nstore.stop()\n{CONNECT}", env=env)

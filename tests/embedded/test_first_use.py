@@ -11,6 +11,8 @@ import pytest
 from backlog.store.embedded import Store
 from tests.embedded.children import crowd, run, spawn
 
+pytestmark = pytest.mark.deep
+
 # Which server answered: the cluster's identity and the postmaster's start.
 WHICH = """
 with store.connect() as connection:
@@ -27,7 +29,7 @@ def test_one_call_makes_starts_and_connects(root: Path) -> None:
     assert found == ("backlog", "backlog")
 
 
-@pytest.mark.parametrize("count", [8, pytest.param(16, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("count", [8, 16])
 def test_many_processes_at_once_on_a_fresh_directory_share_one_server(
     root: Path, count: int
 ) -> None:
@@ -38,7 +40,7 @@ def test_many_processes_at_once_on_a_fresh_directory_share_one_server(
     assert not list(root.glob("init-*"))
 
 
-@pytest.mark.parametrize("count", [8, pytest.param(16, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("count", [8, 16])
 def test_many_processes_at_once_on_a_cold_store_share_one_server(idle: Store, count: int) -> None:
     before = starts(idle.root)
 
@@ -69,7 +71,6 @@ MOMENTS = {
 }
 
 
-@pytest.mark.deep
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_starter_killed_with_its_group_leaves_a_store_that_works(root: Path, moment: str) -> None:
     with spawn(root, "store.start()", start_new_session=True) as starter:
@@ -79,7 +80,6 @@ def test_a_starter_killed_with_its_group_leaves_a_store_that_works(root: Path, m
     assert_works(root)
 
 
-@pytest.mark.deep
 @pytest.mark.parametrize("moment", ["initdb begins", "initdb writes", "initdb ended"])
 def test_an_initdb_that_outlives_its_killed_starter_does_no_harm(root: Path, moment: str) -> None:
     with spawn(root, "store.start()", start_new_session=True) as starter:
@@ -91,7 +91,6 @@ def test_an_initdb_that_outlives_its_killed_starter_does_no_harm(root: Path, mom
     assert not list(root.glob("init-*"))  # nor does it write on
 
 
-@pytest.mark.deep
 @pytest.mark.parametrize("delay", [0.3, 0.8])
 def test_a_starter_killed_at_any_time_leaves_a_store_that_works(root: Path, delay: float) -> None:
     code = "print('here', flush=True)\nstore.start()"

@@ -11,6 +11,8 @@ from backlog.store.embedded import Store, StoreError, layout
 from tests.embedded.children import User, run
 from tests.embedded.conftest import Copied
 
+pytestmark = pytest.mark.deep
+
 
 def assert_works(store: Store) -> None:
     try:
