@@ -10,6 +10,8 @@ import pytest
 from backlog.store.embedded import Store
 from tests.embedded.children import crowd, run
 
+pytestmark = pytest.mark.deep
+
 # A worker that takes numbers, one a transaction, and says which the server acknowledged.
 WORKER = """
 import psycopg
@@ -79,8 +81,6 @@ def test_threads_of_one_process_start_one_server(idle: Store) -> None:
 def test_threads_of_one_process_connect_to_a_fresh_store(root: Path) -> None:
     code = """
 from concurrent.futures import ThreadPoolExecutor
-
-pytestmark = pytest.mark.deep
 with ThreadPoolExecutor(8) as pool:
     for each in [pool.submit(store.connect) for _ in range(8)]:
         each.result().close()
