@@ -95,7 +95,8 @@ class Card(models.Model):
     # Attempts that do not count towards the cap: those before it was unblocked, and temporary ones.
     attempts_forgiven = CountField(default=0, db_default=0, editable=False)
 
-    # The one predicate of readiness: what claims, lists, counts and pages ask.
+    # The one predicate of readiness: what claims, lists, counts and pages ask. (The stubs know no Q
+    # as the expression of a column.)
     claimable = models.GeneratedField(
         expression=Q(status=READY, open_dependencies=0, held=False),  # type: ignore[arg-type]
         output_field=models.BooleanField(),

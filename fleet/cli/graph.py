@@ -25,7 +25,6 @@ def graph(session: Session, options: Options) -> Reply:
     from fleet import graph as drawing
 
     drawn = drawing.graph(session, options.phase, is_open=options.open)
-    reply = document(drawing.as_json(drawn), [])
-    if options.format == "json":
-        return reply._replace(text=None)
-    return reply._replace(text=drawing.FORMATS[options.format](drawn))
+    if options.json or options.format == "json":
+        return document(drawing.as_json(drawn), [])._replace(text=None)
+    return Reply([], drawing.FORMATS[options.format](drawn))
