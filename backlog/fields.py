@@ -82,6 +82,12 @@ class CostField(_InDomain, models.DecimalField):  # type: ignore[type-arg]
     domain = "backlog_cost"
 
 
+class ResolutionField(_InDomain, models.TextField):  # type: ignore[type-arg]
+    """One of `lifecycle.RESOLUTIONS`."""
+
+    domain = "backlog_resolution"
+
+
 class SecondsField(_InDomain, models.IntegerField):  # type: ignore[type-arg]
     """At least one."""
 

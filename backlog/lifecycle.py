@@ -33,6 +33,7 @@ REASON_IN_WORDS: Final = {
     "capability": "beyond its worker",
     "transient": "a passing fault",
     "attempts_exhausted": "no attempts left",
+    "in_review": "in review",
     "other": "other",
 }
 BLOCK_REASONS: Final = tuple(REASON_IN_WORDS)
@@ -40,6 +41,9 @@ DEFAULT_BLOCK_REASON: Final = "other"
 
 # What the note of a cancelled card is, or begins with; its reason is the default one.
 CANCELLED: Final = "cancelled"
+
+# Why a gated card that its worker finished is blocked: it waits for its verdicts.
+IN_REVIEW: Final = "in_review"
 
 # How an attempt ends.
 OUTCOMES: Final = ("completed", "released", "expired", "blocked", "failed", "cancelled")
@@ -82,6 +86,13 @@ AT_LIMIT: Final = "limit"
 FLEET: Final = "fleet"
 LIMIT_SCOPES: Final = ("phase", "owner")
 PAUSE_SCOPES: Final = (FLEET, *LIMIT_SCOPES)
+RULES: Final = ("pause", "limit", "hold", "gate", "budget")
+RULE_SCOPES: Final = (*PAUSE_SCOPES, "card", "role", "review")
+
+# What became of a card that is done without having been completed.
+DROPPED: Final = "dropped"
+DUPLICATE: Final = "duplicate"
+RESOLUTIONS: Final = (DROPPED, DUPLICATE)
 
 
 def is_cancelled(note: str | None) -> bool:

@@ -38,6 +38,14 @@ class Record(NamedTuple):
     block_note: str | None
     block_count: int
     answer: str | None
+    draft: bool
+    gated: bool
+    due: datetime | None
+    max_runtime: int | None
+    projected_tokens: int | None
+    projected_cost: Any  # a `Decimal`, or None
+    resolution: str | None
+    archived_at: datetime | None
     # From here on it stays within: the command prints none of it.
     status_changed_at: datetime
     open_dependencies: int
@@ -84,7 +92,7 @@ def wire_name(name: str) -> str:
 
 # Of a card's fields, those that are printed.
 WIRE_NAMES: Final = {
-    name: wire_name(name) for name in Record._fields[: Record._fields.index("answer") + 1]
+    name: wire_name(name) for name in Record._fields[: Record._fields.index("archived_at") + 1]
 }
 
 

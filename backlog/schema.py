@@ -13,7 +13,8 @@ from backlog.records import iso
 from backlog.session import RETRIED, Session, sqlstate
 from backlog.store.pins import PINNED, check_pinned
 
-_MIGRATIONS: Final = Path(__file__).with_name("migrations")
+# Whose schema it is, and where its migrations are; see `watch`.
+_APPS: Final = {"backlog": Path(__file__).with_name("migrations")}
 _SQL: Final = Path(__file__).with_name("sql")
 # Migrations of earlier checkouts; `0003_earlier_stores` takes a store on from whichever it has. The
 # first is recorded of new stores, too: Django records what a migration replaces.
@@ -27,7 +28,7 @@ REPLACED: Final = (
     "0007_cycles",
 )
 # A session pins what the code relies on with the same question: no round trip of its own.
-_APPLIED: Final = f"SELECT {PINNED}, name FROM django_migrations WHERE app = 'backlog'"  # noqa: S608 (our own words)
+_APPLIED: Final = f"SELECT {PINNED}, app, name FROM django_migrations WHERE app = ANY (%s)"  # noqa: S608 (our own words)
 _UNDEFINED_TABLE: Final = "42P01"
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 
@@ -67,6 +68,11 @@ ORDER BY xact_start NULLS LAST LIMIT 5"""
 _CHECK: Final = r"CONSTRAINT (\w+)\s+CHECK \((.*?)\)(?=;\n|\s+CONSTRAINT)"
 
 
+def watch(app: str, migrations: Path) -> None:
+    """From now on the schema is that of this app, too: one that uses ours."""
+    _APPS[app] = migrations
+
+
 def ensure(session: Session) -> None:
     """Pin the session, and bring the schema up to date if it is older than the code.
 
@@ -81,20 +87,25 @@ def ensure(session: Session) -> None:
 
 
 def is_current(session: Session) -> bool:
-    """Whether the newest migration of the code is the newest that was applied.
+    """Whether the newest migration of each app is the newest that was applied.
 
     Raises `SchemaTooNew` if the store has one that the code does not know.
     """
-    known = _known()
-    applied = set()
+    applied: dict[str, set[str]] = {app: set() for app in _APPS}
     try:
-        for *pinned, name in session.execute(_APPLIED).fetchall():
+        for *pinned, app, name in session.execute(_APPLIED, (list(_APPS),)).fetchall():
             check_pinned(*pinned)
-            applied.add(name)
+            applied[app].add(name)
     except Exception as error:
         if sqlstate(error) != _UNDEFINED_TABLE:
             raise
         return False
+    # Of each of them: one that is too new is refused, whatever the others are.
+    newest = [_is_newest(_known(app), names) for app, names in applied.items()]
+    return all(newest)
+
+
+def _is_newest(known: list[str], applied: set[str]) -> bool:
     if unknown := applied.difference(known, REPLACED):
         raise SchemaTooNew(
             f"the store's schema {max(unknown)} is newer than this code's {known[-1]}:"
@@ -241,5 +252,5 @@ DROP DOMAIN IF EXISTS {", ".join(domains)};
 """
 
 
-def _known() -> list[str]:
-    return sorted(p.stem for p in _MIGRATIONS.iterdir() if re.fullmatch(r"\d{4}_\w+\.py", p.name))
+def _known(app: str) -> list[str]:
+    return sorted(p.stem for p in _APPS[app].iterdir() if re.fullmatch(r"\d{4}_\w+\.py", p.name))

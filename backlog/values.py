@@ -359,7 +359,8 @@ def since(value: Any, name: str) -> datetime:
     raise UsageError(f"{name} must be a time with its offset from UTC, not {_shown(value)}")
 
 
-def _moment(value: datetime, name: str) -> datetime:
+def given_moment(value: datetime, name: str) -> datetime:
+    """A time as Python has it, with its offset from UTC."""
     if not isinstance(value, datetime):
         raise UsageError(f"{name} must be a time, not {_shown(value)}")
     if value.tzinfo is None:
@@ -367,29 +368,23 @@ def _moment(value: datetime, name: str) -> datetime:
     return _in_range(value, name)
 
 
-FIELDS: Final[dict[str, Callable[[Any], Any]]] = {
-    "title": lambda value: line(value, "title"),
-    "body": lambda value: text(value, "body"),
-    "phase": lambda value: optional_name(value, "phase"),
-    "priority": lambda value: at_least(value, "priority", INT_MIN),
-    "depends_on": dependencies,
-    "idempotency_key": key,
-    "acceptance": lambda value: document(value, "acceptance"),
-    "role": lambda value: optional_name(value, "role"),
-    "max_attempts": lambda value: count(value, "max attempts"),  # 0: no cap
-    "not_before": lambda value: _moment(value, "not_before"),
-}
-
-_REQUIRED: Final = ("title", "priority", "depends_on")
+def cost(value: Any, name: str) -> str:
+    """A number such as 0.25, a text or a `Decimal`, as decimal text."""
+    written = f"{value:f}" if hasattr(value, "as_tuple") else text(value, name)
+    if not _COST.fullmatch(written):
+        right = "must be a number such as 0.25, with up to 6 decimals"
+        raise UsageError(f"{name} {right}, not {_short(written)}")
+    return written
 
 
-def fields(given: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a card that a caller may set, each checked; None clears an optional one."""
-    checked = {}
-    for key, value in given.items():
-        if key not in FIELDS:
-            raise UsageError(f"there is no field {key} to set; there are {', '.join(FIELDS)}")
-        if value is None and key in _REQUIRED:
-            raise UsageError(f"{key} must not be empty")
-        checked[key] = None if value is None else FIELDS[key](value)
-    return checked
+_COST: Final = re.compile(r"[0-9]{1,14}(\.[0-9]{1,6})?")
+
+
+def tokens(value: int, name: str) -> int:
+    """How many tokens."""
+    return between(value, name, 0, BIGINT_MAX)
+
+
+def switch(value: str, name: str) -> bool:
+    """Whether it is on."""
+    return one_of(value, name, ("on", "off")) == "on"

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from django.db import DataError, connection
 
-from backlog import values
+from backlog import settable, values
 from backlog.errors import Refusal, UsageError
 from backlog.lifecycle import MOST_COUNTED
 from backlog.models import Card
@@ -111,7 +111,7 @@ def test_a_bound_on_a_count_is_one_that_can_be_counted_to(call, card):
     ):
         assert f"must be between 0 and {MOST_COUNTED}" in unavailable(call(*words), status=2)
     with pytest.raises(UsageError, match=f"between 0 and {MOST_COUNTED}"):
-        values.fields({"max_attempts": MOST_COUNTED + 1})
+        settable.checked({"max_attempts": MOST_COUNTED + 1})
 
 
 def test_a_card_at_the_end_of_its_attempts_stops_nobody_and_is_named(command):

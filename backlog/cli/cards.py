@@ -4,11 +4,12 @@ from argparse import SUPPRESS
 from datetime import datetime
 from typing import Any, Final
 
-from backlog import values
+from backlog import settable, values
 from backlog.cli.options import (
     CLAIMED_ID,
     ID,
     Named,
+    Option,
     Options,
     flag,
     number,
@@ -29,13 +30,31 @@ def _ids(value: str) -> list[str]:
     return values.dependencies(values.text(value, "--depends-on").split(","))
 
 
-def _max_attempts(value: str) -> int | None:
-    """None, the default, if it is blank."""
-    return values.integer(value, "--max-attempts", 0, MOST_COUNTED) if value.strip() else None
-
-
 def _not_before(value: str) -> datetime | None:
     return values.moment(value, "--not-before") if value.strip() else None
+
+
+def _due(value: str) -> datetime | None:
+    return values.moment(value, "--due") if value.strip() else None
+
+
+def _whole(
+    name: str, low: int, help: str, high: int = values.INT_MAX
+) -> tuple[str, dict[str, Any]]:
+    """A whole number; None if it is blank."""
+
+    def read(value: str) -> int | None:
+        return values.integer(value, name, low, high) if value.strip() else None
+
+    return name, {"type": read, "help": help}
+
+
+def _switch(name: str, help: str) -> Option:
+    return text(name, values.switch, help, metavar="on|off")
+
+
+def _projected_cost(value: str) -> str | None:
+    return values.cost(value, "--projected-cost") if value.strip() else None
 
 
 # A field that is not given is no attribute of the options: `edit` leaves it alone.
@@ -48,14 +67,19 @@ _FIELDS: Final = tuple(
         ("--depends-on", {"type": _ids, "metavar": "A,B", "help": "ids it waits for"}),
         ("--acceptance", {"type": values.acceptance, "help": "JSON, or criteria split by ;"}),
         text("--role", values.optional_name, "who can work on it"),
-        (
+        _whole(
             "--max-attempts",
-            {
-                "type": _max_attempts,
-                "help": "claims before it is blocked (BACKLOG_MAX_ATTEMPTS, or 10; 0: no cap)",
-            },
+            0,
+            "claims before it is blocked (BACKLOG_MAX_ATTEMPTS, or 10; 0: no cap)",
+            MOST_COUNTED,
         ),
         ("--not-before", {"type": _not_before, "help": "when it may be claimed, in ISO 8601"}),
+        ("--due", {"type": _due, "help": "when it should be done, in ISO 8601"}),
+        _whole("--max-runtime", 1, "seconds that an attempt may take"),
+        _whole("--projected-tokens", 0, "tokens that it will take", values.BIGINT_MAX),
+        ("--projected-cost", {"type": _projected_cost, "help": "what it will cost, such as 0.25"}),
+        _switch("--gated", "whether it waits for verdicts before it is done"),
+        _switch("--draft", "whether it waits to be published before it is claimed"),
     )
 )
 _FROM: Final = text("--from", Named, "the card that waits", required=True, dest="card_id")
@@ -63,7 +87,7 @@ _PAIR: Final = (*or_ids(_FROM), text("--to", Named, "the card it waits for", des
 
 
 def _given_fields(options: Options) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in values.FIELDS if name in options}
+    return {name: getattr(options, name) for name in settable.FIELDS if name in options}
 
 
 @verb(
@@ -114,7 +138,7 @@ def show(session: Session, options: Options) -> Reply:
 
 def _something(options: Options) -> None:
     if not _given_fields(options):
-        names = ", ".join(f"--{field.replace('_', '-')}" for field in values.FIELDS)
+        names = ", ".join(f"--{field.replace('_', '-')}" for field in settable.FIELDS)
         raise UsageError(f"nothing to change: give one of {names}")
 
 

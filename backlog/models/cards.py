@@ -13,6 +13,7 @@ from django.db.models.lookups import Exact
 from django.utils.text import Truncator
 
 from backlog.fields import (
+    CostField,
     CountField,
     DocumentField,
     FreeTextField,
@@ -21,10 +22,20 @@ from backlog.fields import (
     LabelField,
     LineField,
     NameField,
+    ResolutionField,
     SecondsField,
     TimestampField,
+    TokensField,
 )
-from backlog.lifecycle import BLOCK_REASONS, BLOCKED, CLAIMED, READY, STATUSES
+from backlog.lifecycle import (
+    BLOCK_REASONS,
+    BLOCKED,
+    CLAIMED,
+    DONE,
+    READY,
+    RESOLUTIONS,
+    STATUSES,
+)
 from backlog.querysets import CardQuerySet
 
 _DEPENDS_ON_ITSELF = Func(
@@ -84,13 +95,30 @@ class Card(models.Model):
     # What was said to that as it was unblocked; None while it is blocked.
     answer = FreeTextField(null=True, blank=True, editable=False)
 
+    # Not to be claimed before it is published.
+    draft = models.BooleanField(default=False, db_default=False)
+    # Not done before each of its criteria has a verdict: see `backlog/sql/verdicts.sql`.
+    gated = models.BooleanField(default=False, db_default=False)
+    due = TimestampField(null=True, blank=True)
+    # How many seconds an attempt may take, however often its lease is renewed.
+    max_runtime = SecondsField(null=True, blank=True)
+    projected_tokens = TokensField(null=True, blank=True)
+    projected_cost = CostField(max_digits=20, decimal_places=6, null=True, blank=True)
+    # Of a card that is done: what became of it instead of its completion; None: it was completed.
+    resolution = ResolutionField(
+        choices=[(each, each) for each in RESOLUTIONS], null=True, blank=True, editable=False
+    )
+    # Out of lists and off the board since then; done.
+    archived_at = TimestampField(null=True, blank=True, editable=False)
+
     # Derived by triggers; what a writer puts here is ignored.
     status_changed_at = TimestampField(db_default=Now(), editable=False)
     open_dependencies = models.IntegerField(default=0, db_default=0, editable=False)
     # Some card waits for it, or did: else a completion need not look for any.
     has_dependents = models.BooleanField(default=False, db_default=False, editable=False)
     claim_expires_at = TimestampField(null=True, editable=False)
-    # `not_before` lay ahead when somebody looked last: `backlog.verbs.pool.wake` looks again.
+    # A draft, or `not_before` lay ahead when somebody looked last: `backlog.verbs.pool.wake` looks
+    # again.
     held = models.BooleanField(default=False, db_default=False, editable=False)
     # Attempts that do not count towards the cap: those before it was unblocked, and temporary ones.
     attempts_forgiven = CountField(default=0, db_default=0, editable=False)
@@ -155,7 +183,7 @@ class Card(models.Model):
                 condition=Q(status=BLOCKED),
             ),
             # The board: one range a cell, and all counts. The few that are claimed are found by
-            # `backlog_expiry`: a claim has nothing to write here.
+            # `backlog_expiry`: a claim has nothing to write here. What is archived is on no board.
             models.Index(
                 "phase",
                 "status",
@@ -164,7 +192,7 @@ class Card(models.Model):
                 "created_at",
                 "id",
                 name="backlog_lanes",
-                condition=~Q(status=CLAIMED),
+                condition=~Q(status=CLAIMED) & Q(archived_at__isnull=True),
             ),
         ]
         # What a card can never be, whoever writes, also where triggers do not run; of one column
@@ -193,8 +221,12 @@ class Card(models.Model):
                 name="backlog_blocked_for_a_reason",
             ),
             models.CheckConstraint(
-                condition=Q(held=False) | Q(not_before__isnull=False),
+                condition=Q(held=False) | Q(draft=True) | Q(not_before__isnull=False),
                 name="backlog_held_until",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=DONE) | Q(resolution__isnull=True, archived_at__isnull=True),
+                name="backlog_over_if_done",
             ),
             models.CheckConstraint(
                 condition=~Q(_DEPENDS_ON_ITSELF), name="backlog_depends_on_others"

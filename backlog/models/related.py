@@ -16,12 +16,13 @@ from backlog.fields import (
     CountField,
     DocumentField,
     FreeTextField,
+    KeyField,
     TimestampField,
     TokensField,
     WordsField,
 )
 from backlog.lifecycle import (
-    LIMIT_SCOPES,
+    FLEET,
     LONGEST_LAST_LINE,
     LONGEST_NAME,
     LONGEST_OUTPUT,
@@ -29,6 +30,8 @@ from backlog.lifecycle import (
     LONGEST_VIEW_NAME,
     OUTCOMES,
     PAUSE_SCOPES,
+    RULE_SCOPES,
+    RULES,
     VIEWED_PAGES,
 )
 from backlog.models.cards import Card
@@ -178,6 +181,32 @@ class Run(_Attempt):
         return self.ended_at - self.started_at if self.ended_at else None
 
 
+class Verdict(models.Model):
+    """What somebody saw of a criterion of a card. Appended, never changed; the newest one counts.
+
+    `criterion` is its number from 1 on, as the acceptance lists it; a card whose acceptance is no
+    list has one. Without a criterion: from here on all are judged anew, which triggers write when
+    the card is reopened, or its acceptance changed. `attempt` is the last one before it.
+    """
+
+    pk = models.CompositePrimaryKey("card_id", "id")
+    card = _of_card(related_name="verdicts")
+    id = models.BigIntegerField(editable=False)
+    at = TimestampField(db_default=Now())
+    actor = models.TextField()
+    criterion = CountField(null=True)
+    passed = models.BooleanField(default=False)
+    evidence = FreeTextField(null=True)
+    commit = KeyField(null=True)
+    attempt = models.IntegerField()
+
+    class Meta:
+        db_table = "backlog_verdict"
+
+    def __str__(self) -> str:
+        return f"criterion {self.criterion} of {self.card_id} by {self.actor}"
+
+
 class RunOutput(models.Model):
     """What the command of an attempt printed: the last bytes of it, as they came.
 
@@ -265,23 +294,33 @@ class SavedView(models.Model):
 
 
 _ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
-_NAMED = Q(scope__in=LIMIT_SCOPES) & ~Q(name="")
+_NAMED = Q(scope__in=PAUSE_SCOPES) & ~Q(scope=FLEET) & ~Q(name="")
+_OF_FLEET = Q(scope=FLEET, name="")
+_OF_PHASE = Q(scope="phase", reason__isnull=True, most__isnull=True) & ~Q(name="")
 
 
 class Rule(models.Model):
-    """What a claim must heed from `due` on: a pause, a limit, or a card that was held back so long.
+    """What a claim must heed from `due` on: a pause, a limit, a budget that is spent, a card that
+    was held back so long. Or the gate of a phase, which completions heed.
 
-    A pause: nothing of its scope is claimed. A limit: at most so many cards of the phase, or of the
-    owner, are claimed at once. A hold, which triggers write: from then on the card may be claimed.
-    In one table, because every claim asks whether there is any.
+    A pause: nothing of its scope is claimed. A limit: at most so many cards of its scope are
+    claimed at once, or, of scope "review", in review before no more of the phase are claimed. A
+    budget: `spent_tokens` and `spent_cost`, which triggers add up, stop the claims of the phase at
+    `tokens` or `cost`. A gate: cards that come into the phase are `gated`. A hold, which triggers
+    write: from then on the card may be claimed. In one table, because every claim asks whether
+    there is any: what it need not heed yet is due at the end of times.
     """
 
     pk = models.CompositePrimaryKey("kind", "scope", "name")
-    kind = models.TextField(choices=[(kind, kind) for kind in ("pause", "limit", "hold")])
-    scope = models.TextField(choices=[(scope, scope) for scope in (*PAUSE_SCOPES, "card")])
+    kind = models.TextField(choices=[(kind, kind) for kind in RULES])
+    scope = models.TextField(choices=[(scope, scope) for scope in RULE_SCOPES])
     name = models.TextField(blank=True)  # of the phase, the owner or the card; empty for the fleet
     reason = FreeTextField(null=True)  # a pause has one
     most = CountField(null=True)  # a limit has it
+    tokens = TokensField(null=True)  # a budget has one of them, or both
+    cost = CostField(max_digits=20, decimal_places=6, null=True)
+    spent_tokens = TokensField(null=True)  # a budget has both
+    spent_cost = CostField(max_digits=20, decimal_places=6, null=True)
     actor = models.TextField()
     since = TimestampField(db_default=Now())
     due = TimestampField(db_default=_ALWAYS)
@@ -294,8 +333,13 @@ class Rule(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind="pause", reason__isnull=False, most__isnull=True)
-                & (Q(scope="fleet", name="") | _NAMED)
-                | Q(kind="limit", reason__isnull=True, most__isnull=False, most__gte=0) & _NAMED
+                & (_OF_FLEET | _NAMED)
+                | Q(kind="limit", reason__isnull=True, most__isnull=False, most__gte=0)
+                & (_OF_FLEET | _NAMED | Q(scope__in=("role", "review")) & ~Q(name=""))
+                | Q(kind="budget", spent_tokens__isnull=False, spent_cost__isnull=False)
+                & (Q(tokens__isnull=False) | Q(cost__isnull=False))
+                & _OF_PHASE
+                | Q(kind="gate") & _OF_PHASE
                 | Q(kind="hold", scope="card"),
                 name="backlog_rule_kind",
             ),

@@ -249,7 +249,7 @@ class CardQuerySet(models.QuerySet["Card"]):
         return moves.reclaim_card(self.session(), card_id, seen=seen)
 
     def create(self, **fields: Any) -> "Card":
-        """A new ready card: `id`, `title` and whatever else of `values.FIELDS`.
+        """A new ready card: `id`, `title` and whatever else of `settable.FIELDS`.
 
         `acceptance` is any JSON value. A card with the same `idempotency_key` is given unchanged
         instead. Raises `UsageError`, `DuplicateId`, `Cycle`.

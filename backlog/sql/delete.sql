@@ -18,6 +18,7 @@ BEGIN
     ELSIF OLD.status = 'claimed' THEN
         PERFORM backlog_end_run(OLD, NULL, clock_timestamp(), NULL);
     END IF;
+    PERFORM backlog_judge_anew(OLD);
     IF OLD.attempts > 0 THEN
         INSERT INTO backlog_deleted (id, attempts) VALUES (OLD.id, OLD.attempts)
         ON CONFLICT (id) DO UPDATE SET attempts = greatest(backlog_deleted.attempts, excluded.attempts);
@@ -36,6 +37,9 @@ BEGIN
     ON CONFLICT (id) DO UPDATE SET attempts = greatest(backlog_deleted.attempts, excluded.attempts);
     PERFORM backlog_end_run(backlog, NULL, clock_timestamp(), NULL)
     FROM backlog WHERE claimed_at IS NOT NULL;
+    INSERT INTO backlog_verdict (card_id, actor, attempt)
+    SELECT id, backlog_actor(), attempts FROM backlog
+    WHERE id = ANY (ARRAY(SELECT card_id FROM backlog_verdict));
     INSERT INTO backlog_event (card_id, at, actor, verb, from_status, attempt)
     SELECT id, clock_timestamp(), backlog_actor(), 'delete', status, attempts FROM backlog;
     RETURN NULL;

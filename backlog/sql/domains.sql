@@ -42,6 +42,10 @@ CHECK (VALUE BETWEEN 0 AND 2000000000);
 
 CREATE DOMAIN backlog_tokens AS bigint CONSTRAINT backlog_tokens_in_range CHECK (VALUE >= 0);
 
+-- What became of a card that is done without having been completed.
+CREATE DOMAIN backlog_resolution AS text CONSTRAINT backlog_resolution_known
+CHECK (VALUE IN ('dropped', 'duplicate'));
+
 -- NaN, which no JSON holds, is more than any number.
 CREATE DOMAIN backlog_cost AS numeric(20, 6) CONSTRAINT backlog_cost_in_range
 CHECK (VALUE >= 0 AND VALUE < 1e14);

@@ -25,6 +25,7 @@ BEGIN
     VALUES (card.id, card.updated_at, backlog_actor(),
         coalesce(report ->> 'verb', CASE
             WHEN card.status = 'done' THEN 'complete'
+            WHEN card.status = 'blocked' AND card.block_reason = 'in_review' THEN 'submit'
             WHEN card.status = 'blocked' THEN 'block'
             WHEN was.status = 'done' THEN 'reopen'
             WHEN was.status = 'blocked' THEN 'unblock'

@@ -21,7 +21,8 @@ BEGIN
         NEW.block_reason := coalesce(NEW.block_reason, 'other');
         NEW.block_count := greatest(NEW.block_count, 1);
     END IF;
-    NEW.held := coalesce(NEW.not_before > NEW.updated_at, false);
+    NEW.held := NEW.draft OR coalesce(NEW.not_before > NEW.updated_at, false);
+    NEW.gated := NEW.gated OR backlog_phase_is_gated(NEW.phase);
     NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
     PERFORM backlog_lock_targets(ids);
     NEW.open_dependencies := backlog_count_open(ids);

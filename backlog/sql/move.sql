@@ -31,9 +31,15 @@ BEGIN
     NEW.attempts := least(greatest(NEW.attempts, OLD.attempts + 1), 2000000000);
     NEW.updated_at := clock_timestamp();
     NEW.status_changed_at := coalesce(NEW.claimed_at, NEW.updated_at);
-    IF NEW.not_before IS NOT NULL OR NEW.held THEN
+    IF NEW.not_before IS NOT NULL OR NEW.held OR OLD.status = 'done' THEN
         NEW.not_before := NULL;
         NEW.held := false;
+        NEW.draft := false;
+        NEW.resolution := NULL;
+        NEW.archived_at := NULL;
+        IF OLD.status = 'done' THEN
+            PERFORM backlog_judge_anew(NEW);
+        END IF;
     END IF;
     INSERT INTO backlog_event (card_id, at, actor, verb, from_status, to_status, attempt)
     VALUES (NEW.id, NEW.updated_at, coalesce(NEW.claim_owner, ''), 'claim', OLD.status, 'claimed',
@@ -56,7 +62,7 @@ BEGIN
     IF OLD.status = 'claimed' THEN
         -- A completion as the verbs make it, of which nothing is said, in as few expressions as it
         -- takes: PL/pgSQL makes each ready anew in every transaction, at about a microsecond.
-        IF NEW.status = 'done' AND NEW.attempts = OLD.attempts
+        IF NEW.status = 'done' AND NEW.attempts = OLD.attempts AND NOT NEW.gated
                 AND num_nulls(NEW.claim_owner, NEW.claim_ttl_seconds, NEW.claimed_at) = 3
                 AND coalesce(current_setting('backlog.report', true), '') = '' THEN
             NEW.status_changed_at := NEW.updated_at;
@@ -82,6 +88,13 @@ BEGIN
     report := backlog_report(NEW.id);
     IF OLD.status = 'claimed' OR NEW.status = 'done' THEN
         outcome := backlog_end_run(OLD, NEW.status, NEW.updated_at, report);
+    END IF;
+    IF NEW.status = 'done' AND NEW.gated AND NEW.resolution IS NULL THEN
+        NEW := backlog_judged(OLD, NEW);
+    ELSIF OLD.status = 'done' THEN
+        NEW.resolution := NULL;
+        NEW.archived_at := NULL;
+        PERFORM backlog_judge_anew(NEW);
     END IF;
     IF NEW.status = 'ready' AND OLD.status = 'claimed' THEN
         NEW := backlog_given_back(NEW, report);

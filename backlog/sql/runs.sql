@@ -61,5 +61,6 @@ BEGIN
         CASE WHEN claimed THEN card.status_changed_at ELSE moment END, moment,
         outcome, report ->> 'summary', report -> 'result',
         (report ->> 'tokens')::bigint, (report ->> 'cost')::numeric);
+    PERFORM backlog_spend(card.phase, (report ->> 'tokens')::bigint, (report ->> 'cost')::numeric);
     RETURN outcome;
 END $$;

@@ -5,7 +5,7 @@ DO $$
 DECLARE
     log regclass;
 BEGIN
-    FOREACH log IN ARRAY ARRAY['backlog_event', 'backlog_ended_run']::regclass[] LOOP
+    FOREACH log IN ARRAY ARRAY['backlog_event', 'backlog_ended_run', 'backlog_verdict']::regclass[] LOOP
         IF EXISTS (SELECT FROM pg_attribute
                 WHERE attrelid = log AND attname = 'id' AND attidentity = '') THEN
             EXECUTE format('ALTER TABLE %s ALTER id ADD GENERATED ALWAYS AS IDENTITY', log);

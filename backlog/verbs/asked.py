@@ -10,8 +10,7 @@ from backlog.records import WIRE_NAMES
 from backlog.shown import cut
 from backlog.verbs.faults import place
 from backlog.verbs.framing import documents
-from backlog.verbs.lines import integer_of, text_of
-from backlog.verbs.runs import checked_cost
+from backlog.verbs.lines import cost_of, integer_of, text_of
 
 
 def read_asked(lines: Sequence[bytes], keys: Sequence[str]) -> list[dict[str, Any]]:
@@ -61,10 +60,6 @@ def _result(value: Any, key: str) -> str:
     return values.exact_json(value)
 
 
-def _cost(value: Any, key: str) -> str | None:
-    return checked_cost(str(value) if isinstance(value, values.Digits) else text_of(value, key))
-
-
 _READERS: Final[dict[str, Callable[[Any, str], Any]]] = {
     "id": _id,
     "on": _id,
@@ -72,5 +67,5 @@ _READERS: Final[dict[str, Callable[[Any, str], Any]]] = {
     "summary": lambda value, key: values.text(text_of(value, key), key),
     "result": _result,
     "tokens": integer_of(0, values.BIGINT_MAX),
-    "cost": _cost,
+    "cost": cost_of,
 }

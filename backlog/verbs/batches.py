@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any, Final, NamedTuple
 
-from backlog import lifecycle, values
+from backlog import lifecycle, settable, values
 from backlog.errors import Busy, Refusal, UsageError
 from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, DONE, Move
 from backlog.planner import few, row_by_row, unindexed
@@ -227,7 +227,7 @@ def renew_many(
 
 def edit_many(session: Session, card_ids: Sequence[str], /, **fields: Any) -> list[Outcome[Record]]:
     """`cards.edit` for each card, with the same fields. Raises `UsageError` as `complete_many`."""
-    values.fields(fields)
+    settable.checked(fields)
     return _outcomes(_named(card_ids), {}, lambda held: edit(session, held.id, **fields))
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 
-from backlog import values
+from backlog import settable, values
 from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents, NotFound, UsageError
 from backlog.records import COLUMNS, Record
 from backlog.session import UNIQUE_VIOLATION, Session, in_pages, in_transaction, sqlstate
@@ -76,13 +76,13 @@ def _place(session: Session, card_id: str) -> tuple[Any, ...]:
 
 
 def create(session: Session, card_id: str, title: str, **fields: Any) -> Record:
-    """A new ready card; `fields` as in `values.fields`, `acceptance` as JSON text.
+    """A new ready card; `fields` as in `settable.checked`, `acceptance` as JSON text.
 
     A card with the same `idempotency_key` is returned unchanged instead, also when two creates
     race. A dependency need not exist yet: the card waits for it. Raises `UsageError`,
     `DuplicateId`, `Cycle`.
     """
-    checked = values.fields({"title": title, **fields})
+    checked = settable.checked({"title": title, **fields})
     try:
         new_id = values.new_id(card_id)
     except UsageError:
@@ -127,7 +127,7 @@ def edit(session: Session, card_id: str, *, seen: datetime | None = None, **fiel
     With `seen`, the `updated_at` the caller saw, a card changed since then is left alone.
     Raises `NotFound`, `Stale`, `Cycle`, `DuplicateKey`.
     """
-    return _update(session, card_id, seen, values.fields(fields))
+    return _update(session, card_id, seen, settable.checked(fields))
 
 
 @in_transaction

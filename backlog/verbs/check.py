@@ -69,7 +69,7 @@ FROM (
     SELECT id,
         claim_expires_at IS DISTINCT FROM claimed_at + make_interval(secs => claim_ttl_seconds)
             AS wrong_expiry,
-        held AND NOT EXISTS (
+        held AND NOT draft AND NOT EXISTS (
             SELECT FROM backlog_rule AS rule
             WHERE (kind, scope, name) = ('hold', 'card', backlog.id COLLATE "default")
                 AND due <= not_before) AS never_let_go
@@ -121,7 +121,7 @@ UNION ALL
 SELECT 'backlog_deleted', id, 'attempts', attempts FROM backlog_deleted WHERE attempts >= {_NEAR}
 UNION ALL
 SELECT log, '', 'id', pg_sequence_last_value(pg_get_serial_sequence(log, 'id')::regclass)
-FROM unnest(ARRAY['backlog_event', 'backlog_ended_run']) AS log
+FROM unnest(ARRAY['backlog_event', 'backlog_ended_run', 'backlog_verdict']) AS log
 WHERE pg_sequence_last_value(pg_get_serial_sequence(log, 'id')::regclass) >= {_NEAR_ID}
 ORDER BY 1, 2"""
 

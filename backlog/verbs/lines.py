@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from backlog import values
 from backlog.errors import DuplicateId, DuplicateKey, Refusal, UsageError
-from backlog.lifecycle import CLAIMED, MOST_COUNTED
+from backlog.lifecycle import CLAIMED, MOST_COUNTED, RESOLUTIONS
 from backlog.records import WIRE_NAMES
 from backlog.verbs.faults import At, Faults, UnknownKeys
 from backlog.verbs.framing import backlog
@@ -144,6 +144,8 @@ _NEVER_NULL: Final = (
     "attempts",
     "created_at",
     "block_count",
+    "draft",
+    "gated",
 )
 
 
@@ -163,6 +165,21 @@ def integer_of(low: int, high: int = values.INT_MAX) -> Callable[[Any, str], int
         return values.integer(value, key, low, high)
 
     return read
+
+
+def cost_of(value: Any, key: str) -> str:
+    """What is a cost in JSON: a number, or its text. Raises `UsageError`."""
+    return values.cost(str(value) if isinstance(value, values.Digits) else text_of(value, key), key)
+
+
+def _whether(value: Any, key: str) -> bool:
+    if not isinstance(value, bool):
+        raise UsageError(f"{key} must be true or false")
+    return value
+
+
+def _resolution(value: Any, key: str) -> str:
+    return values.one_of(text_of(value, key), key, RESOLUTIONS)
 
 
 def _ids(value: Any, key: str) -> list[str]:
@@ -201,5 +218,13 @@ _READERS: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
         "block_note": lambda v, k: values.optional(text_of(v, k), k),
         "block_count": integer_of(0, MOST_COUNTED),
         "answer": lambda v, k: values.optional(text_of(v, k), k),
+        "draft": _whether,
+        "gated": _whether,
+        "due": lambda v, k: values.moment(text_of(v, k), k),
+        "max_runtime": integer_of(1),
+        "projected_tokens": integer_of(0, values.BIGINT_MAX),
+        "projected_cost": cost_of,
+        "resolution": _resolution,
+        "archived_at": lambda v, k: values.moment(text_of(v, k), k),
     }.items()
 }

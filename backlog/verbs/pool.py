@@ -119,7 +119,7 @@ def let_go(session: Session) -> int:
         UPDATE backlog SET held = false WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM backlog
             WHERE id = ANY (ARRAY({_DUE} ORDER BY due LIMIT {_DUE_AT_ONCE}))
-                AND held AND not_before <= statement_timestamp()
+                AND held AND NOT draft AND not_before <= statement_timestamp()
             FOR NO KEY UPDATE SKIP LOCKED))""").rowcount
     # Those of cards that others are changing stay. By ctid, as a claim: a rule that was written
     # anew since this statement's snapshot is not the one that is deleted.
@@ -127,7 +127,7 @@ def let_go(session: Session) -> int:
         DELETE FROM backlog_rule WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM backlog_rule AS rule
             WHERE kind = 'hold' AND due <= statement_timestamp() AND NOT EXISTS (
-                SELECT FROM backlog WHERE id = rule.name COLLATE "C" AND held)
+                SELECT FROM backlog WHERE id = rule.name COLLATE "C" AND held AND NOT draft)
             ORDER BY due FOR UPDATE SKIP LOCKED LIMIT {_DUE_AT_ONCE}))""")
     return woken
 

@@ -1,19 +1,15 @@
 """Runs: every attempt at a card, how it ended, and what the worker said of it."""
 
 import os
-import re
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from backlog import values
-from backlog.errors import UsageError
 from backlog.lifecycle import DEFAULT_MAX_ATTEMPTS, MOST_COUNTED, OUTCOMES
 from backlog.session import Session
-from backlog.shown import cut
 
 _COLUMNS: Final = """card_id, attempt, owner, started_at, ended_at, outcome, summary, result::text,
     tokens, cost"""
-_COST = re.compile(r"[0-9]{1,14}(\.[0-9]{1,6})?")
 
 
 class Report(NamedTuple):
@@ -45,8 +41,8 @@ class Report(NamedTuple):
             "verb": verb,
             "outcome": self.outcome and values.one_of(self.outcome, "outcome", OUTCOMES),
             "summary": self.summary and values.optional(self.summary, "summary"),
-            "tokens": _tokens(self.tokens),
-            "cost": checked_cost(self.cost),
+            "tokens": None if self.tokens is None else values.tokens(self.tokens, "tokens"),
+            "cost": None if self.cost is None else values.cost(self.cost, "cost"),
             "counted": None if self.counted else False,
         }
         given = {key: value for key, value in said.items() if value is not None}
@@ -60,18 +56,6 @@ def default_cap() -> int:
     """How many attempts a card has that names no cap itself; 0: no cap. Raises `UsageError`."""
     said = os.environ.get("BACKLOG_MAX_ATTEMPTS") or str(DEFAULT_MAX_ATTEMPTS)
     return values.integer(said, "BACKLOG_MAX_ATTEMPTS", 0, MOST_COUNTED)
-
-
-def _tokens(number: int | None) -> int | None:
-    return None if number is None else values.between(number, "tokens", 0, values.BIGINT_MAX)
-
-
-def checked_cost(number: str | None) -> str | None:
-    """The decimal text. Raises `UsageError`."""
-    if number is not None and not _COST.fullmatch(values.text(number, "cost")):
-        shown = cut(number, 40)
-        raise UsageError(f"cost must be a number such as 0.25, with up to 6 decimals, not {shown}")
-    return number
 
 
 class Run(NamedTuple):

@@ -28,8 +28,11 @@ _IF_MOVED: Final = f" AND {MOVED}"
 # Cards that are held are done and the next ones claimed, by one update: what an update costs,
 # however many rows it writes (its start, the reading of constraints and triggers), is most of a
 # move. Of cards that others wait for, no: the next may be what their completion makes claimable.
-# What is locked, or was changed since the snapshot, which the update would pass over, is left.
-_FREE: Final = f"NOT has_dependents AND {TELLING} IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED"
+# What is locked, or was changed since the snapshot, which the update would pass over, is left, and
+# what is gated, which may not be done then.
+_FREE: Final = (
+    f"NOT has_dependents AND NOT gated AND {TELLING} IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED"
+)
 _HELD: Final = f"SELECT ctid FROM backlog WHERE id = %s AND {{condition}} AND {_FREE}"
 _ALL_HELD: Final = f"""
     SELECT card.ctid FROM {few("%s::text[]", "%s::integer[]")} AS held (id, attempt), LATERAL (

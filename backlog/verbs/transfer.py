@@ -37,7 +37,9 @@ CREATE TEMPORARY TABLE backlog_import (
     claim_owner backlog_name, claim_ttl_seconds int, claimed_at timestamptz, attempts int,
     idempotency_key backlog_key, acceptance backlog_document, created_at timestamptz,
     role backlog_label, max_attempts int, not_before timestamptz, block_reason text,
-    block_note backlog_text, block_count int, answer backlog_text,
+    block_note backlog_text, block_count int, answer backlog_text, draft boolean, gated boolean,
+    due timestamptz, max_runtime int, projected_tokens backlog_tokens, projected_cost backlog_cost,
+    resolution backlog_resolution, archived_at timestamptz,
     fresh boolean NOT NULL DEFAULT false
 ) ON COMMIT DROP"""
 
@@ -48,6 +50,8 @@ _DEFAULTS: Final = {
     "depends_on": "coalesce(line.depends_on, backlog_ids '[]')",
     "attempts": "coalesce(line.attempts, 0)",
     "block_count": "coalesce(line.block_count, 0)",
+    "draft": "coalesce(line.draft, false)",
+    "gated": "coalesce(line.gated, false)",
     "created_at": "coalesce(line.created_at, now() + line.number * interval '1 microsecond')",
 }
 

@@ -13,7 +13,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from backlog import values
+from backlog import settable, values
 from backlog.errors import Refusal, Stale, StoreUnavailable
 from backlog.lifecycle import (
     BLOCKED,
@@ -195,7 +195,7 @@ class CardForm(ShownForm):
 
     class Meta:
         model = Card
-        fields = ("id", *values.FIELDS)
+        fields = ("id", *settable.FIELDS)
         # Its text is asked for below: Python loses digits of a number, or refuses to read it. (Not
         # by leaving it out of `fields`: the admin has fields of its own, and heeds this.)
         exclude = ("acceptance",)
@@ -219,7 +219,7 @@ class CardForm(ShownForm):
             self.initial["seen"] = self.instance.updated_at.isoformat()
             self.fields["seen"].required = True
             digests = {
-                name: digest(self._text(name)) for name in values.FIELDS if name in self.fields
+                name: digest(self._text(name)) for name in settable.FIELDS if name in self.fields
             }
             self.initial["shown"] = " ".join(map("=".join, digests.items()))
 
@@ -245,7 +245,7 @@ class CardForm(ShownForm):
     def _clean_fields(self) -> None:
         """What a card has, and nobody changed, is asked nothing: it may be older than a rule."""
         super()._clean_fields()  # type: ignore[misc]  # not in the stubs
-        for name in values.FIELDS:
+        for name in settable.FIELDS:
             if self.instance.pk and name not in self.changed_data:
                 self.errors.pop(name, None)
             elif isinstance(typed := self.cleaned_data.get(name), str):
@@ -274,13 +274,13 @@ class CardForm(ShownForm):
 
     def write(self) -> Record:
         """Create the card, or edit what the form changed. Raises `Refusal`."""
-        given: dict[str, Any] = {name: self.cleaned_data.get(name) for name in values.FIELDS}
+        given: dict[str, Any] = {name: self.cleaned_data.get(name) for name in settable.FIELDS}
         for name in ("body", "phase", "role", "idempotency_key"):
             given[name] = given[name] or None
         session = Card.objects.session()
         if not self.instance.pk:
             return cards.create(session, self.cleaned_data["id"], given.pop("title"), **given)
-        changed = {name: given[name] for name in self.changed_data if name in values.FIELDS}
+        changed = {name: given[name] for name in self.changed_data if name in settable.FIELDS}
         seen = values.moment(self.cleaned_data["seen"], "seen")
         return cards.edit(session, self.instance.pk, seen=seen, **changed)
 
@@ -291,7 +291,7 @@ class CardForm(ShownForm):
         """
         form, current = CardForm(instance=fresh), []
         for name, field in form.fields.items():
-            if name not in values.FIELDS:
+            if name not in settable.FIELDS:
                 continue
             typed, shown = self[name].data, form._text(name)
             current.append((str(self[name].label), shown))

@@ -1,0 +1,1 @@
+"""The fleet's rules as verbs, without Django."""
