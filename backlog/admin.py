@@ -123,7 +123,14 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     )
     fieldsets = (
         (None, {"fields": ("id", "title", "body", "phase", "priority", "seen", "shown")}),
-        ("Who claims it, and when", {"fields": ("role", "max_attempts", "not_before")}),
+        (
+            "Who claims it, and when",
+            {"fields": ("role", "draft", "not_before", "due", "max_attempts", "max_runtime")},
+        ),
+        (
+            "What it takes",
+            {"fields": ("gated", "projected_tokens", "projected_cost")},
+        ),
         ("Dependencies and criteria", {"fields": ("depends_on", "acceptance")}),
         ("Written by the backlog itself", {"fields": readonly_fields}),
         ("More", {"fields": ("idempotency_key",), "classes": ["collapse"]}),

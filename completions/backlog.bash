@@ -8,7 +8,7 @@
 _shtab_backlog_store_subparsers=(start stop status path psql dump restore)
 _shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store roles role graph)
 
-_shtab_backlog_create_option_strings=(-h --help --json --id --title --body --phase --priority --depends-on --acceptance --role --max-attempts --not-before --idempotency-key)
+_shtab_backlog_create_option_strings=(-h --help --json --id --title --body --phase --priority --depends-on --acceptance --role --max-attempts --not-before --due --max-runtime --projected-tokens --projected-cost --gated --draft --idempotency-key)
 _shtab_backlog_list_option_strings=(-h --help --json --status --phase --ready-only --limit --after)
 _shtab_backlog_claim_option_strings=(-h --help --json --owner --ttl --id --phase --role --count --wait --exit-code)
 _shtab_backlog_reclaim_option_strings=(-h --help --json --id)
@@ -25,7 +25,7 @@ _shtab_backlog_tail_option_strings=(-h --help --json --limit --follow)
 _shtab_backlog_runs_option_strings=(-h --help --json --id --limit)
 _shtab_backlog_output_option_strings=(-h --help --json --id --attempt --follow)
 _shtab_backlog_context_option_strings=(-h --help --json --id --max-bytes)
-_shtab_backlog_edit_option_strings=(-h --help --json --id --ids --title --body --phase --priority --depends-on --acceptance --role --max-attempts --not-before --idempotency-key)
+_shtab_backlog_edit_option_strings=(-h --help --json --id --ids --title --body --phase --priority --depends-on --acceptance --role --max-attempts --not-before --due --max-runtime --projected-tokens --projected-cost --gated --draft --idempotency-key)
 _shtab_backlog_unblock_option_strings=(-h --help --json --id --ids --note)
 _shtab_backlog_reopen_option_strings=(-h --help --json --id --ids)
 _shtab_backlog_release_option_strings=(-h --help --json --id --ids --owner --attempt --summary --result --tokens --cost --delay --failed --uncounted)
@@ -63,7 +63,7 @@ _shtab_backlog_store_dump_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_backlog_store_restore_pos_0_COMPGEN=_shtab_compgen_files
 
 _shtab_backlog_list___status_choices=(ready claimed blocked done)
-_shtab_backlog_block___reason_choices=(dependency needs_input capability transient attempts_exhausted other)
+_shtab_backlog_block___reason_choices=(dependency needs_input capability transient attempts_exhausted in_review other)
 _shtab_backlog_import___from_choices=(beads backlog-md taskmaster github)
 _shtab_backlog_work___output_choices=(on off)
 _shtab_backlog_store_pos_0_choices=(start stop status path psql dump restore)

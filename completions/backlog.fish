@@ -51,7 +51,7 @@ function _shtab_backlog_using
 end
 
 set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph
-set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --concurrency --cost --count --delay --depends-on --every --format --from --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --output --owner --phase --priority --reason --result --role --stall --status --summary --title --to --tokens --ttl --wait
+set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --concurrency --cost --count --delay --depends-on --draft --due --every --format --from --gated --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --stall --status --summary --title --to --tokens --ttl --wait
 
 complete -c backlog -e
 complete -c backlog -f
@@ -71,6 +71,12 @@ complete -c backlog -n '_shtab_backlog_using create' -l acceptance -x -d 'JSON, 
 complete -c backlog -n '_shtab_backlog_using create' -l role -x -d 'who can work on it'
 complete -c backlog -n '_shtab_backlog_using create' -l max-attempts -x -d 'claims before it is blocked (BACKLOG_MAX_ATTEMPTS, or 10; 0: no cap)'
 complete -c backlog -n '_shtab_backlog_using create' -l not-before -x -d 'when it may be claimed, in ISO 8601'
+complete -c backlog -n '_shtab_backlog_using create' -l due -x -d 'when it should be done, in ISO 8601'
+complete -c backlog -n '_shtab_backlog_using create' -l max-runtime -x -d 'seconds that an attempt may take'
+complete -c backlog -n '_shtab_backlog_using create' -l projected-tokens -x -d 'tokens that it will take'
+complete -c backlog -n '_shtab_backlog_using create' -l projected-cost -x -d 'what it will cost, such as 0.25'
+complete -c backlog -n '_shtab_backlog_using create' -l gated -x -d 'whether it waits for verdicts before it is done'
+complete -c backlog -n '_shtab_backlog_using create' -l draft -x -d 'whether it waits to be published before it is claimed'
 complete -c backlog -n '_shtab_backlog_using create' -l idempotency-key -x -d 'a repeated key creates nothing'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a list -d 'cards in the order of claims'
 complete -c backlog -n '_shtab_backlog_using list' -s h -l help -d 'show this help message and exit'
@@ -111,7 +117,7 @@ complete -c backlog -n '_shtab_backlog_using block' -l id -x -d 'the card'
 complete -c backlog -n '_shtab_backlog_using block' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using block' -l owner -x -d 'only if this worker holds the claim'
 complete -c backlog -n '_shtab_backlog_using block' -l attempt -x -d 'only if the claim is this attempt'
-complete -c backlog -n '_shtab_backlog_using block' -l reason -xka "dependency needs_input capability transient attempts_exhausted other" -d reason
+complete -c backlog -n '_shtab_backlog_using block' -l reason -xka "dependency needs_input capability transient attempts_exhausted in_review other" -d reason
 complete -c backlog -n '_shtab_backlog_using block' -l note -x -d 'what would let it go on'
 complete -c backlog -n '_shtab_backlog_using block' -l summary -x -d 'what came of the attempt'
 complete -c backlog -n '_shtab_backlog_using block' -l result -x -d JSON
@@ -191,6 +197,12 @@ complete -c backlog -n '_shtab_backlog_using edit' -l acceptance -x -d 'JSON, or
 complete -c backlog -n '_shtab_backlog_using edit' -l role -x -d 'who can work on it'
 complete -c backlog -n '_shtab_backlog_using edit' -l max-attempts -x -d 'claims before it is blocked (BACKLOG_MAX_ATTEMPTS, or 10; 0: no cap)'
 complete -c backlog -n '_shtab_backlog_using edit' -l not-before -x -d 'when it may be claimed, in ISO 8601'
+complete -c backlog -n '_shtab_backlog_using edit' -l due -x -d 'when it should be done, in ISO 8601'
+complete -c backlog -n '_shtab_backlog_using edit' -l max-runtime -x -d 'seconds that an attempt may take'
+complete -c backlog -n '_shtab_backlog_using edit' -l projected-tokens -x -d 'tokens that it will take'
+complete -c backlog -n '_shtab_backlog_using edit' -l projected-cost -x -d 'what it will cost, such as 0.25'
+complete -c backlog -n '_shtab_backlog_using edit' -l gated -x -d 'whether it waits for verdicts before it is done'
+complete -c backlog -n '_shtab_backlog_using edit' -l draft -x -d 'whether it waits to be published before it is claimed'
 complete -c backlog -n '_shtab_backlog_using edit' -l idempotency-key -x -d 'another key; none if blank'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a unblock -d 'a blocked card is ready again'
 complete -c backlog -n '_shtab_backlog_using unblock' -s h -l help -d 'show this help message and exit'

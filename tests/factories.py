@@ -30,7 +30,8 @@ END $$"""
 _TABLES = ["backlog", "backlog_dependency", "backlog_deleted"]
 _TABLES += ["backlog_view"]
 _TABLES += ["backlog_event", "backlog_ended_run", "backlog_output", "backlog_rule", "backlog_kept"]
-_TABLES += ["backlog_search"]
+_TABLES += ["backlog_search", "backlog_verdict", "fleet_worker", "fleet_escalation"]
+_TABLES += ["fleet_decision", "fleet_heartbeat", "fleet_signal", "fleet_repeat", "fleet_proposal"]
 EMPTY = _EMPTY.format(
     tables=", ".join(_TABLES), deletes="; ".join(map("DELETE FROM {}".format, _TABLES))
 )

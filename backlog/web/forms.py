@@ -185,8 +185,14 @@ class CardForm(ShownForm):
         "role",
         "depends_on",
         "acceptance",
-        "max_attempts",
+        "draft",
         "not_before",
+        "due",
+        "max_attempts",
+        "max_runtime",
+        "gated",
+        "projected_tokens",
+        "projected_cost",
         "idempotency_key",
     )
 
@@ -274,7 +280,7 @@ class CardForm(ShownForm):
 
     def write(self) -> Record:
         """Create the card, or edit what the form changed. Raises `Refusal`."""
-        given: dict[str, Any] = {name: self.cleaned_data.get(name) for name in settable.FIELDS}
+        given = {name: self.cleaned_data[name] for name in settable.FIELDS if name in self.fields}
         for name in ("body", "phase", "role", "idempotency_key"):
             given[name] = given[name] or None
         session = Card.objects.session()

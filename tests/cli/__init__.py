@@ -28,6 +28,14 @@ KEYS = [
     "blockNote",
     "blockCount",
     "answer",
+    "draft",
+    "gated",
+    "due",
+    "maxRuntime",
+    "projectedTokens",
+    "projectedCost",
+    "resolution",
+    "archivedAt",
 ]
 EVENT_KEYS = ["id", "cardId", "at", "actor", "verb", "from", "to", "attempt", "note"]
 

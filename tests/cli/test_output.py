@@ -20,8 +20,10 @@ def test_a_card_has_exactly_these_keys_in_this_order_null_or_by_default(call):
     assert [key for key in KEYS if card[key] is None] == [
         *("body", "phase", "claimOwner", "claimTtlSeconds", "claimedAt"),
         *("idempotencyKey", "acceptance", "role", "maxAttempts", "notBefore"),
-        *("blockReason", "blockNote", "answer"),
+        *("blockReason", "blockNote", "answer", "due", "maxRuntime"),
+        *("projectedTokens", "projectedCost", "resolution", "archivedAt"),
     ]
+    assert (card["draft"], card["gated"]) == (False, False)
     assert (card["priority"], card["status"], card["attempts"]) == (0, "ready", 0)
     assert card["dependsOn"] == []
 

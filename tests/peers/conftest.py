@@ -28,7 +28,7 @@ def left(session):
 @pytest.fixture
 def rows(session):
     """All rows of what a verb may change, to see that nothing did."""
-    tables = ("backlog", "backlog_event", "backlog_ended_run", "backlog_rule")
+    tables = ("backlog", "backlog_event", "backlog_ended_run", "backlog_rule", "backlog_verdict")
 
     def read():
         read_all = "SELECT each::text FROM {} AS each ORDER BY 1"
