@@ -4,6 +4,42 @@ CREATE FUNCTION backlog_written(moment timestamptz) RETURNS text LANGUAGE sql IM
     SELECT to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
 $$;
 
+-- What was edited, in words; NULL: nothing that is told.
+CREATE FUNCTION backlog_edited(was backlog, card backlog) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN nullif(concat_ws(', ',
+        CASE WHEN card.title <> was.title THEN 'title' END,
+        CASE WHEN card.body IS DISTINCT FROM was.body THEN 'body' END,
+        CASE WHEN card.phase IS DISTINCT FROM was.phase THEN
+            concat_ws(' ', 'phase', coalesce(was.phase, '-'), '→', coalesce(card.phase, '-')) END,
+        CASE WHEN card.role IS DISTINCT FROM was.role THEN
+            concat_ws(' ', 'role', coalesce(was.role, '-'), '→', coalesce(card.role, '-')) END,
+        CASE WHEN card.priority <> was.priority THEN
+            concat_ws(' ', 'priority', was.priority, '→', card.priority) END,
+        CASE WHEN card.max_attempts IS DISTINCT FROM was.max_attempts THEN 'max attempts' END,
+        CASE WHEN card.idempotency_key IS DISTINCT FROM was.idempotency_key THEN 'idempotency key' END,
+        CASE WHEN card.acceptance IS DISTINCT FROM was.acceptance THEN 'acceptance' END,
+        CASE WHEN card.created_at <> was.created_at THEN 'creation time' END,
+        CASE WHEN card.draft <> was.draft THEN
+            CASE WHEN card.draft THEN 'a draft' ELSE 'published' END END,
+        CASE WHEN card.gated <> was.gated THEN
+            CASE WHEN card.gated THEN 'gated' ELSE 'not gated' END END,
+        CASE WHEN card.due IS DISTINCT FROM was.due THEN
+            coalesce('due ' || backlog_written(card.due), 'no longer due') END,
+        CASE WHEN card.max_runtime IS DISTINCT FROM was.max_runtime THEN 'max runtime' END,
+        CASE WHEN (card.projected_tokens, card.projected_cost)
+            IS DISTINCT FROM (was.projected_tokens, was.projected_cost) THEN 'projection' END,
+        CASE WHEN card.status = was.status AND card.resolution IS DISTINCT FROM was.resolution THEN
+            coalesce(card.resolution, 'completed') END,
+        CASE WHEN card.status = was.status AND card.archived_at IS DISTINCT FROM was.archived_at THEN
+            CASE WHEN card.archived_at IS NULL THEN 'no longer archived' ELSE 'archived' END END,
+        CASE WHEN card.status = was.status AND card.not_before IS DISTINCT FROM was.not_before THEN
+            coalesce('not before ' || backlog_written(card.not_before), 'no longer held back') END,
+        CASE WHEN card.status = was.status AND (card.block_reason, card.block_note)
+            IS DISTINCT FROM (was.block_reason, was.block_note) THEN 'reason of its block' END,
+        CASE WHEN card.status = was.status AND card.answer IS DISTINCT FROM was.answer THEN 'answer' END), '');
+END $$;
+
 CREATE FUNCTION backlog_before_touch() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     added text;
@@ -18,40 +54,10 @@ BEGIN
             SELECT jsonb_array_elements_text(OLD.depends_on) AS id
             EXCEPT SELECT unnest(backlog_dependency_ids(NEW.id, NEW.depends_on))) AS ids;
     END IF;
-    edited := nullif(concat_ws(', ',
-        CASE WHEN NEW.title <> OLD.title THEN 'title' END,
-        CASE WHEN NEW.body IS DISTINCT FROM OLD.body THEN 'body' END,
-        CASE WHEN NEW.phase IS DISTINCT FROM OLD.phase THEN
-            concat_ws(' ', 'phase', coalesce(OLD.phase, '-'), '→', coalesce(NEW.phase, '-')) END,
-        CASE WHEN NEW.role IS DISTINCT FROM OLD.role THEN
-            concat_ws(' ', 'role', coalesce(OLD.role, '-'), '→', coalesce(NEW.role, '-')) END,
-        CASE WHEN NEW.priority <> OLD.priority THEN
-            concat_ws(' ', 'priority', OLD.priority, '→', NEW.priority) END,
-        CASE WHEN NEW.max_attempts IS DISTINCT FROM OLD.max_attempts THEN 'max attempts' END,
-        CASE WHEN NEW.idempotency_key IS DISTINCT FROM OLD.idempotency_key THEN 'idempotency key' END,
-        CASE WHEN NEW.acceptance IS DISTINCT FROM OLD.acceptance THEN 'acceptance' END,
-        CASE WHEN NEW.created_at <> OLD.created_at THEN 'creation time' END,
-        CASE WHEN NEW.draft <> OLD.draft THEN
-            CASE WHEN NEW.draft THEN 'a draft' ELSE 'published' END END,
-        CASE WHEN NEW.gated <> OLD.gated THEN
-            CASE WHEN NEW.gated THEN 'gated' ELSE 'not gated' END END,
-        CASE WHEN NEW.due IS DISTINCT FROM OLD.due THEN
-            coalesce('due ' || backlog_written(NEW.due), 'no longer due') END,
-        CASE WHEN NEW.max_runtime IS DISTINCT FROM OLD.max_runtime THEN 'max runtime' END,
-        CASE WHEN (NEW.projected_tokens, NEW.projected_cost)
-            IS DISTINCT FROM (OLD.projected_tokens, OLD.projected_cost) THEN 'projection' END,
-        CASE WHEN NEW.status = OLD.status AND NEW.resolution IS DISTINCT FROM OLD.resolution THEN
-            coalesce(NEW.resolution, 'completed') END,
-        CASE WHEN NEW.status = OLD.status AND NEW.archived_at IS DISTINCT FROM OLD.archived_at THEN
-            CASE WHEN NEW.archived_at IS NULL THEN 'no longer archived' ELSE 'archived' END END,
-        CASE WHEN NEW.status = OLD.status AND NEW.not_before IS DISTINCT FROM OLD.not_before THEN
-            coalesce('not before ' || backlog_written(NEW.not_before), 'no longer held back') END,
-        CASE WHEN NEW.status = OLD.status AND (NEW.block_reason, NEW.block_note)
-            IS DISTINCT FROM (OLD.block_reason, OLD.block_note) THEN 'reason of its block' END,
-        CASE WHEN NEW.status = OLD.status AND NEW.answer IS DISTINCT FROM OLD.answer THEN 'answer' END), '');
     IF NEW.phase IS DISTINCT FROM OLD.phase THEN
         NEW.gated := NEW.gated OR backlog_phase_is_gated(NEW.phase);
     END IF;
+    edited := backlog_edited(OLD, NEW);
     IF NEW.acceptance IS DISTINCT FROM OLD.acceptance THEN
         PERFORM backlog_judge_anew(NEW);
     END IF;
