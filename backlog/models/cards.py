@@ -137,10 +137,6 @@ class Card(models.Model):
     expired: bool
     cell: str
     acceptance_text: str | None
-    # Only as the board reads cards: some of what it waits for, as pairs of an id and its status
-    # ("missing": there is no such card); how many unfinished cards wait for it.
-    waits_for: tuple[tuple[str, str], ...]
-    holds_up: int
     # Only as the fleet's page reads cards: the last line of what its worker's command printed.
     printed: str
 

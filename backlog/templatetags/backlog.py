@@ -1,5 +1,6 @@
 """How values are written on a page."""
 
+import html
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,12 +13,11 @@ from django import template
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.html import escape, format_html, format_html_join
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from backlog import lifecycle
 from backlog.lifecycle import FLEET, LONGEST_NAME
-from backlog.models import Card
 from backlog.verbs import search
 from backlog.verbs.rules import Limit, Pause
 
@@ -88,7 +88,7 @@ def scope(rule: Pause | Limit) -> str:
 
 
 @register.filter
-def why_blocked(card: Card) -> str:
+def why_blocked(card: Any) -> str:
     """In plain words, with the note."""
     reason = lifecycle.REASON_IN_WORDS.get(card.block_reason or "")
     return lifecycle.why_blocked(reason, card.block_note)
@@ -164,12 +164,12 @@ def whole(text: Any) -> SafeString:
     """The text, its words with a hyphen in one piece: a browser would end a line within an id, or
     within the `--` of an option. What is longer than a line of a phone may break, as it must."""
     words = re.split(r"(\s+)", str(text))
-    return format_html_join("", "{}", ((_kept(word),) for word in words))
+    return SafeString("".join(map(_kept, words)))
 
 
-def _kept(word: str) -> SafeString | str:
-    short = "-" in word and len(word) <= WORD
-    return format_html('<span class="whole">{}</span>', word) if short else word
+def _kept(word: str) -> str:
+    shown = html.escape(word)
+    return f'<span class="whole">{shown}</span>' if "-" in word and len(word) <= WORD else shown
 
 
 @register.filter

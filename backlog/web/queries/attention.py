@@ -1,7 +1,8 @@
 """What waits for an operator: claims whose lease is over, and what is blocked; oldest first."""
 
-from functools import cache
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, Final
 
 from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
@@ -31,14 +32,15 @@ _BLOCKED: Final = Q(status=RawSQL(f"'{BLOCKED}'", ()))  # noqa: S611 (our own wo
 _SOME: Final = f"(SELECT * FROM backlog WHERE status = '{BLOCKED}' LIMIT {MOST_BLOCKED})"
 
 
-class Attention(NamedTuple):
+@dataclass(frozen=True)
+class Attention:
     """How many cards of the whole backlog need an operator, and the values of those that have
     for the longest."""
 
     total: int = 0
     rows: tuple[tuple[Any, ...], ...] = ()
 
-    @property
+    @cached_property
     def questions(self) -> list[Question]:
         """The first of them, each with `expired`; cards that are blocked alike are one."""
         cards = (lines.card(_FIELDS, row[:-1], expired=row[-1]) for row in self.rows)

@@ -13,7 +13,6 @@ from django.db.models import Count, Func, TextField, Value, Window
 from django.db.models.functions import RowNumber
 
 from backlog.lifecycle import CELL_OF, CELLS, CLAIMED
-from backlog.models import Card
 from backlog.querysets import EXPIRED, CardQuerySet
 from backlog.session import Session, Statement
 from backlog.verbs.rules import Limit, Pause, in_force
@@ -21,13 +20,12 @@ from backlog.web.queries import large
 from backlog.web.queries.attention import Attention, attention
 from backlog.web.queries.filters import ALL, Filter
 from backlog.web.queries.now import Running, running
-from backlog.web.queries.shown import SHOWN, Shown
+from backlog.web.queries.shown import Shown
 from backlog.web.queries.shown import rows as rows_of
 
 PER_CELL: Final = 10
 LANES_A_PAGE: Final = 25
 
-_PHASE: Final = SHOWN.index("phase")
 _BY: Final = ("phase", "status", "claimable")
 
 # The cells that are ranges of the index `backlog_lanes`.
@@ -45,11 +43,10 @@ class Cell:
     name: str
     total: int
     expired: int
-    shown: tuple[Shown, ...]
+    cards: tuple[Shown, ...]
 
-    @property
-    def cards(self) -> list[Card]:
-        return [shown.card for shown in self.shown]
+    def __hash__(self) -> int:
+        return hash(self.signature)  # worked out once, and not of hundreds of values each time
 
     @cached_property
     def key(self) -> str:
@@ -331,10 +328,8 @@ def _first(
             columns = [list(column) for column in zip(*cells, strict=True)]
             rows += session.execute(sql, (*columns, *params)).fetchall()
     first: dict[tuple[str | None, str], list[Shown]] = defaultdict(list)
-    for *values, expired, cell, waits_for, holds_up in rows:
-        chips = tuple(map(tuple, waits_for or ()))
-        line = Shown(tuple(values), expired, cell, chips, holds_up)
-        first[values[_PHASE], cell].append(line)
+    for card in map(Shown._make, rows):
+        first[card.phase, card.cell].append(card)
     return first
 
 

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from backlog.lifecycle import CELLS, CLAIMED
@@ -38,7 +39,7 @@ def board(request: HttpRequest) -> HttpResponse:
     shown = _shown(choice)
     if not (shown.lanes or choice.narrowed):
         return start(request)
-    may_add = may(request, ADD)
+    may_add, kept = may(request, ADD), choice.rest
     context = {
         "board": shown,
         "cells": CELLS,
@@ -46,7 +47,7 @@ def board(request: HttpRequest) -> HttpResponse:
             (
                 lane.heading,
                 heading_html(lane.heading),
-                [cell_html(cell, choice.rest) for cell in lane.cells],
+                SafeString("".join(cell_html(cell, kept) for cell in lane.cells)),
                 add_html(lane.heading.phase) if may_add else "",
             )
             for lane in shown.lanes
