@@ -1,8 +1,4 @@
-from pathlib import Path
-
 from django.apps import AppConfig
-
-from backlog import schema
 
 
 class FleetConfig(AppConfig):
@@ -10,7 +6,3 @@ class FleetConfig(AppConfig):
     verbose_name = "Fleet"
     # What the pages' navigation lists, as `backlog.web.navigation.PAGES`.
     pages = (("roles", "Roles", "users"),)
-
-    def ready(self) -> None:
-        """What uses its tables looks for them first."""
-        schema.watch(self.name, Path(self.path) / "migrations")

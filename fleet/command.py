@@ -1,10 +1,8 @@
 """The command with the fleet's verbs beside the backlog's: `backlog`, and `manage.py backlog`."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final, NoReturn
 
-from backlog import schema
 from backlog.cli import main, parser
 
 # As `parser.VERBS`.
@@ -18,5 +16,4 @@ VERBS: Final = {
 
 def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
     """Run the process's own words, or `argv`, and exit."""
-    schema.watch("fleet", Path(__file__).with_name("migrations"))
     main.run(argv, prog, VERBS)

@@ -131,7 +131,7 @@ def show(session: Session, options: Options) -> Reply:
     details = [
         f"{name.replace('_', '-')}: {iso(value) if isinstance(value, datetime) else value}"
         for name in WIRE_NAMES
-        if (value := getattr(card, name)) is not None
+        if (value := getattr(card, name)) is not None and value is not False
     ]
     return Reply([to_json(card) + "\n"], details)
 

@@ -112,12 +112,15 @@ class UnknownKeys:
         many, them = ("", "it") if alone else ("s", "them")
         shown = list(self.counts)[:_MOST_KEYS]
         meant = [f"{name} for {_shorter(key)}" for key in shown if (name := _meant(key, known))]
-        hint = f"perhaps {', '.join(meant)}; " if meant else ""
+        hint = f"perhaps {', '.join(meant)}" if meant else ""
+        all_known = f"known are {', '.join(known)}" if len(meant) < len(self.counts) else ""
+        what = f"unknown key{many} {self._listed(self._fault)}"
         faults.add(
             self._first[shown[0]],
             UsageError(
-                f"unknown key{many} {self._listed(self._fault)}; known are {', '.join(known)};"
-                f" {hint}--ignore-unknown leaves {them} out"
+                "; ".join(
+                    filter(None, (what, all_known, hint, f"--ignore-unknown leaves {them} out"))
+                )
             ),
         )
 

@@ -162,6 +162,9 @@ class CardForm(ShownForm):
         label="Not before (UTC)",
         help_text="No worker claims it earlier. Empty: at once.",
     )
+    due = MomentField(
+        required=False, label="Due (UTC)", help_text="It is late, unless it is done by then."
+    )
     # Of a card that exists, the `updated_at` that the form shows.
     seen = forms.CharField(
         required=False,
@@ -213,7 +216,12 @@ class CardForm(ShownForm):
             "role": LineInput(NAME),
             "idempotency_key": LineInput({"maxlength": LONGEST_KEY}),
         }
-        help_texts = {"role": "Who can work on it: a claim may ask for cards of one role."}
+        help_texts = {
+            "role": "Who can work on it: a claim may ask for cards of one role.",
+            "draft": "No worker claims it before it is published.",
+            "gated": "It is done only when somebody else has seen each of its criteria pass.",
+            "max_runtime": "Seconds that an attempt may take. Empty: as many as it renews for.",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
