@@ -23,7 +23,7 @@ from django.db.models.functions import Cast, Coalesce, Now
 
 from backlog.connection import DjangoSession
 from backlog.errors import UsageError
-from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_TTL_SECONDS, EMPTY
+from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_TTL_SECONDS, DONE, EMPTY
 from backlog.querysets.compiled import Compiled
 from backlog.records import Record, json_value
 from backlog.session import Session
@@ -47,6 +47,7 @@ def in_cell(cell: str) -> Q:
 
 # By the database's clock.
 EXPIRED: Final = Q(claim_expires_at__lte=Now())
+LATE: Final = Q(due__lte=Now()) & ~Q(status=DONE)
 
 
 def _of_one_card[**P](
@@ -94,6 +95,10 @@ class CardQuerySet(models.QuerySet["Card"]):
         """Claimed, but the lease is over."""
         return self.filter(EXPIRED)
 
+    def late(self) -> Self:
+        """Not done, and it should be by now."""
+        return self.filter(LATE)
+
     def stuck(self, *, of_few: bool = False) -> Self:
         """What does not go on by itself: blocked, or its lease is over, or it waits for a card that
         is blocked or does not exist.
@@ -127,6 +132,10 @@ class CardQuerySet(models.QuerySet["Card"]):
         return self.annotate(
             expired=Coalesce(ExpressionWrapper(EXPIRED, models.BooleanField()), False)
         )
+
+    def with_late(self) -> Self:
+        """Each card with `late`: it should be done by now, by the database's clock."""
+        return self.annotate(late=Coalesce(ExpressionWrapper(LATE, models.BooleanField()), False))
 
     def with_acceptance_text(self) -> Self:
         """Each card with `acceptance_text`: of JSON, Python rounds numbers, or cannot read them."""

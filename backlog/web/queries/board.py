@@ -182,7 +182,9 @@ class Board:
 
 def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
     """One page of lanes, as the cards are now; pages count from 1, one too many is the last."""
-    in_part = (chosen.text or chosen.stuck) and large.is_looked_at_in_part(session, chosen)
+    in_part = (chosen.text or chosen.stuck or chosen.late) and large.is_looked_at_in_part(
+        session, chosen
+    )
     statements = _statements(chosen, bool(in_part))
     counts = _counted(session, statements, chosen)
     lane_by_lane = Filter(chosen.phases)
@@ -259,13 +261,13 @@ def _numbers(rest: CardQuerySet, claimed: CardQuerySet) -> Any:
     In two parts, so that each is read from its index alone: what is claimed is not in the board's.
     By columns of that index: a count by `cell` has to sort all cards.
     """
-    first = rest.values_list(*_BY).annotate(total=Count("*"), late=Value(0))
+    first = rest.values_list(*_BY).annotate(total=Count("*"), over=Value(0))
     return first.union(_claims(claimed), all=True)
 
 
 def _claims(claimed: CardQuerySet) -> Any:
-    late = Count("pk", filter=EXPIRED)
-    return claimed.values_list(*_BY).annotate(total=Count("*"), late=late)
+    over = Count("pk", filter=EXPIRED)
+    return claimed.values_list(*_BY).annotate(total=Count("*"), over=over)
 
 
 def counts(session: Session, chosen: Filter = ALL) -> Counts:
@@ -331,9 +333,9 @@ def _first(
             columns = [list(column) for column in zip(*cells, strict=True)]
             rows += session.execute(sql, (*columns, *params)).fetchall()
     first: dict[tuple[str | None, str], list[Shown]] = defaultdict(list)
-    for *values, expired, cell, waits_for, holds_up in rows:
+    for *values, expired, late, cell, waits_for, holds_up in rows:
         chips = tuple(map(tuple, waits_for or ()))
-        line = Shown(tuple(values), expired, cell, chips, holds_up)
+        line = Shown(tuple(values), expired, late, cell, chips, holds_up)
         first[values[_PHASE], cell].append(line)
     return first
 

@@ -17,7 +17,7 @@ _CHIPS: Final = 4
 
 # The fields of a card that a line or two about it show.
 SHOWN: Final = lines.in_order(
-    *("id", "title", "phase", "priority", "status", "claimable", "held", "not_before"),
+    *("id", "title", "phase", "priority", "status", "claimable", "held", "not_before", "due"),
     *("claim_owner", "claim_expires_at", "attempts", "open_dependencies"),
     *("block_reason", "block_note", "status_changed_at", "updated_at"),
 )
@@ -33,6 +33,7 @@ class Shown(NamedTuple):
 
     values: tuple[Any, ...]
     expired: bool
+    late: bool
     cell: str
     waits_for: tuple[tuple[str, str], ...]
     holds_up: int
@@ -45,7 +46,7 @@ class Shown(NamedTuple):
 
 
 def rows(cards: CardQuerySet) -> Any:
-    """Rows of `SHOWN`, `expired`, `cell`, `waits_for` (None unless it waits), `holds_up`."""
+    """Rows of `SHOWN`, and what else `Shown` has; `waits_for` is None unless it waits."""
     needed = Card.objects.filter(pk=OuterRef("dependency_id")).with_cell().values("cell")  # type: ignore[misc]  # it is annotated
     state = Coalesce(Subquery(needed), Value("missing", TextField()))
     edges = Dependency.objects.filter(card=OuterRef("pk")).annotate(state=state)
@@ -55,9 +56,9 @@ def rows(cards: CardQuerySet) -> Any:
     dependents = Dependency.objects.filter(dependency=OuterRef("pk")).exclude(card__status=DONE)
     number = dependents.values("dependency").annotate(number=Count("*")).values("number")
     holds_up = Coalesce(Subquery(number), 0)
-    of_cards = cards.with_expired().with_cell()
+    of_cards = cards.with_expired().with_late().with_cell()
     columns = lines.columns(SHOWN)
-    return of_cards.values_list(*columns, "expired", "cell", waits_for, holds_up)
+    return of_cards.values_list(*columns, "expired", "late", "cell", waits_for, holds_up)
 
 
 _PAIR: Final = ArrayField(TextField())

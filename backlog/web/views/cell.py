@@ -35,6 +35,7 @@ _CARD: Final = """
 </li>"""
 _LEASE: Final = ' {owner} <span class="left-of-lease">{state} {left}</span>'
 _EXPIRED: Final = SafeString('<strong class="expired">expired</strong>')
+_LATE: Final = SafeString('<strong class="late">late</strong>')
 _CHIP: Final = '<a class="chip {state}" href="{url}">{id} <small>{state}</small></a>'
 
 _WHY_AT_MOST: Final = 140
@@ -95,13 +96,22 @@ def _card(card: Card) -> SafeString:
         cell=card.cell,
         since=_time("for", "since ", card.status_changed_at),
         more=_if(card.attempts > 1, ' <span class="extra">attempt {}</span>', card.attempts)
-        + _if(card.holds_up, ' <span class="extra">holds up {}</span>', card.holds_up),
+        + _if(card.holds_up, ' <span class="extra">holds up {}</span>', card.holds_up)
+        + _due(card),
         why=why(card) if why else "",
     )
 
 
 def _if(shown: object, template: str, value: Any) -> SafeString:
     return format_html(template, value) if shown else SafeString("")
+
+
+def _due(card: Card) -> SafeString:
+    if card.due is None:
+        return SafeString("")
+    # Where there is little room, what is late is said alone.
+    style, word = ("late-time", _LATE) if card.late else ("extra", "due")
+    return format_html(' <span class="{}">{} {}</span>', style, word, _time("due", "", card.due))
 
 
 def _lease(card: Card) -> SafeString:
