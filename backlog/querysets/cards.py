@@ -28,7 +28,7 @@ from backlog.querysets.compiled import Compiled
 from backlog.records import Record, json_value
 from backlog.session import Session
 from backlog.values import document
-from backlog.verbs import batches, cards, claims, history, moves, pool
+from backlog.verbs import archive, batches, cards, claims, drop, history, moves, pool
 from backlog.verbs.batches import Outcome
 from backlog.verbs.claims import Taken
 from backlog.verbs.moves import NOTHING_SAID
@@ -239,6 +239,8 @@ class CardQuerySet(models.QuerySet["Card"]):
     link = _of_one_card(cards.link)
     unlink = _of_one_card(cards.unlink)
     delete_card = _of_one_card(cards.delete)
+    archive = _of_one_card(archive.archive)
+    archive_many = _of_many_cards(batches.archive_many)
     complete_many = _of_many_cards(batches.complete_many)
     release_many = _of_many_cards(batches.release_many)
     renew_many = _of_many_cards(batches.renew_many)
@@ -283,6 +285,10 @@ class CardQuerySet(models.QuerySet["Card"]):
         """Remove cards, all or none, that may wait for each other. Raises as `delete_card`."""
         gone = cards.delete_together(self.session(), card_ids, force=force)
         return [self._made(record) for record in gone]
+
+    def drop(self, card_id: str, reason: str, **how: Any) -> "Card":
+        """The card will not be done; `how` and what is raised as `backlog.verbs.drop` says."""
+        return self._made(drop.drop(self.session(), card_id, reason, **how).card)
 
     def unfinished_dependents(self, card_ids: Sequence[str]) -> list[tuple[str, str]]:
         """Cards, not done and not among these, that wait for these: pairs (waiting, needed)."""
