@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from backlog import schema
+from backlog import passes, schema
 from backlog.cli import main, parser
 
 # As `parser.VERBS`.
@@ -13,10 +13,16 @@ VERBS: Final = {
     "roles": "fleet.cli.roles.roles",
     "role": "fleet.cli.roles.role",
     "graph": "fleet.cli.graph.graph",
+    "repeat": "fleet.cli.repeats.repeat",
+    "repeats": "fleet.cli.repeats.repeats",
 }
+
+# As `passes.STEPS`.
+STEPS: Final = {"repeated": "fleet.verbs.repeats.make_due"}
 
 
 def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
     """Run the process's own words, or `argv`, and exit."""
     schema.watch("fleet", Path(__file__).with_name("migrations"))
+    passes.STEPS.update(STEPS)
     main.run(argv, prog, VERBS)
