@@ -94,6 +94,16 @@ DROPPED: Final = "dropped"
 DUPLICATE: Final = "duplicate"
 RESOLUTIONS: Final = (DROPPED, DUPLICATE)
 
+# What becomes of the cards that wait for one that is dropped.
+WAIT: Final = "wait"
+PROCEED: Final = "proceed"
+DROP_TOO: Final = "drop"
+WAITING_FOR_DROPPED: Final = {
+    WAIT: "they are blocked, and a person decides",
+    PROCEED: "they go on as if it were done",
+    DROP_TOO: "they are dropped, too, and what waits for them",
+}
+
 
 def is_cancelled(note: str | None) -> bool:
     """Whether a note, or its beginning, is that of a cancelled card."""

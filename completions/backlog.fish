@@ -50,8 +50,8 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph
-set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --concurrency --cost --count --delay --depends-on --draft --due --every --format --from --gated --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --stall --status --summary --title --to --tokens --ttl --wait
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats
+set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --concurrency --cost --count --cron --delay --dependents --depends-on --draft --due --due-before --duplicate-of --every --format --from --gated --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --sort --stall --status --summary --title --to --tokens --ttl --wait --zone
 
 complete -c backlog -e
 complete -c backlog -f
@@ -86,6 +86,10 @@ complete -c backlog -n '_shtab_backlog_using list' -l phase -x -d 'of this phase
 complete -c backlog -n '_shtab_backlog_using list' -l ready-only -d 'claimable ones'
 complete -c backlog -n '_shtab_backlog_using list' -l limit -x -d 'so many at most'
 complete -c backlog -n '_shtab_backlog_using list' -l after -x -d 'those that come after this card'
+complete -c backlog -n '_shtab_backlog_using list' -l sort -xka "claim due" -d sort
+complete -c backlog -n '_shtab_backlog_using list' -l due-before -x -d 'due before this time, in ISO 8601'
+complete -c backlog -n '_shtab_backlog_using list' -l late -d 'not done, and due by now'
+complete -c backlog -n '_shtab_backlog_using list' -l archived -d 'what is archived, which is else left out'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a claim -d 'take the next claimable card, or null'
 complete -c backlog -n '_shtab_backlog_using claim' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using claim' -l json -d 'one line of JSON on stdout'
@@ -249,6 +253,20 @@ complete -c backlog -n '_shtab_backlog_using delete' -l json -d 'one line of JSO
 complete -c backlog -n '_shtab_backlog_using delete' -l id -x -d 'the card'
 complete -c backlog -n '_shtab_backlog_using delete' -l ids -x -d 'many, all or none: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using delete' -l force -d 'also when unfinished cards wait for it'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a drop -d 'a card will not be done'
+complete -c backlog -n '_shtab_backlog_using drop' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using drop' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using drop' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using drop' -l reason -x -d why
+complete -c backlog -n '_shtab_backlog_using drop' -l duplicate-of -x -d 'the card that it repeats'
+complete -c backlog -n '_shtab_backlog_using drop' -l dependents -xka "wait proceed drop" -d dependents
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a archive -d 'done cards leave lists and the board'
+complete -c backlog -n '_shtab_backlog_using archive' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using archive' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using archive' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using archive' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
+complete -c backlog -n '_shtab_backlog_using archive' -l older-than -x -d 'done for longer than so many days'
+complete -c backlog -n '_shtab_backlog_using archive' -l phase -x -d 'of this phase'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a explain -d 'claimable, or exactly what it waits for'
 complete -c backlog -n '_shtab_backlog_using explain' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using explain' -l json -d 'one line of JSON on stdout'
@@ -287,7 +305,7 @@ complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 
 complete -c backlog -n '_shtab_backlog_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using doctor' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using doctor' -l all -d 'every finding, looked for now; takes long with many cards'
-complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a sweep -d 'reclaim what is expired, wake what is due, prune what is old'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a sweep -d 'reclaim what is expired, wake what is due, archive and prune what is old'
 complete -c backlog -n '_shtab_backlog_using sweep' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using sweep' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using sweep' -l every -x -d 'for ever, with so many seconds between'
@@ -361,3 +379,13 @@ complete -c backlog -n '_shtab_backlog_using graph' -l json -d 'one line of JSON
 complete -c backlog -n '_shtab_backlog_using graph' -l phase -x -d 'of this phase, and what it waits for'
 complete -c backlog -n '_shtab_backlog_using graph' -l open -d 'without what is done'
 complete -c backlog -n '_shtab_backlog_using graph' -l format -xka "dot mermaid json" -d format
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a repeat -d 'make a card like this again and again, or no more'
+complete -c backlog -n '_shtab_backlog_using repeat' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using repeat' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using repeat' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using repeat' -l cron -x -d 'minute, hour, day, month, day of the week: "0 9 * * 1"'
+complete -c backlog -n '_shtab_backlog_using repeat' -l zone -x -d 'whose clocks count, such as Europe/Berlin (UTC)'
+complete -c backlog -n '_shtab_backlog_using repeat' -l off -d 'no more'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a repeats -d 'cards that are made again, and when next'
+complete -c backlog -n '_shtab_backlog_using repeats' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using repeats' -l json -d 'one line of JSON on stdout'

@@ -25,6 +25,7 @@ BAD = {
     "BACKLOG_ROLES_DIR": ("/nowhere", "backlog roles"),
     "BACKLOG_OUTPUT": ("maybe", "backlog work --owner w -- true"),
     "BACKLOG_RETENTION_DAYS": ("-1", "backlog sweep"),
+    "BACKLOG_ARCHIVE_DAYS": ("-1", "backlog sweep"),
     "BACKLOG_PUBLIC_BOARD": ("maybe", "check"),
     "BACKLOG_POLL_SECONDS": ("often", "check"),
 }

@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 PAGES = ["/", "/cards/", "/card/the-one/", "/card/not-there/", "/card/the-one/edit/", "/fleet/"]
 PAGES += ["/activity/", "/doctor/", "/control/", "/card/late-one/", "/card/lost-one/"]
 PAGES += ["/phase/M-1/", "/phase/", "/worker/worker-1/"]
+PAGES += ["/repeats/", "/cards/?archived=1&late=1"]
 PAGES += ["/roles/", "/roles/code/", "/plan/", "/start/", "/cards/?q=one&status=ready"]
 LANDMARKS = {"nav", "main", "aside", "header", "form", "section", "search"}
 VOID = {"br", "hr", "img", "input", "link", "meta", "rect", "path", "source", "wbr"}

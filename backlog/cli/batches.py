@@ -39,6 +39,10 @@ def reopen(session: Session, options: Options) -> Reply:
     return _answer(batches.reopen_many(session, _ids(session, options)))
 
 
+def archive(session: Session, options: Options) -> Reply:
+    return _answer(batches.archive_many(session, _ids(session, options)))
+
+
 def unblock(session: Session, options: Options) -> Reply:
     return _answer(batches.unblock_many(session, _ids(session, options), note=options.note))
 

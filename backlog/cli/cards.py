@@ -112,6 +112,16 @@ def create(session: Session, options: Options) -> Reply:
     flag("--ready-only", "claimable ones"),
     number("--limit", 1, "so many at most"),
     text("--after", Named, "those that come after this card", metavar="ID"),
+    one_of(
+        "--sort",
+        cards.SORTS,
+        lambda value: values.one_of(value, "--sort", cards.SORTS),
+        "claim (the order of claims) or due",
+        default="claim",
+    ),
+    text("--due-before", values.moment, "due before this time, in ISO 8601", metavar="TIME"),
+    flag("--late", "not done, and due by now"),
+    flag("--archived", "what is archived, which is else left out"),
 )
 def list_cards(session: Session, options: Options) -> Reply:
     found = cards.list_cards(
@@ -121,6 +131,10 @@ def list_cards(session: Session, options: Options) -> Reply:
         options.ready_only,
         limit=options.limit,
         after=options.after,
+        sort=options.sort,
+        due_before=options.due_before,
+        late=options.late,
+        archived=options.archived,
     )
     return each(found, to_line, "(no cards)", as_json=options.json)
 

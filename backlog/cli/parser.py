@@ -36,6 +36,8 @@ VERBS: Final = {
     "renew": "backlog.cli.moves.renew",
     "unlink": "backlog.cli.cards.unlink",
     "delete": "backlog.cli.cards.delete",
+    "drop": "backlog.cli.drop.drop",
+    "archive": "backlog.cli.archive.archive",
     "explain": "backlog.cli.pool.explain",
     "pause": "backlog.cli.rules.pause",
     "resume": "backlog.cli.rules.resume",

@@ -20,6 +20,7 @@ def stats(session: Session, options: Options) -> Reply:
         " ".join(f"{status}={count}" for status, count in found.counts.items()),
         f"oldest-ready-age: {none if age is None else f'{age}s'}",
         f"expired-claims: {found.expired_claim_count}",
+        *([f"archived: {found.archived}"] if found.archived else []),
     ]
     return Reply([to_json(found) + "\n"], text)
 

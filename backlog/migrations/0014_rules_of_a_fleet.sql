@@ -207,7 +207,7 @@ BEGIN
     END IF;
     NEW.status_changed_at := NEW.updated_at;
     report := backlog_report(NEW.id);
-    IF OLD.status = 'claimed' OR NEW.status = 'done' THEN
+    IF OLD.status = 'claimed' OR NEW.status = 'done' AND NEW.resolution IS NULL THEN
         outcome := backlog_end_run(OLD, NEW.status, NEW.updated_at, report);
     END IF;
     IF NEW.status = 'done' AND NEW.gated AND NEW.resolution IS NULL THEN
@@ -271,7 +271,7 @@ BEGIN
         nullif(concat_ws('; ',
             CASE card.status WHEN 'blocked' THEN concat_ws(': ', card.block_reason, card.block_note) END,
             CASE was.status WHEN 'blocked' THEN card.answer END,
-            'held by ' || was.claim_owner), ''));
+            report ->> 'note', 'held by ' || was.claim_owner), ''));
 END $$;
 
 CREATE OR REPLACE FUNCTION backlog_written(moment timestamptz) RETURNS text LANGUAGE sql IMMUTABLE AS $$

@@ -133,8 +133,9 @@ class Card(models.Model):
 
     objects = CardQuerySet.as_manager()
 
-    # Only as `CardQuerySet.with_…` reads cards; `expired` by the database's clock.
+    # Only as `CardQuerySet.with_…` reads cards; `expired` and `late` by the database's clock.
     expired: bool
+    late: bool
     cell: str
     acceptance_text: str | None
     # Only as the fleet's page reads cards: the last line of what its worker's command printed.

@@ -23,12 +23,12 @@ from django.db.models.functions import Cast, Coalesce, Now
 
 from backlog.connection import DjangoSession
 from backlog.errors import UsageError
-from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_TTL_SECONDS, EMPTY
+from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_TTL_SECONDS, DONE, EMPTY
 from backlog.querysets.compiled import Compiled
 from backlog.records import Record, json_value
 from backlog.session import Session
 from backlog.values import document
-from backlog.verbs import batches, cards, claims, history, moves, pool
+from backlog.verbs import archive, batches, cards, claims, drop, history, moves, pool
 from backlog.verbs.batches import Outcome
 from backlog.verbs.claims import Taken
 from backlog.verbs.moves import NOTHING_SAID
@@ -47,6 +47,7 @@ def in_cell(cell: str) -> Q:
 
 # By the database's clock.
 EXPIRED: Final = Q(claim_expires_at__lte=Now())
+LATE: Final = Q(due__lte=Now()) & ~Q(status=DONE)
 
 
 def _of_one_card[**P](
@@ -94,6 +95,10 @@ class CardQuerySet(models.QuerySet["Card"]):
         """Claimed, but the lease is over."""
         return self.filter(EXPIRED)
 
+    def late(self) -> Self:
+        """Not done, and it should be by now."""
+        return self.filter(LATE)
+
     def stuck(self, *, of_few: bool = False) -> Self:
         """What does not go on by itself: blocked, or its lease is over, or it waits for a card that
         is blocked or does not exist.
@@ -127,6 +132,10 @@ class CardQuerySet(models.QuerySet["Card"]):
         return self.annotate(
             expired=Coalesce(ExpressionWrapper(EXPIRED, models.BooleanField()), False)
         )
+
+    def with_late(self) -> Self:
+        """Each card with `late`: it should be done by now, by the database's clock."""
+        return self.annotate(late=Coalesce(ExpressionWrapper(LATE, models.BooleanField()), False))
 
     def with_acceptance_text(self) -> Self:
         """Each card with `acceptance_text`: of JSON, Python rounds numbers, or cannot read them."""
@@ -230,6 +239,8 @@ class CardQuerySet(models.QuerySet["Card"]):
     link = _of_one_card(cards.link)
     unlink = _of_one_card(cards.unlink)
     delete_card = _of_one_card(cards.delete)
+    archive = _of_one_card(archive.archive)
+    archive_many = _of_many_cards(batches.archive_many)
     complete_many = _of_many_cards(batches.complete_many)
     release_many = _of_many_cards(batches.release_many)
     renew_many = _of_many_cards(batches.renew_many)
@@ -274,6 +285,10 @@ class CardQuerySet(models.QuerySet["Card"]):
         """Remove cards, all or none, that may wait for each other. Raises as `delete_card`."""
         gone = cards.delete_together(self.session(), card_ids, force=force)
         return [self._made(record) for record in gone]
+
+    def drop(self, card_id: str, reason: str, **how: Any) -> "Card":
+        """The card will not be done; `how` and what is raised as `backlog.verbs.drop` says."""
+        return self._made(drop.drop(self.session(), card_id, reason, **how).card)
 
     def unfinished_dependents(self, card_ids: Sequence[str]) -> list[tuple[str, str]]:
         """Cards, not done and not among these, that wait for these: pairs (waiting, needed)."""

@@ -87,6 +87,7 @@ def _gate() -> Any:
 
 def _narrowed(cards: Cards, among: Pool) -> Cards:
     if among.phase is not None:
-        # The status, which a claimable card has anyway, makes it a range of `backlog_lanes`.
-        cards = cards.filter(phase=among.phase, status=_READY)
+        # The status, which a claimable card has anyway, as it is not archived, makes it a range of
+        # `backlog_lanes`.
+        cards = cards.filter(phase=among.phase, status=_READY, archived_at__isnull=True)
     return cards if among.role is None else cards.filter(role=among.role)

@@ -15,6 +15,7 @@ from backlog.planner import few, row_by_row, unindexed
 from backlog.records import COLUMNS, WITHOUT_TEXTS, Record
 from backlog.session import Session, Statement, as_refusal, in_statement, telling
 from backlog.verbs import change, moves
+from backlog.verbs.archive import archive
 from backlog.verbs.cards import edit, find, link, unlink
 from backlog.verbs.change import Changes
 from backlog.verbs.claims import MOST_AT_ONCE, Taken, checked_lease, claim
@@ -223,6 +224,11 @@ def renew_many(
     said = [""] * len(_checked(cards, owner))
     moved = _move(session, lifecycle.RENEW, cards, owner, said, change.renewed(ttl), texts)
     return _outcomes(cards, moved, alone)
+
+
+def archive_many(session: Session, card_ids: Sequence[str]) -> list[Outcome[Record]]:
+    """`archive.archive` for each card; what is given and raised is that of `complete_many`."""
+    return _outcomes(_named(card_ids), {}, lambda held: archive(session, held.id))
 
 
 def edit_many(session: Session, card_ids: Sequence[str], /, **fields: Any) -> list[Outcome[Record]]:

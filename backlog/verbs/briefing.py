@@ -22,7 +22,7 @@ _COMMENTS: Final = 10
 _DEPENDENCIES: Final = 50
 
 _NEEDED: Final = f"""
-SELECT needed.id, card.title, card.status, (
+SELECT needed.id, card.title, coalesce(card.resolution, card.status), (
     SELECT summary FROM backlog_ended_run run
     WHERE run.card_id = needed.id AND outcome = 'completed' ORDER BY run.id DESC LIMIT 1
 ) FROM jsonb_array_elements_text(%s::jsonb) WITH ORDINALITY AS needed (id, place)

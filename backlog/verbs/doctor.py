@@ -1,7 +1,6 @@
 """What needs an operator: cards that never go on by themselves, and what holds claims back; each
 with the command that lets it go on."""
 
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -10,15 +9,20 @@ from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle
 from backlog.lifecycle import FLEET, why_blocked
+from backlog.records import iso
 from backlog.session import Session, in_pages
 from backlog.verbs import check, rules
 from backlog.verbs.kept import Kept, is_large, kept
+from backlog.verbs.overruns import TOO_LONG, overruns
 from backlog.verbs.stuck import CYCLE, MISSING, Stuck, stuck
+from backlog.verbs.ways_out import command, literal, psql
 
 BLOCKED: Final = lifecycle.BLOCKED
 EXHAUSTED: Final = "exhausted"
 WAITING: Final = "waiting"
 EXPIRED: Final = "expired"
+OVERRUN: Final = "overrun"
+LATE: Final = "late"
 PAUSED: Final = "paused"
 LIMIT: Final = "limit"
 DRIFT: Final = "drift"
@@ -32,6 +36,8 @@ KINDS: Final = (
     MISSING,
     WAITING,
     EXPIRED,
+    OVERRUN,
+    LATE,
     PAUSED,
     LIMIT,
     DRIFT,
@@ -131,7 +137,7 @@ def look(session: Session) -> Any:
     return {kind: totals[kind] for kind in _LASTING}, holds_up, first
 
 
-_LASTING: Final = (CYCLE, MISSING, WAITING, DRIFT, BEYOND)
+_LASTING: Final = (CYCLE, MISSING, WAITING, LATE, DRIFT, BEYOND)
 
 
 def everything(session: Session) -> Iterator[Finding]:
@@ -149,6 +155,8 @@ def everything(session: Session) -> Iterator[Finding]:
     vain.sort(key=lambda each: KINDS.index(_kind(each)))  # what waits stays behind its cause
     yield from _waiting(vain, exhausted)
     yield from _expired(session)
+    yield from _overrun(session)
+    yield from _late(session)
     yield from _paused(session)
     yield from _limited(session)
     yield from _derived(session)
@@ -179,6 +187,7 @@ _OF_KIND: Final = {
     BLOCKED: "status = 'blocked' AND block_reason <> 'attempts_exhausted'",
     EXHAUSTED: "status = 'blocked' AND block_reason = 'attempts_exhausted'",
     EXPIRED: "claim_expires_at <= now()",
+    OVERRUN: TOO_LONG.format(grace=0),
 }
 
 
@@ -251,10 +260,23 @@ def _expired(session: Session, limit: int | None = None) -> Iterator[Finding]:
         yield Finding(EXPIRED, message, command("reclaim"), id=card, scope="owner", name=owner)
 
 
+def _overrun(session: Session, limit: int | None = None) -> Iterator[Finding]:
+    for card, owner, attempt, seconds in overruns(session, limit):
+        message = f"attempt {attempt} of {owner} runs longer than its max_runtime of {seconds} s"
+        yield Finding(OVERRUN, message, command("reclaim", "--id", card), id=card, note=owner)
+
+
+def _late(session: Session) -> Iterator[Finding]:
+    sql = "SELECT id, due FROM backlog WHERE due <= now() AND status <> 'done' ORDER BY due, id"
+    for card, due in in_pages(session, sql):
+        yield Finding(LATE, f"due {iso(due)}", command("explain", "--id", card), id=card)
+
+
 _FOUND_AT_ONCE: Final[dict[str, Callable[[Session, int], Iterator[Finding]]]] = {
     BLOCKED: lambda session, most: _blocked(session, BLOCKED, most),
     EXHAUSTED: lambda session, most: _blocked(session, EXHAUSTED, most),
     EXPIRED: _expired,
+    OVERRUN: _overrun,
 }
 
 
@@ -326,22 +348,22 @@ def _derived(session: Session) -> Iterator[Finding]:
 # What the database derives and is wrong about: only a statement of SQL puts it right.
 def _count(card: str, kept: int, counted: int) -> Finding:
     message = f"counts {kept} open dependencies, has {counted}"
-    sql = f"UPDATE backlog SET depends_on = depends_on WHERE id = {_literal(card)}"
-    return Finding(DRIFT, message, _psql(sql), id=card)
+    sql = f"UPDATE backlog SET depends_on = depends_on WHERE id = {literal(card)}"
+    return Finding(DRIFT, message, psql(sql), id=card)
 
 
 def _edge(card: str, needed: str, problem: str) -> Finding:
-    pair = f"{_literal(card)}, {_literal(needed)}"
+    pair = f"{literal(card)}, {literal(needed)}"
     sql = {
         "stray": f"DELETE FROM backlog_dependency WHERE (card_id, dependency_id) = ({pair})",
         "missing": f"INSERT INTO backlog_dependency (card_id, dependency_id) VALUES ({pair})",
-        "untold": f"UPDATE backlog SET has_dependents = true WHERE id = {_literal(needed)}",
+        "untold": f"UPDATE backlog SET has_dependents = true WHERE id = {literal(needed)}",
     }[problem]
-    return Finding(DRIFT, f"{problem} edge to {needed}", _psql(sql), id=card, because=needed)
+    return Finding(DRIFT, f"{problem} edge to {needed}", psql(sql), id=card, because=needed)
 
 
 def _claim(card: str, problem: str) -> Finding:
-    return Finding(DRIFT, problem, _psql(_MENDED[problem].format(_literal(card))), id=card)
+    return Finding(DRIFT, problem, psql(_MENDED[problem].format(literal(card))), id=card)
 
 
 _LOOK: Final = {
@@ -355,7 +377,7 @@ def _beyond(table: str, name: str, problem: str) -> Finding:
     """What stops nobody, and takes no change but one that makes it shorter: where to look."""
     if table in _LOOK:
         return Finding(BEYOND, problem, command(*_LOOK[table], name), id=name)
-    out = command("limits") if name else _psql(f"SELECT max(id) FROM {table}")
+    out = command("limits") if name else psql(f"SELECT max(id) FROM {table}")
     return Finding(BEYOND, problem, out, scope=table, name=name)
 
 
@@ -370,27 +392,3 @@ _DERIVED: Final[dict[str, Callable[..., Finding]]] = {
 
 def _named(scope: str, name: str) -> list[str]:
     return [] if scope == FLEET else [f"--{scope}", name]
-
-
-def _psql(sql: str) -> str:
-    return command("store", "psql", "--", "-c", sql)
-
-
-def _literal(text: str) -> str:
-    """The text in a statement, also where backslashes escape."""
-    quoted = text.replace("'", "''")
-    return f"'{quoted}'" if "\\" not in text else "E'" + quoted.replace("\\", "\\\\") + "'"
-
-
-_TAKE_TEXT: Final = ("--id", "--from", "--to", "--phase", "--owner")
-
-
-def command(*words: str) -> str:
-    """A line for the shell that runs this program; an option's value may begin with a dash."""
-    joined: list[str] = ["backlog"]
-    for word in words:
-        if word.startswith("-") and joined[-1] in _TAKE_TEXT:
-            joined[-1] += f"={word}"
-        else:
-            joined.append(word)
-    return shlex.join(joined)

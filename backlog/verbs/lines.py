@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from backlog import values
 from backlog.errors import DuplicateId, DuplicateKey, Refusal, UsageError
-from backlog.lifecycle import CLAIMED, MOST_COUNTED, RESOLUTIONS
+from backlog.lifecycle import CLAIMED, DONE, MOST_COUNTED, RESOLUTIONS
 from backlog.records import WIRE_NAMES
 from backlog.verbs.faults import At, Faults, UnknownKeys
 from backlog.verbs.framing import backlog
@@ -125,6 +125,9 @@ def _consistent(card: dict[str, Any]) -> dict[str, Any]:
         raise UsageError(
             "claimOwner, claimTtlSeconds and claimedAt belong to status claimed, all three"
         )
+    over = [card.get(column) is not None for column in ("resolution", "archived_at")]
+    if any(over) and card.get("status", DONE) != DONE:
+        raise UsageError("resolution and archivedAt belong to status done")
     ids = [(card["id"], "id"), *((i, "dependency") for i in card.get("depends_on") or ())]
     card[_ODD] = [(each, what) for each, what in ids if not values.is_new_id(each)]
     if card.get("acceptance") is not None:

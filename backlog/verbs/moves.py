@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle, values
 from backlog.errors import Cancelled, ClaimLost, NotFound, Stale, WrongState
-from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, Move
+from backlog.lifecycle import BLOCKED, CLAIMED, DEFAULT_BLOCK_REASON, Move
 from backlog.planner import unindexed
 from backlog.records import COLUMNS, WITHOUT_TEXTS, Record, iso
 from backlog.session import TELLING, Session, Statement, in_statement, telling
@@ -352,7 +352,8 @@ def _lost(
             f"cannot {verb} {card_id}: it does not exist (any more); stop working on it"
         )
     if ended(session, card_id, expected.attempt, expected.owner) == "cancelled":
-        why = f" ({card.block_note})" if card.block_note else ""
+        note = card.block_note if card.status == BLOCKED else card.resolution
+        why = f" ({note})" if note else ""
         return Cancelled(f"cannot {verb} {card_id}: this attempt was cancelled{why}; stop working")
     now = card.lease if card.status == CLAIMED else card.status
     return ClaimLost(

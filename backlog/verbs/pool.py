@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from backlog import values
 from backlog.errors import NotFound
-from backlog.lifecycle import BLOCKED, FLEET, READY, STATUSES
+from backlog.lifecycle import BLOCKED, DONE, FLEET, READY, STATUSES
 from backlog.session import Session, Statement, in_statement
 from backlog.verbs import names, rules
 from backlog.verbs.rules import Limit, Pause
@@ -69,9 +69,11 @@ def pool_of(session: Session, phase: str | None, role: str | None) -> Pool:
     return Pool(names.found(session, "phase", phase), names.found(session, "role", role))
 
 
-# The status, which a claimable card has anyway, makes a phase a range of the index `backlog_lanes`.
+# The status, which a claimable card has anyway, as it is not archived, makes a phase a range of the
+# index `backlog_lanes`.
 _OF: Final = (
-    """"backlog"."phase" = %s AND "backlog"."status" = ('ready')""",
+    """"backlog"."archived_at" IS NULL AND "backlog"."phase" = %s"""
+    """ AND "backlog"."status" = ('ready')""",
     '"backlog"."role" = %s',
 )
 
@@ -135,17 +137,27 @@ def let_go(session: Session) -> int:
 _STATS: Final = """
 SELECT status, count(*),
        greatest(floor(extract(epoch FROM now() - min(created_at))), 0)::bigint,
-       count(*) FILTER (WHERE claim_expires_at <= now())
+       count(*) FILTER (WHERE claim_expires_at <= now()),
+       count(archived_at)
 FROM backlog WHERE true{among} GROUP BY status"""
 
 
 class Stats(NamedTuple):
-    """How many cards there are in each status, the oldest ready one's age, expired claims."""
+    """How many cards there are in each status, the oldest ready one's age, expired claims.
+
+    What is archived, which is done, is counted apart.
+    """
 
     counts: dict[str, int]
     total: int
     oldest_ready_age_seconds: int | None
     expired_claim_count: int
+    archived: int = 0
+
+    @property
+    def ever(self) -> dict[str, int]:
+        """As `counts`, and what is archived among what is done."""
+        return {**self.counts, DONE: self.counts[DONE] + self.archived}
 
 
 def stats(session: Session, among: Condition = EVERYTHING) -> Stats:
@@ -154,11 +166,14 @@ def stats(session: Session, among: Condition = EVERYTHING) -> Stats:
     rows = session.execute(_STATS.format(among=condition), params).fetchall()
     found = {row[0]: row[1:] for row in rows}
     counts = {status: found[status][0] if status in found else 0 for status in STATUSES}
+    archived = sum(row[4] for row in rows)
+    counts[DONE] -= archived
     return Stats(
         counts,
         sum(counts.values()),
         found[READY][1] if READY in found else None,
         sum(row[3] for row in rows),
+        archived,
     )
 
 

@@ -218,9 +218,11 @@ _CONCERNS: Final = {
 _KNOWN: Final = {
     "phase": """
 WITH RECURSIVE walk (phase, step) AS (
-    (SELECT phase, 1 FROM backlog WHERE status <> 'claimed' ORDER BY phase LIMIT 1)
+    (SELECT phase, 1 FROM backlog WHERE status <> 'claimed' AND archived_at IS NULL
+        ORDER BY phase LIMIT 1)
     UNION ALL SELECT (
-        SELECT phase FROM backlog WHERE status <> 'claimed' AND phase > walk.phase
+        SELECT phase FROM backlog
+        WHERE status <> 'claimed' AND archived_at IS NULL AND phase > walk.phase
         ORDER BY phase LIMIT 1), step + 1
     FROM walk WHERE phase IS NOT NULL AND step < 1000
 )

@@ -13,8 +13,14 @@ from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY, STATUSES
 from backlog.models import Card
 from backlog.querysets import CardQuerySet
 from backlog.web import access
-from backlog.web.forms import BlockForm, CancelForm, DependencyForm, PhaseForm, PriorityForm
-from backlog.web.notes import AnswerForm, CommentForm
+from backlog.web.forms import (
+    BlockForm,
+    CancelForm,
+    DependencyForm,
+    PhaseForm,
+    PriorityForm,
+)
+from backlog.web.notes import AnswerForm, CommentForm, DropForm
 
 
 class Seen(NamedTuple):
@@ -120,6 +126,7 @@ class Button(NamedTuple):
             return None
         # Where it takes an answer away, none would bring it back; and nothing may have been done.
         loses = before.answer and self.undone_by in ("block", "unblock")
+        loses = loses or (before.archived_at and self.undone_by == "complete")
         if loses or before.updated_at == now.updated_at:
             return None
         form = BUTTONS[self.undone_by].form
@@ -300,6 +307,25 @@ _BUTTONS: Final = (
         STATUSES,
         _unlink,
         DependencyForm,
+    ),
+    Button(
+        "drop",
+        "Drop card",
+        "Drop {}",
+        "Dropped {}",
+        (READY, CLAIMED, BLOCKED),
+        CardQuerySet.drop,
+        DropForm,
+        warning="Its worker is told at its next renewal and must stop.",
+        warns=(CLAIMED,),
+    ),
+    Button(
+        "archive",
+        "Archive",
+        "Archive {}",
+        "Archived {}",
+        (DONE,),
+        CardQuerySet.archive,
     ),
     Button(
         "delete",

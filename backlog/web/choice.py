@@ -16,6 +16,9 @@ from backlog.web.queries.filters import ALL, Filter
 
 LAYOUTS = ("rows", "columns")
 
+# Parts of the filter that are on or off, in words.
+_SWITCHES = {"stuck": "stuck only", "late": "late only", "archived": "archived"}
+
 
 class Choice(NamedTuple):
     """The filter, the page (from 1) and the layout; `parameters` as the URL has them.
@@ -48,7 +51,7 @@ class Choice(NamedTuple):
             cells=tuple(dict.fromkeys(cells)),
             owner=names.found(session, "claim_owner", given.get("owner", "")),
             text=values.text(given.get("q", "").strip(), "text"),
-            stuck=given.get("stuck", "") not in ("", "0"),
+            **{name: given.get(name, "") not in ("", "0") for name in _SWITCHES},
         )
         page = values.integer(given.get("page") or "1", "page", 1)
         return cls(chosen, page, layout, given, cut)
@@ -71,7 +74,7 @@ class Choice(NamedTuple):
     def rest(self) -> str:
         """The filter but for phase and status, to continue a query string."""
         kept = QueryDict(mutable=True)
-        for name in ("owner", "q", "stuck"):
+        for name in ("owner", "q", "stuck", "late"):
             kept.setlist(name, list(filter(None, self.parameters.getlist(name))))
         return f"&{kept.urlencode()}" if any(kept.values()) else ""
 
@@ -111,10 +114,10 @@ class Choice(NamedTuple):
             yield (f"phase {phase}" if phase else "no phase"), query
         for cell in of.cells:
             yield cell, self._with("status", [each for each in of.cells if each != cell])
-        for name, value in (("owner", of.owner), ("q", of.text), ("stuck", of.stuck)):
-            if value:
-                words = {"owner": f"owner {value}", "q": f"“{value}”", "stuck": "stuck only"}
-                yield words[name], self._with(name, [])
+        words = {"owner": f"owner {of.owner}", "q": f"“{of.text}”", **_SWITCHES}
+        for name, chosen in words.items():
+            if getattr(of, "text" if name == "q" else name):
+                yield chosen, self._with(name, [])
 
     def _with(self, name: str, values: list[str]) -> str:
         query = self.parameters.copy()

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from backlog.lifecycle import LONGEST_NAME, WAITING_FOR_DROPPED
 from backlog.web.roundtrip import as_sent
 
 
@@ -26,3 +27,24 @@ class CommentForm(forms.Form):
     """What to say about a card."""
 
     note = NoteField(label="Comment", help_text="For its history and its next worker.")
+
+
+class DropForm(forms.Form):
+    """Why a card will not be done, and what becomes of those that wait for it."""
+
+    reason = forms.CharField(label="Reason to drop", help_text="Its history keeps it.")
+    dependents = forms.ChoiceField(
+        required=False,
+        label="Cards that wait for it",
+        choices=[("", "there are none"), *WAITING_FOR_DROPPED.items()],
+    )
+    duplicate_of = forms.CharField(
+        required=False,
+        empty_value=None,
+        label="Duplicate of",
+        widget=forms.TextInput({"maxlength": LONGEST_NAME}),
+    )
+
+    def clean_dependents(self) -> str | None:
+        """What was chosen, if anything was."""
+        return self.cleaned_data["dependents"] or None

@@ -179,7 +179,9 @@ class Board:
 
 def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
     """One page of lanes, as the cards are now; pages count from 1, one too many is the last."""
-    in_part = (chosen.text or chosen.stuck) and large.is_looked_at_in_part(session, chosen)
+    in_part = (chosen.text or chosen.stuck or chosen.late) and large.is_looked_at_in_part(
+        session, chosen
+    )
     statements = _statements(chosen, bool(in_part))
     counts = _counted(session, statements, chosen)
     lane_by_lane = Filter(chosen.phases)
@@ -256,13 +258,13 @@ def _numbers(rest: CardQuerySet, claimed: CardQuerySet) -> Any:
     In two parts, so that each is read from its index alone: what is claimed is not in the board's.
     By columns of that index: a count by `cell` has to sort all cards.
     """
-    first = rest.values_list(*_BY).annotate(total=Count("*"), late=Value(0))
+    first = rest.values_list(*_BY).annotate(total=Count("*"), over=Value(0))
     return first.union(_claims(claimed), all=True)
 
 
 def _claims(claimed: CardQuerySet) -> Any:
-    late = Count("pk", filter=EXPIRED)
-    return claimed.values_list(*_BY).annotate(total=Count("*"), late=late)
+    over = Count("pk", filter=EXPIRED)
+    return claimed.values_list(*_BY).annotate(total=Count("*"), over=over)
 
 
 def counts(session: Session, chosen: Filter = ALL) -> Counts:

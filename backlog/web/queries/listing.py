@@ -28,6 +28,7 @@ SORTS: Final = {
     "title": ("title", ("title", "id")),
     "attempts": ("most attempts", ("-attempts", "id")),
     "lease": ("end of lease", ("claim_expires_at", "id")),
+    "due": ("due", ("due", "id")),
 }
 
 
@@ -45,13 +46,16 @@ def sorted_by(sort: str) -> tuple[str, str, bool]:
 
 
 def _order(sort: str) -> list[Any]:
-    """As `order_by` takes it. Only who has a lease has an end of it: the others come last."""
+    """As `order_by` takes it. Only who has a lease has an end of it, and not every card is due: the
+    others come last."""
     fields = SORTS[sorted_by(sort)[0]][1]
     if not sort.startswith("-"):
         return list(fields)
     turned = [each[1:] if each.startswith("-") else f"-{each}" for each in fields]
-    last = F("claim_expires_at").desc(nulls_last=True)
-    return [last if each == "-claim_expires_at" else each for each in turned]
+    return [
+        F(each[1:]).desc(nulls_last=True) if each in ("-claim_expires_at", "-due") else each
+        for each in turned
+    ]
 
 
 def cards(chosen: Filter, sort: str = CLAIMS, number: int = 1) -> Page[Card]:
@@ -62,8 +66,8 @@ def cards(chosen: Filter, sort: str = CLAIMS, number: int = 1) -> Page[Card]:
     found = _found(chosen).order_by(*_order(sort))
     pages = Paginator(found, PAGE)
     number = min(number, pages.num_pages)
-    page = found.with_expired().with_cell()[(number - 1) * PAGE : number * PAGE]
-    return Page(lines.cards(page, SHOWN, "expired", "cell"), number, pages)
+    page = found.with_expired().with_late().with_cell()[(number - 1) * PAGE : number * PAGE]
+    return Page(lines.cards(page, SHOWN, "expired", "late", "cell"), number, pages)
 
 
 def matching(chosen: Filter) -> Any:

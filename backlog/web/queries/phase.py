@@ -1,4 +1,4 @@
-"""One phase: how much of it is done, what it took, and its cards as a graph."""
+"""One phase, but for what is archived: how much is done, what it took, its cards as a graph."""
 
 from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
@@ -36,7 +36,7 @@ def heading(session: Session, phase: str | None) -> Heading:
 # neither, would have the table read.
 _SPENT: Final = """
 SELECT count(*), sum(tokens), sum(cost) FROM backlog_ended_run WHERE card_id IN (
-    SELECT id FROM backlog WHERE {phase} AND status <> 'claimed'
+    SELECT id FROM backlog WHERE {phase} AND status <> 'claimed' AND archived_at IS NULL
     UNION ALL SELECT id FROM backlog WHERE {phase} AND claim_expires_at IS NOT NULL)"""
 
 
@@ -119,7 +119,7 @@ def graph(session: Session, phase: str | None, total: int) -> Graph:
 def _statuses(phase: str | None, *, whole: bool) -> list[tuple[str, str]]:
     """Ids and statuses of the phase's cards, whatever is claimed first, then in the order of
     claims; one more than are looked at."""
-    of_phase = Card.objects.filter(phase=phase).in_claim_order()
+    of_phase = Card.objects.filter(phase=phase, archived_at=None).in_claim_order()
     # Two indexes: that of the lanes has all but what is claimed.
     claimed = of_phase.filter(claim_expires_at__isnull=False)
     rest = of_phase.filter(status__in=(READY, BLOCKED, DONE) if whole else (READY, BLOCKED))

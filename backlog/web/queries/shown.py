@@ -30,6 +30,7 @@ class Shown(NamedTuple):
     status: str
     held: bool
     not_before: datetime | None
+    due: datetime | None
     phase: str | None
     claim_owner: str | None
     claim_expires_at: datetime | None
@@ -40,6 +41,7 @@ class Shown(NamedTuple):
     status_changed_at: datetime
     updated_at: datetime
     expired: bool
+    late: bool
     cell: str
     waits_for: list[list[str]] | None
     holds_up: int
@@ -62,9 +64,9 @@ def rows(cards: CardQuerySet) -> Any:
     dependents = Dependency.objects.filter(dependency=OuterRef("pk")).exclude(card__status=DONE)
     number = dependents.values("dependency").annotate(number=Count("*")).values("number")
     holds_up = Coalesce(Subquery(number), 0)
-    of_cards = cards.with_expired().with_cell()
+    of_cards = cards.with_expired().with_late().with_cell()
     columns = lines.columns(_COLUMNS)
-    return of_cards.values_list(*columns, "expired", "cell", waits_for, holds_up)
+    return of_cards.values_list(*columns, "expired", "late", "cell", waits_for, holds_up)
 
 
 _PAIR: Final = ArrayField(TextField())

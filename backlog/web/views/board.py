@@ -110,7 +110,8 @@ def _above(request: HttpRequest, shown: Board, choice: Choice) -> dict[str, Any]
 
 
 def _shown(choice: Choice) -> Board:
-    return _LIVE.now(Card.objects.session(), choice.filter, choice.page)
+    """What is archived is on no board, whatever is asked for."""
+    return _LIVE.now(Card.objects.session(), choice.filter._replace(archived=False), choice.page)
 
 
 def _uncached(response: HttpResponse) -> HttpResponse:

@@ -181,7 +181,7 @@ def _as_seen(button: Button, cards: Sequence[Seen]) -> dict[str, Card]:
     if not button.undone_by or len(cards) > MANY:
         return {}
     columns = ("status", "phase", "priority", "block_reason", "block_note", "answer", "updated_at")
-    return Card.objects.only(*columns).in_bulk([seen.card_id for seen in cards])
+    return Card.objects.only(*columns, "archived_at").in_bulk([seen.card_id for seen in cards])
 
 
 def _undo(button: Button, before: dict[str, Card], outcomes: Sequence[Outcome]) -> str:

@@ -51,6 +51,8 @@ _ATTEMPT: Final = ' <span class="extra">attempt {number}</span>'
 _HOLDS_UP: Final = ' <span class="extra">holds up {number}</span>'
 _HELD: Final = '<p class="chips">held back, {until}</p>'
 _WAITS: Final = '<p class="chips">waits for {chips}{more}</p>'
+_IS_LATE: Final = SafeString('<strong class="late">late</strong>')
+_DUE: Final = ' <span class="{style}">{word} {time}</span>'
 _CHIP: Final = '<a class="chip {state}" href="{url}">{id} <small>{state}</small></a>'
 _BLOCKED: Final = '<p class="why">{why}</p>'
 
@@ -140,9 +142,17 @@ def _card(card: Shown) -> SafeString:
         lease=_lease(card),
         cell=card.cell,
         since=_time("for", "since ", card.status_changed_at),
-        extra=again + holds_up,
+        extra=again + holds_up + _due(card),
         why=why(card) if why else _NOTHING,
     )
+
+
+def _due(card: Shown) -> SafeString:
+    if card.due is None:
+        return _NOTHING
+    # Where there is little room, what is late is said alone.
+    style, word = ("late-time", _IS_LATE) if card.late else ("extra", "due")
+    return _html(_DUE, style=style, word=word, time=_time("due", "", card.due))
 
 
 def _lease(card: Shown) -> SafeString:

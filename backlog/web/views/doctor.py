@@ -29,6 +29,8 @@ _KINDS: Final = {
     MISSING: ("Waiting for what does not exist", "Make the card, or remove the dependency."),
     verbs.WAITING: ("Held up", "They go on when the card at the root does."),
     verbs.EXPIRED: ("Lease over", "Their workers have not been heard of in time."),
+    verbs.OVERRUN: ("Running too long", "Longer than their cards allow; a sweep ends them."),
+    verbs.LATE: ("Late", "They should be done by now."),
     verbs.PAUSED: ("Paused with work waiting", "Claims take none of it until it is resumed."),
     verbs.LIMIT: ("At a limit that nothing will free", "None of its claims is live."),
     verbs.DRIFT: ("Kept wrongly", "What the database derives is not what the cards say."),
@@ -45,6 +47,7 @@ _REMEDIES: Final = {
     CYCLE: "unlink",
     MISSING: "unlink",
     verbs.EXPIRED: "reclaim",
+    verbs.OVERRUN: "release",
 }
 
 

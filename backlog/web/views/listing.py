@@ -25,6 +25,7 @@ _COLUMNS = (
     ("lease", "Owner"),
     ("attempts", "Attempts"),
     ("longest", "Since"),
+    ("due", "Due"),
 )
 
 
@@ -44,6 +45,7 @@ def card_list(request: HttpRequest) -> HttpResponse:
         "rows": [(card, Seen.of(card)) for card in found],
         "choice": choice,
         "cells": CELLS,
+        "with_archived": True,
         "phases": phases(Card.objects.session()),
         "sorted_by": called,
         "columns": [
