@@ -3,8 +3,13 @@
 from django.urls import path
 
 from fleet import views
+from fleet.pages import north_star
 
 urlpatterns = [
     path("roles/", views.roles, name="roles"),
     path("roles/<name:name>/", views.role, name="role"),
+    path("north-star/", north_star.page, name="north_star"),
+    path("north-star/propose/", north_star.propose, name="north_star_propose"),
+    path("north-star/ratify/", north_star.ratify, name="north_star_ratify"),
+    path("north-star/veto/", north_star.veto, name="north_star_veto"),
 ]

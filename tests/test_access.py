@@ -18,9 +18,11 @@ ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 READING = (
     *("board", "live", "live_cells", "palette", "cards", "card", "phase", "no_phase", "worker"),
     *("fleet", "activity", "search", "doctor", "control", "start", "roles", "role"),
+    "north_star",
 )
 PRINTED = ("output", "output_live")  # not of a public board
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit", "plan", "sample")
+DECIDING = ("north_star_propose", "north_star_ratify", "north_star_veto")
 SAVING = ("save_view", "remove_view")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
 SHOWN, READ = ("event", "run", "rule"), ("changelist", "change")  # of what nobody edits
@@ -30,7 +32,7 @@ AXES = ("axes_accessattempt", "axes_accesslog", "axes_accessfailurelog")
 OPENS = {
     **dict.fromkeys(("login", "healthz", "readyz", "favicon.ico"), "anonymous"),
     **dict.fromkeys((*READING, *PRINTED, *SAVING), "viewer"),
-    **dict.fromkeys(CHANGING, "operator"),
+    **dict.fromkeys((*CHANGING, *DECIDING), "operator"),
     "logout": "nobody",
     "admin:logout": "nobody",  # stock: whom it lets not in is led to the door
     "admin:login": "staff",  # who is not logged in is sent to the site's own
@@ -48,7 +50,18 @@ OPENS = {
     "admin:auth_user_password_change": "superuser",
     **{f"admin:{model}_add": "-" for model in AXES},
 }
-POSTED = {*SAVING, "sample", "act", "pause", "resume", "limit", "unlimit", "logout", "admin:logout"}
+POSTED = {
+    *DECIDING,
+    *SAVING,
+    "sample",
+    "act",
+    "pause",
+    "resume",
+    "limit",
+    "unlimit",
+    "logout",
+    "admin:logout",
+}
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ PAGES = ["/", "/cards/", "/card/the-one/", "/card/not-there/", "/card/the-one/ed
 PAGES += ["/activity/", "/doctor/", "/control/", "/card/late-one/", "/card/lost-one/"]
 PAGES += ["/phase/M-1/", "/phase/", "/worker/worker-1/"]
 PAGES += ["/roles/", "/roles/code/", "/plan/", "/start/", "/cards/?q=one&status=ready"]
+PAGES += ["/north-star/"]
 LANDMARKS = {"nav", "main", "aside", "header", "form", "section", "search"}
 VOID = {"br", "hr", "img", "input", "link", "meta", "rect", "path", "source", "wbr"}
 
