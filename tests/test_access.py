@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from backlog.logs import Formatter
 from backlog.models import Card, Event, Rule, Run
 from backlog.verbs import rules
 from backlog.web.buttons import BUTTONS, Seen
@@ -203,3 +204,9 @@ def test_only_a_superuser_manages_accounts_whatever_else_was_granted(client):
     client.force_login(clerk)
     url = reverse("admin:auth_user_change", args=[clerk.pk])
     assert client.post(url, {"username": "clerk", "is_superuser": "on"}).status_code == 403
+
+
+def test_whom_it_is_not_for_is_worth_a_line_of_the_log_and_no_traceback(as_role, caplog):
+    caplog.handler.setFormatter(Formatter())
+    as_role("viewer").get(reverse("create"))
+    assert caplog.text.splitlines() == ["Forbidden (Permission denied): /cards/new/"]

@@ -28,14 +28,15 @@ _CARD: Final = """
 <li class="card{overdue}" data-card="{id}" data-priority="{priority}">
   <input type="checkbox" form="act" autocomplete="off"
          name="card" value="{seen}" aria-label="Select {id}">
-  <a href="{url}"><span class="title">{title}</span> <span class="id">{name}</span></a>
+  <a href="{url}"><span class="title" dir="auto">{title}</span>
+    <span class="id" dir="auto">{name}</span></a>
   <p class="facts-line"><a class="menu-of" href="{url}#actions"
     aria-label="p{priority}, move {id}">p{priority}</a>{lease}
     <span class="state-time"><span class="sr">{cell}</span> {since}</span>{more}</p>{why}
 </li>"""
 _LEASE: Final = ' {owner} <span class="left-of-lease">{state} {left}</span>'
 _EXPIRED: Final = SafeString('<strong class="expired">expired</strong>')
-_CHIP: Final = '<a class="chip {state}" href="{url}">{id} <small>{state}</small></a>'
+_CHIP: Final = '<a class="chip {state}" href="{url}" dir="auto">{id} <small>{state}</small></a>'
 
 _WHY_AT_MOST: Final = 140
 
