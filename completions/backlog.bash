@@ -6,7 +6,8 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_backlog_store_subparsers=(start stop status path psql dump restore)
-_shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits doctor sweep check import export work store roles role graph repeat repeats)
+_shtab_backlog_north_star_subparsers=(propose proposals ratify veto)
+_shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits doctor sweep check import export work store roles role graph repeat repeats north-star)
 
 _shtab_backlog_create_option_strings=(-h --help --json --id --title --body --phase --priority --depends-on --acceptance --role --max-attempts --not-before --due --max-runtime --projected-tokens --projected-cost --gated --draft --idempotency-key)
 _shtab_backlog_list_option_strings=(-h --help --json --status --phase --ready-only --limit --after --sort --due-before --late --archived)
@@ -60,11 +61,17 @@ _shtab_backlog_role_option_strings=(-h --help --json)
 _shtab_backlog_graph_option_strings=(-h --help --json --phase --open --format)
 _shtab_backlog_repeat_option_strings=(-h --help --json --id --cron --zone --off)
 _shtab_backlog_repeats_option_strings=(-h --help --json)
+_shtab_backlog_north_star_propose_option_strings=(-h --help --json --reason)
+_shtab_backlog_north_star_proposals_option_strings=(-h --help --json --decided)
+_shtab_backlog_north_star_ratify_option_strings=(-h --help --json --by --note)
+_shtab_backlog_north_star_veto_option_strings=(-h --help --json --by --reason)
+_shtab_backlog_north_star_option_strings=(-h --help --json)
 _shtab_backlog_option_strings=(-h --help --version)
 
 _shtab_backlog_import_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_backlog_store_dump_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_backlog_store_restore_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_backlog_north_star_propose_pos_0_COMPGEN=_shtab_compgen_files
 
 _shtab_backlog_list___status_choices=(ready claimed blocked done)
 _shtab_backlog_list___sort_choices=(claim due)
@@ -74,7 +81,8 @@ _shtab_backlog_import___from_choices=(beads backlog-md taskmaster github)
 _shtab_backlog_work___output_choices=(on off)
 _shtab_backlog_store_pos_0_choices=(start stop status path psql dump restore)
 _shtab_backlog_graph___format_choices=(dot mermaid json)
-_shtab_backlog_pos_0_choices=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits doctor sweep check import export work store roles role graph repeat repeats)
+_shtab_backlog_north_star_pos_0_choices=(propose proposals ratify veto)
+_shtab_backlog_pos_0_choices=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits doctor sweep check import export work store roles role graph repeat repeats north-star)
 
 _shtab_backlog_create__h_nargs=0
 _shtab_backlog_create___help_nargs=0
@@ -256,6 +264,23 @@ _shtab_backlog_repeat___off_nargs=0
 _shtab_backlog_repeats__h_nargs=0
 _shtab_backlog_repeats___help_nargs=0
 _shtab_backlog_repeats___json_nargs=0
+_shtab_backlog_north_star_propose__h_nargs=0
+_shtab_backlog_north_star_propose___help_nargs=0
+_shtab_backlog_north_star_propose___json_nargs=0
+_shtab_backlog_north_star_proposals__h_nargs=0
+_shtab_backlog_north_star_proposals___help_nargs=0
+_shtab_backlog_north_star_proposals___json_nargs=0
+_shtab_backlog_north_star_proposals___decided_nargs=0
+_shtab_backlog_north_star_ratify__h_nargs=0
+_shtab_backlog_north_star_ratify___help_nargs=0
+_shtab_backlog_north_star_ratify___json_nargs=0
+_shtab_backlog_north_star_veto__h_nargs=0
+_shtab_backlog_north_star_veto___help_nargs=0
+_shtab_backlog_north_star_veto___json_nargs=0
+_shtab_backlog_north_star_pos_0_nargs=A...
+_shtab_backlog_north_star__h_nargs=0
+_shtab_backlog_north_star___help_nargs=0
+_shtab_backlog_north_star___json_nargs=0
 _shtab_backlog_pos_0_nargs=A...
 _shtab_backlog__h_nargs=0
 _shtab_backlog___help_nargs=0

@@ -50,8 +50,8 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats
-set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --concurrency --cost --count --cron --delay --dependents --depends-on --draft --due --due-before --duplicate-of --every --format --from --gated --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --sort --stall --status --summary --title --to --tokens --ttl --wait --zone
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto'
+set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --by --concurrency --cost --count --cron --delay --dependents --depends-on --draft --due --due-before --duplicate-of --every --format --from --gated --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --sort --stall --status --summary --title --to --tokens --ttl --wait --zone
 
 complete -c backlog -e
 complete -c backlog -f
@@ -389,3 +389,25 @@ complete -c backlog -n '_shtab_backlog_using repeat' -l off -d 'no more'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a repeats -d 'cards that are made again, and when next'
 complete -c backlog -n '_shtab_backlog_using repeats' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using repeats' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a north-star -d 'what the fleet works towards, beside what is done; propose, ratify, veto a change of it'
+complete -c backlog -n '_shtab_backlog_using north-star' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using north-star' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using north-star; and test $_shtab_backlog_npos -eq 0' -a propose -d 'what is to be in force instead, for somebody to ratify'
+complete -c backlog -n '_shtab_backlog_using north-star propose' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using north-star propose' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using north-star propose' -l reason -x -d why
+complete -c backlog -n '_shtab_backlog_using north-star propose; and test $_shtab_backlog_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'a north star in YAML, or - for standard input'
+complete -c backlog -n '_shtab_backlog_using north-star; and test $_shtab_backlog_npos -eq 0' -a proposals -d 'what is proposed, each with what it would change'
+complete -c backlog -n '_shtab_backlog_using north-star proposals' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using north-star proposals' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using north-star proposals' -l decided -d 'what was ratified or vetoed instead, the newest first'
+complete -c backlog -n '_shtab_backlog_using north-star; and test $_shtab_backlog_npos -eq 0' -a ratify -d 'put a proposal in force'
+complete -c backlog -n '_shtab_backlog_using north-star ratify' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using north-star ratify' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using north-star ratify' -l by -x -d 'who decides'
+complete -c backlog -n '_shtab_backlog_using north-star ratify' -l note -x -d 'a word on it'
+complete -c backlog -n '_shtab_backlog_using north-star; and test $_shtab_backlog_npos -eq 0' -a veto -d 'a proposal is not to be'
+complete -c backlog -n '_shtab_backlog_using north-star veto' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using north-star veto' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using north-star veto' -l by -x -d 'who decides'
+complete -c backlog -n '_shtab_backlog_using north-star veto' -l reason -x -d why

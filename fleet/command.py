@@ -14,6 +14,7 @@ VERBS: Final = {
     "graph": "fleet.cli.graph.graph",
     "repeat": "fleet.cli.repeats.repeat",
     "repeats": "fleet.cli.repeats.repeats",
+    "north-star": "fleet.cli.north_star.north_star",
 }
 
 # As `passes.STEPS`.

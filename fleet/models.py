@@ -130,9 +130,13 @@ class Repeat(models.Model):
 
 
 class Proposal(models.Model):
-    """A north star that somebody proposes: in force once it is ratified, until another one is."""
+    """A north star that somebody proposes: in force once it is ratified, until another one is.
+
+    `against`: a digest of the one that it is to replace; empty if there was none.
+    """
 
     text = FreeTextField()
+    against = models.TextField(blank=True)
     reason = FreeTextField(null=True)
     actor = models.TextField()
     at = TimestampField(db_default=Now(), editable=False)

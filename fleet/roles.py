@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from backlog import values
 from backlog.errors import NotFound, UsageError
 from backlog.store.errors import ConfigurationError
+from fleet.marked import Fault, Marked, plain
 
 DIRECTORY: Final = "BACKLOG_ROLES_DIR"
 KINDS: Final = ("front-office", "execution", "gate", "meta")
@@ -20,7 +21,6 @@ KINDS: Final = ("front-office", "execution", "gate", "meta")
 _CONTRACTS: Final = Path(__file__).with_name("contracts")
 _NEEDED: Final = ("class", "kind", "mandate", "boundaries", "persona")
 _FENCE: Final = "---"
-_TEXT: Final = "tag:yaml.org,2002:str"
 # Of a fleet's own: every page of roles reads all of them.
 _MOST_FILES: Final = 200
 _MOST_BYTES: Final = 100_000
@@ -93,16 +93,8 @@ def _read(path: Path, is_own: bool) -> Role:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path} must be UTF-8") from None
-    except _Fault as fault:
+    except Fault as fault:
         raise ConfigurationError(f"{path}, line {fault.line}: {fault}") from None
-
-
-class _Fault(Exception):
-    """What is wrong in a line of the file, the first of which is 1."""
-
-    def __init__(self, line: int, what: str) -> None:
-        super().__init__(what)
-        self.line = line
 
 
 @lru_cache(maxsize=2 * _MOST_FILES)
@@ -110,7 +102,7 @@ def _as_it_was(path: Path, is_own: bool, *_when: int) -> Role:
     """The role in a file that has not changed since."""
     lines = path.read_text(encoding="utf-8-sig").splitlines()
     if lines[:1] != [_FENCE] or _FENCE not in lines[1:]:
-        raise _Fault(1, f"a role begins with {_FENCE}, what is fixed of it, and {_FENCE} again")
+        raise Fault(1, f"a role begins with {_FENCE}, what is fixed of it, and {_FENCE} again")
     end = lines.index(_FENCE, 1)
     said = _fixed("\n".join(lines[1:end]))
     contract = "\n".join(lines[end + 1 :]).strip()
@@ -121,48 +113,17 @@ def _as_it_was(path: Path, is_own: bool, *_when: int) -> Role:
 
 
 def _fixed(front: str) -> dict[str, Any]:
-    """What stands in front of a contract, each value checked. Raises `_Fault`."""
-    import yaml  # the start of every other verb does without
-
-    try:
-        node = yaml.compose(front, Loader=yaml.SafeLoader)
-    except RecursionError:
-        raise _Fault(1, "what is fixed of a role is nested too deeply") from None
-    except yaml.reader.ReaderError as error:
-        line = front.count("\n", 0, error.position) + 2  # the fence is the first
-        raise _Fault(line, f"U+{error.character:04X} cannot stand in YAML") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        what = getattr(error, "problem", None) or "this cannot be read as YAML"
-        raise _Fault(mark.line + 2 if mark else 1, what) from None
-    if not isinstance(node, yaml.MappingNode):
-        raise _Fault(2, f"{', '.join(_NEEDED)} must be given, each as `key: value`")
+    """What stands in front of a contract, each value checked. Raises `Fault`."""
+    marked = Marked(2)  # the fence is the first
     said: dict[str, Any] = {}
-    for key, value in node.value:
-        line = key.start_mark.line + 2
-        if not isinstance(key, yaml.ScalarNode):
-            raise _Fault(line, "a key must be a word")
-        if key.value in said:
-            raise _Fault(line, f"{key.value} is given twice")
+    for key, value, line in marked.pairs(marked.mapping(front, ", ".join(_NEEDED))):
         try:
-            said[key.value] = _checked(key.value, _plain(value))
+            said[key] = _checked(key, plain(value))
         except UsageError as error:
-            raise _Fault(line, str(error)) from None
+            raise Fault(line, str(error)) from None
     if missing := [key for key in _NEEDED if key not in said]:
-        raise _Fault(1, f"{' and '.join(missing)} must be given")
+        raise Fault(1, f"{' and '.join(missing)} must be given")
     return said
-
-
-def _plain(node: Any) -> object:
-    """The text, or the list of texts; None is whatever else YAML could make of it: a date of no
-    calendar raises, and few lines of aliases can be billions of values."""
-    if node.id == "sequence":
-        return [_text(each) for each in node.value]
-    return _text(node)
-
-
-def _text(node: Any) -> str | None:
-    return node.value if node.tag == _TEXT and node.id == "scalar" else None
 
 
 def _checked(key: str, value: object) -> object:

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from fleet import views
-from fleet.pages import repeats
+from fleet.pages import north_star, repeats
 
 urlpatterns = [
     path("roles/", views.roles, name="roles"),
@@ -11,4 +11,8 @@ urlpatterns = [
     path("repeats/", repeats.page, name="repeats"),
     path("repeats/repeat/", repeats.repeat, name="repeat"),
     path("repeats/off/", repeats.off, name="repeat_off"),
+    path("north-star/", north_star.page, name="north_star"),
+    path("north-star/propose/", north_star.propose, name="north_star_propose"),
+    path("north-star/ratify/", north_star.ratify, name="north_star_ratify"),
+    path("north-star/veto/", north_star.veto, name="north_star_veto"),
 ]

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from backlog.logs import Formatter
 from backlog.models import Card, Event, Rule, Run
 from backlog.verbs import rules
 from backlog.web.buttons import BUTTONS, Seen
@@ -18,9 +19,11 @@ ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 READING = (
     *("board", "live", "live_cells", "palette", "cards", "card", "phase", "no_phase", "worker"),
     *("fleet", "activity", "search", "doctor", "control", "start", "roles", "role"),
+    "north_star",
 )
 PRINTED = ("output", "output_live")  # not of a public board
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit", "plan", "sample")
+DECIDING = ("north_star_propose", "north_star_ratify", "north_star_veto")
 SAVING = ("save_view", "remove_view")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
 SHOWN, READ = ("event", "run", "rule"), ("changelist", "change")  # of what nobody edits
@@ -30,7 +33,7 @@ AXES = ("axes_accessattempt", "axes_accesslog", "axes_accessfailurelog")
 OPENS = {
     **dict.fromkeys(("login", "healthz", "readyz", "favicon.ico"), "anonymous"),
     **dict.fromkeys((*READING, *PRINTED, *SAVING), "viewer"),
-    **dict.fromkeys(CHANGING, "operator"),
+    **dict.fromkeys((*CHANGING, *DECIDING), "operator"),
     "logout": "nobody",
     "admin:logout": "nobody",  # stock: whom it lets not in is led to the door
     "admin:login": "staff",  # who is not logged in is sent to the site's own
@@ -48,7 +51,18 @@ OPENS = {
     "admin:auth_user_password_change": "superuser",
     **{f"admin:{model}_add": "-" for model in AXES},
 }
-POSTED = {*SAVING, "sample", "act", "pause", "resume", "limit", "unlimit", "logout", "admin:logout"}
+POSTED = {
+    *DECIDING,
+    *SAVING,
+    "sample",
+    "act",
+    "pause",
+    "resume",
+    "limit",
+    "unlimit",
+    "logout",
+    "admin:logout",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -190,3 +204,9 @@ def test_only_a_superuser_manages_accounts_whatever_else_was_granted(client):
     client.force_login(clerk)
     url = reverse("admin:auth_user_change", args=[clerk.pk])
     assert client.post(url, {"username": "clerk", "is_superuser": "on"}).status_code == 403
+
+
+def test_whom_it_is_not_for_is_worth_a_line_of_the_log_and_no_traceback(as_role, caplog):
+    caplog.handler.setFormatter(Formatter())
+    as_role("viewer").get(reverse("create"))
+    assert caplog.text.splitlines() == ["Forbidden (Permission denied): /cards/new/"]

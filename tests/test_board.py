@@ -8,6 +8,7 @@ import pytest
 from django.urls import reverse
 
 from backlog.models import Card
+from backlog.verbs import doctor, kept
 from backlog.web.live import Live
 from backlog.web.queries.board import board
 from backlog.web.queries.filters import Filter
@@ -196,6 +197,42 @@ def test_of_the_whole_backlog_what_has_needed_an_operator_longest_stands_first(a
     assert {card.id for card in listed} == {"old", "new", *(f"B{n}" for n in range(7))}
 
 
+@pytest.mark.both_tiers
+def test_what_waits_for_a_card_that_does_not_exist_needs_an_operator(admin_client):
+    CardFactory(id="A", depends_on=["gone"])
+    CardFactory(id="B", blocked=True)
+    CardFactory(id="C", depends_on=["B"])
+    CardFactory(id="D", depends_on=["gone", "lost"])
+    page = admin_client.get("/")
+    found = page.context["board"].attention
+    assert [(card.id, [each.id for each in others]) for card, others in found.questions] == [
+        ("A", ["D"]),
+        ("B", []),
+    ]
+    assert (found.total, "waits for gone, which does not exist" in page.text) == (3, True)
+    CardFactory(id="gone")
+    assert [card.id for card, _ in _board().attention.questions] == ["B", "D"]
+
+
+def test_of_a_large_backlog_a_sweep_finds_what_waits_for_nothing(monkeypatch, session):
+    CardFactory(id="A", depends_on=["gone"])
+    CardFactory(id="B", depends_on=["lost"])
+    monkeypatch.setattr("backlog.web.queries.attention.is_large", lambda session: True)
+    assert _board().attention.questions == []
+    kept.keep(session, doctor.NAME, doctor.look, paced=False)
+    CardFactory(id="lost")
+    assert [card.id for card, _ in _board().attention.questions] == ["A"]
+
+
+def test_a_name_that_is_read_from_the_right_is_cut_at_its_end(admin_client):
+    name = "קורא הקלט"
+    CardFactory(id=name, title=name, phase=name, claimed=True, owner=name)
+    page = admin_client.get("/").text
+    for cut in ('class="title"', 'class="id"', 'class="phase"', 'class="printed"', "<h2"):
+        assert f'{cut} dir="auto">' in page
+    assert re.search(r'<a class="worker" href="[^"]+" dir="auto">', page)
+
+
 CHOSEN = "/?phase=M1&q=card&owner=w"
 
 
@@ -304,13 +341,22 @@ def test_the_number_of_queries_does_not_grow_with_the_cards(
 ):
     for n in range(30):
         CardFactory(id=f"A{n}", phase=f"P{n % 7}", depends_on=[f"A{n - 1}"] if n % 3 else [])
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         admin_client.get("/")
     with django_assert_max_num_queries(9):
         admin_client.get("/cards/")
 
 
 @pytest.mark.both_tiers
+@pytest.mark.parametrize(("sort", "ids"), [("", "BCA"), ("-claim", "CBA")])
+def test_the_list_has_what_is_done_last_whatever_its_priority(admin_client, sort, ids):
+    CardFactory(id="A", priority=9, done=True)
+    CardFactory(id="B", priority=1)
+    CardFactory(id="C", blocked=True)
+    found = admin_client.get(f"/cards/?sort={sort}").context["found"]
+    assert [card.id for card in found] == list(ids)
+
+
 def test_the_list_is_sorted_filtered_and_paged(admin_client):
     for n in range(60):
         CardFactory(id=f"A{n:02}", phase="M1" if n % 2 else None)

@@ -23,6 +23,7 @@ BAD = {
     "BACKLOG_STORE": ("mine", "backlog list"),
     "BACKLOG_MAX_ATTEMPTS": ("many", "backlog reclaim"),
     "BACKLOG_ROLES_DIR": ("/nowhere", "backlog roles"),
+    "BACKLOG_NORTH_STAR": ("/nowhere", "backlog north-star"),
     "BACKLOG_OUTPUT": ("maybe", "backlog work --owner w -- true"),
     "BACKLOG_RETENTION_DAYS": ("-1", "backlog sweep"),
     "BACKLOG_ARCHIVE_DAYS": ("-1", "backlog sweep"),

@@ -17,6 +17,7 @@ PAGES += ["/activity/", "/doctor/", "/control/", "/card/late-one/", "/card/lost-
 PAGES += ["/phase/M-1/", "/phase/", "/worker/worker-1/"]
 PAGES += ["/repeats/", "/cards/?archived=1&late=1"]
 PAGES += ["/roles/", "/roles/code/", "/plan/", "/start/", "/cards/?q=one&status=ready"]
+PAGES += ["/north-star/"]
 LANDMARKS = {"nav", "main", "aside", "header", "form", "section", "search"}
 VOID = {"br", "hr", "img", "input", "link", "meta", "rect", "path", "source", "wbr"}
 

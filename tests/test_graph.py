@@ -78,3 +78,12 @@ def test_the_command_prints_each_format(call, card):
         "priority": 0,
     }
     assert call("graph", "--format", "svg").status == 2
+
+
+@pytest.mark.parametrize("verb", ["graph", "list"])
+def test_a_phase_that_no_card_has_is_said_with_the_one_that_is_like_it(call, card, verb):
+    card("A", phase="Parser")
+    assert call(verb, "--phase", "parsr").err == (
+        "there is no card of phase parsr; did you mean Parser?\n"
+    )
+    assert (call(verb, "--phase", " Parser").err, call(verb).err) == ("", "")

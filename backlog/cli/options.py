@@ -52,11 +52,12 @@ class Verb(NamedTuple):
 
 
 class Group(NamedTuple):
-    """A verb that has verbs of its own: `store start`."""
+    """A verb that has verbs of its own: `store start`; `alone`, what it does without one."""
 
     name: str
     help: str
     actions: tuple[Verb, ...]
+    alone: Verb | None = None
 
 
 def verb(

@@ -138,6 +138,8 @@ class Card(models.Model):
     late: bool
     cell: str
     acceptance_text: str | None
+    # Only as what needs an operator is read: what it waits for, as pairs of an id and its state.
+    waits_for: tuple[tuple[str, str], ...]
     # Only as the fleet's page reads cards: the last line of what its worker's command printed.
     printed: str
 

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from backlog import lifecycle
 from backlog.lifecycle import FLEET, LONGEST_NAME
+from backlog.models import Event
 from backlog.verbs import search
 from backlog.verbs.rules import Limit, Pause
 
@@ -95,6 +96,16 @@ def why_blocked(card: Any) -> str:
 
 
 @register.filter
+def said(event: Event) -> str:
+    """The note of an event, as `lines.events` reads it; a block's reason as pages say it."""
+    note: str = getattr(event, "said", None) or ""
+    reason, _, more = note.partition(": ")
+    moved = event.to_status == lifecycle.BLOCKED != event.from_status
+    in_words = lifecycle.REASON_IN_WORDS.get(reason) if moved else None
+    return lifecycle.why_blocked(in_words, more) if in_words else note
+
+
+@register.filter
 def line(value: Any, most: int = LINE) -> str:
     """The text, or its beginning and an ellipsis; nothing for None."""
     text = "" if value is None else str(value)
@@ -145,9 +156,10 @@ def phase(name: str | None, without: str = "") -> SafeString:
 def _linked(style: str, page: str, name: str | None, shown: SafeString) -> SafeString:
     # A longer one is of an earlier version, and here perhaps cut.
     if name is not None and len(name) > LONGEST_NAME:
-        return format_html('<span class="{}">{}</span>', style, shown)
+        return format_html('<span class="{}" dir="auto">{}</span>', style, shown)
     url = reverse("no_phase") if name is None else reverse(page, args=[name])
-    return format_html('<a class="{}" href="{}">{}</a>', style, url, shown)
+    # Where it is cut, its end is.
+    return format_html('<a class="{}" href="{}" dir="auto">{}</a>', style, url, shown)
 
 
 @register.filter

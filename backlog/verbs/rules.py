@@ -178,21 +178,34 @@ def locked_limits(session: Session) -> list[Limit]:
 def of_nothing(
     session: Session, made: Pause | Limit, known: dict[str, list[str]] | None = None
 ) -> str | None:
-    """What to say of a rule that concerns nobody now: no card of the phase, no trace of the worker.
+    """What to say of a rule that concerns nobody now, as `unknown`; None of one that does.
 
-    None of one that does. It may well be meant, ahead of time; or the name is not the one meant:
-    then the one that is like it is named. Who asks of many rules gives one `known` for all, empty
-    at first.
+    It may well be meant, ahead of time; or the name is not the one meant.
     """
-    sql = f"SELECT {_CONCERNS[made.scope]}"
-    if session.execute(sql, [made.name] * sql.count("%s")).fetchone()[0]:
+    return unknown(session, made.scope, made.name, " now, so this holds nobody back yet", known)
+
+
+def unknown(
+    session: Session,
+    scope: str,
+    name: str,
+    so: str = "",
+    known: dict[str, list[str]] | None = None,
+) -> str | None:
+    """What to say of a name that nobody has: no card of the phase, no trace of the worker; `so`
+    goes on from there, and the name that is like it is named. None of one that somebody has.
+
+    Who asks of many names gives one `known` for all, empty at first.
+    """
+    sql = f"SELECT {_CONCERNS[scope]}"
+    if session.execute(sql, [name] * sql.count("%s")).fetchone()[0]:
         return None
-    who = "there is no card of phase" if made.scope == "phase" else "nothing is known of worker"
-    said = f"{who} {made.name} now, so this holds nobody back yet"
+    who = "there is no card of phase" if scope == "phase" else "nothing is known of worker"
+    said = f"{who} {name}{so}"
     known = {} if known is None else known
-    if made.scope not in known:
-        known[made.scope] = [row[0] for row in session.execute(_KNOWN[made.scope]).fetchall()]
-    meant = _like(made.name, known[made.scope])
+    if scope not in known:
+        known[scope] = [row[0] for row in session.execute(_KNOWN[scope]).fetchall()]
+    meant = _like(name, known[scope])
     return said if meant is None else f"{said}; did you mean {meant}?"
 
 

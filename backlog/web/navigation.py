@@ -13,7 +13,7 @@ from django.urls import reverse
 from backlog.verbs import search
 
 # Of each page the name of its URL, its label, and its icon. An app whose configuration has `pages`
-# like these has them listed, too.
+# like these has them listed, too, under "More".
 PAGES = (
     ("board", "Board", "square-kanban"),
     ("cards", "Cards", "list"),
@@ -33,20 +33,25 @@ LONGEST_SEARCH: Final = search.LONGEST
 
 def listed() -> list[tuple[str, str, str]]:
     """As `PAGES`, with those of the other apps behind them."""
-    return [*PAGES, *(page for app in apps.get_app_configs() for page in getattr(app, "pages", ()))]
+    return [*PAGES, *_others()]
+
+
+def _others() -> list[tuple[str, str, str]]:
+    return [page for app in apps.get_app_configs() for page in getattr(app, "pages", ())]
 
 
 def pages(request: HttpRequest) -> dict[str, Any]:
-    """`pages`: as `listed`; `now`: the site's clock, in milliseconds;
-    `poll_seconds`: how often an open page asks whether it is up to date; `login`: the
-    address of the login that leads back here, worked out where it is shown."""
+    """`pages`: those of `PAGES`, `more_pages`: of the other apps; `now`: the site's clock, in
+    milliseconds; `poll_seconds`: how often an open page asks whether it is up to date; `login`:
+    the address of the login that leads back here, worked out where it is shown."""
 
     def login() -> str:
         back = urlencode({"next": request.get_full_path()}, safe="/")
         return reachable(f"{reverse('login')}?{back}")
 
     return {
-        "pages": listed(),
+        "pages": PAGES,
+        "more_pages": _others(),
         "now": int(time.time() * 1000),
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,
         "login": login,

@@ -22,9 +22,11 @@ _FORMATS = ("dot", "mermaid", "json")
     ),
 )
 def graph(session: Session, options: Options) -> Reply:
+    from backlog.cli.cards import unknown_phase
     from fleet import graph as drawing
 
+    note = unknown_phase(session, options.phase)
     drawn = drawing.graph(session, options.phase, is_open=options.open)
     if options.json or options.format == "json":
-        return document(drawing.as_json(drawn), [])._replace(text=None)
-    return Reply([], drawing.FORMATS[options.format](drawn))
+        return document(drawing.as_json(drawn), [])._replace(text=None, note=note)
+    return Reply([], drawing.FORMATS[options.format](drawn), note=note)

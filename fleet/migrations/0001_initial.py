@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("text", backlog.fields.FreeTextField()),
+                ("against", models.TextField(blank=True)),
                 ("reason", backlog.fields.FreeTextField(null=True)),
                 ("actor", models.TextField()),
                 (

@@ -31,6 +31,7 @@ PAGES = {
     "start": "/start/",
     "roles": "/roles/",
     "role": "/roles/code/",
+    "north star": "/north-star/",
     "admin": "/admin/",
     "admin list": "/admin/backlog/card/",
     "admin add": "/admin/backlog/card/add/",

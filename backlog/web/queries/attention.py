@@ -1,16 +1,21 @@
-"""What waits for an operator: claims whose lease is over, and what is blocked; oldest first."""
+"""What waits for an operator: claims whose lease is over, what is blocked, and what waits for a
+card that does not exist; oldest first."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache, cached_property
 from typing import Any, Final
 
-from django.db.models import F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Window
 from django.db.models.expressions import RawSQL
 
 from backlog.lifecycle import BLOCKED
-from backlog.models import Card
-from backlog.querysets import CardQuerySet
+from backlog.models import Card, Dependency
+from backlog.querysets import CardQuerySet, in_cell
 from backlog.session import Session, Statement
+from backlog.verbs import doctor
+from backlog.verbs.kept import is_large, kept
+from backlog.verbs.stuck import MISSING
 from backlog.web.queries import lines
 from backlog.web.queries.large import MOST_COUNTED, AtLeast
 from backlog.web.queries.questions import Question, questions
@@ -35,16 +40,21 @@ _SOME: Final = f"(SELECT * FROM backlog WHERE status = '{BLOCKED}' LIMIT {MOST_B
 @dataclass(frozen=True)
 class Attention:
     """How many cards of the whole backlog need an operator, and the values of those that have
-    for the longest."""
+    for the longest; `in_vain`: of those that wait for what does not exist, with its id."""
 
     total: int = 0
     rows: tuple[tuple[Any, ...], ...] = ()
+    in_vain: tuple[tuple[Any, ...], ...] = ()
 
     @cached_property
     def questions(self) -> list[Question]:
-        """The first of them, each with `expired`; cards that are blocked alike are one."""
-        cards = (lines.card(_FIELDS, row[:-1], expired=row[-1]) for row in self.rows)
-        return questions(cards)[:FIRST]
+        """The first of them, each with `expired`, and `waits_for` where it waits in vain; cards
+        that ask the same are one."""
+        cards = [lines.card(_FIELDS, row[:-1], expired=row[-1]) for row in self.rows]
+        for *row, needed in self.in_vain:
+            waits_for = ((needed, MISSING),)
+            cards.append(lines.card(_FIELDS, row, expired=False, waits_for=waits_for))
+        return questions(sorted(cards, key=_since))[:FIRST]
 
     @property
     def more(self) -> bool:
@@ -52,15 +62,53 @@ class Attention:
         return self.total > sum(1 + len(others) for _, others in self.questions)
 
 
+def _since(card: Card) -> datetime:
+    """From when on it has needed somebody."""
+    since: datetime = card.claim_expires_at or card.status_changed_at
+    return since
+
+
 def attention(session: Session) -> Attention:
     """As of now, whatever a page is about. Counted up to a thousand; of more than some thousands
-    that are blocked, the first that are found."""
+    that are blocked, the first that are found; of a large backlog, what a sweep found to wait for
+    nothing and still does."""
     rows = session.execute(*_statement()).fetchall()
-    if not rows:
-        return Attention()
-    total = rows[0][0]
-    first = tuple(row[1:-1] for row in rows)
-    return Attention(AtLeast(MOST_COUNTED) if total > MOST_COUNTED else total, first)
+    vain = _in_vain(session)
+    total = (rows[0][0] if rows else 0) + (vain[0][-1] if vain else 0)
+    return Attention(
+        AtLeast(MOST_COUNTED) if total > MOST_COUNTED else total,
+        tuple(row[1:-1] for row in rows),
+        tuple(row[:-1] for row in vain),
+    )
+
+
+def _in_vain(session: Session) -> list[Any]:
+    """The first cards that wait for what does not exist, with its id, and how many there are."""
+    if not is_large(session):
+        return session.execute(*_of_all()).fetchall()
+    seen = kept(session, doctor.NAME)
+    # As `doctor.look` has it: numbers, what is held up, the first of what it found.
+    found = [each["id"] for each in seen.content[2] if each["kind"] == MISSING] if seen else []
+    if not found:
+        return []
+    return session.execute(*_waiting_in_vain(Card.objects.filter(pk__in=found))).fetchall()
+
+
+@cache
+def _of_all() -> Statement:
+    edges = Dependency.objects.filter(~Exists(Card.objects.filter(pk=OuterRef("dependency_id"))))
+    return _waiting_in_vain(Card.objects.filter(pk__in=edges.values("card")))
+
+
+def _waiting_in_vain(cards: CardQuerySet) -> Statement:
+    missing = ~Exists(Card.objects.filter(pk=OuterRef("dependency_id")))
+    edges = Dependency.objects.filter(missing, card=OuterRef("pk")).order_by("dependency_id")
+    found = cards.filter(in_cell("waiting")).annotate(
+        needed=Subquery(edges.values("dependency_id")[:1]), total=Window(Count("*"))
+    )
+    first = found.filter(needed__isnull=False).order_by("status_changed_at", "id")[:ALIKE]
+    columns = lines.columns(_FIELDS)
+    return first.values_list(*columns, "needed", "total").query.sql_with_params()
 
 
 @cache

@@ -40,7 +40,8 @@ _CARD: Final = """
 <li class="card{overdue}" data-card="{id}" data-priority="{priority}">
   <input type="checkbox" form="act" autocomplete="off"
          name="card" value="{seen}" aria-label="Select {id}">
-  <a href="{url}"><span class="title">{title}</span> <span class="id">{name}</span></a>
+  <a href="{url}"><span class="title" dir="auto">{title}</span>
+    <span class="id" dir="auto">{name}</span></a>
   <p class="facts-line"><a class="menu-of" href="{url}#actions"
     aria-label="p{priority}, move {id}">p{priority}</a>{lease}
     <span class="state-time"><span class="sr">{cell}</span> {since}</span>{extra}</p>{why}
@@ -53,7 +54,7 @@ _HELD: Final = '<p class="chips">held back, {until}</p>'
 _WAITS: Final = '<p class="chips">waits for {chips}{more}</p>'
 _IS_LATE: Final = SafeString('<strong class="late">late</strong>')
 _DUE: Final = ' <span class="{style}">{word} {time}</span>'
-_CHIP: Final = '<a class="chip {state}" href="{url}">{id} <small>{state}</small></a>'
+_CHIP: Final = '<a class="chip {state}" href="{url}" dir="auto">{id} <small>{state}</small></a>'
 _BLOCKED: Final = '<p class="why">{why}</p>'
 
 _WHY_AT_MOST: Final = 140
