@@ -1,11 +1,10 @@
 """The command with the fleet's verbs beside the backlog's: `backlog`, and `manage.py backlog`."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final, NoReturn
 
-from backlog import schema
 from backlog.cli import main, parser
+from fleet import beside
 
 # As `parser.VERBS`.
 VERBS: Final = {
@@ -13,10 +12,19 @@ VERBS: Final = {
     "roles": "fleet.cli.roles.roles",
     "role": "fleet.cli.roles.role",
     "graph": "fleet.cli.graph.graph",
+    "escalate": "fleet.cli.escalations.escalate",
+    "escalations": "fleet.cli.escalations.escalations",
+    "ack": "fleet.cli.escalations.ack",
+    "resolve": "fleet.cli.escalations.resolve",
+    "decide": "fleet.cli.gate.decide",
+    "decisions": "fleet.cli.gate.decisions",
+    "heartbeat": "fleet.cli.gate.heartbeat",
+    "signal": "fleet.cli.signals.signal",
+    "signals": "fleet.cli.signals.signals",
 }
 
 
 def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
     """Run the process's own words, or `argv`, and exit."""
-    schema.watch("fleet", Path(__file__).with_name("migrations"))
+    beside.join()
     main.run(argv, prog, VERBS)

@@ -18,9 +18,11 @@ ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 READING = (
     *("board", "live", "live_cells", "palette", "cards", "card", "phase", "no_phase", "worker"),
     *("fleet", "activity", "search", "doctor", "control", "start", "roles", "role"),
+    *("escalations", "signals"),
 )
 PRINTED = ("output", "output_live")  # not of a public board
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit", "plan", "sample")
+CHANGING += ("act_on_escalation",)
 SAVING = ("save_view", "remove_view")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
 SHOWN, READ = ("event", "run", "rule"), ("changelist", "change")  # of what nobody edits
@@ -49,6 +51,7 @@ OPENS = {
     **{f"admin:{model}_add": "-" for model in AXES},
 }
 POSTED = {*SAVING, "sample", "act", "pause", "resume", "limit", "unlimit", "logout", "admin:logout"}
+POSTED |= {"act_on_escalation"}
 
 
 @pytest.fixture(autouse=True)

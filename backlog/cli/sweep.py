@@ -111,10 +111,12 @@ def _answer(done: "Swept") -> dict[str, Any]:
         "reclaimed": done.reclaimed,
         "woken": done.woken,
         "pruned": {"events": done.events, "runs": done.runs},
+        **done.others,
     }
 
 
 def _line(done: "Swept") -> str:
     reclaimed = named(done.reclaimed) or "-"
     pruned = f"{done.events} events, {done.runs} runs"
-    return f"reclaimed: {reclaimed}; woken: {done.woken}; pruned: {pruned}"
+    others = "".join(f"; {key}: {number}" for key, number in done.others.items())
+    return f"reclaimed: {reclaimed}; woken: {done.woken}; pruned: {pruned}{others}"

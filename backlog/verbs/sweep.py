@@ -6,7 +6,7 @@ Any number of passes may run at once: each takes what no other holds at that mom
 from typing import Final, NamedTuple
 
 from backlog.session import Session, in_statement
-from backlog.verbs import doctor, flow, moves, pool, search
+from backlog.verbs import beside, doctor, flow, moves, pool, search
 from backlog.verbs.kept import keep
 
 _BATCH: Final = 10_000
@@ -38,17 +38,19 @@ _RUNS: Final = {
 
 
 class Swept(NamedTuple):
-    """What a pass did: ids of reclaimed cards, how many woke, how much was pruned."""
+    """What a pass did: ids of reclaimed cards, how many woke, how much was pruned; and how much of
+    what other apps have done was done, where anything was (`beside.CHORES`)."""
 
     reclaimed: list[str]
     woken: int
     events: int
     runs: int
+    others: dict[str, int] = {}
 
 
 def sweep(session: Session, retention_days: int = 0) -> Swept:
     """Reclaim expired claims, wake held cards that are due, forget what is older than so many days;
-    and make the words that searches look through.
+    do what other apps have done; and make the words that searches look through.
 
     0 keeps everything. Events and runs go only with cards that are done or deleted, and the runs of
     a card not while another waits for it.
@@ -58,6 +60,7 @@ def sweep(session: Session, retention_days: int = 0) -> Swept:
         _wake(session),
         _prune(session, _EVENTS, retention_days),
         _prune(session, _RUNS, retention_days),
+        beside.done(session),
     )
     any(not search.make_words(session) for _ in range(_MOST_WORDS))  # until there are none
     return done
