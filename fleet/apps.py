@@ -10,7 +10,6 @@ class FleetConfig(AppConfig):
     pages = (
         ("roles", "Roles", "users"),
         ("escalations", "Escalations", "bell"),
-        ("signals", "Signals", "radio"),
     )
     # What the backlog's pages show of it, as `backlog.web.beside` says.
     counts = {"escalations": "fleet.verbs.escalations.unanswered"}

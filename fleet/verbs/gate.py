@@ -58,7 +58,7 @@ INSERT INTO fleet_decision AS decision (card_id, verdict, reason, actor, commit)
 SELECT %s, %s, %s, backlog_actor(), %s WHERE {TELLING} IS NOT NULL RETURNING {_COLUMNS}"""
 
 _HEARD: Final = """
-INSERT INTO fleet_heartbeat (name, at) VALUES (%s, now())
+INSERT INTO fleet_heartbeat (name, at) VALUES (%s, coalesce(%s::timestamptz, now()))
 ON CONFLICT (name) DO UPDATE SET at = excluded.at RETURNING name, at"""
 
 _NEWEST: Final = "SELECT name, at FROM fleet_heartbeat ORDER BY at DESC, name LIMIT 1"
@@ -97,7 +97,7 @@ def decide(
         raise NotFound(f"there is no card {card_id}")
     (row,) = session.rows(_DECIDE, (card_id, verdict, reason, commit, *telling(actor)))
     decided = Decision._make(row)
-    session.rows(_HEARD, (decided.actor,))
+    session.rows(_HEARD, (decided.actor, decided.at))
     return decided, paused
 
 
@@ -123,7 +123,7 @@ def decisions(
 @in_statement
 def heartbeat(session: Session, name: str) -> Heartbeat:
     """The gate of that name is there, though it has nothing to decide. Raises `UsageError`."""
-    (row,) = session.rows(_HEARD, (values.name(name, "owner"),))
+    (row,) = session.rows(_HEARD, (values.name(name, "owner"), None))
     return Heartbeat._make(row)
 
 

@@ -31,6 +31,8 @@ PAGES = {
     "start": "/start/",
     "roles": "/roles/",
     "role": "/roles/code/",
+    "escalations": "/escalations/",
+    "signals": "/signals/",
     "admin": "/admin/",
     "admin list": "/admin/backlog/card/",
     "admin add": "/admin/backlog/card/add/",
