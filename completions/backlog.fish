@@ -50,8 +50,8 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto'
-set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --by --concurrency --cost --count --cron --delay --dependents --depends-on --draft --due --due-before --duplicate-of --every --format --from --gated --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --sort --stall --status --summary --title --to --tokens --ttl --wait --zone
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals
+set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --by --commit --concurrency --cost --count --cron --delay --dependents --depends-on --draft --due --due-before --duplicate-of --escalation --every --evidence --format --from --gated --grace --id --idempotency-key --ids --kind --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --since --sort --stall --status --summary --text --title --to --tokens --ttl --verdict --wait --zone
 
 complete -c backlog -e
 complete -c backlog -f
@@ -411,3 +411,56 @@ complete -c backlog -n '_shtab_backlog_using north-star veto' -s h -l help -d 's
 complete -c backlog -n '_shtab_backlog_using north-star veto' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using north-star veto' -l by -x -d 'who decides'
 complete -c backlog -n '_shtab_backlog_using north-star veto' -l reason -x -d why
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a escalate -d 'ask an operator to see to something, again and again until somebody does'
+complete -c backlog -n '_shtab_backlog_using escalate' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using escalate' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using escalate' -l id -x -d 'about this card'
+complete -c backlog -n '_shtab_backlog_using escalate' -l reason -x -d 'what to see to'
+complete -c backlog -n '_shtab_backlog_using escalate' -l owner -x -d 'who asks (you)'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a escalations -d 'what operators are asked to see to, oldest first'
+complete -c backlog -n '_shtab_backlog_using escalations' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using escalations' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using escalations' -l all -d 'what is resolved, too'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a ack -d 'somebody sees to an escalation: it is not raised again'
+complete -c backlog -n '_shtab_backlog_using ack' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using ack' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using ack' -l escalation -x -d 'its number'
+complete -c backlog -n '_shtab_backlog_using ack' -l by -x -d 'who does (you)'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a resolve -d 'an escalation is seen to'
+complete -c backlog -n '_shtab_backlog_using resolve' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using resolve' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using resolve' -l escalation -x -d 'its number'
+complete -c backlog -n '_shtab_backlog_using resolve' -l note -x -d 'what came of it'
+complete -c backlog -n '_shtab_backlog_using resolve' -l by -x -d 'who does (you)'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a decide -d 'put on record what the gate decided about a card; exit status 6 if nothing merges now'
+complete -c backlog -n '_shtab_backlog_using decide' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using decide' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using decide' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using decide' -l verdict -xka "merged held rejected" -d verdict
+complete -c backlog -n '_shtab_backlog_using decide' -l reason -x -d why
+complete -c backlog -n '_shtab_backlog_using decide' -l commit -x -d 'what was merged, held or rejected'
+complete -c backlog -n '_shtab_backlog_using decide' -l owner -x -d 'who decides (you)'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a decisions -d 'what the gate decided, oldest first'
+complete -c backlog -n '_shtab_backlog_using decisions' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using decisions' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using decisions' -l id -x -d 'this card only'
+complete -c backlog -n '_shtab_backlog_using decisions' -l limit -x -d 'the newest so many'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a heartbeat -d 'the gate is there, though it decides nothing'
+complete -c backlog -n '_shtab_backlog_using heartbeat' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using heartbeat' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using heartbeat' -l owner -x -d 'the worker'
+complete -c backlog -n '_shtab_backlog_using heartbeat' -l off -d 'it is there no more, and nobody waits for it'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a signal -d 'record what somebody noticed on looking back at a card'
+complete -c backlog -n '_shtab_backlog_using signal' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using signal' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using signal' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using signal' -l kind -xka "defect tooling friction skill" -d kind
+complete -c backlog -n '_shtab_backlog_using signal' -l text -x -d 'what it was'
+complete -c backlog -n '_shtab_backlog_using signal' -l evidence -x -d 'what shows it; a file after an @ (@-: standard input)'
+complete -c backlog -n '_shtab_backlog_using signal' -l owner -x -d 'who noticed (you)'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a signals -d 'what was noticed, oldest first, and how often of each kind'
+complete -c backlog -n '_shtab_backlog_using signals' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using signals' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using signals' -l kind -xka "defect tooling friction skill" -d kind
+complete -c backlog -n '_shtab_backlog_using signals' -l id -x -d 'this card only'
+complete -c backlog -n '_shtab_backlog_using signals' -l since -x -d 'from then on, such as 2026-01-31T08:00Z'

@@ -1,7 +1,6 @@
 from django.apps import AppConfig
 
-from backlog import passes
-from fleet.command import STEPS
+from fleet import beside
 
 
 class FleetConfig(AppConfig):
@@ -12,8 +11,13 @@ class FleetConfig(AppConfig):
         ("roles", "Roles", "users"),
         ("repeats", "Repeats", "rotate-ccw"),
         ("north_star", "North star", "compass"),
+        ("escalations", "Escalations", "bell"),
     )
+    # What the backlog's pages show of it, as `backlog.web.beside` says.
+    counts = {"escalations": "fleet.verbs.escalations.unanswered"}
+    on_board = {"gate": ("fleet.verbs.gate.heard", "fleet/_gate.html")}
+    on_card = "fleet.pages.card.of_card"
 
     def ready(self) -> None:
-        """Sweeps do what it has to be done."""
-        passes.STEPS.update(STEPS)
+        """What the backlog does from now on, it does for these rules, too."""
+        beside.join()

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
-from backlog import passes
 from backlog.cli import main, parser
+from fleet import beside
 
 # As `parser.VERBS`.
 VERBS: Final = {
@@ -15,13 +15,19 @@ VERBS: Final = {
     "repeat": "fleet.cli.repeats.repeat",
     "repeats": "fleet.cli.repeats.repeats",
     "north-star": "fleet.cli.north_star.north_star",
+    "escalate": "fleet.cli.escalations.escalate",
+    "escalations": "fleet.cli.escalations.escalations",
+    "ack": "fleet.cli.escalations.ack",
+    "resolve": "fleet.cli.escalations.resolve",
+    "decide": "fleet.cli.gate.decide",
+    "decisions": "fleet.cli.gate.decisions",
+    "heartbeat": "fleet.cli.gate.heartbeat",
+    "signal": "fleet.cli.signals.signal",
+    "signals": "fleet.cli.signals.signals",
 }
-
-# As `passes.STEPS`.
-STEPS: Final = {"repeated": "fleet.verbs.repeats.make_due"}
 
 
 def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
     """Run the process's own words, or `argv`, and exit."""
-    passes.STEPS.update(STEPS)
+    beside.join()
     main.run(argv, prog, VERBS)

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from fleet import views
-from fleet.pages import north_star, repeats
+from fleet.pages import escalations, north_star, repeats, signals
 
 urlpatterns = [
     path("roles/", views.roles, name="roles"),
@@ -15,4 +15,7 @@ urlpatterns = [
     path("north-star/propose/", north_star.propose, name="north_star_propose"),
     path("north-star/ratify/", north_star.ratify, name="north_star_ratify"),
     path("north-star/veto/", north_star.veto, name="north_star_veto"),
+    path("escalations/", escalations.page, name="escalations"),
+    path("escalations/act/", escalations.act, name="act_on_escalation"),
+    path("signals/", signals.page, name="signals"),
 ]

@@ -14,7 +14,6 @@ from backlog import values
 from backlog.cli.loops import Wait, repeat
 from backlog.cli.options import Options, number, verb
 from backlog.cli.reply import Reply, document, stream
-from backlog.passes import STEPS
 from backlog.session import Opener, Session, as_refusal
 from backlog.shown import named
 from backlog.values import json_text
@@ -119,7 +118,6 @@ def _answer(done: "Swept") -> dict[str, Any]:
         "pruned": {"events": done.events, "runs": done.runs},
         "overrun": list(done.overrun),
         "archived": done.archived,
-        **{name: [] for name in STEPS},
         **done.others,
     }
 
@@ -130,4 +128,4 @@ def _line(done: "Swept") -> str:
     line = f"reclaimed: {reclaimed}; woken: {done.woken}; pruned: {pruned}"
     line += f"; ran too long: {named(done.overrun)}" if done.overrun else ""
     line += f"; archived: {done.archived}" if done.archived else ""
-    return line + "".join(f"; {name}: {named(did)}" for name, did in done.others.items())
+    return line + "".join(f"; {key}: {named(did)}" for key, did in done.others.items() if did)

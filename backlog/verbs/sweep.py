@@ -4,12 +4,10 @@ Any number of passes may run at once: each takes what no other holds at that mom
 """
 
 from collections.abc import Mapping, Sequence
-from pkgutil import resolve_name
 from typing import Final, NamedTuple
 
-from backlog.passes import STEPS
 from backlog.session import Session, in_statement
-from backlog.verbs import doctor, flow, moves, pool, search
+from backlog.verbs import beside, doctor, flow, moves, pool, search
 from backlog.verbs.archive import archive_older
 from backlog.verbs.kept import keep
 from backlog.verbs.overruns import end_overruns
@@ -44,7 +42,7 @@ _RUNS: Final = {
 
 class Swept(NamedTuple):
     """What a pass did: ids of reclaimed cards, how many woke, how much was pruned; ids of those
-    that ran too long, how many were archived; what the steps of other apps did, if they did.
+    that ran too long, how many were archived; what the chores of other apps did (`beside.CHORES`).
     """
 
     reclaimed: list[str]
@@ -58,8 +56,8 @@ class Swept(NamedTuple):
 
 def sweep(session: Session, retention_days: int = 0, archive_days: int = 0) -> Swept:
     """Reclaim expired claims, give back what ran too long, wake held cards that are due, forget
-    what is older than so many days, archive what has been done for so many; take the steps of other
-    apps (`backlog.passes`), and make the words that searches look through.
+    what is older than so many days, archive what has been done for so many; do the chores of
+    other apps, and make the words that searches look through.
 
     0 keeps everything, and archives nothing. Events and runs go only with cards that are done or
     deleted, and the runs of a card not while another waits for it.
@@ -71,7 +69,7 @@ def sweep(session: Session, retention_days: int = 0, archive_days: int = 0) -> S
         _prune(session, _RUNS, retention_days),
         tuple(end_overruns(session)),
         archive_older(session, archive_days) if archive_days else 0,
-        {name: did for name, step in STEPS.items() if (did := resolve_name(step)(session))},
+        beside.done(session),
     )
     any(not search.make_words(session) for _ in range(_MOST_WORDS))  # until there are none
     return done

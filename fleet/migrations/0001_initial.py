@@ -136,7 +136,8 @@ class Migration(migrations.Migration):
                         models.F("id"),
                         condition=models.Q(("resolved_at__isnull", True)),
                         name="fleet_escalation_open",
-                    )
+                    ),
+                    models.Index(models.F("card_id"), models.F("id"), name="fleet_escalation_card"),
                 ],
             },
         ),
@@ -188,7 +189,8 @@ class Migration(migrations.Migration):
             options={
                 "db_table": "fleet_signal",
                 "indexes": [
-                    models.Index(models.F("kind"), models.F("id"), name="fleet_signal_kind")
+                    models.Index(models.F("kind"), models.F("id"), name="fleet_signal_kind"),
+                    models.Index(models.F("card_id"), models.F("id"), name="fleet_signal_card"),
                 ],
             },
         ),

@@ -32,6 +32,8 @@ PAGES = {
     "roles": "/roles/",
     "role": "/roles/code/",
     "north star": "/north-star/",
+    "escalations": "/escalations/",
+    "signals": "/signals/",
     "admin": "/admin/",
     "admin list": "/admin/backlog/card/",
     "admin add": "/admin/backlog/card/add/",

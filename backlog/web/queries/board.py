@@ -16,6 +16,7 @@ from backlog.lifecycle import CELL_OF, CELLS, CLAIMED
 from backlog.querysets import EXPIRED, CardQuerySet
 from backlog.session import Session, Statement
 from backlog.verbs.rules import Limit, Pause, in_force
+from backlog.web import beside
 from backlog.web.queries import large
 from backlog.web.queries.attention import Attention, attention
 from backlog.web.queries.filters import ALL, Filter
@@ -118,8 +119,8 @@ class Lane(NamedTuple):
 
 @dataclass(frozen=True)
 class Board:
-    """One page of lanes, what the whole selection counts, what is paused, and what of the whole
-    backlog runs and needs an operator.
+    """One page of lanes, what the whole selection counts, what is paused, what of the whole
+    backlog runs and needs an operator; what other apps say, and count in the navigation.
 
     `in_part`: of a large backlog some cards were looked at, as `large.looked_at` says.
     """
@@ -132,6 +133,8 @@ class Board:
     running: Running
     attention: Attention
     in_part: bool = False
+    others: tuple[beside.Part, ...] = ()
+    waiting: tuple[beside.Part, ...] = ()
 
     @cached_property
     def cells(self) -> dict[str, Cell]:
@@ -146,12 +149,13 @@ class Board:
     @cached_property
     def signatures(self) -> dict[str, str]:
         """What each cell and heading shows, by key; and as `totals`, `running`, `attention`
-        and `banner` what stands above."""
+        and `banner`, and by their ids, what stands above."""
         return {
             "totals": self.above,
             "running": _digest(repr(self.running)),
             "attention": self.needing,
             "banner": self.banner,
+            **{part.key: part.signature for part in (*self.others, *self.waiting)},
             **{key: heading.signature for key, heading in self.headings.items()},
             **{key: cell.signature for key, cell in self.cells.items()},
         }
@@ -212,6 +216,8 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
         running(session),
         attention(session),
         bool(in_part),
+        beside.of_board(session),
+        tuple(beside.counts(session).values()),
     )
 
 

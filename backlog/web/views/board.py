@@ -52,6 +52,7 @@ def board(request: HttpRequest) -> HttpResponse:
             )
             for lane in shown.lanes
         ],
+        "others": [part.html(request) for part in shown.others],
         "few": len(shown.lanes) <= FEW_LANES,
         "phases": phases(Card.objects.session()),
         "keep": choice.hidden("layout"),
@@ -89,6 +90,7 @@ def cells(request: HttpRequest) -> HttpResponse:
     context = {"board": shown, **_above(request, shown, choice)}
     for name in ("totals", "running", "attention", "banner"):
         html[name] = render_to_string(f"backlog/_{name}.html", context, request)
+    html |= {part.key: part.html(request) for part in (*shown.others, *shown.waiting)}
     return _uncached(JsonResponse({"cells": html}))
 
 

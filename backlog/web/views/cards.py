@@ -21,6 +21,7 @@ from backlog.records import Record
 from backlog.templatetags.backlog import line
 from backlog.verbs import runs
 from backlog.verbs.history import COMMENT
+from backlog.web import beside
 from backlog.web.access import ADD, CHANGE, VIEW, may, needs, reads
 from backlog.web.buttons import SAID, Button, Seen, offered
 from backlog.web.forms import CardForm
@@ -53,7 +54,7 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
     events = _events(values.text(card_id, "id"))
     found = _found(card_id)
     context: dict[str, Any] = {"card": found, "card_id": card_id, "events": events}
-    context["quoted"] = shlex.quote(card_id)
+    context |= {"quoted": shlex.quote(card_id), "others": beside.of_card(request, card_id)}
     if found is None:
         return render(request, "backlog/no_card.html", context, status=404)
     near = neighbourhood(found)

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from backlog.models import Card
+from backlog.verbs import beside
 from backlog.verbs import doctor as verbs
 from backlog.verbs.doctor import Diagnosis, Finding
 from backlog.verbs.stuck import CYCLE, MISSING
@@ -68,7 +69,8 @@ class Group(NamedTuple):
 @follows
 def doctor(request: HttpRequest) -> HttpResponse:
     """Everything that needs an operator, by kind; causes before what they hold up."""
-    found = _LIVE.now(Card.objects.session())
+    session = Card.objects.session()
+    found = beside.with_found(session, _LIVE.now(session))
     context: dict[str, Any] = {
         "groups": _grouped(found),
         "total": len(found.findings) + sum(found.more.values()),
@@ -81,7 +83,7 @@ def doctor(request: HttpRequest) -> HttpResponse:
 
 def _grouped(found: Diagnosis) -> list[Group]:
     by_kind = groupby(found.findings, attrgetter("kind"))
-    kinds: dict[str, list[Finding]] = {kind: [] for kind in verbs.KINDS}
+    kinds: dict[str, list[Finding]] = {kind: [] for kind in (*verbs.KINDS, *beside.KINDS)}
     kinds |= {kind: list(group) for kind, group in by_kind}
     first = [each for findings in kinds.values() for each in findings[:MOST]]
     ids = {card for each in first for card in (each.id, each.because) if card}
@@ -90,7 +92,7 @@ def _grouped(found: Diagnosis) -> list[Group]:
     return [
         Group(
             kind,
-            *_KINDS[kind],
+            *(_KINDS[kind] if kind in _KINDS else beside.KINDS[kind][1:]),
             len(findings) + found.more.get(kind, 0),
             BUTTONS.get(_REMEDIES.get(kind, "")),
             [
