@@ -8,6 +8,7 @@ import pytest
 from django.urls import reverse
 
 from backlog.models import Card
+from backlog.templatetags.backlog import card_url
 from backlog.verbs import doctor, kept
 from backlog.web.live import Live
 from backlog.web.queries.board import board
@@ -116,7 +117,7 @@ def test_a_card_says_what_it_waits_for_and_whom_it_holds_up():
     CardFactory(id="B", depends_on=["A", "missing"])
     (lane,) = _board().lanes
     cards = {card.id: card for cell in lane.cells for card in cell.cards}
-    assert cards["B"].waits_for == (("A", "ready"), ("missing", "missing"))
+    assert cards["B"].waits_for == [["A", "ready"], ["missing", "missing"]]
     assert cards["A"].holds_up == 1
 
 
@@ -379,3 +380,17 @@ def test_a_poll_leaves_the_totals_above_their_columns(admin_client, asked, layou
     CardFactory()
     fresh = admin_client.get("/live/cells/", asked).json()["cells"]["totals"]
     assert f'class="totals {layout}"' in fresh
+
+
+def test_whatever_a_card_says_is_text_in_its_cell(admin_client):
+    odd = "<b>\"'&{0}"
+    CardFactory(id=odd, title=odd, phase=odd, claimed=True, owner=odd)
+    CardFactory(id="B", blocked=True, note=odd)
+    CardFactory(id="C", depends_on=[odd])
+    page = admin_client.get("/").text
+    assert ('<b>"' in page, f"other: {odd}" in unescape(page)) == (False, True)
+
+
+@pytest.mark.parametrize("card_id", ["fleet-001", "a_b", "a.b", "..", "ä b", "%/?#"])
+def test_the_address_of_a_card_is_what_the_urls_say(card_id):
+    assert card_url(card_id) == reverse("card", args=[card_id])

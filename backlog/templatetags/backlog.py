@@ -2,10 +2,10 @@
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 from zlib import crc32
 
@@ -33,7 +33,27 @@ WORD: Final = 40
 # As many hues has tokens.css.
 _HUES: Final = 12
 
+# An id of these characters stands in a path as it is.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9-]+")
+
+_GRAPH_ROW: Final = """
+<tr data-needs="{needs}" data-state="{state}"{critical}{here}>
+  <td class="number">{rank}</td>
+  <th scope="row"><a href="{url}">{name}</a> {title}</th>
+  <td><span class="state {state}">{state}</span></td>
+  <td>{waits_for}</td>
+</tr>"""
+
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def put(template: str, **values: object) -> SafeString:
+    """The template with these values, escaped unless they are safe already: as `format_html`, in a
+    quarter of its time, which goes into asking of each value whether it is a promise."""
+    for name, value in values.items():
+        if type(value) is not SafeString and type(value) is not int:
+            values[name] = html.escape(str(value))
+    return SafeString(template.format_map(values))
 
 
 @register.filter
@@ -163,6 +183,19 @@ def _linked(style: str, page: str, name: str | None, shown: SafeString) -> SafeS
 
 
 @register.filter
+def card_url(card_id: str) -> SafeString | str:
+    """The address of a card's page, in a tenth of the time that `url` takes."""
+    if _PLAIN.fullmatch(card_id):
+        return SafeString(f"{_cards()}{card_id}/")
+    return reverse("card", args=[card_id])
+
+
+@cache
+def _cards() -> str:
+    return reverse("card", args=["0"]).removesuffix("0/")
+
+
+@register.filter
 def scope_link(rule: Pause | Limit) -> SafeString:
     """As `scope`, with the link to the page of the phase or the worker."""
     if rule.scope == FLEET:
@@ -199,3 +232,26 @@ def marked(text: str, words: tuple[str, ...]) -> SafeString:
         for piece, found in search.marked(text, words)
     )
     return mark_safe("".join(pieces))  # noqa: S308 (each is escaped)
+
+
+@register.simple_tag
+def graph_rows(nodes: Iterable[Any], chain: Iterable[Card], here: str) -> SafeString:
+    """The rows of a table of cards by rank, which a script draws; there may be a hundred. Those of
+    the `chain` are critical, the card whose page it is, is `here`."""
+    critical = {card.pk for card in chain or ()}
+    rows = (
+        put(
+            _GRAPH_ROW,
+            needs=" ".join(str(needed.number) for needed in node.needs),
+            state=node.card.cell,
+            critical=" data-critical" if node.card.pk in critical else "",
+            here=SafeString(' aria-current="true"' if node.card.pk == here else ""),
+            rank=node.rank,
+            url=card_url(node.card.pk),
+            name=whole(node.card.pk),
+            title=line(node.card.title),
+            waits_for=SafeString(", ".join(whole(needed.card.pk) for needed in node.needs)),
+        )
+        for node in nodes
+    )
+    return SafeString("".join(rows))

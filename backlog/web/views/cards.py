@@ -1,6 +1,7 @@
 """One card: everything on it, and the forms that make and change it."""
 
 import shlex
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,7 +24,7 @@ from backlog.verbs import runs
 from backlog.verbs.history import COMMENT
 from backlog.web import beside
 from backlog.web.access import ADD, CHANGE, VIEW, may, needs, reads
-from backlog.web.buttons import SAID, Button, Seen, offered
+from backlog.web.buttons import BUTTONS, SAID, Seen, offered
 from backlog.web.forms import CardForm
 from backlog.web.live import follows
 from backlog.web.markup import LONGEST, Room, items, markdown, plain, short
@@ -69,7 +70,7 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
         "near": near,
         "explanation": Card.objects.explain_card(card_id) if found.status == READY else None,
         "seen": str(Seen.of(found)),
-        "buttons": [(button, _asked(button, found)) for button in buttons],
+        "buttons": [(button, _asked(button.name, found)) for button in buttons],
         "may_change": may(request, CHANGE),
         "capped": len(events) == EVENTS,
         **_runs(request, found),
@@ -115,13 +116,18 @@ def _runs(request: HttpRequest, card: Card) -> dict[str, Any]:
     }
 
 
-def _asked(button: Button, card: Card) -> Any:
-    """The empty form of what the button needs to know, with the card's values to begin with."""
-    if button.form is None:
-        return None
-    initial = {"priority": card.priority, "phase": card.phase}
+def _asked(button: str, card: Card) -> SafeString:
+    """What the button needs to know, with the card's value to begin with."""
+    return _fields(button, getattr(card, button) if button in ("priority", "phase") else None)
+
+
+@lru_cache(maxsize=256)
+def _fields(button: str, value: Any) -> SafeString:
+    form = BUTTONS[button].form
+    if form is None:
+        return SafeString("")
     # The drawer stands on a page whose toolbar has the same fields.
-    return button.form(auto_id=f"card_{button.name}_%s", initial=initial)
+    return form(auto_id=f"card_{button}_%s", initial={button: value}).as_div()
 
 
 def _body(text: str | None) -> SafeString:

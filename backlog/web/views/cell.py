@@ -4,10 +4,8 @@ A page has hundreds of cards. A template takes ten times as long for one as it t
 together here; `format_html` four times, for it asks of each value whether it is a promise.
 """
 
-import re
 from datetime import UTC, datetime
-from functools import cache, lru_cache
-from html import escape
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -15,7 +13,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from backlog.templatetags.backlog import line, whole, why_blocked, worker
+from backlog.templatetags.backlog import card_url, line, put, whole, why_blocked, worker
 from backlog.web.buttons import Seen
 from backlog.web.queries.board import Cell, Heading
 from backlog.web.queries.shown import Shown
@@ -59,18 +57,7 @@ _BLOCKED: Final = '<p class="why">{why}</p>'
 
 _WHY_AT_MOST: Final = 140
 
-# An id of these characters stands in a path as it is.
-_PLAIN: Final = re.compile(r"[A-Za-z0-9-]+")
-
 _NOTHING: Final = SafeString("")
-
-
-def _html(template: str, **values: object) -> SafeString:
-    """The template with these values; as `format_html` it escapes all that is not safe already."""
-    for name, value in values.items():
-        if type(value) is not SafeString and type(value) is not int:
-            values[name] = escape(str(value))
-    return SafeString(template.format_map(values))
 
 
 # What a cell shows is a function of the cell alone, so that most of a page is made only once.
@@ -78,14 +65,14 @@ def _html(template: str, **values: object) -> SafeString:
 def cell_html(cell: Cell, kept: str = "") -> SafeString:
     """The cell as HTML; the link to all of its cards keeps what the query string `kept` chooses."""
     cards = SafeString("".join(map(_card, cell.cards)))
-    return _html(
+    return put(
         _CELL,
         name=cell.name,
         key=cell.key,
         signature=cell.signature,
         total=cell.total,
-        expired=_html(_LATE, number=cell.expired) if cell.expired else _NOTHING,
-        cards=_html(_CARDS, cards=cards) if cell.name != "done" else _NOTHING,
+        expired=put(_LATE, number=cell.expired) if cell.expired else _NOTHING,
+        cards=put(_CARDS, cards=cards) if cell.name != "done" else _NOTHING,
         rest=_rest(cell, kept),
     )
 
@@ -96,11 +83,11 @@ def _rest(cell: Cell, kept: str) -> SafeString:
     if cell.total > len(cell.cards):
         phase = SafeString("&amp;phase=") if cell.phase is None else quote(cell.phase, safe="")
         url = reverse("cards")
-        more = _html(_ALL, url=url, phase=phase, name=cell.name, kept=kept, total=cell.total)
+        more = put(_ALL, url=url, phase=phase, name=cell.name, kept=kept, total=cell.total)
     if folded <= 0 and not more:
         return _NOTHING
-    button = _html(_FOLDED, number=folded) if folded > 0 else _NOTHING
-    return _html(_REST, folded=button, more=more)
+    button = put(_FOLDED, number=folded) if folded > 0 else _NOTHING
+    return put(_REST, folded=button, more=more)
 
 
 @lru_cache(maxsize=256)
@@ -129,15 +116,15 @@ def bar(heading: Heading) -> SafeString:
 
 def _card(card: Shown) -> SafeString:
     why = _WHY.get(card.cell)
-    again = _html(_ATTEMPT, number=card.attempts) if card.attempts > 1 else _NOTHING
-    holds_up = _html(_HOLDS_UP, number=card.holds_up) if card.holds_up else _NOTHING
-    return _html(
+    again = put(_ATTEMPT, number=card.attempts) if card.attempts > 1 else _NOTHING
+    holds_up = put(_HOLDS_UP, number=card.holds_up) if card.holds_up else _NOTHING
+    return put(
         _CARD,
         overdue=" overdue" if card.expired else "",
         id=card.id,
         name=whole(card.id),
         seen=Seen.of(card),
-        url=_url(card.id),
+        url=card_url(card.id),
         title=line(card.title),
         priority=card.priority,
         lease=_lease(card),
@@ -159,7 +146,7 @@ def _due(card: Shown) -> SafeString:
 def _lease(card: Shown) -> SafeString:
     if card.claim_expires_at is None:
         return _NOTHING
-    return _html(
+    return put(
         _LEASE,
         owner=worker(card.claim_owner),
         state=_EXPIRED if card.expired else "lease",
@@ -170,17 +157,17 @@ def _lease(card: Shown) -> SafeString:
 def _waits(card: Shown) -> SafeString:
     held = _NOTHING
     if card.held and card.not_before:
-        held = _html(_HELD, until=_time("due", "until ", card.not_before))
+        held = put(_HELD, until=_time("due", "until ", card.not_before))
     if not card.waits_for:
         return held
-    chips = " ".join(_html(_CHIP, state=s, url=_url(i), id=i) for i, s in card.waits_for)
+    chips = " ".join(put(_CHIP, state=s, url=card_url(i), id=i) for i, s in card.waits_for)
     left = card.open_dependencies - len(card.waits_for)
     more = f" and {left} more" if left else ""
-    return SafeString(held + _html(_WAITS, chips=SafeString(chips), more=more))
+    return SafeString(held + put(_WAITS, chips=SafeString(chips), more=more))
 
 
 def _blocked(card: Shown) -> SafeString:
-    return _html(_BLOCKED, why=line(why_blocked(card), _WHY_AT_MOST))
+    return put(_BLOCKED, why=line(why_blocked(card), _WHY_AT_MOST))
 
 
 _WHY: Final = {"waiting": _waits, "blocked": _blocked}
@@ -192,14 +179,3 @@ def _time(kind: str, before: str, moment: datetime) -> SafeString:
     # As above.
     text = f"{before}{at.day} {at:%b %H:%M}"
     return SafeString(f'<time class="{kind}" datetime="{at.isoformat()}">{text}</time>')
-
-
-def _url(card_id: str) -> SafeString | str:
-    if _PLAIN.fullmatch(card_id):
-        return SafeString(f"{_above()}{card_id}/")
-    return reverse("card", args=[card_id])
-
-
-@cache
-def _above() -> str:
-    return reverse("card", args=["0"]).removesuffix("0/")
