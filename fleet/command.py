@@ -13,6 +13,7 @@ VERBS: Final = {
     "roles": "fleet.cli.roles.roles",
     "role": "fleet.cli.roles.role",
     "graph": "fleet.cli.graph.graph",
+    "plan": "fleet.cli.plans.plan",
 }
 
 
