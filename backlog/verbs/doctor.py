@@ -1,7 +1,6 @@
 """What needs an operator: cards that never go on by themselves, and what holds claims back; each
 with the command that lets it go on."""
 
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +13,7 @@ from backlog.session import Session, in_pages
 from backlog.verbs import check, rules
 from backlog.verbs.kept import Kept, is_large, kept
 from backlog.verbs.stuck import CYCLE, MISSING, Stuck, stuck
+from backlog.verbs.ways_out import command
 
 BLOCKED: Final = lifecycle.BLOCKED
 EXHAUSTED: Final = "exhausted"
@@ -23,6 +23,7 @@ PAUSED: Final = "paused"
 LIMIT: Final = "limit"
 DRIFT: Final = "drift"
 BEYOND: Final = "beyond"
+DRAFT: Final = "draft"
 
 # In the order in which findings are listed: causes before what they hold up.
 KINDS: Final = (
@@ -34,6 +35,7 @@ KINDS: Final = (
     EXPIRED,
     PAUSED,
     LIMIT,
+    DRAFT,
     DRIFT,
     BEYOND,
 )
@@ -131,7 +133,7 @@ def look(session: Session) -> Any:
     return {kind: totals[kind] for kind in _LASTING}, holds_up, first
 
 
-_LASTING: Final = (CYCLE, MISSING, WAITING, DRIFT, BEYOND)
+_LASTING: Final = (CYCLE, MISSING, WAITING, DRAFT, DRIFT, BEYOND)
 
 
 def everything(session: Session) -> Iterator[Finding]:
@@ -151,6 +153,7 @@ def everything(session: Session) -> Iterator[Finding]:
     yield from _expired(session)
     yield from _paused(session)
     yield from _limited(session)
+    yield from _drafts(session)
     yield from _derived(session)
 
 
@@ -293,6 +296,20 @@ def _limited(session: Session) -> Iterator[Finding]:
         )
 
 
+# Long enough for a plan to be published, or forgotten.
+_LONG_A_DRAFT: Final = "7 days"
+
+
+def _drafts(session: Session) -> Iterator[Finding]:
+    sql = f"""
+        SELECT id, extract(day FROM now() - updated_at)::int FROM backlog
+        WHERE draft AND status = 'ready' AND updated_at <= now() - interval '{_LONG_A_DRAFT}'
+        ORDER BY id"""
+    for card, days in in_pages(session, sql):
+        message = f"a draft, untouched for {days} days: not claimed before it is published"
+        yield Finding(DRAFT, message, command("edit", "--id", card, "--draft", "off"), id=card)
+
+
 def _claimable(session: Session, scope: str, name: str) -> int:
     """How many claimable cards the scope holds back, up to `MANY`; an owner could take any."""
     condition, params = (" AND phase = %s", [name]) if scope == "phase" else ("", [])
@@ -380,17 +397,3 @@ def _literal(text: str) -> str:
     """The text in a statement, also where backslashes escape."""
     quoted = text.replace("'", "''")
     return f"'{quoted}'" if "\\" not in text else "E'" + quoted.replace("\\", "\\\\") + "'"
-
-
-_TAKE_TEXT: Final = ("--id", "--from", "--to", "--phase", "--owner")
-
-
-def command(*words: str) -> str:
-    """A line for the shell that runs this program; an option's value may begin with a dash."""
-    joined: list[str] = ["backlog"]
-    for word in words:
-        if word.startswith("-") and joined[-1] in _TAKE_TEXT:
-            joined[-1] += f"={word}"
-        else:
-            joined.append(word)
-    return shlex.join(joined)

@@ -28,6 +28,7 @@ PER_CELL: Final = 10
 LANES_A_PAGE: Final = 25
 
 _PHASE: Final = SHOWN.index("phase")
+_DRAFT: Final = SHOWN.index("draft")
 _BY: Final = ("phase", "status", "claimable")
 
 # The cells that are ranges of the index `backlog_lanes`.
@@ -135,6 +136,12 @@ class Board:
     running: Running
     attention: Attention
     in_part: bool = False
+
+    @property
+    def has_drafts(self) -> bool:
+        """Whether any card that is shown is a draft."""
+        shown = (shown for cell in self.cells.values() for shown in cell.shown)
+        return any(each.values[_DRAFT] for each in shown)
 
     @cached_property
     def cells(self) -> dict[str, Cell]:

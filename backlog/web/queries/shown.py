@@ -17,7 +17,7 @@ _CHIPS: Final = 4
 
 # The fields of a card that a line or two about it show.
 SHOWN: Final = lines.in_order(
-    *("id", "title", "phase", "priority", "status", "claimable", "held", "not_before"),
+    *("id", "title", "phase", "priority", "status", "claimable", "draft", "held", "not_before"),
     *("claim_owner", "claim_expires_at", "attempts", "open_dependencies"),
     *("block_reason", "block_note", "status_changed_at", "updated_at"),
 )

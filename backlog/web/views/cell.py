@@ -37,6 +37,9 @@ _LEASE: Final = ' {owner} <span class="left-of-lease">{state} {left}</span>'
 _EXPIRED: Final = SafeString('<strong class="expired">expired</strong>')
 _CHIP: Final = '<a class="chip {state}" href="{url}">{id} <small>{state}</small></a>'
 
+# To what publishes it, on its page.
+_DRAFT: Final = ' <a class="draft" href="{}#press-publish">draft</a>'
+
 _WHY_AT_MOST: Final = 140
 
 # An id of these characters stands in a path as it is.
@@ -94,7 +97,8 @@ def _card(card: Card) -> SafeString:
         lease=_lease(card),
         cell=card.cell,
         since=_time("for", "since ", card.status_changed_at),
-        more=_if(card.attempts > 1, ' <span class="extra">attempt {}</span>', card.attempts)
+        more=_if(card.draft, _DRAFT, _url(card.id))
+        + _if(card.attempts > 1, ' <span class="extra">attempt {}</span>', card.attempts)
         + _if(card.holds_up, ' <span class="extra">holds up {}</span>', card.holds_up),
         why=why(card) if why else "",
     )
