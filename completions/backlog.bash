@@ -6,7 +6,8 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_backlog_store_subparsers=(start stop status path psql dump restore)
-_shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store roles role graph)
+_shtab_backlog_plan_subparsers=(apply publish export)
+_shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store roles role graph plan)
 
 _shtab_backlog_create_option_strings=(-h --help --json --id --title --body --phase --priority --depends-on --acceptance --role --max-attempts --not-before --due --max-runtime --projected-tokens --projected-cost --gated --draft --idempotency-key)
 _shtab_backlog_list_option_strings=(-h --help --json --status --phase --ready-only --limit --after)
@@ -55,12 +56,17 @@ _shtab_backlog_store_restore_option_strings=(-h --help --json --force)
 _shtab_backlog_store_option_strings=(-h --help)
 _shtab_backlog_roles_option_strings=(-h --help --json)
 _shtab_backlog_role_option_strings=(-h --help --json)
-_shtab_backlog_graph_option_strings=(-h --help --json --phase --open --format)
+_shtab_backlog_graph_option_strings=(-h --help --json --phase --open --critical --format)
+_shtab_backlog_plan_apply_option_strings=(-h --help --json --hold --dry-run)
+_shtab_backlog_plan_publish_option_strings=(-h --help --json --phase)
+_shtab_backlog_plan_export_option_strings=(-h --help --json --phase)
+_shtab_backlog_plan_option_strings=(-h --help)
 _shtab_backlog_option_strings=(-h --help --version)
 
 _shtab_backlog_import_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_backlog_store_dump_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_backlog_store_restore_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_backlog_plan_apply_pos_0_COMPGEN=_shtab_compgen_files
 
 _shtab_backlog_list___status_choices=(ready claimed blocked done)
 _shtab_backlog_block___reason_choices=(dependency needs_input capability transient attempts_exhausted in_review other)
@@ -68,7 +74,8 @@ _shtab_backlog_import___from_choices=(beads backlog-md taskmaster github)
 _shtab_backlog_work___output_choices=(on off)
 _shtab_backlog_store_pos_0_choices=(start stop status path psql dump restore)
 _shtab_backlog_graph___format_choices=(dot mermaid json)
-_shtab_backlog_pos_0_choices=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store roles role graph)
+_shtab_backlog_plan_pos_0_choices=(apply publish export)
+_shtab_backlog_pos_0_choices=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store roles role graph plan)
 
 _shtab_backlog_create__h_nargs=0
 _shtab_backlog_create___help_nargs=0
@@ -235,6 +242,21 @@ _shtab_backlog_graph__h_nargs=0
 _shtab_backlog_graph___help_nargs=0
 _shtab_backlog_graph___json_nargs=0
 _shtab_backlog_graph___open_nargs=0
+_shtab_backlog_graph___critical_nargs=0
+_shtab_backlog_plan_apply__h_nargs=0
+_shtab_backlog_plan_apply___help_nargs=0
+_shtab_backlog_plan_apply___json_nargs=0
+_shtab_backlog_plan_apply___hold_nargs=0
+_shtab_backlog_plan_apply___dry_run_nargs=0
+_shtab_backlog_plan_publish__h_nargs=0
+_shtab_backlog_plan_publish___help_nargs=0
+_shtab_backlog_plan_publish___json_nargs=0
+_shtab_backlog_plan_export__h_nargs=0
+_shtab_backlog_plan_export___help_nargs=0
+_shtab_backlog_plan_export___json_nargs=0
+_shtab_backlog_plan_pos_0_nargs=A...
+_shtab_backlog_plan__h_nargs=0
+_shtab_backlog_plan___help_nargs=0
 _shtab_backlog_pos_0_nargs=A...
 _shtab_backlog__h_nargs=0
 _shtab_backlog___help_nargs=0
