@@ -16,7 +16,7 @@ pytestmark = [
 ]
 
 PUBLISH = 'value="publish"'
-MARK = 'href="/card/A/#press-publish">draft</a>'
+MARK = 'class="draft" href="/card/A/#press-publish">draft</a>'
 
 
 def _publish(client, *cards: Card):

@@ -11,6 +11,7 @@ from backlog.verbs import cards as verbs
 from backlog.verbs import claims, moves
 from backlog.verbs.faults import MANY, Faults
 from fleet.verbs import plan_files, plans
+from tests.workers import Background
 
 pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
 
@@ -121,6 +122,18 @@ def test_what_is_in_work_is_refused_or_held_until_the_next_time(session, card, b
     assert (done.held, done.changed) == ([("A", because)], [("B", ["title"])])
     session.execute("UPDATE backlog SET status = 'ready'")
     assert _apply(session, text).changed == [("A", ["title"])]
+
+
+@pytest.mark.both_tiers
+def test_a_claim_that_is_made_meanwhile_is_waited_for_and_heeded(session, sessions, card):
+    card("A")
+    with session.transaction():
+        claims.claim(session, "w")
+        text = b"cards: [{id: A, title: new}]"
+        applying = Background(sessions(), lambda s: plans.apply(s, text, hold=True))
+        assert applying.waits()
+    assert applying.result().held == [("A", "claimed by w in attempt 1")]
+    assert verbs.show(session, "A").title == "Card A"
 
 
 def test_what_is_in_work_and_as_the_plan_says_is_no_matter(session, card):

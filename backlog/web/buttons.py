@@ -173,6 +173,7 @@ def _publish(cards: CardQuerySet, card_id: str, *, seen: datetime) -> Any:
 
 
 _BUTTONS: Final = (
+    Button("publish", "Publish", "Publish {}", "Published {}", (READY, BLOCKED), _publish),
     Button(
         "complete",
         "Complete",
@@ -258,14 +259,6 @@ _BUTTONS: Final = (
         CardQuerySet.release,
         warning="The card goes back to the pool; the worker that holds it loses its claim.",
         to=READY,
-    ),
-    Button(
-        "publish",
-        "Publish",
-        "Publish {}",
-        "Published {}",
-        (READY, BLOCKED),
-        _publish,
     ),
     Button("reclaim", "Reclaim", "Reclaim {}", "Reclaimed {}", (CLAIMED,), _reclaim),
     Button(
