@@ -29,7 +29,7 @@ from backlog.lifecycle import BLOCKED, CANCELLED, READY, REASON_IN_WORDS, is_can
 from backlog.models import Card
 from backlog.reading import dot, quoted
 from backlog.templatetags.backlog import IDS, ids, line
-from backlog.web.buttons import BUTTONS, LINKS, Button, Seen, offered
+from backlog.web.buttons import BUTTONS, LINKS, PUBLISH, Button, Seen, offered
 from backlog.web.forms import CardForm
 from backlog.web.queries import lines
 from backlog.web.views.buttons import ask
@@ -38,7 +38,7 @@ EVENTS = 500
 # As many cards as one action takes: an operator who means more has not seen what.
 MANY = 1_000
 # Links are edited in the form; deleting is the admin's own, with its page of what goes along.
-_ELSEWHERE = (*LINKS, "delete")
+_ELSEWHERE = (*LINKS, PUBLISH, "delete")
 
 
 class FreshActionForm(ActionForm):
@@ -153,6 +153,8 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         if card.status == READY:
             if card.claimable:
                 return dot("ready", "claimable")
+            if card.draft:
+                return dot("waiting", "draft")
             if card.held and not card.open_dependencies:
                 return dot("waiting", f"held back until {card.not_before:%Y-%m-%d %H:%M} UTC")
             return dot("waiting", f"waiting on {card.open_dependencies}")

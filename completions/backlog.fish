@@ -50,7 +50,7 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals plan 'plan apply' 'plan publish' 'plan export'
 set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --by --commit --concurrency --cost --count --cron --delay --dependents --depends-on --draft --due --due-before --duplicate-of --escalation --every --evidence --format --from --gated --grace --id --idempotency-key --ids --kind --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --since --sort --stall --status --summary --text --title --to --tokens --ttl --verdict --wait --zone
 
 complete -c backlog -e
@@ -378,6 +378,7 @@ complete -c backlog -n '_shtab_backlog_using graph' -s h -l help -d 'show this h
 complete -c backlog -n '_shtab_backlog_using graph' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using graph' -l phase -x -d 'of this phase, and what it waits for'
 complete -c backlog -n '_shtab_backlog_using graph' -l open -d 'without what is done'
+complete -c backlog -n '_shtab_backlog_using graph' -l critical -d 'with the critical path: by projected cost, else by tokens, else by cards'
 complete -c backlog -n '_shtab_backlog_using graph' -l format -xka "dot mermaid json" -d format
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a repeat -d 'make a card like this again and again, or no more'
 complete -c backlog -n '_shtab_backlog_using repeat' -s h -l help -d 'show this help message and exit'
@@ -464,3 +465,19 @@ complete -c backlog -n '_shtab_backlog_using signals' -l json -d 'one line of JS
 complete -c backlog -n '_shtab_backlog_using signals' -l kind -xka "defect tooling friction skill" -d kind
 complete -c backlog -n '_shtab_backlog_using signals' -l id -x -d 'this card only'
 complete -c backlog -n '_shtab_backlog_using signals' -l since -x -d 'from then on, such as 2026-01-31T08:00Z'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a plan -d 'many cards by a file, not claimed before they are published'
+complete -c backlog -n '_shtab_backlog_using plan' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using plan; and test $_shtab_backlog_npos -eq 0' -a apply -d 'make the cards of a plan, as drafts, and change those that exist: all of it, or nothing'
+complete -c backlog -n '_shtab_backlog_using plan apply' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using plan apply' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using plan apply' -l hold -d 'leave cards as they are that are claimed, in review or done, and apply the rest'
+complete -c backlog -n '_shtab_backlog_using plan apply' -l dry-run -d 'say what would become of it, write nothing'
+complete -c backlog -n '_shtab_backlog_using plan apply; and test $_shtab_backlog_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'YAML or JSON: phases, and in each cards; or - for standard input'
+complete -c backlog -n '_shtab_backlog_using plan; and test $_shtab_backlog_npos -eq 0' -a publish -d 'let drafts be claimed: all there are, or those of a phase'
+complete -c backlog -n '_shtab_backlog_using plan publish' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using plan publish' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using plan publish' -l phase -x -d 'of this phase'
+complete -c backlog -n '_shtab_backlog_using plan; and test $_shtab_backlog_npos -eq 0' -a export -d 'the plan that the cards are by now, as YAML or (--json) JSON, for apply'
+complete -c backlog -n '_shtab_backlog_using plan export' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using plan export' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using plan export' -l phase -x -d 'of this phase'

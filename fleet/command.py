@@ -24,6 +24,7 @@ VERBS: Final = {
     "heartbeat": "fleet.cli.gate.heartbeat",
     "signal": "fleet.cli.signals.signal",
     "signals": "fleet.cli.signals.signals",
+    "plan": "fleet.cli.plans.plan",
 }
 
 

@@ -91,7 +91,8 @@ _LIMITS = re.findall(r"^\|.*?\| (-?[\d,]+) \|.*\| `([\w.]+)` \|$", LIMITS, re.M)
 
 @pytest.mark.parametrize(("number", "constant"), _LIMITS, ids=[name for _, name in _LIMITS])
 def test_the_table_of_limits_has_the_numbers_of_the_code(number, constant):
-    name = constant if constant.startswith("fleet_backlog") else f"backlog.{constant}"
+    elsewhere = constant.startswith(("fleet.", "fleet_backlog."))
+    name = constant if elsewhere else f"backlog.{constant}"
     assert pkgutil.resolve_name(name) == int(number.replace(",", ""))
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from backlog.planner import no_nested_loops
 from backlog.verbs import check, stuck
-from backlog.verbs.doctor import command, everything
+from backlog.verbs.doctor import everything
 from backlog.verbs.sweep import look
+from backlog.verbs.ways_out import command
 from tests.command import Ran
 
 

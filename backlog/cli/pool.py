@@ -43,6 +43,9 @@ def explain(session: Session, options: Options) -> Reply:
     text += [f"{kind}: {named(ids)}" for kind, ids in lists.items() if ids]
     until = found.not_before and iso(found.not_before)
     text += [f"not before: {until}"] if until else []
+    text += (
+        ["a draft: not claimed before it is published (edit --draft off)"] if found.draft else []
+    )
     text += [row(f"paused: {pause} ({pause.reason})") for pause in found.pauses]
     text += [row(f"at its limit: {limit} ({limit.used} of {limit.most})") for limit in found.limits]
     answer = {
@@ -55,5 +58,6 @@ def explain(session: Session, options: Options) -> Reply:
         "atLimit": [str(limit) for limit in found.limits],
         "blockReason": found.block_reason,
         "blockNote": found.block_note,
+        "draft": found.draft,
     }
     return document(answer, text)

@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from backlog import lifecycle
 from backlog.lifecycle import FLEET, LONGEST_NAME
-from backlog.models import Event
+from backlog.models import Card, Event
 from backlog.verbs import search
 from backlog.verbs.rules import Limit, Pause
 

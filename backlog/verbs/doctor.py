@@ -27,6 +27,7 @@ PAUSED: Final = "paused"
 LIMIT: Final = "limit"
 DRIFT: Final = "drift"
 BEYOND: Final = "beyond"
+DRAFT: Final = "draft"
 
 # In the order in which findings are listed: causes before what they hold up.
 KINDS: Final = (
@@ -40,6 +41,7 @@ KINDS: Final = (
     LATE,
     PAUSED,
     LIMIT,
+    DRAFT,
     DRIFT,
     BEYOND,
 )
@@ -137,7 +139,7 @@ def look(session: Session) -> Any:
     return {kind: totals[kind] for kind in _LASTING}, holds_up, first
 
 
-_LASTING: Final = (CYCLE, MISSING, WAITING, LATE, DRIFT, BEYOND)
+_LASTING: Final = (CYCLE, MISSING, WAITING, LATE, DRAFT, DRIFT, BEYOND)
 
 
 def everything(session: Session) -> Iterator[Finding]:
@@ -159,6 +161,7 @@ def everything(session: Session) -> Iterator[Finding]:
     yield from _late(session)
     yield from _paused(session)
     yield from _limited(session)
+    yield from _drafts(session)
     yield from _derived(session)
 
 
@@ -313,6 +316,20 @@ def _limited(session: Session) -> Iterator[Finding]:
             note=used,
             count=count,
         )
+
+
+# Long enough for a plan to be published, or forgotten.
+_LONG_A_DRAFT: Final = "7 days"
+
+
+def _drafts(session: Session) -> Iterator[Finding]:
+    sql = f"""
+        SELECT id, extract(day FROM now() - updated_at)::int FROM backlog
+        WHERE draft AND status = 'ready' AND updated_at <= now() - interval '{_LONG_A_DRAFT}'
+        ORDER BY id"""
+    for card, days in in_pages(session, sql):
+        message = f"a draft, untouched for {days} days: not claimed before it is published"
+        yield Finding(DRAFT, message, command("edit", "--id", card, "--draft", "off"), id=card)
 
 
 def _claimable(session: Session, scope: str, name: str) -> int:

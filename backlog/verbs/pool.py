@@ -180,9 +180,9 @@ def stats(session: Session, among: Condition = EVERYTHING) -> Stats:
 class Explanation(NamedTuple):
     """Whether a card can be claimed, or what it waits for: three lists of ids, disjoint.
 
-    `not_before` is set while the card is held back until then, `block_reason` and perhaps
-    `block_note` while it is blocked. A claimable card, and no other, may still be kept from claims
-    by pauses of the fleet or its phase and by a full limit on its phase.
+    `not_before` is set while the card is held back until then, `draft` until it is published,
+    `block_reason` and perhaps `block_note` while it is blocked. A claimable card, and no other, may
+    still be kept from claims by pauses of the fleet or its phase and by a full limit on its phase.
     """
 
     id: str
@@ -196,6 +196,7 @@ class Explanation(NamedTuple):
     limits: list[Limit]
     block_reason: str | None
     block_note: str | None
+    draft: bool = False
 
 
 def explain(session: Session, card_id: str) -> Explanation:
@@ -204,7 +205,7 @@ def explain(session: Session, card_id: str) -> Explanation:
     sql = """
         SELECT card.status, card.open_dependencies = 0, card.phase,
             CASE WHEN card.not_before > now() THEN card.not_before END, card.block_reason,
-            card.block_note, d.id, d.status
+            card.block_note, card.draft, d.id, d.status
         FROM backlog card LEFT JOIN LATERAL (
             SELECT d.id, d.n, b.status
             FROM jsonb_array_elements_text(card.depends_on) WITH ORDINALITY AS d (id, n)
@@ -214,9 +215,9 @@ def explain(session: Session, card_id: str) -> Explanation:
     rows = session.execute(sql, (card_id,)).fetchall()
     if not rows:
         raise NotFound(f"there is no card {card_id}")
-    waits = [row[6:] for row in rows if row[6] is not None]
-    status, met, phase, not_before, reason, note = rows[0][:6]
-    claimable = status == READY and met and not_before is None
+    waits = [row[7:] for row in rows if row[7] is not None]
+    status, met, phase, not_before, reason, note, draft = rows[0][:7]
+    claimable = status == READY and met and not_before is None and not draft
     pauses = rules.pauses(session) if claimable else []
     limits = rules.limits(session) if claimable else []
     return Explanation(
@@ -231,6 +232,7 @@ def explain(session: Session, card_id: str) -> Explanation:
         limits=[each for each in limits if not each.room and _is(each, phase)],
         block_reason=reason if status == BLOCKED else None,
         block_note=note if status == BLOCKED else None,
+        draft=draft,
     )
 
 

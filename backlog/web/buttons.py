@@ -175,7 +175,12 @@ def _unlink(cards: CardQuerySet, card_id: str, *, dependency: str, seen: datetim
     return cards.unlink(card_id, dependency.replace("\r\n", "\n"), seen=seen)
 
 
+def _publish(cards: CardQuerySet, card_id: str, *, seen: datetime) -> Any:
+    return cards.edit(card_id, seen=seen, draft=False)
+
+
 _BUTTONS: Final = (
+    Button("publish", "Publish", "Publish {}", "Published {}", (READY, BLOCKED), _publish),
     Button(
         "complete",
         "Complete",
@@ -349,8 +354,15 @@ def number_of(cards: int) -> str:
 
 # What is done to one card at a time.
 LINKS: Final = ("link", "unlink")
+# What drafts alone are for.
+PUBLISH: Final = "publish"
 # What has its place on the card's own page, beside what it is about.
 SAID: Final = ("answer", "comment")
+
+
+def elsewhere(*, drafts: bool) -> Sequence[str]:
+    """What is not offered for a selection, where there are `drafts` or none."""
+    return LINKS if drafts else (*LINKS, PUBLISH)
 
 
 def offered(

@@ -136,6 +136,11 @@ class Board:
     others: tuple[beside.Part, ...] = ()
     waiting: tuple[beside.Part, ...] = ()
 
+    @property
+    def has_drafts(self) -> bool:
+        """Whether any card that is shown is a draft."""
+        return any(card.draft for cell in self.cells.values() for card in cell.cards)
+
     @cached_property
     def cells(self) -> dict[str, Cell]:
         """The cells by their keys, in the order of the page."""

@@ -28,6 +28,7 @@ class Shown(NamedTuple):
     title: str
     priority: int
     status: str
+    draft: bool
     held: bool
     not_before: datetime | None
     due: datetime | None

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from backlog.lifecycle import CELLS, CLAIMED
 from backlog.models import Card
 from backlog.web.access import ADD, CHANGE, VIEW, may, reads
-from backlog.web.buttons import LINKS, offered
+from backlog.web.buttons import elsewhere, offered
 from backlog.web.choice import Choice
 from backlog.web.live import VERSION, Live
 from backlog.web.queries import board as queries
@@ -56,7 +56,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "few": len(shown.lanes) <= FEW_LANES,
         "phases": phases(Card.objects.session()),
         "keep": choice.hidden("layout"),
-        "buttons": offered(request, without=LINKS),
+        "buttons": offered(request, without=elsewhere(drafts=shown.has_drafts)),
         **_above(request, shown, choice),
         **saved.of_account(request, choice),
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,

@@ -24,7 +24,7 @@ from backlog.verbs import runs
 from backlog.verbs.history import COMMENT
 from backlog.web import beside
 from backlog.web.access import ADD, CHANGE, VIEW, may, needs, reads
-from backlog.web.buttons import BUTTONS, SAID, Seen, offered
+from backlog.web.buttons import BUTTONS, PUBLISH, SAID, Seen, offered
 from backlog.web.forms import CardForm
 from backlog.web.live import follows
 from backlog.web.markup import LONGEST, Room, items, markdown, plain, short
@@ -60,8 +60,9 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
         return render(request, "backlog/no_card.html", context, status=404)
     near = neighbourhood(found)
     criteria, more = _criteria(found.criteria_start)
-    elsewhere = ["unlink", *SAID]  # beside each dependency, below the question, in the history
-    buttons = offered(request, found.status, without=elsewhere)
+    placed = ["unlink", *SAID]  # beside each dependency, below the question, in the history
+    placed += [] if found.draft else [PUBLISH]
+    buttons = offered(request, found.status, without=placed)
     context |= {
         "body": _body(found.body_start),
         "criteria": criteria,

@@ -50,6 +50,8 @@ _ATTEMPT: Final = ' <span class="extra">attempt {number}</span>'
 _HOLDS_UP: Final = ' <span class="extra">holds up {number}</span>'
 _HELD: Final = '<p class="chips">held back, {until}</p>'
 _WAITS: Final = '<p class="chips">waits for {chips}{more}</p>'
+# To what publishes it, on its page.
+_DRAFT: Final = ' <a class="draft" href="{url}#press-publish">draft</a>'
 _IS_LATE: Final = SafeString('<strong class="late">late</strong>')
 _DUE: Final = ' <span class="{style}">{word} {time}</span>'
 _CHIP: Final = '<a class="chip {state}" href="{url}" dir="auto">{id} <small>{state}</small></a>'
@@ -116,6 +118,7 @@ def bar(heading: Heading) -> SafeString:
 
 def _card(card: Shown) -> SafeString:
     why = _WHY.get(card.cell)
+    draft = put(_DRAFT, url=card_url(card.id)) if card.draft else _NOTHING
     again = put(_ATTEMPT, number=card.attempts) if card.attempts > 1 else _NOTHING
     holds_up = put(_HOLDS_UP, number=card.holds_up) if card.holds_up else _NOTHING
     return put(
@@ -130,7 +133,7 @@ def _card(card: Shown) -> SafeString:
         lease=_lease(card),
         cell=card.cell,
         since=_time("for", "since ", card.status_changed_at),
-        extra=again + holds_up + _due(card),
+        extra=draft + again + holds_up + _due(card),
         why=why(card) if why else _NOTHING,
     )
 
@@ -140,7 +143,7 @@ def _due(card: Shown) -> SafeString:
         return _NOTHING
     # Where there is little room, what is late is said alone.
     style, word = ("late-time", _IS_LATE) if card.late else ("extra", "due")
-    return _html(_DUE, style=style, word=word, time=_time("due", "", card.due))
+    return put(_DUE, style=style, word=word, time=_time("due", "", card.due))
 
 
 def _lease(card: Shown) -> SafeString:

@@ -14,7 +14,7 @@ from backlog.verbs import doctor as verbs
 from backlog.verbs.doctor import Diagnosis, Finding
 from backlog.verbs.stuck import CYCLE, MISSING
 from backlog.web.access import CHANGE, may, reads
-from backlog.web.buttons import BUTTONS, Button
+from backlog.web.buttons import BUTTONS, PUBLISH, Button
 from backlog.web.live import Live, follows
 
 # It looks at every card of a small backlog, and on a public board anybody may ask.
@@ -34,6 +34,10 @@ _KINDS: Final = {
     verbs.LATE: ("Late", "They should be done by now."),
     verbs.PAUSED: ("Paused with work waiting", "Claims take none of it until it is resumed."),
     verbs.LIMIT: ("At a limit that nothing will free", "None of its claims is live."),
+    verbs.DRAFT: (
+        "Drafts of long ago",
+        "Nobody claims them before they are published; plan publish does so for a whole phase.",
+    ),
     verbs.DRIFT: ("Kept wrongly", "What the database derives is not what the cards say."),
     verbs.BEYOND: (
         "Beyond a limit",
@@ -49,6 +53,7 @@ _REMEDIES: Final = {
     MISSING: "unlink",
     verbs.EXPIRED: "reclaim",
     verbs.OVERRUN: "release",
+    verbs.DRAFT: PUBLISH,
 }
 
 
