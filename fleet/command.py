@@ -13,6 +13,12 @@ VERBS: Final = {
     "roles": "fleet.cli.roles.roles",
     "role": "fleet.cli.roles.role",
     "graph": "fleet.cli.graph.graph",
+    "verify": "fleet.cli.verdicts.verify",
+    "verdicts": "fleet.cli.verdicts.verdicts",
+    "request-changes": "fleet.cli.verdicts.request_changes",
+    "gate": "fleet.cli.gates.gate",
+    "ungate": "fleet.cli.gates.ungate",
+    "gates": "fleet.cli.gates.gates",
 }
 
 

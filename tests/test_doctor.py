@@ -9,7 +9,8 @@ import pytest
 
 from backlog.planner import no_nested_loops
 from backlog.verbs import check, stuck
-from backlog.verbs.doctor import command, everything
+from backlog.verbs.doctor import everything
+from backlog.verbs.findings import command
 from backlog.verbs.sweep import look
 from tests.command import Ran
 

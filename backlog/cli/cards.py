@@ -110,6 +110,7 @@ def create(session: Session, options: Options) -> Reply:
     one_of("--status", STATUSES, values.status, "ready, claimed, blocked or done"),
     text("--phase", values.line, "of this phase"),
     flag("--ready-only", "claimable ones"),
+    flag("--in-review", "those that wait for verdicts"),
     number("--limit", 1, "so many at most"),
     text("--after", Named, "those that come after this card", metavar="ID"),
 )
@@ -121,6 +122,7 @@ def list_cards(session: Session, options: Options) -> Reply:
         options.ready_only,
         limit=options.limit,
         after=options.after,
+        in_review=options.in_review,
     )
     return each(found, to_line, "(no cards)", as_json=options.json)
 

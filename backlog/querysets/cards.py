@@ -23,7 +23,7 @@ from django.db.models.functions import Cast, Coalesce, Now
 
 from backlog.connection import DjangoSession
 from backlog.errors import UsageError
-from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_TTL_SECONDS, EMPTY
+from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_TTL_SECONDS, EMPTY, IN_REVIEW
 from backlog.querysets.compiled import Compiled
 from backlog.records import Record, json_value
 from backlog.session import Session
@@ -43,6 +43,15 @@ def in_cell(cell: str) -> Q:
     """Cards in this one of `lifecycle.CELLS`."""
     status, claimable = CELLS[cell]
     return Q(status=status, claimable=claimable)
+
+
+# What waits for its verdicts.
+REVIEWED: Final = Q(status=BLOCKED, block_reason=IN_REVIEW)
+
+
+def _stuck(of: str = "") -> Q:
+    """What is blocked, and not for its review."""
+    return Q(**{f"{of}status": BLOCKED}) & ~Q(**{f"{of}block_reason": IN_REVIEW})
 
 
 # By the database's clock.
@@ -95,21 +104,21 @@ class CardQuerySet(models.QuerySet["Card"]):
         return self.filter(EXPIRED)
 
     def stuck(self, *, of_few: bool = False) -> Self:
-        """What does not go on by itself: blocked, or its lease is over, or it waits for a card that
-        is blocked or does not exist.
+        """What does not go on by itself: blocked (but for its review), or its lease is over, or it
+        waits for a card that is blocked so, or does not exist.
 
         `of_few`: each card by its own look-ups, of which many cards would take too many.
         """
         edges = apps.get_model("backlog", "Dependency").objects.values("card")
         needed = self.model.objects.filter(pk=OuterRef("dependency_id"))
-        missing, blocked = ~Exists(needed), Q(dependency__status=BLOCKED)
+        missing, blocked = ~Exists(needed), _stuck("dependency__")
         if of_few:
-            blocked = Q(Exists(needed.filter(status=BLOCKED)))
+            blocked = Q(Exists(needed.filter(_stuck())))
             in_vain = Q(Exists(edges.filter(missing | blocked, card=OuterRef("pk"))))
         else:
             in_vain = Q(pk__in=edges.filter(missing).union(edges.filter(blocked), all=True))
         waits_in_vain = in_cell("waiting") & in_vain
-        return self.filter(Q(status=BLOCKED) | EXPIRED | waits_in_vain)
+        return self.filter(_stuck() | EXPIRED | waits_in_vain)
 
     def in_cells(self, *cells: str) -> Self:
         """Those in any of these of `lifecycle.CELLS`."""

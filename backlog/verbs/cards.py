@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from backlog import settable, values
 from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents, NotFound, UsageError
+from backlog.lifecycle import BLOCKED, IN_REVIEW
 from backlog.records import COLUMNS, Record
 from backlog.session import UNIQUE_VIOLATION, Session, in_pages, in_transaction, sqlstate
 from backlog.verbs import names
@@ -41,6 +42,7 @@ def list_cards(
     ready_only: bool = False,
     limit: int | None = None,
     after: str | None = None,
+    in_review: bool = False,
 ) -> Iterator[Record]:
     """Cards in the order of claims, narrowed by every filter given, read as `in_pages` says.
 
@@ -55,6 +57,7 @@ def list_cards(
         "status = %s": status and (status,),
         "phase = %s": phase and (phase,),
         "claimable": () if ready_only else None,
+        _IN_REVIEW: () if in_review else None,
         _BEHIND: behind,
     }
     given = {condition: values for condition, values in wanted.items() if values is not None}
@@ -63,6 +66,7 @@ def list_cards(
     return map(Record._make, in_pages(session, sql, [*chain(*given.values()), limit]))
 
 
+_IN_REVIEW: Final = f"status = '{BLOCKED}' AND block_reason = '{IN_REVIEW}'"
 # The first half is a range of an index in that order, the second what is left out of it.
 _BEHIND: Final = "priority <= %s AND (priority < %s OR (created_at, id) > (%s, %s))"
 

@@ -1,17 +1,18 @@
 """What needs an operator: cards that never go on by themselves, and what holds claims back; each
 with the command that lets it go on."""
 
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle
 from backlog.lifecycle import FLEET, why_blocked
+from backlog.records import iso
 from backlog.session import Session, in_pages
 from backlog.verbs import check, rules
+from backlog.verbs.findings import Finding, command
 from backlog.verbs.kept import Kept, is_large, kept
 from backlog.verbs.stuck import CYCLE, MISSING, Stuck, stuck
 
@@ -19,6 +20,7 @@ BLOCKED: Final = lifecycle.BLOCKED
 EXHAUSTED: Final = "exhausted"
 WAITING: Final = "waiting"
 EXPIRED: Final = "expired"
+REVIEW: Final = "review"
 PAUSED: Final = "paused"
 LIMIT: Final = "limit"
 DRIFT: Final = "drift"
@@ -32,6 +34,7 @@ KINDS: Final = (
     MISSING,
     WAITING,
     EXPIRED,
+    REVIEW,
     PAUSED,
     LIMIT,
     DRIFT,
@@ -42,28 +45,8 @@ KINDS: Final = (
 NAME: Final = "doctor"
 FEW: Final = 100
 MANY: Final = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong: with the card `id`, or with what `scope` and `name` say.
-
-    `because` is the card (or the missing id) at the root of it, `reason` what is the matter with
-    that; `count` is how often (a block), or how many cards (a pause, a limit); `holds_up` how many
-    stuck cards have their root here. `way_out` is a command for the shell.
-    """
-
-    kind: str
-    message: str
-    way_out: str
-    id: str | None = None
-    scope: str | None = None
-    name: str | None = None
-    because: str | None = None
-    reason: str | None = None
-    note: str | None = None
-    count: int | None = None
-    holds_up: int | None = None
+# So long a card may wait for its verdicts: reviews by people, too, come within a day.
+_REVIEWED_WITHIN: Final = "1 day"
 
 
 class Diagnosis(NamedTuple):
@@ -149,6 +132,7 @@ def everything(session: Session) -> Iterator[Finding]:
     vain.sort(key=lambda each: KINDS.index(_kind(each)))  # what waits stays behind its cause
     yield from _waiting(vain, exhausted)
     yield from _expired(session)
+    yield from _in_review(session)
     yield from _paused(session)
     yield from _limited(session)
     yield from _derived(session)
@@ -176,9 +160,11 @@ def _unchanged(session: Session, found: list[Finding], at: datetime) -> list[Fin
 
 
 _OF_KIND: Final = {
-    BLOCKED: "status = 'blocked' AND block_reason <> 'attempts_exhausted'",
+    BLOCKED: "status = 'blocked' AND block_reason NOT IN ('attempts_exhausted', 'in_review')",
     EXHAUSTED: "status = 'blocked' AND block_reason = 'attempts_exhausted'",
     EXPIRED: "claim_expires_at <= now()",
+    REVIEW: f"""status = 'blocked' AND block_reason = 'in_review'
+        AND status_changed_at < now() - interval '{_REVIEWED_WITHIN}'""",
 }
 
 
@@ -251,10 +237,22 @@ def _expired(session: Session, limit: int | None = None) -> Iterator[Finding]:
         yield Finding(EXPIRED, message, command("reclaim"), id=card, scope="owner", name=owner)
 
 
+def _in_review(session: Session, limit: int | None = None) -> Iterator[Finding]:
+    """What waits for its verdicts for long, or has them all and waits to be completed."""
+    sql = f"""
+        SELECT id, status_changed_at, cardinality(backlog_open_criteria(backlog)) FROM backlog
+        WHERE {_OF_KIND[REVIEW]} ORDER BY status_changed_at, id LIMIT %s"""
+    for card, since, still in in_pages(session, sql, (limit,)):
+        needs = f"waits for {still} to pass" if still else "all has passed"
+        out = command("verdicts" if still else "complete", "--id", card)
+        yield Finding(REVIEW, f"in review since {iso(since)}: {needs}", out, id=card, count=still)
+
+
 _FOUND_AT_ONCE: Final[dict[str, Callable[[Session, int], Iterator[Finding]]]] = {
     BLOCKED: lambda session, most: _blocked(session, BLOCKED, most),
     EXHAUSTED: lambda session, most: _blocked(session, EXHAUSTED, most),
     EXPIRED: _expired,
+    REVIEW: _in_review,
 }
 
 
@@ -380,17 +378,3 @@ def _literal(text: str) -> str:
     """The text in a statement, also where backslashes escape."""
     quoted = text.replace("'", "''")
     return f"'{quoted}'" if "\\" not in text else "E'" + quoted.replace("\\", "\\\\") + "'"
-
-
-_TAKE_TEXT: Final = ("--id", "--from", "--to", "--phase", "--owner")
-
-
-def command(*words: str) -> str:
-    """A line for the shell that runs this program; an option's value may begin with a dash."""
-    joined: list[str] = ["backlog"]
-    for word in words:
-        if word.startswith("-") and joined[-1] in _TAKE_TEXT:
-            joined[-1] += f"={word}"
-        else:
-            joined.append(word)
-    return shlex.join(joined)

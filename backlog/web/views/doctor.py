@@ -10,7 +10,8 @@ from django.views.decorators.http import require_safe
 
 from backlog.models import Card
 from backlog.verbs import doctor as verbs
-from backlog.verbs.doctor import Diagnosis, Finding
+from backlog.verbs.doctor import Diagnosis
+from backlog.verbs.findings import Finding
 from backlog.verbs.stuck import CYCLE, MISSING
 from backlog.web.access import CHANGE, may, reads
 from backlog.web.buttons import BUTTONS, Button
@@ -29,6 +30,7 @@ _KINDS: Final = {
     MISSING: ("Waiting for what does not exist", "Make the card, or remove the dependency."),
     verbs.WAITING: ("Held up", "They go on when the card at the root does."),
     verbs.EXPIRED: ("Lease over", "Their workers have not been heard of in time."),
+    verbs.REVIEW: ("Long in review", "They are done when each criterion has passed."),
     verbs.PAUSED: ("Paused with work waiting", "Claims take none of it until it is resumed."),
     verbs.LIMIT: ("At a limit that nothing will free", "None of its claims is live."),
     verbs.DRIFT: ("Kept wrongly", "What the database derives is not what the cards say."),
