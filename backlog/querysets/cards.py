@@ -28,7 +28,7 @@ from backlog.querysets.compiled import Compiled
 from backlog.records import Record, json_value
 from backlog.session import Session
 from backlog.values import document
-from backlog.verbs import batches, cards, claims, history, moves, pool
+from backlog.verbs import batches, cards, claims, history, moves, pool, verdicts
 from backlog.verbs.batches import Outcome
 from backlog.verbs.claims import Taken
 from backlog.verbs.moves import NOTHING_SAID
@@ -229,6 +229,7 @@ class CardQuerySet(models.QuerySet["Card"]):
         return self._made(done), Taken([self._made(record) for record in taken.cards], taken.why)
 
     # What each takes, gives and raises is what its verb does.
+    request_changes = _of_one_card(verdicts.request_changes)
     complete = _of_one_card(moves.complete)
     block = _of_one_card(moves.block)
     cancel = _of_one_card(moves.cancel)
@@ -299,6 +300,13 @@ class CardQuerySet(models.QuerySet["Card"]):
     def comment(self, card_id: str, note: str) -> history.Event:
         """Say something about a card, which stays as it is. Raises `NotFound`, `UsageError`."""
         return history.comment(self.session(), card_id, note)
+
+    def verify(
+        self, card_id: str, criterion: int, passed: bool, evidence: str, by: str, **more: Any
+    ) -> verdicts.Ledger:
+        """Say whether a criterion of a card has passed; see `backlog.verbs.verdicts.verify`."""
+        said = criterion, passed, evidence, by
+        return verdicts.verify(self.session(), card_id, *said, **more)
 
     def session(self) -> DjangoSession:
         """The connection, for a verb about all cards. Raises `TypeError` on a filtered queryset."""

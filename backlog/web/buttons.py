@@ -12,9 +12,10 @@ from backlog.errors import NotFound, Refusal, Stale, UsageError, WrongState
 from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY, STATUSES
 from backlog.models import Card
 from backlog.querysets import CardQuerySet
+from backlog.session import ACTOR
 from backlog.web import access
 from backlog.web.forms import BlockForm, CancelForm, DependencyForm, PhaseForm, PriorityForm
-from backlog.web.notes import AnswerForm, CommentForm
+from backlog.web.notes import PASSED, AnswerForm, ChangesForm, CommentForm, VerdictForm
 
 
 class Seen(NamedTuple):
@@ -168,6 +169,17 @@ def _unlink(cards: CardQuerySet, card_id: str, *, dependency: str, seen: datetim
     return cards.unlink(card_id, dependency.replace("\r\n", "\n"), seen=seen)
 
 
+def _verify(
+    cards: CardQuerySet, card_id: str, *, seen: datetime, verdict: str, commit: str, **said: Any
+) -> Any:
+    more: dict[str, Any] = {"by": ACTOR.get(), "commit": commit or None, "seen": seen}
+    return cards.verify(card_id, passed=verdict == PASSED, **said, **more)
+
+
+def _request_changes(cards: CardQuerySet, card_id: str, *, note: str, seen: datetime) -> Any:
+    return cards.request_changes(card_id, note, ACTOR.get(), seen=seen)
+
+
 _BUTTONS: Final = (
     Button(
         "complete",
@@ -231,6 +243,24 @@ _BUTTONS: Final = (
         AnswerForm,
         undone_by="block",
         undone_from=(BLOCKED,),
+    ),
+    Button(
+        "verify",
+        "Give verdict",
+        "Give a verdict on {}",
+        "Gave a verdict on {}",
+        (READY, CLAIMED, BLOCKED),
+        _verify,
+        VerdictForm,
+    ),
+    Button(
+        "request-changes",
+        "Request changes",
+        "Request changes of {}",
+        "Requested changes of {}",
+        (BLOCKED,),
+        _request_changes,
+        ChangesForm,
     ),
     Button(
         "reopen",
@@ -322,9 +352,9 @@ def number_of(cards: int) -> str:
 
 
 # What is done to one card at a time.
-LINKS: Final = ("link", "unlink")
+LINKS: Final = ("link", "unlink", "verify", "request-changes")
 # What has its place on the card's own page, beside what it is about.
-SAID: Final = ("answer", "comment")
+SAID: Final = ("answer", "comment", "verify", "request-changes")
 
 
 def offered(

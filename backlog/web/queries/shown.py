@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 
 from backlog.lifecycle import DONE
 from backlog.models import Card, Dependency
-from backlog.querysets import CardQuerySet, in_cell
+from backlog.querysets import REVIEWED, CardQuerySet, in_cell
 from backlog.web.queries import lines
 
 # A card waits for at most these of its dependencies by name.
@@ -46,8 +46,9 @@ class Shown(NamedTuple):
 
 def rows(cards: CardQuerySet) -> Any:
     """Rows of `SHOWN`, `expired`, `cell`, `waits_for` (None unless it waits), `holds_up`."""
-    needed = Card.objects.filter(pk=OuterRef("dependency_id")).with_cell().values("cell")  # type: ignore[misc]  # it is annotated
-    state = Coalesce(Subquery(needed), Value("missing", TextField()))
+    needed = Card.objects.filter(pk=OuterRef("dependency_id")).with_cell()
+    look = Case(When(REVIEWED, then=Value("review")), default="cell", output_field=TextField())
+    state = Coalesce(Subquery(needed.values_list(look)), Value("missing", TextField()))
     edges = Dependency.objects.filter(card=OuterRef("pk")).annotate(state=state)
     pair = Func("dependency_id", "state", template="ARRAY[%(expressions)s]", output_field=_PAIR)
     chips = edges.exclude(state=DONE).order_by("dependency_id").values_list(pair)[:_CHIPS]

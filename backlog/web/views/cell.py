@@ -25,7 +25,7 @@ _BAR: Final = 100
 _FIRST: Final = 2
 
 _CARD: Final = """
-<li class="card{overdue}" data-card="{id}" data-priority="{priority}">
+<li class="card{look}" data-card="{id}" data-priority="{priority}">
   <input type="checkbox" form="act" autocomplete="off"
          name="card" value="{seen}" aria-label="Select {id}">
   <a href="{url}"><span class="title">{title}</span> <span class="id">{name}</span></a>
@@ -84,7 +84,7 @@ def _card(card: Card) -> SafeString:
     why = _WHY.get(card.cell)
     return format_html(
         _CARD,
-        overdue=" overdue" if card.expired else "",
+        look=" overdue" if card.expired else " review" if card.in_review else "",
         id=card.id,
         name=whole(card.id),
         seen=Seen.of(card),
@@ -131,9 +131,12 @@ def _waits(card: Card) -> SafeString:
 
 
 def _blocked(card: Card) -> SafeString:
+    if card.in_review:
+        return _IN_REVIEW
     return format_html('<p class="why">{}</p>', line(why_blocked(card), _WHY_AT_MOST))
 
 
+_IN_REVIEW: Final = SafeString('<p class="why"><span class="state review">in review</span></p>')
 _WHY: Final = {"waiting": _waits, "blocked": _blocked}
 
 
