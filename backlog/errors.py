@@ -46,6 +46,12 @@ class WrongState(Refusal):
     code = "wrong_state"
 
 
+class NotAccepted(Refusal):
+    """The card is gated, and not all of its criteria have passed."""
+
+    code = "not_accepted"
+
+
 class Stale(Refusal):
     """The card has changed since the caller looked at it."""
 

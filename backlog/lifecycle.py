@@ -118,7 +118,8 @@ def why_blocked(reason: str | None, note: str | None) -> str:
 class Move(NamedTuple):
     """A transition by id: from `sources` to `to`; else refused with the advice `otherwise`.
 
-    With `settled`, a card that is at `to` already stays as it is and nothing is refused.
+    With `settled`, a card that is at `to` already stays as it is and nothing is refused; with
+    `reason`, one that is blocked must be so for it.
     """
 
     verb: str
@@ -126,9 +127,14 @@ class Move(NamedTuple):
     to: str
     otherwise: str
     settled: bool = False
+    reason: str | None = None
 
 
 COMPLETE: Final = Move("complete", (READY, CLAIMED), DONE, "unblock it first", settled=True)
+ACCEPT: Final = COMPLETE._replace(sources=(BLOCKED,), reason=IN_REVIEW)
+SEND_BACK: Final = Move(
+    "request changes of", (BLOCKED,), READY, "only a card in review takes them", reason=IN_REVIEW
+)
 BLOCK: Final = Move("block", (READY, CLAIMED), BLOCKED, "reopen it first", settled=True)
 CANCEL: Final = Move("cancel", (READY, CLAIMED), BLOCKED, "reopen it first", settled=True)
 UNBLOCK: Final = Move("unblock", (BLOCKED,), READY, "only a blocked card can be unblocked")

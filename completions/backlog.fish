@@ -50,8 +50,8 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals plan 'plan apply' 'plan publish' 'plan export'
-set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --by --commit --concurrency --cost --count --cron --delay --dependents --depends-on --draft --due --due-before --duplicate-of --escalation --every --evidence --format --from --gated --grace --id --idempotency-key --ids --kind --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --since --sort --stall --status --summary --text --title --to --tokens --ttl --verdict --wait --zone
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals plan 'plan apply' 'plan publish' 'plan export' verify verdicts request-changes gate ungate gates
+set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --by --commit --concurrency --cost --count --criterion --cron --delay --dependents --depends-on --draft --due --due-before --duplicate-of --escalation --every --evidence --format --from --gated --grace --id --idempotency-key --ids --kind --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --since --sort --stall --status --summary --text --title --to --tokens --ttl --verdict --wait --zone
 
 complete -c backlog -e
 complete -c backlog -f
@@ -84,6 +84,7 @@ complete -c backlog -n '_shtab_backlog_using list' -l json -d 'one line of JSON 
 complete -c backlog -n '_shtab_backlog_using list' -l status -xka "ready claimed blocked done" -d status
 complete -c backlog -n '_shtab_backlog_using list' -l phase -x -d 'of this phase'
 complete -c backlog -n '_shtab_backlog_using list' -l ready-only -d 'claimable ones'
+complete -c backlog -n '_shtab_backlog_using list' -l in-review -d 'those that wait for verdicts'
 complete -c backlog -n '_shtab_backlog_using list' -l limit -x -d 'so many at most'
 complete -c backlog -n '_shtab_backlog_using list' -l after -x -d 'those that come after this card'
 complete -c backlog -n '_shtab_backlog_using list' -l sort -xka "claim due" -d sort
@@ -481,3 +482,34 @@ complete -c backlog -n '_shtab_backlog_using plan; and test $_shtab_backlog_npos
 complete -c backlog -n '_shtab_backlog_using plan export' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using plan export' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using plan export' -l phase -x -d 'of this phase'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a verify -d 'whether a criterion of a card has passed, and what shows it'
+complete -c backlog -n '_shtab_backlog_using verify' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using verify' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using verify' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using verify' -l criterion -x -d 'which, counted from 1 (verdicts lists them)'
+complete -c backlog -n '_shtab_backlog_using verify' -l pass -d 'it has'
+complete -c backlog -n '_shtab_backlog_using verify' -l fail -d 'it has not'
+complete -c backlog -n '_shtab_backlog_using verify' -l evidence -x -d 'what shows it; a file after an @ (@-: standard input)'
+complete -c backlog -n '_shtab_backlog_using verify' -l by -x -d 'who says so'
+complete -c backlog -n '_shtab_backlog_using verify' -l commit -x -d 'what was looked at'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a verdicts -d 'every criterion of a card, with its newest verdict'
+complete -c backlog -n '_shtab_backlog_using verdicts' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using verdicts' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using verdicts' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a request-changes -d 'give a card in review back, with what is to change'
+complete -c backlog -n '_shtab_backlog_using request-changes' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using request-changes' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using request-changes' -l id -x -d 'the card'
+complete -c backlog -n '_shtab_backlog_using request-changes' -l reason -x -d 'what is to change, for its next attempts'
+complete -c backlog -n '_shtab_backlog_using request-changes' -l by -x -d 'who says so'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a gate -d 'the cards of a phase are done only with their verdicts'
+complete -c backlog -n '_shtab_backlog_using gate' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using gate' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using gate' -l phase -x -d 'of this phase'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a ungate -d 'they are done without, again'
+complete -c backlog -n '_shtab_backlog_using ungate' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using ungate' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using ungate' -l phase -x -d 'of this phase'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a gates -d 'every gated phase, and how many cards wait for verdicts'
+complete -c backlog -n '_shtab_backlog_using gates' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using gates' -l json -d 'one line of JSON on stdout'

@@ -25,6 +25,12 @@ VERBS: Final = {
     "signal": "fleet.cli.signals.signal",
     "signals": "fleet.cli.signals.signals",
     "plan": "fleet.cli.plans.plan",
+    "verify": "fleet.cli.verdicts.verify",
+    "verdicts": "fleet.cli.verdicts.verdicts",
+    "request-changes": "fleet.cli.verdicts.request_changes",
+    "gate": "fleet.cli.gates.gate",
+    "ungate": "fleet.cli.gates.ungate",
+    "gates": "fleet.cli.gates.gates",
 }
 
 

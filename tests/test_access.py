@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, Permission
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from backlog.logs import Formatter
-from backlog.models import Card, Event, Rule, Run
+from backlog.models import Card, Event, Rule, Run, Verdict
 from backlog.verbs import rules
 from backlog.web.buttons import BUTTONS, Seen
 from tests.factories import AccountFactory, CardFactory
@@ -27,7 +27,7 @@ CHANGING += ("act_on_escalation",)
 DECIDING = ("north_star_propose", "north_star_ratify", "north_star_veto")
 SAVING = ("save_view", "remove_view")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
-SHOWN, READ = ("event", "run", "rule"), ("changelist", "change")  # of what nobody edits
+SHOWN, READ = ("event", "run", "rule", "verdict"), ("changelist", "change")  # of what nobody edits
 AXES = ("axes_accessattempt", "axes_accesslog", "axes_accessfailurelog")
 
 # Of every page: the first role, in the order above, that it answers; "-": it answers none.
@@ -98,9 +98,12 @@ def ids():
         each.save()
     CardFactory(done=True)
     rules.limit(Card.objects.session(), "owner", "w", 1)
+    Card.objects.verify("A", 1, True, "seen", "r")
     return {
         "backlog_card": "A",
-        **{f"backlog_{each._meta.model_name}": _shown(each) for each in (Event, Run, Rule)},
+        **{
+            f"backlog_{each._meta.model_name}": _shown(each) for each in (Event, Run, Rule, Verdict)
+        },
         "auth_user": AccountFactory().pk,
         "auth_group": Group.objects.get(name="viewer").pk,
         **{f"axes_{model._meta.model_name}": each.pk for model, each in attempts.items()},

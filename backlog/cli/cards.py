@@ -132,6 +132,7 @@ def _status(value: str) -> str:
     one_of("--status", STATUSES, _status, "ready, claimed, blocked or done"),
     text("--phase", values.line, "of this phase"),
     flag("--ready-only", "claimable ones"),
+    flag("--in-review", "those that wait for verdicts"),
     number("--limit", 1, "so many at most"),
     text("--after", Named, "those that come after this card", metavar="ID"),
     one_of(
@@ -157,6 +158,7 @@ def list_cards(session: Session, options: Options) -> Reply:
         due_before=options.due_before,
         late=options.late,
         archived=options.archived,
+        in_review=options.in_review,
     )
     return each(found, to_line, "(no cards)", as_json=options.json)._replace(
         note=unknown_phase(session, options.phase)

@@ -13,7 +13,7 @@ from backlog.shown import MOST_OF_A_TEXT, visible
 from backlog.values import json_text
 
 if TYPE_CHECKING:
-    from backlog.verbs.doctor import Finding
+    from backlog.verbs.findings import Finding
 
 # Longer than what it takes to quote two names.
 _LONGEST_COMMAND: Final = 8 * MOST_OF_A_TEXT

@@ -32,6 +32,7 @@ from backlog.lifecycle import (
     BLOCKED,
     CLAIMED,
     DONE,
+    IN_REVIEW,
     READY,
     RESOLUTIONS,
     STATUSES,
@@ -234,3 +235,8 @@ class Card(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} {Truncator(self.title[:300]).chars(200)}"
+
+    @property
+    def in_review(self) -> bool:
+        """Its worker finished it, and it waits for its verdicts."""
+        return self.status == BLOCKED and self.block_reason == IN_REVIEW

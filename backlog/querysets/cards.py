@@ -23,12 +23,22 @@ from django.db.models.functions import Cast, Coalesce, Now
 
 from backlog.connection import DjangoSession
 from backlog.errors import UsageError
-from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_TTL_SECONDS, DONE, EMPTY
+from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_TTL_SECONDS, DONE, EMPTY, IN_REVIEW
 from backlog.querysets.compiled import Compiled
 from backlog.records import Record, json_value
 from backlog.session import Session
 from backlog.values import document
-from backlog.verbs import archive, batches, cards, claims, drop, history, moves, pool
+from backlog.verbs import (
+    archive,
+    batches,
+    cards,
+    claims,
+    drop,
+    history,
+    moves,
+    pool,
+    verdicts,
+)
 from backlog.verbs.batches import Outcome
 from backlog.verbs.claims import Taken
 from backlog.verbs.moves import NOTHING_SAID
@@ -43,6 +53,15 @@ def in_cell(cell: str) -> Q:
     """Cards in this one of `lifecycle.CELLS`."""
     status, claimable = CELLS[cell]
     return Q(status=status, claimable=claimable)
+
+
+# What waits for its verdicts.
+REVIEWED: Final = Q(status=BLOCKED, block_reason=IN_REVIEW)
+
+
+def _stuck(of: str = "") -> Q:
+    """What is blocked, and not for its review."""
+    return Q(**{f"{of}status": BLOCKED}) & ~Q(**{f"{of}block_reason": IN_REVIEW})
 
 
 # By the database's clock.
@@ -100,21 +119,21 @@ class CardQuerySet(models.QuerySet["Card"]):
         return self.filter(LATE)
 
     def stuck(self, *, of_few: bool = False) -> Self:
-        """What does not go on by itself: blocked, or its lease is over, or it waits for a card that
-        is blocked or does not exist.
+        """What does not go on by itself: blocked (but for its review), or its lease is over, or it
+        waits for a card that is blocked so, or does not exist.
 
         `of_few`: each card by its own look-ups, of which many cards would take too many.
         """
         edges = apps.get_model("backlog", "Dependency").objects.values("card")
         needed = self.model.objects.filter(pk=OuterRef("dependency_id"))
-        missing, blocked = ~Exists(needed), Q(dependency__status=BLOCKED)
+        missing, blocked = ~Exists(needed), _stuck("dependency__")
         if of_few:
-            blocked = Q(Exists(needed.filter(status=BLOCKED)))
+            blocked = Q(Exists(needed.filter(_stuck())))
             in_vain = Q(Exists(edges.filter(missing | blocked, card=OuterRef("pk"))))
         else:
             in_vain = Q(pk__in=edges.filter(missing).union(edges.filter(blocked), all=True))
         waits_in_vain = in_cell("waiting") & in_vain
-        return self.filter(Q(status=BLOCKED) | EXPIRED | waits_in_vain)
+        return self.filter(_stuck() | EXPIRED | waits_in_vain)
 
     def in_cells(self, *cells: str) -> Self:
         """Those in any of these of `lifecycle.CELLS`."""
@@ -229,6 +248,7 @@ class CardQuerySet(models.QuerySet["Card"]):
         return self._made(done), Taken([self._made(record) for record in taken.cards], taken.why)
 
     # What each takes, gives and raises is what its verb does.
+    request_changes = _of_one_card(verdicts.request_changes)
     complete = _of_one_card(moves.complete)
     block = _of_one_card(moves.block)
     cancel = _of_one_card(moves.cancel)
@@ -305,6 +325,13 @@ class CardQuerySet(models.QuerySet["Card"]):
     def comment(self, card_id: str, note: str) -> history.Event:
         """Say something about a card, which stays as it is. Raises `NotFound`, `UsageError`."""
         return history.comment(self.session(), card_id, note)
+
+    def verify(
+        self, card_id: str, criterion: int, passed: bool, evidence: str, by: str, **more: Any
+    ) -> verdicts.Ledger:
+        """Say whether a criterion of a card has passed; see `backlog.verbs.verdicts.verify`."""
+        said = criterion, passed, evidence, by
+        return verdicts.verify(self.session(), card_id, *said, **more)
 
     def session(self) -> DjangoSession:
         """The connection, for a verb about all cards. Raises `TypeError` on a filtered queryset."""

@@ -39,7 +39,7 @@ WITH held AS MATERIALIZED (
 ), locked AS MATERIALIZED ({{locked}})
 UPDATE backlog SET {{changes}}, claim_expires_at = CASE WHEN {_TELLING} IS NULL THEN now() END
 FROM {{among}} AS held WHERE backlog.id = held.id AND (SELECT count(*) FROM locked) > 0
-    AND {unindexed("backlog.status")} IN ('{{sources}}')
+    AND {unindexed("backlog.status")} IN ('{{sources}}'){{judged}}
     AND backlog.claim_owner IS NOT DISTINCT FROM coalesce(%s, backlog.claim_owner)
     AND (attempt IS NULL OR (backlog.status, backlog.attempts) = ('{CLAIMED}', attempt))
 RETURNING {{columns}}"""
@@ -55,6 +55,9 @@ _FREE: Final = """
         LATERAL (SELECT FROM backlog WHERE id = held.id FOR NO KEY UPDATE SKIP LOCKED) AS card
 """
 
+
+# What is gated may be refused, by an error: that of one card must not be that of all.
+_JUDGED: Final = f" AND (NOT backlog.gated OR backlog.status = '{CLAIMED}')"
 
 _READY: Final[Changes] = ("status = 'ready'", ())
 
@@ -324,6 +327,7 @@ def _sql(move: Move, changes: str, texts: bool) -> str:
         locked=_ALL if waits else _FREE,
         among="held" if waits else "locked",
         sources="', '".join(move.sources),
+        judged=_JUDGED if move.to == DONE else "",
         changes=changes.format(row="backlog"),
         columns=COLUMNS if texts else WITHOUT_TEXTS,
     )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from backlog.session import Session
 
 if TYPE_CHECKING:
-    from backlog.verbs.doctor import Diagnosis, Finding
+    from backlog.verbs.doctor import Diagnosis
+    from backlog.verbs.findings import Finding
 
 
 class Kind(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from backlog import settable, values
 from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents, NotFound, UsageError
-from backlog.lifecycle import DONE
+from backlog.lifecycle import BLOCKED, DONE, IN_REVIEW
 from backlog.records import COLUMNS, Record
 from backlog.session import UNIQUE_VIOLATION, Session, in_pages, in_transaction, sqlstate
 from backlog.verbs import names
@@ -48,6 +48,7 @@ def list_cards(
     due_before: datetime | None = None,
     late: bool = False,
     archived: bool = False,
+    in_review: bool = False,
 ) -> Iterator[Record]:
     """Cards in the order of claims, narrowed by every filter given, read as `in_pages` says.
 
@@ -70,6 +71,7 @@ def list_cards(
         "due < %s": None if due_before is None else (values.given_moment(due_before, "due"),),
         f"due <= now() AND status <> '{DONE}'": () if late else None,
         f"archived_at IS {'NOT ' * archived}NULL": (),
+        _IN_REVIEW: () if in_review else None,
         _BEHIND: behind,
     }
     given = {condition: values for condition, values in wanted.items() if values is not None}
@@ -78,6 +80,7 @@ def list_cards(
     return map(Record._make, in_pages(session, sql, [*chain(*given.values()), limit]))
 
 
+_IN_REVIEW: Final = f"status = '{BLOCKED}' AND block_reason = '{IN_REVIEW}'"
 # The first half is a range of an index in that order, the second what is left out of it.
 _BEHIND: Final = "priority <= %s AND (priority < %s OR (created_at, id) > (%s, %s))"
 

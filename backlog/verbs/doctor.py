@@ -3,7 +3,7 @@ with the command that lets it go on."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -12,6 +12,7 @@ from backlog.lifecycle import FLEET, why_blocked
 from backlog.records import iso
 from backlog.session import Session, in_pages
 from backlog.verbs import check, rules
+from backlog.verbs.findings import Finding
 from backlog.verbs.kept import Kept, is_large, kept
 from backlog.verbs.overruns import TOO_LONG, overruns
 from backlog.verbs.stuck import CYCLE, MISSING, Stuck, stuck
@@ -23,6 +24,7 @@ WAITING: Final = "waiting"
 EXPIRED: Final = "expired"
 OVERRUN: Final = "overrun"
 LATE: Final = "late"
+REVIEW: Final = "review"
 PAUSED: Final = "paused"
 LIMIT: Final = "limit"
 DRIFT: Final = "drift"
@@ -39,6 +41,7 @@ KINDS: Final = (
     EXPIRED,
     OVERRUN,
     LATE,
+    REVIEW,
     PAUSED,
     LIMIT,
     DRAFT,
@@ -50,28 +53,8 @@ KINDS: Final = (
 NAME: Final = "doctor"
 FEW: Final = 100
 MANY: Final = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong: with the card `id`, or with what `scope` and `name` say.
-
-    `because` is the card (or the missing id) at the root of it, `reason` what is the matter with
-    that; `count` is how often (a block), or how many cards (a pause, a limit); `holds_up` how many
-    stuck cards have their root here. `way_out` is a command for the shell.
-    """
-
-    kind: str
-    message: str
-    way_out: str
-    id: str | None = None
-    scope: str | None = None
-    name: str | None = None
-    because: str | None = None
-    reason: str | None = None
-    note: str | None = None
-    count: int | None = None
-    holds_up: int | None = None
+# So long a card may wait for its verdicts: reviews by people, too, come within a day.
+_REVIEWED_WITHIN: Final = "1 day"
 
 
 class Diagnosis(NamedTuple):
@@ -159,6 +142,7 @@ def everything(session: Session) -> Iterator[Finding]:
     yield from _expired(session)
     yield from _overrun(session)
     yield from _late(session)
+    yield from _in_review(session)
     yield from _paused(session)
     yield from _limited(session)
     yield from _drafts(session)
@@ -187,10 +171,12 @@ def _unchanged(session: Session, found: list[Finding], at: datetime) -> list[Fin
 
 
 _OF_KIND: Final = {
-    BLOCKED: "status = 'blocked' AND block_reason <> 'attempts_exhausted'",
+    BLOCKED: "status = 'blocked' AND block_reason NOT IN ('attempts_exhausted', 'in_review')",
     EXHAUSTED: "status = 'blocked' AND block_reason = 'attempts_exhausted'",
     EXPIRED: "claim_expires_at <= now()",
     OVERRUN: TOO_LONG.format(grace=0),
+    REVIEW: f"""status = 'blocked' AND block_reason = 'in_review'
+        AND status_changed_at < now() - interval '{_REVIEWED_WITHIN}'""",
 }
 
 
@@ -275,11 +261,23 @@ def _late(session: Session) -> Iterator[Finding]:
         yield Finding(LATE, f"due {iso(due)}", command("explain", "--id", card), id=card)
 
 
+def _in_review(session: Session, limit: int | None = None) -> Iterator[Finding]:
+    """What waits for its verdicts for long, or has them all and waits to be completed."""
+    sql = f"""
+        SELECT id, status_changed_at, cardinality(backlog_open_criteria(backlog)) FROM backlog
+        WHERE {_OF_KIND[REVIEW]} ORDER BY status_changed_at, id LIMIT %s"""
+    for card, since, still in in_pages(session, sql, (limit,)):
+        needs = f"waits for {still} to pass" if still else "all has passed"
+        out = command("verdicts" if still else "complete", "--id", card)
+        yield Finding(REVIEW, f"in review since {iso(since)}: {needs}", out, id=card, count=still)
+
+
 _FOUND_AT_ONCE: Final[dict[str, Callable[[Session, int], Iterator[Finding]]]] = {
     BLOCKED: lambda session, most: _blocked(session, BLOCKED, most),
     EXHAUSTED: lambda session, most: _blocked(session, EXHAUSTED, most),
     EXPIRED: _expired,
     OVERRUN: _overrun,
+    REVIEW: _in_review,
 }
 
 

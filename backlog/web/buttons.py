@@ -12,15 +12,17 @@ from backlog.errors import NotFound, Refusal, Stale, UsageError, WrongState
 from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY, STATUSES
 from backlog.models import Card
 from backlog.querysets import CardQuerySet
+from backlog.session import ACTOR
 from backlog.web import access
-from backlog.web.forms import (
-    BlockForm,
-    CancelForm,
-    DependencyForm,
-    PhaseForm,
-    PriorityForm,
+from backlog.web.forms import BlockForm, CancelForm, DependencyForm, PhaseForm, PriorityForm
+from backlog.web.notes import (
+    PASSED,
+    AnswerForm,
+    ChangesForm,
+    CommentForm,
+    DropForm,
+    VerdictForm,
 )
-from backlog.web.notes import AnswerForm, CommentForm, DropForm
 
 
 class Seen(NamedTuple):
@@ -179,6 +181,17 @@ def _publish(cards: CardQuerySet, card_id: str, *, seen: datetime) -> Any:
     return cards.edit(card_id, seen=seen, draft=False)
 
 
+def _verify(
+    cards: CardQuerySet, card_id: str, *, seen: datetime, verdict: str, commit: str, **said: Any
+) -> Any:
+    more: dict[str, Any] = {"by": ACTOR.get(), "commit": commit or None, "seen": seen}
+    return cards.verify(card_id, passed=verdict == PASSED, **said, **more)
+
+
+def _request_changes(cards: CardQuerySet, card_id: str, *, note: str, seen: datetime) -> Any:
+    return cards.request_changes(card_id, note, ACTOR.get(), seen=seen)
+
+
 _BUTTONS: Final = (
     Button("publish", "Publish", "Publish {}", "Published {}", (READY, BLOCKED), _publish),
     Button(
@@ -243,6 +256,24 @@ _BUTTONS: Final = (
         AnswerForm,
         undone_by="block",
         undone_from=(BLOCKED,),
+    ),
+    Button(
+        "verify",
+        "Give verdict",
+        "Give a verdict on {}",
+        "Gave a verdict on {}",
+        (READY, CLAIMED, BLOCKED),
+        _verify,
+        VerdictForm,
+    ),
+    Button(
+        "request-changes",
+        "Request changes",
+        "Request changes of {}",
+        "Requested changes of {}",
+        (BLOCKED,),
+        _request_changes,
+        ChangesForm,
     ),
     Button(
         "reopen",
@@ -353,11 +384,11 @@ def number_of(cards: int) -> str:
 
 
 # What is done to one card at a time.
-LINKS: Final = ("link", "unlink")
+LINKS: Final = ("link", "unlink", "verify", "request-changes")
 # What drafts alone are for.
 PUBLISH: Final = "publish"
 # What has its place on the card's own page, beside what it is about.
-SAID: Final = ("answer", "comment")
+SAID: Final = ("answer", "comment", "verify", "request-changes")
 
 
 def elsewhere(*, drafts: bool) -> Sequence[str]:

@@ -51,6 +51,7 @@ class Choice(NamedTuple):
             cells=tuple(dict.fromkeys(cells)),
             owner=names.found(session, "claim_owner", given.get("owner", "")),
             text=values.text(given.get("q", "").strip(), "text"),
+            in_review=given.get("review", "") not in ("", "0"),
             **{name: given.get(name, "") not in ("", "0") for name in _SWITCHES},
         )
         page = values.integer(given.get("page") or "1", "page", 1)
@@ -74,7 +75,7 @@ class Choice(NamedTuple):
     def rest(self) -> str:
         """The filter but for phase and status, to continue a query string."""
         kept = QueryDict(mutable=True)
-        for name in ("owner", "q", "stuck", "late"):
+        for name in ("owner", "q", "stuck", "review", "late"):
             kept.setlist(name, list(filter(None, self.parameters.getlist(name))))
         return f"&{kept.urlencode()}" if any(kept.values()) else ""
 
@@ -114,10 +115,15 @@ class Choice(NamedTuple):
             yield (f"phase {phase}" if phase else "no phase"), query
         for cell in of.cells:
             yield cell, self._with("status", [each for each in of.cells if each != cell])
-        words = {"owner": f"owner {of.owner}", "q": f"“{of.text}”", **_SWITCHES}
-        for name, chosen in words.items():
-            if getattr(of, "text" if name == "q" else name):
-                yield chosen, self._with(name, [])
+        others = {
+            "owner": (of.owner, f"owner {of.owner}"),
+            "q": (of.text, f"“{of.text}”"),
+            "review": (of.in_review, "in review"),
+            **{name: (getattr(of, name), words) for name, words in _SWITCHES.items()},
+        }
+        for name, (value, words) in others.items():
+            if value:
+                yield words, self._with(name, [])
 
     def _with(self, name: str, values: list[str]) -> str:
         query = self.parameters.copy()

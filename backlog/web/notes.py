@@ -1,11 +1,15 @@
 """Forms for what an operator says."""
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 
-from backlog.lifecycle import LONGEST_NAME, WAITING_FOR_DROPPED
+from backlog.lifecycle import LONGEST_KEY, LONGEST_NAME, WAITING_FOR_DROPPED
+from backlog.values import INT_MAX
 from backlog.web.roundtrip import as_sent
+
+PASSED: Final = "passed"
+FAILED: Final = "failed"
 
 
 class NoteField(forms.CharField):
@@ -21,6 +25,21 @@ class AnswerForm(forms.Form):
     """What to say to a card that is blocked."""
 
     note = NoteField(label="Answer", help_text="Its next worker is given it.")
+
+
+class VerdictForm(forms.Form):
+    """What was seen of a criterion of a card."""
+
+    criterion = forms.IntegerField(min_value=1, max_value=INT_MAX)
+    verdict = forms.ChoiceField(choices=[(PASSED, "Passed"), (FAILED, "Failed")])
+    evidence = NoteField(help_text="What shows it.")
+    commit = forms.CharField(required=False, max_length=LONGEST_KEY)
+
+
+class ChangesForm(forms.Form):
+    """What is to change of a card in review."""
+
+    note = NoteField(label="What is to change", help_text="Its next worker is given it.")
 
 
 class CommentForm(forms.Form):

@@ -10,7 +10,7 @@ from backlog.errors import NotFound, WrongState
 from backlog.lifecycle import FLEET, MOST_COUNTED
 from backlog.records import iso
 from backlog.session import TELLING, Session, in_pages, in_statement, in_transaction, telling
-from backlog.verbs.doctor import Finding
+from backlog.verbs.findings import Finding
 from backlog.verbs.history import ESCALATE, say
 from backlog.verbs.ways_out import command
 from fleet.words import RESOLVED, state_of

@@ -11,7 +11,7 @@ from backlog.lifecycle import FLEET, LONGEST_TEXT
 from backlog.records import iso
 from backlog.session import TELLING, Session, in_pages, in_statement, in_transaction, telling
 from backlog.shown import cut
-from backlog.verbs.doctor import Finding
+from backlog.verbs.findings import Finding
 from backlog.verbs.history import DECIDE, say
 from backlog.verbs.rules import Pause, pauses
 from backlog.verbs.ways_out import command

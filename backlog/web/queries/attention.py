@@ -1,5 +1,5 @@
 """What waits for an operator: claims whose lease is over, what is blocked, and what waits for a
-card that does not exist; oldest first."""
+card that does not exist; oldest first. What is in review waits for whoever judges it: a number."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Window
 from django.db.models.expressions import RawSQL
 
-from backlog.lifecycle import BLOCKED
+from backlog.lifecycle import BLOCKED, IN_REVIEW
 from backlog.models import Card, Dependency
 from backlog.querysets import CardQuerySet, in_cell
 from backlog.session import Session, Statement
@@ -34,17 +34,28 @@ _FIELDS: Final = lines.in_order(
 
 # As text: the index is partial.
 _BLOCKED: Final = Q(status=RawSQL(f"'{BLOCKED}'", ()))  # noqa: S611 (our own words)
+_REVIEWED: Final = Q(block_reason=IN_REVIEW)
 _SOME: Final = f"(SELECT * FROM backlog WHERE status = '{BLOCKED}' LIMIT {MOST_BLOCKED})"
+
+_COUNTED_AND_FIRST: Final = f"""
+SELECT counts.*, card.* FROM (SELECT
+    (SELECT count(*) FROM (({{}}) UNION ALL ({{}})) AS some_cards),
+    (SELECT count(*) FROM ({{}}) AS some_cards)) AS counts
+LEFT JOIN (
+    SELECT * FROM (({{}}) UNION ALL ({{}})) AS card ORDER BY since LIMIT {ALIKE}
+) AS card ON true ORDER BY since"""
 
 
 @dataclass(frozen=True)
 class Attention:
     """How many cards of the whole backlog need an operator, and the values of those that have
-    for the longest; `in_vain`: of those that wait for what does not exist, with its id."""
+    for the longest; `in_vain`: of those that wait for what does not exist, with its id; how many
+    others are in review."""
 
     total: int = 0
     rows: tuple[tuple[Any, ...], ...] = ()
     in_vain: tuple[tuple[Any, ...], ...] = ()
+    in_review: int = 0
 
     @cached_property
     def questions(self) -> list[Question]:
@@ -73,13 +84,19 @@ def attention(session: Session) -> Attention:
     that are blocked, the first that are found; of a large backlog, what a sweep found to wait for
     nothing and still does."""
     rows = session.execute(*_statement()).fetchall()
+    total, in_review = rows[0][:2]
     vain = _in_vain(session)
-    total = (rows[0][0] if rows else 0) + (vain[0][-1] if vain else 0)
+    total += vain[0][-1] if vain else 0
     return Attention(
-        AtLeast(MOST_COUNTED) if total > MOST_COUNTED else total,
-        tuple(row[1:-1] for row in rows),
+        _counted(total),
+        tuple(row[2:-1] for row in rows if row[-1] is not None),
         tuple(row[:-1] for row in vain),
+        _counted(in_review),
     )
+
+
+def _counted(number: int) -> int:
+    return AtLeast(MOST_COUNTED) if number > MOST_COUNTED else number
 
 
 def _in_vain(session: Session) -> list[Any]:
@@ -116,16 +133,25 @@ def _statement() -> Statement:
     """One for both, around what the ORM makes of each: it cannot bound what it sorts, nor count
     beside it."""
     late, blocked = Card.objects.expired(), Card.objects.filter(_BLOCKED)
-    counts = [cards.values("pk")[: MOST_COUNTED + 1] for cards in (late, blocked)]
-    counted, of_counts = counts[0].union(counts[1], all=True).query.sql_with_params()
-    first_late, of_late = _oldest(late, "claim_expires_at")
-    first_blocked, of_blocked = _oldest(blocked, "status_changed_at")
-    first_blocked = first_blocked.replace(' FROM "backlog"', f' FROM {_SOME} AS "backlog"')
-    sql = (
-        f"SELECT (SELECT count(*) FROM ({counted}) AS some_cards), card.*"
-        f" FROM (({first_late}) UNION ALL ({first_blocked})) AS card ORDER BY since LIMIT {ALIKE}"
+    stuck, reviewed = blocked.exclude(_REVIEWED), blocked.filter(_REVIEWED)
+    parts = (
+        _counting(late),
+        _among_some(_counting(stuck)),
+        _among_some(_counting(reviewed)),
+        _oldest(late, "claim_expires_at"),
+        _among_some(_oldest(stuck, "status_changed_at")),
     )
-    return sql, (*of_counts, *of_late, *of_blocked)
+    sql = _COUNTED_AND_FIRST.format(*(sql for sql, _ in parts))
+    return sql, tuple(param for _, params in parts for param in params)
+
+
+def _counting(cards: CardQuerySet) -> Statement:
+    return cards.values("pk")[: MOST_COUNTED + 1].query.sql_with_params()
+
+
+def _among_some(statement: Statement) -> Statement:
+    sql, params = statement
+    return sql.replace(' FROM "backlog"', f' FROM {_SOME} AS "backlog"'), params
 
 
 def _oldest(cards: CardQuerySet, since: str) -> Statement:

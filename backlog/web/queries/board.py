@@ -188,9 +188,7 @@ class Board:
 
 def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
     """One page of lanes, as the cards are now; pages count from 1, one too many is the last."""
-    in_part = (chosen.text or chosen.stuck or chosen.late) and large.is_looked_at_in_part(
-        session, chosen
-    )
+    in_part = chosen.looks_at_each and large.is_looked_at_in_part(session, chosen)
     statements = _statements(chosen, bool(in_part))
     counts = _counted(session, statements, chosen)
     lane_by_lane = Filter(chosen.phases)

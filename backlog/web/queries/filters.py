@@ -6,7 +6,7 @@ from django.db.models import Func, Q, TextField, Value
 from django.db.models.lookups import Contains
 
 from backlog.models import Card
-from backlog.querysets import CardQuerySet
+from backlog.querysets import REVIEWED, CardQuerySet
 from backlog.session import Session
 
 
@@ -32,6 +32,12 @@ class Filter(NamedTuple):
     stuck: bool = False
     late: bool = False
     archived: bool = False
+    in_review: bool = False
+
+    @property
+    def looks_at_each(self) -> bool:
+        """Whether no index has what is asked: each card is looked at."""
+        return bool(self.text or self.stuck or self.in_review or self.late)
 
     def cards(self, *, of_few: bool = False) -> CardQuerySet:
         """The cards, in no order; `of_few`: the caller narrows them to few."""
@@ -52,6 +58,8 @@ class Filter(NamedTuple):
                 function="concat_ws", output_field=TextField(),
             )  # fmt: skip
             cards = cards.filter(_Says(shown, self.text))
+        if self.in_review:
+            cards = cards.filter(REVIEWED)
         return cards.stuck(of_few=of_few) if self.stuck else cards
 
 

@@ -77,9 +77,7 @@ _ARCHIVED: Final = f"""backlog.ctid = ANY (ARRAY(
 
 def is_counted_up_to(session: Session, chosen: Filter) -> bool:
     """Whether cells are counted only so far."""
-    return not (chosen.text or chosen.stuck or chosen.owner or chosen.late) and is_large(
-        session, LARGE
-    )
+    return not (chosen.looks_at_each or chosen.owner) and is_large(session, LARGE)
 
 
 def counted(session: Session, chosen: Filter) -> list[tuple[Any, ...]]:

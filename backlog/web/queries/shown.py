@@ -8,9 +8,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import Case, Count, Func, OuterRef, Subquery, TextField, Value, When
 from django.db.models.functions import Coalesce
 
-from backlog.lifecycle import DONE
+from backlog.lifecycle import BLOCKED, DONE, IN_REVIEW
 from backlog.models import Card, Dependency
-from backlog.querysets import CardQuerySet, in_cell
+from backlog.querysets import REVIEWED, CardQuerySet, in_cell
 from backlog.web.queries import lines
 
 # A card waits for at most these of its dependencies by name.
@@ -47,6 +47,11 @@ class Shown(NamedTuple):
     waits_for: list[list[str]] | None
     holds_up: int
 
+    @property
+    def in_review(self) -> bool:
+        """Whether it waits for its verdicts."""
+        return self.block_reason == IN_REVIEW and self.status == BLOCKED
+
 
 _COLUMNS: Final = Shown._fields[: Shown._fields.index("expired")]
 
@@ -56,8 +61,9 @@ SHOWN: Final = lines.in_order(*_COLUMNS)
 
 def rows(cards: CardQuerySet) -> Any:
     """The values of a `Shown` each; `waits_for` is an array of arrays, or None."""
-    needed = Card.objects.filter(pk=OuterRef("dependency_id")).with_cell().values("cell")  # type: ignore[misc]  # it is annotated
-    state = Coalesce(Subquery(needed), Value("missing", TextField()))
+    needed = Card.objects.filter(pk=OuterRef("dependency_id")).with_cell()
+    look = Case(When(REVIEWED, then=Value("review")), default="cell", output_field=TextField())
+    state = Coalesce(Subquery(needed.values_list(look)), Value("missing", TextField()))
     edges = Dependency.objects.filter(card=OuterRef("pk")).annotate(state=state)
     pair = Func("dependency_id", "state", template="ARRAY[%(expressions)s]", output_field=_PAIR)
     chips = edges.exclude(state=DONE).order_by("dependency_id").values_list(pair)[:_CHIPS]

@@ -146,7 +146,9 @@ def act(request: HttpRequest) -> HttpResponse:
     seen = [seen for press in presses for seen in press.cards]
     before = _as_seen(button, seen)
     outcomes = [outcome for press in presses for outcome in press.run()]
-    context = {"typed": presses[0].fields.get("note"), "undo": _undo(button, before, outcomes)}
+    fields = presses[0].fields
+    typed = fields.get("note") or fields.get("evidence")
+    context = {"typed": typed, "undo": _undo(button, before, outcomes)}
     return _answer(request, button, outcomes, context, undoing=bool(undo))
 
 

@@ -28,8 +28,9 @@ from backlog.web.buttons import BUTTONS, PUBLISH, SAID, Seen, offered
 from backlog.web.forms import CardForm
 from backlog.web.live import follows
 from backlog.web.markup import LONGEST, Room, items, markdown, plain, short
-from backlog.web.queries import lines
+from backlog.web.queries import lines, verdicts
 from backlog.web.queries.neighbourhood import neighbourhood
+from backlog.web.queries.verdicts import Item
 from backlog.web.views.output import end_of_output
 
 # As much of a card's history as its page shows.
@@ -74,6 +75,7 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
         "buttons": [(button, _asked(button.name, found)) for button in buttons],
         "may_change": may(request, CHANGE),
         "capped": len(events) == EVENTS,
+        "checklist": _checklist(found, criteria),
         **_runs(request, found),
         **(end_of_output(card_id) if found.attempts and may(request, VIEW) else {}),
     }
@@ -97,7 +99,16 @@ def _found(card_id: str) -> Any:
     return cards.annotate(
         body_start=lines.start("body", BODY_BYTES),
         criteria_start=lines.start(criteria, LONGEST),
+        open=verdicts.OPEN,
+        judged=verdicts.JUDGED,
     ).first()
+
+
+def _checklist(card: Any, criteria: Any) -> list[Item]:
+    """The criteria with their verdicts, where there are any or the card waits for them."""
+    if not (card.gated or card.judged or card.in_review):
+        return []
+    return verdicts.checklist(card, criteria if isinstance(criteria, list) else None)
 
 
 def _runs(request: HttpRequest, card: Card) -> dict[str, Any]:

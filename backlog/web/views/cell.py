@@ -35,7 +35,7 @@ _ALL: Final = (
     '<a class="all" href="{url}?phase={phase}&amp;status={name}{kept}">all {total} {name}</a>'
 )
 _CARD: Final = """
-<li class="card{overdue}" data-card="{id}" data-priority="{priority}">
+<li class="card{look}" data-card="{id}" data-priority="{priority}">
   <input type="checkbox" form="act" autocomplete="off"
          name="card" value="{seen}" aria-label="Select {id}">
   <a href="{url}"><span class="title" dir="auto">{title}</span>
@@ -123,7 +123,7 @@ def _card(card: Shown) -> SafeString:
     holds_up = put(_HOLDS_UP, number=card.holds_up) if card.holds_up else _NOTHING
     return put(
         _CARD,
-        overdue=" overdue" if card.expired else "",
+        look=" overdue" if card.expired else " review" if card.in_review else "",
         id=card.id,
         name=whole(card.id),
         seen=Seen.of(card),
@@ -170,9 +170,12 @@ def _waits(card: Shown) -> SafeString:
 
 
 def _blocked(card: Shown) -> SafeString:
+    if card.in_review:
+        return _IN_REVIEW
     return put(_BLOCKED, why=line(why_blocked(card), _WHY_AT_MOST))
 
 
+_IN_REVIEW: Final = SafeString('<p class="why"><span class="state review">in review</span></p>')
 _WHY: Final = {"waiting": _waits, "blocked": _blocked}
 
 

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_safe
 from backlog.models import Card
 from backlog.verbs import beside
 from backlog.verbs import doctor as verbs
-from backlog.verbs.doctor import Diagnosis, Finding
+from backlog.verbs.doctor import Diagnosis
+from backlog.verbs.findings import Finding
 from backlog.verbs.stuck import CYCLE, MISSING
 from backlog.web.access import CHANGE, may, reads
 from backlog.web.buttons import BUTTONS, PUBLISH, Button
@@ -32,6 +33,7 @@ _KINDS: Final = {
     verbs.EXPIRED: ("Lease over", "Their workers have not been heard of in time."),
     verbs.OVERRUN: ("Running too long", "Longer than their cards allow; a sweep ends them."),
     verbs.LATE: ("Late", "They should be done by now."),
+    verbs.REVIEW: ("Long in review", "They are done when each criterion has passed."),
     verbs.PAUSED: ("Paused with work waiting", "Claims take none of it until it is resumed."),
     verbs.LIMIT: ("At a limit that nothing will free", "None of its claims is live."),
     verbs.DRAFT: (
