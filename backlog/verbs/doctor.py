@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from backlog import lifecycle
 from backlog.lifecycle import FLEET, why_blocked
 from backlog.session import Session, in_pages
-from backlog.verbs import check, rules
+from backlog.verbs import budgets, check, rules
 from backlog.verbs.kept import Kept, is_large, kept
 from backlog.verbs.stuck import CYCLE, MISSING, Stuck, stuck
 
@@ -21,21 +21,14 @@ WAITING: Final = "waiting"
 EXPIRED: Final = "expired"
 PAUSED: Final = "paused"
 LIMIT: Final = "limit"
+BUDGET: Final = "budget"
 DRIFT: Final = "drift"
 BEYOND: Final = "beyond"
 
 # In the order in which findings are listed: causes before what they hold up.
 KINDS: Final = (
-    BLOCKED,
-    EXHAUSTED,
-    CYCLE,
-    MISSING,
-    WAITING,
-    EXPIRED,
-    PAUSED,
-    LIMIT,
-    DRIFT,
-    BEYOND,
+    *(BLOCKED, EXHAUSTED, CYCLE, MISSING, WAITING, EXPIRED),
+    *(PAUSED, LIMIT, BUDGET, DRIFT, BEYOND),
 )
 
 # What a sweep keeps of it; as many findings of a kind; as many cards are counted behind a pause.
@@ -96,7 +89,7 @@ def doctor(session: Session) -> Diagnosis:
     still = _unchanged(session, lasting, seen.at) if seen else []
     totals.subtract(Counter(each.kind for each in lasting))
     totals.update(Counter(each.kind for each in still))
-    found = [*still, *_paused(session), *_limited(session)]
+    found = [*still, *_paused(session), *_limited(session), *_budgeted(session)]
     for kind, those in _FOUND_AT_ONCE.items():
         first = [replace(each, holds_up=holds_up.get(each.id)) for each in those(session, FEW)]
         found += first
@@ -151,6 +144,7 @@ def everything(session: Session) -> Iterator[Finding]:
     yield from _expired(session)
     yield from _paused(session)
     yield from _limited(session)
+    yield from _budgeted(session)
     yield from _derived(session)
 
 
@@ -291,6 +285,12 @@ def _limited(session: Session) -> Iterator[Finding]:
             note=used,
             count=count,
         )
+
+
+def _budgeted(session: Session) -> Iterator[Finding]:
+    for each, message, out, count in budgets.running_out(session):
+        about = Finding(BUDGET, message, command(*out), scope=each.scope, name=each.phase)
+        yield replace(about, note=each.spent_of, count=count)
 
 
 def _claimable(session: Session, scope: str, name: str) -> int:

@@ -30,6 +30,7 @@ _KINDS: Final = {
     verbs.WAITING: ("Held up", "They go on when the card at the root does."),
     verbs.EXPIRED: ("Lease over", "Their workers have not been heard of in time."),
     verbs.PAUSED: ("Paused with work waiting", "Claims take none of it until it is resumed."),
+    verbs.BUDGET: ("Budget spent, or nearly", "Claims stop when it is, until it is raised."),
     verbs.LIMIT: ("At a limit that nothing will free", "None of its claims is live."),
     verbs.DRIFT: ("Kept wrongly", "What the database derives is not what the cards say."),
     verbs.BEYOND: (
