@@ -61,7 +61,10 @@ class Budget(NamedTuple):
     @property
     def spent_of(self) -> str:
         """How much of how much, in words."""
-        parts = ((self.spent_tokens, self.tokens, " tokens"), (self.spent_cost, self.cost, " cost"))
+        parts = (
+            (self.spent_tokens, self.tokens, " tokens"),
+            (self.spent_cost, self.cost, " in cost"),
+        )
         return ", ".join(
             f"{written(spent)} of {written(most)}{unit}"
             for spent, most, unit in parts

@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from backlog.session import Session
 from backlog.verbs import names
+from backlog.verbs.kept import is_large, kept
 
 type Number = int | Decimal | None
 
@@ -73,8 +75,7 @@ def spending(session: Session, phase: str | None = None) -> Spending:
         if is_done is None:  # what is done was nobody's until here
             _add(owners[owner], 0, projected)
             _add(owners[None], 0, [each and -each for each in projected])
-    if not any(owners[None]):
-        del owners[None]
+    owners[None] = [each or None for each in owners[None]]
     return Spending(phases.said(), roles.said(), owners.said(), _spend(total[None]))
 
 
@@ -104,3 +105,31 @@ def _spend(sums: list[Any]) -> Spend:
 
 def _less(actual: Number, projected: Number) -> Number:
     return None if actual is None or projected is None else actual - projected
+
+
+# What a sweep keeps of it.
+NAME: Final = "spend"
+
+
+def phases(
+    session: Session, phase: str | None = None
+) -> tuple[Mapping[str | None, Spend], datetime | None]:
+    """By phase what was projected and taken (only of this one, if it is named), and when that was
+    so (None: now). Of a large backlog as a sweep saw it last; nothing if none has looked lately."""
+    if not is_large(session):
+        return spending(session, phase).phases, None
+    seen = kept(session, NAME)
+    if seen is None:
+        return {}, None
+    return {
+        name: _spend([each and Decimal(each) for each in sums]) for name, sums in seen.content
+    }, seen.at
+
+
+def look(session: Session) -> Any:
+    """What `phases` asks of a sweep, as JSON."""
+    found = spending(session).phases
+    return [
+        (name, [None if each is None else str(each) for each in sums[:6]])
+        for name, sums in found.items()
+    ]

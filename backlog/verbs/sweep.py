@@ -6,7 +6,7 @@ Any number of passes may run at once: each takes what no other holds at that mom
 from typing import Final, NamedTuple
 
 from backlog.session import Session, in_statement
-from backlog.verbs import doctor, flow, moves, pool, search
+from backlog.verbs import doctor, flow, moves, pool, search, spend
 from backlog.verbs.kept import keep
 
 _BATCH: Final = 10_000
@@ -63,7 +63,7 @@ def sweep(session: Session, retention_days: int = 0) -> Swept:
     return done
 
 
-_LOOKS: Final = {doctor.NAME: doctor.look, flow.NAME: flow.look}
+_LOOKS: Final = {doctor.NAME: doctor.look, flow.NAME: flow.look, spend.NAME: spend.look}
 
 
 def look(session: Session, *, paced: bool = False) -> None:
