@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from backlog.models import Card
-from backlog.verbs import rules
+from backlog.verbs import budgets, rules
 from tests.factories import CardFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
@@ -35,6 +35,7 @@ def busy(store, transactional_db):
     Card.objects.unblock("the-one")
     rules.pause(session, "phase", "M-1", "freeze")
     rules.limit(session, "owner", "worker-1", 3)
+    budgets.budget(session, "M-1", tokens=5)
 
 
 class Reader(HTMLParser):

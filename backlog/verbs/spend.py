@@ -51,7 +51,7 @@ SELECT phase, role, owner, sum(projected_tokens) FILTER (WHERE {of_last}),
     sum(projected_cost) FILTER (WHERE {of_last}), NULL, sum(tokens), sum(cost)
 FROM backlog_ended_run AS run LEFT JOIN backlog ON backlog.id = run.card_id WHERE true{among}
 GROUP BY phase, role, owner"""
-_OF_LAST: Final = "status = 'done' AND run.attempt = backlog.attempts"
+_OF_LAST: Final = "run.attempt = backlog.attempts AND status = 'done'"
 
 
 def spending(session: Session, phase: str | None = None) -> Spending:
