@@ -82,6 +82,7 @@ LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
 EMPTY: Final = "empty"
 PAUSED: Final = "paused"
 AT_LIMIT: Final = "limit"
+BUDGET: Final = "budget"
 
 FLEET: Final = "fleet"
 LIMIT_SCOPES: Final = ("phase", "owner")

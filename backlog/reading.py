@@ -251,7 +251,7 @@ class RunAdmin(ReadAdmin):
 
 
 class RuleAdmin(ReadAdmin):
-    """Pauses and limits; what holds a single card back stands with the card."""
+    """Pauses, limits and budgets; what holds a single card back stands with the card."""
 
     key = ("kind", "scope", "name")
     list_display = ("kind", "scope", "about", "most", "reason_line", "actor", "since_when")
@@ -259,10 +259,11 @@ class RuleAdmin(ReadAdmin):
     search_fields = ()
     fields = readonly_fields = (
         *("kind", "scope", "about", "most", "reason", "actor", "since_when"),
+        *("tokens", "cost", "spent_tokens", "spent_cost"),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Rule]:
-        return super().get_queryset(request).filter(kind__in=("pause", "limit"))
+        return super().get_queryset(request).filter(kind__in=("pause", "limit", "budget"))
 
     def newest(self, queryset: Any) -> QuerySet[Rule]:
         return queryset  # type: ignore[no-any-return]  # untyped

@@ -50,7 +50,7 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals plan 'plan apply' 'plan publish' 'plan export' verify verdicts request-changes gate ungate gates
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits budget unbudget budgets doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals plan 'plan apply' 'plan publish' 'plan export' verify verdicts request-changes gate ungate gates
 set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --by --commit --concurrency --cost --count --criterion --cron --delay --dependents --depends-on --draft --due --due-before --duplicate-of --escalation --every --evidence --format --from --gated --grace --id --idempotency-key --ids --kind --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --since --sort --stall --status --summary --text --title --to --tokens --ttl --verdict --wait --zone
 
 complete -c backlog -e
@@ -101,7 +101,7 @@ complete -c backlog -n '_shtab_backlog_using claim' -l phase -x -d 'of this phas
 complete -c backlog -n '_shtab_backlog_using claim' -l role -x -d 'for this role'
 complete -c backlog -n '_shtab_backlog_using claim' -l count -x -d 'up to so many, as an array'
 complete -c backlog -n '_shtab_backlog_using claim' -l wait -x -d 'seconds to wait for something to claim'
-complete -c backlog -n '_shtab_backlog_using claim' -l exit-code -d 'exit with 3 when there is nothing to claim, 6 paused, 7 limit'
+complete -c backlog -n '_shtab_backlog_using claim' -l exit-code -d 'exit with 3 when there is nothing to claim, 6 paused, 7 limit, 8 budget'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a reclaim -d 'return expired claims, or one claim, to ready'
 complete -c backlog -n '_shtab_backlog_using reclaim' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using reclaim' -l json -d 'one line of JSON on stdout'
@@ -115,6 +115,8 @@ complete -c backlog -n '_shtab_backlog_using link' -l to -x -d 'the card it wait
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a stats -d 'counts, oldest ready age, expired claims'
 complete -c backlog -n '_shtab_backlog_using stats' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using stats' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using stats' -l spend -d 'instead: tokens and cost, projected and taken, by phase, role and worker'
+complete -c backlog -n '_shtab_backlog_using stats' -l phase -x -d 'with --spend: of the cards of this phase'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a block -d 'take a card out of the pool'
 complete -c backlog -n '_shtab_backlog_using block' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using block' -l json -d 'one line of JSON on stdout'
@@ -302,6 +304,19 @@ complete -c backlog -n '_shtab_backlog_using unlimit' -l owner -x -d 'of this wo
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a limits -d 'every limit, and how much of it is used'
 complete -c backlog -n '_shtab_backlog_using limits' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using limits' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a budget -d 'what the runs of a phase may take before claims of it stop'
+complete -c backlog -n '_shtab_backlog_using budget' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using budget' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using budget' -l phase -x -d 'of this phase'
+complete -c backlog -n '_shtab_backlog_using budget' -l tokens -x -d 'so many tokens'
+complete -c backlog -n '_shtab_backlog_using budget' -l cost -x -d 'so much, such as 12.50'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a unbudget -d 'no budget any more'
+complete -c backlog -n '_shtab_backlog_using unbudget' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using unbudget' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using unbudget' -l phase -x -d 'of this phase'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a budgets -d 'every budget, and what is spent; exit status 8 if one is spent'
+complete -c backlog -n '_shtab_backlog_using budgets' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using budgets' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a doctor -d 'what never goes on by itself, and the way out'
 complete -c backlog -n '_shtab_backlog_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using doctor' -l json -d 'one line of JSON on stdout'

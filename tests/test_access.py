@@ -23,7 +23,7 @@ READING = (
 )
 PRINTED = ("output", "output_live")  # not of a public board
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit", "plan", "sample")
-CHANGING += ("act_on_escalation",)
+CHANGING += ("act_on_escalation", "budget", "unbudget")
 DECIDING = ("north_star_propose", "north_star_ratify", "north_star_veto")
 SAVING = ("save_view", "remove_view")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
@@ -56,6 +56,8 @@ POSTED = {
     *DECIDING,
     *SAVING,
     "act_on_escalation",
+    "budget",
+    "unbudget",
     "sample",
     "act",
     "pause",

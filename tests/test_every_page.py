@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from backlog.models import Card
-from backlog.verbs import rules
+from backlog.verbs import budgets, rules
 from fleet.verbs import escalations, gate, signals
 from tests.factories import CardFactory
 
@@ -42,6 +42,7 @@ def busy(store, transactional_db):
     escalations.escalate(session, "which-one?", "the-one", "worker-1")
     gate.decide(session, "the-one", "held", "not-one", actor="worker-1")
     signals.signal(session, "the-one", "skill", "the-one", "late-one", "worker-1")
+    budgets.budget(session, "M-1", tokens=5)
 
 
 class Reader(HTMLParser):

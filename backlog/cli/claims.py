@@ -5,14 +5,14 @@ from typing import Final
 from backlog.cli.options import OPTIONAL_ID, POOL, WORKER, Options, flag, number, verb
 from backlog.cli.reply import Reply, many, one_card
 from backlog.errors import UsageError
-from backlog.lifecycle import AT_LIMIT, DEFAULT_TTL_SECONDS, EMPTY, PAUSED
+from backlog.lifecycle import AT_LIMIT, BUDGET, DEFAULT_TTL_SECONDS, EMPTY, PAUSED
 from backlog.records import to_line
 from backlog.session import Session
 from backlog.verbs.claims import MOST_AT_ONCE
 from backlog.verbs.pool import pool_of
 
 # The exit status of a claim that took nothing, if it is asked for.
-NOTHING_TAKEN: Final = {EMPTY: 3, PAUSED: 6, AT_LIMIT: 7}
+NOTHING_TAKEN: Final = {EMPTY: 3, PAUSED: 6, AT_LIMIT: 7, BUDGET: 8}
 
 
 def _one_way(options: Options) -> None:
@@ -30,7 +30,7 @@ def _one_way(options: Options) -> None:
     *POOL,
     number("--count", 1, "up to so many, as an array", high=MOST_AT_ONCE),
     number("--wait", 0, "seconds to wait for something to claim"),
-    flag("--exit-code", "exit with 3 when there is nothing to claim, 6 paused, 7 limit"),
+    flag("--exit-code", "exit with 3 when there is nothing to claim, 6 paused, 7 limit, 8 budget"),
     check=_one_way,
 )
 def claim(session: Session, options: Options) -> Reply:

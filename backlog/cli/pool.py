@@ -1,17 +1,37 @@
 """`stats`, `explain`."""
 
 import sys
+from typing import TYPE_CHECKING
 
-from backlog.cli.options import CLAIMED_ID, Options, verb
+from backlog import values
+from backlog.cli.options import CLAIMED_ID, Options, flag, text, verb
 from backlog.cli.reply import Reply, document
+from backlog.errors import UsageError
 from backlog.records import iso, row, to_json
 from backlog.session import Session
 from backlog.shown import named
+from backlog.values import json_text
 from backlog.verbs import pool
 
+if TYPE_CHECKING:
+    from backlog.verbs.spend import Number, Spend
 
-@verb("stats", "counts, oldest ready age, expired claims")
+
+def _about_spend(options: Options) -> None:
+    if options.phase is not None and not options.spend:
+        raise UsageError("--phase is about what cards took: --spend")
+
+
+@verb(
+    "stats",
+    "counts, oldest ready age, expired claims",
+    flag("--spend", "instead: tokens and cost, projected and taken, by phase, role and worker"),
+    text("--phase", values.line, "with --spend: of the cards of this phase"),
+    check=_about_spend,
+)
 def stats(session: Session, options: Options) -> Reply:
+    if options.spend:
+        return _spend(session, options)
     found = pool.stats(session)
     age = found.oldest_ready_age_seconds
     none = "-" if sys.stdout.isatty() else "-s"  # scripts know it in this form
@@ -48,6 +68,7 @@ def explain(session: Session, options: Options) -> Reply:
     )
     text += [row(f"paused: {pause} ({pause.reason})") for pause in found.pauses]
     text += [row(f"at its limit: {limit} ({limit.used} of {limit.most})") for limit in found.limits]
+    text += [row(f"its budget is spent: {budget}") for budget in found.spent]
     answer = {
         "id": found.id,
         "status": found.status,
@@ -59,5 +80,42 @@ def explain(session: Session, options: Options) -> Reply:
         "blockReason": found.block_reason,
         "blockNote": found.block_note,
         "draft": found.draft,
+        "spent": [str(budget) for budget in found.spent],
     }
     return document(answer, text)
+
+
+def _spend(session: Session, options: Options) -> Reply:
+    from backlog.verbs.spend import spending
+
+    found = spending(session, options.phase)
+    tables = {"phase": found.phases, "role": found.roles, "owner": found.owners}
+    parts = [
+        f'"{kind}s":[{",".join(_json(each, kind, name) for name, each in rows.items())}]'
+        for kind, rows in tables.items()
+    ]
+    lines = [
+        _line(f"{kind} {name or '-'}", each)
+        for kind, rows in tables.items()
+        for name, each in rows.items()
+    ]
+    answer = f'{{{",".join(parts)},"total":{_json(found.total)}}}\n'
+    return Reply([answer], [*lines, _line("total", found.total)])
+
+
+def _json(each: "Spend", kind: str = "", name: str | None = None) -> str:
+    numbers = to_json(each)
+    return f'{{"{kind}":{json_text(name)},{numbers[1:]}' if kind else numbers
+
+
+def _line(who: str, each: "Spend") -> str:
+    words = ("projected", "unfinished", "took", "difference")
+    pairs = zip(words, each[::2], each[1::2], strict=True)
+    said = [f"{word}: tokens={_said(tokens)} cost={_said(cost)}" for word, tokens, cost in pairs]
+    return row(who, *said)
+
+
+def _said(number: "Number") -> str:
+    from backlog.verbs.budgets import written
+
+    return "-" if number is None else written(number)

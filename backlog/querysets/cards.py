@@ -195,8 +195,8 @@ class CardQuerySet(models.QuerySet["Card"]):
         nothing to claim, looks again for `wait` seconds.
 
         Gives `Taken`: its `cards`, in the order of claims (the first is its `card`), or `why` there
-        are none: `lifecycle.EMPTY`, `PAUSED`, `AT_LIMIT`. Raises `UsageError`, and `Busy` if
-        others kept every claimable card locked for about ten seconds.
+        are none: `lifecycle.EMPTY`, `PAUSED`, `AT_LIMIT`, `BUDGET`. Raises `UsageError`, and
+        `Busy` if others kept every claimable card locked for about ten seconds.
 
         `as_records`: instead of instances, the cards as the command prints them: JSON as text,
         every digit kept.

@@ -20,6 +20,7 @@ from backlog import lifecycle
 from backlog.lifecycle import FLEET, LONGEST_NAME
 from backlog.models import Card, Event
 from backlog.verbs import search
+from backlog.verbs.budgets import written
 from backlog.verbs.rules import Limit, Pause
 
 register = template.Library()
@@ -92,6 +93,12 @@ def left(moment: datetime) -> int:
 def amount(number: int | Decimal | None) -> str:
     """Every digit that says something, in groups of three; nothing for None."""
     return "" if number is None else f"{Decimal(number).normalize():,f}"
+
+
+@register.filter
+def digits(number: int | Decimal | str | None) -> str:
+    """The number as a field of a form has it; nothing for None, or of what is not there."""
+    return "" if number is None or isinstance(number, str) else written(number)
 
 
 @register.filter

@@ -122,7 +122,8 @@ def complete_many_and_claim(
             ids, attempts = [each.id for each in cards], [each.attempt for each in cards]
             held = all_held(ids, attempts, owner)
         number = len(cards)
-        moved, taken = finish_and_claim(session, held, number, lease, pool, count, texts=texts)
+        how = {"texts": texts, "spends": any(each.report.spends for each in cards)}
+        moved, taken = finish_and_claim(session, held, number, lease, pool, count, **how)
     outcomes = _outcomes(cards, moved, partial(_complete, session, owner, texts))
     if taken:
         return outcomes, Taken(taken)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Self
 
 from backlog import values
 from backlog.errors import Busy
-from backlog.lifecycle import AT_LIMIT, DEFAULT_TTL_SECONDS, EMPTY, PAUSED, READY
+from backlog.lifecycle import AT_LIMIT, BUDGET, DEFAULT_TTL_SECONDS, EMPTY, PAUSED, READY
 from backlog.planner import is_true_unindexed
 from backlog.records import Record
 from backlog.session import (
@@ -50,7 +50,8 @@ _IS_OPEN: Final = f"SELECT {GATE}"
 
 
 class Taken[C](NamedTuple):
-    """The cards that a claim took, in the order of claims; or why none: EMPTY, PAUSED, AT_LIMIT."""
+    """The cards that a claim took, in the order of claims; or why none: EMPTY, PAUSED, AT_LIMIT,
+    BUDGET."""
 
     cards: list[C]
     why: str | None = None
@@ -116,7 +117,8 @@ def complete_and_claim(
     held = holding(card_id, owner, attempt, report)
     done, cards = None, list[Record]()
     if not waited_for:
-        finished, cards = finish_and_claim(session, one_held(held), 1, lease, pool, 1, texts=texts)
+        how = {"texts": texts, "spends": report.spends}
+        finished, cards = finish_and_claim(session, one_held(held), 1, lease, pool, 1, **how)
         done = finished.get(card_id)
     if done is None:
         mark = str(next(_TRIPS))
@@ -216,16 +218,17 @@ def _why_none(session: Session, pool: Source, allowance: "_Allowance") -> Taken[
     waiting = {phase for phase, has_work in rows if has_work}
     if None in waiting:
         return None
-    if waiting & allowance.paused:
-        return Taken([], PAUSED)
-    return Taken([], AT_LIMIT if waiting else EMPTY)
+    return Taken([], allowance.why_of(waiting) if waiting else EMPTY)
 
 
 class _Allowance:
     """What the rules leave an owner to claim now; limits are counted under their lock."""
 
-    def __init__(self, why: str | None, room: int, paused: set[str], rooms: dict[str, int]) -> None:
-        self.why, self.room, self.paused, self._rooms = why, room, paused, rooms
+    def __init__(
+        self, why: str | None, room: int, paused: set[str], spent: set[str], rooms: dict[str, int]
+    ) -> None:
+        self.why, self.room, self.paused, self._spent = why, room, paused, spent
+        self._rooms = rooms
 
     @classmethod
     def of(cls, session: Session, owner: str) -> Self:
@@ -238,13 +241,21 @@ class _Allowance:
             PAUSED if stopped else AT_LIMIT if room == 0 else None,
             room,
             {each.name for each in in_force if each.scope == "phase"},
+            rules.spent_phases(session),
             {each.name: each.room for each in limits if each.scope == "phase"},
         )
 
     @property
     def closed(self) -> list[str]:
-        """The phases of which nothing may be claimed: paused, or full."""
-        return sorted(self.paused | {phase for phase, room in self._rooms.items() if room <= 0})
+        """The phases of which nothing may be claimed: paused, spent, or full."""
+        full = {phase for phase, room in self._rooms.items() if room <= 0}
+        return sorted(self.paused | self._spent | full)
+
+    def why_of(self, phases: set[str]) -> str:
+        """Why nothing of these closed phases is claimed."""
+        if phases & self.paused:
+            return PAUSED
+        return BUDGET if phases & self._spent else AT_LIMIT
 
     def count(self, card: Record) -> None:
         """One more is claimed of its phase."""
@@ -273,7 +284,7 @@ def _claim_card_by_rules(session: Session, lease: tuple[str, int], card_id: str)
     if row is None:
         return Taken([], EMPTY)
     if allowance.why or row[0] in allowance.closed:
-        return Taken([], allowance.why or (PAUSED if row[0] in allowance.paused else AT_LIMIT))
+        return Taken([], allowance.why or allowance.why_of({row[0]}))
     moved, card = _move(session, lease, card_id, _CLAIMABLE)
     return Taken([card]) if moved and card is not None else Taken([], EMPTY)
 

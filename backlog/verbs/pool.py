@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from backlog import values
 from backlog.errors import NotFound
@@ -11,6 +11,9 @@ from backlog.lifecycle import BLOCKED, DONE, FLEET, READY, STATUSES
 from backlog.session import Session, Statement, in_statement
 from backlog.verbs import names, rules
 from backlog.verbs.rules import Limit, Pause
+
+if TYPE_CHECKING:
+    from backlog.verbs.budgets import Budget
 
 # SQL that continues a WHERE clause on `backlog`, and its parameters.
 Condition = tuple[str, tuple[Any, ...]]
@@ -182,7 +185,8 @@ class Explanation(NamedTuple):
 
     `not_before` is set while the card is held back until then, `draft` until it is published,
     `block_reason` and perhaps `block_note` while it is blocked. A claimable card, and no other, may
-    still be kept from claims by pauses of the fleet or its phase and by a full limit on its phase.
+    still be kept from claims by pauses of the fleet or its phase, by a full limit on its phase, and
+    by its spent budget.
     """
 
     id: str
@@ -196,11 +200,14 @@ class Explanation(NamedTuple):
     limits: list[Limit]
     block_reason: str | None
     block_note: str | None
-    draft: bool = False
+    draft: bool
+    spent: "list[Budget]"
 
 
 def explain(session: Session, card_id: str) -> Explanation:
     """Why a card is claimable or not. Raises `NotFound`."""
+    from backlog.verbs import budgets  # no claim needs it, and claims come through here
+
     values.text(card_id, "id")
     sql = """
         SELECT card.status, card.open_dependencies = 0, card.phase,
@@ -233,6 +240,7 @@ def explain(session: Session, card_id: str) -> Explanation:
         block_reason=reason if status == BLOCKED else None,
         block_note=note if status == BLOCKED else None,
         draft=draft,
+        spent=[each for each in budgets.spent(session) if each.phase == phase] if claimable else [],
     )
 
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from backlog import values
 from backlog.errors import NotFound, UsageError
 from backlog.lifecycle import FLEET, LIMIT_SCOPES, LONGEST_NAME, PAUSE_SCOPES
 from backlog.session import ACTOR, Session, in_transaction
 from backlog.verbs import names
+
+if TYPE_CHECKING:
+    from backlog.verbs.budgets import Budget
 
 # Claims under a limit come one after the other, so that each counts those before it.
 _LIMITS_LOCK: Final = """
@@ -169,6 +172,12 @@ def in_force(session: Session) -> Rules:
     return Rules(tuple(pauses), tuple(sorted(limits)))
 
 
+def spent_phases(session: Session) -> set[str]:
+    """The phases whose budget is spent: nothing of them is claimed."""
+    sql = "SELECT name FROM backlog_rule WHERE kind = 'budget' AND due <= statement_timestamp()"
+    return {row[0] for row in session.execute(sql).fetchall()}
+
+
 def locked_limits(session: Session) -> list[Limit]:
     """Every limit and how much of it is used; no other claim counts until the transaction ends."""
     session.execute(_LIMITS_LOCK)
@@ -176,7 +185,7 @@ def locked_limits(session: Session) -> list[Limit]:
 
 
 def of_nothing(
-    session: Session, made: Pause | Limit, known: dict[str, list[str]] | None = None
+    session: Session, made: "Pause | Limit | Budget", known: dict[str, list[str]] | None = None
 ) -> str | None:
     """What to say of a rule that concerns nobody now, as `unknown`; None of one that does.
 

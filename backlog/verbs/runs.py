@@ -27,6 +27,11 @@ class Report(NamedTuple):
     outcome: str | None = None
     counted: bool = True
 
+    @property
+    def spends(self) -> bool:
+        """Whether it counts towards a budget."""
+        return self.tokens is not None or self.cost is not None
+
     def text(self, card_id: str | None, verb: str | None = None, *, back: bool = False) -> str:
         """For the triggers; empty if nothing is said. Raises `UsageError`.
 

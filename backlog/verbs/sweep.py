@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from backlog.session import Session, in_statement
-from backlog.verbs import beside, doctor, flow, moves, pool, search
+from backlog.verbs import beside, doctor, flow, moves, pool, search, spend
 from backlog.verbs.archive import archive_older
 from backlog.verbs.kept import keep
 from backlog.verbs.overruns import end_overruns
@@ -75,7 +75,7 @@ def sweep(session: Session, retention_days: int = 0, archive_days: int = 0) -> S
     return done
 
 
-_LOOKS: Final = {doctor.NAME: doctor.look, flow.NAME: flow.look}
+_LOOKS: Final = {doctor.NAME: doctor.look, flow.NAME: flow.look, spend.NAME: spend.look}
 
 
 def look(session: Session, *, paced: bool = False) -> None:

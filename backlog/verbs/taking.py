@@ -48,7 +48,12 @@ UPDATE backlog SET status = CASE status WHEN '{CLAIMED}' THEN '{DONE}' ELSE '{CL
     claim_ttl_seconds = CASE WHEN status <> '{CLAIMED}' THEN %s END,
     claimed_at = CASE WHEN status <> '{CLAIMED}' THEN clock_timestamp() END
 WHERE ctid = ANY (ARRAY(SELECT ctid FROM seen UNION ALL SELECT ctid FROM ("""
-_FINISHED_AND_CLAIMED: Final = ") AS next WHERE (SELECT count(*) FROM seen) = %s)) RETURNING "
+_FINISHED_AND_CLAIMED: Final = (
+    ") AS next WHERE (SELECT count(*) FROM seen) = %s{condition})) RETURNING "
+)
+# A completion that says what it took may spend a budget, which a claim in the same statement would
+# not see: where there is any, the claim is a statement of its own.
+_NO_BUDGET: Final = " AND NOT EXISTS (SELECT FROM backlog_rule WHERE kind = 'budget')"
 _TEXTS_OF_THE_CLAIMED: Final = re.sub(
     r"(backlog\.(?:body|acceptance::text))", rf"CASE status WHEN '{CLAIMED}' THEN \1 END", COLUMNS
 )
@@ -78,13 +83,15 @@ def finish_and_claim(
     count: int,
     *,
     texts: bool,
+    spends: bool = False,
 ) -> tuple[dict[str, Record], list[Record]]:
     """Of this `number` of cards those that are done, by id; and those that are claimed.
 
-    Only what takes no more than one statement; none is claimed unless all of them are done.
+    Only what takes no more than one statement; none is claimed unless all of them are done, nor
+    where what is said of them counts towards a budget (`spends`) and there is one.
     """
     select, params = pool.next_to_claim(count, True, ())
-    sql = _finish_and_claim_sql(held[0], select, texts)
+    sql = _finish_and_claim_sql(held[0], select, texts, spends)
     given = (*held[1], *lease, *params, number)
     moved = [Record._make(row) for row in tried(session, lambda: session.rows(sql, given)) or []]
     claimed = [card for card in moved if card.status == CLAIMED]
@@ -128,9 +135,10 @@ def claim_sql(select: str, condition: str = "") -> str:
 
 
 @lru_cache(maxsize=64)
-def _finish_and_claim_sql(held: str, select: str, texts: bool) -> str:
+def _finish_and_claim_sql(held: str, select: str, texts: bool, spends: bool) -> str:
     columns = COLUMNS if texts else _TEXTS_OF_THE_CLAIMED
-    return _FINISH_AND_CLAIM.format(held=held) + select + _FINISHED_AND_CLAIMED + columns
+    ended = _FINISHED_AND_CLAIMED.format(condition=_NO_BUDGET if spends else "")
+    return _FINISH_AND_CLAIM.format(held=held) + select + ended + columns
 
 
 def place(card: Record) -> tuple[int, datetime, str]:

@@ -67,4 +67,6 @@ urlpatterns = [
     path("control/resume/", rules.resume, name="resume"),
     path("control/limit/", rules.limit, name="limit"),
     path("control/unlimit/", rules.unlimit, name="unlimit"),
+    path("control/budget/", rules.budget, name="budget"),
+    path("control/unbudget/", rules.unbudget, name="unbudget"),
 ]

@@ -15,6 +15,7 @@ from django.db.models.functions import RowNumber
 from backlog.lifecycle import CELL_OF, CELLS, CLAIMED
 from backlog.querysets import EXPIRED, CardQuerySet
 from backlog.session import Session, Statement
+from backlog.verbs.budgets import Budget, budgets
 from backlog.verbs.rules import Limit, Pause, in_force
 from backlog.web import beside
 from backlog.web.queries import large
@@ -72,6 +73,7 @@ class Heading(NamedTuple):
     shown: int | None
     pause: Pause | None
     limit: Limit | None
+    budget: Budget | None = None
 
     @property
     def cells(self) -> list[tuple[str, int]]:
@@ -199,6 +201,7 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
     open_phases = [phase for phase in on_page if not _finished(counts[phase])]
     first = _first(session, statements, open_phases)
     rules = in_force(session)
+    bounds = {each.phase: each for each in budgets(session)}
 
     def cell(phase: str | None, name: str) -> Cell:
         return Cell(phase, name, *counts[phase].get(name, (0, 0)), tuple(first[phase, name]))
@@ -207,7 +210,8 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
         cells = tuple(cell(phase, name) for name in CELLS)
         of_lane = tuple(whole[phase].get(name, (0, 0))[0] for name in CELLS)
         some = None if whole is counts else sum(cell.total for cell in cells)
-        return Lane(Heading(phase, of_lane, some, *rules.of_phase(phase)), cells)
+        held_back = (*rules.of_phase(phase), bounds.get(phase or ""))
+        return Lane(Heading(phase, of_lane, some, *held_back), cells)
 
     lanes = tuple(map(lane, on_page))
     return Board(

@@ -8,10 +8,12 @@ from backlog.lifecycle import BLOCKED, CELLS, DONE, READY
 from backlog.models import Card
 from backlog.planner import few, row_by_row
 from backlog.session import Session
+from backlog.verbs.budgets import budgets
 from backlog.verbs.critical import Projected, critical_path
 from backlog.verbs.flow import Spent, seen
 from backlog.verbs.kept import is_large
 from backlog.verbs.rules import in_force
+from backlog.verbs.spend import Spend, phases
 from backlog.web.queries import large, lines
 from backlog.web.queries.board import Heading, counts
 from backlog.web.queries.filters import Filter
@@ -27,10 +29,12 @@ _LONGEST: Final = "90d"
 
 
 def heading(session: Session, phase: str | None) -> Heading:
-    """How many cards of the phase (None: without one) are in each state, its pause, its limit."""
+    """How many cards of the phase (None: without one) are in each state, and what it has of rules:
+    a pause, a limit, a budget."""
     cells = counts(session, Filter((phase or "",))).get(phase, {})
     numbers = tuple(cells.get(name, (0, 0))[0] for name in CELLS)
-    return Heading(phase, numbers, None, *in_force(session).of_phase(phase))
+    budget = next(iter(budgets(session, phase or "")), None)
+    return Heading(phase, numbers, None, *in_force(session).of_phase(phase), budget)
 
 
 # By the ids that the index of lanes has, and what is claimed beside them: the ORM, which says
@@ -58,6 +62,11 @@ def took(session: Session, phase: str | None) -> Took | None:
     sql = _SPENT.format(phase="phase IS NULL" if phase is None else "phase = %s")
     row = session.execute(sql, () if phase is None else (phase, phase)).fetchone()
     return Took(Spent(phase, *row))
+
+
+def spend(session: Session, phase: str | None) -> Spend | None:
+    """What its cards were projected to take and took; None where nothing is known."""
+    return phases(session, phase)[0].get(phase)
 
 
 class Graph(NamedTuple):

@@ -35,6 +35,7 @@ _KINDS: Final = {
     verbs.LATE: ("Late", "They should be done by now."),
     verbs.REVIEW: ("Long in review", "They are done when each criterion has passed."),
     verbs.PAUSED: ("Paused with work waiting", "Claims take none of it until it is resumed."),
+    verbs.BUDGET: ("Budget spent, or nearly", "Claims stop when it is, until it is raised."),
     verbs.LIMIT: ("At a limit that nothing will free", "None of its claims is live."),
     verbs.DRAFT: (
         "Drafts of long ago",

@@ -21,6 +21,7 @@ from backlog.web.live import follows
 from backlog.web.queries.board import counts
 from backlog.web.queries.fleet import MOST_CLAIMS, by_worker, claims
 from backlog.web.queries.large import AtLeast
+from backlog.web.queries.spend import by_phase
 from backlog.web.views.spans import span_of
 from backlog.web.views.timeline import drawn
 
@@ -52,6 +53,7 @@ def fleet(request: HttpRequest) -> HttpResponse:
         "span": name,
         "span_label": SPANS[name].label,
         "most_phases": MOST_PHASES,
+        "spend": by_phase(Card.objects.session()),
         "may_change": may(request, CHANGE),
     }
     return render(request, "backlog/fleet.html", context)
@@ -87,7 +89,7 @@ def _tiles(flowed: Flow | None) -> list[Tile]:
         course = spark([part.standing[cell] for part in past]) if cell in _WITH_COURSE else ""
         return Tile(name, _written(number), f"status={cell}", course)
 
-    def then(name: str, values: Sequence[Decimal | int]) -> Tile:
+    def then(name: str, values: Sequence[int]) -> Tile:
         return Tile(name, _written(sum(values)), course=spark([float(each) for each in values]))
 
     late = sum(late for each in cells for _, late in each.values())
@@ -96,8 +98,16 @@ def _tiles(flowed: Flow | None) -> list[Tile]:
         *(now(cell, cell) for cell in ("ready", "waiting", "blocked")),
         Tile("expired", _written(late), "status=claimed&stuck=1"),
         then("done", [part.done for part in past]),
-        then("cost", [part.cost or 0 for part in past]),
+        _cost([part.cost for part in past]),
     ][: None if past else -2]
+
+
+def _cost(past: Sequence[Decimal | None]) -> Tile:
+    """What runs cost; where no worker said, no figure."""
+    if all(each is None for each in past):
+        return Tile("cost", "not told")
+    told = [each or Decimal(0) for each in past]
+    return Tile("cost", _written(sum(told)), course=spark([float(each) for each in told]))
 
 
 def _written(number: Decimal | int) -> str:

@@ -38,12 +38,14 @@ def phase(request: HttpRequest, name: str | None) -> HttpResponse:
         "may_add": may(request, ADD),
         "next": request.get_full_path(),
     }
-    if not (heading.total or heading.pause or heading.limit or name is None):
+    if not (heading.total or heading.pause or heading.limit or heading.budget or name is None):
         return render(request, "backlog/no_phase.html", context, status=404)
     context |= {
         "bar": bar(heading),
         "part_done": _part(heading.done, heading.total),
         "took": queries.took(session, name),
+        "spend": queries.spend(session, name),
+        "budget": heading.budget,
         "graph": queries.graph(session, name, heading.total),
         "claims": shown_claims(request, phase=name),
         "most_claims": MOST_CLAIMS,

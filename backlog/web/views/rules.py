@@ -1,4 +1,4 @@
-"""Pauses and limits: what holds claims back on purpose, and the forms that set and end it."""
+"""Pauses, limits and budgets: what holds claims back on purpose, and the forms for it."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from backlog.errors import NotFound, UsageError
+from backlog.errors import Busy, NotFound, UsageError
 from backlog.models import Card
-from backlog.templatetags.backlog import scope
-from backlog.verbs import rules
+from backlog.templatetags.backlog import line, scope
+from backlog.verbs import budgets, rules
 from backlog.web.access import CHANGE, may, needs, reads
+from backlog.web.budget_form import BudgetForm
 from backlog.web.forms import LimitForm, PauseForm
 from backlog.web.live import follows
 from backlog.web.views.buttons import way_back
@@ -69,6 +70,28 @@ def unlimit(request: HttpRequest) -> HttpResponse:
     return _back(request, messages.SUCCESS, "The limit is removed.")
 
 
+@needs(CHANGE)
+@require_POST
+def budget(request: HttpRequest) -> HttpResponse:
+    """Let the runs of that phase take no more than so much before its claims stop."""
+    form = BudgetForm(request.POST, auto_id="budget_%s")
+    made = _done(form, budgets.budget)
+    if made is None:
+        return _page(request, budget_form=form)
+    return _made(request, made, f"Budget: phase {line(made.phase)}, {made.spent_of}")
+
+
+@needs(CHANGE)
+@require_POST
+def unbudget(request: HttpRequest) -> HttpResponse:
+    """Let the runs of that phase take whatever they take."""
+    try:
+        budgets.unbudget(Card.objects.session(), request.POST.get("phase", ""))
+    except NotFound as refusal:
+        return _back(request, messages.WARNING, str(refusal))
+    return _back(request, messages.SUCCESS, "The budget is removed.")
+
+
 def _named(request: HttpRequest) -> tuple[str, str]:
     return request.POST.get("scope", ""), request.POST.get("name", "")
 
@@ -78,7 +101,9 @@ def _back(request: HttpRequest, level: int, message: str) -> HttpResponse:
     return redirect(way_back(request, "control"))
 
 
-def _made(request: HttpRequest, made: rules.Pause | rules.Limit, said: str) -> HttpResponse:
+def _made(
+    request: HttpRequest, made: rules.Pause | rules.Limit | budgets.Budget, said: str
+) -> HttpResponse:
     if note := rules.of_nothing(Card.objects.session(), made):
         messages.warning(request, f"{note[0].upper()}{note[1:]}.")
     return _back(request, messages.SUCCESS, said)
@@ -90,19 +115,23 @@ def _done[T](form: Form, verb: Callable[..., T]) -> T | None:
         return None
     try:
         return verb(Card.objects.session(), **form.cleaned_data)
-    except UsageError as refusal:
+    except (UsageError, Busy) as refusal:
         form.add_error(None, str(refusal))
         return None
 
 
 def _page(request: HttpRequest, **sent: Form) -> HttpResponse:
-    """The page, its two forms empty but for one that was sent and refused."""
+    """The page, its forms empty but for one that was sent and refused."""
     session = Card.objects.session()
     in_force = rules.in_force(session)
     known: dict[str, list[str]] = {}
     context = {
         "pauses": [(each, rules.of_nothing(session, each, known)) for each in in_force.pauses],
         "limits": [(each, rules.of_nothing(session, each, known)) for each in in_force.limits],
+        "budgets": [
+            (each, rules.of_nothing(session, each, known)) for each in budgets.budgets(session)
+        ],
+        "budget_form": BudgetForm(auto_id="budget_%s"),
         "pause_form": PauseForm(auto_id="pause_%s"),
         "limit_form": LimitForm(auto_id="limit_%s"),
         **sent,
