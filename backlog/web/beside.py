@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from django.apps import apps
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString
 
@@ -46,13 +46,17 @@ def listed(*, counted: bool | None = None) -> list[tuple[str, str, str]]:
     return [page for page in pages if counted in (None, page[0] in counts)]
 
 
-def labelled(pages: list[tuple[str, str, str]]) -> list[tuple[str, str | SafeString, str]]:
-    """The pages; to the label of one with a count that is added."""
-    counted = {page: part.html() for page, part in counts(Card.objects.session()).items()}
-    return [
-        (name, SafeString(f"{label} {counted[name]}") if name in counted else label, icon)
-        for name, label, icon in pages
-    ]
+def labelled(
+    pages: list[tuple[str, str, str]], waiting: dict[str, Part] | None = None
+) -> list[tuple[str, str | SafeString, str]]:
+    """The pages, to the label of one what is `waiting` there: read now, if it is not given."""
+    counted = counts(Card.objects.session()) if waiting is None else waiting
+
+    def shown(name: str, label: str) -> str | SafeString:
+        part = counted.get(name)
+        return label if part is None else format_html("{} {}", label, part.html())
+
+    return [(name, shown(name, label), icon) for name, label, icon in pages]
 
 
 def counts(session: Session) -> dict[str, Part]:

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
@@ -136,7 +136,7 @@ class Board:
     attention: Attention
     in_part: bool = False
     others: tuple[beside.Part, ...] = ()
-    waiting: tuple[beside.Part, ...] = ()
+    waiting: dict[str, beside.Part] = field(default_factory=dict)
 
     @property
     def has_drafts(self) -> bool:
@@ -162,7 +162,7 @@ class Board:
             "running": _digest(repr(self.running)),
             "attention": self.needing,
             "banner": self.banner,
-            **{part.key: part.signature for part in (*self.others, *self.waiting)},
+            **{part.key: part.signature for part in (*self.others, *self.waiting.values())},
             **{key: heading.signature for key, heading in self.headings.items()},
             **{key: cell.signature for key, cell in self.cells.items()},
         }
@@ -224,7 +224,7 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
         attention(session),
         bool(in_part),
         beside.of_board(session),
-        tuple(beside.counts(session).values()),
+        beside.counts(session),
     )
 
 

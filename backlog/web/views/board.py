@@ -12,10 +12,12 @@ from django.views.decorators.http import require_safe
 
 from backlog.lifecycle import CELLS, CLAIMED
 from backlog.models import Card
+from backlog.web import beside
 from backlog.web.access import ADD, CHANGE, VIEW, may, reads
 from backlog.web.buttons import elsewhere, offered
 from backlog.web.choice import Choice
 from backlog.web.live import VERSION, Live
+from backlog.web.navigation import listed
 from backlog.web.queries import board as queries
 from backlog.web.queries.board import Board
 from backlog.web.queries.filters import phases
@@ -52,6 +54,7 @@ def board(request: HttpRequest) -> HttpResponse:
             )
             for lane in shown.lanes
         ],
+        "pages": beside.labelled(listed(), shown.waiting),
         "others": [part.html(request) for part in shown.others],
         "few": len(shown.lanes) <= FEW_LANES,
         "phases": phases(Card.objects.session()),
@@ -90,7 +93,7 @@ def cells(request: HttpRequest) -> HttpResponse:
     context = {"board": shown, **_above(request, shown, choice)}
     for name in ("totals", "running", "attention", "banner"):
         html[name] = render_to_string(f"backlog/_{name}.html", context, request)
-    html |= {part.key: part.html(request) for part in (*shown.others, *shown.waiting)}
+    html |= {part.key: part.html(request) for part in (*shown.others, *shown.waiting.values())}
     return _uncached(JsonResponse({"cells": html}))
 
 
