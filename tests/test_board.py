@@ -232,6 +232,8 @@ def test_a_name_that_is_read_from_the_right_is_cut_at_its_end(admin_client):
     for cut in ('class="title"', 'class="id"', 'class="phase"', 'class="printed"', "<h2"):
         assert f'{cut} dir="auto">' in page
     assert re.search(r'<a class="worker" href="[^"]+" dir="auto">', page)
+    # What is within has none of its own: the way of what is around it would not go by it.
+    assert re.search(r'<h2 dir="auto"><a class="of-phase" href="[^"]+">', page)
 
 
 CHOSEN = "/?phase=M1&q=card&owner=w"

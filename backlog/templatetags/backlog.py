@@ -183,10 +183,11 @@ def phase(name: str | None, without: str = "") -> SafeString:
 def _linked(style: str, page: str, name: str | None, shown: SafeString) -> SafeString:
     # A longer one is of an earlier version, and here perhaps cut.
     if name is not None and len(name) > LONGEST_NAME:
-        return format_html('<span class="{}" dir="auto">{}</span>', style, shown)
+        return format_html('<span class="{}">{}</span>', style, shown)
     url = reverse("no_phase") if name is None else reverse(page, args=[name])
-    # Where it is cut, its end is.
-    return format_html('<a class="{}" href="{}" dir="auto">{}</a>', style, url, shown)
+    # A worker's is cut itself, at its end; others by what they stand in, which goes by their words.
+    way = SafeString(' dir="auto"' if style == "worker" else "")
+    return format_html('<a class="{}" href="{}"{}>{}</a>', style, url, way, shown)
 
 
 @register.filter
