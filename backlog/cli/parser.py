@@ -122,15 +122,19 @@ def grammar(prog: str, verbs: Iterable[Verb | Group], *, listed: bool = False) -
     return parser
 
 
-def _fill(parser: Parser, verb: Verb | Group) -> None:
+def _fill(parser: Parser, verb: Verb | Group, group: str = "") -> None:
     if isinstance(verb, Group):
         actions = parser.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
         for action in verb.actions:
             _fill(
-                actions.add_parser(action.name, help=action.help, description=action.help), action
+                actions.add_parser(action.name, help=action.help, description=action.help),
+                action,
+                f"{verb.name} ",
             )
         return
     parser.set_defaults(run=verb.run, on_session=verb.on_session, check=verb.check)
+    acting = [name for name, settings in verb.options if settings.get("env") == "BACKLOG_OWNER"]
+    parser.set_defaults(deed=group + verb.name, acting=acting[0].lstrip("-") if acting else None)
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
     _add_options(parser, verb.options)
 

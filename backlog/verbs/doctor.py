@@ -21,20 +21,13 @@ WAITING: Final = "waiting"
 EXPIRED: Final = "expired"
 PAUSED: Final = "paused"
 LIMIT: Final = "limit"
+UNSERVED: Final = "unserved"
 DRIFT: Final = "drift"
 BEYOND: Final = "beyond"
 
 # In the order in which findings are listed: causes before what they hold up.
 KINDS: Final = (
-    BLOCKED,
-    EXHAUSTED,
-    CYCLE,
-    MISSING,
-    WAITING,
-    EXPIRED,
-    PAUSED,
-    LIMIT,
-    DRIFT,
+    *(BLOCKED, EXHAUSTED, CYCLE, MISSING, WAITING, EXPIRED, PAUSED, LIMIT, UNSERVED, DRIFT),
     BEYOND,
 )
 
@@ -42,6 +35,9 @@ KINDS: Final = (
 NAME: Final = "doctor"
 FEW: Final = 100
 MANY: Final = 100_000
+
+
+MORE: Final[list[Callable[[Session], Iterator["Finding"]]]] = []  # what other apps find, at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +92,7 @@ def doctor(session: Session) -> Diagnosis:
     still = _unchanged(session, lasting, seen.at) if seen else []
     totals.subtract(Counter(each.kind for each in lasting))
     totals.update(Counter(each.kind for each in still))
-    found = [*still, *_paused(session), *_limited(session)]
+    found = [*still, *_at_once(session)]
     for kind, those in _FOUND_AT_ONCE.items():
         first = [replace(each, holds_up=holds_up.get(each.id)) for each in those(session, FEW)]
         found += first
@@ -149,8 +145,7 @@ def everything(session: Session) -> Iterator[Finding]:
     vain.sort(key=lambda each: KINDS.index(_kind(each)))  # what waits stays behind its cause
     yield from _waiting(vain, exhausted)
     yield from _expired(session)
-    yield from _paused(session)
-    yield from _limited(session)
+    yield from _at_once(session)
     yield from _derived(session)
 
 
@@ -256,6 +251,11 @@ _FOUND_AT_ONCE: Final[dict[str, Callable[[Session, int], Iterator[Finding]]]] = 
     EXHAUSTED: lambda session, most: _blocked(session, EXHAUSTED, most),
     EXPIRED: _expired,
 }
+
+
+def _at_once(session: Session) -> Iterator[Finding]:
+    for find in (_paused, _limited, *MORE):
+        yield from find(session)
 
 
 def _paused(session: Session) -> Iterator[Finding]:

@@ -71,8 +71,8 @@ def test_wrong_usage_is_one_line_on_stderr_and_changes_nothing(call, card, words
         "edit --id A",
         "pause --phase M1 --owner w --reason r",
         "resume --phase M1 --owner w",
-        "limit --max 1",
-        "unlimit",
+        "limit --phase M1 --role code --max 1",
+        "unlimit --in-review",
         "export --events --runs",
     ],
 )
@@ -242,7 +242,9 @@ def help_of(call, capsys, *words):
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize("verb", [name for name in VERBS if name != "store"])
+@pytest.mark.parametrize(
+    "verb", [name for name in VERBS if not isinstance(declared(VERBS[name]), Group)]
+)
 def test_the_help_of_a_verb_names_each_option(call, capsys, verb):
     shown = help_of(call, capsys, verb)
     options = (*declared(VERBS[verb]).options, ("--json", None))
@@ -269,5 +271,5 @@ def test_every_verb_that_a_module_declares_can_be_named():
     found = [each for module in modules for each in vars(module).values()]
     grouped = [action for each in found if isinstance(each, Group) for action in each.actions]
     alone = [each for each in found if isinstance(each, Verb | Group) and each not in grouped]
-    assert sorted(each.name for each in alone) == sorted(VERBS)
+    assert sorted({each.name for each in alone}) == sorted(VERBS)
     assert [declared(place).name for place in VERBS.values()] == [*VERBS]

@@ -31,6 +31,7 @@ _KINDS: Final = {
     verbs.EXPIRED: ("Lease over", "Their workers have not been heard of in time."),
     verbs.PAUSED: ("Paused with work waiting", "Claims take none of it until it is resumed."),
     verbs.LIMIT: ("At a limit that nothing will free", "None of its claims is live."),
+    verbs.UNSERVED: ("For nobody", "Nobody who is registered has the role that they need."),
     verbs.DRIFT: ("Kept wrongly", "What the database derives is not what the cards say."),
     verbs.BEYOND: (
         "Beyond a limit",

@@ -12,7 +12,7 @@ from backlog.errors import NotFound, UsageError
 from backlog.models import Card
 from backlog.templatetags.backlog import scope
 from backlog.verbs import rules
-from backlog.web.access import CHANGE, may, needs, reads
+from backlog.web.access import CHANGE, acts, may, needs, reads
 from backlog.web.forms import LimitForm, PauseForm
 from backlog.web.live import follows
 from backlog.web.views.buttons import way_back
@@ -28,6 +28,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+@acts("pause")
 def pause(request: HttpRequest) -> HttpResponse:
     """Stop claims of the fleet, a phase or a worker."""
     form = PauseForm(request.POST, auto_id="pause_%s")
@@ -39,6 +40,7 @@ def pause(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+@acts("resume")
 def resume(request: HttpRequest) -> HttpResponse:
     """Let the claims of that scope go on."""
     ended = rules.resume(Card.objects.session(), *_named(request))
@@ -49,6 +51,7 @@ def resume(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+@acts("limit")
 def limit(request: HttpRequest) -> HttpResponse:
     """Let no more than `most` cards of that phase or worker be claimed at once."""
     form = LimitForm(request.POST, auto_id="limit_%s")
@@ -60,6 +63,7 @@ def limit(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+@acts("unlimit")
 def unlimit(request: HttpRequest) -> HttpResponse:
     """Let as many cards of that phase or worker be claimed as there are."""
     try:
