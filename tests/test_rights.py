@@ -281,8 +281,7 @@ def test_the_admin_asks_as_the_pages_do_and_registers_workers(store, enforce, ad
     assert [each.roles for each in workers.workers(Card.objects.session())] == [["code", "review"]]
     page = admin_client.post("/admin/backlog/card/A/delete/", {"post": "yes"})
     assert (page.status_code, "may delete; admin is code and review" in page.text) == (403, True)
-    data = {"action": "cancel", "_selected_action": ["A"], "seen": str(Seen.of(card)), "post": 1}
-    assert press(admin_client, "cancel", card, confirmed=1, note="").status_code == 403
+    assert press(admin_client, "complete", card).status_code == 403
     data = {"name": "x", "roles": ["nobody"]}
     assert "Select a valid choice" in admin_client.post("/admin/fleet/worker/add/", data).text
     admin_client.post("/admin/fleet/worker/admin/delete/", {"post": "yes"})
