@@ -6,7 +6,8 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_backlog_store_subparsers=(start stop status path psql dump restore)
-_shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store roles role graph)
+_shtab_backlog_worker_subparsers=(add list remove)
+_shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store roles role graph worker)
 
 _shtab_backlog_create_option_strings=(-h --help --json --id --title --body --phase --priority --depends-on --acceptance --role --max-attempts --not-before --due --max-runtime --projected-tokens --projected-cost --gated --draft --idempotency-key)
 _shtab_backlog_list_option_strings=(-h --help --json --status --phase --ready-only --limit --after)
@@ -56,6 +57,10 @@ _shtab_backlog_store_option_strings=(-h --help)
 _shtab_backlog_roles_option_strings=(-h --help --json)
 _shtab_backlog_role_option_strings=(-h --help --json)
 _shtab_backlog_graph_option_strings=(-h --help --json --phase --open --format)
+_shtab_backlog_worker_add_option_strings=(-h --help --json --roles)
+_shtab_backlog_worker_list_option_strings=(-h --help --json)
+_shtab_backlog_worker_remove_option_strings=(-h --help --json)
+_shtab_backlog_worker_option_strings=(-h --help)
 _shtab_backlog_option_strings=(-h --help --version)
 
 _shtab_backlog_import_pos_0_COMPGEN=_shtab_compgen_files
@@ -68,7 +73,8 @@ _shtab_backlog_import___from_choices=(beads backlog-md taskmaster github)
 _shtab_backlog_work___output_choices=(on off)
 _shtab_backlog_store_pos_0_choices=(start stop status path psql dump restore)
 _shtab_backlog_graph___format_choices=(dot mermaid json)
-_shtab_backlog_pos_0_choices=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store roles role graph)
+_shtab_backlog_worker_pos_0_choices=(add list remove)
+_shtab_backlog_pos_0_choices=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store roles role graph worker)
 
 _shtab_backlog_create__h_nargs=0
 _shtab_backlog_create___help_nargs=0
@@ -237,6 +243,18 @@ _shtab_backlog_graph__h_nargs=0
 _shtab_backlog_graph___help_nargs=0
 _shtab_backlog_graph___json_nargs=0
 _shtab_backlog_graph___open_nargs=0
+_shtab_backlog_worker_add__h_nargs=0
+_shtab_backlog_worker_add___help_nargs=0
+_shtab_backlog_worker_add___json_nargs=0
+_shtab_backlog_worker_list__h_nargs=0
+_shtab_backlog_worker_list___help_nargs=0
+_shtab_backlog_worker_list___json_nargs=0
+_shtab_backlog_worker_remove__h_nargs=0
+_shtab_backlog_worker_remove___help_nargs=0
+_shtab_backlog_worker_remove___json_nargs=0
+_shtab_backlog_worker_pos_0_nargs=A...
+_shtab_backlog_worker__h_nargs=0
+_shtab_backlog_worker___help_nargs=0
 _shtab_backlog_pos_0_nargs=A...
 _shtab_backlog__h_nargs=0
 _shtab_backlog___help_nargs=0

@@ -50,8 +50,8 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph
-set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --concurrency --cost --count --delay --depends-on --draft --due --every --format --from --gated --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --stall --status --summary --title --to --tokens --ttl --wait
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete explain pause resume paused limit unlimit limits doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph worker 'worker add' 'worker list' 'worker remove'
+set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --concurrency --cost --count --delay --depends-on --draft --due --every --format --from --gated --grace --id --idempotency-key --ids --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --roles --stall --status --summary --title --to --tokens --ttl --wait
 
 complete -c backlog -e
 complete -c backlog -f
@@ -365,3 +365,15 @@ complete -c backlog -n '_shtab_backlog_using graph' -l json -d 'one line of JSON
 complete -c backlog -n '_shtab_backlog_using graph' -l phase -x -d 'of this phase, and what it waits for'
 complete -c backlog -n '_shtab_backlog_using graph' -l open -d 'without what is done'
 complete -c backlog -n '_shtab_backlog_using graph' -l format -xka "dot mermaid json" -d format
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a worker -d 'who is registered, in which roles'
+complete -c backlog -n '_shtab_backlog_using worker' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using worker; and test $_shtab_backlog_npos -eq 0' -a add -d 'register a worker with its roles; again: with these instead'
+complete -c backlog -n '_shtab_backlog_using worker add' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using worker add' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using worker add' -l roles -x -d 'what it is: roles, or their classes'
+complete -c backlog -n '_shtab_backlog_using worker; and test $_shtab_backlog_npos -eq 0' -a list -d 'who is registered'
+complete -c backlog -n '_shtab_backlog_using worker list' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using worker list' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using worker; and test $_shtab_backlog_npos -eq 0' -a remove -d 'a worker is not registered any more'
+complete -c backlog -n '_shtab_backlog_using worker remove' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using worker remove' -l json -d 'one line of JSON on stdout'
