@@ -8,10 +8,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from backlog.errors import NotFound
+from backlog.models import Card
 from backlog.store.errors import ConfigurationError
 from backlog.web.access import View, reads
 from backlog.web.markup import Room, markdown
 from fleet import roles as library
+from fleet.verbs import workers
 
 
 def _where_they_can_be_read(view: View) -> View:
@@ -47,5 +49,10 @@ def role(request: HttpRequest, name: str) -> HttpResponse:
         found = library.role(name)
     except NotFound:
         return render(request, "fleet/no_role.html", {"name": name}, status=404)
-    context = {"role": found, "contract": markdown(found.contract, Room())}
+    registered = workers.workers(Card.objects.session())
+    context = {
+        "role": found,
+        "contract": markdown(found.contract, Room()),
+        "workers": [each for each in registered if found.name in each.roles],
+    }
     return render(request, "fleet/role.html", context)

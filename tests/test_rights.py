@@ -207,6 +207,21 @@ def test_as_long_as_it_is_off_nothing_of_it_is_read(card, session, monkeypatch):
     assert ask(session, "pause", "eve") == ask(session, "claim", "eve") == ()
 
 
+def test_a_role_that_no_worker_has_and_nobody_claims_for_is_found(session, call, card):
+    for card_id, role in (("A", "code"), ("B", "site"), ("C", "site"), ("D", None)):
+        card(card_id, role=role)
+    assert call("doctor").status == 0  # nobody is registered: nothing is known of anybody
+    workers.add(session, "w", ["review"])
+    found = call("doctor", "--json").json["findings"]
+    assert [(each["kind"], each["name"], each["count"]) for each in found] == [
+        ("unserved", "code", 1),
+        ("unserved", "site", 2),
+    ]
+    call("claim", "--owner", "w", "--role", "site")
+    workers.add(session, "w", ["code"])
+    assert call("doctor").status == 0
+
+
 # A fleet's own roles -----------------------------------------------------------------------------
 
 _OWN = """---
