@@ -85,8 +85,9 @@ AT_LIMIT: Final = "limit"
 BUDGET: Final = "budget"
 
 FLEET: Final = "fleet"
-LIMIT_SCOPES: Final = ("phase", "owner")
-PAUSE_SCOPES: Final = (FLEET, *LIMIT_SCOPES)
+PAUSE_SCOPES: Final = (FLEET, "phase", "owner")
+# "review": of a phase, by how many of its cards are in review.
+LIMIT_SCOPES: Final = (*PAUSE_SCOPES, "role", "review")
 RULES: Final = ("pause", "limit", "hold", "gate", "budget")
 RULE_SCOPES: Final = (*PAUSE_SCOPES, "card", "role", "review")
 

@@ -50,8 +50,8 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits budget unbudget budgets doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals plan 'plan apply' 'plan publish' 'plan export' verify verdicts request-changes gate ungate gates
-set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --by --commit --concurrency --cost --count --criterion --cron --delay --dependents --depends-on --draft --due --due-before --duplicate-of --escalation --every --evidence --format --from --gated --grace --id --idempotency-key --ids --kind --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --since --sort --stall --status --summary --text --title --to --tokens --ttl --verdict --wait --zone
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits budget unbudget budgets doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals plan 'plan apply' 'plan publish' 'plan export' verify verdicts request-changes gate ungate gates worker 'worker add' 'worker list' 'worker remove'
+set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --by --commit --concurrency --cost --count --criterion --cron --delay --dependents --depends-on --draft --due --due-before --duplicate-of --escalation --every --evidence --format --from --gated --grace --id --idempotency-key --ids --kind --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --roles --since --sort --stall --status --summary --text --title --to --tokens --ttl --verdict --wait --zone
 
 complete -c backlog -e
 complete -c backlog -f
@@ -290,17 +290,21 @@ complete -c backlog -n '_shtab_backlog_using paused' -s h -l help -d 'show this 
 complete -c backlog -n '_shtab_backlog_using paused' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using paused' -l phase -x -d 'of this phase'
 complete -c backlog -n '_shtab_backlog_using paused' -l owner -x -d 'of this worker'
-complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a limit -d 'work in progress of a phase or a worker'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a limit -d 'work in progress of the fleet, a phase, a worker or a role'
 complete -c backlog -n '_shtab_backlog_using limit' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using limit' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using limit' -l phase -x -d 'of this phase'
 complete -c backlog -n '_shtab_backlog_using limit' -l owner -x -d 'of this worker'
-complete -c backlog -n '_shtab_backlog_using limit' -l max -x -d 'claims at once'
+complete -c backlog -n '_shtab_backlog_using limit' -l role -x -d 'of cards for this role'
+complete -c backlog -n '_shtab_backlog_using limit' -l in-review -d 'with --phase: by how many of its cards are in review'
+complete -c backlog -n '_shtab_backlog_using limit' -l max -x -d 'claims at once, or cards in review'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a unlimit -d 'no limit any more'
 complete -c backlog -n '_shtab_backlog_using unlimit' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using unlimit' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using unlimit' -l phase -x -d 'of this phase'
 complete -c backlog -n '_shtab_backlog_using unlimit' -l owner -x -d 'of this worker'
+complete -c backlog -n '_shtab_backlog_using unlimit' -l role -x -d 'of cards for this role'
+complete -c backlog -n '_shtab_backlog_using unlimit' -l in-review -d 'with --phase: by how many of its cards are in review'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a limits -d 'every limit, and how much of it is used'
 complete -c backlog -n '_shtab_backlog_using limits' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using limits' -l json -d 'one line of JSON on stdout'
@@ -528,3 +532,15 @@ complete -c backlog -n '_shtab_backlog_using ungate' -l phase -x -d 'of this pha
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a gates -d 'every gated phase, and how many cards wait for verdicts'
 complete -c backlog -n '_shtab_backlog_using gates' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using gates' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a worker -d 'who is registered, in which roles'
+complete -c backlog -n '_shtab_backlog_using worker' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using worker; and test $_shtab_backlog_npos -eq 0' -a add -d 'register a worker with its roles; again: with these instead'
+complete -c backlog -n '_shtab_backlog_using worker add' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using worker add' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using worker add' -l roles -x -d 'what it is: roles, or their classes'
+complete -c backlog -n '_shtab_backlog_using worker; and test $_shtab_backlog_npos -eq 0' -a list -d 'who is registered'
+complete -c backlog -n '_shtab_backlog_using worker list' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using worker list' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using worker; and test $_shtab_backlog_npos -eq 0' -a remove -d 'a worker is not registered any more'
+complete -c backlog -n '_shtab_backlog_using worker remove' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using worker remove' -l json -d 'one line of JSON on stdout'

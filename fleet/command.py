@@ -31,6 +31,7 @@ VERBS: Final = {
     "gate": "fleet.cli.gates.gate",
     "ungate": "fleet.cli.gates.ungate",
     "gates": "fleet.cli.gates.gates",
+    "worker": "fleet.cli.workers.worker",
 }
 
 

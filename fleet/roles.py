@@ -14,9 +14,11 @@ from backlog import values
 from backlog.errors import NotFound, UsageError
 from backlog.store.errors import ConfigurationError
 from fleet.marked import Fault, Marked, plain
+from fleet.words import RIGHTS
 
 DIRECTORY: Final = "BACKLOG_ROLES_DIR"
 KINDS: Final = ("front-office", "execution", "gate", "meta")
+_MAY: Final = {"execution": ("claim", "claim-any")}
 
 _CONTRACTS: Final = Path(__file__).with_name("contracts")
 _NEEDED: Final = ("class", "kind", "mandate", "boundaries", "persona")
@@ -37,6 +39,7 @@ class Role(NamedTuple):
     persona: str
     contract: str  # Markdown
     is_own: bool  # the fleet's, not the project's
+    may: tuple[str, ...] | None  # of `words.RIGHTS`; None: it does not say
 
 
 def roles() -> list[Role]:
@@ -46,7 +49,11 @@ def roles() -> list[Role]:
     """
     found = _roles_of(_CONTRACTS, is_own=False)
     if own := os.environ.get(DIRECTORY):
-        found |= _roles_of(Path(own), is_own=True)
+        for name, role in _roles_of(Path(own), is_own=True).items():
+            may = role.may
+            if may is None:  # what the one may that it replaces, or what its kind needs
+                may = found[name].may if name in found else _MAY.get(role.kind, ())
+            found[name] = role._replace(may=may)
     return sorted(found.values())
 
 
@@ -109,7 +116,8 @@ def _as_it_was(path: Path, is_own: bool, *_when: int) -> Role:
     name = said.get("alias") or said["class"]
     boundaries = tuple(said["boundaries"])
     texts = (said["mandate"], boundaries, said["persona"], contract)
-    return Role(name, said["class"], said["kind"], *texts, is_own)
+    may = tuple(said["may"]) if "may" in said else None
+    return Role(name, said["class"], said["kind"], *texts, is_own, may)
 
 
 def _fixed(front: str) -> dict[str, Any]:
@@ -131,8 +139,12 @@ def _checked(key: str, value: object) -> object:
         if not isinstance(value, list) or not value:
             raise UsageError("boundaries must be a list of what the role does not do")
         return [_sentence(each, "a boundary") for each in value]
+    if key == "may":
+        if not isinstance(value, list):
+            raise UsageError(f"may must be a list of rights: {', '.join(RIGHTS)}")
+        return [values.one_of(_sentence(each, "a right"), "a right", RIGHTS) for each in value]
     if key not in (*_NEEDED, "alias"):
-        raise UsageError(f"{key} is no key of a role: {', '.join(_NEEDED)}, alias")
+        raise UsageError(f"{key} is no key of a role: {', '.join(_NEEDED)}, alias, may")
     sentence = _sentence(value, key)
     if key == "kind":
         return values.one_of(sentence, key, KINDS)

@@ -5,10 +5,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from backlog.errors import NotFound
+from backlog.models import Card
 from backlog.web.access import reads
 from backlog.web.markup import Room, markdown
 from fleet import roles as library
 from fleet.pages.readable import where_it_can_be_read
+from fleet.verbs import workers
 
 _readable = where_it_can_be_read("roles", "roles")
 
@@ -32,5 +34,10 @@ def role(request: HttpRequest, name: str) -> HttpResponse:
         found = library.role(name)
     except NotFound:
         return render(request, "fleet/no_role.html", {"name": name}, status=404)
-    context = {"role": found, "contract": markdown(found.contract, Room())}
+    registered = workers.workers(Card.objects.session())
+    context = {
+        "role": found,
+        "contract": markdown(found.contract, Room()),
+        "workers": [each for each in registered if found.name in each.roles],
+    }
     return render(request, "fleet/role.html", context)

@@ -5,11 +5,13 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from backlog.logs import Formatter
 from backlog.models import Card, Event, Rule, Run, Verdict
 from backlog.verbs import rules
 from backlog.web.buttons import BUTTONS, Seen
+from fleet.models import Decision, Escalation, Heartbeat, Proposal, Repeat, Signal, Worker
 from tests.factories import AccountFactory, CardFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
@@ -28,6 +30,7 @@ DECIDING = ("north_star_propose", "north_star_ratify", "north_star_veto")
 SAVING = ("save_view", "remove_view")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
 SHOWN, READ = ("event", "run", "rule", "verdict"), ("changelist", "change")  # of what nobody edits
+FLEETS = (Decision, Escalation, Heartbeat, Proposal, Repeat, Signal)  # the same
 AXES = ("axes_accessattempt", "axes_accesslog", "axes_accessfailurelog")
 
 # Of every page: the first role, in the order above, that it answers; "-": it answers none.
@@ -43,7 +46,11 @@ OPENS = {
     **dict.fromkeys(("admin:password_change", "admin:password_change_done"), "staff"),
     **dict.fromkeys(("admin:jsi18n", "admin:view_on_site"), "staff"),
     **{f"admin:backlog_card_{page}": "staff" for page in PAGES},
+    **{f"admin:fleet_worker_{page}": "staff" for page in PAGES},
     **{f"admin:backlog_{model}_{page}": "staff" for model in SHOWN for page in READ},
+    **{
+        f"admin:fleet_{model._meta.model_name}_{page}": "staff" for model in FLEETS for page in READ
+    },
     **{
         f"admin:{model}_{page}": "superuser"
         for model in ("auth_user", "auth_group", *AXES)
@@ -101,7 +108,16 @@ def ids():
     CardFactory(done=True)
     rules.limit(Card.objects.session(), "owner", "w", 1)
     Card.objects.verify("A", 1, True, "seen", "r")
+    now = timezone.now()
+    Decision.objects.create(card_id="A", verdict="held", reason="r", actor="w")
+    Escalation.objects.create(reason="r", actor="w")
+    Heartbeat.objects.create(name="gate", at=now)
+    Proposal.objects.create(text="t", actor="w")
+    Repeat.objects.create(card_id="A", series="A", line="0 9 * * 1", zone="UTC", next_at=now)
+    Signal.objects.create(card_id="A", kind="defect", text="t", actor="w")
     return {
+        "fleet_worker": Worker.objects.create(name="w", roles=["code"]).pk,
+        **{f"fleet_{each._meta.model_name}": _shown(each) for each in FLEETS},
         "backlog_card": "A",
         **{
             f"backlog_{each._meta.model_name}": _shown(each) for each in (Event, Run, Rule, Verdict)

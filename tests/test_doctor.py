@@ -174,11 +174,20 @@ def test_a_pause_that_holds_nothing_back_is_none(call, card, session):
     assert findings(session) == {}
 
 
-def test_a_limit_of_nothing_is_a_finding_only_while_it_holds_work(card, call, session):
-    call("limit", "--phase", "M1", "--max", "0")
+@pytest.mark.parametrize(
+    ("key", "scope"),
+    [
+        ("phase:M1", ("--phase", "M1")),
+        ("role:code", ("--role", "code")),
+        ("review:M1", ("--phase", "M1", "--in-review")),
+        ("fleet:None", ()),
+    ],
+)
+def test_a_limit_of_nothing_is_a_finding_only_while_it_holds_work(card, call, session, key, scope):
+    call("limit", *scope, "--max", "0")
     assert findings(session) == {}
-    card("A", phase="M1")
-    found = findings(session)["phase:M1"]
+    card("A", phase="M1", role="code")
+    found = findings(session)[key]
     assert (found.kind, found.count) == ("limit", 1)
     assert follow(call, found.way_out).status == 0
     assert findings(session) == {}

@@ -24,6 +24,7 @@ BAD = {
     "BACKLOG_MAX_ATTEMPTS": ("many", "backlog reclaim"),
     "BACKLOG_ROLES_DIR": ("/nowhere", "backlog roles"),
     "BACKLOG_NORTH_STAR": ("/nowhere", "backlog north-star"),
+    "BACKLOG_ENFORCE_ROLES": ("maybe", "backlog list"),
     "BACKLOG_OUTPUT": ("maybe", "backlog work --owner w -- true"),
     "BACKLOG_RETENTION_DAYS": ("-1", "backlog sweep"),
     "BACKLOG_ARCHIVE_DAYS": ("-1", "backlog sweep"),

@@ -126,6 +126,8 @@ def _asked(session: Session, options: Options, *keys: str) -> list[dict[str, Any
         said = [{"id": card_id} for card_id in options.ids]
     for each in said:
         each |= {key: names.named(session, "id", each[key]) for key in ("id", "on") if key in each}
+    if options.allow is not None:
+        options.allow(each["id"] for each in said)
     return said
 
 

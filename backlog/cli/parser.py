@@ -127,8 +127,8 @@ def grammar(prog: str, verbs: Iterable[Verb | Group], *, listed: bool = False) -
     return parser
 
 
-def _fill(parser: Parser, verb: Verb | Group, json: str | bool = False) -> None:
-    """`json`: what it is without `--json`."""
+def _fill(parser: Parser, verb: Verb | Group, group: str = "", json: str | bool = False) -> None:
+    """`group`: the words before the verb's name; `json`: what it is without `--json`."""
     if isinstance(verb, Group):
         alone = verb.alone
         actions = parser.add_subparsers(
@@ -137,11 +137,13 @@ def _fill(parser: Parser, verb: Verb | Group, json: str | bool = False) -> None:
         for action in verb.actions:
             made = actions.add_parser(action.name, help=action.help, description=action.help)
             # What stands before the action holds for it, too.
-            _fill(made, action, False if alone is None else argparse.SUPPRESS)
+            _fill(made, action, f"{verb.name} ", False if alone is None else argparse.SUPPRESS)
         if alone is None:
             return
         verb = alone
     parser.set_defaults(run=verb.run, on_session=verb.on_session, check=verb.check)
+    acting = [name for name, settings in verb.options if settings.get("env") == "BACKLOG_OWNER"]
+    parser.set_defaults(deed=group + verb.name, acting=acting[0].lstrip("-") if acting else None)
     help = "one line of JSON on stdout"
     parser.add_argument("--json", action="store_true", default=json, help=help)
     _add_options(parser, verb.options)

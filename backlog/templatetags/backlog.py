@@ -112,7 +112,10 @@ def scope(rule: Pause | Limit) -> str:
     """Whom a pause or a limit is about."""
     if rule.scope == FLEET:
         return "the fleet"
-    return f"{'worker' if rule.scope == 'owner' else rule.scope} {line(rule.name)}"
+    return f"{_SCOPES.get(rule.scope, rule.scope)} {line(rule.name)}"
+
+
+_SCOPES: Final = {"owner": "worker", "review": "what is in review of phase"}
 
 
 @register.filter
@@ -208,8 +211,10 @@ def scope_link(rule: Pause | Limit) -> SafeString:
     """As `scope`, with the link to the page of the phase or the worker."""
     if rule.scope == FLEET:
         return SafeString("the fleet")
-    shown = ("worker", who(rule.name)) if rule.scope == "owner" else ("phase", phase(rule.name))
-    return format_html("{} {}", *shown)
+    shown = who(rule.name) if rule.scope == "owner" else phase(rule.name)
+    if rule.scope == "role":
+        shown = whole(line(rule.name, 60))
+    return format_html("{} {}", _SCOPES.get(rule.scope, rule.scope), shown)
 
 
 @register.filter

@@ -293,14 +293,17 @@ def _limited(session: Session) -> Iterator[Finding]:
         count = _claimable(session, limit.scope, limit.name)
         if limit.room or not count or _at_work(session, limit.scope, limit.name):
             continue
-        out = command("reclaim") if limit.most else command("unlimit", *_named(*limit[:2]))
-        used = f"{limit.used} of {limit.most} claims"
+        by_claims = limit.scope != "review"
+        freed = by_claims and limit.most
+        out = command("reclaim") if freed else command("unlimit", *_named(*limit[:2]))
+        used = f"{limit.used} of {limit.most} {limit.counts}"
+        live = ", none of them live" if by_claims else ""
         yield Finding(
             LIMIT,
-            f"at its limit, {used}, none of them live; {_amount(count)} claimable",
+            f"at its limit, {used}{live}; {_amount(count)} claimable",
             out,
             scope=limit.scope,
-            name=limit.name,
+            name=limit.name or None,
             note=used,
             count=count,
         )
@@ -328,7 +331,7 @@ def _budgeted(session: Session) -> Iterator[Finding]:
 
 def _claimable(session: Session, scope: str, name: str) -> int:
     """How many claimable cards the scope holds back, up to `MANY`; an owner could take any."""
-    condition, params = (" AND phase = %s", [name]) if scope == "phase" else ("", [])
+    condition, params = rules.cards_of(FLEET if scope == "owner" else scope, name)
     sql = f"SELECT FROM backlog WHERE claimable{condition} LIMIT {MANY}"
     return int(session.execute(f"SELECT count(*) FROM ({sql}) AS found", params).fetchone()[0])
 
@@ -338,9 +341,9 @@ def _amount(count: int) -> str:
 
 
 def _at_work(session: Session, scope: str, name: str) -> bool:
-    column = "phase" if scope == "phase" else "claim_owner"
-    sql = f"SELECT EXISTS (SELECT FROM backlog WHERE claim_expires_at > now() AND {column} = %s)"
-    return bool(session.execute(sql, (name,)).fetchone()[0])
+    condition, params = rules.cards_of(scope, name)
+    sql = f"SELECT EXISTS (SELECT FROM backlog WHERE claim_expires_at > now(){condition})"
+    return bool(session.execute(sql, params).fetchone()[0])
 
 
 _MENDED: Final = {
@@ -402,4 +405,5 @@ _DERIVED: Final[dict[str, Callable[..., Finding]]] = {
 
 
 def _named(scope: str, name: str) -> list[str]:
-    return [] if scope == FLEET else [f"--{scope}", name]
+    others = {FLEET: [], "review": ["--phase", name, "--in-review"]}
+    return others.get(scope, [f"--{scope}", name])

@@ -35,15 +35,19 @@ class Source(Protocol):
     def condition(self) -> Condition:
         """Its cards: SQL that continues a WHERE clause on `backlog`."""
 
-    def next_to_claim(self, count: int, gated: bool, closed: Sequence[str]) -> Statement:
+    def next_to_claim(
+        self, count: int, gated: bool, closed: Sequence[str], roles: Sequence[str] = ()
+    ) -> Statement:
         """The SELECT that locks the next `count` cards and gives the place of each, its `ctid`.
 
-        None of a phase in `closed`; `gated`: none at all while a rule is due.
+        None of a phase in `closed`, or of a role in `roles`; `gated`: none at all while a rule is
+        due.
         """
 
 
 class Pool(NamedTuple):
-    """Which cards a claim may take: those of a phase, of a role; None: of any.
+    """Which cards a claim may take: those of a phase, of a role; None: of any. With `roles`, those
+    for one of these and those for none.
 
     What the ORM compiles from `CardQuerySet.next_to_claim`, for the command, which starts without
     Django (`tests/test_querysets.py` compares the two).
@@ -51,45 +55,70 @@ class Pool(NamedTuple):
 
     phase: str | None = None
     role: str | None = None
+    roles: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> "Shape":
+        """All of it but the names."""
+        return self.phase is not None, self.role is not None, len(self.roles)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The names."""
+        return *(name for name in self[:2] if name is not None), *self.roles
 
     def condition(self) -> Condition:
         """Its cards: SQL that continues a WHERE clause on `backlog`."""
-        given = [(sql, value) for sql, value in zip(_OF, self, strict=True) if value is not None]
-        return "".join(f" AND {sql}" for sql, _ in given), tuple(value for _, value in given)
+        return "".join(f" AND {sql}" for sql in _of(self.shape)), self.given
 
-    def next_to_claim(self, count: int, gated: bool, closed: Sequence[str]) -> Statement:
+    def next_to_claim(
+        self, count: int, gated: bool, closed: Sequence[str], roles: Sequence[str] = ()
+    ) -> Statement:
         """See `Source`."""
-        given = tuple(value for value in self if value is not None)
-        wanted = tuple(value is not None for value in self)
-        return _next_to_claim(wanted, count, gated, len(closed)), (*given, *closed)
+        sql = _next_to_claim(self.shape, count, gated, len(closed), len(roles))
+        return sql, (*self.given, *closed, *roles)
+
+
+# Whether there is a phase, whether there is a role, and how many roles of whoever claims.
+Shape = tuple[bool, bool, int]
 
 
 ANY_CARD: Final = Pool()
 
 
-def pool_of(session: Session, phase: str | None, role: str | None) -> Pool:
+def pool_of(
+    session: Session, phase: str | None, role: str | None, roles: tuple[str, ...] = ()
+) -> Pool:
     """The pool that a caller names. Raises `UsageError`."""
-    return Pool(names.found(session, "phase", phase), names.found(session, "role", role))
+    return Pool(names.found(session, "phase", phase), names.found(session, "role", role), roles)
 
 
-# The status, which a claimable card has anyway, as it is not archived, makes a phase a range of the
-# index `backlog_lanes`.
-_OF: Final = (
-    """"backlog"."archived_at" IS NULL AND "backlog"."phase" = %s"""
-    """ AND "backlog"."status" = ('ready')""",
-    '"backlog"."role" = %s',
-)
+def _of(shape: Shape) -> list[str]:
+    of_phase, of_role, roles = shape
+    conditions = []
+    if of_phase:
+        # The status, which a claimable card has anyway, as it is not archived, makes it a range of
+        # `backlog_lanes`.
+        conditions.append(
+            """"backlog"."archived_at" IS NULL AND "backlog"."phase" = %s"""
+            """ AND "backlog"."status" = ('ready')"""
+        )
+    if of_role:
+        conditions.append('"backlog"."role" = %s')
+    if roles:
+        names = ", ".join(["%s"] * roles)
+        conditions.append(f'("backlog"."role" IN ({names}) OR "backlog"."role" IS NULL)')
+    return conditions
 
 
 @lru_cache(maxsize=64)  # a new text, though equal, makes psycopg's own look-ups slower
-def _next_to_claim(wanted: tuple[bool, ...], count: int, gated: bool, closed: int) -> str:
+def _next_to_claim(shape: Shape, count: int, gated: bool, phases: int, roles: int) -> str:
     conditions = [GATE] if gated else []
-    conditions += [sql for sql, is_wanted in zip(_OF, wanted, strict=True) if is_wanted]
-    if closed:
-        phases = ", ".join(["%s"] * closed)
-        conditions.append(
-            f'NOT ("backlog"."phase" IN ({phases}) AND "backlog"."phase" IS NOT NULL)'
-        )
+    conditions += _of(shape)
+    for column, closed in (('"backlog"."phase"', phases), ('"backlog"."role"', roles)):
+        if closed:
+            names = ", ".join(["%s"] * closed)
+            conditions.append(f"NOT ({column} IN ({names}) AND {column} IS NOT NULL)")
     conditions.append('"backlog"."claimable"')
     where = " AND ".join(conditions)
     return (
@@ -185,8 +214,8 @@ class Explanation(NamedTuple):
 
     `not_before` is set while the card is held back until then, `draft` until it is published,
     `block_reason` and perhaps `block_note` while it is blocked. A claimable card, and no other, may
-    still be kept from claims by pauses of the fleet or its phase, by a full limit on its phase, and
-    by its spent budget.
+    still be kept from claims by pauses of the fleet or its phase, by a full limit on the fleet, its
+    phase or its role, and by the spent budget of its phase.
     """
 
     id: str
@@ -210,7 +239,7 @@ def explain(session: Session, card_id: str) -> Explanation:
 
     values.text(card_id, "id")
     sql = """
-        SELECT card.status, card.open_dependencies = 0, card.phase,
+        SELECT card.role, card.status, card.open_dependencies = 0, card.phase,
             CASE WHEN card.not_before > now() THEN card.not_before END, card.block_reason,
             card.block_note, card.draft, d.id, d.status
         FROM backlog card LEFT JOIN LATERAL (
@@ -222,8 +251,9 @@ def explain(session: Session, card_id: str) -> Explanation:
     rows = session.execute(sql, (card_id,)).fetchall()
     if not rows:
         raise NotFound(f"there is no card {card_id}")
-    waits = [row[7:] for row in rows if row[7] is not None]
-    status, met, phase, not_before, reason, note, draft = rows[0][:7]
+    waits = [row[8:] for row in rows if row[8] is not None]
+    role, status, met, phase, not_before, reason, note, draft = rows[0][:8]
+    scopes = ((FLEET, ""), ("phase", phase), ("review", phase), ("role", role))
     claimable = status == READY and met and not_before is None and not draft
     pauses = rules.pauses(session) if claimable else []
     limits = rules.limits(session) if claimable else []
@@ -235,14 +265,10 @@ def explain(session: Session, card_id: str) -> Explanation:
         blocked=[i for i, state in waits if state == BLOCKED],
         missing=[i for i, state in waits if state is None],
         not_before=not_before,
-        pauses=[p for p in pauses if p.scope == FLEET or _is(p, phase)],
-        limits=[each for each in limits if not each.room and _is(each, phase)],
+        pauses=[each for each in pauses if each[:2] in scopes],
+        limits=[each for each in limits if not each.room and each[:2] in scopes],
         block_reason=reason if status == BLOCKED else None,
         block_note=note if status == BLOCKED else None,
         draft=draft,
         spent=[each for each in budgets.spent(session) if each.phase == phase] if claimable else [],
     )
-
-
-def _is(rule: Pause | Limit, phase: str | None) -> bool:
-    return (rule.scope, rule.name) == ("phase", phase)

@@ -13,7 +13,9 @@ from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY, STATUSES
 from backlog.models import Card
 from backlog.querysets import CardQuerySet
 from backlog.session import ACTOR
+from backlog.verbs.rights import allowed
 from backlog.web import access
+from backlog.web.access import by_account
 from backlog.web.forms import BlockForm, CancelForm, DependencyForm, PhaseForm, PriorityForm
 from backlog.web.notes import (
     PASSED,
@@ -109,8 +111,10 @@ class Button(NamedTuple):
 
     def press(self, seen: Seen, fields: dict[str, Any]) -> Outcome:
         """Do it to the card if it is still as seen."""
+        cards, deed = Card.objects.all(), by_account(_VERBS.get(self.name, self.name), seen.card_id)
         try:
-            done = self.verb(Card.objects.all(), seen.card_id, seen=seen.updated_at, **fields)
+            with allowed(cards.session(), deed):
+                done = self.verb(cards, seen.card_id, seen=seen.updated_at, **fields)
         except Refusal as refusal:
             return Outcome(seen.card_id, refusal)
         if done is None:
@@ -145,6 +149,9 @@ def _says(form: forms.Form, was: dict[str, Any]) -> bool:
         k: v or None for k, v in was.items()
     }
 
+
+# What a button does, as the command has it.
+_VERBS: Final = {"answer": "unblock", "priority": "edit", "phase": "edit"}
 
 # Of a field of what undoes something, the column that tells how it was.
 _WAS: Final = {

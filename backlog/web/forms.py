@@ -368,6 +368,11 @@ SCOPES: Sequence[tuple[str, str]] = (
     ("phase", "a phase"),
     ("owner", "a worker"),
 )
+LIMITED: Sequence[tuple[str, str]] = (
+    *SCOPES,
+    ("role", "cards for a role"),
+    ("review", "a phase, while its cards are in review"),
+)
 
 
 class PauseForm(forms.Form):
@@ -385,17 +390,18 @@ class PauseForm(forms.Form):
 
 
 class LimitForm(forms.Form):
-    """How much one phase, or one worker, may have claimed at once."""
+    """How much of the fleet, a phase, a worker or a role may be claimed at once."""
 
-    scope = forms.ChoiceField(label="Limit", choices=SCOPES[1:])
+    scope = forms.ChoiceField(label="Limit", choices=LIMITED, initial="phase")
     name = forms.CharField(
+        required=False,
         label="Name",
         strip=False,
         widget=forms.TextInput(NAME),
-        help_text="Of the phase or the worker.",
+        help_text="Of the phase, the worker or the role; empty for the fleet.",
     )
     most = forms.IntegerField(
-        label="Claims at once",
+        label="Claims at once, or cards in review",
         widget=forms.NumberInput(attrs={"min": 0}),
         help_text="What is claimed stays claimed. 0: no claims at all.",
     )

@@ -22,8 +22,9 @@ from backlog.records import Record
 from backlog.templatetags.backlog import line
 from backlog.verbs import runs
 from backlog.verbs.history import COMMENT
+from backlog.verbs.rights import allowed
 from backlog.web import beside
-from backlog.web.access import ADD, CHANGE, VIEW, may, needs, reads
+from backlog.web.access import ADD, CHANGE, VIEW, by_account, may, needs, reads
 from backlog.web.buttons import BUTTONS, PUBLISH, SAID, Seen, offered
 from backlog.web.forms import CardForm
 from backlog.web.live import follows
@@ -170,7 +171,7 @@ def create(request: HttpRequest) -> HttpResponse:
     one, where another is asked for."""
     given = {name: request.GET[name] for name in ("phase", "priority") if name in request.GET}
     form = CardForm(_sent(request), initial=given)
-    made = _written(form)
+    made = _written(form, "create")
     if made is None:
         return render(request, "backlog/edit.html", {"form": form})
     if made.id == form.cleaned_data["id"]:
@@ -197,7 +198,7 @@ def edit(request: HttpRequest, card_id: str) -> HttpResponse:
         raise UsageError("a form for a card says which state of the card it was filled from")
     form = CardForm(_sent(request), instance=found)
     form.fields["id"].disabled = True
-    if _written(form):
+    if _written(form, "edit", card_id):
         messages.success(request, f"Saved {card_id}")
         return redirect("card", card_id)
     if not form.stale:
@@ -215,9 +216,11 @@ def _sent(request: HttpRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
 
 
-def _written(form: CardForm) -> Record | None:
+def _written(form: CardForm, verb: str, *cards: str) -> Record | None:
     """The card, if what was typed could be written; else the form says why not."""
     if form.is_valid():
-        with form.refusals_as_errors():  # somebody may be quicker than this, the form's second try
+        deed = by_account(verb, *cards)
+        # Somebody may be quicker than this, the form's second try.
+        with form.refusals_as_errors(), allowed(Card.objects.session(), deed):
             return form.write()
     return None
