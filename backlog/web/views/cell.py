@@ -30,7 +30,7 @@ _CARD: Final = """
          name="card" value="{seen}" aria-label="Select {id}">
   <a href="{url}"><span class="title">{title}</span> <span class="id">{name}</span></a>
   <p class="facts-line"><a class="menu-of" href="{url}#actions"
-    aria-label="p{priority}, move {id}">p{priority}</a>{lease}
+    aria-label="p{priority}, move {id}">p{priority}</a>{draft}{lease}
     <span class="state-time"><span class="sr">{cell}</span> {since}</span>{more}</p>{why}
 </li>"""
 _LEASE: Final = ' {owner} <span class="left-of-lease">{state} {left}</span>'
@@ -97,8 +97,8 @@ def _card(card: Card) -> SafeString:
         lease=_lease(card),
         cell=card.cell,
         since=_time("for", "since ", card.status_changed_at),
-        more=_if(card.draft, _DRAFT, _url(card.id))
-        + _if(card.attempts > 1, ' <span class="extra">attempt {}</span>', card.attempts)
+        draft=_if(card.draft, _DRAFT, _url(card.id)),
+        more=_if(card.attempts > 1, ' <span class="extra">attempt {}</span>', card.attempts)
         + _if(card.holds_up, ' <span class="extra">holds up {}</span>', card.holds_up),
         why=why(card) if why else "",
     )
