@@ -41,7 +41,7 @@ _CARD: Final = """
   <a href="{url}"><span class="title" dir="auto">{title}</span>
     <span class="id" dir="auto">{name}</span></a>
   <p class="facts-line"><a class="menu-of" href="{url}#actions"
-    aria-label="p{priority}, move {id}">p{priority}</a>{lease}
+    aria-label="p{priority}, move {id}">p{priority}</a>{draft}{lease}
     <span class="state-time"><span class="sr">{cell}</span> {since}</span>{extra}</p>{why}
 </li>"""
 _LEASE: Final = ' {owner} <span class="left-of-lease">{state} {left}</span>'
@@ -133,7 +133,8 @@ def _card(card: Shown) -> SafeString:
         lease=_lease(card),
         cell=card.cell,
         since=_time("for", "since ", card.status_changed_at),
-        extra=draft + again + holds_up + _due(card),
+        draft=draft,
+        extra=again + holds_up + _due(card),
         why=why(card) if why else _NOTHING,
     )
 
