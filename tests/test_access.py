@@ -18,9 +18,11 @@ ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 READING = (
     *("board", "live", "live_cells", "palette", "cards", "card", "phase", "no_phase", "worker"),
     *("fleet", "activity", "search", "doctor", "control", "start", "roles", "role"),
+    "repeats",
 )
 PRINTED = ("output", "output_live")  # not of a public board
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit", "plan", "sample")
+CHANGING += ("repeat", "repeat_off")
 SAVING = ("save_view", "remove_view")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
 SHOWN, READ = ("event", "run", "rule"), ("changelist", "change")  # of what nobody edits
@@ -48,7 +50,19 @@ OPENS = {
     "admin:auth_user_password_change": "superuser",
     **{f"admin:{model}_add": "-" for model in AXES},
 }
-POSTED = {*SAVING, "sample", "act", "pause", "resume", "limit", "unlimit", "logout", "admin:logout"}
+POSTED = {
+    *SAVING,
+    "repeat",
+    "repeat_off",
+    "sample",
+    "act",
+    "pause",
+    "resume",
+    "limit",
+    "unlimit",
+    "logout",
+    "admin:logout",
+}
 
 
 @pytest.fixture(autouse=True)

@@ -91,7 +91,9 @@ def test_many_sweepers_make_one_card(session, sessions, due):
 
 
 def test_an_id_that_is_taken_is_told_and_left_for_the_next_time(session, due, card):
-    session.execute("UPDATE fleet_repeat SET line = '0 0 1 1 *', zone = 'UTC', next_at = '2020-01-01Z'")
+    session.execute(
+        "UPDATE fleet_repeat SET line = '0 0 1 1 *', zone = 'UTC', next_at = '2020-01-01Z'"
+    )
     year = datetime.now(UTC).year
     card(f"A@{year}-01-01T00:00Z")
     assert "(not made: there is a card" in make_due(session)[0]
