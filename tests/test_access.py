@@ -21,11 +21,11 @@ ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 READING = (
     *("board", "live", "live_cells", "palette", "cards", "card", "phase", "no_phase", "worker"),
     *("fleet", "activity", "search", "doctor", "control", "start", "roles", "role"),
-    *("escalations", "signals", "north_star"),
+    *("escalations", "signals", "north_star", "repeats"),
 )
 PRINTED = ("output", "output_live")  # not of a public board
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit", "plan", "sample")
-CHANGING += ("act_on_escalation", "budget", "unbudget")
+CHANGING += ("act_on_escalation", "budget", "unbudget", "repeat", "repeat_off")
 DECIDING = ("north_star_propose", "north_star_ratify", "north_star_veto")
 SAVING = ("save_view", "remove_view")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
@@ -65,6 +65,8 @@ POSTED = {
     "act_on_escalation",
     "budget",
     "unbudget",
+    "repeat",
+    "repeat_off",
     "sample",
     "act",
     "pause",

@@ -120,6 +120,10 @@ class MomentField(forms.Field):
 
     widget = forms.TextInput(attrs={"type": "datetime-local", "step": 1})
 
+    def __init__(self, what: str, **how: Any) -> None:
+        super().__init__(**how)
+        self.what = what  # in a refusal
+
     def prepare_value(self, value: Any) -> Any:
         """The time as the browser's field has it; text as it was typed."""
         if not isinstance(value, datetime):
@@ -132,7 +136,7 @@ class MomentField(forms.Field):
             local = datetime.fromisoformat(text)
             text = f"{local.isoformat()}Z" if local.tzinfo is None else text
         try:
-            return values.moment(text, "not before") if text else None
+            return values.moment(text, self.what) if text else None
         except Refusal as refusal:
             raise forms.ValidationError(str(refusal)) from None
 
@@ -158,12 +162,13 @@ class CardForm(ShownForm):
         help_text="Claims before it is blocked, not ready, again. Empty: the default; 0: no cap.",
     )
     not_before = MomentField(
+        "not before",
         required=False,
         label="Not before (UTC)",
         help_text="No worker claims it earlier. Empty: at once.",
     )
     due = MomentField(
-        required=False, label="Due (UTC)", help_text="It is late, unless it is done by then."
+        "due", required=False, label="Due (UTC)", help_text="It is late, unless it is done by then."
     )
     # Of a card that exists, the `updated_at` that the form shows.
     seen = forms.CharField(
