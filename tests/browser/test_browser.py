@@ -31,6 +31,7 @@ PAGES = {
     "start": "/start/",
     "roles": "/roles/",
     "role": "/roles/code/",
+    "repeats": "/repeats/",
     "admin": "/admin/",
     "admin list": "/admin/backlog/card/",
     "admin add": "/admin/backlog/card/add/",

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
 # What is posted to, or is a part of a page.
 NO_PAGES = {"act", "save_view", "remove_view", "sample", "pause", "resume", "limit", "unlimit"}
-NO_PAGES |= {"live", "live_cells", "output_live", "palette"}
+NO_PAGES |= {"live", "live_cells", "output_live", "palette", "repeat", "repeat_off"}
 
 WIDTHS = [320, 390, 768, 1440, 2560, 3840]
 
