@@ -21,6 +21,7 @@ READING = (
 )
 PRINTED = ("output", "output_live")  # not of a public board
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit", "plan", "sample")
+CHANGING += ("gate", "ungate")
 SAVING = ("save_view", "remove_view")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
 SHOWN, READ = ("event", "run", "rule", "verdict"), ("changelist", "change")  # of what nobody edits
@@ -49,6 +50,7 @@ OPENS = {
     **{f"admin:{model}_add": "-" for model in AXES},
 }
 POSTED = {*SAVING, "sample", "act", "pause", "resume", "limit", "unlimit", "logout", "admin:logout"}
+POSTED |= {"gate", "ungate"}
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from backlog.web.views import (
     cards,
     doctor,
     fleet,
+    gates,
     listing,
     output,
     plan,
@@ -67,4 +68,6 @@ urlpatterns = [
     path("control/resume/", rules.resume, name="resume"),
     path("control/limit/", rules.limit, name="limit"),
     path("control/unlimit/", rules.unlimit, name="unlimit"),
+    path("control/gate/", gates.gate, name="gate"),
+    path("control/ungate/", gates.ungate, name="ungate"),
 ]
