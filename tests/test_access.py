@@ -27,6 +27,7 @@ READING = (
 PRINTED = ("output", "output_live")  # not of a public board
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit", "plan", "sample")
 CHANGING += ("act_on_escalation", "budget", "unbudget", "repeat", "repeat_off")
+CHANGING += ("gate", "ungate")
 DECIDING = ("north_star_propose", "north_star_ratify", "north_star_veto")
 SAVING = ("save_view", "remove_view")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
@@ -64,6 +65,8 @@ POSTED = {
     *DECIDING,
     *SAVING,
     "act_on_escalation",
+    "gate",
+    "ungate",
     "budget",
     "unbudget",
     "repeat",

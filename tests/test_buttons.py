@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from backlog.errors import Cancelled
-from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY
+from backlog.lifecycle import BLOCKED, CLAIMED, DONE, IN_REVIEW, READY
 from backlog.models import Card, Event
 from backlog.web.buttons import BUTTONS
 from backlog.web.seen import Seen
@@ -31,8 +31,9 @@ def expired():
     return CardFactory(id="A", expired=True)
 
 
-def _in_status(status: str) -> Card:
-    return CardFactory(id="A", **({"expired": True} if status == CLAIMED else {"status": status}))
+def _in_status(status: str, **more: str) -> Card:
+    more |= {"expired": True} if status == CLAIMED else {"status": status}
+    return CardFactory(id="A", **more)
 
 
 def _post(client, button: str, *cards: Card, **more):
@@ -49,11 +50,14 @@ FIELDS = {
     "link": {"dependency": "D"},
     "unlink": {"dependency": "D"},
     "drop": {"reason": "not needed"},
+    "verify": {"criterion": "1", "verdict": "passed", "evidence": "ci run 7"},
+    "request-changes": {"note": "the docs"},
 }
 # Of a button that moves the card.
 AFTER = {
     **{"complete": DONE, "drop": DONE, "block": BLOCKED, "cancel": BLOCKED},
     **dict.fromkeys(("unblock", "answer", "reopen", "release", "reclaim"), READY),
+    "request-changes": READY,
 }
 
 
@@ -62,7 +66,8 @@ AFTER = {
     ("name", "status"), [(a.name, status) for a in BUTTONS.values() for status in a.statuses]
 )
 def test_every_button_works_from_every_status_it_is_offered_in(admin_client, name, status):
-    answer = _post(admin_client, name, _in_status(status), confirmed="1", **FIELDS.get(name, {}))
+    card = _in_status(status, **({"reason": IN_REVIEW} if name == "request-changes" else {}))
+    answer = _post(admin_client, name, card, confirmed="1", **FIELDS.get(name, {}))
     assert (answer.status_code, answer.url) == (302, "/")
     left = [] if name == "delete" else [AFTER.get(name, status)]
     assert [card.status for card in Card.objects.filter(pk="A")] == left

@@ -134,3 +134,16 @@ def test_the_admin_shows_every_verdict(admin_client):
     listed = admin_client.get("/admin/backlog/verdict/?q=A")
     assert [row.passed for row in listed.context["cl"].result_list] == [True, False]
     assert list(admin_client.get("/admin/backlog/verdict/").context["cl"].result_list) == []
+
+
+def test_an_operator_gates_a_phase_and_ungates_it_on_its_page(admin_client):
+    Card.objects.edit("B", phase="M1")
+    sent = {"name": "M1", "next": "/phase/M1/"}
+    page = admin_client.post("/control/gate/", sent, follow=True)
+    assert "Gated: phase M1, 1 card." in _text(page)
+    assert Card.objects.get(pk="B").gated
+    page = admin_client.post("/control/ungate/", sent, follow=True)
+    assert "Gated no longer: phase M1, 1 card." in _text(page)
+    assert not Card.objects.get(pk="B").gated
+    page = admin_client.post("/control/ungate/", sent, follow=True)
+    assert "phase M1 is not gated." in _text(page)

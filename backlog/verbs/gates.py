@@ -29,7 +29,8 @@ _GATES: Final = """
 SELECT rule.name, count(*) FILTER (WHERE gated), count(*) FILTER (
     WHERE gated AND status = 'blocked' AND block_reason = 'in_review'), actor, since
 FROM backlog_rule AS rule LEFT JOIN backlog ON phase = rule.name AND status <> 'done'
-WHERE kind = 'gate' GROUP BY rule.name, actor, since ORDER BY rule.name"""
+WHERE kind = 'gate' AND rule.name = coalesce(%s, rule.name)
+GROUP BY rule.name, actor, since ORDER BY rule.name"""
 
 
 class Gate(NamedTuple):
@@ -63,7 +64,7 @@ def gate(session: Session, phase: str) -> Gate:
     session.execute(_LOCK, (phase,))
     session.execute(_GATE, (phase, LATEST))
     session.execute(_MARK, (True, phase, True))
-    return next(each for each in gates(session) if each.phase == phase)
+    return gates(session, phase)[0]
 
 
 @in_transaction
@@ -78,9 +79,9 @@ def ungate(session: Session, phase: str) -> Ungated:
     return Ungated(phase, len(rows), sum(in_review for (in_review,) in rows))
 
 
-def gates(session: Session) -> list[Gate]:
-    """Every gated phase, by name."""
-    return [Gate._make(row) for row in session.execute(_GATES).fetchall()]
+def gates(session: Session, phase: str | None = None) -> list[Gate]:
+    """Every gated phase, by name; or this one, if it is gated."""
+    return [Gate._make(row) for row in session.execute(_GATES, (phase,)).fetchall()]
 
 
 def of_nothing(session: Session, made: Gate) -> str | None:

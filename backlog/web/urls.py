@@ -10,6 +10,7 @@ from backlog.web.views import (
     cards,
     doctor,
     fleet,
+    gates,
     listing,
     output,
     plan,
@@ -69,4 +70,6 @@ urlpatterns = [
     path("control/unlimit/", rules.unlimit, name="unlimit"),
     path("control/budget/", rules.budget, name="budget"),
     path("control/unbudget/", rules.unbudget, name="unbudget"),
+    path("control/gate/", gates.gate, name="gate"),
+    path("control/ungate/", gates.ungate, name="ungate"),
 ]

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from backlog import values
 from backlog.models import Card
+from backlog.verbs.gates import gates
 from backlog.web.access import ADD, CHANGE, may, reads
 from backlog.web.live import follows
 from backlog.web.queries import phase as queries
@@ -52,5 +53,6 @@ def phase(request: HttpRequest, name: str | None) -> HttpResponse:
         "scope": "phase",
         "pause": heading.pause,
         "limit": heading.limit,
+        "gate": next(iter(gates(session, name)), None) if name is not None else None,
     }
     return render(request, "backlog/phase.html", context)
