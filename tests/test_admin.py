@@ -241,10 +241,10 @@ def test_an_action_that_must_know_more_asks(admin_client):
 @pytest.mark.parametrize(
     ("status", "offered"),
     [
-        ("ready", {"complete", "block", "cancel"}),
-        ("claimed", {"complete", "block", "cancel", "release", "reclaim"}),
-        ("blocked", {"unblock", "answer"}),
-        ("done", {"reopen"}),
+        ("ready", {"complete", "block", "cancel", "drop"}),
+        ("claimed", {"complete", "block", "cancel", "drop", "release", "reclaim"}),
+        ("blocked", {"unblock", "answer", "drop"}),
+        ("done", {"reopen", "archive"}),
     ],
 )
 def test_the_form_offers_what_the_status_allows(admin_client, status, offered):
