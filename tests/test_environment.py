@@ -24,6 +24,8 @@ BAD = {
     "BACKLOG_MAX_ATTEMPTS": ("many", "backlog reclaim"),
     "BACKLOG_ROLES_DIR": ("/nowhere", "backlog roles"),
     "BACKLOG_OUTPUT": ("maybe", "backlog work --owner w -- true"),
+    "BACKLOG_ESCALATE_SECONDS": ("soon", "backlog sweep"),
+    "BACKLOG_GATE_SECONDS": ("soon", "backlog doctor"),
     "BACKLOG_RETENTION_DAYS": ("-1", "backlog sweep"),
     "BACKLOG_PUBLIC_BOARD": ("maybe", "check"),
     "BACKLOG_POLL_SECONDS": ("often", "check"),
