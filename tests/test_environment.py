@@ -26,6 +26,8 @@ BAD = {
     "BACKLOG_NORTH_STAR": ("/nowhere", "backlog north-star"),
     "BACKLOG_ENFORCE_ROLES": ("maybe", "backlog list"),
     "BACKLOG_OUTPUT": ("maybe", "backlog work --owner w -- true"),
+    "BACKLOG_ESCALATE_SECONDS": ("soon", "backlog sweep"),
+    "BACKLOG_GATE_SECONDS": ("soon", "backlog doctor"),
     "BACKLOG_RETENTION_DAYS": ("-1", "backlog sweep"),
     "BACKLOG_ARCHIVE_DAYS": ("-1", "backlog sweep"),
     "BACKLOG_PUBLIC_BOARD": ("maybe", "check"),

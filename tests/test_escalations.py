@@ -134,13 +134,6 @@ def test_a_sweep_without_any_says_what_it_always_said(call):
 
 
 @pytest.mark.one_tier
-def test_a_setting_that_is_no_number_is_named(call, monkeypatch):
-    monkeypatch.setenv("BACKLOG_ESCALATE_SECONDS", "soon")
-    ran = call("escalate", "--reason", "help")
-    assert (ran.status, "BACKLOG_ESCALATE_SECONDS must be" in ran.err) == (2, True)
-
-
-@pytest.mark.one_tier
 def test_the_doctor_knows_that_some_wait(call, session):
     numbers = [verbs.escalate(session, "help").id for _ in range(2)]
     found = call("doctor", "--json").json["findings"]
