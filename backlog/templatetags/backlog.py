@@ -221,6 +221,8 @@ def scope_link(rule: Pause | Limit) -> SafeString:
 def whole(text: Any) -> SafeString:
     """The text, its words with a hyphen in one piece: a browser would end a line within an id, or
     within the `--` of an option. What is longer than a line of a phone may break, as it must."""
+    if "-" not in str(text):
+        return SafeString(html.escape(str(text)))
     words = re.split(r"(\s+)", str(text))
     return SafeString("".join(map(_kept, words)))
 

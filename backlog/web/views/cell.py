@@ -5,7 +5,7 @@ together here; `format_html` four times, for it asks of each value whether it is
 """
 
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -84,12 +84,16 @@ def _rest(cell: Cell, kept: str) -> SafeString:
     folded, more = len(cell.cards) - _FIRST, _NOTHING
     if cell.total > len(cell.cards):
         phase = SafeString("&amp;phase=") if cell.phase is None else quote(cell.phase, safe="")
-        url = reverse("cards")
-        more = put(_ALL, url=url, phase=phase, name=cell.name, kept=kept, total=cell.total)
+        more = put(_ALL, url=_list(), phase=phase, name=cell.name, kept=kept, total=cell.total)
     if folded <= 0 and not more:
         return _NOTHING
     button = put(_FOLDED, number=folded) if folded > 0 else _NOTHING
     return put(_REST, folded=button, more=more)
+
+
+@cache
+def _list() -> str:
+    return reverse("cards")
 
 
 @lru_cache(maxsize=256)
