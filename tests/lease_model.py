@@ -6,6 +6,7 @@ half a step away from all steps of time, so that nothing is ever due "just now".
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from backlog.errors import (
@@ -123,7 +124,8 @@ class Fleet:
     def used(self, scope: Scope) -> int:
         kind, name = scope
         held = [card for card in self.cards.values() if card.status == "claimed"]
-        return sum(name == (card.phase if kind == "phase" else card.owner) for card in held)
+        of = {"fleet": lambda card: "", "phase": attrgetter("phase"), "owner": attrgetter("owner")}
+        return sum(name == of[kind](card) for card in held)
 
     def _full(self, scope: Scope) -> bool:
         return scope in self.limits and self.used(scope) >= self.limits[scope]
@@ -131,7 +133,8 @@ class Fleet:
     def _stopped(self, owner: str) -> str | None:
         if self.pauses & {("fleet", ""), ("owner", owner)}:
             return "paused"
-        return "limit" if self._full(("owner", owner)) else None
+        is_full = any(map(self._full, [("fleet", ""), ("owner", owner)]))
+        return "limit" if is_full else None
 
     def _shut(self, card: Entry) -> str | None:
         scope = ("phase", card.phase or "")

@@ -36,7 +36,7 @@ PHASES = st.sampled_from([None, "M1"])
 BY = st.none() | st.tuples(st.none() | OWNERS, st.none() | st.integers(1, 4))
 REASONS = st.sampled_from(["needs_input", "other"])
 SAID = st.tuples(st.sampled_from([None, "failed"]), st.booleans())
-LIMITED = st.sampled_from([("phase", "M1"), ("owner", "w1")])
+LIMITED = st.sampled_from([("fleet", ""), ("phase", "M1"), ("owner", "w1")])
 PAUSED = st.sampled_from([("fleet", ""), ("phase", "M1"), ("owner", "w2")])
 
 TIMES = {

@@ -1,13 +1,14 @@
 """Who may do what: the table of roles and verbs, and what a fleet is told that has it enforced."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from backlog.errors import NotAllowed, NotRegistered
 from backlog.models import Card
-from backlog.verbs import claims, rights, rules
+from backlog.verbs import claims, moves, rights, rules
 from backlog.verbs.pool import Pool
 from backlog.verbs.rights import Deed
 from backlog.web.seen import Seen
@@ -17,6 +18,7 @@ from fleet.verbs import workers
 from fleet.words import RIGHTS
 from tests.cli import refused
 from tests.factories import AccountFactory, CardFactory
+from tests.workers import Background
 
 pytestmark = [pytest.mark.one_tier]
 
@@ -151,6 +153,15 @@ def test_what_is_gated_is_completed_by_the_merge_gate_alone(fleet, session, card
         for who in ("operator", "review"):
             with pytest.raises(NotAllowed, match=f"only merge-gate may complete {card_id}, which"):
                 ask(session, "complete", who, card_id)
+
+
+def test_nobody_claims_a_card_between_the_question_and_the_deed(fleet, session, sessions, card):
+    card("A")
+    with rights.allowed(session, Deed("cancel", "decomposition", ("A",))):
+        claim = Background(sessions(), partial(claims.claim, owner="w", card_id="A"))
+        assert claim.waits()
+        moves.cancel(session, "A")
+    assert claim.result() == ([], "empty")
 
 
 def test_who_claims_without_a_role_gets_cards_for_their_roles_and_for_none(call, enforce, session):

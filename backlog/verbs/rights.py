@@ -5,26 +5,33 @@ A face asks before it calls a verb, by `allowed`. Whom to ask is `guard`: what s
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import NamedTuple
 
 from backlog.session import Session
 
 
-class Deed(NamedTuple):
+class Deed:
     """What somebody is about to do.
 
     `verb` as the command has it ("plan apply" of a group); to these cards, of each of them to what
     `owner` holds alone, if that is given. `role`: what a claim asks for. `of_account`: it comes
-    from a page, whose account may press what is on it.
+    from a page, whose account may press what is on it. `claims_next`: a completion that claims.
     """
 
-    verb: str
-    actor: str
-    cards: tuple[str, ...] = ()
-    owner: str | None = None
-    role: str | None = None
-    of_account: bool = False
-    claims_next: bool = False  # a completion that claims, too
+    # By hand: every command comes by here, and a named tuple takes longer to make than all else.
+    def __init__(
+        self,
+        verb: str,
+        actor: str,
+        cards: tuple[str, ...] = (),
+        owner: str | None = None,
+        role: str | None = None,
+        *,
+        of_account: bool = False,
+        claims_next: bool = False,
+    ) -> None:
+        self.verb, self.actor, self.cards = verb, actor, cards
+        self.owner, self.role = owner, role
+        self.of_account, self.claims_next = of_account, claims_next
 
 
 # Gives the roles whose cards a claim may take, with those for no role; none: of any. Or raises

@@ -125,7 +125,12 @@ def _says(form: forms.Form, was: dict[str, Any]) -> bool:
 
 
 # What a button does, as the command has it.
-_VERBS: Final = {"answer": "unblock", "priority": "edit", "phase": "edit"}
+_VERBS: Final = {
+    "answer": "unblock",
+    "priority": "edit",
+    "phase": "edit",
+    "publish": "plan publish",
+}
 
 # Of a field of what undoes something, the column that tells how it was.
 _WAS: Final = {
