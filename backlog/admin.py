@@ -29,7 +29,9 @@ from backlog.lifecycle import BLOCKED, CANCELLED, READY, REASON_IN_WORDS, is_can
 from backlog.models import Card
 from backlog.reading import dot, quoted
 from backlog.templatetags.backlog import IDS, ids, line
-from backlog.web.buttons import BUTTONS, LINKS, Button, Seen, offered
+from backlog.verbs.rights import allowed
+from backlog.web.access import by_account
+from backlog.web.buttons import BUTTONS, LINKS, PUBLISH, Button, Seen, offered
 from backlog.web.forms import CardForm
 from backlog.web.queries import lines
 from backlog.web.views.buttons import ask
@@ -38,7 +40,7 @@ EVENTS = 500
 # As many cards as one action takes: an operator who means more has not seen what.
 MANY = 1_000
 # Links are edited in the form; deleting is the admin's own, with its page of what goes along.
-_ELSEWHERE = (*LINKS, "delete")
+_ELSEWHERE = (*LINKS, PUBLISH, "delete")
 
 
 class FreshActionForm(ActionForm):
@@ -153,6 +155,8 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         if card.status == READY:
             if card.claimable:
                 return dot("ready", "claimable")
+            if card.draft:
+                return dot("waiting", "draft")
             if card.held and not card.open_dependencies:
                 return dot("waiting", f"held back until {card.not_before:%Y-%m-%d %H:%M} UTC")
             return dot("waiting", f"waiting on {card.open_dependencies}")
@@ -229,7 +233,9 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         return super().history_view(request, object_id, extra)
 
     def save_model(self, request: HttpRequest, obj: Card, form: Any, change: bool) -> None:
-        written = form.write()
+        deed = by_account("edit", obj.pk) if change else by_account("create")
+        with allowed(Card.objects.session(), deed):
+            written = form.write()
         obj.pk, obj.title = written.id, written.title  # the card of that idempotency key, maybe
 
     def get_deleted_objects(self, objs: Iterable[Card], request: HttpRequest) -> Any:
@@ -242,7 +248,11 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         return [str(card) for card in cards], {"cards": len(cards)}, set(), protected
 
     def delete_model(self, request: HttpRequest, obj: Card) -> None:
-        Card.objects.delete_together([obj.pk])
+        self._delete(obj.pk)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> None:
-        Card.objects.delete_together(list(queryset.values_list("pk", flat=True)))
+        self._delete(*queryset.values_list("pk", flat=True))
+
+    def _delete(self, *ids: str) -> None:
+        with allowed(Card.objects.session(), by_account("delete")):
+            Card.objects.delete_together(ids)

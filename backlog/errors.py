@@ -42,8 +42,27 @@ class Cycle(Refusal):
     code = "cycle"
 
 
+class NotAllowed(Refusal):
+    """Somebody else may do this."""
+
+    code = "not_allowed"
+    http_status = 403
+
+
+class NotRegistered(NotAllowed):
+    """Whoever acts is not known, so nothing says what they may do."""
+
+    code = "not_registered"
+
+
 class WrongState(Refusal):
     code = "wrong_state"
+
+
+class NotAccepted(Refusal):
+    """The card is gated, and not all of its criteria have passed."""
+
+    code = "not_accepted"
 
 
 class Stale(Refusal):

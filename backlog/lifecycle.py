@@ -85,8 +85,9 @@ AT_LIMIT: Final = "limit"
 BUDGET: Final = "budget"
 
 FLEET: Final = "fleet"
-LIMIT_SCOPES: Final = ("phase", "owner")
-PAUSE_SCOPES: Final = (FLEET, *LIMIT_SCOPES)
+PAUSE_SCOPES: Final = (FLEET, "phase", "owner")
+# "review": of a phase, by how many of its cards are in review.
+LIMIT_SCOPES: Final = (*PAUSE_SCOPES, "role", "review")
 RULES: Final = ("pause", "limit", "hold", "gate", "budget")
 RULE_SCOPES: Final = (*PAUSE_SCOPES, "card", "role", "review")
 
@@ -94,6 +95,16 @@ RULE_SCOPES: Final = (*PAUSE_SCOPES, "card", "role", "review")
 DROPPED: Final = "dropped"
 DUPLICATE: Final = "duplicate"
 RESOLUTIONS: Final = (DROPPED, DUPLICATE)
+
+# What becomes of the cards that wait for one that is dropped.
+WAIT: Final = "wait"
+PROCEED: Final = "proceed"
+DROP_TOO: Final = "drop"
+WAITING_FOR_DROPPED: Final = {
+    WAIT: "they are blocked, and a person decides",
+    PROCEED: "they go on as if it were done",
+    DROP_TOO: "they are dropped, too, and what waits for them",
+}
 
 
 def is_cancelled(note: str | None) -> bool:
@@ -109,7 +120,8 @@ def why_blocked(reason: str | None, note: str | None) -> str:
 class Move(NamedTuple):
     """A transition by id: from `sources` to `to`; else refused with the advice `otherwise`.
 
-    With `settled`, a card that is at `to` already stays as it is and nothing is refused.
+    With `settled`, a card that is at `to` already stays as it is and nothing is refused; with
+    `reason`, one that is blocked must be so for it.
     """
 
     verb: str
@@ -117,9 +129,14 @@ class Move(NamedTuple):
     to: str
     otherwise: str
     settled: bool = False
+    reason: str | None = None
 
 
 COMPLETE: Final = Move("complete", (READY, CLAIMED), DONE, "unblock it first", settled=True)
+ACCEPT: Final = COMPLETE._replace(sources=(BLOCKED,), reason=IN_REVIEW)
+SEND_BACK: Final = Move(
+    "request changes of", (BLOCKED,), READY, "only a card in review takes them", reason=IN_REVIEW
+)
 BLOCK: Final = Move("block", (READY, CLAIMED), BLOCKED, "reopen it first", settled=True)
 CANCEL: Final = Move("cancel", (READY, CLAIMED), BLOCKED, "reopen it first", settled=True)
 UNBLOCK: Final = Move("unblock", (BLOCKED,), READY, "only a blocked card can be unblocked")

@@ -1,14 +1,21 @@
 """Lines of Python's `logging`, which nobody else's words can forge."""
 
 import logging
+from copy import copy
 
 from backlog.shown import line
 
 
 class Formatter(logging.Formatter):
-    """A record as one line; what follows in it, a traceback say, is indented."""
+    """A record as one line; what follows in it, a traceback say, is indented.
+
+    What Django refuses to a client is no defect of the site: the line alone.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
+        if 400 <= getattr(record, "status_code", 500) < 500:
+            record = copy(record)
+            record.exc_info = record.exc_text = None
         return line(super().format(record))
 
 

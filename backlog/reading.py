@@ -1,4 +1,4 @@
-"""What the admin only shows: events and runs of cards, pauses and limits."""
+"""What the admin only shows: events, runs and verdicts of cards, pauses and limits."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final
@@ -22,7 +22,7 @@ from backlog.changelist import (
     VerbFilter,
 )
 from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY
-from backlog.models import Card, Event, Rule, Run
+from backlog.models import Card, Event, Rule, Run, Verdict
 from backlog.templatetags.backlog import LINE, amount, duration, line, whole
 from backlog.verbs import names
 from backlog.web.access import VIEW
@@ -285,7 +285,36 @@ class RuleAdmin(ReadAdmin):
         return f"{rule.since:%Y-%m-%d %H:%M:%S} UTC"
 
 
+class VerdictAdmin(ReadAdmin):
+    """What was seen of the criteria of a card, every verdict that ever was, the newest first."""
+
+    list_display = ("when", "criterion", "how", "card_link", "actor", "attempt", "evidence_line")
+    search_help_text = "The id of a card."
+    fields = readonly_fields = (
+        *("when", "criterion", "how", "card_link", "beside", "actor", "attempt"),
+        *("commit", "evidence"),
+    )
+
+    def newest(self, queryset: Any) -> QuerySet[Verdict]:
+        return queryset.none()  # type: ignore[no-any-return]  # untyped
+
+    @admin.display(description="when")
+    def when(self, verdict: Verdict) -> str:
+        return f"{verdict.at:%Y-%m-%d %H:%M:%S} UTC"
+
+    @admin.display(description="verdict")
+    def how(self, verdict: Verdict) -> str:
+        if verdict.criterion is None:
+            return "from here on all are judged anew"
+        return dot(READY, "passed") if verdict.passed else dot(BLOCKED, "failed")
+
+    @admin.display(description="evidence", empty_value="-")
+    def evidence_line(self, verdict: Verdict) -> str:
+        return line(verdict.evidence)
+
+
 # Not by `admin.register`, which takes no model with a composite key: its forms could not save one.
 # These save nothing.
-for _model, _admin in ((Event, EventAdmin), (Run, RunAdmin), (Rule, RuleAdmin)):
+_ADMINS = ((Event, EventAdmin), (Run, RunAdmin), (Rule, RuleAdmin), (Verdict, VerdictAdmin))
+for _model, _admin in _ADMINS:
     admin.site._registry[_model] = _admin(_model, admin.site)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
 
+from backlog.lifecycle import BLOCKED, IN_REVIEW
 from backlog.shown import MOST_OF_A_SENTENCE, flat
 from backlog.values import json_text, parse_json
 
@@ -60,6 +61,11 @@ class Record(NamedTuple):
         """The ids this card waits for, in the order they were added."""
         ids: list[str] = [] if self.depends_on == "[]" else json.loads(self.depends_on)
         return ids
+
+    @property
+    def in_review(self) -> bool:
+        """Its worker finished it, and it waits for its verdicts."""
+        return self.status == BLOCKED and self.block_reason == IN_REVIEW
 
     @property
     def lease(self) -> str:

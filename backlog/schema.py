@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,9 +13,8 @@ from backlog.errors import Busy, NotUpgraded, Refusal, SchemaTooNew
 from backlog.records import iso
 from backlog.session import RETRIED, Session, sqlstate
 from backlog.store.pins import PINNED, check_pinned
+from backlog.watched import APPS
 
-# Whose schema it is, and where its migrations are; see `watch`.
-_APPS: Final = {"backlog": Path(__file__).with_name("migrations")}
 _SQL: Final = Path(__file__).with_name("sql")
 # Migrations of earlier checkouts; `0003_earlier_stores` takes a store on from whichever it has. The
 # first is recorded of new stores, too: Django records what a migration replaces.
@@ -68,11 +68,6 @@ ORDER BY xact_start NULLS LAST LIMIT 5"""
 _CHECK: Final = r"CONSTRAINT (\w+)\s+CHECK \((.*?)\)(?=;\n|\s+CONSTRAINT)"
 
 
-def watch(app: str, migrations: Path) -> None:
-    """From now on the schema is that of this app, too: one that uses ours."""
-    _APPS[app] = migrations
-
-
 def ensure(session: Session) -> None:
     """Pin the session, and bring the schema up to date if it is older than the code.
 
@@ -91,9 +86,9 @@ def is_current(session: Session) -> bool:
 
     Raises `SchemaTooNew` if the store has one that the code does not know.
     """
-    applied: dict[str, set[str]] = {app: set() for app in _APPS}
+    applied: dict[str, set[str]] = {app: set() for app in APPS}
     try:
-        for *pinned, app, name in session.execute(_APPLIED, (list(_APPS),)).fetchall():
+        for *pinned, app, name in session.execute(_APPLIED, (sorted(APPS),)).fetchall():
             check_pinned(*pinned)
             applied[app].add(name)
     except Exception as error:
@@ -253,4 +248,5 @@ DROP DOMAIN IF EXISTS {", ".join(domains)};
 
 
 def _known(app: str) -> list[str]:
-    return sorted(p.stem for p in _APPS[app].iterdir() if re.fullmatch(r"\d{4}_\w+\.py", p.name))
+    migrations = Path(import_module(app).__path__[0]) / "migrations"
+    return sorted(p.stem for p in migrations.iterdir() if re.fullmatch(r"\d{4}_\w+\.py", p.name))

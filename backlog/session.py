@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Protocol
 
-from backlog.errors import Busy, Refusal, StoreUnavailable, UsageError
+from backlog.errors import Busy, NotAccepted, Refusal, StoreUnavailable, UsageError
 
 if TYPE_CHECKING:
     from psycopg import Connection, Cursor
@@ -285,6 +285,8 @@ def as_refusal(error: BaseException) -> Refusal | None:
     if state is None or state.startswith(_UNAVAILABLE):
         advice = f"; {_ADVICE[state]}" if state in _ADVICE else ""
         return StoreUnavailable(f"the database cannot be used: {message}{advice}")
+    if cause.diag.constraint_name == "backlog_verdicts":  # see `backlog/sql/verdicts.sql`
+        return NotAccepted(message)
     if state.startswith("22"):
         return UsageError(f"the database cannot hold this value: {message}")
     return Refusal(f"the database refused: {message}")

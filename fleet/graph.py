@@ -1,13 +1,16 @@
 """The graph of the cards, whole or of a phase, in the notations that others draw."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from backlog.errors import Refusal
 from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY
 from backlog.session import Session
 from backlog.shown import flat
+from backlog.values import Digits
 from backlog.verbs import names
+from backlog.verbs.critical import critical_path
 
 MOST: Final = 100_000
 _LONGEST_TITLE: Final = 60
@@ -15,11 +18,12 @@ _LONGEST_TITLE: Final = 60
 MISSING: Final = "missing"
 
 _CARDS: Final = """
-SELECT id, title, phase, status, priority, depends_on FROM backlog
+SELECT id, title, phase, status, priority, projected_cost, projected_tokens, depends_on FROM backlog
 WHERE (%s::text IS NULL OR phase = %s) AND (NOT %s OR status <> 'done')
 ORDER BY priority DESC, created_at, id LIMIT %s"""
 _OTHERS: Final = """
-SELECT id, title, phase, status, priority, '[]'::jsonb FROM backlog WHERE id = ANY (%s)"""
+SELECT id, title, phase, status, priority, projected_cost, projected_tokens
+FROM backlog WHERE id = ANY (%s)"""
 
 
 class Node(NamedTuple):
@@ -30,6 +34,8 @@ class Node(NamedTuple):
     phase: str | None
     status: str
     priority: int
+    projected_cost: Any = None
+    projected_tokens: int | None = None
 
 
 class Edge(NamedTuple):
@@ -40,13 +46,17 @@ class Edge(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """Cards in the order of claims, then those of other phases that they wait for."""
+    """Cards in the order of claims, then those of other phases that they wait for; if it was asked
+    for, the critical path of what is not done among these (`backlog.verbs.critical`)."""
 
     cards: list[Node]
     edges: list[Edge]
+    critical: list[str] | None = None
 
 
-def graph(session: Session, phase: str | None = None, *, is_open: bool = False) -> Graph:
+def graph(
+    session: Session, phase: str | None = None, *, is_open: bool = False, critical: bool = False
+) -> Graph:
     """The cards of a phase (None: all) and what they wait for; `is_open`: without what is done.
 
     Raises `Refusal` for more than MOST cards.
@@ -59,22 +69,47 @@ def graph(session: Session, phase: str | None = None, *, is_open: bool = False) 
     found = {row[0]: Node(*row[:-1]) for row in rows}
     others = {edge.dependency for edge in waits} - found.keys()
     for row in session.execute(_OTHERS, (sorted(others),)).fetchall():
-        found[row[0]] = Node(*row[:-1])
+        found[row[0]] = Node(*row)
     for each in sorted(others - found.keys()):
         found[each] = Node(each, "there is no such card", None, MISSING, 0)
     left_out = {node.id for node in found.values() if is_open and node.status == DONE}
+    unfinished = {
+        node.id: (node.projected_cost, node.projected_tokens)
+        for node in found.values()
+        if critical and node.status not in (DONE, MISSING)
+    }
     return Graph(
         [node for node in found.values() if node.id not in left_out],
         [edge for edge in waits if edge.dependency not in left_out],
+        critical_path(unfinished, waits) if critical else None,
     )
 
 
+_SHOWN: Final = Node._fields[: Node._fields.index("projected_cost")]
+
+
 def as_json(drawn: Graph) -> dict[str, Any]:
-    """`cards` and `edges`; `from` depends on `to`, as the verb `link` has it."""
-    return {
-        "cards": [node._asdict() for node in drawn.cards],
-        "edges": [{"from": edge.card, "to": edge.dependency} for edge in drawn.edges],
-    }
+    """`cards` and `edges`; `from` depends on `to`, as the verb `link` has it. `critical`: the
+    critical path, if it was asked for, and what is projected of it. For `values.exact_json`."""
+    cards = [{name: getattr(node, name) for name in _SHOWN} for node in drawn.cards]
+    edges = [{"from": edge.card, "to": edge.dependency} for edge in drawn.edges]
+    return {"cards": cards, "edges": edges, **_critical(drawn)}
+
+
+def _critical(drawn: Graph) -> dict[str, Any]:
+    if drawn.critical is None:
+        return {}
+    ids = set(drawn.critical)
+    on_it = [node for node in drawn.cards if node.id in ids]
+    cost = sum(node.projected_cost or 0 for node in on_it)
+    tokens = sum(node.projected_tokens or 0 for node in on_it)
+    spend = {"projectedCost": Digits(f"{cost:f}"), "projectedTokens": tokens}
+    return {"critical": {"cards": drawn.critical, **spend}}
+
+
+def _steps(drawn: Graph) -> set[tuple[str, str]]:
+    """The edges of the critical path, as pairs (card, what it waits for)."""
+    return {(card, needed) for needed, card in pairwise(drawn.critical or ())}
 
 
 _COLOURS: Final = {
@@ -91,11 +126,14 @@ def as_dot(drawn: Graph) -> Iterator[str]:
     yield "digraph backlog {"
     yield "  rankdir=LR;"
     yield '  node [shape=box, style="filled,rounded"];'
+    critical, steps = set(drawn.critical or ()), _steps(drawn)
     for node in drawn.cards:
-        label = f"{node.id}\n{_title(node)}"
-        yield f'  {_quoted(node.id)} [label={_quoted(label)}, fillcolor="{_COLOURS[node.status]}"];'
+        label, bold = f"{node.id}\n{_title(node)}", ", penwidth=3" if node.id in critical else ""
+        look = f'fillcolor="{_COLOURS[node.status]}"{bold}'
+        yield f"  {_quoted(node.id)} [label={_quoted(label)}, {look}];"
     for edge in drawn.edges:
-        yield f"  {_quoted(edge.dependency)} -> {_quoted(edge.card)};"
+        bold = " [penwidth=3]" if edge in steps else ""
+        yield f"  {_quoted(edge.dependency)} -> {_quoted(edge.card)}{bold};"
     yield "}"
 
 
@@ -106,10 +144,15 @@ def as_mermaid(drawn: Graph) -> Iterator[str]:
     for node in drawn.cards:
         label = _entities(f"{node.id}: {_title(node)}")
         yield f'  {numbers[node.id]}["{label}"]:::{node.status}'
+    steps = _steps(drawn)
     for edge in drawn.edges:
-        yield f"  {numbers[edge.dependency]} --> {numbers[edge.card]}"
+        arrow = "==>" if edge in steps else "-->"
+        yield f"  {numbers[edge.dependency]} {arrow} {numbers[edge.card]}"
     for status, colour in _COLOURS.items():
         yield f"  classDef {status} fill:{colour},color:#000"
+    if drawn.critical:
+        yield "  classDef critical stroke:#000,stroke-width:3px"
+        yield f"  class {','.join(numbers[each] for each in drawn.critical)} critical"
 
 
 FORMATS: Final[dict[str, Callable[[Graph], Iterator[str]]]] = {

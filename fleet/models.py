@@ -14,7 +14,7 @@ from backlog.fields import (
     NameField,
     TimestampField,
 )
-from fleet.words import KINDS_OF_SIGNALS, VERDICTS
+from fleet.words import KINDS_OF_SIGNALS, VERDICTS, state_of
 
 
 class Worker(models.Model):
@@ -52,11 +52,17 @@ class Escalation(models.Model):
     class Meta:
         db_table = "fleet_escalation"
         indexes = [
-            models.Index("id", name="fleet_escalation_open", condition=Q(resolved_at__isnull=True))
+            models.Index("id", name="fleet_escalation_open", condition=Q(resolved_at__isnull=True)),
+            models.Index("card_id", "id", name="fleet_escalation_card"),
         ]
 
     def __str__(self) -> str:
         return f"escalation {self.pk}"
+
+    @property
+    def state(self) -> str:
+        """Whether somebody sees to it, or has."""
+        return state_of(self)
 
 
 class Decision(models.Model):
@@ -103,7 +109,10 @@ class Signal(models.Model):
 
     class Meta:
         db_table = "fleet_signal"
-        indexes = [models.Index("kind", "id", name="fleet_signal_kind")]
+        indexes = [
+            models.Index("kind", "id", name="fleet_signal_kind"),
+            models.Index("card_id", "id", name="fleet_signal_card"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.card_id}"
@@ -130,9 +139,13 @@ class Repeat(models.Model):
 
 
 class Proposal(models.Model):
-    """A north star that somebody proposes: in force once it is ratified, until another one is."""
+    """A north star that somebody proposes: in force once it is ratified, until another one is.
+
+    `against`: a digest of the one that it is to replace; empty if there was none.
+    """
 
     text = FreeTextField()
+    against = models.TextField(blank=True)
     reason = FreeTextField(null=True)
     actor = models.TextField()
     at = TimestampField(db_default=Now(), editable=False)

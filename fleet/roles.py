@@ -13,14 +13,16 @@ from typing import Any, Final, NamedTuple
 from backlog import values
 from backlog.errors import NotFound, UsageError
 from backlog.store.errors import ConfigurationError
+from fleet.marked import Fault, Marked, plain
+from fleet.words import RIGHTS
 
 DIRECTORY: Final = "BACKLOG_ROLES_DIR"
 KINDS: Final = ("front-office", "execution", "gate", "meta")
+_MAY: Final = {"execution": ("claim", "claim-any")}
 
 _CONTRACTS: Final = Path(__file__).with_name("contracts")
 _NEEDED: Final = ("class", "kind", "mandate", "boundaries", "persona")
 _FENCE: Final = "---"
-_TEXT: Final = "tag:yaml.org,2002:str"
 # Of a fleet's own: every page of roles reads all of them.
 _MOST_FILES: Final = 200
 _MOST_BYTES: Final = 100_000
@@ -37,6 +39,7 @@ class Role(NamedTuple):
     persona: str
     contract: str  # Markdown
     is_own: bool  # the fleet's, not the project's
+    may: tuple[str, ...] | None  # of `words.RIGHTS`; None: it does not say
 
 
 def roles() -> list[Role]:
@@ -46,7 +49,11 @@ def roles() -> list[Role]:
     """
     found = _roles_of(_CONTRACTS, is_own=False)
     if own := os.environ.get(DIRECTORY):
-        found |= _roles_of(Path(own), is_own=True)
+        for name, role in _roles_of(Path(own), is_own=True).items():
+            may = role.may
+            if may is None:  # what the one may that it replaces, or what its kind needs
+                may = found[name].may if name in found else _MAY.get(role.kind, ())
+            found[name] = role._replace(may=may)
     return sorted(found.values())
 
 
@@ -93,16 +100,8 @@ def _read(path: Path, is_own: bool) -> Role:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path} must be UTF-8") from None
-    except _Fault as fault:
+    except Fault as fault:
         raise ConfigurationError(f"{path}, line {fault.line}: {fault}") from None
-
-
-class _Fault(Exception):
-    """What is wrong in a line of the file, the first of which is 1."""
-
-    def __init__(self, line: int, what: str) -> None:
-        super().__init__(what)
-        self.line = line
 
 
 @lru_cache(maxsize=2 * _MOST_FILES)
@@ -110,59 +109,29 @@ def _as_it_was(path: Path, is_own: bool, *_when: int) -> Role:
     """The role in a file that has not changed since."""
     lines = path.read_text(encoding="utf-8-sig").splitlines()
     if lines[:1] != [_FENCE] or _FENCE not in lines[1:]:
-        raise _Fault(1, f"a role begins with {_FENCE}, what is fixed of it, and {_FENCE} again")
+        raise Fault(1, f"a role begins with {_FENCE}, what is fixed of it, and {_FENCE} again")
     end = lines.index(_FENCE, 1)
     said = _fixed("\n".join(lines[1:end]))
     contract = "\n".join(lines[end + 1 :]).strip()
     name = said.get("alias") or said["class"]
     boundaries = tuple(said["boundaries"])
     texts = (said["mandate"], boundaries, said["persona"], contract)
-    return Role(name, said["class"], said["kind"], *texts, is_own)
+    may = tuple(said["may"]) if "may" in said else None
+    return Role(name, said["class"], said["kind"], *texts, is_own, may)
 
 
 def _fixed(front: str) -> dict[str, Any]:
-    """What stands in front of a contract, each value checked. Raises `_Fault`."""
-    import yaml  # the start of every other verb does without
-
-    try:
-        node = yaml.compose(front, Loader=yaml.SafeLoader)
-    except RecursionError:
-        raise _Fault(1, "what is fixed of a role is nested too deeply") from None
-    except yaml.reader.ReaderError as error:
-        line = front.count("\n", 0, error.position) + 2  # the fence is the first
-        raise _Fault(line, f"U+{error.character:04X} cannot stand in YAML") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        what = getattr(error, "problem", None) or "this cannot be read as YAML"
-        raise _Fault(mark.line + 2 if mark else 1, what) from None
-    if not isinstance(node, yaml.MappingNode):
-        raise _Fault(2, f"{', '.join(_NEEDED)} must be given, each as `key: value`")
+    """What stands in front of a contract, each value checked. Raises `Fault`."""
+    marked = Marked(2)  # the fence is the first
     said: dict[str, Any] = {}
-    for key, value in node.value:
-        line = key.start_mark.line + 2
-        if not isinstance(key, yaml.ScalarNode):
-            raise _Fault(line, "a key must be a word")
-        if key.value in said:
-            raise _Fault(line, f"{key.value} is given twice")
+    for key, value, line in marked.pairs(marked.mapping(front, ", ".join(_NEEDED))):
         try:
-            said[key.value] = _checked(key.value, _plain(value))
+            said[key] = _checked(key, plain(value))
         except UsageError as error:
-            raise _Fault(line, str(error)) from None
+            raise Fault(line, str(error)) from None
     if missing := [key for key in _NEEDED if key not in said]:
-        raise _Fault(1, f"{' and '.join(missing)} must be given")
+        raise Fault(1, f"{' and '.join(missing)} must be given")
     return said
-
-
-def _plain(node: Any) -> object:
-    """The text, or the list of texts; None is whatever else YAML could make of it: a date of no
-    calendar raises, and few lines of aliases can be billions of values."""
-    if node.id == "sequence":
-        return [_text(each) for each in node.value]
-    return _text(node)
-
-
-def _text(node: Any) -> str | None:
-    return node.value if node.tag == _TEXT and node.id == "scalar" else None
 
 
 def _checked(key: str, value: object) -> object:
@@ -170,8 +139,12 @@ def _checked(key: str, value: object) -> object:
         if not isinstance(value, list) or not value:
             raise UsageError("boundaries must be a list of what the role does not do")
         return [_sentence(each, "a boundary") for each in value]
+    if key == "may":
+        if not isinstance(value, list):
+            raise UsageError(f"may must be a list of rights: {', '.join(RIGHTS)}")
+        return [values.one_of(_sentence(each, "a right"), "a right", RIGHTS) for each in value]
     if key not in (*_NEEDED, "alias"):
-        raise UsageError(f"{key} is no key of a role: {', '.join(_NEEDED)}, alias")
+        raise UsageError(f"{key} is no key of a role: {', '.join(_NEEDED)}, alias, may")
     sentence = _sentence(value, key)
     if key == "kind":
         return values.one_of(sentence, key, KINDS)

@@ -3,8 +3,19 @@
 from django.urls import path
 
 from fleet import views
+from fleet.pages import escalations, north_star, repeats, signals
 
 urlpatterns = [
     path("roles/", views.roles, name="roles"),
     path("roles/<name:name>/", views.role, name="role"),
+    path("repeats/", repeats.page, name="repeats"),
+    path("repeats/repeat/", repeats.repeat, name="repeat"),
+    path("repeats/off/", repeats.off, name="repeat_off"),
+    path("north-star/", north_star.page, name="north_star"),
+    path("north-star/propose/", north_star.propose, name="north_star_propose"),
+    path("north-star/ratify/", north_star.ratify, name="north_star_ratify"),
+    path("north-star/veto/", north_star.veto, name="north_star_veto"),
+    path("escalations/", escalations.page, name="escalations"),
+    path("escalations/act/", escalations.act, name="act_on_escalation"),
+    path("signals/", signals.page, name="signals"),
 ]

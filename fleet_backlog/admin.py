@@ -12,7 +12,7 @@ from django.utils.decorators import method_decorator
 
 from backlog.web.access import ADMINISTER
 
-_OURS = "backlog"
+_OURS = ("backlog", "fleet")
 
 
 class SuperusersOnly:
@@ -43,7 +43,7 @@ class Site(AdminSite):
         )
         for model in models:
             of_model = admin_class or ModelAdmin
-            if model._meta.app_label != _OURS:
+            if model._meta.app_label not in _OURS:
                 of_model = type(of_model.__name__, (SuperusersOnly, of_model), {})
             super().register(model, of_model, **options)
 

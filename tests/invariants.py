@@ -9,7 +9,7 @@ BROKEN = {
         SELECT id FROM backlog
         WHERE claimable <> (status = 'ready' AND open_dependencies = 0 AND NOT held)""",
     "held back without a rule that lets it go": """
-        SELECT id FROM backlog WHERE held AND NOT EXISTS (SELECT FROM backlog_rule
+        SELECT id FROM backlog WHERE held AND NOT draft AND NOT EXISTS (SELECT FROM backlog_rule
             WHERE kind = 'hold' AND name = backlog.id COLLATE "default" AND due <= not_before)""",
     "claimed without exactly one open run, or the other way round": """
         SELECT coalesce(id, card_id) FROM backlog FULL JOIN (

@@ -5,10 +5,13 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
-from backlog.models import Card, Event, Rule, Run
+from backlog.logs import Formatter
+from backlog.models import Card, Event, Rule, Run, Verdict
 from backlog.verbs import rules
 from backlog.web.buttons import BUTTONS, Seen
+from fleet.models import Decision, Escalation, Heartbeat, Proposal, Repeat, Signal, Worker
 from tests.factories import AccountFactory, CardFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
@@ -18,20 +21,23 @@ ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 READING = (
     *("board", "live", "live_cells", "palette", "cards", "card", "phase", "no_phase", "worker"),
     *("fleet", "activity", "search", "doctor", "control", "start", "roles", "role"),
+    *("escalations", "signals", "north_star", "repeats"),
 )
 PRINTED = ("output", "output_live")  # not of a public board
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit", "plan", "sample")
-CHANGING += ("budget", "unbudget")
+CHANGING += ("act_on_escalation", "budget", "unbudget", "repeat", "repeat_off")
+DECIDING = ("north_star_propose", "north_star_ratify", "north_star_veto")
 SAVING = ("save_view", "remove_view")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin
-SHOWN, READ = ("event", "run", "rule"), ("changelist", "change")  # of what nobody edits
+SHOWN, READ = ("event", "run", "rule", "verdict"), ("changelist", "change")  # of what nobody edits
+FLEETS = (Decision, Escalation, Heartbeat, Proposal, Repeat, Signal)  # the same
 AXES = ("axes_accessattempt", "axes_accesslog", "axes_accessfailurelog")
 
 # Of every page: the first role, in the order above, that it answers; "-": it answers none.
 OPENS = {
     **dict.fromkeys(("login", "healthz", "readyz", "favicon.ico"), "anonymous"),
     **dict.fromkeys((*READING, *PRINTED, *SAVING), "viewer"),
-    **dict.fromkeys(CHANGING, "operator"),
+    **dict.fromkeys((*CHANGING, *DECIDING), "operator"),
     "logout": "nobody",
     "admin:logout": "nobody",  # stock: whom it lets not in is led to the door
     "admin:login": "staff",  # who is not logged in is sent to the site's own
@@ -40,7 +46,11 @@ OPENS = {
     **dict.fromkeys(("admin:password_change", "admin:password_change_done"), "staff"),
     **dict.fromkeys(("admin:jsi18n", "admin:view_on_site"), "staff"),
     **{f"admin:backlog_card_{page}": "staff" for page in PAGES},
+    **{f"admin:fleet_worker_{page}": "staff" for page in PAGES},
     **{f"admin:backlog_{model}_{page}": "staff" for model in SHOWN for page in READ},
+    **{
+        f"admin:fleet_{model._meta.model_name}_{page}": "staff" for model in FLEETS for page in READ
+    },
     **{
         f"admin:{model}_{page}": "superuser"
         for model in ("auth_user", "auth_group", *AXES)
@@ -49,8 +59,23 @@ OPENS = {
     "admin:auth_user_password_change": "superuser",
     **{f"admin:{model}_add": "-" for model in AXES},
 }
-POSTED = {*SAVING, "sample", "act", "pause", "resume", "limit", "unlimit", "logout", "admin:logout"}
-POSTED |= {"budget", "unbudget"}
+POSTED = {
+    *DECIDING,
+    *SAVING,
+    "act_on_escalation",
+    "budget",
+    "unbudget",
+    "repeat",
+    "repeat_off",
+    "sample",
+    "act",
+    "pause",
+    "resume",
+    "limit",
+    "unlimit",
+    "logout",
+    "admin:logout",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -84,9 +109,21 @@ def ids():
         each.save()
     CardFactory(done=True)
     rules.limit(Card.objects.session(), "owner", "w", 1)
+    Card.objects.verify("A", 1, True, "seen", "r")
+    now = timezone.now()
+    Decision.objects.create(card_id="A", verdict="held", reason="r", actor="w")
+    Escalation.objects.create(reason="r", actor="w")
+    Heartbeat.objects.create(name="gate", at=now)
+    Proposal.objects.create(text="t", actor="w")
+    Repeat.objects.create(card_id="A", series="A", line="0 9 * * 1", zone="UTC", next_at=now)
+    Signal.objects.create(card_id="A", kind="defect", text="t", actor="w")
     return {
+        "fleet_worker": Worker.objects.create(name="w", roles=["code"]).pk,
+        **{f"fleet_{each._meta.model_name}": _shown(each) for each in FLEETS},
         "backlog_card": "A",
-        **{f"backlog_{each._meta.model_name}": _shown(each) for each in (Event, Run, Rule)},
+        **{
+            f"backlog_{each._meta.model_name}": _shown(each) for each in (Event, Run, Rule, Verdict)
+        },
         "auth_user": AccountFactory().pk,
         "auth_group": Group.objects.get(name="viewer").pk,
         **{f"axes_{model._meta.model_name}": each.pk for model, each in attempts.items()},
@@ -192,3 +229,9 @@ def test_only_a_superuser_manages_accounts_whatever_else_was_granted(client):
     client.force_login(clerk)
     url = reverse("admin:auth_user_change", args=[clerk.pk])
     assert client.post(url, {"username": "clerk", "is_superuser": "on"}).status_code == 403
+
+
+def test_whom_it_is_not_for_is_worth_a_line_of_the_log_and_no_traceback(as_role, caplog):
+    caplog.handler.setFormatter(Formatter())
+    as_role("viewer").get(reverse("create"))
+    assert caplog.text.splitlines() == ["Forbidden (Permission denied): /cards/new/"]

@@ -105,3 +105,11 @@ def test_what_is_rare_is_found_however_long_ago_it_was(session):
 @pytest.mark.parametrize("query", ["before=x", "after=-1", "actor=%00", "card=a%00"])
 def test_what_cannot_be_asked_for_is_refused(admin_client, query):
     assert admin_client.get(f"/activity/?{query}").status_code == 400
+
+
+def test_a_reason_is_said_in_the_words_of_pages(admin_client):
+    CardFactory(id="A", blocked=True, reason="needs_input", note="which: 1 or 2?")
+    Card.objects.comment("A", "needs_input: no")
+    page = admin_client.get("/activity/").text
+    assert "needs an answer: which: 1 or 2?" in page
+    assert "needs_input: no" in page

@@ -12,7 +12,7 @@ from backlog.verbs.cards import show
 from backlog.web.buttons import BUTTONS, Seen
 from tests.factories import CardFactory
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
 LIST = "/admin/backlog/card/"
 

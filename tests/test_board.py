@@ -8,6 +8,8 @@ import pytest
 from django.urls import reverse
 
 from backlog.models import Card
+from backlog.templatetags.backlog import card_url
+from backlog.verbs import doctor, kept
 from backlog.web.live import Live
 from backlog.web.queries.board import board
 from backlog.web.queries.filters import Filter
@@ -115,7 +117,7 @@ def test_a_card_says_what_it_waits_for_and_whom_it_holds_up():
     CardFactory(id="B", depends_on=["A", "missing"])
     (lane,) = _board().lanes
     cards = {card.id: card for cell in lane.cells for card in cell.cards}
-    assert cards["B"].waits_for == (("A", "ready"), ("missing", "missing"))
+    assert cards["B"].waits_for == [["A", "ready"], ["missing", "missing"]]
     assert cards["A"].holds_up == 1
 
 
@@ -194,6 +196,44 @@ def test_of_the_whole_backlog_what_has_needed_an_operator_longest_stands_first(a
     (all_of_it,) = re.findall(r'href="([^"]*)">all 9</a>', page.text)
     listed = admin_client.get(unescape(all_of_it)).context["found"]
     assert {card.id for card in listed} == {"old", "new", *(f"B{n}" for n in range(7))}
+
+
+@pytest.mark.both_tiers
+def test_what_waits_for_a_card_that_does_not_exist_needs_an_operator(admin_client):
+    CardFactory(id="A", depends_on=["gone"])
+    CardFactory(id="B", blocked=True)
+    CardFactory(id="C", depends_on=["B"])
+    CardFactory(id="D", depends_on=["gone", "lost"])
+    page = admin_client.get("/")
+    found = page.context["board"].attention
+    assert [(card.id, [each.id for each in others]) for card, others in found.questions] == [
+        ("A", ["D"]),
+        ("B", []),
+    ]
+    assert (found.total, "waits for gone, which does not exist" in page.text) == (3, True)
+    CardFactory(id="gone")
+    assert [card.id for card, _ in _board().attention.questions] == ["B", "D"]
+
+
+def test_of_a_large_backlog_a_sweep_finds_what_waits_for_nothing(monkeypatch, session):
+    CardFactory(id="A", depends_on=["gone"])
+    CardFactory(id="B", depends_on=["lost"])
+    monkeypatch.setattr("backlog.web.queries.attention.is_large", lambda session: True)
+    assert _board().attention.questions == []
+    kept.keep(session, doctor.NAME, doctor.look, paced=False)
+    CardFactory(id="lost")
+    assert [card.id for card, _ in _board().attention.questions] == ["A"]
+
+
+def test_a_name_that_is_read_from_the_right_is_cut_at_its_end(admin_client):
+    name = "קורא הקלט"
+    CardFactory(id=name, title=name, phase=name, claimed=True, owner=name)
+    page = admin_client.get("/").text
+    for cut in ('class="title"', 'class="id"', 'class="phase"', 'class="printed"', "<h2"):
+        assert f'{cut} dir="auto">' in page
+    assert re.search(r'<a class="worker" href="[^"]+" dir="auto">', page)
+    # What is within has none of its own: the way of what is around it would not go by it.
+    assert re.search(r'<h2 dir="auto"><a class="of-phase" href="[^"]+">', page)
 
 
 CHOSEN = "/?phase=M1&q=card&owner=w"
@@ -304,13 +344,22 @@ def test_the_number_of_queries_does_not_grow_with_the_cards(
 ):
     for n in range(30):
         CardFactory(id=f"A{n}", phase=f"P{n % 7}", depends_on=[f"A{n - 1}"] if n % 3 else [])
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         admin_client.get("/")
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         admin_client.get("/cards/")
 
 
 @pytest.mark.both_tiers
+@pytest.mark.parametrize(("sort", "ids"), [("", "BCA"), ("-claim", "CBA")])
+def test_the_list_has_what_is_done_last_whatever_its_priority(admin_client, sort, ids):
+    CardFactory(id="A", priority=9, done=True)
+    CardFactory(id="B", priority=1)
+    CardFactory(id="C", blocked=True)
+    found = admin_client.get(f"/cards/?sort={sort}").context["found"]
+    assert [card.id for card in found] == list(ids)
+
+
 def test_the_list_is_sorted_filtered_and_paged(admin_client):
     for n in range(60):
         CardFactory(id=f"A{n:02}", phase="M1" if n % 2 else None)
@@ -333,3 +382,17 @@ def test_a_poll_leaves_the_totals_above_their_columns(admin_client, asked, layou
     CardFactory()
     fresh = admin_client.get("/live/cells/", asked).json()["cells"]["totals"]
     assert f'class="totals {layout}"' in fresh
+
+
+def test_whatever_a_card_says_is_text_in_its_cell(admin_client):
+    odd = "<b>\"'&{0}"
+    CardFactory(id=odd, title=odd, phase=odd, claimed=True, owner=odd)
+    CardFactory(id="B", blocked=True, note=odd)
+    CardFactory(id="C", depends_on=[odd])
+    page = admin_client.get("/").text
+    assert ('<b>"' in page, f"other: {odd}" in unescape(page)) == (False, True)
+
+
+@pytest.mark.parametrize("card_id", ["fleet-001", "a_b", "a.b", "..", "ä b", "%/?#"])
+def test_the_address_of_a_card_is_what_the_urls_say(card_id):
+    assert card_url(card_id) == reverse("card", args=[card_id])

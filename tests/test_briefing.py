@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from backlog.records import Record
 from backlog.values import json_text
 from backlog.verbs import briefing as verbs
-from backlog.verbs import cards, claims, moves
+from backlog.verbs import cards, claims, moves, verdicts
 from backlog.verbs.briefing import briefing
 from backlog.verbs.history import comment
 from backlog.verbs.runs import Report
@@ -121,7 +121,9 @@ WORDS = [
 TIME = r"2026-01-31T08:00:00\.000Z"
 OURS = re.compile(
     "|# Card|Lines that begin with .* theirs.|- (status|priority|attempts): [a-z0-9]+"
-    "|## (Description|Acceptance criteria|What it builds on|Attempts before|Blocks|Comments)"
+    "|## (Description|Acceptance criteria|Verdicts|What it builds on|Attempts before|Blocks)"
+    "|## Comments|The card is done when each .* than its worker[.]"
+    rf"|### Criterion [12]: (passed|failed) [(]{TIME}[)]"
     "|### Dependency [12]: (done|does not exist)"
     rf"|### Attempt 1: failed [(]{TIME} to {TIME}[)]|### (Block|Answer|Comment) of {TIME}"
     r"|\*Cut here: [0-9,]+ bytes are left out\.\*"
@@ -143,6 +145,10 @@ class Told:
             verbs._BEFORE: [(1, words, at, at, "failed", words)],
             verbs._BLOCKED: [(at, words, words, "ready"), (at, words, words, "blocked")],
             verbs._COMMENTED: [(at, words, words)],
+            verdicts._LEDGER: [
+                (True, True, number, words, passed, words, at, words, words, 1)
+                for number, passed in ((1, True), (2, False))
+            ],
         }
 
     def execute(self, sql, params):

@@ -47,10 +47,11 @@ FIELDS = {
     "phase": {"phase": "M9"},
     "link": {"dependency": "D"},
     "unlink": {"dependency": "D"},
+    "drop": {"reason": "not needed"},
 }
 # Of a button that moves the card.
 AFTER = {
-    **{"complete": DONE, "block": BLOCKED, "cancel": BLOCKED},
+    **{"complete": DONE, "drop": DONE, "block": BLOCKED, "cancel": BLOCKED},
     **dict.fromkeys(("unblock", "answer", "reopen", "release", "reclaim"), READY),
 }
 

@@ -8,9 +8,11 @@ from collections import Counter
 import pytest
 
 from backlog.planner import no_nested_loops
-from backlog.verbs import check, stuck
-from backlog.verbs.doctor import command, everything
+from backlog.verbs import check, moves, stuck
+from backlog.verbs.doctor import everything
 from backlog.verbs.sweep import look
+from backlog.verbs.verdicts import verify
+from backlog.verbs.ways_out import command
 from tests.command import Ran
 
 
@@ -172,11 +174,20 @@ def test_a_pause_that_holds_nothing_back_is_none(call, card, session):
     assert findings(session) == {}
 
 
-def test_a_limit_of_nothing_is_a_finding_only_while_it_holds_work(card, call, session):
-    call("limit", "--phase", "M1", "--max", "0")
+@pytest.mark.parametrize(
+    ("key", "scope"),
+    [
+        ("phase:M1", ("--phase", "M1")),
+        ("role:code", ("--role", "code")),
+        ("review:M1", ("--phase", "M1", "--in-review")),
+        ("fleet:None", ()),
+    ],
+)
+def test_a_limit_of_nothing_is_a_finding_only_while_it_holds_work(card, call, session, key, scope):
+    call("limit", *scope, "--max", "0")
     assert findings(session) == {}
-    card("A", phase="M1")
-    found = findings(session)["phase:M1"]
+    card("A", phase="M1", role="code")
+    found = findings(session)[key]
     assert (found.kind, found.count) == ("limit", 1)
     assert follow(call, found.way_out).status == 0
     assert findings(session) == {}
@@ -387,3 +398,23 @@ def loops(plans):
         if plan.get("Node Type") == "Nested Loop" and '"Relation Name"' in json.dumps(below[1]):
             yield plan
         yield from loops(below)
+
+
+# In review ----------------------------------------------------------------------------------------
+
+
+def test_what_is_in_review_is_found_only_when_that_takes_long(session, card, past_triggers, call):
+    card("A", gated=True, claimed=True)
+    card("B", needs=["A"])
+    moves.complete(session, "A", "w", 1)
+    assert findings(session) == {}
+    past_triggers(
+        "UPDATE backlog SET status_changed_at = now() - interval '25 hours' WHERE id = 'A'"
+    )
+    found = findings(session)["A"]
+    assert (found.kind, found.count) == ("review", 1)
+    assert "waits for 1 to pass" in found.message
+    assert follow(call, found.way_out).out.startswith("A\tgated\t1 of 1 open\n")
+    verify(session, "A", 1, True, "e", "r")
+    assert follow(call, findings(session)["A"].way_out).status == 0
+    assert findings(session) == {}

@@ -23,8 +23,11 @@ BAD = {
     "BACKLOG_STORE": ("mine", "backlog list"),
     "BACKLOG_MAX_ATTEMPTS": ("many", "backlog reclaim"),
     "BACKLOG_ROLES_DIR": ("/nowhere", "backlog roles"),
+    "BACKLOG_NORTH_STAR": ("/nowhere", "backlog north-star"),
+    "BACKLOG_ENFORCE_ROLES": ("maybe", "backlog list"),
     "BACKLOG_OUTPUT": ("maybe", "backlog work --owner w -- true"),
     "BACKLOG_RETENTION_DAYS": ("-1", "backlog sweep"),
+    "BACKLOG_ARCHIVE_DAYS": ("-1", "backlog sweep"),
     "BACKLOG_PUBLIC_BOARD": ("maybe", "check"),
     "BACKLOG_POLL_SECONDS": ("often", "check"),
 }

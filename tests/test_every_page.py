@@ -8,6 +8,7 @@ import pytest
 
 from backlog.models import Card
 from backlog.verbs import budgets, rules
+from fleet.verbs import escalations, gate, signals
 from tests.factories import CardFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
@@ -15,7 +16,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 PAGES = ["/", "/cards/", "/card/the-one/", "/card/not-there/", "/card/the-one/edit/", "/fleet/"]
 PAGES += ["/activity/", "/doctor/", "/control/", "/card/late-one/", "/card/lost-one/"]
 PAGES += ["/phase/M-1/", "/phase/", "/worker/worker-1/"]
+PAGES += ["/repeats/", "/cards/?archived=1&late=1"]
 PAGES += ["/roles/", "/roles/code/", "/plan/", "/start/", "/cards/?q=one&status=ready"]
+PAGES += ["/north-star/"]
+PAGES += ["/escalations/", "/signals/"]
 LANDMARKS = {"nav", "main", "aside", "header", "form", "section", "search"}
 VOID = {"br", "hr", "img", "input", "link", "meta", "rect", "path", "source", "wbr"}
 
@@ -35,6 +39,9 @@ def busy(store, transactional_db):
     Card.objects.unblock("the-one")
     rules.pause(session, "phase", "M-1", "freeze")
     rules.limit(session, "owner", "worker-1", 3)
+    escalations.escalate(session, "which-one?", "the-one", "worker-1")
+    gate.decide(session, "the-one", "held", "not-one", actor="worker-1")
+    signals.signal(session, "the-one", "skill", "the-one", "late-one", "worker-1")
     budgets.budget(session, "M-1", tokens=5)
 
 
@@ -141,6 +148,7 @@ def test_the_name_of_a_lane_leads_to_its_page_and_a_new_card_is_next_to_it(admin
 
 
 STACKED = ["/cards/", "/card/the-one/", "/fleet/", "/worker/worker-1/", "/activity/", "/control/"]
+STACKED += ["/escalations/", "/signals/"]
 
 
 @pytest.mark.parametrize("url", STACKED)

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from backlog.errors import Refusal
+from backlog.verbs.critical import critical_path
 from fleet import graph as drawing
 
 pytestmark = pytest.mark.quick
@@ -78,3 +79,47 @@ def test_the_command_prints_each_format(call, card):
         "priority": 0,
     }
     assert call("graph", "--format", "svg").status == 2
+
+
+@pytest.mark.parametrize("verb", ["graph", "list"])
+def test_a_phase_that_no_card_has_is_said_with_the_one_that_is_like_it(call, card, verb):
+    card("A", phase="Parser")
+    assert call(verb, "--phase", "parsr").err == (
+        "there is no card of phase parsr; did you mean Parser?\n"
+    )
+    assert (call(verb, "--phase", " Parser").err, call(verb).err) == ("", "")
+
+
+def test_the_critical_path_is_what_costs_most_of_what_is_left(call, card):
+    card("A", done=True, projected_cost="9")
+    card("B", needs=["A"], projected_cost="0.50", projected_tokens=10)
+    card("C", needs=["B"], phase="M1")
+    card("D", projected_cost="0.25")
+    card("E", needs=["D"])
+    card("F", needs=["E", "nowhere"], phase="M1")
+    found = call("graph", "--critical", "--json").json["critical"]
+    assert found == {"cards": ["B", "C"], "projectedCost": 0.5, "projectedTokens": 10}
+    assert call("graph", "--critical", "--phase", "M1", "--json").json["critical"]["cards"] == [
+        "B",
+        "C",
+    ]
+    dot = call("graph", "--critical").out
+    assert '"B" -> "C" [penwidth=3];' in dot
+    assert '"A" -> "B";' in dot
+    mermaid = call("graph", "--critical", "--format", "mermaid").out
+    assert mermaid.endswith("  class c1,c2 critical\n")
+    assert "  c1 ==> c2\n" in mermaid
+
+
+@pytest.mark.parametrize(
+    ("projected", "path"),
+    [
+        ({}, ["D", "E", "F"]),
+        ({"B": (None, 5)}, ["B", "C"]),
+        ({"B": (None, 5), "D": (1, None)}, ["D", "E", "F"]),
+    ],
+)
+def test_where_no_cost_is_projected_tokens_count_and_then_cards(projected, path):
+    edges = [("C", "B"), ("E", "D"), ("F", "E"), ("X", "Y"), ("Y", "X"), ("F", "nowhere")]
+    cards = {each: projected.get(each, (None, None)) for each in "BCDEFXY"}
+    assert critical_path(cards, edges) == path

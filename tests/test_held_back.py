@@ -185,10 +185,13 @@ def test_a_merge_gate_reads_the_exit_status_and_fails_closed(call):
         ("pause", "--owner", " ", "--reason", "r"),
         ("pause", "--phase", "M1", "--owner", "w", "--reason", "r"),
         ("resume", "--phase", ""),
-        ("limit", "--max", "1"),
+        ("limit",),
+        ("limit", "--in-review", "--max", "1"),
+        ("limit", "--phase", "M1", "--in-review", "--role", "code", "--max", "1"),
+        ("limit", "--phase", "M1", "--role", "code", "--max", "1"),
         ("limit", "--phase", "M1", "--max", "-1"),
         ("limit", "--phase", "", "--max", "1"),
-        ("unlimit",),
+        ("unlimit", "--in-review"),
     ],
 )
 def test_a_blank_or_double_scope_is_refused_and_nothing_is_held(words, call):
@@ -213,6 +216,56 @@ def test_a_limit_of_an_owner_caps_that_owner(session, card):
     card("B")
     rules.limit(session, "owner", "w", 1)
     assert [taken(session, owner) for owner in "wwv"] == [["A"], "limit", ["B"]]
+
+
+def test_a_limit_of_the_fleet_caps_all_of_it(session, card):
+    for n in range(3):
+        card(f"A{n}", phase="M1" if n else None)
+    rules.limit(session, "fleet", "", 2)
+    assert taken(session, "v", count=3) == ["A0", "A1"]
+    assert taken(session, "w") == "limit"
+    assert claims.claim(session, "w", card_id="A2") == ([], "limit")
+
+
+def test_a_limit_of_a_role_caps_its_claims_and_no_others(session, card):
+    for n in range(2):
+        card(f"A{n}", role="code", priority=9)
+    card("B", role="review")
+    card("C")
+    rules.limit(session, "role", "code", 1)
+    assert [taken(session) for _ in range(4)] == [["A0"], ["B"], ["C"], "limit"]
+    assert claims.claim(session, "w", card_id="A1") == ([], "limit")
+    assert taken(session, pool=Pool(role="review")) == "empty"
+    assert [str(each) for each in pool.explain(session, "A1").limits] == ["role code"]
+
+
+def test_nothing_of_a_phase_is_claimed_while_as_much_of_it_is_in_review(session, card):
+    for n in range(3):
+        card(f"A{n}", phase="M1", gated=True)
+    card("B")
+    rules.limit(session, "review", "M1", 1)
+    assert taken(session, "w", count=2) == ["A0", "A1"]  # they are at work, none is in review
+    moves.complete(session, "A0", "w")
+    assert [taken(session, "v"), taken(session, "v")] == [["B"], "limit"]
+    assert claims.claim(session, "v", card_id="A2") == ([], "limit")
+    assert [str(each) for each in pool.explain(session, "A2").limits] == ["review M1"]
+    moves.unblock(session, "A0")
+    assert taken(session, "v") == ["A0"]
+
+
+@pytest.mark.one_tier
+def test_limits_are_told_each_with_what_is_used_of_it(call, card):
+    card("A", phase="M1", role="code", claimed=True)
+    for scope in ((), ("--role", "code"), ("--phase", "M1", "--in-review")):
+        call("limit", *scope, "--max", "3")
+    said = [line.split("\t")[:2] for line in call("limits").out.splitlines()]
+    assert said == [
+        ["limit: fleet", "1 of 3"],
+        ["limit: review M1", "0 of 3"],
+        ["limit: role code", "1 of 3"],
+    ]
+    assert call("unlimit").out == "no limit: fleet\n"
+    assert call("unlimit").err == "there is no limit on the fleet\n"
 
 
 def test_a_slot_that_is_free_again_is_used(session, card):

@@ -9,7 +9,7 @@ from backlog.lifecycle import LONGEST_TEXT
 from backlog.models import Card
 from backlog.verbs.runs import Report
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
 TEXTS = [
     ("a\0b", "must not contain a NUL byte"),

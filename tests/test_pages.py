@@ -363,7 +363,7 @@ def test_beyond_the_last_page_of_the_list_is_the_last(admin_client):
 def test_the_pages_need_as_many_queries_for_many_cards(admin_client, django_assert_max_num_queries):
     for n in range(40):
         CardFactory(id=f"A{n}", depends_on=[f"A{n - 1}"] if n else [])
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(13):
         _page(admin_client, "A20")
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(18):
         admin_client.get("/fleet/")

@@ -117,10 +117,16 @@ def test_a_claim_is_one_query(django_assert_num_queries):
 @pytest.mark.parametrize("closed", [(), ("M8",), ("M8", "M9")])
 @pytest.mark.parametrize("gated", [True, False])
 @pytest.mark.parametrize("count", [1, 5])
-@pytest.mark.parametrize("among", [Pool(p, r) for p in (None, "M1") for r in (None, "code")])
+@pytest.mark.parametrize(
+    "among",
+    [Pool(p, r) for p in (None, "M1") for r in (None, "code")]
+    + [Pool(roles=("code",)), Pool("M1", roles=("code", "review"))],
+)
 def test_the_command_claims_by_what_the_orm_compiles(among, count, gated, closed):
-    compiled = Compiled(Card.objects.all(), among, "default").next_to_claim(count, gated, closed)
-    assert among.next_to_claim(count, gated, closed) == compiled
+    for roles in ((), closed):
+        how = (count, gated, closed, roles)
+        compiled = Compiled(Card.objects.all(), among, "default").next_to_claim(*how)
+        assert among.next_to_claim(*how) == compiled
 
 
 def test_a_filtered_queryset_claims_by_what_it_compiles_itself():

@@ -14,7 +14,7 @@ from backlog.verbs.runs import Report
 from backlog.web.queries import activity
 from tests.factories import AccountFactory, CardFactory
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
 LISTS = {Event: "/admin/backlog/event/", Run: "/admin/backlog/run/", Rule: "/admin/backlog/rule/"}
 ODD = 'a-1/é? "b"'

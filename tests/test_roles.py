@@ -5,8 +5,10 @@ import os
 import pytest
 
 from backlog.errors import NotFound
+from backlog.models import Card
 from backlog.store.errors import ConfigurationError
 from fleet import roles as library
+from fleet.verbs import workers
 from tests.factories import AccountFactory
 
 pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
@@ -151,6 +153,8 @@ def test_the_pages_lead_to_each_other(admin_client, store, directory):
     assert 'aria-current="page"' in page.text
     assert 'href="/roles/a_2Fb%20%3Ci%3E/"' in page.text
     assert "One page a card." in admin_client.get("/roles/a_2Fb%20%3Ci%3E/").text
+    workers.add(Card.objects.session(), "ada", ["code", "a/b <i>"])
+    assert 'href="/worker/ada/"' in admin_client.get("/roles/code/").text
     page = admin_client.get("/roles/nobody/")
     assert (page.status_code, "There is no role" in page.text) == (404, True)
 

@@ -70,7 +70,7 @@ def test_what_is_not_paused_any_more_is_said(admin_client):
 
 def test_a_scope_that_does_not_exist_is_refused(admin_client):
     assert admin_client.post("/control/resume/", {"scope": "planet"}).status_code == 400
-    assert admin_client.post("/control/unlimit/", {"scope": "fleet"}).status_code == 400
+    assert admin_client.post("/control/unlimit/", {"scope": "card"}).status_code == 400
 
 
 @pytest.mark.both_tiers
@@ -81,6 +81,15 @@ def test_an_operator_sets_changes_and_removes_a_limit(admin_client):
         ("limit", {**M1, "most": "1"}, "1 of 1 card at its limit"),
         ("unlimit", M1, "There are no limits."),
         ("unlimit", M1, "there is no limit on phase M1"),
+        ("limit", {"scope": "fleet", "name": "", "most": "2"}, "the fleet 1 of 2 cards"),
+        ("unlimit", {"scope": "fleet"}, "There are no limits."),
+        ("limit", {"scope": "role", "name": "code", "most": "2"}, "role code there is no card"),
+        ("unlimit", {"scope": "role", "name": "code"}, "There are no limits."),
+        (
+            "limit",
+            {**M1, "scope": "review", "most": "0"},
+            "what is in review of phase M1 0 of 0 cards in review at its limit",
+        ),
     ):
         assert said in _text(admin_client.post(f"/control/{path}/", fields, follow=True))
 

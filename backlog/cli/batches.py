@@ -39,6 +39,10 @@ def reopen(session: Session, options: Options) -> Reply:
     return _answer(batches.reopen_many(session, _ids(session, options)))
 
 
+def archive(session: Session, options: Options) -> Reply:
+    return _answer(batches.archive_many(session, _ids(session, options)))
+
+
 def unblock(session: Session, options: Options) -> Reply:
     return _answer(batches.unblock_many(session, _ids(session, options), note=options.note))
 
@@ -122,6 +126,8 @@ def _asked(session: Session, options: Options, *keys: str) -> list[dict[str, Any
         said = [{"id": card_id} for card_id in options.ids]
     for each in said:
         each |= {key: names.named(session, "id", each[key]) for key in ("id", "on") if key in each}
+    if options.allow is not None:
+        options.allow(each["id"] for each in said)
     return said
 
 

@@ -1,6 +1,7 @@
 """`create`, `list`, `show`, `edit`, `delete`, `link`, `unlink`."""
 
 from argparse import SUPPRESS
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -23,7 +24,8 @@ from backlog.errors import UsageError
 from backlog.lifecycle import MOST_COUNTED, STATUSES
 from backlog.records import WIRE_NAMES, iso, to_json, to_line
 from backlog.session import Session
-from backlog.verbs import cards
+from backlog.shown import named
+from backlog.verbs import cards, names
 
 
 def _ids(value: str) -> list[str]:
@@ -101,17 +103,48 @@ def _given_fields(options: Options) -> dict[str, Any]:
     text("--idempotency-key", values.key, "a repeated key creates nothing", default=SUPPRESS),
 )
 def create(session: Session, options: Options) -> Reply:
-    return one_card(cards.create(session, options.card_id, **_given_fields(options)))
+    made = cards.create(session, options.card_id, **_given_fields(options))
+    given = made.dependencies if "depends_on" in options else ()
+    return _noted(session, given, one_card(made))
+
+
+def _noted(session: Session, given: Iterable[str], reply: Reply) -> Reply:
+    """With a word on what is waited for and is not there: to come, or misspelt."""
+    missing = names.missing(session, given) if given else []
+    if not missing:
+        return reply
+    said = f"waits for {named(missing)}: there is no such card yet; `unlink` takes a link back"
+    return reply._replace(note=said)
+
+
+def _status(value: str) -> str:
+    if value == "waiting":
+        raise UsageError(
+            "waiting is no status: such a card is ready, and not claimable yet; --status ready"
+            " lists it, --ready-only leaves it out, `explain` says what it waits for"
+        )
+    return values.status(value)
 
 
 @verb(
     "list",
     "cards in the order of claims",
-    one_of("--status", STATUSES, values.status, "ready, claimed, blocked or done"),
+    one_of("--status", STATUSES, _status, "ready, claimed, blocked or done"),
     text("--phase", values.line, "of this phase"),
     flag("--ready-only", "claimable ones"),
+    flag("--in-review", "those that wait for verdicts"),
     number("--limit", 1, "so many at most"),
     text("--after", Named, "those that come after this card", metavar="ID"),
+    one_of(
+        "--sort",
+        cards.SORTS,
+        lambda value: values.one_of(value, "--sort", cards.SORTS),
+        "claim (the order of claims) or due",
+        default="claim",
+    ),
+    text("--due-before", values.moment, "due before this time, in ISO 8601", metavar="TIME"),
+    flag("--late", "not done, and due by now"),
+    flag("--archived", "what is archived, which is else left out"),
 )
 def list_cards(session: Session, options: Options) -> Reply:
     found = cards.list_cards(
@@ -121,8 +154,24 @@ def list_cards(session: Session, options: Options) -> Reply:
         options.ready_only,
         limit=options.limit,
         after=options.after,
+        sort=options.sort,
+        due_before=options.due_before,
+        late=options.late,
+        archived=options.archived,
+        in_review=options.in_review,
     )
-    return each(found, to_line, "(no cards)", as_json=options.json)
+    return each(found, to_line, "(no cards)", as_json=options.json)._replace(
+        note=unknown_phase(session, options.phase)
+    )
+
+
+def unknown_phase(session: Session, phase: str | None) -> str | None:
+    """What to say of a phase that no card has, with the one that is like it."""
+    if phase is None:
+        return None
+    from backlog.verbs import rules  # most lists are of all phases
+
+    return rules.unknown(session, "phase", names.found(session, "phase", phase))
 
 
 @verb("show", "one card, everything on it", CLAIMED_ID)
@@ -131,7 +180,7 @@ def show(session: Session, options: Options) -> Reply:
     details = [
         f"{name.replace('_', '-')}: {iso(value) if isinstance(value, datetime) else value}"
         for name in WIRE_NAMES
-        if (value := getattr(card, name)) is not None
+        if (value := getattr(card, name)) is not None and value is not False
     ]
     return Reply([to_json(card) + "\n"], details)
 
@@ -156,8 +205,10 @@ def edit(session: Session, options: Options) -> Reply:
     if options.ids is not None:
         from backlog.cli import batches
 
-        return batches.edit(session, options, fields)
-    return one_card(cards.edit(session, options.card_id, **fields))
+        reply = batches.edit(session, options, fields)
+    else:
+        reply = one_card(cards.edit(session, options.card_id, **fields))
+    return _noted(session, fields.get("depends_on", ()), reply)
 
 
 @verb(

@@ -13,7 +13,7 @@ from backlog.shown import MOST_OF_A_TEXT, visible
 from backlog.values import json_text
 
 if TYPE_CHECKING:
-    from backlog.verbs.doctor import Finding
+    from backlog.verbs.findings import Finding
 
 # Longer than what it takes to quote two names.
 _LONGEST_COMMAND: Final = 8 * MOST_OF_A_TEXT
@@ -25,12 +25,14 @@ _LONGEST_COMMAND: Final = 8 * MOST_OF_A_TEXT
     flag("--all", "every finding, looked for now; takes long with many cards"),
 )
 def doctor(session: Session, options: Options) -> Reply:
+    from backlog.verbs import beside
     from backlog.verbs.doctor import doctor as diagnosis_of
     from backlog.verbs.doctor import everything
 
     if options.all:
-        return _streamed(everything(session), as_json=options.json)
-    found = diagnosis_of(session)
+        findings = chain(everything(session), beside.found(session))
+        return _streamed(findings, as_json=options.json)
+    found = beside.with_found(session, diagnosis_of(session))
     answer = {"ok": found.ok, "findings": [_finding(each) for each in found.findings]}
     text = list(report(found.findings, _line))
     if found.is_large:

@@ -20,6 +20,7 @@ from backlog.values import actor, json_text
 
 if TYPE_CHECKING:
     from backlog.verbs.claims import Claiming
+    from backlog.verbs.rights import Ask
 
 INTERRUPTED = 130
 
@@ -88,7 +89,12 @@ def _run(options: Options) -> int:
     from backlog.logs import guard  # a wrong option is refused without it
 
     guard()
+    from backlog.verbs import rights
+
+    ask = rights.guard(options.deed)
     if not options.on_session:
+        if ask is not None:
+            _ask_first(ask, options)
         return _answer(options.run(options), options)
     if options.check is not None:
         options.check(options)
@@ -98,7 +104,21 @@ def _run(options: Options) -> int:
         for name, given in vars(options).items():
             if isinstance(given, Named):
                 setattr(options, name, names.named(session, given.column, str(given)))
-        return _answer(options.run(session, options), options)
+        if ask is None:
+            return _answer(options.run(session, options), options)
+        from backlog.cli.rights import asked
+
+        with asked(ask, session, options):
+            reply = options.run(session, options)
+        return _answer(reply, options)
+
+
+def _ask_first(ask: "Ask", options: Options) -> None:
+    """Whether the verb may be run that opens its own sessions."""
+    from backlog.cli.rights import asked
+
+    with options.connect() as session, asked(ask, session, options):
+        pass
 
 
 def _answer(reply: Reply, options: Options) -> int:

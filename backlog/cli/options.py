@@ -28,6 +28,12 @@ class Options(Namespace):
     check: Callable[["Options"], object] | None
     connect: "Opener"
     claimed_by: "Claiming | None"
+    deed: str  # the verb, with the group that it is of
+    acting: str | None = None  # the option that says who acts
+    # Where rights are enforced (`backlog.cli.rights`): whether these cards may be acted on, which
+    # are known later; the roles whose cards a claim may take.
+    allow: Callable[[Iterable[str]], object] | None = None
+    roles_of_actor: tuple[str, ...] = ()
 
     @property
     def claiming(self) -> "Claiming":
@@ -52,11 +58,12 @@ class Verb(NamedTuple):
 
 
 class Group(NamedTuple):
-    """A verb that has verbs of its own: `store start`."""
+    """A verb that has verbs of its own: `store start`; `alone`, what it does without one."""
 
     name: str
     help: str
     actions: tuple[Verb, ...]
+    alone: Verb | None = None
 
 
 def verb(

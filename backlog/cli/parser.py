@@ -36,6 +36,8 @@ VERBS: Final = {
     "renew": "backlog.cli.moves.renew",
     "unlink": "backlog.cli.cards.unlink",
     "delete": "backlog.cli.cards.delete",
+    "drop": "backlog.cli.drop.drop",
+    "archive": "backlog.cli.archive.archive",
     "explain": "backlog.cli.pool.explain",
     "pause": "backlog.cli.rules.pause",
     "resume": "backlog.cli.rules.resume",
@@ -125,16 +127,25 @@ def grammar(prog: str, verbs: Iterable[Verb | Group], *, listed: bool = False) -
     return parser
 
 
-def _fill(parser: Parser, verb: Verb | Group) -> None:
+def _fill(parser: Parser, verb: Verb | Group, group: str = "", json: str | bool = False) -> None:
+    """`group`: the words before the verb's name; `json`: what it is without `--json`."""
     if isinstance(verb, Group):
-        actions = parser.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
+        alone = verb.alone
+        actions = parser.add_subparsers(
+            metavar="ACTION", required=alone is None, parser_class=Parser
+        )
         for action in verb.actions:
-            _fill(
-                actions.add_parser(action.name, help=action.help, description=action.help), action
-            )
-        return
+            made = actions.add_parser(action.name, help=action.help, description=action.help)
+            # What stands before the action holds for it, too.
+            _fill(made, action, f"{verb.name} ", False if alone is None else argparse.SUPPRESS)
+        if alone is None:
+            return
+        verb = alone
     parser.set_defaults(run=verb.run, on_session=verb.on_session, check=verb.check)
-    parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
+    acting = [name for name, settings in verb.options if settings.get("env") == "BACKLOG_OWNER"]
+    parser.set_defaults(deed=group + verb.name, acting=acting[0].lstrip("-") if acting else None)
+    help = "one line of JSON on stdout"
+    parser.add_argument("--json", action="store_true", default=json, help=help)
     _add_options(parser, verb.options)
 
 

@@ -40,6 +40,7 @@ def stats(session: Session, options: Options) -> Reply:
         " ".join(f"{status}={count}" for status, count in found.counts.items()),
         f"oldest-ready-age: {none if age is None else f'{age}s'}",
         f"expired-claims: {found.expired_claim_count}",
+        *([f"archived: {found.archived}"] if found.archived else []),
     ]
     return Reply([to_json(found) + "\n"], text)
 
@@ -62,6 +63,9 @@ def explain(session: Session, options: Options) -> Reply:
     text += [f"{kind}: {named(ids)}" for kind, ids in lists.items() if ids]
     until = found.not_before and iso(found.not_before)
     text += [f"not before: {until}"] if until else []
+    text += (
+        ["a draft: not claimed before it is published (edit --draft off)"] if found.draft else []
+    )
     text += [row(f"paused: {pause} ({pause.reason})") for pause in found.pauses]
     text += [row(f"at its limit: {limit} ({limit.used} of {limit.most})") for limit in found.limits]
     text += [row(f"its budget is spent: {budget}") for budget in found.spent]
@@ -75,7 +79,8 @@ def explain(session: Session, options: Options) -> Reply:
         "atLimit": [str(limit) for limit in found.limits],
         "blockReason": found.block_reason,
         "blockNote": found.block_note,
-        **({"spent": [str(budget) for budget in found.spent]} if found.spent else {}),
+        "draft": found.draft,
+        "spent": [str(budget) for budget in found.spent],
     }
     return document(answer, text)
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from backlog import values
-from backlog.cli.options import Options, number, text, verb
+from backlog.cli.options import Options, flag, number, text, verb
 from backlog.cli.reply import Reply, document, many, one
 from backlog.errors import UsageError
 from backlog.lifecycle import FLEET, MOST_COUNTED
@@ -19,6 +19,11 @@ _SCOPE: Final = (
     text("--phase", values.line, "of this phase"),
     text("--owner", values.line, "of this worker"),
 )
+_LIMITED: Final = (
+    *_SCOPE,
+    text("--role", values.line, "of cards for this role"),
+    flag("--in-review", "with --phase: by how many of its cards are in review"),
+)
 
 
 def _scope(options: Options) -> tuple[str, str]:
@@ -31,10 +36,15 @@ def _scope(options: Options) -> tuple[str, str]:
 
 
 def _limited(options: Options) -> tuple[str, str]:
-    scope, name = _scope(options)
-    if scope == FLEET:
-        raise UsageError("a limit is of a --phase or an --owner")
-    return scope, name
+    if options.in_review:
+        if options.phase is None or (options.owner, options.role) != (None, None):
+            raise UsageError("--in-review is about the cards of a phase: --phase, and no other")
+        return "review", options.phase
+    if options.role is None:
+        return _scope(options)
+    if (options.phase, options.owner) != (None, None):
+        raise UsageError("one of --phase, --owner and --role")
+    return "role", options.role
 
 
 @verb(
@@ -63,9 +73,16 @@ def paused(session: Session, options: Options) -> Reply:
 
 @verb(
     "limit",
-    "work in progress of a phase or a worker",
-    *_SCOPE,
-    number("--max", 0, "claims at once", high=MOST_COUNTED, required=True, dest="most"),
+    "work in progress of the fleet, a phase, a worker or a role",
+    *_LIMITED,
+    number(
+        "--max",
+        0,
+        "claims at once, or cards in review",
+        high=MOST_COUNTED,
+        required=True,
+        dest="most",
+    ),
     check=_limited,
 )
 def limit(session: Session, options: Options) -> Reply:
@@ -73,11 +90,11 @@ def limit(session: Session, options: Options) -> Reply:
     return one(made, _limit_line(made), note=rules.of_nothing(session, made))
 
 
-@verb("unlimit", "no limit any more", *_SCOPE, check=_limited)
+@verb("unlimit", "no limit any more", *_LIMITED, check=_limited)
 def unlimit(session: Session, options: Options) -> Reply:
     scope, name = _limited(options)
     name = rules.unlimit(session, scope, name)
-    return document({"scope": scope, "name": name}, [f"no limit: {scope} {name}"])
+    return document({"scope": scope, "name": name}, [f"no limit: {scope} {name}".rstrip()])
 
 
 @verb("limits", "every limit, and how much of it is used")

@@ -34,6 +34,5 @@ _TO_COME = "some cards are new and not looked through yet: sweep does that"
 
 def _line(hit: verbs.Hit) -> str:
     where = f"{hit.found_in} of attempt {hit.attempt}" if hit.attempt else hit.found_in
-    return row(
-        hit.id, f"[{hit.cell}]", f"phase={hit.phase or '-'}", hit.title, where, hit.snippet or "-"
-    )
+    state = f"[{hit.cell}{', archived' * hit.archived}]"
+    return row(hit.id, state, f"phase={hit.phase or '-'}", hit.title, where, hit.snippet or "-")

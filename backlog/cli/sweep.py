@@ -21,14 +21,14 @@ from backlog.values import json_text
 if TYPE_CHECKING:
     from backlog.verbs.sweep import Swept
 
-# Pruning looks at all that is old, each time; nothing hurries.
+# Pruning and archiving look at all that is old, each time; nothing hurries.
 _PRUNE_EVERY_SECONDS: Final = 3600.0
 _MOST_DAYS: Final = 36_500
 
 
 @verb(
     "sweep",
-    "reclaim what is expired, wake what is due, prune what is old",
+    "reclaim what is expired, wake what is due, archive and prune what is old",
     number("--every", 1, "for ever, with so many seconds between"),
 )
 def sweep(session: Session, options: Options) -> Reply:
@@ -36,21 +36,26 @@ def sweep(session: Session, options: Options) -> Reply:
     from backlog.verbs.sweep import look
     from backlog.verbs.sweep import sweep as one_pass
 
-    days = _retention_days(os.environ)
+    days = _days(os.environ)
     if options.every is not None:
         return stream(_passes(session, options, days))
-    done = one_pass(session, days)
+    done = one_pass(session, *days)
     if is_large(session):
         look(session)
     return document(_answer(done), [_line(done)])
 
 
-def _retention_days(environ: Mapping[str, str]) -> int:
-    days = environ.get("BACKLOG_RETENTION_DAYS") or "0"
-    return values.integer(days, "BACKLOG_RETENTION_DAYS", 0, _MOST_DAYS)
+def _days(environ: Mapping[str, str]) -> tuple[int, int]:
+    """How long history is kept, and after how long what is done is archived; 0: for ever, never."""
+    kept = environ.get("BACKLOG_RETENTION_DAYS") or "0"
+    shown = environ.get("BACKLOG_ARCHIVE_DAYS") or "0"
+    return (
+        values.integer(kept, "BACKLOG_RETENTION_DAYS", 0, _MOST_DAYS),
+        values.integer(shown, "BACKLOG_ARCHIVE_DAYS", 0, _MOST_DAYS),
+    )
 
 
-def _passes(session: Session, options: Options, days: int) -> Iterator[str]:
+def _passes(session: Session, options: Options, days: tuple[int, int]) -> Iterator[str]:
     """A line for each pass that did something, until SIGTERM or SIGINT."""
     from backlog.verbs.kept import is_large
     from backlog.verbs.sweep import sweep as one_pass
@@ -62,7 +67,7 @@ def _passes(session: Session, options: Options, days: int) -> Iterator[str]:
         nonlocal pruned_at
         now = time.monotonic()
         prune = pruned_at is None or now - pruned_at >= _PRUNE_EVERY_SECONDS
-        done = one_pass(session, days if prune else 0)
+        done = one_pass(session, *days) if prune else one_pass(session)
         if is_large(session) and not (looking and looking[-1].is_alive()):
             looking[:] = [Thread(target=_look, args=(options.connect,), daemon=True)]
             looking[-1].start()
@@ -111,10 +116,16 @@ def _answer(done: "Swept") -> dict[str, Any]:
         "reclaimed": done.reclaimed,
         "woken": done.woken,
         "pruned": {"events": done.events, "runs": done.runs},
+        "overrun": list(done.overrun),
+        "archived": done.archived,
+        **done.others,
     }
 
 
 def _line(done: "Swept") -> str:
     reclaimed = named(done.reclaimed) or "-"
     pruned = f"{done.events} events, {done.runs} runs"
-    return f"reclaimed: {reclaimed}; woken: {done.woken}; pruned: {pruned}"
+    line = f"reclaimed: {reclaimed}; woken: {done.woken}; pruned: {pruned}"
+    line += f"; ran too long: {named(done.overrun)}" if done.overrun else ""
+    line += f"; archived: {done.archived}" if done.archived else ""
+    return line + "".join(f"; {key}: {named(did)}" for key, did in done.others.items() if did)

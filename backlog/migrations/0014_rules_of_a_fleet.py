@@ -140,7 +140,7 @@ class Migration(migrations.Migration):
                 ),
                 ("actor", models.TextField()),
                 ("criterion", backlog.fields.CountField(null=True)),
-                ("passed", models.BooleanField(default=False)),
+                ("passed", models.BooleanField(db_default=False, default=False)),
                 ("evidence", backlog.fields.FreeTextField(null=True)),
                 ("commit", backlog.fields.KeyField(null=True)),
                 ("attempt", models.IntegerField()),

@@ -17,7 +17,7 @@ BEGIN
     RAISE EXCEPTION 'verdicts are never changed' USING ERRCODE = 'check_violation';
 END $$;
 
-CREATE TRIGGER backlog_verdict_kept BEFORE UPDATE ON backlog_verdict
+CREATE TRIGGER backlog_verdict_kept BEFORE UPDATE OR DELETE ON backlog_verdict
 FOR EACH ROW EXECUTE FUNCTION backlog_verdict_kept();
 
 -- How many criteria a card has: as many as its list has, else one.
@@ -44,10 +44,13 @@ DECLARE
     since bigint := coalesce((SELECT max(id) FROM backlog_verdict
         WHERE card_id = card.id AND criterion IS NULL), 0);
 BEGIN
-    RETURN ARRAY(SELECT n FROM generate_series(1, backlog_criteria(card.acceptance)) AS n
-        WHERE NOT coalesce((
-            SELECT passed AND actor IS DISTINCT FROM worker FROM backlog_verdict
-            WHERE card_id = card.id AND criterion = n AND id > since ORDER BY id DESC LIMIT 1), false));
+    RETURN ARRAY(
+        SELECT generate_series(1, backlog_criteria(card.acceptance))
+        EXCEPT SELECT criterion FROM (
+            SELECT DISTINCT ON (criterion) criterion, passed AND actor IS DISTINCT FROM worker AS counts
+            FROM backlog_verdict WHERE card_id = card.id AND id > since
+            ORDER BY criterion, id DESC) AS newest WHERE counts
+        ORDER BY 1);
 END $$;
 
 -- A gated card that would be done: so it is if all has passed; else it goes from its worker into review,
@@ -56,10 +59,14 @@ CREATE FUNCTION backlog_judged(was backlog, card backlog) RETURNS backlog LANGUA
 DECLARE
     still_open integer[] := backlog_open_criteria(was);
 BEGIN
+    IF card.acceptance IS DISTINCT FROM was.acceptance THEN  -- nobody has seen these
+        still_open := ARRAY(SELECT generate_series(1, backlog_criteria(card.acceptance)));
+    END IF;
     IF cardinality(still_open) > 0 THEN
         IF was.status <> 'claimed' THEN
-            PERFORM backlog_refuse(card.id, format('it is gated, and these criteria have not passed: %s',
-                array_to_string(still_open, ', ')));
+            RAISE EXCEPTION 'cannot complete %: it is gated, and of its criteria these have not passed in the eyes of another than its worker: %',
+                card.id, array_to_string(still_open, ', ')
+                USING ERRCODE = 'check_violation', TABLE = 'backlog', CONSTRAINT = 'backlog_verdicts';
         END IF;
         card.status := 'blocked';
         card.block_reason := 'in_review';
@@ -76,6 +83,35 @@ BEGIN
     SELECT card.id, backlog_actor(), card.attempts
     WHERE EXISTS (SELECT FROM backlog_verdict WHERE card_id = card.id);
 END $$;
+
+-- A verdict is on a card that is not done, by another than its worker. Who gives it and who completes the
+-- card wait for each other: a fail that is on its way is heard.
+CREATE FUNCTION backlog_before_verdict() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+    judged backlog;
+    why text;
+BEGIN
+    SELECT * INTO judged FROM backlog WHERE id = NEW.card_id FOR SHARE;
+    why := CASE
+        WHEN judged.id IS NULL THEN 'there is no such card to judge'
+        WHEN judged.status = 'done' THEN 'a card that is done is not judged'
+        WHEN NEW.criterion NOT BETWEEN 1 AND backlog_criteria(judged.acceptance)
+            THEN format('it has no criterion %s', NEW.criterion)
+        WHEN NEW.actor !~ '\S' THEN 'a verdict is somebody''s'
+        WHEN NEW.actor = backlog_worker(judged) THEN 'its worker does not judge it' END;
+    IF why IS NOT NULL THEN
+        PERFORM backlog_refuse(NEW.card_id, why);
+    END IF;
+    NEW.attempt := judged.attempts;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER backlog_before_verdict BEFORE INSERT ON backlog_verdict
+FOR EACH ROW WHEN (NEW.criterion IS NOT NULL) EXECUTE FUNCTION backlog_before_verdict();
+
+CREATE OR REPLACE FUNCTION backlog_lock_phase(phase text) RETURNS void LANGUAGE sql AS $$
+    SELECT pg_advisory_xact_lock_shared(1650549611, -1024 - (hashtext(phase) & 1023))
+$$;
 
 CREATE OR REPLACE FUNCTION backlog_phase_is_gated(phase text) RETURNS boolean LANGUAGE plpgsql STABLE
 SET enable_seqscan = off AS $$
@@ -131,6 +167,7 @@ BEGIN
         NEW.block_count := greatest(NEW.block_count, 1);
     END IF;
     NEW.held := NEW.draft OR coalesce(NEW.not_before > NEW.updated_at, false);
+    PERFORM backlog_lock_phase(NEW.phase);
     NEW.gated := NEW.gated OR backlog_phase_is_gated(NEW.phase);
     NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
     PERFORM backlog_lock_targets(ids);
@@ -207,7 +244,7 @@ BEGIN
     END IF;
     NEW.status_changed_at := NEW.updated_at;
     report := backlog_report(NEW.id);
-    IF OLD.status = 'claimed' OR NEW.status = 'done' THEN
+    IF OLD.status = 'claimed' OR NEW.status = 'done' AND NEW.resolution IS NULL THEN
         outcome := backlog_end_run(OLD, NEW.status, NEW.updated_at, report);
     END IF;
     IF NEW.status = 'done' AND NEW.gated AND NEW.resolution IS NULL THEN
@@ -271,7 +308,7 @@ BEGIN
         nullif(concat_ws('; ',
             CASE card.status WHEN 'blocked' THEN concat_ws(': ', card.block_reason, card.block_note) END,
             CASE was.status WHEN 'blocked' THEN card.answer END,
-            'held by ' || was.claim_owner), ''));
+            report ->> 'note', 'held by ' || was.claim_owner), ''));
 END $$;
 
 CREATE OR REPLACE FUNCTION backlog_written(moment timestamptz) RETURNS text LANGUAGE sql IMMUTABLE AS $$
@@ -328,11 +365,16 @@ BEGIN
             EXCEPT SELECT unnest(backlog_dependency_ids(NEW.id, NEW.depends_on))) AS ids;
     END IF;
     IF NEW.phase IS DISTINCT FROM OLD.phase THEN
+        PERFORM backlog_lock_phase(NEW.phase);
         NEW.gated := NEW.gated OR backlog_phase_is_gated(NEW.phase);
     END IF;
     edited := backlog_edited(OLD, NEW);
     IF NEW.acceptance IS DISTINCT FROM OLD.acceptance THEN
         PERFORM backlog_judge_anew(NEW);
+    END IF;
+    IF NEW.gated AND NEW.status = 'done' AND OLD.status = 'done' AND NEW.resolution IS NULL
+            AND OLD.resolution IS NOT NULL THEN
+        NEW := backlog_judged(OLD, NEW);  -- completed after all
     END IF;
     -- Else backlog_before_move has set it, and written an event of that time.
     IF NEW.status = OLD.status AND NEW.attempts = OLD.attempts THEN

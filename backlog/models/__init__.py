@@ -12,6 +12,7 @@ from backlog.models.related import (
     RunOutput,
     SavedView,
     SearchDocument,
+    Verdict,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "RunOutput",
     "SavedView",
     "SearchDocument",
+    "Verdict",
 ]

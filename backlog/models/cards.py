@@ -32,6 +32,7 @@ from backlog.lifecycle import (
     BLOCKED,
     CLAIMED,
     DONE,
+    IN_REVIEW,
     READY,
     RESOLUTIONS,
     STATUSES,
@@ -133,14 +134,13 @@ class Card(models.Model):
 
     objects = CardQuerySet.as_manager()
 
-    # Only as `CardQuerySet.with_…` reads cards; `expired` by the database's clock.
+    # Only as `CardQuerySet.with_…` reads cards; `expired` and `late` by the database's clock.
     expired: bool
+    late: bool
     cell: str
     acceptance_text: str | None
-    # Only as the board reads cards: some of what it waits for, as pairs of an id and its status
-    # ("missing": there is no such card); how many unfinished cards wait for it.
+    # Only as what needs an operator is read: what it waits for, as pairs of an id and its state.
     waits_for: tuple[tuple[str, str], ...]
-    holds_up: int
     # Only as the fleet's page reads cards: the last line of what its worker's command printed.
     printed: str
 
@@ -235,3 +235,8 @@ class Card(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} {Truncator(self.title[:300]).chars(200)}"
+
+    @property
+    def in_review(self) -> bool:
+        """Its worker finished it, and it waits for its verdicts."""
+        return self.status == BLOCKED and self.block_reason == IN_REVIEW

@@ -195,7 +195,7 @@ class Verdict(models.Model):
     at = TimestampField(db_default=Now())
     actor = models.TextField()
     criterion = CountField(null=True)
-    passed = models.BooleanField(default=False)
+    passed = models.BooleanField(default=False, db_default=False)
     evidence = FreeTextField(null=True)
     commit = KeyField(null=True)
     attempt = models.IntegerField()

@@ -23,12 +23,22 @@ from django.db.models.functions import Cast, Coalesce, Now
 
 from backlog.connection import DjangoSession
 from backlog.errors import UsageError
-from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_TTL_SECONDS, EMPTY
+from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_TTL_SECONDS, DONE, EMPTY, IN_REVIEW
 from backlog.querysets.compiled import Compiled
 from backlog.records import Record, json_value
 from backlog.session import Session
 from backlog.values import document
-from backlog.verbs import batches, cards, claims, history, moves, pool
+from backlog.verbs import (
+    archive,
+    batches,
+    cards,
+    claims,
+    drop,
+    history,
+    moves,
+    pool,
+    verdicts,
+)
 from backlog.verbs.batches import Outcome
 from backlog.verbs.claims import Taken
 from backlog.verbs.moves import NOTHING_SAID
@@ -45,8 +55,18 @@ def in_cell(cell: str) -> Q:
     return Q(status=status, claimable=claimable)
 
 
+# What waits for its verdicts.
+REVIEWED: Final = Q(status=BLOCKED, block_reason=IN_REVIEW)
+
+
+def _stuck(of: str = "") -> Q:
+    """What is blocked, and not for its review."""
+    return Q(**{f"{of}status": BLOCKED}) & ~Q(**{f"{of}block_reason": IN_REVIEW})
+
+
 # By the database's clock.
 EXPIRED: Final = Q(claim_expires_at__lte=Now())
+LATE: Final = Q(due__lte=Now()) & ~Q(status=DONE)
 
 
 def _of_one_card[**P](
@@ -94,22 +114,26 @@ class CardQuerySet(models.QuerySet["Card"]):
         """Claimed, but the lease is over."""
         return self.filter(EXPIRED)
 
+    def late(self) -> Self:
+        """Not done, and it should be by now."""
+        return self.filter(LATE)
+
     def stuck(self, *, of_few: bool = False) -> Self:
-        """What does not go on by itself: blocked, or its lease is over, or it waits for a card that
-        is blocked or does not exist.
+        """What does not go on by itself: blocked (but for its review), or its lease is over, or it
+        waits for a card that is blocked so, or does not exist.
 
         `of_few`: each card by its own look-ups, of which many cards would take too many.
         """
         edges = apps.get_model("backlog", "Dependency").objects.values("card")
         needed = self.model.objects.filter(pk=OuterRef("dependency_id"))
-        missing, blocked = ~Exists(needed), Q(dependency__status=BLOCKED)
+        missing, blocked = ~Exists(needed), _stuck("dependency__")
         if of_few:
-            blocked = Q(Exists(needed.filter(status=BLOCKED)))
+            blocked = Q(Exists(needed.filter(_stuck())))
             in_vain = Q(Exists(edges.filter(missing | blocked, card=OuterRef("pk"))))
         else:
             in_vain = Q(pk__in=edges.filter(missing).union(edges.filter(blocked), all=True))
         waits_in_vain = in_cell("waiting") & in_vain
-        return self.filter(Q(status=BLOCKED) | EXPIRED | waits_in_vain)
+        return self.filter(_stuck() | EXPIRED | waits_in_vain)
 
     def in_cells(self, *cells: str) -> Self:
         """Those in any of these of `lifecycle.CELLS`."""
@@ -127,6 +151,10 @@ class CardQuerySet(models.QuerySet["Card"]):
         return self.annotate(
             expired=Coalesce(ExpressionWrapper(EXPIRED, models.BooleanField()), False)
         )
+
+    def with_late(self) -> Self:
+        """Each card with `late`: it should be done by now, by the database's clock."""
+        return self.annotate(late=Coalesce(ExpressionWrapper(LATE, models.BooleanField()), False))
 
     def with_acceptance_text(self) -> Self:
         """Each card with `acceptance_text`: of JSON, Python rounds numbers, or cannot read them."""
@@ -155,6 +183,7 @@ class CardQuerySet(models.QuerySet["Card"]):
         *,
         phase: str | None = None,
         role: str | None = None,
+        roles: tuple[str, ...] = (),
         count: int = 1,
         card_id: str | None = None,
         wait: int = 0,
@@ -162,9 +191,9 @@ class CardQuerySet(models.QuerySet["Card"]):
     ) -> Taken[Any]:
         """Give `owner` the first `count` claimable cards of this queryset for `ttl` seconds.
 
-        One statement: the update of what `next_to_claim` locks. `phase` and `role` narrow the
-        queryset. `card_id` asks for that card or none; whoever is changing it is waited for. With
-        nothing to claim, looks again for `wait` seconds.
+        One statement: the update of what `next_to_claim` locks. `phase`, `role` and `roles` narrow
+        the queryset, as a `Pool`. `card_id` asks for that card or none; whoever is changing it is
+        waited for. With nothing to claim, looks again for `wait` seconds.
 
         Gives `Taken`: its `cards`, in the order of claims (the first is its `card`), or `why` there
         are none: `lifecycle.EMPTY`, `PAUSED`, `AT_LIMIT`, `BUDGET`. Raises `UsageError`, and
@@ -174,7 +203,7 @@ class CardQuerySet(models.QuerySet["Card"]):
         every digit kept.
         """
         session = self._session if card_id is None else self.session()
-        source = Compiled(self, pool.pool_of(session, phase, role), self._using)
+        source = Compiled(self, pool.pool_of(session, phase, role, roles), self._using)
         try:
             taken = claims.claim(session, owner, ttl, source, count, card_id=card_id, wait=wait)
         except EmptyResultSet:  # of `none()`, say
@@ -192,6 +221,7 @@ class CardQuerySet(models.QuerySet["Card"]):
         *,
         phase: str | None = None,
         role: str | None = None,
+        roles: tuple[str, ...] = (),
         report: Report = NOTHING_SAID,
         waited_for: bool = False,
         as_records: bool = False,
@@ -204,7 +234,7 @@ class CardQuerySet(models.QuerySet["Card"]):
         `UsageError`.
         """
         session = self._session
-        source = Compiled(self, pool.pool_of(session, phase, role), self._using)
+        source = Compiled(self, pool.pool_of(session, phase, role, roles), self._using)
         done, taken = claims.complete_and_claim(
             session,
             card_id,
@@ -220,6 +250,7 @@ class CardQuerySet(models.QuerySet["Card"]):
         return self._made(done), Taken([self._made(record) for record in taken.cards], taken.why)
 
     # What each takes, gives and raises is what its verb does.
+    request_changes = _of_one_card(verdicts.request_changes)
     complete = _of_one_card(moves.complete)
     block = _of_one_card(moves.block)
     cancel = _of_one_card(moves.cancel)
@@ -230,6 +261,8 @@ class CardQuerySet(models.QuerySet["Card"]):
     link = _of_one_card(cards.link)
     unlink = _of_one_card(cards.unlink)
     delete_card = _of_one_card(cards.delete)
+    archive = _of_one_card(archive.archive)
+    archive_many = _of_many_cards(batches.archive_many)
     complete_many = _of_many_cards(batches.complete_many)
     release_many = _of_many_cards(batches.release_many)
     renew_many = _of_many_cards(batches.renew_many)
@@ -275,6 +308,10 @@ class CardQuerySet(models.QuerySet["Card"]):
         gone = cards.delete_together(self.session(), card_ids, force=force)
         return [self._made(record) for record in gone]
 
+    def drop(self, card_id: str, reason: str, **how: Any) -> "Card":
+        """The card will not be done; `how` and what is raised as `backlog.verbs.drop` says."""
+        return self._made(drop.drop(self.session(), card_id, reason, **how).card)
+
     def unfinished_dependents(self, card_ids: Sequence[str]) -> list[tuple[str, str]]:
         """Cards, not done and not among these, that wait for these: pairs (waiting, needed)."""
         return cards.unfinished_dependents(self.session(), card_ids)
@@ -290,6 +327,13 @@ class CardQuerySet(models.QuerySet["Card"]):
     def comment(self, card_id: str, note: str) -> history.Event:
         """Say something about a card, which stays as it is. Raises `NotFound`, `UsageError`."""
         return history.comment(self.session(), card_id, note)
+
+    def verify(
+        self, card_id: str, criterion: int, passed: bool, evidence: str, by: str, **more: Any
+    ) -> verdicts.Ledger:
+        """Say whether a criterion of a card has passed; see `backlog.verbs.verdicts.verify`."""
+        said = criterion, passed, evidence, by
+        return verdicts.verify(self.session(), card_id, *said, **more)
 
     def session(self) -> DjangoSession:
         """The connection, for a verb about all cards. Raises `TypeError` on a filtered queryset."""

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from django.apps import apps
 from django.db import models, transaction
-from django.db.models import Expression, Func, Subquery
+from django.db.models import Expression, Func, Q, Subquery
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import GreaterThan
 
 from backlog.lifecycle import READY
 from backlog.session import Statement
-from backlog.verbs.pool import EVERYTHING, Condition, Pool
+from backlog.verbs.pool import EVERYTHING, Condition, Pool, Shape
 
 Cards = Any  # a `CardQuerySet`, which imports this module
 
@@ -42,21 +42,25 @@ class Compiled:
         found: Condition = _narrowed(self._cards, self._pool).condition()
         return found
 
-    def next_to_claim(self, count: int, gated: bool, closed: Sequence[str]) -> Statement:
+    def next_to_claim(
+        self, count: int, gated: bool, closed: Sequence[str], roles: Sequence[str] = ()
+    ) -> Statement:
         if not self._whole:
-            return _compile(self._cards, self._pool, self._using, count, gated, closed)
-        given = tuple(value for value in self._pool if value is not None)
-        wanted = tuple(value is not None for value in self._pool)
-        return _kept(self._using, wanted, count, gated, len(closed)), (*given, *closed)
+            return _compile(self._cards, self._pool, self._using, count, gated, closed, roles)
+        shape = self._pool.shape
+        sql = _kept(self._using, shape, count, gated, len(closed), len(roles))
+        return sql, (*self._pool.given, *closed, *roles)
 
 
 @lru_cache(maxsize=64)
-def _kept(using: str, wanted: tuple[bool, ...], count: int, gated: bool, closed: int) -> str:
+def _kept(using: str, shape: Shape, count: int, gated: bool, closed: int, roles: int) -> str:
     """The statement for all cards: of each shape it is compiled once, which takes 0.2 ms."""
-    among = Pool(*("" if is_wanted else None for is_wanted in wanted))
+    own = tuple(str(n) for n in range(shape[2]))
+    among = Pool("" if shape[0] else None, "" if shape[1] else None, own)
     cards = apps.get_model("backlog", "Card").objects
-    phases = [str(n) for n in range(closed)]  # distinct, or the ORM would make one of them
-    return _compile(cards.using(using), among, using, count, gated, phases)[0]
+    # Distinct, or the ORM would make one of them.
+    names = [[str(n) for n in range(number)] for number in (closed, roles)]
+    return _compile(cards.using(using), among, using, count, gated, *names)[0]
 
 
 def _compile(
@@ -66,11 +70,14 @@ def _compile(
     count: int,
     gated: bool,
     closed: Sequence[str],
+    roles: Sequence[str],
 ) -> Statement:
     chosen = cards.filter(_gate()) if gated else cards
     chosen = _narrowed(chosen, among)
     if closed:
         chosen = chosen.exclude(phase__in=closed)
+    if roles:
+        chosen = chosen.exclude(role__in=roles)
     places: Any = chosen.annotate(ctid=Place()).values("ctid")
     places = places.next_to_claim(count)
     # Django compiles a lock only in a transaction. Nothing is sent: this one is empty.
@@ -87,6 +94,9 @@ def _gate() -> Any:
 
 def _narrowed(cards: Cards, among: Pool) -> Cards:
     if among.phase is not None:
-        # The status, which a claimable card has anyway, makes it a range of `backlog_lanes`.
-        cards = cards.filter(phase=among.phase, status=_READY)
-    return cards if among.role is None else cards.filter(role=among.role)
+        # The status, which a claimable card has anyway, as it is not archived, makes it a range of
+        # `backlog_lanes`.
+        cards = cards.filter(phase=among.phase, status=_READY, archived_at__isnull=True)
+    if among.role is not None:
+        cards = cards.filter(role=among.role)
+    return cards.filter(Q(role__in=among.roles) | Q(role__isnull=True)) if among.roles else cards

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models
 from django.db.models import Count, F, Sum
 
-from backlog.verbs.history import COMMENT
+from backlog.verbs.history import SAID
 
 if TYPE_CHECKING:
     from backlog.models import Event, Rule, Run, RunOutput  # noqa: F401 (named in quotes)
@@ -19,8 +19,8 @@ class EventQuerySet(models.QuerySet["Event"]):
         return self.order_by("-id")
 
     def changes(self) -> Self:
-        """Those that changed their card: all but comments."""
-        return self.exclude(verb=COMMENT)
+        """Those that changed their card: all but what was said of it."""
+        return self.exclude(verb__in=SAID)
 
     def between(self, low: int, high: int) -> Self:
         """Those with ids above `low`, up to `high`: a range that the BRIN index finds."""

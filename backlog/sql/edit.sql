@@ -55,11 +55,16 @@ BEGIN
             EXCEPT SELECT unnest(backlog_dependency_ids(NEW.id, NEW.depends_on))) AS ids;
     END IF;
     IF NEW.phase IS DISTINCT FROM OLD.phase THEN
+        PERFORM backlog_lock_phase(NEW.phase);
         NEW.gated := NEW.gated OR backlog_phase_is_gated(NEW.phase);
     END IF;
     edited := backlog_edited(OLD, NEW);
     IF NEW.acceptance IS DISTINCT FROM OLD.acceptance THEN
         PERFORM backlog_judge_anew(NEW);
+    END IF;
+    IF NEW.gated AND NEW.status = 'done' AND OLD.status = 'done' AND NEW.resolution IS NULL
+            AND OLD.resolution IS NOT NULL THEN
+        NEW := backlog_judged(OLD, NEW);  -- completed after all
     END IF;
     -- Else backlog_before_move has set it, and written an event of that time.
     IF NEW.status = OLD.status AND NEW.attempts = OLD.attempts THEN

@@ -35,7 +35,7 @@ BEGIN
         nullif(concat_ws('; ',
             CASE card.status WHEN 'blocked' THEN concat_ws(': ', card.block_reason, card.block_note) END,
             CASE was.status WHEN 'blocked' THEN card.answer END,
-            'held by ' || was.claim_owner), ''));
+            report ->> 'note', 'held by ' || was.claim_owner), ''));
 END $$;
 
 -- Somebody set the attempts of a card.

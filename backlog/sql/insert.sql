@@ -22,6 +22,7 @@ BEGIN
         NEW.block_count := greatest(NEW.block_count, 1);
     END IF;
     NEW.held := NEW.draft OR coalesce(NEW.not_before > NEW.updated_at, false);
+    PERFORM backlog_lock_phase(NEW.phase);
     NEW.gated := NEW.gated OR backlog_phase_is_gated(NEW.phase);
     NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
     PERFORM backlog_lock_targets(ids);

@@ -86,7 +86,7 @@ BEGIN
     END IF;
     NEW.status_changed_at := NEW.updated_at;
     report := backlog_report(NEW.id);
-    IF OLD.status = 'claimed' OR NEW.status = 'done' THEN
+    IF OLD.status = 'claimed' OR NEW.status = 'done' AND NEW.resolution IS NULL THEN
         outcome := backlog_end_run(OLD, NEW.status, NEW.updated_at, report);
     END IF;
     IF NEW.status = 'done' AND NEW.gated AND NEW.resolution IS NULL THEN

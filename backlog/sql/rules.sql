@@ -24,6 +24,11 @@ END $$;
 CREATE TRIGGER backlog_after_hold AFTER INSERT OR UPDATE OF not_before, held, draft ON backlog
 FOR EACH ROW WHEN (NEW.held AND NOT NEW.draft) EXECUTE FUNCTION backlog_after_hold();
 
+-- Whoever gates a phase takes this lock alone: no card comes into it unseen meanwhile.
+CREATE FUNCTION backlog_lock_phase(phase text) RETURNS void LANGUAGE sql AS $$
+    SELECT pg_advisory_xact_lock_shared(1650549611, -1024 - (hashtext(phase) & 1023))
+$$;
+
 -- Whether cards of this phase are gated as they come into it.
 CREATE FUNCTION backlog_phase_is_gated(phase text) RETURNS boolean LANGUAGE plpgsql STABLE
 SET enable_seqscan = off AS $$

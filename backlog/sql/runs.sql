@@ -22,7 +22,7 @@ CREATE TRIGGER backlog_run_kept BEFORE UPDATE ON backlog_ended_run
 FOR EACH ROW EXECUTE FUNCTION backlog_run_kept();
 
 -- What the verb says of the move it is about to make of this card: verb, outcome, summary, result,
--- tokens, cost, counted (does the attempt count towards the cap), cap. NULL: nothing. What is said
+-- tokens, cost, counted (does the attempt count towards the cap), cap, note. NULL: nothing. What is said
 -- of one card holds for one move of it.
 CREATE FUNCTION backlog_report(card text) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE

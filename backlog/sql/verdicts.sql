@@ -6,7 +6,7 @@ BEGIN
     RAISE EXCEPTION 'verdicts are never changed' USING ERRCODE = 'check_violation';
 END $$;
 
-CREATE TRIGGER backlog_verdict_kept BEFORE UPDATE ON backlog_verdict
+CREATE TRIGGER backlog_verdict_kept BEFORE UPDATE OR DELETE ON backlog_verdict
 FOR EACH ROW EXECUTE FUNCTION backlog_verdict_kept();
 
 -- How many criteria a card has: as many as its list has, else one.
@@ -33,10 +33,13 @@ DECLARE
     since bigint := coalesce((SELECT max(id) FROM backlog_verdict
         WHERE card_id = card.id AND criterion IS NULL), 0);
 BEGIN
-    RETURN ARRAY(SELECT n FROM generate_series(1, backlog_criteria(card.acceptance)) AS n
-        WHERE NOT coalesce((
-            SELECT passed AND actor IS DISTINCT FROM worker FROM backlog_verdict
-            WHERE card_id = card.id AND criterion = n AND id > since ORDER BY id DESC LIMIT 1), false));
+    RETURN ARRAY(
+        SELECT generate_series(1, backlog_criteria(card.acceptance))
+        EXCEPT SELECT criterion FROM (
+            SELECT DISTINCT ON (criterion) criterion, passed AND actor IS DISTINCT FROM worker AS counts
+            FROM backlog_verdict WHERE card_id = card.id AND id > since
+            ORDER BY criterion, id DESC) AS newest WHERE counts
+        ORDER BY 1);
 END $$;
 
 -- A gated card that would be done: so it is if all has passed; else it goes from its worker into review,
@@ -45,10 +48,14 @@ CREATE FUNCTION backlog_judged(was backlog, card backlog) RETURNS backlog LANGUA
 DECLARE
     still_open integer[] := backlog_open_criteria(was);
 BEGIN
+    IF card.acceptance IS DISTINCT FROM was.acceptance THEN  -- nobody has seen these
+        still_open := ARRAY(SELECT generate_series(1, backlog_criteria(card.acceptance)));
+    END IF;
     IF cardinality(still_open) > 0 THEN
         IF was.status <> 'claimed' THEN
-            PERFORM backlog_refuse(card.id, format('it is gated, and these criteria have not passed: %s',
-                array_to_string(still_open, ', ')));
+            RAISE EXCEPTION 'cannot complete %: it is gated, and of its criteria these have not passed in the eyes of another than its worker: %',
+                card.id, array_to_string(still_open, ', ')
+                USING ERRCODE = 'check_violation', TABLE = 'backlog', CONSTRAINT = 'backlog_verdicts';
         END IF;
         card.status := 'blocked';
         card.block_reason := 'in_review';
@@ -65,3 +72,28 @@ BEGIN
     SELECT card.id, backlog_actor(), card.attempts
     WHERE EXISTS (SELECT FROM backlog_verdict WHERE card_id = card.id);
 END $$;
+
+-- A verdict is on a card that is not done, by another than its worker. Who gives it and who completes the
+-- card wait for each other: a fail that is on its way is heard.
+CREATE FUNCTION backlog_before_verdict() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+    judged backlog;
+    why text;
+BEGIN
+    SELECT * INTO judged FROM backlog WHERE id = NEW.card_id FOR SHARE;
+    why := CASE
+        WHEN judged.id IS NULL THEN 'there is no such card to judge'
+        WHEN judged.status = 'done' THEN 'a card that is done is not judged'
+        WHEN NEW.criterion NOT BETWEEN 1 AND backlog_criteria(judged.acceptance)
+            THEN format('it has no criterion %s', NEW.criterion)
+        WHEN NEW.actor !~ '\S' THEN 'a verdict is somebody''s'
+        WHEN NEW.actor = backlog_worker(judged) THEN 'its worker does not judge it' END;
+    IF why IS NOT NULL THEN
+        PERFORM backlog_refuse(NEW.card_id, why);
+    END IF;
+    NEW.attempt := judged.attempts;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER backlog_before_verdict BEFORE INSERT ON backlog_verdict
+FOR EACH ROW WHEN (NEW.criterion IS NOT NULL) EXECUTE FUNCTION backlog_before_verdict();

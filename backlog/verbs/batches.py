@@ -15,6 +15,7 @@ from backlog.planner import few, row_by_row, unindexed
 from backlog.records import COLUMNS, WITHOUT_TEXTS, Record
 from backlog.session import Session, Statement, as_refusal, in_statement, telling
 from backlog.verbs import change, moves
+from backlog.verbs.archive import archive
 from backlog.verbs.cards import edit, find, link, unlink
 from backlog.verbs.change import Changes
 from backlog.verbs.claims import MOST_AT_ONCE, Taken, checked_lease, claim
@@ -38,7 +39,7 @@ WITH held AS MATERIALIZED (
 ), locked AS MATERIALIZED ({{locked}})
 UPDATE backlog SET {{changes}}, claim_expires_at = CASE WHEN {_TELLING} IS NULL THEN now() END
 FROM {{among}} AS held WHERE backlog.id = held.id AND (SELECT count(*) FROM locked) > 0
-    AND {unindexed("backlog.status")} IN ('{{sources}}')
+    AND {unindexed("backlog.status")} IN ('{{sources}}'){{judged}}
     AND backlog.claim_owner IS NOT DISTINCT FROM coalesce(%s, backlog.claim_owner)
     AND (attempt IS NULL OR (backlog.status, backlog.attempts) = ('{CLAIMED}', attempt))
 RETURNING {{columns}}"""
@@ -54,6 +55,9 @@ _FREE: Final = """
         LATERAL (SELECT FROM backlog WHERE id = held.id FOR NO KEY UPDATE SKIP LOCKED) AS card
 """
 
+
+# What is gated may be refused, by an error: that of one card must not be that of all.
+_JUDGED: Final = f" AND (NOT backlog.gated OR backlog.status = '{CLAIMED}')"
 
 _READY: Final[Changes] = ("status = 'ready'", ())
 
@@ -226,6 +230,11 @@ def renew_many(
     return _outcomes(cards, moved, alone)
 
 
+def archive_many(session: Session, card_ids: Sequence[str]) -> list[Outcome[Record]]:
+    """`archive.archive` for each card; what is given and raised is that of `complete_many`."""
+    return _outcomes(_named(card_ids), {}, lambda held: archive(session, held.id))
+
+
 def edit_many(session: Session, card_ids: Sequence[str], /, **fields: Any) -> list[Outcome[Record]]:
     """`cards.edit` for each card, with the same fields. Raises `UsageError` as `complete_many`."""
     settable.checked(fields)
@@ -319,6 +328,7 @@ def _sql(move: Move, changes: str, texts: bool) -> str:
         locked=_ALL if waits else _FREE,
         among="held" if waits else "locked",
         sources="', '".join(move.sources),
+        judged=_JUDGED if move.to == DONE else "",
         changes=changes.format(row="backlog"),
         columns=COLUMNS if texts else WITHOUT_TEXTS,
     )

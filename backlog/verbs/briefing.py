@@ -15,6 +15,7 @@ from backlog.shown import flat, visible
 from backlog.values import parse_json
 from backlog.verbs.cards import show
 from backlog.verbs.history import COMMENT
+from backlog.verbs.verdicts import Ledger, ledger
 
 _ATTEMPTS: Final = 5
 _BLOCKS: Final = 5
@@ -22,7 +23,7 @@ _COMMENTS: Final = 10
 _DEPENDENCIES: Final = 50
 
 _NEEDED: Final = f"""
-SELECT needed.id, card.title, card.status, (
+SELECT needed.id, card.title, coalesce(card.resolution, card.status), (
     SELECT summary FROM backlog_ended_run run
     WHERE run.card_id = needed.id AND outcome = 'completed' ORDER BY run.id DESC LIMIT 1
 ) FROM jsonb_array_elements_text(%s::jsonb) WITH ORDINALITY AS needed (id, place)
@@ -77,11 +78,12 @@ def briefing(session: Session, card_id: str, max_bytes: int = DEFAULT_BRIEFING_B
 
     At most `max_bytes` (1,000 or more) of UTF-8: the longest texts are cut, and say so.
     """
-    card = show(session, card_id)
+    card, seen = show(session, card_id), ledger(session, card_id)
     sections = [
         _Section(_head(card), [_names(card)]),
         _Section("## Description", [_Part(text=card.body or "")]),
-        _Section("## Acceptance criteria", _criteria(card.acceptance)),
+        _Section("## Acceptance criteria", _criteria(card.acceptance, seen)),
+        _Section("## Verdicts", _verdicts(seen)),
         _Section("## What it builds on", _needed(session, card)),
         _Section("## Attempts before", _attempts(session, card)),
         _Section("## Blocks", _blocks(session, card)),
@@ -109,13 +111,38 @@ def _names(card: Record) -> _Part:
     return _Part(names={**names, "claimed by": owner})
 
 
-def _criteria(acceptance: str | None) -> list[_Part]:
+def _criteria(acceptance: str | None, seen: Ledger) -> list[_Part]:
     if acceptance is None:
         return []
     criteria = parse_json(acceptance)
     if isinstance(criteria, list) and all(isinstance(each, str) for each in criteria):
-        return [_Part(text="\n".join("- [ ] " + " ".join(each.split()) for each in criteria))]
+        still = set(seen.open)
+        listed = (
+            f"- [{' ' if number in still else 'x'}] {' '.join(each.split())}"
+            for number, each in enumerate(criteria, 1)
+        )
+        return [_Part(text="\n".join(listed))]
     return [_Part(text=criteria if isinstance(criteria, str) else acceptance)]
+
+
+_HOW: Final = {True: "passed", False: "failed", None: "open"}
+_GATED: Final = (
+    "The card is done when each criterion has passed in the eyes of another than its worker."
+)
+
+
+def _verdicts(seen: Ledger) -> list[_Part]:
+    """The newest of each criterion."""
+    parts = [
+        _Part(
+            f"### Criterion {each.criterion}: {_HOW[each.passed]} ({iso(each.at)})",
+            {"by": each.by, "criterion": each.text, "commit": each.commit},
+            each.evidence or "",
+        )
+        for each in seen.criteria
+        if each.at is not None
+    ]
+    return [_Part(_GATED), *parts] if seen.gated else parts
 
 
 def _needed(session: Session, card: Record) -> list[_Part]:

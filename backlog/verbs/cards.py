@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from backlog import settable, values
 from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents, NotFound, UsageError
+from backlog.lifecycle import BLOCKED, DONE, IN_REVIEW
 from backlog.records import COLUMNS, Record
 from backlog.session import UNIQUE_VIOLATION, Session, in_pages, in_transaction, sqlstate
 from backlog.verbs import names
@@ -14,8 +15,9 @@ from backlog.verbs.graph import lock_graph, refuse_cycle
 from backlog.verbs.moves import existing, stale
 from backlog.verbs.pool import wake
 
-# In the order of claims, which is the order of every list.
+# In the order of claims, which is the order of every list that asks for no other.
 ORDER: Final = "priority DESC, created_at, id"
+SORTS: Final = {"claim": ORDER, "due": f"due, {ORDER}"}
 
 
 def find(session: Session, card_id: str) -> Record | None:
@@ -41,28 +43,44 @@ def list_cards(
     ready_only: bool = False,
     limit: int | None = None,
     after: str | None = None,
+    *,
+    sort: str = "claim",
+    due_before: datetime | None = None,
+    late: bool = False,
+    archived: bool = False,
+    in_review: bool = False,
 ) -> Iterator[Record]:
     """Cards in the order of claims, narrowed by every filter given, read as `in_pages` says.
 
     `limit`: so many of them at most; `after`: those behind the place that this card has now,
-    whether or not it meets the filters itself. Raises `NotFound` if there is no such card.
+    whether or not it meets the filters itself. `sort`: one of `SORTS`; by `due`, what has none is
+    last. `late`: what should be done by now, and is not. `archived`: these, which are else left
+    out. Raises `NotFound` if there is no card `after`, `UsageError` for one in another order.
     """
+    order = SORTS[values.one_of(sort, "sort", SORTS)]
+    if after is not None and order != ORDER:
+        raise UsageError("after is a place in the order of claims: leave out the sort")
     if ready_only:
         wake(session)
     phase = names.found(session, "phase", phase)
     behind = None if after is None else _place(session, after)
-    wanted = {
-        "status = %s": status and (status,),
-        "phase = %s": phase and (phase,),
+    wanted: dict[str, tuple[Any, ...] | None] = {
+        "status = %s": (status,) if status else None,
+        "phase = %s": (phase,) if phase else None,
         "claimable": () if ready_only else None,
+        "due < %s": None if due_before is None else (values.given_moment(due_before, "due"),),
+        f"due <= now() AND status <> '{DONE}'": () if late else None,
+        f"archived_at IS {'NOT ' * archived}NULL": (),
+        _IN_REVIEW: () if in_review else None,
         _BEHIND: behind,
     }
     given = {condition: values for condition, values in wanted.items() if values is not None}
-    where = " AND ".join(given) or "true"
-    sql = f"SELECT {COLUMNS} FROM backlog WHERE {where} ORDER BY {ORDER} LIMIT %s"
+    where = " AND ".join(given)
+    sql = f"SELECT {COLUMNS} FROM backlog WHERE {where} ORDER BY {order} LIMIT %s"
     return map(Record._make, in_pages(session, sql, [*chain(*given.values()), limit]))
 
 
+_IN_REVIEW: Final = f"status = '{BLOCKED}' AND block_reason = '{IN_REVIEW}'"
 # The first half is a range of an index in that order, the second what is left out of it.
 _BEHIND: Final = "priority <= %s AND (priority < %s OR (created_at, id) > (%s, %s))"
 

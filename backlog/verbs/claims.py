@@ -8,7 +8,16 @@ from typing import Final, NamedTuple, Self
 
 from backlog import values
 from backlog.errors import Busy
-from backlog.lifecycle import AT_LIMIT, BUDGET, DEFAULT_TTL_SECONDS, EMPTY, PAUSED, READY
+from backlog.lifecycle import (
+    AT_LIMIT,
+    BUDGET,
+    DEFAULT_TTL_SECONDS,
+    EMPTY,
+    FLEET,
+    LIMIT_SCOPES,
+    PAUSED,
+    READY,
+)
 from backlog.planner import is_true_unindexed
 from backlog.records import Record
 from backlog.session import (
@@ -196,7 +205,7 @@ def _claim_by_rules(
         return Taken([], allowance.why)
     cards: list[Record] = []
     while len(cards) < min(count, allowance.room):
-        select, params = pool.next_to_claim(1, False, allowance.closed)
+        select, params = pool.next_to_claim(1, False, allowance.closed, allowance.roles)
         rows = session.rows(claim_sql(select), (*lease, *params))
         if not rows:
             break
@@ -207,60 +216,75 @@ def _claim_by_rules(
 
 def _why_none(session: Session, pool: Source, allowance: "_Allowance") -> Taken[Record] | None:
     condition, params = pool.condition()
+    claimable = f"SELECT FROM backlog WHERE claimable{condition}"
     sql = f"""
-        SELECT phase, EXISTS (
-            SELECT FROM backlog WHERE claimable AND phase = closed.phase{condition})
-        FROM unnest(%s::text[]) AS closed (phase)
-        UNION ALL SELECT NULL, EXISTS (SELECT FROM backlog WHERE claimable
-            AND (phase IS NULL OR phase <> ALL (%s)){condition})"""
-    closed = allowance.closed
-    rows = session.execute(sql, (*params, closed, closed, *params)).fetchall()
-    waiting = {phase for phase, has_work in rows if has_work}
-    if None in waiting:
+        SELECT EXISTS ({claimable} AND (phase IS NULL OR phase <> ALL (%s::text[]))
+                AND (role IS NULL OR role <> ALL (%s::text[]))),
+            EXISTS ({claimable} AND phase = ANY (%s::text[])),
+            EXISTS ({claimable} AND phase = ANY (%s::text[])), EXISTS ({claimable})"""
+    closed = allowance.closed, allowance.roles
+    closing = (list(allowance.paused), *params, list(allowance.spent))
+    given = (*params, *closed, *params, *closing, *params)
+    is_open, is_paused, is_spent, is_any = session.execute(sql, given).fetchone()
+    if is_open:
         return None
-    return Taken([], allowance.why_of(waiting) if waiting else EMPTY)
+    return Taken([], allowance.why_of(is_paused, is_spent) if is_any else EMPTY)
 
 
 class _Allowance:
     """What the rules leave an owner to claim now; limits are counted under their lock."""
 
     def __init__(
-        self, why: str | None, room: int, paused: set[str], spent: set[str], rooms: dict[str, int]
+        self,
+        why: str | None,
+        room: int,
+        paused: set[str],
+        spent: set[str],
+        rooms: dict[str, int],
+        of_roles: dict[str, int],
     ) -> None:
-        self.why, self.room, self.paused, self._spent = why, room, paused, spent
-        self._rooms = rooms
+        self.why, self.room, self.paused, self.spent = why, room, paused, spent
+        self._rooms, self._of_roles = rooms, of_roles
 
     @classmethod
     def of(cls, session: Session, owner: str) -> Self:
         limits = rules.locked_limits(session)
         in_force = rules.pauses(session)
-        mine = [each.room for each in limits if (each.scope, each.name) == ("owner", owner)]
-        room = min(mine, default=MOST_AT_ONCE)
+        of = {scope: {r.name: r.room for r in limits if r.scope == scope} for scope in LIMIT_SCOPES}
+        room = min(of[FLEET].get("", MOST_AT_ONCE), of["owner"].get(owner, MOST_AT_ONCE))
         stopped = any(each.scope != "phase" and each.name in ("", owner) for each in in_force)
+        # A claim puts nothing into review: a phase is closed by it, or as open as without.
+        reviewed = {phase: 0 for phase, room in of["review"].items() if room == 0}
         return cls(
             PAUSED if stopped else AT_LIMIT if room == 0 else None,
             room,
             {each.name for each in in_force if each.scope == "phase"},
             rules.spent_phases(session),
-            {each.name: each.room for each in limits if each.scope == "phase"},
+            of["phase"] | reviewed,
+            of["role"],
         )
 
     @property
     def closed(self) -> list[str]:
         """The phases of which nothing may be claimed: paused, spent, or full."""
         full = {phase for phase, room in self._rooms.items() if room <= 0}
-        return sorted(self.paused | self._spent | full)
+        return sorted(self.paused | self.spent | full)
 
-    def why_of(self, phases: set[str]) -> str:
-        """Why nothing of these closed phases is claimed."""
-        if phases & self.paused:
-            return PAUSED
-        return BUDGET if phases & self._spent else AT_LIMIT
+    @staticmethod
+    def why_of(is_paused: bool, is_spent: bool) -> str:
+        """Why nothing of what is closed is claimed."""
+        return PAUSED if is_paused else BUDGET if is_spent else AT_LIMIT
+
+    @property
+    def roles(self) -> list[str]:
+        """The roles of whose cards no more may be claimed."""
+        return sorted(role for role, room in self._of_roles.items() if room <= 0)
 
     def count(self, card: Record) -> None:
-        """One more is claimed of its phase."""
-        if card.phase in self._rooms:
-            self._rooms[card.phase] -= 1
+        """One more is claimed of its phase and its role."""
+        for name, rooms in ((card.phase, self._rooms), (card.role, self._of_roles)):
+            if name in rooms:
+                rooms[name] -= 1
 
 
 def _claim_card(session: Session, lease: tuple[str, int], card_id: str) -> Taken[Record]:
@@ -279,12 +303,14 @@ _CLAIMABLE: Final = is_true_unindexed("{row}.claimable")
 def _claim_card_by_rules(session: Session, lease: tuple[str, int], card_id: str) -> Taken[Record]:
     let_go(session)
     allowance = _Allowance.of(session, lease[0])
-    sql = "SELECT phase FROM backlog WHERE id = %s FOR NO KEY UPDATE"
+    sql = "SELECT phase, role FROM backlog WHERE id = %s FOR NO KEY UPDATE"
     row = session.execute(sql, (card_id,)).fetchone()
     if row is None:
         return Taken([], EMPTY)
-    if allowance.why or row[0] in allowance.closed:
-        return Taken([], allowance.why or allowance.why_of({row[0]}))
+    phase, role = row
+    if allowance.why or phase in allowance.closed or role in allowance.roles:
+        why = allowance.why_of(phase in allowance.paused, phase in allowance.spent)
+        return Taken([], allowance.why or why)
     moved, card = _move(session, lease, card_id, _CLAIMABLE)
     return Taken([card]) if moved and card is not None else Taken([], EMPTY)
 

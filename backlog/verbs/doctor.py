@@ -1,62 +1,49 @@
 """What needs an operator: cards that never go on by themselves, and what holds claims back; each
 with the command that lets it go on."""
 
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle
 from backlog.lifecycle import FLEET, why_blocked
+from backlog.records import iso
 from backlog.session import Session, in_pages
 from backlog.verbs import budgets, check, rules
+from backlog.verbs.findings import Finding
 from backlog.verbs.kept import Kept, is_large, kept
+from backlog.verbs.overruns import TOO_LONG, overruns
 from backlog.verbs.stuck import CYCLE, MISSING, Stuck, stuck
+from backlog.verbs.ways_out import command, literal, psql
 
 BLOCKED: Final = lifecycle.BLOCKED
 EXHAUSTED: Final = "exhausted"
 WAITING: Final = "waiting"
 EXPIRED: Final = "expired"
+OVERRUN: Final = "overrun"
+LATE: Final = "late"
+REVIEW: Final = "review"
 PAUSED: Final = "paused"
 LIMIT: Final = "limit"
 BUDGET: Final = "budget"
 DRIFT: Final = "drift"
 BEYOND: Final = "beyond"
+DRAFT: Final = "draft"
 
 # In the order in which findings are listed: causes before what they hold up.
 KINDS: Final = (
-    *(BLOCKED, EXHAUSTED, CYCLE, MISSING, WAITING, EXPIRED),
-    *(PAUSED, LIMIT, BUDGET, DRIFT, BEYOND),
+    *(BLOCKED, EXHAUSTED, CYCLE, MISSING, WAITING, EXPIRED, OVERRUN, LATE, REVIEW),
+    *(PAUSED, LIMIT, BUDGET, DRAFT, DRIFT, BEYOND),
 )
 
 # What a sweep keeps of it; as many findings of a kind; as many cards are counted behind a pause.
 NAME: Final = "doctor"
 FEW: Final = 100
 MANY: Final = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong: with the card `id`, or with what `scope` and `name` say.
-
-    `because` is the card (or the missing id) at the root of it, `reason` what is the matter with
-    that; `count` is how often (a block), or how many cards (a pause, a limit); `holds_up` how many
-    stuck cards have their root here. `way_out` is a command for the shell.
-    """
-
-    kind: str
-    message: str
-    way_out: str
-    id: str | None = None
-    scope: str | None = None
-    name: str | None = None
-    because: str | None = None
-    reason: str | None = None
-    note: str | None = None
-    count: int | None = None
-    holds_up: int | None = None
+# So long a card may wait for its verdicts: reviews by people, too, come within a day.
+_REVIEWED_WITHIN: Final = "1 day"
 
 
 class Diagnosis(NamedTuple):
@@ -124,7 +111,7 @@ def look(session: Session) -> Any:
     return {kind: totals[kind] for kind in _LASTING}, holds_up, first
 
 
-_LASTING: Final = (CYCLE, MISSING, WAITING, DRIFT, BEYOND)
+_LASTING: Final = (CYCLE, MISSING, WAITING, LATE, DRAFT, DRIFT, BEYOND)
 
 
 def everything(session: Session) -> Iterator[Finding]:
@@ -142,9 +129,13 @@ def everything(session: Session) -> Iterator[Finding]:
     vain.sort(key=lambda each: KINDS.index(_kind(each)))  # what waits stays behind its cause
     yield from _waiting(vain, exhausted)
     yield from _expired(session)
+    yield from _overrun(session)
+    yield from _late(session)
+    yield from _in_review(session)
     yield from _paused(session)
     yield from _limited(session)
     yield from _budgeted(session)
+    yield from _drafts(session)
     yield from _derived(session)
 
 
@@ -170,9 +161,12 @@ def _unchanged(session: Session, found: list[Finding], at: datetime) -> list[Fin
 
 
 _OF_KIND: Final = {
-    BLOCKED: "status = 'blocked' AND block_reason <> 'attempts_exhausted'",
+    BLOCKED: "status = 'blocked' AND block_reason NOT IN ('attempts_exhausted', 'in_review')",
     EXHAUSTED: "status = 'blocked' AND block_reason = 'attempts_exhausted'",
     EXPIRED: "claim_expires_at <= now()",
+    OVERRUN: TOO_LONG.format(grace=0),
+    REVIEW: f"""status = 'blocked' AND block_reason = 'in_review'
+        AND status_changed_at < now() - interval '{_REVIEWED_WITHIN}'""",
 }
 
 
@@ -245,10 +239,35 @@ def _expired(session: Session, limit: int | None = None) -> Iterator[Finding]:
         yield Finding(EXPIRED, message, command("reclaim"), id=card, scope="owner", name=owner)
 
 
+def _overrun(session: Session, limit: int | None = None) -> Iterator[Finding]:
+    for card, owner, attempt, seconds in overruns(session, limit):
+        message = f"attempt {attempt} of {owner} runs longer than its max_runtime of {seconds} s"
+        yield Finding(OVERRUN, message, command("reclaim", "--id", card), id=card, note=owner)
+
+
+def _late(session: Session) -> Iterator[Finding]:
+    sql = "SELECT id, due FROM backlog WHERE due <= now() AND status <> 'done' ORDER BY due, id"
+    for card, due in in_pages(session, sql):
+        yield Finding(LATE, f"due {iso(due)}", command("explain", "--id", card), id=card)
+
+
+def _in_review(session: Session, limit: int | None = None) -> Iterator[Finding]:
+    """What waits for its verdicts for long, or has them all and waits to be completed."""
+    sql = f"""
+        SELECT id, status_changed_at, cardinality(backlog_open_criteria(backlog)) FROM backlog
+        WHERE {_OF_KIND[REVIEW]} ORDER BY status_changed_at, id LIMIT %s"""
+    for card, since, still in in_pages(session, sql, (limit,)):
+        needs = f"waits for {still} to pass" if still else "all has passed"
+        out = command("verdicts" if still else "complete", "--id", card)
+        yield Finding(REVIEW, f"in review since {iso(since)}: {needs}", out, id=card, count=still)
+
+
 _FOUND_AT_ONCE: Final[dict[str, Callable[[Session, int], Iterator[Finding]]]] = {
     BLOCKED: lambda session, most: _blocked(session, BLOCKED, most),
     EXHAUSTED: lambda session, most: _blocked(session, EXHAUSTED, most),
     EXPIRED: _expired,
+    OVERRUN: _overrun,
+    REVIEW: _in_review,
 }
 
 
@@ -274,17 +293,34 @@ def _limited(session: Session) -> Iterator[Finding]:
         count = _claimable(session, limit.scope, limit.name)
         if limit.room or not count or _at_work(session, limit.scope, limit.name):
             continue
-        out = command("reclaim") if limit.most else command("unlimit", *_named(*limit[:2]))
-        used = f"{limit.used} of {limit.most} claims"
+        by_claims = limit.scope != "review"
+        freed = by_claims and limit.most
+        out = command("reclaim") if freed else command("unlimit", *_named(*limit[:2]))
+        used = f"{limit.used} of {limit.most} {limit.counts}"
+        live = ", none of them live" if by_claims else ""
         yield Finding(
             LIMIT,
-            f"at its limit, {used}, none of them live; {_amount(count)} claimable",
+            f"at its limit, {used}{live}; {_amount(count)} claimable",
             out,
             scope=limit.scope,
-            name=limit.name,
+            name=limit.name or None,
             note=used,
             count=count,
         )
+
+
+# Long enough for a plan to be published, or forgotten.
+_LONG_A_DRAFT: Final = "7 days"
+
+
+def _drafts(session: Session) -> Iterator[Finding]:
+    sql = f"""
+        SELECT id, extract(day FROM now() - updated_at)::int FROM backlog
+        WHERE draft AND status = 'ready' AND updated_at <= now() - interval '{_LONG_A_DRAFT}'
+        ORDER BY id"""
+    for card, days in in_pages(session, sql):
+        message = f"a draft, untouched for {days} days: not claimed before it is published"
+        yield Finding(DRAFT, message, command("edit", "--id", card, "--draft", "off"), id=card)
 
 
 def _budgeted(session: Session) -> Iterator[Finding]:
@@ -295,7 +331,7 @@ def _budgeted(session: Session) -> Iterator[Finding]:
 
 def _claimable(session: Session, scope: str, name: str) -> int:
     """How many claimable cards the scope holds back, up to `MANY`; an owner could take any."""
-    condition, params = (" AND phase = %s", [name]) if scope == "phase" else ("", [])
+    condition, params = rules.cards_of(FLEET if scope == "owner" else scope, name)
     sql = f"SELECT FROM backlog WHERE claimable{condition} LIMIT {MANY}"
     return int(session.execute(f"SELECT count(*) FROM ({sql}) AS found", params).fetchone()[0])
 
@@ -305,9 +341,9 @@ def _amount(count: int) -> str:
 
 
 def _at_work(session: Session, scope: str, name: str) -> bool:
-    column = "phase" if scope == "phase" else "claim_owner"
-    sql = f"SELECT EXISTS (SELECT FROM backlog WHERE claim_expires_at > now() AND {column} = %s)"
-    return bool(session.execute(sql, (name,)).fetchone()[0])
+    condition, params = rules.cards_of(scope, name)
+    sql = f"SELECT EXISTS (SELECT FROM backlog WHERE claim_expires_at > now(){condition})"
+    return bool(session.execute(sql, params).fetchone()[0])
 
 
 _MENDED: Final = {
@@ -326,22 +362,22 @@ def _derived(session: Session) -> Iterator[Finding]:
 # What the database derives and is wrong about: only a statement of SQL puts it right.
 def _count(card: str, kept: int, counted: int) -> Finding:
     message = f"counts {kept} open dependencies, has {counted}"
-    sql = f"UPDATE backlog SET depends_on = depends_on WHERE id = {_literal(card)}"
-    return Finding(DRIFT, message, _psql(sql), id=card)
+    sql = f"UPDATE backlog SET depends_on = depends_on WHERE id = {literal(card)}"
+    return Finding(DRIFT, message, psql(sql), id=card)
 
 
 def _edge(card: str, needed: str, problem: str) -> Finding:
-    pair = f"{_literal(card)}, {_literal(needed)}"
+    pair = f"{literal(card)}, {literal(needed)}"
     sql = {
         "stray": f"DELETE FROM backlog_dependency WHERE (card_id, dependency_id) = ({pair})",
         "missing": f"INSERT INTO backlog_dependency (card_id, dependency_id) VALUES ({pair})",
-        "untold": f"UPDATE backlog SET has_dependents = true WHERE id = {_literal(needed)}",
+        "untold": f"UPDATE backlog SET has_dependents = true WHERE id = {literal(needed)}",
     }[problem]
-    return Finding(DRIFT, f"{problem} edge to {needed}", _psql(sql), id=card, because=needed)
+    return Finding(DRIFT, f"{problem} edge to {needed}", psql(sql), id=card, because=needed)
 
 
 def _claim(card: str, problem: str) -> Finding:
-    return Finding(DRIFT, problem, _psql(_MENDED[problem].format(_literal(card))), id=card)
+    return Finding(DRIFT, problem, psql(_MENDED[problem].format(literal(card))), id=card)
 
 
 _LOOK: Final = {
@@ -355,7 +391,7 @@ def _beyond(table: str, name: str, problem: str) -> Finding:
     """What stops nobody, and takes no change but one that makes it shorter: where to look."""
     if table in _LOOK:
         return Finding(BEYOND, problem, command(*_LOOK[table], name), id=name)
-    out = command("limits") if name else _psql(f"SELECT max(id) FROM {table}")
+    out = command("limits") if name else psql(f"SELECT max(id) FROM {table}")
     return Finding(BEYOND, problem, out, scope=table, name=name)
 
 
@@ -369,28 +405,5 @@ _DERIVED: Final[dict[str, Callable[..., Finding]]] = {
 
 
 def _named(scope: str, name: str) -> list[str]:
-    return [] if scope == FLEET else [f"--{scope}", name]
-
-
-def _psql(sql: str) -> str:
-    return command("store", "psql", "--", "-c", sql)
-
-
-def _literal(text: str) -> str:
-    """The text in a statement, also where backslashes escape."""
-    quoted = text.replace("'", "''")
-    return f"'{quoted}'" if "\\" not in text else "E'" + quoted.replace("\\", "\\\\") + "'"
-
-
-_TAKE_TEXT: Final = ("--id", "--from", "--to", "--phase", "--owner")
-
-
-def command(*words: str) -> str:
-    """A line for the shell that runs this program; an option's value may begin with a dash."""
-    joined: list[str] = ["backlog"]
-    for word in words:
-        if word.startswith("-") and joined[-1] in _TAKE_TEXT:
-            joined[-1] += f"={word}"
-        else:
-            joined.append(word)
-    return shlex.join(joined)
+    others = {FLEET: [], "review": ["--phase", name, "--in-review"]}
+    return others.get(scope, [f"--{scope}", name])

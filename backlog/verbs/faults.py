@@ -111,13 +111,16 @@ class UnknownKeys:
         alone = len(self.counts) == 1
         many, them = ("", "it") if alone else ("s", "them")
         shown = list(self.counts)[:_MOST_KEYS]
-        meant = [f"{name} for {_shorter(key)}" for key in shown if (name := _meant(key, known))]
-        hint = f"perhaps {', '.join(meant)}; " if meant else ""
+        meant = [f"{name} for {_shorter(key)}" for key in shown if (name := likely(key, known))]
+        hint = f"perhaps {', '.join(meant)}" if meant else ""
+        all_known = f"known are {', '.join(known)}" if len(meant) < len(self.counts) else ""
+        what = f"unknown key{many} {self._listed(self._fault)}"
         faults.add(
             self._first[shown[0]],
             UsageError(
-                f"unknown key{many} {self._listed(self._fault)}; known are {', '.join(known)};"
-                f" {hint}--ignore-unknown leaves {them} out"
+                "; ".join(
+                    filter(None, (what, all_known, hint, f"--ignore-unknown leaves {them} out"))
+                )
             ),
         )
 
@@ -142,7 +145,7 @@ def _shorter(key: str) -> str:
     return key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}…"
 
 
-def _meant(key: str, known: Sequence[str]) -> str | None:
+def likely(key: str, known: Sequence[str]) -> str | None:
     """The key that is probably meant by one that is written otherwise, or misspelt."""
     letters = {name.casefold(): name for name in known}
     plain = "".join(filter(str.isalnum, key[: 2 * _LONGEST_KEY])).casefold()

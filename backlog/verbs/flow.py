@@ -191,7 +191,7 @@ def flow(session: Session, span: str) -> Flow | None:
     if is_large(session):
         return seen(session, span)
     stats = pool.stats(session)
-    return _flow(session, SPANS[span], stats, parts(session, SPANS[span], stats.counts))
+    return _flow(session, SPANS[span], stats, parts(session, SPANS[span], stats.ever))
 
 
 def seen(session: Session, span: str) -> Flow | None:
@@ -209,13 +209,11 @@ def _flow(session: Session, span: Span, stats: Stats, past: list[Part]) -> Flow:
 def look(session: Session) -> Any:
     """What `flow` asks of a sweep, as JSON."""
     stats = pool.stats(session)
-    days = parts(
-        session, max(SPANS.values(), key=lambda each: each.part * each.number), stats.counts
-    )
+    days = parts(session, max(SPANS.values(), key=lambda each: each.part * each.number), stats.ever)
     content = {}
     for name, span in SPANS.items():
         by_day = span.part == DAY
-        past = days[-span.number :] if by_day else parts(session, span, stats.counts)
+        past = days[-span.number :] if by_day else parts(session, span, stats.ever)
         content[name] = _kept(_flow(session, span, stats, past))
     return content
 

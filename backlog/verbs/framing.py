@@ -26,8 +26,9 @@ _OTHERS: Final = {
     b"[\0": f"the file is UTF-16; iconv -f UTF-16LE -t UTF-8 {_PIPED}",
     b"\0": f"the file is UTF-16; iconv -f UTF-16BE -t UTF-8 {_PIPED}",
 }
-# The same of what has no line that begins as an object does.
+# The same of what is text.
 _TEXTS: Final = {
+    r"#{1,6} |```|[-*] \[[ xX]\]": "Markdown; --from backlog-md takes the tasks of Backlog.md",
     r"\s*<": "HTML or XML",
     r"---\s*$|(- )?[\w-]+:(\s|$)": f"YAML; yq -o json . {_PIPED}",
     r"[^,]*,[^,\s]": f"CSV; mlr --icsv --ojsonl cat {_PIPED}",
@@ -74,7 +75,8 @@ def documents(lines: Sequence[bytes]) -> Iterator[Found]:
 
 
 def backlog(lines: Sequence[bytes]) -> Iterator[Found]:
-    """As `documents`, of a file of cards: of one without an object it is said what it seems to be.
+    """As `documents`, of a file of cards: of one whose lines are mostly no JSON, as its first, it
+    is said what it seems to be.
 
     A file that is JSON all the same, or is refused for what it begins with, is read as any.
     """
@@ -82,8 +84,7 @@ def backlog(lines: Sequence[bytes]) -> Iterator[Found]:
     first = next(found, None)
     if first is None:
         return
-    begins = any(line.lstrip(_BLANKS).startswith((b"{", b"[")) for line in lines)
-    if isinstance(first.document, UsageError) and not begins:
+    if isinstance(first.document, UsageError) and not _is_mostly_json(lines):
         begin = lines[first.line - 1].lstrip(_BLANKS)
         if not begin.startswith(tuple(_OTHERS)) and (kind := _kind(begin)):
             why = f"this is no backlog but seems to be {kind}; {_A_BACKLOG}"
@@ -91,6 +92,12 @@ def backlog(lines: Sequence[bytes]) -> Iterator[Found]:
             return
     yield first
     yield from found
+
+
+def _is_mostly_json(lines: Sequence[bytes]) -> bool:
+    """Whether half of the lines, or more, begin as JSON does that is printed over many."""
+    begun = [line.lstrip(_BLANKS)[:1] for line in lines]
+    return sum(each in b'{}[]"' for each in begun if each) * 2 >= sum(map(bool, begun))
 
 
 def _kind(begin: bytes) -> str | None:

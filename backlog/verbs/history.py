@@ -14,15 +14,19 @@ from backlog.session import TELLING, Session, in_statement, telling
 COLUMNS: Final = "id, card_id, at, actor, verb, from_status, to_status, attempt, note"
 
 COMMENT: Final = "comment"
+ESCALATE: Final = "escalate"
+DECIDE: Final = "decide"
+# Events that change nothing of their card: what is said of it.
+SAID: Final = (COMMENT, ESCALATE, DECIDE)
 
 # The card is not written: nobody's edit is refused for it, and no claim waits. Its row is locked
 # before the event takes its id, as at a change (see `_Awaited`), and so that it is not deleted now.
-_COMMENT: Final = f"""
+_SAY: Final = f"""
 WITH card AS MATERIALIZED (
     SELECT id, status, attempts FROM backlog WHERE id = %s FOR KEY SHARE
 )
 INSERT INTO backlog_event (card_id, at, actor, verb, from_status, to_status, attempt, note)
-SELECT id, clock_timestamp(), backlog_actor(), '{COMMENT}', status, status, attempts, %s
+SELECT id, clock_timestamp(), backlog_actor(), %s, status, status, attempts, %s
 FROM card WHERE {TELLING} IS NOT NULL RETURNING {COLUMNS}"""
 
 
@@ -46,10 +50,21 @@ def comment(session: Session, card_id: str, note: str) -> Event:
 
     The card stays as it is, its `updated_at` too. Raises `NotFound`, `UsageError`.
     """
-    given = values.text(card_id, "id"), values.line(note, "note")
-    for row in session.rows(_COMMENT, (*given, *telling())):
-        return Event._make(row)
-    raise NotFound(f"there is no card {card_id}")
+    event = say(session, values.text(card_id, "id"), COMMENT, values.line(note, "note"))
+    if event is None:
+        raise NotFound(f"there is no card {card_id}")
+    return event
+
+
+def say(
+    session: Session, card_id: str, verb: str, note: str, actor: str | None = None
+) -> Event | None:
+    """An event that changes nothing of the card, of one of the verbs `SAID`; None: no such card.
+
+    `actor`: who says it, if it is another than who acts.
+    """
+    rows = session.rows(_SAY, (card_id, verb, note, *telling(actor)))
+    return Event._make(rows[0]) if rows else None
 
 
 def history(session: Session, card_id: str, limit: int | None = None) -> list[Event]:

@@ -3,18 +3,21 @@
 An object has the keys of the command's JSON. Every fault names its line, or element of an array.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from backlog import values
 from backlog.errors import DuplicateId, DuplicateKey, Refusal, UsageError
-from backlog.lifecycle import CLAIMED, MOST_COUNTED, RESOLUTIONS
+from backlog.lifecycle import CLAIMED, DONE, MOST_COUNTED, RESOLUTIONS
 from backlog.records import WIRE_NAMES
 from backlog.verbs.faults import At, Faults, UnknownKeys
 from backlog.verbs.framing import backlog
 
 # Told a stage, how far it is, and of how much.
 Progress = Callable[[str, int, int], None]
+
+# Where an object begins, as `framing.Found` has it, what it is, and the lines of keys of it.
+Object = tuple[int, int, Any, Mapping[str, int]]
 
 
 class Line(NamedTuple):
@@ -43,12 +46,27 @@ def read_lines(
     """The cards that are right; `faults` is told of the others, and `ignored` of unknown keys,
     which are faults without it. `progress` is told of each card.
     """
+    found = ((*each, _NO_LINES) for each in backlog(lines))
+    return read_found(found, len(lines), progress, faults, ignored)
+
+
+_NO_LINES: Final[Mapping[str, int]] = {}
+
+
+def read_found(
+    found: Iterable[Object],
+    total: int,
+    progress: Progress,
+    faults: Faults,
+    ignored: UnknownKeys | None = None,
+) -> list[Line]:
+    """As `read_lines`, of objects that were found already, the last one near line `total`."""
     read: list[Line] = []
     ids: dict[str, Line] = {}
     keys: dict[str, Line] = {}
     unknown = UnknownKeys() if ignored is None else ignored
-    found = Faults(faults.most, faults.where)
-    for number, element, document in backlog(lines):
+    wrong = Faults(faults.most, faults.where)
+    for number, element, document, lines_of in found:
         card, refused, strange = _read(document)
         odd = card.pop(_ODD, [])
         given = [name for name in COLUMNS if name in card]
@@ -60,40 +78,41 @@ def read_lines(
             first = line if value is None else seen.setdefault(value, line)
             if first is not line:
                 where = faults.where(*first.at)
-                refused.append(kind(f"{key} {value} stands on {where} already"))
-        for refusal in refused:
-            found.add(line.at, refusal)
+                refused.append((key, kind(f"{key} {value} stands on {where} already")))
+        for key, refusal in refused:
+            wrong.add((lines_of.get(key, number), element), refusal)
         unknown.add(strange, number, element)
         if not refused:
             read.append(line)
-        progress("checked", number, len(lines))
+        progress("checked", number, total)
     if ignored is None:
         unknown.report(faults, list(_READERS))
-    faults.extend(found)
+    faults.extend(wrong)
     return read
 
 
-def _read(document: Any) -> tuple[dict[str, Any], list[Refusal], Sequence[str]]:
-    """The columns that the object gives, what is wrong with it, the keys that no card has."""
+def _read(document: Any) -> tuple[dict[str, Any], list[tuple[str, Refusal]], Sequence[str]]:
+    """The columns that the object gives, what is wrong with it at which key, the keys that no card
+    has."""
     wrong = _no_card(document)
     if wrong is not None:
-        return {}, [wrong], ()
+        return {}, [("", wrong)], ()
     card: dict[str, Any] = {}
-    refused: list[Refusal] = []
+    refused: list[tuple[str, Refusal]] = []
     if document.get("id") is None:
-        refused.append(UsageError("id is missing"))
+        refused.append(("id", UsageError("id is missing")))
     for key, (column, read) in _READERS.items():
         if key in document:
             value = document[key]
             try:
                 card[column] = None if value is None else read(value, key)
             except Refusal as refusal:
-                refused.append(refusal)
+                refused.append((key, refusal))
     if not refused:
         try:
             card = _consistent(card)
         except Refusal as refusal:
-            refused.append(refusal)
+            refused.append(("", refusal))
     return card, refused, sorted(document.keys() - _READERS.keys())
 
 
@@ -125,6 +144,9 @@ def _consistent(card: dict[str, Any]) -> dict[str, Any]:
         raise UsageError(
             "claimOwner, claimTtlSeconds and claimedAt belong to status claimed, all three"
         )
+    over = [card.get(column) is not None for column in ("resolution", "archived_at")]
+    if any(over) and card.get("status", DONE) != DONE:
+        raise UsageError("resolution and archivedAt belong to status done")
     ids = [(card["id"], "id"), *((i, "dependency") for i in card.get("depends_on") or ())]
     card[_ODD] = [(each, what) for each, what in ids if not values.is_new_id(each)]
     if card.get("acceptance") is not None:

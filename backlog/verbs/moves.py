@@ -9,11 +9,11 @@ from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle, values
-from backlog.errors import Cancelled, ClaimLost, NotFound, Stale, WrongState
-from backlog.lifecycle import CLAIMED, DEFAULT_BLOCK_REASON, Move
+from backlog.errors import Cancelled, ClaimLost, NotAccepted, NotFound, Stale, WrongState
+from backlog.lifecycle import BLOCKED, CLAIMED, DEFAULT_BLOCK_REASON, Move
 from backlog.planner import unindexed
 from backlog.records import COLUMNS, WITHOUT_TEXTS, Record, iso
-from backlog.session import TELLING, Session, Statement, in_statement, telling
+from backlog.session import TELLING, Session, Statement, as_refusal, in_statement, telling
 from backlog.verbs import change
 from backlog.verbs.change import Changes
 from backlog.verbs.pool import EVERYTHING, Condition
@@ -100,7 +100,9 @@ def complete(
 
     With `owner` or `attempt` the card must be claimed so; with `seen`, the `updated_at` the caller
     saw, it must not have changed since. None if the card does not exist. Raises `ClaimLost`,
-    `Stale`, or `WrongState` from blocked. A done card stays as it is.
+    `Stale`, or `WrongState` from blocked. A done card stays as it is. One that is gated goes from
+    its worker into review, unless all of its criteria have passed; from review and from ready it is
+    refused then, as `NotAccepted`.
     """
     expected = Expected(owner, attempt, seen)
     said = report.text(card_id)
@@ -283,14 +285,22 @@ def transition(
 ) -> Record | None:
     """Move one card by its id; None if it does not exist.
 
-    Raises `WrongState`, `ClaimLost`, `Cancelled`, `Stale`.
+    Raises `WrongState`, `ClaimLost`, `Cancelled`, `Stale`, `NotAccepted`.
     """
     values.text(card_id, "id")
     expected.check()
     what, params = changes or ("status = %s", (move.to,))
     condition, given = expected.conditions((CLAIMED,) if expected.owned else move.sources)
+    if move.reason is not None:
+        condition = f"{condition} AND {{row}}.block_reason = '{move.reason}'"
     wanted = (*given, *telling(expected.owner, report))
-    moved, card = move_card(session, card_id, what, params, condition, wanted, texts)
+    try:
+        moved, card = move_card(session, card_id, what, params, condition, wanted, texts)
+    except Exception as error:
+        refusal = as_refusal(error)
+        if isinstance(refusal, NotAccepted):
+            raise refusal from error
+        raise
     if expected.owned and not moved:
         raise _lost(session, move.verb, card_id, expected, card)
     if moved or card is None:
@@ -299,6 +309,10 @@ def transition(
         raise stale(card)
     if move.settled and card.status == move.to:
         return card
+    if card.in_review and move is lifecycle.COMPLETE:
+        return transition(
+            session, lifecycle.ACCEPT, card_id, expected, report, changes, texts=texts
+        )
     raise WrongState(f"cannot {move.verb} {card_id}: it is {card.status}; {move.otherwise}")
 
 
@@ -352,7 +366,8 @@ def _lost(
             f"cannot {verb} {card_id}: it does not exist (any more); stop working on it"
         )
     if ended(session, card_id, expected.attempt, expected.owner) == "cancelled":
-        why = f" ({card.block_note})" if card.block_note else ""
+        note = card.block_note if card.status == BLOCKED else card.resolution
+        why = f" ({note})" if note else ""
         return Cancelled(f"cannot {verb} {card_id}: this attempt was cancelled{why}; stop working")
     now = card.lease if card.status == CLAIMED else card.status
     return ClaimLost(

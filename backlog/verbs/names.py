@@ -33,6 +33,14 @@ def is_there(session: Session, column: str, name: str) -> bool:
     return bool(session.execute(sql, (name,)).fetchone()[0])
 
 
+def missing(session: Session, ids: Iterable[str]) -> list[str]:
+    """Those of the ids that no card has, in their order."""
+    given = list(ids)
+    rows = session.execute("SELECT id FROM backlog WHERE id = ANY (%s)", (given,)).fetchall()
+    there = {row[0] for row in rows}
+    return [each for each in given if each not in there]
+
+
 def refuse_impossible(session: Session, ids: Iterable[str], what: str = "dependency") -> None:
     """Raise `UsageError` for an id that no card has, and none could be given."""
     odd = [each for each in ids if not values.is_new_id(each)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from backlog import values
 from backlog.errors import NotFound
-from backlog.lifecycle import BLOCKED, FLEET, READY, STATUSES
+from backlog.lifecycle import BLOCKED, DONE, FLEET, READY, STATUSES
 from backlog.session import Session, Statement, in_statement
 from backlog.verbs import names, rules
 from backlog.verbs.rules import Limit, Pause
@@ -35,15 +35,19 @@ class Source(Protocol):
     def condition(self) -> Condition:
         """Its cards: SQL that continues a WHERE clause on `backlog`."""
 
-    def next_to_claim(self, count: int, gated: bool, closed: Sequence[str]) -> Statement:
+    def next_to_claim(
+        self, count: int, gated: bool, closed: Sequence[str], roles: Sequence[str] = ()
+    ) -> Statement:
         """The SELECT that locks the next `count` cards and gives the place of each, its `ctid`.
 
-        None of a phase in `closed`; `gated`: none at all while a rule is due.
+        None of a phase in `closed`, or of a role in `roles`; `gated`: none at all while a rule is
+        due.
         """
 
 
 class Pool(NamedTuple):
-    """Which cards a claim may take: those of a phase, of a role; None: of any.
+    """Which cards a claim may take: those of a phase, of a role; None: of any. With `roles`, those
+    for one of these and those for none.
 
     What the ORM compiles from `CardQuerySet.next_to_claim`, for the command, which starts without
     Django (`tests/test_querysets.py` compares the two).
@@ -51,43 +55,70 @@ class Pool(NamedTuple):
 
     phase: str | None = None
     role: str | None = None
+    roles: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> "Shape":
+        """All of it but the names."""
+        return self.phase is not None, self.role is not None, len(self.roles)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The names."""
+        return *(name for name in self[:2] if name is not None), *self.roles
 
     def condition(self) -> Condition:
         """Its cards: SQL that continues a WHERE clause on `backlog`."""
-        given = [(sql, value) for sql, value in zip(_OF, self, strict=True) if value is not None]
-        return "".join(f" AND {sql}" for sql, _ in given), tuple(value for _, value in given)
+        return "".join(f" AND {sql}" for sql in _of(self.shape)), self.given
 
-    def next_to_claim(self, count: int, gated: bool, closed: Sequence[str]) -> Statement:
+    def next_to_claim(
+        self, count: int, gated: bool, closed: Sequence[str], roles: Sequence[str] = ()
+    ) -> Statement:
         """See `Source`."""
-        given = tuple(value for value in self if value is not None)
-        wanted = tuple(value is not None for value in self)
-        return _next_to_claim(wanted, count, gated, len(closed)), (*given, *closed)
+        sql = _next_to_claim(self.shape, count, gated, len(closed), len(roles))
+        return sql, (*self.given, *closed, *roles)
+
+
+# Whether there is a phase, whether there is a role, and how many roles of whoever claims.
+Shape = tuple[bool, bool, int]
 
 
 ANY_CARD: Final = Pool()
 
 
-def pool_of(session: Session, phase: str | None, role: str | None) -> Pool:
+def pool_of(
+    session: Session, phase: str | None, role: str | None, roles: tuple[str, ...] = ()
+) -> Pool:
     """The pool that a caller names. Raises `UsageError`."""
-    return Pool(names.found(session, "phase", phase), names.found(session, "role", role))
+    return Pool(names.found(session, "phase", phase), names.found(session, "role", role), roles)
 
 
-# The status, which a claimable card has anyway, makes a phase a range of the index `backlog_lanes`.
-_OF: Final = (
-    """"backlog"."phase" = %s AND "backlog"."status" = ('ready')""",
-    '"backlog"."role" = %s',
-)
+def _of(shape: Shape) -> list[str]:
+    of_phase, of_role, roles = shape
+    conditions = []
+    if of_phase:
+        # The status, which a claimable card has anyway, as it is not archived, makes it a range of
+        # `backlog_lanes`.
+        conditions.append(
+            """"backlog"."archived_at" IS NULL AND "backlog"."phase" = %s"""
+            """ AND "backlog"."status" = ('ready')"""
+        )
+    if of_role:
+        conditions.append('"backlog"."role" = %s')
+    if roles:
+        names = ", ".join(["%s"] * roles)
+        conditions.append(f'("backlog"."role" IN ({names}) OR "backlog"."role" IS NULL)')
+    return conditions
 
 
 @lru_cache(maxsize=64)  # a new text, though equal, makes psycopg's own look-ups slower
-def _next_to_claim(wanted: tuple[bool, ...], count: int, gated: bool, closed: int) -> str:
+def _next_to_claim(shape: Shape, count: int, gated: bool, phases: int, roles: int) -> str:
     conditions = [GATE] if gated else []
-    conditions += [sql for sql, is_wanted in zip(_OF, wanted, strict=True) if is_wanted]
-    if closed:
-        phases = ", ".join(["%s"] * closed)
-        conditions.append(
-            f'NOT ("backlog"."phase" IN ({phases}) AND "backlog"."phase" IS NOT NULL)'
-        )
+    conditions += _of(shape)
+    for column, closed in (('"backlog"."phase"', phases), ('"backlog"."role"', roles)):
+        if closed:
+            names = ", ".join(["%s"] * closed)
+            conditions.append(f"NOT ({column} IN ({names}) AND {column} IS NOT NULL)")
     conditions.append('"backlog"."claimable"')
     where = " AND ".join(conditions)
     return (
@@ -138,17 +169,27 @@ def let_go(session: Session) -> int:
 _STATS: Final = """
 SELECT status, count(*),
        greatest(floor(extract(epoch FROM now() - min(created_at))), 0)::bigint,
-       count(*) FILTER (WHERE claim_expires_at <= now())
+       count(*) FILTER (WHERE claim_expires_at <= now()),
+       count(archived_at)
 FROM backlog WHERE true{among} GROUP BY status"""
 
 
 class Stats(NamedTuple):
-    """How many cards there are in each status, the oldest ready one's age, expired claims."""
+    """How many cards there are in each status, the oldest ready one's age, expired claims.
+
+    What is archived, which is done, is counted apart.
+    """
 
     counts: dict[str, int]
     total: int
     oldest_ready_age_seconds: int | None
     expired_claim_count: int
+    archived: int = 0
+
+    @property
+    def ever(self) -> dict[str, int]:
+        """As `counts`, and what is archived among what is done."""
+        return {**self.counts, DONE: self.counts[DONE] + self.archived}
 
 
 def stats(session: Session, among: Condition = EVERYTHING) -> Stats:
@@ -157,20 +198,24 @@ def stats(session: Session, among: Condition = EVERYTHING) -> Stats:
     rows = session.execute(_STATS.format(among=condition), params).fetchall()
     found = {row[0]: row[1:] for row in rows}
     counts = {status: found[status][0] if status in found else 0 for status in STATUSES}
+    archived = sum(row[4] for row in rows)
+    counts[DONE] -= archived
     return Stats(
         counts,
         sum(counts.values()),
         found[READY][1] if READY in found else None,
         sum(row[3] for row in rows),
+        archived,
     )
 
 
 class Explanation(NamedTuple):
     """Whether a card can be claimed, or what it waits for: three lists of ids, disjoint.
 
-    `not_before` is set while the card is held back until then, `block_reason` and perhaps
-    `block_note` while it is blocked. A claimable card, and no other, may still be kept from claims
-    by pauses of the fleet or its phase, by a full limit on its phase, and by its spent budget.
+    `not_before` is set while the card is held back until then, `draft` until it is published,
+    `block_reason` and perhaps `block_note` while it is blocked. A claimable card, and no other, may
+    still be kept from claims by pauses of the fleet or its phase, by a full limit on the fleet, its
+    phase or its role, and by the spent budget of its phase.
     """
 
     id: str
@@ -184,6 +229,7 @@ class Explanation(NamedTuple):
     limits: list[Limit]
     block_reason: str | None
     block_note: str | None
+    draft: bool
     spent: "list[Budget]"
 
 
@@ -193,9 +239,9 @@ def explain(session: Session, card_id: str) -> Explanation:
 
     values.text(card_id, "id")
     sql = """
-        SELECT card.status, card.open_dependencies = 0, card.phase,
+        SELECT card.role, card.status, card.open_dependencies = 0, card.phase,
             CASE WHEN card.not_before > now() THEN card.not_before END, card.block_reason,
-            card.block_note, d.id, d.status
+            card.block_note, card.draft, d.id, d.status
         FROM backlog card LEFT JOIN LATERAL (
             SELECT d.id, d.n, b.status
             FROM jsonb_array_elements_text(card.depends_on) WITH ORDINALITY AS d (id, n)
@@ -205,9 +251,10 @@ def explain(session: Session, card_id: str) -> Explanation:
     rows = session.execute(sql, (card_id,)).fetchall()
     if not rows:
         raise NotFound(f"there is no card {card_id}")
-    waits = [row[6:] for row in rows if row[6] is not None]
-    status, met, phase, not_before, reason, note = rows[0][:6]
-    claimable = status == READY and met and not_before is None
+    waits = [row[8:] for row in rows if row[8] is not None]
+    role, status, met, phase, not_before, reason, note, draft = rows[0][:8]
+    scopes = ((FLEET, ""), ("phase", phase), ("review", phase), ("role", role))
+    claimable = status == READY and met and not_before is None and not draft
     pauses = rules.pauses(session) if claimable else []
     limits = rules.limits(session) if claimable else []
     return Explanation(
@@ -218,13 +265,10 @@ def explain(session: Session, card_id: str) -> Explanation:
         blocked=[i for i, state in waits if state == BLOCKED],
         missing=[i for i, state in waits if state is None],
         not_before=not_before,
-        pauses=[p for p in pauses if p.scope == FLEET or _is(p, phase)],
-        limits=[each for each in limits if not each.room and _is(each, phase)],
+        pauses=[each for each in pauses if each[:2] in scopes],
+        limits=[each for each in limits if not each.room and each[:2] in scopes],
         block_reason=reason if status == BLOCKED else None,
         block_note=note if status == BLOCKED else None,
+        draft=draft,
         spent=[each for each in budgets.spent(session) if each.phase == phase] if claimable else [],
     )
-
-
-def _is(rule: Pause | Limit, phase: str | None) -> bool:
-    return (rule.scope, rule.name) == ("phase", phase)

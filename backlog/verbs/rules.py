@@ -22,12 +22,16 @@ _WHO: Final = "coalesce(nullif(%s, ''), session_user)"
 # What is claimed is read once, however many limits there are, and not at all without any.
 _RULES: Final = """
 WITH claimed AS MATERIALIZED (
-    SELECT phase, claim_owner, count(*) AS cards FROM backlog
-    WHERE claim_expires_at IS NOT NULL GROUP BY phase, claim_owner
+    SELECT phase, claim_owner, role, count(*) AS cards FROM backlog
+    WHERE claim_expires_at IS NOT NULL GROUP BY phase, claim_owner, role
 )
-SELECT kind, scope, name, reason, most, actor, since, CASE kind WHEN 'limit' THEN coalesce((
-    SELECT sum(cards) FROM claimed
-    WHERE CASE scope WHEN 'phase' THEN phase ELSE claim_owner END = name), 0)::int END
+SELECT kind, scope, name, reason, most, actor, since, CASE
+    WHEN kind = 'limit' AND scope = 'review' THEN (
+        SELECT count(*) FROM backlog
+        WHERE phase = name AND status = 'blocked' AND block_reason = 'in_review')::int
+    WHEN kind = 'limit' THEN coalesce((
+        SELECT sum(cards) FROM claimed WHERE CASE scope WHEN 'fleet' THEN '' WHEN 'phase' THEN phase
+            WHEN 'role' THEN role ELSE claim_owner END = name), 0)::int END
 FROM backlog_rule WHERE kind IN ('pause', 'limit') ORDER BY since, scope, name"""
 
 
@@ -45,7 +49,11 @@ class Pause(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """At most `most` cards of the phase or owner `name` are claimed at once; `used` are now."""
+    """At most `most` cards of this scope are claimed at once; `used` are now.
+
+    `name`: of the phase, the owner or the role; empty for the fleet. Of the scope "review" it is a
+    phase: nothing of it is claimed while `most` of its cards, or more, are in review; `used` are.
+    """
 
     scope: str
     name: str
@@ -55,12 +63,17 @@ class Limit(NamedTuple):
     since: datetime
 
     def __str__(self) -> str:
-        return f"{self.scope} {self.name}"
+        return f"{self.scope} {self.name}".strip()
 
     @property
     def room(self) -> int:
         """How many more may be claimed."""
         return max(0, self.most - self.used)
+
+    @property
+    def counts(self) -> str:
+        """What there may be so many of."""
+        return "cards in review" if self.scope == "review" else "claims"
 
 
 @in_transaction
@@ -111,9 +124,10 @@ def pauses(session: Session, phase: str | None = None, owner: str | None = None)
 
 @in_transaction
 def limit(session: Session, scope: str, name: str, most: int) -> Limit:
-    """At most `most` cards of this phase or owner are claimed from now on; none is taken back.
+    """At most `most` cards of this scope are claimed from now on; none is taken back.
 
-    `scope` is one of `lifecycle.LIMIT_SCOPES`. Raises `UsageError`.
+    `scope` is one of `lifecycle.LIMIT_SCOPES`; `name` is empty for the fleet. See `Limit`. Raises
+    `UsageError`.
     """
     scope, name = _target(session, scope, name, LIMIT_SCOPES)
     session.execute(
@@ -133,7 +147,7 @@ def unlimit(session: Session, scope: str, name: str) -> str:
     sql = "DELETE FROM backlog_rule WHERE kind = 'limit' AND scope = %s AND name = %s"
     scope, name = _ruled(session, "limit", scope, name, LIMIT_SCOPES)
     if not session.execute(sql, (scope, name)).rowcount:
-        raise NotFound(f"there is no limit on {scope} {name}")
+        raise NotFound(f"there is no limit on {'the' if scope == FLEET else scope} {name or scope}")
     return name
 
 
@@ -187,21 +201,35 @@ def locked_limits(session: Session) -> list[Limit]:
 def of_nothing(
     session: Session, made: "Pause | Limit | Budget", known: dict[str, list[str]] | None = None
 ) -> str | None:
-    """What to say of a rule that concerns nobody now: no card of the phase, no trace of the worker.
+    """What to say of a rule that concerns nobody now, as `unknown`; None of one that does.
 
-    None of one that does. It may well be meant, ahead of time; or the name is not the one meant:
-    then the one that is like it is named. Who asks of many rules gives one `known` for all, empty
-    at first.
+    It may well be meant, ahead of time; or the name is not the one meant.
     """
-    sql = f"SELECT {_CONCERNS[made.scope]}"
-    if session.execute(sql, [made.name] * sql.count("%s")).fetchone()[0]:
+    return unknown(session, made.scope, made.name, " now, so this holds nobody back yet", known)
+
+
+def unknown(
+    session: Session,
+    scope: str,
+    name: str,
+    so: str = "",
+    known: dict[str, list[str]] | None = None,
+) -> str | None:
+    """What to say of a name that nobody has: no card of the phase or role, no trace of the worker;
+    `so` goes on from there, and the name that is like it is named. None of one that somebody has.
+
+    Who asks of many names gives one `known` for all, empty at first.
+    """
+    sql = f"SELECT {_CONCERNS[scope]}"
+    if session.execute(sql, [name] * sql.count("%s")).fetchone()[0]:
         return None
-    who = "there is no card of phase" if made.scope == "phase" else "nothing is known of worker"
-    said = f"{who} {made.name} now, so this holds nobody back yet"
+    card_of = _CARD_OF.get(scope)
+    who = f"there is no card of {card_of}" if card_of else "nothing is known of worker"
+    said = f"{who} {name}{so}"
     known = {} if known is None else known
-    if made.scope not in known:
-        known[made.scope] = [row[0] for row in session.execute(_KNOWN[made.scope]).fetchall()]
-    meant = _like(made.name, known[made.scope])
+    if scope not in known:
+        known[scope] = [row[0] for row in session.execute(_KNOWN[scope]).fetchall()]
+    meant = _like(name, known[scope])
     return said if meant is None else f"{said}; did you mean {meant}?"
 
 
@@ -214,27 +242,47 @@ def _like(name: str, known: Iterable[str]) -> str | None:
     return by_letters[found[0]] if found else None
 
 
+# The column of cards that a scope's name is one of.
+_CARD_OF: Final = {"phase": "phase", "review": "phase", "role": "role"}
+
+
+def cards_of(scope: str, name: str) -> tuple[str, list[str]]:
+    """The cards of a scope, of an owner those that they hold: SQL that continues a WHERE clause on
+    `backlog`, and its parameters."""
+    column = _CARD_OF.get(scope, "claim_owner")
+    return ("", []) if scope == FLEET else (f" AND {column} = %s", [name])
+
+
 _CONCERNS: Final = {
     FLEET: "true",
-    "phase": "EXISTS (SELECT FROM backlog WHERE phase = %s)",
+    **{
+        scope: f"EXISTS (SELECT FROM backlog WHERE {column} = %s)"
+        for scope, column in _CARD_OF.items()
+    },
     "owner": """EXISTS (SELECT FROM backlog WHERE claim_owner = %s)
         OR EXISTS (SELECT FROM backlog_ended_run WHERE owner = %s)
         OR EXISTS (SELECT FROM backlog_event WHERE actor = %s)""",
 }
 
 # What a name may be meant for: the phases, one after the other, each a step in the index of lanes;
-# whoever holds a card or did. Bounded, as whoever asks waits.
-_KNOWN: Final = {
-    "phase": """
+# roles; whoever holds a card or did. Bounded, as whoever asks waits.
+_PHASES: Final = """
 WITH RECURSIVE walk (phase, step) AS (
-    (SELECT phase, 1 FROM backlog WHERE status <> 'claimed' ORDER BY phase LIMIT 1)
+    (SELECT phase, 1 FROM backlog WHERE status <> 'claimed' AND archived_at IS NULL
+        ORDER BY phase LIMIT 1)
     UNION ALL SELECT (
-        SELECT phase FROM backlog WHERE status <> 'claimed' AND phase > walk.phase
+        SELECT phase FROM backlog
+        WHERE status <> 'claimed' AND archived_at IS NULL AND phase > walk.phase
         ORDER BY phase LIMIT 1), step + 1
     FROM walk WHERE phase IS NOT NULL AND step < 1000
 )
 SELECT phase FROM walk WHERE phase IS NOT NULL
-UNION SELECT phase FROM backlog WHERE claim_expires_at IS NOT NULL AND phase IS NOT NULL""",
+UNION SELECT phase FROM backlog WHERE claim_expires_at IS NOT NULL AND phase IS NOT NULL"""
+_KNOWN: Final = {
+    "phase": _PHASES,
+    "review": _PHASES,
+    "role": """
+SELECT DISTINCT role FROM (SELECT role FROM backlog LIMIT 10000) AS card WHERE role IS NOT NULL""",
     "owner": """
 SELECT claim_owner FROM backlog WHERE claim_expires_at IS NOT NULL
 UNION SELECT owner FROM (SELECT owner FROM backlog_ended_run LIMIT 10000) AS run""",
@@ -246,7 +294,7 @@ def _target(session: Session, scope: str, name: str, known: tuple[str, ...]) -> 
     _check(scope, name, known)
     if scope == FLEET:
         return scope, ""
-    if names.is_there(session, "phase" if scope == "phase" else "claim_owner", name):
+    if names.is_there(session, _CARD_OF.get(scope, "claim_owner"), name):
         return scope, values.text(name, scope, LONGEST_NAME)
     return scope, values.name(name, scope)
 

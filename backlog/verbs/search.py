@@ -42,6 +42,7 @@ class Hit(NamedTuple):
     found_in: str
     attempt: int | None
     snippet: str
+    archived: bool
 
 
 class Found(NamedTuple):
@@ -90,6 +91,7 @@ WITH found (place, card_id, rank, run, event) AS (
     GROUP BY card_id ORDER BY rank DESC, card_id LIMIT %s OFFSET %s
 )
 SELECT card.id, left(card.title, {LONGEST_SEARCHED}), card.phase, card.status, card.claimable,
+    card.archived_at IS NOT NULL,
     left(card.body, {LONGEST_SEARCHED}), left(card.acceptance::text, {LONGEST_SEARCHED}),
     run.attempt, left(run.summary, {LONGEST_SEARCHED}), left(event.note, {LONGEST_SEARCHED}), total,
     EXISTS (SELECT FROM found GROUP BY place HAVING count(*) = {MOST_RANKED})
@@ -111,8 +113,8 @@ def search(session: Session, text: str, limit: int = 20, page: int = 1) -> Found
     with indexed(session):
         sought = (text.strip(), *[query] * 3, limit, (page - 1) * limit)
         rows = session.execute(_FIND, sought).fetchall()
-    hits = [_hit(words, *row[:10]) for row in rows]
-    total, in_part = rows[0][10:] if rows else (0, False)
+    hits = [_hit(words, *row[:11]) for row in rows]
+    total, in_part = rows[0][11:] if rows else (0, False)
     return Found(hits, total, in_part, to_come, words)
 
 
@@ -163,6 +165,7 @@ def _hit(
     phase: str | None,
     status: str,
     claimable: bool,
+    archived: bool,
     body: str | None,
     acceptance: str | None,
     attempt: int | None,
@@ -180,7 +183,7 @@ def _hit(
     shown = texts["body" if where == "title" else where]
     cell = CELL_OF[status, claimable]
     run = attempt if where == "summary" else None
-    return Hit(card_id, title, phase, cell, where, run, _snippet(words, shown))
+    return Hit(card_id, title, phase, cell, where, run, _snippet(words, shown), archived)
 
 
 def _number(words: tuple[str, ...], text: str) -> int:

@@ -2,7 +2,7 @@
 
 A card that waits goes on when everything it waits for is done. So it never does if it waits,
 directly or through others that wait, for a card that is blocked, for an id that does not exist, or
-for itself. A claimed card ends the search: its worker may complete it.
+for itself. A claimed card ends the search, and one in review: it may be completed.
 """
 
 from collections import deque
@@ -26,7 +26,7 @@ FROM backlog_dependency edge
 JOIN backlog card ON card.id = edge.card_id
 LEFT JOIN backlog needed ON needed.id = edge.dependency_id
 WHERE card.status IN ('ready', 'blocked') AND card.open_dependencies > 0 AND (
-    needed.id IS NULL OR needed.status = 'blocked'
+    needed.id IS NULL OR needed.status = 'blocked' AND needed.block_reason <> 'in_review'
     OR needed.status = 'ready' AND needed.open_dependencies > 0)
 GROUP BY edge.card_id"""
 

@@ -3,11 +3,14 @@
 Any number of passes may run at once: each takes what no other holds at that moment.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from backlog.session import Session, in_statement
-from backlog.verbs import doctor, flow, moves, pool, search, spend
+from backlog.verbs import beside, doctor, flow, moves, pool, search, spend
+from backlog.verbs.archive import archive_older
 from backlog.verbs.kept import keep
+from backlog.verbs.overruns import end_overruns
 
 _BATCH: Final = 10_000
 # Of the words of new cards, in one pass: 100,000 cards. More, and expired claims would wait.
@@ -38,26 +41,35 @@ _RUNS: Final = {
 
 
 class Swept(NamedTuple):
-    """What a pass did: ids of reclaimed cards, how many woke, how much was pruned."""
+    """What a pass did: ids of reclaimed cards, how many woke, how much was pruned; ids of those
+    that ran too long, how many were archived; what the chores of other apps did (`beside.CHORES`).
+    """
 
     reclaimed: list[str]
     woken: int
     events: int
     runs: int
+    overrun: Sequence[str] = ()
+    archived: int = 0
+    others: Mapping[str, Sequence[str]] = {}
 
 
-def sweep(session: Session, retention_days: int = 0) -> Swept:
-    """Reclaim expired claims, wake held cards that are due, forget what is older than so many days;
-    and make the words that searches look through.
+def sweep(session: Session, retention_days: int = 0, archive_days: int = 0) -> Swept:
+    """Reclaim expired claims, give back what ran too long, wake held cards that are due, forget
+    what is older than so many days, archive what has been done for so many; do the chores of
+    other apps, and make the words that searches look through.
 
-    0 keeps everything. Events and runs go only with cards that are done or deleted, and the runs of
-    a card not while another waits for it.
+    0 keeps everything, and archives nothing. Events and runs go only with cards that are done or
+    deleted, and the runs of a card not while another waits for it.
     """
     done = Swept(
         moves.reclaim(session),
         _wake(session),
         _prune(session, _EVENTS, retention_days),
         _prune(session, _RUNS, retention_days),
+        tuple(end_overruns(session)),
+        archive_older(session, archive_days) if archive_days else 0,
+        beside.done(session),
     )
     any(not search.make_words(session) for _ in range(_MOST_WORDS))  # until there are none
     return done

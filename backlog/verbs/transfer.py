@@ -5,7 +5,7 @@ so that 100,000 cards take seconds and the table's triggers still see every row.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final, NamedTuple
 
@@ -65,12 +65,13 @@ WITH created AS (
 )
 UPDATE backlog_import SET fresh = true FROM created WHERE backlog_import.id = created.id"""
 
-_LOCK: Final = """
+LOCK: Final = """
 SELECT count(*) FROM (
     SELECT FROM backlog JOIN backlog_import line USING (id) WHERE NOT line.fresh
     ORDER BY id FOR NO KEY UPDATE OF backlog) AS held"""
 
-_CHANGED: Final = {
+# Of each column what a line makes of it.
+CHANGED: Final = {
     column: f"CASE WHEN '{column}' = ANY (line.given) THEN {new} ELSE backlog.{column} END"
     for column in STORED[1:]
     if column != "block_count"  # the database's own
@@ -82,10 +83,10 @@ _CHANGED: Final = {
 }
 
 _UPDATE: Final = f"""
-UPDATE backlog SET {", ".join(f"{column} = {new}" for column, new in _CHANGED.items())}
+UPDATE backlog SET {", ".join(f"{column} = {new}" for column, new in CHANGED.items())}
 FROM backlog_import line WHERE backlog.id = line.id AND NOT line.fresh
-AND ({", ".join(f"backlog.{column}" for column in _CHANGED)})
-    IS DISTINCT FROM ({", ".join(_CHANGED.values())})"""
+AND ({", ".join(f"backlog.{column}" for column in CHANGED)})
+    IS DISTINCT FROM ({", ".join(CHANGED.values())})"""
 
 # What cannot be a card is taken out, so that the database says what else it would refuse.
 _UNTITLED: Final = """
@@ -118,6 +119,11 @@ class Imported(NamedTuple):
     unchanged: int
 
 
+# Looks at the lines of cards that exist, in the table `backlog_import`, before these are changed,
+# and locks them: it may take some out, and add faults. Perhaps again, as if for the first time.
+Look = Callable[[Session, list[Line], Faults], None]
+
+
 class _Undo(Exception):
     """No error: it undoes the transaction."""
 
@@ -147,10 +153,30 @@ def import_cards(
     """
     faults = Faults(MANY if dry_run else FEW, where)
     read = read_lines(lines, progress, faults, ignored)
+    return write_cards(session, read, faults, _lock if update else None, dry_run, progress)
+
+
+def _lock(session: Session, read: list[Line], faults: Faults) -> None:
+    session.execute(LOCK)
+
+
+def write_cards(
+    session: Session,
+    read: list[Line],
+    faults: Faults,
+    look: Look | None,
+    dry_run: bool,
+    progress: Progress = lambda stage, done, total: None,
+) -> Imported:
+    """Write the cards that were read, or none; `faults` are those of their reading.
+
+    Cards that exist are changed as far as `look` leaves their lines; without it they are refused.
+    `dry_run`, and what is raised: see `import_cards`.
+    """
     if not dry_run:
         faults.refuse()
     try:
-        return _write(session, read, update, dry_run, progress, where)
+        return _write(session, read, look, dry_run, progress, faults.where)
     except _Undo as undone:
         faults.extend(undone.faults)
         faults.refuse()
@@ -161,7 +187,7 @@ def import_cards(
 def _write(
     session: Session,
     read: list[Line],
-    update: bool,
+    look: Look | None,
     dry_run: bool,
     progress: Progress,
     where: Where,
@@ -178,11 +204,11 @@ def _write(
     for number, *_ in _taken_out(session, _UNTITLED):
         faults.add(read[number].at, UsageError("title is missing"))
     created = session.execute(_INSERT).rowcount
-    for number, card_id, known, key in _taken_out(session, _CONFLICTING, update):
-        faults.add(read[number].at, _conflict(card_id, known and not update, key))
+    for number, card_id, known, key in _taken_out(session, _CONFLICTING, look is not None):
+        faults.add(read[number].at, _conflict(card_id, known and look is None, key))
     updated = 0
-    if update:
-        session.execute(_LOCK)
+    if look:
+        look(session, read, faults)
         updated = session.execute(_UPDATE).rowcount
     if len(read) > _MANY:
         session.execute("ANALYZE backlog, backlog_dependency")

@@ -1,7 +1,8 @@
 """Who may see and do what: the groups `viewer`, `operator` and `staff`, and the views they open.
 
 A view is wrapped in `reads`, or in `needs` a permission; one of the two, or it is open to every
-account (the login middleware stands in front of all of them).
+account (the login middleware stands in front of all of them). One that changes something `acts`,
+too: what it does is asked about by the name that the command has for it.
 """
 
 from collections.abc import Callable
@@ -14,13 +15,17 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
+from backlog.models import Card
+from backlog.session import ACTOR
+from backlog.verbs.rights import Deed, allowed
+
 VIEW: Final = "backlog.view_card"
 ADD: Final = "backlog.add_card"
 CHANGE: Final = "backlog.change_card"
 DELETE: Final = "backlog.delete_card"
 ADMINISTER: Final = "backlog.administer"
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponse]  # a function that answers a request
 
 
 def reads(view: View) -> View:
@@ -42,6 +47,30 @@ def reads(view: View) -> View:
 def needs(permission: str) -> Callable[[View], View]:
     """For accounts with this permission; others are refused, not sent to log in again."""
     return permission_required(permission, raise_exception=True)
+
+
+def acts(verb: str) -> Callable[[View], View]:
+    """For what is sent only by whoever may do this verb of the command, where rights are enforced.
+
+    Raises `NotAllowed`.
+    """
+
+    def asking(view: View) -> View:
+        @wraps(view)
+        def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method == "POST":
+                with allowed(Card.objects.session(), by_account(verb)):
+                    pass
+            return view(request, *args, **kwargs)
+
+        return run
+
+    return asking
+
+
+def by_account(verb: str, *cards: str) -> Deed:
+    """What the account that sent this request is about to do to the cards."""
+    return Deed(verb, ACTOR.get(), cards, of_account=True)
 
 
 def may(request: HttpRequest, permission: str) -> bool:

@@ -12,9 +12,19 @@ from backlog.errors import NotFound, Refusal, Stale, UsageError, WrongState
 from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY, STATUSES
 from backlog.models import Card
 from backlog.querysets import CardQuerySet
+from backlog.session import ACTOR
+from backlog.verbs.rights import allowed
 from backlog.web import access
+from backlog.web.access import by_account
 from backlog.web.forms import BlockForm, CancelForm, DependencyForm, PhaseForm, PriorityForm
-from backlog.web.notes import AnswerForm, CommentForm
+from backlog.web.notes import (
+    PASSED,
+    AnswerForm,
+    ChangesForm,
+    CommentForm,
+    DropForm,
+    VerdictForm,
+)
 
 
 class Seen(NamedTuple):
@@ -101,8 +111,10 @@ class Button(NamedTuple):
 
     def press(self, seen: Seen, fields: dict[str, Any]) -> Outcome:
         """Do it to the card if it is still as seen."""
+        cards, deed = Card.objects.all(), by_account(_VERBS.get(self.name, self.name), seen.card_id)
         try:
-            done = self.verb(Card.objects.all(), seen.card_id, seen=seen.updated_at, **fields)
+            with allowed(cards.session(), deed):
+                done = self.verb(cards, seen.card_id, seen=seen.updated_at, **fields)
         except Refusal as refusal:
             return Outcome(seen.card_id, refusal)
         if done is None:
@@ -120,6 +132,7 @@ class Button(NamedTuple):
             return None
         # Where it takes an answer away, none would bring it back; and nothing may have been done.
         loses = before.answer and self.undone_by in ("block", "unblock")
+        loses = loses or (before.archived_at and self.undone_by == "complete")
         if loses or before.updated_at == now.updated_at:
             return None
         form = BUTTONS[self.undone_by].form
@@ -136,6 +149,9 @@ def _says(form: forms.Form, was: dict[str, Any]) -> bool:
         k: v or None for k, v in was.items()
     }
 
+
+# What a button does, as the command has it.
+_VERBS: Final = {"answer": "unblock", "priority": "edit", "phase": "edit"}
 
 # Of a field of what undoes something, the column that tells how it was.
 _WAS: Final = {
@@ -168,7 +184,23 @@ def _unlink(cards: CardQuerySet, card_id: str, *, dependency: str, seen: datetim
     return cards.unlink(card_id, dependency.replace("\r\n", "\n"), seen=seen)
 
 
+def _publish(cards: CardQuerySet, card_id: str, *, seen: datetime) -> Any:
+    return cards.edit(card_id, seen=seen, draft=False)
+
+
+def _verify(
+    cards: CardQuerySet, card_id: str, *, seen: datetime, verdict: str, commit: str, **said: Any
+) -> Any:
+    more: dict[str, Any] = {"by": ACTOR.get(), "commit": commit or None, "seen": seen}
+    return cards.verify(card_id, passed=verdict == PASSED, **said, **more)
+
+
+def _request_changes(cards: CardQuerySet, card_id: str, *, note: str, seen: datetime) -> Any:
+    return cards.request_changes(card_id, note, ACTOR.get(), seen=seen)
+
+
 _BUTTONS: Final = (
+    Button("publish", "Publish", "Publish {}", "Published {}", (READY, BLOCKED), _publish),
     Button(
         "complete",
         "Complete",
@@ -231,6 +263,24 @@ _BUTTONS: Final = (
         AnswerForm,
         undone_by="block",
         undone_from=(BLOCKED,),
+    ),
+    Button(
+        "verify",
+        "Give verdict",
+        "Give a verdict on {}",
+        "Gave a verdict on {}",
+        (READY, CLAIMED, BLOCKED),
+        _verify,
+        VerdictForm,
+    ),
+    Button(
+        "request-changes",
+        "Request changes",
+        "Request changes of {}",
+        "Requested changes of {}",
+        (BLOCKED,),
+        _request_changes,
+        ChangesForm,
     ),
     Button(
         "reopen",
@@ -302,6 +352,25 @@ _BUTTONS: Final = (
         DependencyForm,
     ),
     Button(
+        "drop",
+        "Drop card",
+        "Drop {}",
+        "Dropped {}",
+        (READY, CLAIMED, BLOCKED),
+        CardQuerySet.drop,
+        DropForm,
+        warning="Its worker is told at its next renewal and must stop.",
+        warns=(CLAIMED,),
+    ),
+    Button(
+        "archive",
+        "Archive",
+        "Archive {}",
+        "Archived {}",
+        (DONE,),
+        CardQuerySet.archive,
+    ),
+    Button(
         "delete",
         "Delete",
         "Delete {}",
@@ -322,9 +391,16 @@ def number_of(cards: int) -> str:
 
 
 # What is done to one card at a time.
-LINKS: Final = ("link", "unlink")
+LINKS: Final = ("link", "unlink", "verify", "request-changes")
+# What drafts alone are for.
+PUBLISH: Final = "publish"
 # What has its place on the card's own page, beside what it is about.
-SAID: Final = ("answer", "comment")
+SAID: Final = ("answer", "comment", "verify", "request-changes")
+
+
+def elsewhere(*, drafts: bool) -> Sequence[str]:
+    """What is not offered for a selection, where there are `drafts` or none."""
+    return LINKS if drafts else (*LINKS, PUBLISH)
 
 
 def offered(

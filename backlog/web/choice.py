@@ -16,6 +16,9 @@ from backlog.web.queries.filters import ALL, Filter
 
 LAYOUTS = ("rows", "columns")
 
+# Parts of the filter that are on or off, in words.
+_SWITCHES = {"stuck": "stuck only", "late": "late only", "archived": "archived"}
+
 
 class Choice(NamedTuple):
     """The filter, the page (from 1) and the layout; `parameters` as the URL has them.
@@ -48,7 +51,8 @@ class Choice(NamedTuple):
             cells=tuple(dict.fromkeys(cells)),
             owner=names.found(session, "claim_owner", given.get("owner", "")),
             text=values.text(given.get("q", "").strip(), "text"),
-            stuck=given.get("stuck", "") not in ("", "0"),
+            in_review=given.get("review", "") not in ("", "0"),
+            **{name: given.get(name, "") not in ("", "0") for name in _SWITCHES},
         )
         page = values.integer(given.get("page") or "1", "page", 1)
         return cls(chosen, page, layout, given, cut)
@@ -71,7 +75,7 @@ class Choice(NamedTuple):
     def rest(self) -> str:
         """The filter but for phase and status, to continue a query string."""
         kept = QueryDict(mutable=True)
-        for name in ("owner", "q", "stuck"):
+        for name in ("owner", "q", "stuck", "review", "late"):
             kept.setlist(name, list(filter(None, self.parameters.getlist(name))))
         return f"&{kept.urlencode()}" if any(kept.values()) else ""
 
@@ -111,10 +115,15 @@ class Choice(NamedTuple):
             yield (f"phase {phase}" if phase else "no phase"), query
         for cell in of.cells:
             yield cell, self._with("status", [each for each in of.cells if each != cell])
-        for name, value in (("owner", of.owner), ("q", of.text), ("stuck", of.stuck)):
+        others = {
+            "owner": (of.owner, f"owner {of.owner}"),
+            "q": (of.text, f"“{of.text}”"),
+            "review": (of.in_review, "in review"),
+            **{name: (getattr(of, name), words) for name, words in _SWITCHES.items()},
+        }
+        for name, (value, words) in others.items():
             if value:
-                words = {"owner": f"owner {value}", "q": f"“{value}”", "stuck": "stuck only"}
-                yield words[name], self._with(name, [])
+                yield words, self._with(name, [])
 
     def _with(self, name: str, values: list[str]) -> str:
         query = self.parameters.copy()

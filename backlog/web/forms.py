@@ -120,6 +120,10 @@ class MomentField(forms.Field):
 
     widget = forms.TextInput(attrs={"type": "datetime-local", "step": 1})
 
+    def __init__(self, what: str, **how: Any) -> None:
+        super().__init__(**how)
+        self.what = what  # in a refusal
+
     def prepare_value(self, value: Any) -> Any:
         """The time as the browser's field has it; text as it was typed."""
         if not isinstance(value, datetime):
@@ -132,7 +136,7 @@ class MomentField(forms.Field):
             local = datetime.fromisoformat(text)
             text = f"{local.isoformat()}Z" if local.tzinfo is None else text
         try:
-            return values.moment(text, "not before") if text else None
+            return values.moment(text, self.what) if text else None
         except Refusal as refusal:
             raise forms.ValidationError(str(refusal)) from None
 
@@ -158,9 +162,13 @@ class CardForm(ShownForm):
         help_text="Claims before it is blocked, not ready, again. Empty: the default; 0: no cap.",
     )
     not_before = MomentField(
+        "not before",
         required=False,
         label="Not before (UTC)",
         help_text="No worker claims it earlier. Empty: at once.",
+    )
+    due = MomentField(
+        "due", required=False, label="Due (UTC)", help_text="It is late, unless it is done by then."
     )
     # Of a card that exists, the `updated_at` that the form shows.
     seen = forms.CharField(
@@ -213,7 +221,12 @@ class CardForm(ShownForm):
             "role": LineInput(NAME),
             "idempotency_key": LineInput({"maxlength": LONGEST_KEY}),
         }
-        help_texts = {"role": "Who can work on it: a claim may ask for cards of one role."}
+        help_texts = {
+            "role": "Who can work on it: a claim may ask for cards of one role.",
+            "draft": "No worker claims it before it is published.",
+            "gated": "It is done only when somebody else has seen each of its criteria pass.",
+            "max_runtime": "Seconds that an attempt may take. Empty: as many as it renews for.",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -360,6 +373,11 @@ SCOPES: Sequence[tuple[str, str]] = (
     ("phase", "a phase"),
     ("owner", "a worker"),
 )
+LIMITED: Sequence[tuple[str, str]] = (
+    *SCOPES,
+    ("role", "cards for a role"),
+    ("review", "a phase, while its cards are in review"),
+)
 
 
 class PauseForm(forms.Form):
@@ -377,17 +395,18 @@ class PauseForm(forms.Form):
 
 
 class LimitForm(forms.Form):
-    """How much one phase, or one worker, may have claimed at once."""
+    """How much of the fleet, a phase, a worker or a role may be claimed at once."""
 
-    scope = forms.ChoiceField(label="Limit", choices=SCOPES[1:])
+    scope = forms.ChoiceField(label="Limit", choices=LIMITED, initial="phase")
     name = forms.CharField(
+        required=False,
         label="Name",
         strip=False,
         widget=forms.TextInput(NAME),
-        help_text="Of the phase or the worker.",
+        help_text="Of the phase, the worker or the role; empty for the fleet.",
     )
     most = forms.IntegerField(
-        label="Claims at once",
+        label="Claims at once, or cards in review",
         widget=forms.NumberInput(attrs={"min": 0}),
         help_text="What is claimed stays claimed. 0: no claims at all.",
     )

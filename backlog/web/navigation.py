@@ -5,15 +5,14 @@ import time
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-from django.apps import apps
 from django.conf import settings
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
 from backlog.verbs import search
+from backlog.web import beside
 
-# Of each page the name of its URL, its label, and its icon. An app whose configuration has `pages`
-# like these has them listed, too.
+# Of each page the name of its URL, its label, and its icon.
 PAGES = (
     ("board", "Board", "square-kanban"),
     ("cards", "Cards", "list"),
@@ -33,20 +32,22 @@ LONGEST_SEARCH: Final = search.LONGEST
 
 def listed() -> list[tuple[str, str, str]]:
     """As `PAGES`, with those of the other apps behind them."""
-    return [*PAGES, *(page for app in apps.get_app_configs() for page in getattr(app, "pages", ()))]
+    return [*PAGES, *beside.listed()]
 
 
 def pages(request: HttpRequest) -> dict[str, Any]:
-    """`pages`: as `listed`; `now`: the site's clock, in milliseconds;
-    `poll_seconds`: how often an open page asks whether it is up to date; `login`: the
-    address of the login that leads back here, worked out where it is shown."""
+    """`pages`: those of `PAGES`, and of other apps those where something waits, with how much;
+    `more_pages`: their others; `now`: the site's clock, in milliseconds; `poll_seconds`: how often
+    an open page asks whether it is up to date; `login`: the address of the login that leads back
+    here. What takes work is worked out where it is shown."""
 
     def login() -> str:
         back = urlencode({"next": request.get_full_path()}, safe="/")
         return reachable(f"{reverse('login')}?{back}")
 
     return {
-        "pages": listed(),
+        "pages": lambda: beside.labelled([*PAGES, *beside.listed(counted=True)]),
+        "more_pages": beside.listed(counted=False),
         "now": int(time.time() * 1000),
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,
         "login": login,

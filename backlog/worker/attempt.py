@@ -72,7 +72,7 @@ class Attempt(Lease):
         self._lock = threading.Lock()
         self._command: Command | None = None
         self._written, self._write_at = 0, 0.0
-        self._patience = Patience(plan.max_runtime, plan.stall)
+        self._patience = Patience(plan.max_runtime, plan.stall, card.max_runtime)
 
     def run(self, link: Link) -> End | None:
         """Work on the card; its end, None if nothing may be told of it. Raises `Away`, and

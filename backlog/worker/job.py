@@ -32,8 +32,9 @@ class Job:
 
     `card` is the whole of it. `summary`, `tokens` and `cost` may be set, for the run. `ended` is
     set when the attempt is over before the function is: `why` says whether it was "lost" to another
-    worker, "cancelled", its lease "expired", or the worker "stopped". Nothing that the function
-    returns counts then; a coroutine is cancelled.
+    worker, "cancelled", its lease "expired", the worker "stopped", or it was "overdue": it took
+    longer than the card's `max_runtime`, and has failed. Nothing that the function returns counts
+    then; a coroutine is cancelled.
     """
 
     def __init__(self, card: Record) -> None:

@@ -13,8 +13,18 @@ from backlog.shown import flat, visible
 from backlog.worker import outcome
 from backlog.worker.clock import now
 from backlog.worker.job import Blocked, GiveBack, Job
-from backlog.worker.lease import EXPIRED, STOPPED, WAS_STOPPED, End, Lease, given_back, judged
+from backlog.worker.lease import (
+    EXPIRED,
+    OVERDUE,
+    STOPPED,
+    WAS_STOPPED,
+    End,
+    Lease,
+    given_back,
+    judged,
+)
 from backlog.worker.outcome import BLOCKED, COMPLETED, FAILED, RELEASED, Said
+from backlog.worker.patience import Patience
 from backlog.worker.plan import Plan
 
 Function = Callable[[Job], Any]
@@ -60,6 +70,7 @@ class Task(Lease):
         self.wake: Callable[[], object] = lambda: None
         self._lock = threading.Lock()
         self._finished = False
+        self._patience: Patience | None = None  # from when the function begins
         self._log("claimed", ttl=plan.ttl)
 
     @property
@@ -69,7 +80,7 @@ class Task(Lease):
         What the function is done with is being told, mostly: it is kept if that takes long.
         """
         waits = not self._finished or now() >= self.renewal_due
-        return waits and self._ended_for in (None, STOPPED)
+        return waits and self._ended_for in (None, STOPPED, OVERDUE)
 
     def run(self, function: Function) -> End | None:
         """Its end; None: nothing may be told of it."""
@@ -92,6 +103,7 @@ class Task(Lease):
     def _begins(self) -> bool:
         if self.lease_is_over:
             self.end_for(EXPIRED)
+        self._patience = Patience(None, None, self.card.max_runtime)
         return self._ended_for is None
 
     def finish(self, end: End | None) -> End | None:
@@ -102,13 +114,19 @@ class Task(Lease):
                 return end
         if self._ended_for == STOPPED:
             return given_back(WAS_STOPPED)
+        if self._ended_for == OVERDUE and self._patience is not None:
+            last, over = self.job.summary, self._patience.over or ""
+            ending = f"{over}: {last}" if last else over
+            return judged(FAILED, self._said(), ending, last, self._backoff())
         self._log(self._ended_for, took=self._took())
         return None
 
     def guard(self, slept: bool) -> None:
-        """End it if the lease is over: the card may be another's by now."""
+        """End it if the lease is over, for the card may be another's; or if it takes too long."""
         if self.is_over(slept):
             self.end_for(EXPIRED)
+        elif self._patience is not None and self._patience.look(0):
+            self.end_for(OVERDUE)
 
     def give_back(self, grace: float) -> None:
         """Tell the function to end, and nothing of what it returns then."""

@@ -48,6 +48,7 @@ def _facts(role: "Role") -> dict[str, Any]:
         "boundaries": list(role.boundaries),
         "persona": role.persona,
         "own": role.is_own,
+        "may": list(role.may or ()),
     }
 
 

@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("text", backlog.fields.FreeTextField()),
+                ("against", models.TextField(blank=True)),
                 ("reason", backlog.fields.FreeTextField(null=True)),
                 ("actor", models.TextField()),
                 (
@@ -135,7 +136,8 @@ class Migration(migrations.Migration):
                         models.F("id"),
                         condition=models.Q(("resolved_at__isnull", True)),
                         name="fleet_escalation_open",
-                    )
+                    ),
+                    models.Index(models.F("card_id"), models.F("id"), name="fleet_escalation_card"),
                 ],
             },
         ),
@@ -187,8 +189,11 @@ class Migration(migrations.Migration):
             options={
                 "db_table": "fleet_signal",
                 "indexes": [
-                    models.Index(models.F("kind"), models.F("id"), name="fleet_signal_kind")
+                    models.Index(models.F("kind"), models.F("id"), name="fleet_signal_kind"),
+                    models.Index(models.F("card_id"), models.F("id"), name="fleet_signal_card"),
                 ],
             },
         ),
+        # No way back begins here: one that ended before it would have gone a part of it.
+        migrations.RunSQL(migrations.RunSQL.noop),
     ]

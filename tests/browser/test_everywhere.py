@@ -3,8 +3,10 @@
 import pytest
 from django.urls import resolve
 
+from backlog.models import Card
 from backlog.web.urls import urlpatterns
 from fleet.urls import urlpatterns as of_the_rules
+from fleet.verbs import escalations, gate, signals
 from tests.browser.test_browser import PAGES, RULES, in_light_and_dark, violations
 
 # No page depends on the store's tier.
@@ -12,7 +14,9 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
 # What is posted to, or is a part of a page.
 NO_PAGES = {"act", "save_view", "remove_view", "sample", "pause", "resume", "limit", "unlimit"}
-NO_PAGES |= {"live", "live_cells", "output_live", "palette", "budget", "unbudget"}
+NO_PAGES |= {"act_on_escalation", "live", "live_cells", "output_live", "palette"}
+NO_PAGES |= {"budget", "unbudget"}
+NO_PAGES |= {"north_star_propose", "north_star_ratify", "north_star_veto"}
 
 WIDTHS = [320, 390, 768, 1440, 2560, 3840]
 
@@ -36,6 +40,17 @@ COVERED = """() => [...document.querySelectorAll("h1, h2, th, a, button, input, 
         return seen && !itself && seen.closest("label")?.control !== each;
     })
     .map((each) => `covered: ${each.outerHTML.slice(0, 160)}`)"""
+
+
+@pytest.fixture(autouse=True)
+def busy_fleet(busy_board):
+    """What the fleet's pages and parts of pages are about."""
+    session = Card.objects.session()
+    escalations.escalate(session, "which of these two?", "waits", "worker-1")
+    escalations.ack(session, escalations.escalate(session, "help").id)
+    escalations.resolve(session, escalations.escalate(session, "help", "held").id, "done")
+    gate.decide(session, "waits", "rejected", "two failures", "4f2a9c1", "worker-1")
+    signals.signal(session, "waits", "tooling", "no dry run", "line\n" * 40)
 
 
 def test_every_page_of_the_site_is_looked_at():

@@ -50,6 +50,7 @@ def test_what_an_action_on_a_selection_needs_is_asked_on_a_page_and_it_is_undone
 
 
 def test_an_outline_is_looked_at_and_made(board):
+    board.get_by_role("button", name="More").click()
     board.get_by_role("link", name="Plan").click()
     board.get_by_label("Outline").fill("whole @M3\n  part")
     board.get_by_role("button", name="Preview").click()
@@ -57,6 +58,19 @@ def test_an_outline_is_looked_at_and_made(board):
     board.get_by_role("button", name="Create 2 cards").click()
     expect(said(board)).to_contain_text("Created 2 cards.")
     assert Card.objects.get(pk="whole").depends_on == ["part"]
+
+
+def test_on_a_phone_pages_and_filters_open_from_a_button(board):
+    board.set_viewport_size({"width": 390, "height": 844})
+    expect(board.get_by_label("Status")).to_be_hidden()
+    assert board.locator(".top").bounding_box()["height"] < 60
+    board.get_by_role("button", name="Filters").click()
+    board.get_by_label("Status").select_option("blocked")
+    board.get_by_role("button", name="Apply").click()
+    expect(board.locator("#lanes [data-card]")).to_have_count(1)
+    board.get_by_role("button", name="Menu").click()
+    board.get_by_role("link", name="North star").click()
+    expect(board.locator("h1")).to_have_text("North star")
 
 
 def test_a_view_is_saved_under_a_name_and_leads_to_what_it_showed(board):

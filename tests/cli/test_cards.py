@@ -236,3 +236,20 @@ def test_a_list_goes_on_after_a_card(call, queue, words, ids):
 def test_a_list_goes_on_after_no_card_that_is_not_there(call, queue):
     said = refused(call, 1, "list", "--after", "x", "--json")
     assert "there is no card x" in said
+
+
+@pytest.mark.parametrize("words", ["create --id C --title t", "edit --id A", "edit --ids A,B"])
+def test_a_dependency_that_is_not_there_is_done_and_said(call, card, words):
+    card("A")
+    card("B")
+    card("D")
+    ran = call(*words.split(), "--depends-on", "D,x,y", "--json")
+    assert (ran.status, '"dependsOn":["D","x","y"]' in ran.out.replace(" ", "")) == (0, True)
+    said = "waits for x, y: there is no such card yet; `unlink` takes a link back\n"
+    assert ran.err == said
+    assert call(*words.replace("C", "E").split(), "--depends-on", "D").err == ""
+
+
+def test_waiting_is_no_status_and_what_lists_it_is_said(call):
+    said = refused(call, 2, "list", "--status", "waiting")
+    assert all(each in said for each in ("--status ready", "--ready-only", "`explain`"))

@@ -89,6 +89,7 @@ OTHERS = [
     (json.dumps([A]).encode("utf-16-be"), "iconv -f UTF-16BE "),
     ('{"id":"A","title":"é"}'.encode("latin-1"), "iconv -f LATIN1 "),
     ('[{"id":"A","title":"é"}]'.encode("latin-1"), "iconv -f LATIN1 "),
+    ('# Cards\n\nSuch as\n\n{"id":"A"}\n', "seems to be Markdown; --from backlog-md "),
     ("Buy milk\n\nand bread", "the page Plan makes cards of an outline"),
     ("id,title\nA,t\n", "mlr --icsv --ojsonl cat FILE"),
     ("id\ttitle\nA\tt\n", "mlr --itsv --ojsonl cat FILE"),

@@ -20,6 +20,7 @@ def test_search_is_an_array_of_cards_the_best_first(call):
         "foundIn": "body",
         "attempt": None,
         "snippet": "Mend the importer",
+        "archived": False,
     }
 
 

@@ -9,8 +9,6 @@ import pytest
 from tests.cli import NEW, lines, refused
 from tests.command import MANAGE
 
-pytestmark = pytest.mark.quick
-
 CRITERIA = [
     ("one", ["one"]),
     ("one;two", ["one", "two"]),

@@ -3,7 +3,9 @@
 import pytest
 from django.urls import resolve
 
+from backlog.models import Card
 from backlog.web.urls import urlpatterns
+from fleet.verbs import escalations, gate, signals
 from tests.factories import CardFactory
 from tests.test_access import POSTED
 
@@ -35,6 +37,8 @@ PAGES = [
     "/activity/",
     "/activity/?verb=claim&actor=w&card=claimed",
     "/doctor/",
+    "/escalations/",
+    "/signals/?kind=skill",
     "/control/",
     "/admin/backlog/card/?q=card",
     *(f"/admin/backlog/card/?state={state}" for state in ("claimable", "waiting", "expired")),
@@ -51,6 +55,10 @@ def busy(store):
     for state in ("ready", "claimed", "blocked", "done"):
         CardFactory(id=state, phase="M1", role="tester", status=state, reason="needs_input")
     CardFactory(id="waiting", depends_on=["blocked", "nowhere"])
+    session = Card.objects.session()
+    escalations.escalate(session, "help", "claimed")
+    gate.decide(session, "claimed", "held", "why")
+    signals.signal(session, "claimed", "skill", "what", "shown")
 
 
 @pytest.mark.usefixtures("busy")

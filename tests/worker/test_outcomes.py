@@ -26,6 +26,16 @@ def test_a_command_that_succeeds_completes_its_card(session, card, work):
     assert last_run(session, "A").outcome == "completed"
 
 
+def test_a_gated_card_goes_into_review_and_the_worker_goes_on(session, card, work):
+    card("A", gated=True)
+    card("B", needs=["A"])
+    card("C")
+    ran = work("exit 0", "--drain")
+    assert (ran.status, last_run(session, "A").outcome) == (0, "completed")
+    assert "what=completed card=A" in ran.err
+    assert [status_of(session, each) for each in "ABC"] == ["blocked", "ready", "done"]
+
+
 def test_the_last_json_object_on_stdout_is_what_the_run_keeps(session, card, work):
     card("A")
     early = '{"summary":"early"}'

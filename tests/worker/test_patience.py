@@ -28,6 +28,13 @@ def test_it_is_ended_as_failed(session, card, work, option, script, why):
     assert f'ending="{run.summary}' in ran.err
 
 
+@pytest.mark.parametrize("options", [(), ("--max-runtime", "60")], ids=["alone", "the smaller"])
+def test_a_command_is_ended_after_what_its_card_allows(session, card, work, options):
+    card("A", max_runtime=1)
+    assert work("sleep 60", "--once", "--backoff", "0", *options).status == 1
+    assert last_run(session, "A").summary.startswith("ended after 1 s (the card's max_runtime): ")
+
+
 def test_a_command_that_prints_now_and_then_does_not_stall(session, card, work):
     card("A")
     work("for n in 1 2 3 4; do echo $n; sleep 0.4; done", "--once", "--stall", "1")

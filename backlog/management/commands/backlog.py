@@ -22,7 +22,7 @@ from backlog.verbs.pool import Pool
 
 def _cards(pool: Pool) -> tuple[Any, dict[str, Any]]:
     """The manager, and how its verbs are told the pool and that the command prints records."""
-    among = {"phase": pool.phase, "role": pool.role, "as_records": True}
+    among = {**pool._asdict(), "as_records": True}
     return Card.objects.using(DEFAULT_DB_ALIAS), among
 
 

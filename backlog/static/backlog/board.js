@@ -3,7 +3,7 @@
 
 import "./drag.js";
 import "./drawer.js";
-import { cards, listen, select, step } from "./keys.js";
+import { cards, listen, search, select, step } from "./keys.js";
 import "./menu.js";
 import { inView, late, put, settle } from "./parts.js";
 import { count } from "./select.js";
@@ -256,7 +256,7 @@ listen({
   h: () => step(inCells(), -1),
   x: select,
   r: () => look(true),
-  "/": () => document.getElementById("search").focus(),
+  "/": search,
 });
 
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look(true)));

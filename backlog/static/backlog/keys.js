@@ -24,6 +24,13 @@ export const cards = (root) => [...root.querySelectorAll("[data-card]")].filter(
 
 export const select = () => document.activeElement.closest("[data-card]")?.querySelector("input").click();
 
+// To the field of the filters, which are folded on a phone.
+export function search() {
+  const field = document.getElementById("search");
+  if (!field.checkVisibility()) field.form.showPopover();
+  field.focus();
+}
+
 export const everywhere = {
   "?": () => help.showModal(),
   z: () => document.querySelector(".messages .undo button")?.focus(),

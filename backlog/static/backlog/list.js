@@ -2,7 +2,7 @@
 
 import "./drawer.js";
 import "./times.js";
-import { cards, listen, select, step } from "./keys.js";
+import { cards, listen, search, select, step } from "./keys.js";
 import "./menu.js";
 import { count } from "./select.js";
 
@@ -20,5 +20,5 @@ listen({
   k: () => step(rows(), -1),
   x: select,
   r: () => location.reload(),
-  "/": () => document.getElementById("search").focus(),
+  "/": search,
 });

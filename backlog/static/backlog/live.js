@@ -45,6 +45,9 @@ export function follow({ url, main, footer, adapt = () => {}, gone = () => locat
     adapt(fresh);
     if (footer.dataset.version) Idiomorph.morph(main, fresh.innerHTML, { morphStyle: "innerHTML", callbacks });
     else main.replaceChildren(...fresh.childNodes);
+    for (const part of page.querySelectorAll(".top [data-signature]")) {
+      document.getElementById(part.id)?.replaceWith(part);
+    }
     footer.dataset.version = page.getElementById("as-of").dataset.version;
     tell(main);
     document.dispatchEvent(new Event("fresh"));

@@ -50,6 +50,9 @@ export function tell(root = document) {
     else if (time.classList.contains("due")) time.textContent = seconds > 0 ? `in ${span(seconds)}` : `${span(-seconds)} ago`;
     else time.textContent = seconds > 0 ? `${span(seconds)} left` : `${span(-seconds)} ago`;
   }
+  for (const part of root.querySelectorAll("[data-late-from]")) {
+    part.classList.toggle("late", now() >= Date.parse(part.dataset.lateFrom));
+  }
   for (const bar of root.querySelectorAll("progress.lease")) {
     bar.value = Math.max(0, (Date.parse(bar.dataset.until) - now()) / 1000);
   }

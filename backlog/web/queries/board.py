@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
@@ -13,22 +13,21 @@ from django.db.models import Count, Func, TextField, Value, Window
 from django.db.models.functions import RowNumber
 
 from backlog.lifecycle import CELL_OF, CELLS, CLAIMED
-from backlog.models import Card
 from backlog.querysets import EXPIRED, CardQuerySet
 from backlog.session import Session, Statement
 from backlog.verbs.budgets import Budget, budgets
 from backlog.verbs.rules import Limit, Pause, in_force
+from backlog.web import beside
 from backlog.web.queries import large
 from backlog.web.queries.attention import Attention, attention
 from backlog.web.queries.filters import ALL, Filter
 from backlog.web.queries.now import Running, running
-from backlog.web.queries.shown import SHOWN, Shown
+from backlog.web.queries.shown import Shown
 from backlog.web.queries.shown import rows as rows_of
 
 PER_CELL: Final = 10
 LANES_A_PAGE: Final = 25
 
-_PHASE: Final = SHOWN.index("phase")
 _BY: Final = ("phase", "status", "claimable")
 
 # The cells that are ranges of the index `backlog_lanes`.
@@ -46,11 +45,10 @@ class Cell:
     name: str
     total: int
     expired: int
-    shown: tuple[Shown, ...]
+    cards: tuple[Shown, ...]
 
-    @property
-    def cards(self) -> list[Card]:
-        return [shown.card for shown in self.shown]
+    def __hash__(self) -> int:
+        return hash(self.signature)  # worked out once, and not of hundreds of values each time
 
     @cached_property
     def key(self) -> str:
@@ -123,8 +121,8 @@ class Lane(NamedTuple):
 
 @dataclass(frozen=True)
 class Board:
-    """One page of lanes, what the whole selection counts, what is paused, and what of the whole
-    backlog runs and needs an operator.
+    """One page of lanes, what the whole selection counts, what is paused, what of the whole
+    backlog runs and needs an operator; what other apps say, and count in the navigation.
 
     `in_part`: of a large backlog some cards were looked at, as `large.looked_at` says.
     """
@@ -137,6 +135,13 @@ class Board:
     running: Running
     attention: Attention
     in_part: bool = False
+    others: tuple[beside.Part, ...] = ()
+    waiting: dict[str, beside.Part] = field(default_factory=dict)
+
+    @property
+    def has_drafts(self) -> bool:
+        """Whether any card that is shown is a draft."""
+        return any(card.draft for cell in self.cells.values() for card in cell.cards)
 
     @cached_property
     def cells(self) -> dict[str, Cell]:
@@ -151,12 +156,13 @@ class Board:
     @cached_property
     def signatures(self) -> dict[str, str]:
         """What each cell and heading shows, by key; and as `totals`, `running`, `attention`
-        and `banner` what stands above."""
+        and `banner`, and by their ids, what stands above."""
         return {
             "totals": self.above,
             "running": _digest(repr(self.running)),
             "attention": self.needing,
             "banner": self.banner,
+            **{part.key: part.signature for part in (*self.others, *self.waiting.values())},
             **{key: heading.signature for key, heading in self.headings.items()},
             **{key: cell.signature for key, cell in self.cells.items()},
         }
@@ -184,7 +190,7 @@ class Board:
 
 def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
     """One page of lanes, as the cards are now; pages count from 1, one too many is the last."""
-    in_part = (chosen.text or chosen.stuck) and large.is_looked_at_in_part(session, chosen)
+    in_part = chosen.looks_at_each and large.is_looked_at_in_part(session, chosen)
     statements = _statements(chosen, bool(in_part))
     counts = _counted(session, statements, chosen)
     lane_by_lane = Filter(chosen.phases)
@@ -217,6 +223,8 @@ def board(session: Session, chosen: Filter = ALL, page: int = 1) -> Board:
         running(session),
         attention(session),
         bool(in_part),
+        beside.of_board(session),
+        beside.counts(session),
     )
 
 
@@ -263,13 +271,13 @@ def _numbers(rest: CardQuerySet, claimed: CardQuerySet) -> Any:
     In two parts, so that each is read from its index alone: what is claimed is not in the board's.
     By columns of that index: a count by `cell` has to sort all cards.
     """
-    first = rest.values_list(*_BY).annotate(total=Count("*"), late=Value(0))
+    first = rest.values_list(*_BY).annotate(total=Count("*"), over=Value(0))
     return first.union(_claims(claimed), all=True)
 
 
 def _claims(claimed: CardQuerySet) -> Any:
-    late = Count("pk", filter=EXPIRED)
-    return claimed.values_list(*_BY).annotate(total=Count("*"), late=late)
+    over = Count("pk", filter=EXPIRED)
+    return claimed.values_list(*_BY).annotate(total=Count("*"), over=over)
 
 
 def counts(session: Session, chosen: Filter = ALL) -> Counts:
@@ -335,10 +343,8 @@ def _first(
             columns = [list(column) for column in zip(*cells, strict=True)]
             rows += session.execute(sql, (*columns, *params)).fetchall()
     first: dict[tuple[str | None, str], list[Shown]] = defaultdict(list)
-    for *values, expired, cell, waits_for, holds_up in rows:
-        chips = tuple(map(tuple, waits_for or ()))
-        line = Shown(tuple(values), expired, cell, chips, holds_up)
-        first[values[_PHASE], cell].append(line)
+    for card in map(Shown._make, rows):
+        first[card.phase, card.cell].append(card)
     return first
 
 

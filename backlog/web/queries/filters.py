@@ -6,7 +6,7 @@ from django.db.models import Func, Q, TextField, Value
 from django.db.models.lookups import Contains
 
 from backlog.models import Card
-from backlog.querysets import CardQuerySet
+from backlog.querysets import REVIEWED, CardQuerySet
 from backlog.session import Session
 
 
@@ -21,7 +21,8 @@ class Filter(NamedTuple):
     """Cards that meet every part that is given; `""` among the phases: cards without one.
 
     `cells` are of `lifecycle.CELLS`; `text` is looked for in id, title and owner, whatever its
-    case. Two that are equal give the same cards, so that what was read can be kept by it.
+    case; `late`: should be done by now; `archived`: these, which are else left out. Two that are
+    equal give the same cards, so that what was read can be kept by it.
     """
 
     phases: tuple[str, ...] = ()
@@ -29,15 +30,25 @@ class Filter(NamedTuple):
     owner: str = ""
     text: str = ""
     stuck: bool = False
+    late: bool = False
+    archived: bool = False
+    in_review: bool = False
+
+    @property
+    def looks_at_each(self) -> bool:
+        """Whether no index has what is asked: each card is looked at."""
+        return bool(self.text or self.stuck or self.in_review or self.late)
 
     def cards(self, *, of_few: bool = False) -> CardQuerySet:
         """The cards, in no order; `of_few`: the caller narrows them to few."""
-        cards = Card.objects.all()
+        cards = Card.objects.filter(archived_at__isnull=not self.archived)
         if self.phases:
             without = Q(phase=None) if "" in self.phases else Q()
             cards = cards.filter(Q(phase__in=filter(None, self.phases)) | without)
         if self.cells:
             cards = cards.in_cells(*self.cells)
+        if self.late:
+            cards = cards.late()
         if self.owner:
             # Who has an owner has a lease, and an index has those.
             cards = cards.filter(claim_owner=self.owner, claim_expires_at__isnull=False)
@@ -47,6 +58,8 @@ class Filter(NamedTuple):
                 function="concat_ws", output_field=TextField(),
             )  # fmt: skip
             cards = cards.filter(_Says(shown, self.text))
+        if self.in_review:
+            cards = cards.filter(REVIEWED)
         return cards.stuck(of_few=of_few) if self.stuck else cards
 
 
@@ -59,9 +72,11 @@ MOST_PHASES: Final = 300
 # index `backlog_lanes`. Recursive, which the ORM is not.
 WALK: Final = """
 WITH RECURSIVE walk (phase) AS (
-    (SELECT phase FROM backlog WHERE status <> 'claimed' ORDER BY phase LIMIT 1)
+    (SELECT phase FROM backlog WHERE status <> 'claimed' AND archived_at IS NULL
+        ORDER BY phase LIMIT 1)
     UNION ALL SELECT (
-        SELECT phase FROM backlog WHERE status <> 'claimed' AND phase > walk.phase
+        SELECT phase FROM backlog
+        WHERE status <> 'claimed' AND archived_at IS NULL AND phase > walk.phase
         ORDER BY phase LIMIT 1)
     FROM walk WHERE walk.phase IS NOT NULL
 )"""

@@ -43,8 +43,8 @@ _CELLS: Final = f"""{WALK}, cell AS (
 )"""
 
 _OF_CELL: Final = """
-    SELECT {what} FROM backlog WHERE status <> 'claimed' AND phase = cell.phase
-        AND status = cell.status AND claimable = cell.claimable
+    SELECT {what} FROM backlog WHERE status <> 'claimed' AND archived_at IS NULL
+        AND phase = cell.phase AND status = cell.status AND claimable = cell.claimable
     ORDER BY priority DESC, created_at, id LIMIT {most}"""
 _WITHOUT_PHASE: Final = _OF_CELL.replace("phase = cell.phase", "phase IS NULL")
 
@@ -71,9 +71,13 @@ UNION ALL
 """.format(what="ctid", most=_SHARE)
 
 
+_ARCHIVED: Final = f"""backlog.ctid = ANY (ARRAY(
+    SELECT ctid FROM backlog WHERE archived_at IS NOT NULL LIMIT {MOST_LOOKED_AT}))"""
+
+
 def is_counted_up_to(session: Session, chosen: Filter) -> bool:
     """Whether cells are counted only so far."""
-    return not (chosen.text or chosen.stuck or chosen.owner) and is_large(session, LARGE)
+    return not (chosen.looks_at_each or chosen.owner) and is_large(session, LARGE)
 
 
 def counted(session: Session, chosen: Filter) -> list[tuple[Any, ...]]:
@@ -107,8 +111,10 @@ def looked_at(chosen: Filter) -> Any:
     """The condition that a card is one of those that a list looks at.
 
     The first of each cell that is chosen, the claims whose lease ends first, and what has an id
-    that begins with the text.
+    that begins with the text. Of what is archived, some.
     """
+    if chosen.archived:
+        return RawSQL(_ARCHIVED, (), output_field=BooleanField())  # noqa: S611 (our own words)
     first, beyond = chosen.text, f"{chosen.text}\U0010ffff" if chosen.text else ""
     params = (*_chosen(chosen), first, beyond)
     sql = f"backlog.ctid = ANY (ARRAY({_LOOKED_AT}))"

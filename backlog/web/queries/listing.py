@@ -4,8 +4,10 @@ from typing import Any, Final
 
 from django.core.paginator import Page, Paginator
 from django.db.models import F
+from django.db.models.lookups import Exact
 
 from backlog import values
+from backlog.lifecycle import DONE
 from backlog.models import Card
 from backlog.querysets import CardQuerySet
 from backlog.web.queries import large, lines
@@ -20,7 +22,7 @@ NEWEST: Final = "newest"
 # The names that a URL uses, with what they are called and the order they mean; with `-` before it,
 # the other way round.
 SORTS: Final = {
-    "claim": ("order of claims", ("-priority", "created_at", "id")),
+    "claim": ("order of claims, what is done last", ("-priority", "created_at", "id")),
     "longest": ("longest as it is", ("status_changed_at", "id")),
     "changed": ("last changed", ("-updated_at", "id")),
     "newest": ("newest", ("-created_at", "id")),
@@ -28,6 +30,7 @@ SORTS: Final = {
     "title": ("title", ("title", "id")),
     "attempts": ("most attempts", ("-attempts", "id")),
     "lease": ("end of lease", ("claim_expires_at", "id")),
+    "due": ("due", ("due", "id")),
 }
 
 
@@ -45,13 +48,19 @@ def sorted_by(sort: str) -> tuple[str, str, bool]:
 
 
 def _order(sort: str) -> list[Any]:
-    """As `order_by` takes it. Only who has a lease has an end of it: the others come last."""
-    fields = SORTS[sorted_by(sort)[0]][1]
+    """As `order_by` takes it. What is done is claimed no more: it comes last, whichever way. Only
+    who has a lease has an end of it, and not every card is due: the others come last."""
+    name = sorted_by(sort)[0]
+    fields = SORTS[name][1]
+    first = [Exact(F("status"), DONE)] if name == CLAIMS else []
     if not sort.startswith("-"):
-        return list(fields)
+        return [*first, *fields]
     turned = [each[1:] if each.startswith("-") else f"-{each}" for each in fields]
-    last = F("claim_expires_at").desc(nulls_last=True)
-    return [last if each == "-claim_expires_at" else each for each in turned]
+    last = ("-claim_expires_at", "-due")
+    return [
+        *first,
+        *(F(each[1:]).desc(nulls_last=True) if each in last else each for each in turned),
+    ]
 
 
 def cards(chosen: Filter, sort: str = CLAIMS, number: int = 1) -> Page[Card]:
@@ -62,8 +71,8 @@ def cards(chosen: Filter, sort: str = CLAIMS, number: int = 1) -> Page[Card]:
     found = _found(chosen).order_by(*_order(sort))
     pages = Paginator(found, PAGE)
     number = min(number, pages.num_pages)
-    page = found.with_expired().with_cell()[(number - 1) * PAGE : number * PAGE]
-    return Page(lines.cards(page, SHOWN, "expired", "cell"), number, pages)
+    page = found.with_expired().with_late().with_cell()[(number - 1) * PAGE : number * PAGE]
+    return Page(lines.cards(page, SHOWN, "expired", "late", "cell"), number, pages)
 
 
 def matching(chosen: Filter) -> Any:

@@ -1,8 +1,6 @@
 """What is around a card in the DAG."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from graphlib import CycleError, TopologicalSorter
 from typing import Final, NamedTuple
 
 from backlog.models import Card, Dependency
@@ -81,18 +79,19 @@ def nodes(cards: Sequence[Card], edges: Sequence[tuple[str, str]]) -> list[Node]
 
 def ranks(ids: Iterable[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:
     """The rank of each id, from 1; none of what is on a cycle, or waits for one."""
-    needs: dict[str, list[str]] = {card_id: [] for card_id in ids}
+    left = dict.fromkeys(ids, 0)  # how many of what it waits for have no rank yet
+    waiting: dict[str, list[str]] = {card_id: [] for card_id in left}
     for card_id, needed in edges:
-        needs[card_id].append(needed)
-    sorter = TopologicalSorter(needs)
-    with suppress(CycleError):  # it still gives out all that waits for none
-        sorter.prepare()
+        left[card_id] += 1
+        waiting[needed].append(card_id)
     found: dict[str, int] = {}
-    rank = 1
-    while ready := sorter.get_ready():
+    ready, rank = [card_id for card_id, number in left.items() if number == 0], 1
+    while ready:
         found.update(dict.fromkeys(ready, rank))
-        sorter.done(*ready)
-        rank += 1
+        after = [each for card_id in ready for each in waiting[card_id]]
+        for card_id in after:
+            left[card_id] -= 1
+        ready, rank = [each for each in dict.fromkeys(after) if left[each] == 0], rank + 1
     return found
 
 

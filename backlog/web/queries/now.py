@@ -1,7 +1,8 @@
 """What runs now: of the whole backlog, whatever a page shows of it."""
 
-from functools import cache
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, Final
 
 from django.db.models import Count, OuterRef, Subquery, Window
 from django.db.models.functions import Now
@@ -19,13 +20,14 @@ _SHOWN: Final = lines.in_order(
 )
 
 
-class Running(NamedTuple):
+@dataclass(frozen=True)
+class Running:
     """How many claims there are whose lease is not over, and the rows of the oldest, as values."""
 
     total: int = 0
     rows: tuple[tuple[Any, ...], ...] = ()
 
-    @property
+    @cached_property
     def cards(self) -> list[Card]:
         """The cards of these rows, each with what it has `printed` last (None: nothing)."""
         return [lines.card(_SHOWN, row[:-1], printed=row[-1]) for row in self.rows]

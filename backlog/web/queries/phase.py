@@ -1,14 +1,15 @@
-"""One phase: how much of it is done, what it took, and its cards as a graph."""
+"""One phase, but for what is archived: how much is done, what it took, its cards as a graph."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from backlog.lifecycle import BLOCKED, CELLS, DONE, READY
 from backlog.models import Card
 from backlog.planner import few, row_by_row
 from backlog.session import Session
 from backlog.verbs.budgets import budgets
+from backlog.verbs.critical import Projected, critical_path
 from backlog.verbs.flow import Spent, seen
 from backlog.verbs.kept import is_large
 from backlog.verbs.rules import in_force
@@ -40,7 +41,7 @@ def heading(session: Session, phase: str | None) -> Heading:
 # neither, would have the table read.
 _SPENT: Final = """
 SELECT count(*), sum(tokens), sum(cost) FROM backlog_ended_run WHERE card_id IN (
-    SELECT id FROM backlog WHERE {phase} AND status <> 'claimed'
+    SELECT id FROM backlog WHERE {phase} AND status <> 'claimed' AND archived_at IS NULL
     UNION ALL SELECT id FROM backlog WHERE {phase} AND claim_expires_at IS NOT NULL)"""
 
 
@@ -70,7 +71,7 @@ def spend(session: Session, phase: str | None) -> Spend | None:
 
 class Graph(NamedTuple):
     """The cards of a phase: by rank, what is waited for first, those that wait for others here, or
-    are waited for; `alone` the others, in the order of claims. And the longest chain of unfinished
+    are waited for; `alone` the others, in the order of claims. And the critical path of unfinished
     ones.
 
     `drawn`: the former are few enough for a picture. `whole`: what is done is among them.
@@ -102,11 +103,13 @@ def graph(session: Session, phase: str | None, total: int) -> Graph:
     many cards, else those that are not done."""
     whole = total <= READABLE
     found = _statuses(phase, whole=whole)
-    looked_at = dict(found[:MOST])
+    looked_at = {card_id: status for card_id, status, *_ in found[:MOST]}
     edges = _among(looked_at, session.execute(_EDGES, (list(looked_at),)).fetchall())
     known = ranks(looked_at, edges)
-    unfinished = {each: status for each, status in looked_at.items() if status != DONE}
-    chain = _longest(unfinished, _among(unfinished, edges))
+    unfinished: dict[str, Projected] = {
+        card_id: (cost, tokens) for card_id, status, cost, tokens in found[:MOST] if status != DONE
+    }
+    chain = critical_path(unfinished, edges)
     linked = {each for edge in edges for each in edge}
     drawn = len(linked) <= READABLE
     by_rank = sorted(linked, key=lambda each: (known.get(each, len(linked)), each))
@@ -125,14 +128,17 @@ def graph(session: Session, phase: str | None, total: int) -> Graph:
     )
 
 
-def _statuses(phase: str | None, *, whole: bool) -> list[tuple[str, str]]:
-    """Ids and statuses of the phase's cards, whatever is claimed first, then in the order of
-    claims; one more than are looked at."""
-    of_phase = Card.objects.filter(phase=phase).in_claim_order()
+_OF_A_CARD: Final = ("pk", "status", "projected_cost", "projected_tokens")
+
+
+def _statuses(phase: str | None, *, whole: bool) -> list[Any]:
+    """Ids and statuses of the phase's cards, and what is projected of them, whatever is claimed
+    first, then in the order of claims; one more than are looked at."""
+    of_phase = Card.objects.filter(phase=phase, archived_at=None).in_claim_order()
     # Two indexes: that of the lanes has all but what is claimed.
     claimed = of_phase.filter(claim_expires_at__isnull=False)
     rest = of_phase.filter(status__in=(READY, BLOCKED, DONE) if whole else (READY, BLOCKED))
-    both = [each.values_list("pk", "status")[: MOST + 1] for each in (claimed, rest)]
+    both = [each.values_list(*_OF_A_CARD)[: MOST + 1] for each in (claimed, rest)]
     return [*both[0], *both[1]][: MOST + 1]
 
 
@@ -145,16 +151,3 @@ def _cards(ids: Iterable[str]) -> list[Card]:
     """Their ids, titles and cells; of what is deleted by now, nothing."""
     found = Card.objects.filter(pk__in=list(ids)).with_cell()
     return lines.cards(found, ("id", "title"), "cell")
-
-
-def _longest(ids: Iterable[str], edges: Sequence[tuple[str, str]]) -> list[str]:
-    """The longest chain among these, what is waited for first; what is on a cycle has none."""
-    known = ranks(ids, edges)
-    needs: dict[str, list[str]] = {}
-    for card_id, needed in edges:
-        needs.setdefault(card_id, []).append(needed)
-    chain = [max(sorted(known), key=known.__getitem__)] if known else []
-    while chain and known[chain[-1]] > 1:
-        below = known[chain[-1]] - 1
-        chain.append(next(each for each in needs[chain[-1]] if known.get(each) == below))
-    return chain[::-1]

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from backlog.lifecycle import BLOCKED
+from backlog.lifecycle import BLOCKED, READY
 from backlog.models import Card
 from backlog.templatetags.backlog import LINE
 
 
 class Question(NamedTuple):
-    """A card that waits, and the others that are blocked for its reason, with its note."""
+    """A card that waits, and the others that are blocked for its reason, with its note, or wait
+    for the same that does not exist."""
 
     card: Card
     others: list[Card]
@@ -25,6 +26,8 @@ def questions(cards: Iterable[Card]) -> list[Question]:
 
 def _asked(card: Card) -> tuple[str, ...]:
     """What the card asks. Of a long note only the beginning is read: it is nobody else's."""
+    if card.status == READY:
+        return (READY, card.waits_for[0][0])
     note = card.block_note or ""
     if card.status != BLOCKED or len(note) > LINE:
         return (card.id,)

@@ -1,5 +1,6 @@
 """What a cell of the board shows of a card."""
 
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -7,47 +8,62 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import Case, Count, Func, OuterRef, Subquery, TextField, Value, When
 from django.db.models.functions import Coalesce
 
-from backlog.lifecycle import DONE
+from backlog.lifecycle import BLOCKED, DONE, IN_REVIEW
 from backlog.models import Card, Dependency
-from backlog.querysets import CardQuerySet, in_cell
+from backlog.querysets import REVIEWED, CardQuerySet, in_cell
 from backlog.web.queries import lines
 
 # A card waits for at most these of its dependencies by name.
 _CHIPS: Final = 4
 
-# The fields of a card that a line or two about it show.
-SHOWN: Final = lines.in_order(
-    *("id", "title", "phase", "priority", "status", "claimable", "held", "not_before"),
-    *("claim_owner", "claim_expires_at", "attempts", "open_dependencies"),
-    *("block_reason", "block_note", "status_changed_at", "updated_at"),
-)
-
 
 class Shown(NamedTuple):
-    """What a cell shows of a card, as values.
+    """What a cell shows of a card, as values: a page has hundreds, and a model takes its time.
 
-    A cell must be another one when any value is; two `Card`s with one id are equal in any case.
-
-    `values` are those of `SHOWN`; `waits_for` and `holds_up` are as `Card` says.
+    `waits_for`: some of what it waits for, as pairs of an id and its state ("missing": there is no
+    such card); None unless it waits. `holds_up`: how many unfinished cards wait for it.
     """
 
-    values: tuple[Any, ...]
+    id: str
+    title: str
+    priority: int
+    status: str
+    draft: bool
+    held: bool
+    not_before: datetime | None
+    due: datetime | None
+    phase: str | None
+    claim_owner: str | None
+    claim_expires_at: datetime | None
+    attempts: int
+    open_dependencies: int
+    block_reason: str | None
+    block_note: str | None
+    status_changed_at: datetime
+    updated_at: datetime
     expired: bool
+    late: bool
     cell: str
-    waits_for: tuple[tuple[str, str], ...]
+    waits_for: list[list[str]] | None
     holds_up: int
 
     @property
-    def card(self) -> Card:
-        """The card with these values; no other is read."""
-        more = {name: getattr(self, name) for name in self._fields[1:]}
-        return lines.card(SHOWN, self.values, **more)
+    def in_review(self) -> bool:
+        """Whether it waits for its verdicts."""
+        return self.block_reason == IN_REVIEW and self.status == BLOCKED
+
+
+_COLUMNS: Final = Shown._fields[: Shown._fields.index("expired")]
+
+# The fields of a card that a line or two about it show, as `lines.cards` takes them.
+SHOWN: Final = lines.in_order(*_COLUMNS)
 
 
 def rows(cards: CardQuerySet) -> Any:
-    """Rows of `SHOWN`, `expired`, `cell`, `waits_for` (None unless it waits), `holds_up`."""
-    needed = Card.objects.filter(pk=OuterRef("dependency_id")).with_cell().values("cell")  # type: ignore[misc]  # it is annotated
-    state = Coalesce(Subquery(needed), Value("missing", TextField()))
+    """The values of a `Shown` each; `waits_for` is an array of arrays, or None."""
+    needed = Card.objects.filter(pk=OuterRef("dependency_id")).with_cell()
+    look = Case(When(REVIEWED, then=Value("review")), default="cell", output_field=TextField())
+    state = Coalesce(Subquery(needed.values_list(look)), Value("missing", TextField()))
     edges = Dependency.objects.filter(card=OuterRef("pk")).annotate(state=state)
     pair = Func("dependency_id", "state", template="ARRAY[%(expressions)s]", output_field=_PAIR)
     chips = edges.exclude(state=DONE).order_by("dependency_id").values_list(pair)[:_CHIPS]
@@ -55,9 +71,9 @@ def rows(cards: CardQuerySet) -> Any:
     dependents = Dependency.objects.filter(dependency=OuterRef("pk")).exclude(card__status=DONE)
     number = dependents.values("dependency").annotate(number=Count("*")).values("number")
     holds_up = Coalesce(Subquery(number), 0)
-    of_cards = cards.with_expired().with_cell()
-    columns = lines.columns(SHOWN)
-    return of_cards.values_list(*columns, "expired", "cell", waits_for, holds_up)
+    of_cards = cards.with_expired().with_late().with_cell()
+    columns = lines.columns(_COLUMNS)
+    return of_cards.values_list(*columns, "expired", "late", "cell", waits_for, holds_up)
 
 
 _PAIR: Final = ArrayField(TextField())

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from backlog import values
 from backlog.models import Card, Event
 from backlog.verbs import names
+from backlog.verbs.history import SAID
 from backlog.web.access import reads
 from backlog.web.queries import activity as queries
 from backlog.web.queries import lines
@@ -27,7 +28,7 @@ VERBS = (
     "link",
     "unlink",
     "delete",
-    "comment",
+    *SAID,
 )
 
 

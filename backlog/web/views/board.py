@@ -7,14 +7,17 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from backlog.lifecycle import CELLS, CLAIMED
 from backlog.models import Card
+from backlog.web import beside
 from backlog.web.access import ADD, CHANGE, VIEW, may, reads
-from backlog.web.buttons import LINKS, offered
+from backlog.web.buttons import elsewhere, offered
 from backlog.web.choice import Choice
 from backlog.web.live import VERSION, Live
+from backlog.web.navigation import listed
 from backlog.web.queries import board as queries
 from backlog.web.queries.board import Board
 from backlog.web.queries.filters import phases
@@ -38,7 +41,7 @@ def board(request: HttpRequest) -> HttpResponse:
     shown = _shown(choice)
     if not (shown.lanes or choice.narrowed):
         return start(request)
-    may_add = may(request, ADD)
+    may_add, kept = may(request, ADD), choice.rest
     context = {
         "board": shown,
         "cells": CELLS,
@@ -46,15 +49,17 @@ def board(request: HttpRequest) -> HttpResponse:
             (
                 lane.heading,
                 heading_html(lane.heading),
-                [cell_html(cell, choice.rest) for cell in lane.cells],
+                SafeString("".join(cell_html(cell, kept) for cell in lane.cells)),
                 add_html(lane.heading.phase) if may_add else "",
             )
             for lane in shown.lanes
         ],
+        "pages": beside.labelled(listed(), shown.waiting),
+        "others": [part.html(request) for part in shown.others],
         "few": len(shown.lanes) <= FEW_LANES,
         "phases": phases(Card.objects.session()),
         "keep": choice.hidden("layout"),
-        "buttons": offered(request, without=LINKS),
+        "buttons": offered(request, without=elsewhere(drafts=shown.has_drafts)),
         **_above(request, shown, choice),
         **saved.of_account(request, choice),
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,
@@ -88,6 +93,7 @@ def cells(request: HttpRequest) -> HttpResponse:
     context = {"board": shown, **_above(request, shown, choice)}
     for name in ("totals", "running", "attention", "banner"):
         html[name] = render_to_string(f"backlog/_{name}.html", context, request)
+    html |= {part.key: part.html(request) for part in (*shown.others, *shown.waiting.values())}
     return _uncached(JsonResponse({"cells": html}))
 
 
@@ -109,7 +115,8 @@ def _above(request: HttpRequest, shown: Board, choice: Choice) -> dict[str, Any]
 
 
 def _shown(choice: Choice) -> Board:
-    return _LIVE.now(Card.objects.session(), choice.filter, choice.page)
+    """What is archived is on no board, whatever is asked for."""
+    return _LIVE.now(Card.objects.session(), choice.filter._replace(archived=False), choice.page)
 
 
 def _uncached(response: HttpResponse) -> HttpResponse:

@@ -146,7 +146,9 @@ def act(request: HttpRequest) -> HttpResponse:
     seen = [seen for press in presses for seen in press.cards]
     before = _as_seen(button, seen)
     outcomes = [outcome for press in presses for outcome in press.run()]
-    context = {"typed": presses[0].fields.get("note"), "undo": _undo(button, before, outcomes)}
+    fields = presses[0].fields
+    typed = fields.get("note") or fields.get("evidence")
+    context = {"typed": typed, "undo": _undo(button, before, outcomes)}
     return _answer(request, button, outcomes, context, undoing=bool(undo))
 
 
@@ -181,7 +183,7 @@ def _as_seen(button: Button, cards: Sequence[Seen]) -> dict[str, Card]:
     if not button.undone_by or len(cards) > MANY:
         return {}
     columns = ("status", "phase", "priority", "block_reason", "block_note", "answer", "updated_at")
-    return Card.objects.only(*columns).in_bulk([seen.card_id for seen in cards])
+    return Card.objects.only(*columns, "archived_at").in_bulk([seen.card_id for seen in cards])
 
 
 def _undo(button: Button, before: dict[str, Card], outcomes: Sequence[Outcome]) -> str:

@@ -1,6 +1,7 @@
 """One card: everything on it, and the forms that make and change it."""
 
 import shlex
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,13 +22,16 @@ from backlog.records import Record
 from backlog.templatetags.backlog import line
 from backlog.verbs import runs
 from backlog.verbs.history import COMMENT
-from backlog.web.access import ADD, CHANGE, VIEW, may, needs, reads
-from backlog.web.buttons import SAID, Button, Seen, offered
+from backlog.verbs.rights import allowed
+from backlog.web import beside
+from backlog.web.access import ADD, CHANGE, VIEW, by_account, may, needs, reads
+from backlog.web.buttons import BUTTONS, PUBLISH, SAID, Seen, offered
 from backlog.web.forms import CardForm
 from backlog.web.live import follows
 from backlog.web.markup import LONGEST, Room, items, markdown, plain, short
-from backlog.web.queries import lines
+from backlog.web.queries import lines, verdicts
 from backlog.web.queries.neighbourhood import neighbourhood
+from backlog.web.queries.verdicts import Item
 from backlog.web.views.output import end_of_output
 
 # As much of a card's history as its page shows.
@@ -53,13 +57,14 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
     events = _events(values.text(card_id, "id"))
     found = _found(card_id)
     context: dict[str, Any] = {"card": found, "card_id": card_id, "events": events}
-    context["quoted"] = shlex.quote(card_id)
+    context |= {"quoted": shlex.quote(card_id), "others": beside.of_card(request, card_id)}
     if found is None:
         return render(request, "backlog/no_card.html", context, status=404)
     near = neighbourhood(found)
     criteria, more = _criteria(found.criteria_start)
-    elsewhere = ["unlink", *SAID]  # beside each dependency, below the question, in the history
-    buttons = offered(request, found.status, without=elsewhere)
+    placed = ["unlink", *SAID]  # beside each dependency, below the question, in the history
+    placed += [] if found.draft else [PUBLISH]
+    buttons = offered(request, found.status, without=placed)
     context |= {
         "body": _body(found.body_start),
         "criteria": criteria,
@@ -68,9 +73,10 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
         "near": near,
         "explanation": Card.objects.explain_card(card_id) if found.status == READY else None,
         "seen": str(Seen.of(found)),
-        "buttons": [(button, _asked(button, found)) for button in buttons],
+        "buttons": [(button, _asked(button.name, found)) for button in buttons],
         "may_change": may(request, CHANGE),
         "capped": len(events) == EVENTS,
+        "checklist": _checklist(found, criteria),
         **_runs(request, found),
         **(end_of_output(card_id) if found.attempts and may(request, VIEW) else {}),
     }
@@ -90,11 +96,20 @@ def _events(card_id: str) -> list[Any]:
 def _found(card_id: str) -> Any:
     """The card; of its body and its criteria, as text, no more than the page can show."""
     criteria = Cast("acceptance", TextField())
-    cards = Card.objects.with_cell().defer("acceptance", "body").filter(pk=card_id)
+    cards = Card.objects.with_cell().with_late().defer("acceptance", "body").filter(pk=card_id)
     return cards.annotate(
         body_start=lines.start("body", BODY_BYTES),
         criteria_start=lines.start(criteria, LONGEST),
+        open=verdicts.OPEN,
+        judged=verdicts.JUDGED,
     ).first()
+
+
+def _checklist(card: Any, criteria: Any) -> list[Item]:
+    """The criteria with their verdicts, where there are any or the card waits for them."""
+    if not (card.gated or card.judged or card.in_review):
+        return []
+    return verdicts.checklist(card, criteria if isinstance(criteria, list) else None)
 
 
 def _runs(request: HttpRequest, card: Card) -> dict[str, Any]:
@@ -114,13 +129,18 @@ def _runs(request: HttpRequest, card: Card) -> dict[str, Any]:
     }
 
 
-def _asked(button: Button, card: Card) -> Any:
-    """The empty form of what the button needs to know, with the card's values to begin with."""
-    if button.form is None:
-        return None
-    initial = {"priority": card.priority, "phase": card.phase}
+def _asked(button: str, card: Card) -> SafeString:
+    """What the button needs to know, with the card's value to begin with."""
+    return _fields(button, getattr(card, button) if button in ("priority", "phase") else None)
+
+
+@lru_cache(maxsize=256)
+def _fields(button: str, value: Any) -> SafeString:
+    form = BUTTONS[button].form
+    if form is None:
+        return SafeString("")
     # The drawer stands on a page whose toolbar has the same fields.
-    return button.form(auto_id=f"card_{button.name}_%s", initial=initial)
+    return form(auto_id=f"card_{button}_%s", initial={button: value}).as_div()
 
 
 def _body(text: str | None) -> SafeString:
@@ -151,7 +171,7 @@ def create(request: HttpRequest) -> HttpResponse:
     one, where another is asked for."""
     given = {name: request.GET[name] for name in ("phase", "priority") if name in request.GET}
     form = CardForm(_sent(request), initial=given)
-    made = _written(form)
+    made = _written(form, "create")
     if made is None:
         return render(request, "backlog/edit.html", {"form": form})
     if made.id == form.cleaned_data["id"]:
@@ -178,7 +198,7 @@ def edit(request: HttpRequest, card_id: str) -> HttpResponse:
         raise UsageError("a form for a card says which state of the card it was filled from")
     form = CardForm(_sent(request), instance=found)
     form.fields["id"].disabled = True
-    if _written(form):
+    if _written(form, "edit", card_id):
         messages.success(request, f"Saved {card_id}")
         return redirect("card", card_id)
     if not form.stale:
@@ -196,9 +216,11 @@ def _sent(request: HttpRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
 
 
-def _written(form: CardForm) -> Record | None:
+def _written(form: CardForm, verb: str, *cards: str) -> Record | None:
     """The card, if what was typed could be written; else the form says why not."""
     if form.is_valid():
-        with form.refusals_as_errors():  # somebody may be quicker than this, the form's second try
+        deed = by_account(verb, *cards)
+        # Somebody may be quicker than this, the form's second try.
+        with form.refusals_as_errors(), allowed(Card.objects.session(), deed):
             return form.write()
     return None

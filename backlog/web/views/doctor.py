@@ -9,11 +9,13 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from backlog.models import Card
+from backlog.verbs import beside
 from backlog.verbs import doctor as verbs
-from backlog.verbs.doctor import Diagnosis, Finding
+from backlog.verbs.doctor import Diagnosis
+from backlog.verbs.findings import Finding
 from backlog.verbs.stuck import CYCLE, MISSING
 from backlog.web.access import CHANGE, may, reads
-from backlog.web.buttons import BUTTONS, Button
+from backlog.web.buttons import BUTTONS, PUBLISH, Button
 from backlog.web.live import Live, follows
 
 # It looks at every card of a small backlog, and on a public board anybody may ask.
@@ -29,9 +31,16 @@ _KINDS: Final = {
     MISSING: ("Waiting for what does not exist", "Make the card, or remove the dependency."),
     verbs.WAITING: ("Held up", "They go on when the card at the root does."),
     verbs.EXPIRED: ("Lease over", "Their workers have not been heard of in time."),
+    verbs.OVERRUN: ("Running too long", "Longer than their cards allow; a sweep ends them."),
+    verbs.LATE: ("Late", "They should be done by now."),
+    verbs.REVIEW: ("Long in review", "They are done when each criterion has passed."),
     verbs.PAUSED: ("Paused with work waiting", "Claims take none of it until it is resumed."),
     verbs.BUDGET: ("Budget spent, or nearly", "Claims stop when it is, until it is raised."),
     verbs.LIMIT: ("At a limit that nothing will free", "None of its claims is live."),
+    verbs.DRAFT: (
+        "Drafts of long ago",
+        "Nobody claims them before they are published; plan publish does so for a whole phase.",
+    ),
     verbs.DRIFT: ("Kept wrongly", "What the database derives is not what the cards say."),
     verbs.BEYOND: (
         "Beyond a limit",
@@ -46,6 +55,8 @@ _REMEDIES: Final = {
     CYCLE: "unlink",
     MISSING: "unlink",
     verbs.EXPIRED: "reclaim",
+    verbs.OVERRUN: "release",
+    verbs.DRAFT: PUBLISH,
 }
 
 
@@ -66,7 +77,8 @@ class Group(NamedTuple):
 @follows
 def doctor(request: HttpRequest) -> HttpResponse:
     """Everything that needs an operator, by kind; causes before what they hold up."""
-    found = _LIVE.now(Card.objects.session())
+    session = Card.objects.session()
+    found = beside.with_found(session, _LIVE.now(session))
     context: dict[str, Any] = {
         "groups": _grouped(found),
         "total": len(found.findings) + sum(found.more.values()),
@@ -79,7 +91,7 @@ def doctor(request: HttpRequest) -> HttpResponse:
 
 def _grouped(found: Diagnosis) -> list[Group]:
     by_kind = groupby(found.findings, attrgetter("kind"))
-    kinds: dict[str, list[Finding]] = {kind: [] for kind in verbs.KINDS}
+    kinds: dict[str, list[Finding]] = {kind: [] for kind in (*verbs.KINDS, *beside.KINDS)}
     kinds |= {kind: list(group) for kind, group in by_kind}
     first = [each for findings in kinds.values() for each in findings[:MOST]]
     ids = {card for each in first for card in (each.id, each.because) if card}
@@ -88,7 +100,7 @@ def _grouped(found: Diagnosis) -> list[Group]:
     return [
         Group(
             kind,
-            *_KINDS[kind],
+            *(_KINDS[kind] if kind in _KINDS else beside.KINDS[kind][1:]),
             len(findings) + found.more.get(kind, 0),
             BUTTONS.get(_REMEDIES.get(kind, "")),
             [

@@ -8,7 +8,7 @@ from backlog.lifecycle import CELLS
 from backlog.models import Card
 from backlog.verbs.rules import pauses
 from backlog.web.access import CHANGE, may, reads
-from backlog.web.buttons import LINKS, Seen, offered
+from backlog.web.buttons import Seen, elsewhere, offered
 from backlog.web.choice import Choice
 from backlog.web.queries.filters import phases
 from backlog.web.queries.listing import CLAIMS, PAGE, cards, is_in_part, sorted_by
@@ -25,6 +25,7 @@ _COLUMNS = (
     ("lease", "Owner"),
     ("attempts", "Attempts"),
     ("longest", "Since"),
+    ("due", "Due"),
 )
 
 
@@ -44,6 +45,7 @@ def card_list(request: HttpRequest) -> HttpResponse:
         "rows": [(card, Seen.of(card)) for card in found],
         "choice": choice,
         "cells": CELLS,
+        "with_archived": True,
         "phases": phases(Card.objects.session()),
         "sorted_by": called,
         "columns": [
@@ -52,7 +54,7 @@ def card_list(request: HttpRequest) -> HttpResponse:
         ],
         "direction": "descending" if down else "ascending",
         "keep": choice.hidden("sort"),
-        "buttons": offered(request, without=LINKS),
+        "buttons": offered(request, without=elsewhere(drafts=any(card.draft for card in found))),
         "matching": choice.url(sort=None) if PAGE < found.paginator.count <= MOST else "",
         "may_change": may(request, CHANGE),
         **saved.of_account(request, choice),

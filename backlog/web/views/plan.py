@@ -14,7 +14,8 @@ from backlog.errors import Refusal, StoreUnavailable
 from backlog.models import Card
 from backlog.verbs import outline
 from backlog.verbs.outline import Draft
-from backlog.web.access import ADD, needs
+from backlog.verbs.rights import allowed
+from backlog.web.access import ADD, by_account, needs
 from backlog.web.navigation import LONGEST_ADDRESS
 from backlog.web.queries.listing import NEWEST
 from backlog.web.queries.planned import is_drawn, rows
@@ -29,8 +30,10 @@ def plan(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _page(request, text)
     seen = request.POST.get("create") == digest(text)
+    session = Card.objects.session()
     try:
-        drafts = outline.plan(Card.objects.session(), text, dry_run=not seen)
+        with allowed(session, by_account("create")):
+            drafts = outline.plan(session, text, dry_run=not seen)
     except StoreUnavailable:
         raise
     except Refusal as refusal:

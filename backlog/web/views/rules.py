@@ -12,7 +12,7 @@ from backlog.errors import Busy, NotFound, UsageError
 from backlog.models import Card
 from backlog.templatetags.backlog import line, scope
 from backlog.verbs import budgets, rules
-from backlog.web.access import CHANGE, may, needs, reads
+from backlog.web.access import CHANGE, acts, may, needs, reads
 from backlog.web.budget_form import BudgetForm
 from backlog.web.forms import LimitForm, PauseForm
 from backlog.web.live import follows
@@ -29,6 +29,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+@acts("pause")
 def pause(request: HttpRequest) -> HttpResponse:
     """Stop claims of the fleet, a phase or a worker."""
     form = PauseForm(request.POST, auto_id="pause_%s")
@@ -40,6 +41,7 @@ def pause(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+@acts("resume")
 def resume(request: HttpRequest) -> HttpResponse:
     """Let the claims of that scope go on."""
     ended = rules.resume(Card.objects.session(), *_named(request))
@@ -50,6 +52,7 @@ def resume(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+@acts("limit")
 def limit(request: HttpRequest) -> HttpResponse:
     """Let no more than `most` cards of that phase or worker be claimed at once."""
     form = LimitForm(request.POST, auto_id="limit_%s")
@@ -61,6 +64,7 @@ def limit(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+@acts("unlimit")
 def unlimit(request: HttpRequest) -> HttpResponse:
     """Let as many cards of that phase or worker be claimed as there are."""
     try:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from backlog.models import Card
 from backlog.verbs.rules import pauses
 from backlog.verbs.transfer import import_cards
-from backlog.web.access import ADD, CHANGE, may, needs, reads
+from backlog.web.access import ADD, CHANGE, acts, may, needs, reads
 from backlog.web.live import follows
 from backlog.web.queries.start import progress
 
@@ -48,6 +48,7 @@ def start(request: HttpRequest) -> HttpResponse:
 
 @needs(ADD)
 @require_POST
+@acts("import")
 def sample(request: HttpRequest) -> HttpResponse:
     """Import the example backlog, all or nothing."""
     file = _EXAMPLES and _EXAMPLES / "beads-sample.jsonl"

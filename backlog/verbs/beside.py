@@ -1,0 +1,47 @@
+"""What an app that uses the backlog adds to what is done and looked for here anyway.
+
+It says where its function of a session is, as `package.module.function`: none is imported before
+it is used.
+"""
+
+from collections.abc import Iterator
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from backlog.session import Session
+
+if TYPE_CHECKING:
+    from backlog.verbs.doctor import Diagnosis
+    from backlog.verbs.findings import Finding
+
+
+class Kind(NamedTuple):
+    """A kind of finding: where the function is that yields them, and what the doctor's page says
+    above them."""
+
+    place: str
+    title: str
+    about: str
+
+
+# Of a sweep, by the key under which it says what was done: what returns that, as texts.
+CHORES: Final[dict[str, str]] = {}
+
+# Of the doctor, by what `Finding.kind` is, in the order in which they are listed: last.
+KINDS: Final[dict[str, Kind]] = {}
+
+
+def done(session: Session) -> dict[str, list[str]]:
+    """Do the chores: what was done by each."""
+    return {key: resolve_name(place)(session) for key, place in CHORES.items()}
+
+
+def found(session: Session) -> "Iterator[Finding]":
+    """What needs an operator as of now: time alone may bring it about."""
+    for kind in KINDS.values():
+        yield from resolve_name(kind.place)(session)
+
+
+def with_found(session: Session, diagnosis: "Diagnosis") -> "Diagnosis":
+    """The doctor's diagnosis of the cards, and what else is `found`."""
+    return diagnosis._replace(findings=[*diagnosis.findings, *found(session)])

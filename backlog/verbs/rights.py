@@ -1,0 +1,49 @@
+"""Who may do what: everybody everything, until an app that knows who is who says otherwise.
+
+A face asks before it calls a verb, by `allowed`. Whom to ask is `guard`: what such an app sets.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import NamedTuple
+
+from backlog.session import Session
+
+
+class Deed(NamedTuple):
+    """What somebody is about to do.
+
+    `verb` as the command has it ("plan apply" of a group); to these cards, of each of them to what
+    `owner` holds alone, if that is given. `role`: what a claim asks for. `of_account`: it comes
+    from a page, whose account may press what is on it.
+    """
+
+    verb: str
+    actor: str
+    cards: tuple[str, ...] = ()
+    owner: str | None = None
+    role: str | None = None
+    of_account: bool = False
+    claims_next: bool = False  # a completion that claims, too
+
+
+# Gives the roles whose cards a claim may take, with those for no role; none: of any. Or raises
+# `NotAllowed`. It locks the cards that it looks at.
+Ask = Callable[[Session, Deed], tuple[str, ...]]
+
+# Whom to ask about a verb: None, as long as everybody may do it.
+guard: Callable[[str], Ask | None] = lambda verb: None  # noqa: E731 (there to be replaced)
+
+
+@contextmanager
+def allowed(session: Session, deed: Deed, ask: Ask | None = None) -> Iterator[tuple[str, ...]]:
+    """Inside it the deed may be done, what was asked about stays so, and is what `Ask` gives.
+
+    Raises `NotAllowed`.
+    """
+    ask = ask or guard(deed.verb)
+    if ask is None:
+        yield ()
+        return
+    with session.transaction() if deed.cards else nullcontext():
+        yield ask(session, deed)

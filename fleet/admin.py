@@ -1,0 +1,102 @@
+"""The fleet's tables in Django's admin: workers are registered here, the others are only read."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import URLPattern
+
+from backlog import values
+from backlog.errors import Refusal, UsageError
+from backlog.models import Card
+from backlog.reading import ReadAdmin, quoted
+from backlog.templatetags.backlog import line
+from backlog.web.access import ADMINISTER
+from fleet import roles as library
+from fleet.models import Decision, Escalation, Heartbeat, Proposal, Repeat, Signal, Worker
+from fleet.verbs import workers
+
+
+def _choices() -> list[tuple[str, str]]:
+    try:
+        return [(each.name, each.name) for each in library.roles()]
+    except Refusal:  # the pages of the roles say which file is none
+        return []
+
+
+class WorkerForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """Who it is, and what."""
+
+    roles = forms.MultipleChoiceField(choices=_choices, widget=forms.CheckboxSelectMultiple)
+
+    class Meta:
+        model = Worker
+        fields = ("name", "roles")
+
+    def clean_name(self) -> str:
+        try:
+            return values.name(self.cleaned_data["name"], "name")
+        except UsageError as refusal:
+            raise forms.ValidationError(str(refusal)) from None
+
+
+@admin.register(Worker)
+class WorkerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """For whoever may administer the backlog: the first operator is registered here, say."""
+
+    form = WorkerForm
+    list_display = ("name", "as_line", "registered_at")
+    ordering = ("name",)
+    search_fields = ("name",)
+    list_per_page = 50
+
+    def has_module_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm(ADMINISTER)
+
+    has_view_permission = has_change_permission = has_delete_permission = has_module_permission
+    has_add_permission = has_module_permission
+
+    @admin.display(description="roles")
+    def as_line(self, worker: Worker) -> str:
+        return line(", ".join(worker.roles))
+
+    def get_urls(self) -> list[URLPattern]:
+        return quoted(super().get_urls())
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Worker | None = None) -> Any:
+        return () if obj is None else ("name", "registered_at")
+
+    def save_model(self, request: HttpRequest, obj: Worker, form: Any, change: bool) -> None:
+        workers.add(Card.objects.session(), obj.name, obj.roles)
+
+    def delete_model(self, request: HttpRequest, obj: Worker) -> None:
+        workers.remove(Card.objects.session(), obj.name)
+
+
+class _ReadAdmin(ReadAdmin):
+    """All columns, the newest first."""
+
+    key = ("pk",)
+    ordering = ("-pk",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [field.name for field in self.opts.fields]
+
+    get_readonly_fields = get_fields
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return [name for name in self.get_fields(request) if name not in _TEXTS]
+
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        return ("card_id__exact",) if "card_id" in self.get_fields(request) else ()
+
+    def newest(self, queryset: Any) -> QuerySet[Any]:
+        return queryset  # type: ignore[no-any-return]  # untyped
+
+
+_TEXTS = ("text", "evidence", "resolution", "why")
+
+for _model in (Decision, Escalation, Heartbeat, Proposal, Repeat, Signal):
+    admin.site.register(_model, _ReadAdmin)

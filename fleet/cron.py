@@ -1,0 +1,63 @@
+"""The times of a line of cron in a time zone, as Debian's cron keeps them.
+
+Daylight saving is heeded as there: what stands in the hour that is left out comes right after it,
+and what stands in the hour that comes twice comes once.
+"""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+from backlog import values
+from backlog.errors import UsageError
+
+_LONGEST_LINE: Final = 200
+_FIELDS: Final = 5
+
+
+def after(line: str, zone: str, moment: datetime) -> datetime:
+    """The first of its times after this one, in UTC. Raises `UsageError` if there is none."""
+    found = next(_times(line, moment.astimezone(_zone(zone))), None)
+    if found is None:
+        raise UsageError(f"the line {line} has no time in the years to come")
+    return found.astimezone(UTC)
+
+
+def latest(line: str, zone: str, moment: datetime) -> datetime | None:
+    """The last of its times until this one, in UTC."""
+    end = moment.replace(microsecond=0) + timedelta(seconds=1)
+    found = next(_times(line, end.astimezone(_zone(zone)), back=True), None)
+    return found and found.astimezone(UTC)
+
+
+def written(moment: datetime, zone: str) -> str:
+    """The time as that zone's clocks have it, to the minute, with its offset."""
+    local = moment.astimezone(_zone(zone)).isoformat(timespec="minutes")
+    return f"{local.removesuffix('+00:00')}Z" if local.endswith("+00:00") else local
+
+
+def _times(line: str, moment: datetime, *, back: bool = False) -> CronSim:
+    values.line(line, "the line of cron", _LONGEST_LINE)
+    if len(line.split()) != _FIELDS:
+        raise UsageError(
+            "a line of cron has five fields (minute, hour, day of the month, month, day of the"
+            f' week), such as "0 9 * * 1", not {len(line.split())}'
+        )
+    try:
+        return CronSim(line, moment, reverse=back)
+    except CronSimError as error:
+        said = str(error).removeprefix("Bad ")
+        raise UsageError(f'in the line of cron "{line}" this is wrong: {said}') from None
+
+
+def _zone(name: str) -> tzinfo:
+    if name == "UTC":  # a machine may have no zones
+        return UTC
+    try:
+        return ZoneInfo(values.line(name, "the time zone", _LONGEST_LINE))
+    except (KeyError, OSError, ValueError):  # it is not there, a directory, a path
+        raise UsageError(
+            f"there is no time zone {name} here: Europe/Berlin is one, and UTC"
+        ) from None

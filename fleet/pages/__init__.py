@@ -1,0 +1,1 @@
+"""The pages of the fleet's rules, a module each."""

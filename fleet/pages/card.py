@@ -1,0 +1,37 @@
+"""What the fleet has to say on a card's own page."""
+
+from typing import Final
+
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+from backlog.models import Card
+from backlog.web.access import CHANGE, may
+from fleet.models import Decision, Escalation, Signal
+from fleet.pages import rows
+
+# As many of each.
+MOST: Final = 20
+
+# One question for all of them: most cards have none.
+_ANY: Final = """
+SELECT EXISTS (SELECT FROM fleet_escalation WHERE card_id = %s)
+    OR EXISTS (SELECT FROM fleet_decision WHERE card_id = %s)
+    OR EXISTS (SELECT FROM fleet_signal WHERE card_id = %s)"""
+
+
+def of_card(request: HttpRequest, card_id: str) -> SafeString:
+    """The newest escalations, decisions and signals about the card; nothing without any."""
+    if not Card.objects.session().rows(_ANY, [card_id] * 3)[0][0]:
+        return SafeString("")
+    context = {
+        "escalations": rows.escalations(Escalation.objects.filter(card_id=card_id))[: MOST + 1],
+        "decisions": rows.decisions(Decision.objects.filter(card_id=card_id))[: MOST + 1],
+        "signals": rows.signals(Signal.objects.filter(card_id=card_id))[: MOST + 1],
+        "most": MOST,
+        "of_card": True,
+        "may_change": may(request, CHANGE),
+        "next": request.get_full_path(),
+    }
+    return render_to_string("fleet/of_card.html", context, request)

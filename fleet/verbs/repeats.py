@@ -1,0 +1,121 @@
+"""Cards that are made again: at each time of a line of cron, by whichever sweep comes first."""
+
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from backlog import values
+from backlog.errors import DuplicateId, NotFound, UsageError
+from backlog.records import Record
+from backlog.session import Session, in_transaction
+from backlog.verbs import cards
+from fleet import cron
+
+_COLUMNS: Final = "card_id, series, line, zone, next_at"
+
+# What the next card has of the one before.
+_COPIED: Final = (
+    *("body", "phase", "role", "priority", "acceptance", "gated", "max_attempts", "max_runtime"),
+    *("projected_tokens", "projected_cost"),
+)
+
+# What others make at this moment is left to them.
+_DUE: Final = f"""
+SELECT {_COLUMNS}, now() FROM fleet_repeat WHERE next_at <= now()
+ORDER BY next_at, card_id LIMIT 1 FOR UPDATE SKIP LOCKED"""
+
+
+class Repeat(NamedTuple):
+    """A series of cards: `id` of the newest, `series` the id of the first; when the next is made,
+    by a line of cron in a time zone."""
+
+    id: str
+    series: str
+    cron: str
+    zone: str
+    next_at: datetime
+
+
+@in_transaction
+def repeat(session: Session, card_id: str, line: str, zone: str = "UTC") -> Repeat:
+    """From now on a card like this is made at each time of the line of cron.
+
+    Named by its newest card or its first, a series has another line from now on. Raises
+    `NotFound`, `UsageError`.
+    """
+    now = session.execute("SELECT now()").fetchone()[0]
+    next_at = cron.after(line, zone, now)
+    sql = f"""
+        UPDATE fleet_repeat SET line = %s, zone = %s, next_at = %s
+        WHERE card_id = %s OR series = %s RETURNING {_COLUMNS}"""
+    row = session.execute(sql, (line, zone, next_at, card_id, card_id)).fetchone()
+    if row is None:
+        values.new_id(_next_id(cards.show(session, card_id).id, next_at, zone))
+        sql = f"""
+            INSERT INTO fleet_repeat ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s)
+            ON CONFLICT (card_id) DO UPDATE SET
+                line = excluded.line, zone = excluded.zone, next_at = excluded.next_at
+            RETURNING {_COLUMNS}"""
+        row = session.execute(sql, (card_id, card_id, line, zone, next_at)).fetchone()
+    return Repeat._make(row)
+
+
+@in_transaction
+def no_repeat(session: Session, card_id: str) -> Repeat:
+    """No more cards of this series are made: it, as it was. Raises `NotFound`."""
+    sql = f"DELETE FROM fleet_repeat WHERE card_id = %s OR series = %s RETURNING {_COLUMNS}"
+    row = session.execute(sql, (values.text(card_id, "id"), card_id)).fetchone()
+    if row is None:
+        raise NotFound(f"{card_id} is not repeated: `repeats` lists what is")
+    return Repeat._make(row)
+
+
+def repeats(session: Session) -> list[Repeat]:
+    """Every series, the one whose next card comes first at the top."""
+    sql = f"SELECT {_COLUMNS} FROM fleet_repeat ORDER BY next_at, card_id"
+    return [Repeat._make(row) for row in session.execute(sql).fetchall()]
+
+
+def make_due(session: Session) -> list[str]:
+    """Make the cards whose time has come, one a series however many times were missed; their ids.
+
+    A series whose newest card is deleted ends. Where a card is refused, the id says why.
+    """
+    made: list[str] = []
+    while (ids := _make_next(session)) is not None:
+        made += ids
+    return made
+
+
+@in_transaction
+def _make_next(session: Session) -> list[str] | None:
+    """The id of the card that was made, if one was; None: none is due."""
+    row = session.execute(_DUE).fetchone()
+    if row is None:
+        return None
+    due, now = Repeat._make(row[:5]), row[5]
+    newest = cards.find(session, due.id)
+    if newest is None:
+        session.execute("DELETE FROM fleet_repeat WHERE card_id = %s", (due.id,))
+        return []
+    at = max(due.next_at, cron.latest(due.cron, due.zone, now) or due.next_at)
+    card_id, said = due.id, _next_id(due.series, at, due.zone)
+    try:
+        with session.transaction():
+            card_id = said = _create(session, said, newest).id
+    except (DuplicateId, UsageError) as refusal:
+        said += f" (not made: {refusal})"
+    sql = "UPDATE fleet_repeat SET card_id = %s, next_at = %s WHERE card_id = %s"
+    session.execute(sql, (card_id, cron.after(due.cron, due.zone, now), due.id))
+    return [said]
+
+
+def _next_id(series: str, at: datetime, zone: str) -> str:
+    return f"{series}@{cron.written(at, zone)}"
+
+
+def _create(session: Session, card_id: str, newest: Record) -> Record:
+    """By a key of the series and the time: once, whoever makes it."""
+    fields: dict[str, Any] = {name: getattr(newest, name) for name in _COPIED}
+    fields = {name: value for name, value in fields.items() if value is not None}
+    key = f"repeat {card_id}"
+    return cards.create(session, card_id, newest.title, idempotency_key=key, **fields)

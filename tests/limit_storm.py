@@ -1,0 +1,72 @@
+"""A process that claims by every door there is, until all cards are done; every fourth one judges.
+
+`python -m tests.limit_storm storm LEFT NAME`, as `tests.workers.together` starts it.
+"""
+
+import random
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+from backlog.errors import Refusal
+from backlog.session import Session
+from backlog.verbs import batches, claims, moves
+from backlog.verbs.batches import Held
+from backlog.verbs.pool import Pool
+from tests.workers import serve
+
+POOLS = [Pool(), Pool("M1"), Pool(role="code"), Pool(roles=("code", "review"))]
+
+_LEFT = "SELECT count(*) FROM backlog WHERE status <> 'done'"
+_PASS = """
+INSERT INTO backlog_verdict (card_id, actor, criterion, passed, attempt)
+SELECT id, %s, 1, true, attempts FROM backlog
+WHERE status = 'blocked' AND block_reason = 'in_review' ORDER BY random() LIMIT 1
+RETURNING card_id"""
+
+
+def storm(session: Session, name: str) -> None:
+    """Claim, hold for a moment, finish; or judge what was finished."""
+    chance = random.Random(name)  # noqa: S311 (not a secret)
+    while session.execute(_LEFT).fetchone() != (0,):
+        with suppress(Refusal):
+            if int(name[1:]) % 4 == 0:
+                judge(session, name)
+            else:
+                work(session, name, chance)
+        time.sleep(chance.uniform(0, 0.005))
+
+
+def judge(session: Session, name: str) -> None:
+    for (card_id,) in session.execute(_PASS, [name]).fetchall():
+        session.execute("UPDATE backlog SET status = 'done' WHERE id = %s", [card_id])
+
+
+def work(session: Session, name: str, chance: random.Random) -> None:
+    sql = "SELECT id FROM backlog WHERE claimable ORDER BY random() LIMIT 1"
+    some = session.execute(sql).fetchone()
+    ways: list[Any] = [{"pool": chance.choice(POOLS), "count": chance.choice([1, 1, 3])}]
+    ways += [{"card_id": some[0]}] if some else []
+    held = claims.claim(session, name, 600, **chance.choice(ways)).cards
+    time.sleep(chance.uniform(0.05, 0.2))  # so that others come to the limits meanwhile
+    for card in held[1:]:
+        if chance.random() < 0.3:
+            moves.release(session, card.id, name, card.attempts)
+        else:
+            moves.complete(session, card.id, name, card.attempts)
+    if held:
+        pool = chance.choice(POOLS)
+        if chance.random() < 0.5:
+            _, taken = claims.complete_and_claim(
+                session, held[0].id, name, held[0].attempts, pool=pool
+            )
+        else:
+            first = [Held(held[0].id, held[0].attempts)]
+            _, taken = batches.complete_many_and_claim(session, first, name, 3, pool=pool)
+        for card in taken.cards:
+            moves.complete(session, card.id, name, card.attempts)
+
+
+if __name__ == "__main__":
+    serve([storm], *sys.argv[1:])

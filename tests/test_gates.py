@@ -1,0 +1,73 @@
+"""Gated phases: their cards wait for verdicts, those that are there and those that come."""
+
+import pytest
+
+from backlog.errors import NotFound
+from backlog.verbs import cards, claims, gates, moves
+from tests.workers import Background
+
+pytestmark = pytest.mark.quick
+
+
+def gated(session):
+    return [each.id for each in cards.list_cards(session) if each.gated]
+
+
+def test_a_gate_is_about_the_cards_of_its_phase_that_are_not_done(session, card):
+    card("A", phase="M1")
+    card("B", phase="M1", claimed=True)
+    card("C", phase="M1", done=True)
+    card("D", phase="M2")
+    made = gates.gate(session, "M1")
+    assert (made.phase, made.cards, made.in_review) == ("M1", 2, 0)
+    assert gated(session) == ["A", "B"]
+
+
+def test_what_comes_into_the_phase_later_is_gated(session, card):
+    gates.gate(session, "M1")
+    card("A", phase="M1")
+    card("B", phase="M2")
+    cards.edit(session, "B", phase="M1")
+    assert gated(session) == ["A", "B"]
+
+
+def test_what_is_coming_into_the_phase_at_this_moment_is_gated(session, sessions, card):
+    other = sessions()
+    with other.transaction():
+        cards.create(other, "A", "t", phase="M1")
+        gating = Background(session, gates.gate, "M1")
+        assert gating.waits()
+    assert gating.result().cards == 1
+    assert gated(session) == ["A"]
+
+
+def test_without_its_gate_what_is_in_review_can_be_completed(session, card):
+    gates.gate(session, "M1")
+    card("A", phase="M1", claimed=True)
+    card("B", phase="M1")
+    moves.complete(session, "A", "w", 1)
+    assert gates.gates(session)[0][1:3] == (2, 1)
+    assert gates.ungate(session, "M1") == ("M1", 2, 1)
+    assert gated(session) == []
+    assert moves.complete(session, "A").status == "done"
+    with pytest.raises(NotFound, match="phase M1 is not gated"):
+        gates.ungate(session, "M1")
+
+
+def test_a_gate_keeps_nobody_from_claiming_by_one_statement(session, card):
+    gates.gate(session, "M1")
+    assert session.execute(f"SELECT {claims.GATE}").fetchone() == (True,)
+
+
+@pytest.mark.one_tier
+def test_the_command_gates_and_says_how_many(call, card):
+    card("A", phase="M1")
+    ran = call("gate", "--phase", "M1")
+    assert ran.out.startswith("gate: phase M1\t1 gated, 0 in review\t")
+    assert call("gate", "--phase", "M11").err.endswith("did you mean M1?\n")
+    shown = call("gates", "--json").json[0]
+    assert [shown[key] for key in ("phase", "cards", "inReview")] == ["M1", 1, 0]
+    assert shown.keys() == {"phase", "cards", "inReview", "actor", "since"}
+    ended = call("ungate", "--phase", "M1", "--json").json
+    assert ended == {"phase": "M1", "cards": 1, "inReview": 0}
+    assert call("ungate", "--phase", "M1").err == "phase M1 is not gated\n"

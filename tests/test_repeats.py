@@ -1,0 +1,157 @@
+"""Cards that are made again at their times: once, whoever sweeps, and not for each time missed."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from backlog.errors import NotFound, UsageError
+from backlog.verbs import cards
+from backlog.verbs.sweep import sweep
+from fleet import cron
+from fleet.verbs.repeats import make_due, no_repeat, repeat, repeats
+from tests.cli import refused
+from tests.workers import Background
+
+pytestmark = pytest.mark.quick
+
+BERLIN = "Europe/Berlin"
+
+
+def moment(text):
+    return datetime.fromisoformat(f"{text}:00Z")
+
+
+@pytest.fixture
+def due(session, card):
+    """A, which is repeated each Monday at nine in Berlin, and its time has come, some times."""
+    card("A", title="Report", priority=3, phase="M1", role="code", acceptance='["sent"]')
+    repeat(session, "A", "0 9 * * 1", BERLIN)
+    session.execute("UPDATE fleet_repeat SET next_at = '2026-01-05T08:00Z'")
+
+
+@pytest.mark.parametrize(
+    ("line", "zone", "since", "times"),
+    [
+        ("0 9 * * 1", "UTC", "2026-11-27T07:00", ["2026-11-30T09:00", "2026-12-07T09:00"]),
+        ("0 9 * * *", BERLIN, "2026-03-27T12:00", ["2026-03-28T08:00", "2026-03-29T07:00"]),
+        ("0 9 * * *", BERLIN, "2026-10-24T00:00", ["2026-10-24T07:00", "2026-10-25T08:00"]),
+        # In the hour that is left out, and in the one that comes twice.
+        ("30 2 * * *", BERLIN, "2026-03-28T12:00", ["2026-03-29T01:00", "2026-03-30T00:30"]),
+        ("30 2 * * *", BERLIN, "2026-10-24T12:00", ["2026-10-25T00:30", "2026-10-26T01:30"]),
+    ],
+)
+def test_times_are_those_of_the_zones_clocks(line, zone, since, times):
+    first = cron.after(line, zone, moment(since))
+    assert [first, cron.after(line, zone, first)] == [moment(each) for each in times]
+    assert cron.latest(line, zone, first) == first
+
+
+@pytest.mark.parametrize(
+    ("line", "zone", "said"),
+    [
+        ("9 * *", "UTC", "five fields"),
+        ("0 9 * * 1 2026", "UTC", "five fields"),
+        ("61 * * * *", "UTC", "this is wrong: minute"),
+        ("0 0 30 2 *", "UTC", "this is wrong: day-of-month"),
+        ("@daily", "UTC", "five fields"),
+        ("0 9 * * 1", "Mars/Base", "Europe/Berlin is one"),
+        ("0 9 * * 1", "../../etc/passwd", "Europe/Berlin is one"),
+        ("0 9 * * 1", "Europe", "Europe/Berlin is one"),
+    ],
+)
+def test_what_is_no_time_is_refused_and_says_what_one_is(session, card, line, zone, said):
+    card("A")
+    with pytest.raises(UsageError, match=said):
+        repeat(session, "A", line, zone)
+    assert repeats(session) == []
+
+
+def test_a_sweep_makes_one_card_for_all_times_missed(session, due):
+    (made,) = sweep(session).others["repeated"]
+    assert made.startswith("A@2")
+    assert made.endswith(("T09:00+01:00", "T09:00+02:00"))
+    assert sweep(session).others == {}
+    (series,) = repeats(session)
+    assert (series.id, series.series) == (made, "A")
+    assert series.next_at > datetime.now(UTC)
+
+
+def test_the_next_card_is_as_the_newest_is(session, due):
+    cards.edit(session, "A", title="The report", gated=True)
+    card = cards.show(session, make_due(session)[0])
+    copied = (card.title, card.priority, card.phase, card.role, card.acceptance, card.gated)
+    assert copied == ("The report", 3, "M1", "code", '["sent"]', True)
+    assert (card.status, card.claimable) == ("ready", True)
+
+
+def test_many_sweepers_make_one_card(session, sessions, due):
+    at_work = [Background(sessions(), make_due) for _ in range(4)]
+    assert len([made for each in at_work for made in each.result()]) == 1
+    assert len(list(cards.list_cards(session))) == 2
+
+
+def test_an_id_that_is_taken_is_told_and_left_for_the_next_time(session, due, card):
+    session.execute(
+        "UPDATE fleet_repeat SET line = '0 0 1 1 *', zone = 'UTC', next_at = '2020-01-01Z'"
+    )
+    year = datetime.now(UTC).year
+    card(f"A@{year}-01-01T00:00Z")
+    assert "(not made: there is a card" in make_due(session)[0]
+    assert repeats(session)[0].id == "A"
+    assert make_due(session) == []
+
+
+def test_a_series_ends_by_hand_or_with_its_newest_card(session, due, card):
+    assert no_repeat(session, "A").cron == "0 9 * * 1"
+    with pytest.raises(NotFound):
+        no_repeat(session, "A")
+    repeat(session, "A", "* * * * *")
+    session.execute("UPDATE fleet_repeat SET next_at = now()")
+    cards.delete(session, "A")
+    assert make_due(session) == repeats(session) == []
+
+
+def test_another_line_is_of_the_same_series(session, due):
+    make_due(session)
+    for card_id in ("A", repeats(session)[0].id):
+        assert repeat(session, card_id, "0 8 * * *").series == "A"
+    assert len(repeats(session)) == 1
+
+
+@pytest.mark.one_tier
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (2, ("--id", "A")),
+        (2, ("--id", "A", "--off", "--cron", "0 9 * * 1")),
+        (2, ("--id", "A", "--off", "--zone", "UTC")),
+        (1, ("--id", "Q", "--cron", "0 9 * * 1")),
+        (1, ("--id", "A", "--off")),
+    ],
+)
+def test_what_cannot_be_repeated_is_refused(status, words, call, card):
+    card("A")
+    assert refused(call, status, "repeat", *words)
+
+
+@pytest.mark.one_tier
+def test_the_command_says_when_next(call, card):
+    card("A")
+    ran = call("repeat", "--id", "A", "--cron", "0 9 1 1 *", "--json").json
+    assert list(ran) == ["id", "series", "cron", "zone", "nextAt"]
+    assert call("repeats").out == f"A\t0 9 1 1 *\tUTC\tnext={ran['nextAt']}\t-\n"
+    assert call("repeat", "--id", "A", "--off").out == "no longer repeated: A\n"
+    assert call("repeats").out == "(nothing is repeated)\n"
+
+
+@pytest.mark.one_tier
+@pytest.mark.django_db(transaction=True)
+def test_the_page_repeats_a_card_and_ends_it(session, card, admin_client):
+    card("A")
+    fields = {"card_id": "A", "line": "0 9 * *", "zone": BERLIN}
+    assert "five fields" in admin_client.post("/repeats/repeat/", fields).text
+    fields["line"] += " 1"
+    assert admin_client.post("/repeats/repeat/", fields).url == "/repeats/"
+    assert "0 9 * * 1" in admin_client.get("/repeats/").text
+    assert admin_client.post("/repeats/off/", {"id": "A"}).url == "/repeats/"
+    assert "Nothing is repeated" in admin_client.get("/repeats/").text

@@ -1,0 +1,303 @@
+"""Who may do what: the table of roles and verbs, and what a fleet is told that has it enforced."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from backlog.errors import NotAllowed, NotRegistered
+from backlog.models import Card
+from backlog.verbs import claims, rights, rules
+from backlog.verbs.pool import Pool
+from backlog.verbs.rights import Deed
+from backlog.web.buttons import Seen
+from fleet import roles as library
+from fleet.verbs import rights as enforced
+from fleet.verbs import workers
+from fleet.words import RIGHTS
+from tests.cli import refused
+from tests.factories import AccountFactory, CardFactory
+
+pytestmark = [pytest.mark.one_tier]
+
+# As the contracts say it, in docs/fleet.md: a row for each right, a column for each role.
+_DOC = Path(__file__).parents[1] / "docs" / "fleet.md"
+_ROWS = [
+    [cell.strip(" `") for cell in line.strip("|").split("|")]
+    for line in re.findall(r"^\| (?:right|`[a-z -]+`) .*\|$", _DOC.read_text(), re.M)
+]
+_HEAD, *_TABLE = [row for row in _ROWS if len(row) == 13]
+CELLS = [
+    (right, role, bool(cell))
+    for right, *cells in _TABLE
+    for role, cell in zip(_HEAD[1:], cells, strict=True)
+]
+
+
+@pytest.fixture
+def enforce(monkeypatch):
+    monkeypatch.setenv("BACKLOG_ENFORCE_ROLES", "on")
+    monkeypatch.delenv("BACKLOG_OWNER", raising=False)
+
+
+@pytest.fixture
+def fleet(session, enforce):
+    """A worker of each role, of its name."""
+    for each in library.roles():
+        workers.add(session, each.name, [each.name])
+
+
+def ask(session, verb, actor, *cards, **more):
+    """What is asked before the verb is done."""
+    with rights.allowed(session, Deed(verb, actor, cards, **more)) as roles:
+        return roles
+
+
+# The table ---------------------------------------------------------------------------------------
+
+
+def test_the_table_has_every_right_and_every_role():
+    assert [row[0] for row in _TABLE] == list(RIGHTS)
+    assert _HEAD[1:] == [each.name for each in library.roles()]
+
+
+@pytest.mark.parametrize(("right", "role", "has"), CELLS, ids=[f"{a}-{b}" for a, b, _ in CELLS])
+def test_a_role_may_what_the_table_says_and_is_told_who_else(right, role, has):
+    if has:
+        enforced.check("w", [role], [right], right)
+        return
+    with pytest.raises(NotAllowed) as refusal:
+        enforced.check("w", [role], [right], right)
+    who = [each for each in _HEAD[1:] if (right, each, True) in CELLS]
+    said = re.fullmatch(rf"only (.+) may {right}; w is {role}", str(refusal.value))
+    assert said is not None
+    assert re.split(", | or ", said[1]) == who
+
+
+# Each right where the backlog can see it ---------------------------------------------------------
+
+FORCED = [
+    ("release", "--id", "HELD"),
+    ("reclaim", "--id", "HELD"),
+    ("cancel", "--id", "HELD"),
+    ("cancel", "--ids", "HELD,FREE"),
+    ("block", "--id", "HELD"),
+    ("complete", "--id", "HELD"),
+]
+VERBS = [
+    *[("operator", "review", words) for words in FORCED],
+    ("operator", "code", ("pause", "--reason", "r")),
+    ("operator", "merge-gate", ("resume",)),
+    ("operator", "planner", ("limit", "--max", "3")),
+    ("operator", "code", ("unlimit",)),
+    ("operator", "code", ("unblock", "--id", "STUCK")),
+    ("operator", "review", ("cancel", "--id", "FREE")),
+    ("operator", "code", ("worker", "add", "x", "--roles", "code")),
+    ("operator", "code", ("worker", "remove", "board")),
+    ("merge-gate", "code", ("reopen", "--id", "DONE")),
+    ("merge-gate", "code", ("complete", "--id", "FREE")),
+    ("decomposition", "operator", ("create", "--id", "NEW", "--title", "t")),
+    ("decomposition", "code", ("edit", "--id", "FREE", "--title", "t")),
+    ("decomposition", "planner", ("link", "--from", "FREE", "--to", "DONE")),
+    ("decomposition", "planner", ("unlink", "--from", "FREE", "--to", "DONE")),
+    ("decomposition", "code", ("delete", "--id", "FREE")),
+    ("code", "decomposition", ("claim", "--owner", "{}")),
+    ("code", "planner", ("claim", "--owner", "{}")),
+    ("code", "planner", ("claim", "--owner", "{}", "--role", "code")),
+    ("code", "review", ("claim", "--owner", "{}", "--id", "CODE")),
+]
+
+
+@pytest.mark.parametrize(
+    ("who", "other", "words"),
+    VERBS,
+    ids=[f"{' '.join(words)}-{other}" for _, other, words in VERBS],
+)
+def test_a_verb_is_for_whom_it_is_for(fleet, session, call, card, monkeypatch, who, other, words):
+    card("FREE")
+    card("CODE", role="code")
+    card("HELD", claimed=True, owner="somebody")
+    card("DONE", done=True)
+    card("STUCK", blocked=True)
+    if words == ("unlimit",):
+        rules.limit(session, "fleet", "", 9)
+    monkeypatch.setenv("LOGNAME", other)  # BACKLOG_OWNER would say whose claim it is about
+    before = call("export", "--json").out
+    ran = call(*(each.format(other) for each in words))
+    assert (ran.status, call("export", "--json").out) == (1, before)
+    said = re.fullmatch(rf"only (.+) may .+; {other} is {other}\n", ran.err)
+    assert said is not None
+    assert who in re.split(", | or ", said[1])
+    monkeypatch.setenv("LOGNAME", who)
+    assert call(*(each.format(who) for each in words)).status == 0
+
+
+def test_whoever_holds_a_card_goes_on_with_it_whatever_they_are(fleet, call, card, monkeypatch):
+    for card_id in ("A", "B", "C", "D"):
+        card(card_id, gated=card_id == "D", claimed=True, owner="nobody")
+    assert call("renew", "--id", "A", "--owner", "nobody").status == 0
+    assert call("release", "--id", "A", "--owner", "nobody").status == 0
+    assert call("block", "--id", "B", "--owner", "nobody").status == 0
+    assert call("complete", "--ids", "C", "--owner", "nobody").status == 0
+    monkeypatch.setenv("LOGNAME", "nobody")
+    assert "in_review" in call("complete", "--id", "D", "--json").out
+
+
+def test_what_is_gated_is_completed_by_the_merge_gate_alone(fleet, session, card):
+    card("A", gated=True, claimed=True, owner="code")
+    card("B", gated=True)
+    for card_id in ("A", "B"):
+        assert ask(session, "complete", "merge-gate", card_id) == ()
+        for who in ("operator", "review"):
+            with pytest.raises(NotAllowed, match=f"only merge-gate may complete {card_id}, which"):
+                ask(session, "complete", who, card_id)
+
+
+def test_who_claims_without_a_role_gets_cards_for_their_roles_and_for_none(call, enforce, session):
+    workers.add(session, "w", ["review", "planner"])
+    for card_id, role in {"A": "code", "B": "planner", "C": None, "D": "review"}.items():
+        CardFactory(session=session, id=card_id, role=role)
+    claimed = [call("claim", "--owner", "w", "--json").json for _ in range(4)]
+    assert [card and card["id"] for card in claimed] == ["B", "C", "D", None]
+    CardFactory(session=session, id="E", role="review")
+    words = ("complete", "--id", "B", "--owner", "w", "--claim-next", "--json")
+    assert call(*words).json["claimed"]["id"] == "E"
+    claims.claim(session, "w", pool=Pool(role="code"))
+    assert "only code may claim" in refused(call, 1, *words[:-1], "--id", "A", "--role", "code")
+
+
+def test_a_worker_asks_before_it_starts(fleet, command, card, row):
+    card("A", role="code")
+    words = ("work", "--drain", "--json", "--owner")
+    assert "may claim" in command(*words, "operator", "--", "true").err
+    assert command(*words, "code", "--", "true").status == 0
+    assert row("status") == ("done",)
+
+
+def test_who_is_not_registered_is_told_how_to_be(enforce, session, call):
+    workers.add(session, "olga", ["operator"])
+    said = refused(call, 1, "claim", "--owner", "eve")
+    assert said.startswith("eve is not registered: an operator says ")
+    with pytest.raises(NotRegistered):
+        ask(session, "pause", "eve")
+    assert call("list").status == 0
+
+
+def test_the_first_operator_is_registered_by_anybody(enforce, call, monkeypatch):
+    monkeypatch.setenv("LOGNAME", "ada")
+    assert call("worker", "add", "ada", "--roles", "operator").status == 0
+    assert call("worker", "add", "bob", "--roles", "code").status == 0
+    monkeypatch.setenv("LOGNAME", "bob")
+    assert "only operator may worker add" in refused(
+        call, 1, "worker", "add", "bob", "--roles", "a"
+    )
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_wrong_usage(call, monkeypatch):
+    monkeypatch.setenv("BACKLOG_ENFORCE_ROLES", "maybe")
+    assert "BACKLOG_ENFORCE_ROLES must be one of on, off" in refused(
+        call, 2, "pause", "--reason", "r"
+    )
+
+
+def test_as_long_as_it_is_off_nothing_of_it_is_read(card, session, monkeypatch):
+    card("A")
+    monkeypatch.setenv("BACKLOG_ENFORCE_ROLES", "off")
+    monkeypatch.setattr(enforced, "ask", pytest.fail)
+    assert ask(session, "pause", "eve") == ask(session, "claim", "eve") == ()
+
+
+def test_a_role_that_no_worker_has_and_nobody_claims_for_is_found(session, call, card):
+    for card_id, role in (("A", "code"), ("B", "site"), ("C", "site"), ("D", None)):
+        card(card_id, role=role)
+    assert call("doctor").status == 0  # nobody is registered: nothing is known of anybody
+    workers.add(session, "w", ["review"])
+    found = call("doctor", "--json").json["findings"]
+    assert [(each["kind"], each["name"], each["count"]) for each in found] == [
+        ("unserved", "code", 1),
+        ("unserved", "site", 2),
+    ]
+    call("claim", "--owner", "w", "--role", "site")
+    workers.add(session, "w", ["code"])
+    assert call("doctor").status == 0
+
+
+# A fleet's own roles -----------------------------------------------------------------------------
+
+_OWN = """---
+class: {}
+kind: {}
+mandate: M.
+boundaries: [B]
+{}persona: P.
+---
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "may", "expected"),
+    [
+        ("translator", "execution", "", {"claim", "claim-any"}),
+        ("clerk", "meta", "", set()),
+        ("clerk", "meta", "may: [pause, plan apply]\n", {"pause", "plan apply"}),
+        ("review", "meta", "", {"claim", "claim-any", "block", "verify", "request-changes"}),
+        ("review", "meta", "may: []\n", set()),
+    ],
+)
+def test_a_role_of_a_fleet_may_what_it_says(tmp_path, monkeypatch, name, kind, may, expected):
+    monkeypatch.setenv("BACKLOG_ROLES_DIR", str(tmp_path))
+    (tmp_path / "a.md").write_text(_OWN.format(name, kind, may))
+    assert enforced.granted([name]) == expected
+
+
+# Pages -------------------------------------------------------------------------------------------
+
+M1 = {"scope": "phase", "name": "M1", "reason": "r", "most": "1"}
+
+
+def press(client, name, card, **more):
+    return client.post("/cards/act/", {"action": name, "card": str(Seen.of(card)), **more})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_account_is_the_worker_of_its_name_and_else_an_operator(store, enforce, client):
+    client.force_login(AccountFactory(operator=True, username="ada"))
+    card = CardFactory(claimed=True)
+    assert client.post("/control/limit/", M1).status_code == 302
+    workers.add(Card.objects.session(), "ada", ["code"])
+    for verb in ("pause", "resume", "limit", "unlimit"):
+        page = client.post(f"/control/{verb}/", M1)
+        assert (page.status_code, f"only operator may {verb}; ada is code" in page.text) == (
+            403,
+            True,
+        )
+    page = press(client, "release", card, confirmed=1)
+    assert (page.status_code, "which w holds; ada is code" in page.text) == (403, True)
+    workers.remove(Card.objects.session(), "ada")
+    assert press(client, "release", card, confirmed=1).status_code == 302
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_form_that_is_refused_keeps_what_was_typed(store, enforce, client):
+    client.force_login(AccountFactory(operator=True, username="ada"))
+    page = client.post("/cards/new/", {"id": "A", "title": "Mine", "priority": 0})
+    assert "only decomposition may create; ada is operator" in page.text
+    assert 'value="Mine"' in page.text
+    assert "only decomposition may create" in client.post("/plan/", {"outline": "- A"}).text
+    assert client.post("/start/sample/").status_code == 403
+    assert not Card.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_admin_asks_as_the_pages_do_and_registers_workers(store, enforce, admin_client):
+    card = CardFactory(id="A")
+    data = {"name": "admin", "roles": ["code", "review"]}
+    assert admin_client.post("/admin/fleet/worker/add/", data).status_code == 302
+    assert [each.roles for each in workers.workers(Card.objects.session())] == [["code", "review"]]
+    page = admin_client.post("/admin/backlog/card/A/delete/", {"post": "yes"})
+    assert (page.status_code, "may delete; admin is code and review" in page.text) == (403, True)
+    assert press(admin_client, "complete", card).status_code == 403
+    data = {"name": "x", "roles": ["nobody"]}
+    assert "Select a valid choice" in admin_client.post("/admin/fleet/worker/add/", data).text
+    admin_client.post("/admin/fleet/worker/admin/delete/", {"post": "yes"})
+    assert workers.workers(Card.objects.session()) == []
