@@ -11,7 +11,8 @@ from backlog import lifecycle
 from backlog.lifecycle import FLEET, why_blocked
 from backlog.records import iso
 from backlog.session import Session, in_pages
-from backlog.verbs import budgets, check, rules
+from backlog.verbs import check, rules
+from backlog.verbs.budgets import running_out
 from backlog.verbs.findings import Finding
 from backlog.verbs.kept import Kept, is_large, kept
 from backlog.verbs.overruns import TOO_LONG, overruns
@@ -27,7 +28,7 @@ LATE: Final = "late"
 REVIEW: Final = "review"
 PAUSED: Final = "paused"
 LIMIT: Final = "limit"
-BUDGET: Final = "budget"
+BUDGET: Final = lifecycle.BUDGET
 DRIFT: Final = "drift"
 BEYOND: Final = "beyond"
 DRAFT: Final = "draft"
@@ -76,7 +77,7 @@ def doctor(session: Session) -> Diagnosis:
     still = _unchanged(session, lasting, seen.at) if seen else []
     totals.subtract(Counter(each.kind for each in lasting))
     totals.update(Counter(each.kind for each in still))
-    found = [*still, *_paused(session), *_limited(session), *_budgeted(session)]
+    found = [*still, *_paused(session), *_limited(session), *running_out(session)]
     for kind, those in _FOUND_AT_ONCE.items():
         first = [replace(each, holds_up=holds_up.get(each.id)) for each in those(session, FEW)]
         found += first
@@ -134,7 +135,7 @@ def everything(session: Session) -> Iterator[Finding]:
     yield from _in_review(session)
     yield from _paused(session)
     yield from _limited(session)
-    yield from _budgeted(session)
+    yield from running_out(session)
     yield from _drafts(session)
     yield from _derived(session)
 
@@ -321,12 +322,6 @@ def _drafts(session: Session) -> Iterator[Finding]:
     for card, days in in_pages(session, sql):
         message = f"a draft, untouched for {days} days: not claimed before it is published"
         yield Finding(DRAFT, message, command("edit", "--id", card, "--draft", "off"), id=card)
-
-
-def _budgeted(session: Session) -> Iterator[Finding]:
-    for each, message, out, count in budgets.running_out(session):
-        about = Finding(BUDGET, message, command(*out), scope=each.scope, name=each.phase)
-        yield replace(about, note=each.spent_of, count=count)
 
 
 def _claimable(session: Session, scope: str, name: str) -> int:
