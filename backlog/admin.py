@@ -31,9 +31,10 @@ from backlog.reading import dot, quoted
 from backlog.templatetags.backlog import IDS, ids, line
 from backlog.verbs.rights import allowed
 from backlog.web.access import by_account
-from backlog.web.buttons import BUTTONS, LINKS, PUBLISH, Button, Seen, offered
+from backlog.web.buttons import BUTTONS, LINKS, PUBLISH, Button, offered
 from backlog.web.forms import CardForm
 from backlog.web.queries import lines
+from backlog.web.seen import Seen
 from backlog.web.views.buttons import ask
 
 EVENTS = 500

@@ -10,7 +10,8 @@ from django.utils import timezone
 from backlog.logs import Formatter
 from backlog.models import Card, Event, Rule, Run, Verdict
 from backlog.verbs import rules
-from backlog.web.buttons import BUTTONS, Seen
+from backlog.web.buttons import BUTTONS
+from backlog.web.seen import Seen
 from fleet.models import Decision, Escalation, Heartbeat, Proposal, Repeat, Signal, Worker
 from tests.factories import AccountFactory, CardFactory
 

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from backlog.models import Card
-from backlog.web.buttons import Seen
+from backlog.web.seen import Seen
 from backlog.web.views import buttons
 from tests.factories import CardFactory
 from tests.forms import sent

@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from backlog import changelist
 from backlog.models import Card, Event
 from backlog.verbs.cards import show
-from backlog.web.buttons import BUTTONS, Seen
+from backlog.web.buttons import BUTTONS
+from backlog.web.seen import Seen
 from tests.factories import CardFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]

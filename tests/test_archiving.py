@@ -8,7 +8,7 @@ from backlog.verbs.archive import archive, archive_older
 from backlog.verbs.cards import list_cards, show
 from backlog.verbs.history import history
 from backlog.verbs.sweep import sweep
-from tests.cli import refused
+from tests.cli import lines, refused
 
 pytestmark = pytest.mark.quick
 
@@ -86,3 +86,20 @@ def test_what_cannot_be_meant_is_refused(words, call):
 def test_pages_leave_it_out_unless_they_are_asked(session, admin_client, old, address, shown):
     archive(session, "D")
     assert ('href="/card/D/"' in admin_client.get(address).text) == shown
+
+
+@pytest.mark.one_tier
+def test_what_is_exported_is_archived_where_it_is_imported(session, call, old, tmp_path):
+    archive(session, "D")
+    file = tmp_path / "all.jsonl"
+    file.write_text(call("export").out)
+    call("delete", "--ids", "A,B,C,D")
+    assert call("import", str(file)).status == 0
+    assert listed(session, archived=True) == ["D"]
+
+
+@pytest.mark.one_tier
+def test_what_is_not_done_is_archived_nowhere(call, tmp_path):
+    card = {"id": "A", "title": "t", "status": "ready", "archivedAt": "2026-01-01T00:00:00Z"}
+    ran = refused(call, 2, "import", lines(tmp_path, card))
+    assert "resolution and archivedAt belong to status done" in ran

@@ -8,7 +8,8 @@ from django.urls import reverse
 from backlog.errors import Cancelled
 from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY
 from backlog.models import Card, Event
-from backlog.web.buttons import BUTTONS, Seen
+from backlog.web.buttons import BUTTONS
+from backlog.web.seen import Seen
 from tests.factories import CardFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]

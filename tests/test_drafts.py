@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from backlog.models import Card
 from backlog.verbs.doctor import everything
-from backlog.web.buttons import Seen
+from backlog.web.seen import Seen
 from tests.factories import AccountFactory, CardFactory
 
 pytestmark = [

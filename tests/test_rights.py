@@ -10,7 +10,7 @@ from backlog.models import Card
 from backlog.verbs import claims, rights, rules
 from backlog.verbs.pool import Pool
 from backlog.verbs.rights import Deed
-from backlog.web.buttons import Seen
+from backlog.web.seen import Seen
 from fleet import roles as library
 from fleet.verbs import rights as enforced
 from fleet.verbs import workers

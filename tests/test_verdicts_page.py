@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from backlog.models import Card
 from backlog.verbs.verdicts import ledger
-from backlog.web.buttons import Seen
+from backlog.web.seen import Seen
 from tests.factories import AccountFactory, CardFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]

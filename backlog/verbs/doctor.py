@@ -9,13 +9,23 @@ from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle
 from backlog.lifecycle import FLEET, why_blocked
-from backlog.records import iso
 from backlog.session import Session, in_pages
 from backlog.verbs import check, rules
 from backlog.verbs.budgets import running_out
 from backlog.verbs.findings import Finding
 from backlog.verbs.kept import Kept, is_large, kept
-from backlog.verbs.overruns import TOO_LONG, overruns
+from backlog.verbs.overdue import (
+    DRAFT,
+    LATE,
+    LONG_IN_REVIEW,
+    OVERRUN,
+    REVIEW,
+    late,
+    long_in_review,
+    old_drafts,
+    overrun,
+)
+from backlog.verbs.overruns import TOO_LONG
 from backlog.verbs.stuck import CYCLE, MISSING, Stuck, stuck
 from backlog.verbs.ways_out import command, literal, psql
 
@@ -23,15 +33,11 @@ BLOCKED: Final = lifecycle.BLOCKED
 EXHAUSTED: Final = "exhausted"
 WAITING: Final = "waiting"
 EXPIRED: Final = "expired"
-OVERRUN: Final = "overrun"
-LATE: Final = "late"
-REVIEW: Final = "review"
 PAUSED: Final = "paused"
 LIMIT: Final = "limit"
 BUDGET: Final = lifecycle.BUDGET
 DRIFT: Final = "drift"
 BEYOND: Final = "beyond"
-DRAFT: Final = "draft"
 
 # In the order in which findings are listed: causes before what they hold up.
 KINDS: Final = (
@@ -43,8 +49,6 @@ KINDS: Final = (
 NAME: Final = "doctor"
 FEW: Final = 100
 MANY: Final = 100_000
-# So long a card may wait for its verdicts: reviews by people, too, come within a day.
-_REVIEWED_WITHIN: Final = "1 day"
 
 
 class Diagnosis(NamedTuple):
@@ -130,13 +134,13 @@ def everything(session: Session) -> Iterator[Finding]:
     vain.sort(key=lambda each: KINDS.index(_kind(each)))  # what waits stays behind its cause
     yield from _waiting(vain, exhausted)
     yield from _expired(session)
-    yield from _overrun(session)
-    yield from _late(session)
-    yield from _in_review(session)
+    yield from overrun(session)
+    yield from late(session)
+    yield from long_in_review(session)
     yield from _paused(session)
     yield from _limited(session)
     yield from running_out(session)
-    yield from _drafts(session)
+    yield from old_drafts(session)
     yield from _derived(session)
 
 
@@ -166,8 +170,7 @@ _OF_KIND: Final = {
     EXHAUSTED: "status = 'blocked' AND block_reason = 'attempts_exhausted'",
     EXPIRED: "claim_expires_at <= now()",
     OVERRUN: TOO_LONG.format(grace=0),
-    REVIEW: f"""status = 'blocked' AND block_reason = 'in_review'
-        AND status_changed_at < now() - interval '{_REVIEWED_WITHIN}'""",
+    REVIEW: LONG_IN_REVIEW,
 }
 
 
@@ -240,35 +243,12 @@ def _expired(session: Session, limit: int | None = None) -> Iterator[Finding]:
         yield Finding(EXPIRED, message, command("reclaim"), id=card, scope="owner", name=owner)
 
 
-def _overrun(session: Session, limit: int | None = None) -> Iterator[Finding]:
-    for card, owner, attempt, seconds in overruns(session, limit):
-        message = f"attempt {attempt} of {owner} runs longer than its max_runtime of {seconds} s"
-        yield Finding(OVERRUN, message, command("reclaim", "--id", card), id=card, note=owner)
-
-
-def _late(session: Session) -> Iterator[Finding]:
-    sql = "SELECT id, due FROM backlog WHERE due <= now() AND status <> 'done' ORDER BY due, id"
-    for card, due in in_pages(session, sql):
-        yield Finding(LATE, f"due {iso(due)}", command("explain", "--id", card), id=card)
-
-
-def _in_review(session: Session, limit: int | None = None) -> Iterator[Finding]:
-    """What waits for its verdicts for long, or has them all and waits to be completed."""
-    sql = f"""
-        SELECT id, status_changed_at, cardinality(backlog_open_criteria(backlog)) FROM backlog
-        WHERE {_OF_KIND[REVIEW]} ORDER BY status_changed_at, id LIMIT %s"""
-    for card, since, still in in_pages(session, sql, (limit,)):
-        needs = f"waits for {still} to pass" if still else "all has passed"
-        out = command("verdicts" if still else "complete", "--id", card)
-        yield Finding(REVIEW, f"in review since {iso(since)}: {needs}", out, id=card, count=still)
-
-
 _FOUND_AT_ONCE: Final[dict[str, Callable[[Session, int], Iterator[Finding]]]] = {
     BLOCKED: lambda session, most: _blocked(session, BLOCKED, most),
     EXHAUSTED: lambda session, most: _blocked(session, EXHAUSTED, most),
     EXPIRED: _expired,
-    OVERRUN: _overrun,
-    REVIEW: _in_review,
+    OVERRUN: overrun,
+    REVIEW: long_in_review,
 }
 
 
@@ -308,20 +288,6 @@ def _limited(session: Session) -> Iterator[Finding]:
             note=used,
             count=count,
         )
-
-
-# Long enough for a plan to be published, or forgotten.
-_LONG_A_DRAFT: Final = "7 days"
-
-
-def _drafts(session: Session) -> Iterator[Finding]:
-    sql = f"""
-        SELECT id, extract(day FROM now() - updated_at)::int FROM backlog
-        WHERE draft AND status = 'ready' AND updated_at <= now() - interval '{_LONG_A_DRAFT}'
-        ORDER BY id"""
-    for card, days in in_pages(session, sql):
-        message = f"a draft, untouched for {days} days: not claimed before it is published"
-        yield Finding(DRAFT, message, command("edit", "--id", card, "--draft", "off"), id=card)
 
 
 def _claimable(session: Session, scope: str, name: str) -> int:

@@ -7,8 +7,7 @@ from typing import Any, Final, NamedTuple
 from django import forms
 from django.http import HttpRequest
 
-from backlog import values
-from backlog.errors import NotFound, Refusal, Stale, UsageError, WrongState
+from backlog.errors import NotFound, Refusal, Stale, WrongState
 from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY, STATUSES
 from backlog.models import Card
 from backlog.querysets import CardQuerySet
@@ -25,32 +24,7 @@ from backlog.web.notes import (
     DropForm,
     VerdictForm,
 )
-
-
-class Seen(NamedTuple):
-    """A card as the page showed it: what its form sends back."""
-
-    status: str
-    updated_at: datetime
-    card_id: str
-
-    def __str__(self) -> str:
-        return f"{self.status} {self.updated_at.isoformat()} {self.card_id}"
-
-    @classmethod
-    def of(cls, card: Any) -> "Seen":
-        """As this card (of the table or of the board) is now."""
-        return cls(card.status, card.updated_at, card.id)
-
-    @classmethod
-    def parse(cls, text: str) -> "Seen":
-        """What `str` made. Raises `UsageError`."""
-        status, _, rest = text.partition(" ")
-        moment, _, card_id = rest.replace("\r\n", "\n").partition(" ")  # as browsers send ends
-        if status not in STATUSES:
-            raise UsageError("a card to act on is its status, its time and its id")
-        at = values.moment(moment, "the time of the card")
-        return cls(status, at, values.line(card_id, "id"))
+from backlog.web.seen import Seen
 
 
 class Outcome(NamedTuple):

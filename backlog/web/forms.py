@@ -19,7 +19,6 @@ from backlog.lifecycle import (
     BLOCKED,
     CLAIMED,
     DEFAULT_BLOCK_REASON,
-    FLEET,
     LONGEST_KEY,
     LONGEST_NAME,
     READY,
@@ -366,47 +365,3 @@ class DependencyForm(forms.Form):
 
     # Exactly: an old id may begin with a blank.
     dependency = forms.CharField(label="Id of the card it waits for", strip=False)
-
-
-SCOPES: Sequence[tuple[str, str]] = (
-    (FLEET, "the whole fleet"),
-    ("phase", "a phase"),
-    ("owner", "a worker"),
-)
-LIMITED: Sequence[tuple[str, str]] = (
-    *SCOPES,
-    ("role", "cards for a role"),
-    ("review", "a phase, while its cards are in review"),
-)
-
-
-class PauseForm(forms.Form):
-    """Whose claims to stop, and why."""
-
-    scope = forms.ChoiceField(label="Pause", choices=SCOPES)
-    name = forms.CharField(
-        required=False,
-        label="Name",
-        strip=False,
-        widget=forms.TextInput(NAME),
-        help_text="Of the phase or the worker; empty for the fleet.",
-    )
-    reason = forms.CharField(help_text="Everybody sees it until it is resumed.")
-
-
-class LimitForm(forms.Form):
-    """How much of the fleet, a phase, a worker or a role may be claimed at once."""
-
-    scope = forms.ChoiceField(label="Limit", choices=LIMITED, initial="phase")
-    name = forms.CharField(
-        required=False,
-        label="Name",
-        strip=False,
-        widget=forms.TextInput(NAME),
-        help_text="Of the phase, the worker or the role; empty for the fleet.",
-    )
-    most = forms.IntegerField(
-        label="Claims at once, or cards in review",
-        widget=forms.NumberInput(attrs={"min": 0}),
-        help_text="What is claimed stays claimed. 0: no claims at all.",
-    )

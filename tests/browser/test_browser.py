@@ -34,6 +34,7 @@ PAGES = {
     "north star": "/north-star/",
     "escalations": "/escalations/",
     "signals": "/signals/",
+    "repeats": "/repeats/",
     "admin": "/admin/",
     "admin list": "/admin/backlog/card/",
     "admin add": "/admin/backlog/card/add/",

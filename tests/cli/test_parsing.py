@@ -242,14 +242,18 @@ def help_of(call, capsys, *words):
     return capsys.readouterr().out
 
 
-SINGLE = [each for each in map(declared, VERBS.values()) if isinstance(each, Verb)]
+def _each(name):
+    """The verb of this name, or each of those that it has; and the words that lead there."""
+    verb = declared(VERBS[name])
+    return [((name, each.name), each) for each in getattr(verb, "actions", ())] or [((name,), verb)]
 
 
-@pytest.mark.parametrize("verb", SINGLE, ids=[each.name for each in SINGLE])
-def test_the_help_of_a_verb_names_each_option(call, capsys, verb):
-    shown = help_of(call, capsys, verb.name)
-    options = (*verb.options, ("--json", None))
-    assert all(name in shown or name.upper() in shown for name, _ in options)
+@pytest.mark.parametrize("name", VERBS)
+def test_the_help_of_a_verb_names_each_option(call, capsys, name):
+    for words, verb in _each(name):
+        shown = help_of(call, capsys, *words)
+        options = (*verb.options, ("--json", None))
+        assert all(name in shown or name.upper() in shown for name, _ in options)
 
 
 def test_it_says_which_version_it_is(call, capsys):

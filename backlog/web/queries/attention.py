@@ -3,7 +3,7 @@ card that does not exist; oldest first. What is in review waits for whoever judg
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any, Final
 
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Window
@@ -106,9 +106,13 @@ def _in_vain(session: Session) -> list[Any]:
     seen = kept(session, doctor.NAME)
     # As `doctor.look` has it: numbers, what is held up, the first of what it found.
     found = [each["id"] for each in seen.content[2] if each["kind"] == MISSING] if seen else []
-    if not found:
-        return []
-    return session.execute(*_waiting_in_vain(Card.objects.filter(pk__in=found))).fetchall()
+    return session.execute(*_of(tuple(found))).fetchall() if found else []
+
+
+# Compiled once for each sweep, which takes longer than to ask.
+@lru_cache(maxsize=4)
+def _of(ids: tuple[str, ...]) -> Statement:
+    return _waiting_in_vain(Card.objects.filter(pk__in=ids))
 
 
 @cache

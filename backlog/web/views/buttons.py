@@ -18,9 +18,10 @@ from backlog import values
 from backlog.errors import Busy, UsageError
 from backlog.models import Card, Event
 from backlog.web.access import VIEW, may, needs
-from backlog.web.buttons import BUTTONS, Button, Outcome, Seen, number_of
+from backlog.web.buttons import BUTTONS, Button, Outcome, number_of
 from backlog.web.choice import Choice
 from backlog.web.queries.listing import matching
+from backlog.web.seen import Seen
 
 # As many cards are acted on at once.
 MOST: Final = 10_000

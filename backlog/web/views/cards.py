@@ -25,13 +25,14 @@ from backlog.verbs.history import COMMENT
 from backlog.verbs.rights import allowed
 from backlog.web import beside
 from backlog.web.access import ADD, CHANGE, VIEW, by_account, may, needs, reads
-from backlog.web.buttons import BUTTONS, PUBLISH, SAID, Seen, offered
+from backlog.web.buttons import BUTTONS, PUBLISH, SAID, offered
 from backlog.web.forms import CardForm
 from backlog.web.live import follows
 from backlog.web.markup import LONGEST, Room, items, markdown, plain, short
-from backlog.web.queries import lines, verdicts
+from backlog.web.queries import lines
 from backlog.web.queries.neighbourhood import neighbourhood
-from backlog.web.queries.verdicts import Item
+from backlog.web.seen import Seen
+from backlog.web.views import checklist
 from backlog.web.views.output import end_of_output
 
 # As much of a card's history as its page shows.
@@ -100,16 +101,16 @@ def _found(card_id: str) -> Any:
     return cards.annotate(
         body_start=lines.start("body", BODY_BYTES),
         criteria_start=lines.start(criteria, LONGEST),
-        open=verdicts.OPEN,
-        judged=verdicts.JUDGED,
+        open=checklist.OPEN,
+        judged=checklist.JUDGED,
     ).first()
 
 
-def _checklist(card: Any, criteria: Any) -> list[Item]:
+def _checklist(card: Any, criteria: Any) -> list[checklist.Item]:
     """The criteria with their verdicts, where there are any or the card waits for them."""
     if not (card.gated or card.judged or card.in_review):
         return []
-    return verdicts.checklist(card, criteria if isinstance(criteria, list) else None)
+    return checklist.of(card, criteria if isinstance(criteria, list) else None)
 
 
 def _runs(request: HttpRequest, card: Card) -> dict[str, Any]:

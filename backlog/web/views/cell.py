@@ -14,9 +14,9 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from backlog.templatetags.backlog import card_url, line, put, whole, why_blocked, worker
-from backlog.web.buttons import Seen
 from backlog.web.queries.board import Cell, Heading
 from backlog.web.queries.shown import Shown
+from backlog.web.seen import Seen
 
 # As wide, in its own units, is the bar of a lane; as many cards of a cell are seen at first
 # where there are many lanes.

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from backlog.models import Card
-from backlog.verbs import beside
+from backlog.verbs import beside, overdue
 from backlog.verbs import doctor as verbs
 from backlog.verbs.doctor import Diagnosis
 from backlog.verbs.findings import Finding
@@ -31,13 +31,13 @@ _KINDS: Final = {
     MISSING: ("Waiting for what does not exist", "Make the card, or remove the dependency."),
     verbs.WAITING: ("Held up", "They go on when the card at the root does."),
     verbs.EXPIRED: ("Lease over", "Their workers have not been heard of in time."),
-    verbs.OVERRUN: ("Running too long", "Longer than their cards allow; a sweep ends them."),
-    verbs.LATE: ("Late", "They should be done by now."),
-    verbs.REVIEW: ("Long in review", "They are done when each criterion has passed."),
+    overdue.OVERRUN: ("Running too long", "Longer than their cards allow; a sweep ends them."),
+    overdue.LATE: ("Late", "They should be done by now."),
+    overdue.REVIEW: ("Long in review", "They are done when each criterion has passed."),
     verbs.PAUSED: ("Paused with work waiting", "Claims take none of it until it is resumed."),
     verbs.BUDGET: ("Budget spent, or nearly", "Claims stop when it is, until it is raised."),
     verbs.LIMIT: ("At a limit that nothing will free", "None of its claims is live."),
-    verbs.DRAFT: (
+    overdue.DRAFT: (
         "Drafts of long ago",
         "Nobody claims them before they are published; plan publish does so for a whole phase.",
     ),
@@ -55,8 +55,8 @@ _REMEDIES: Final = {
     CYCLE: "unlink",
     MISSING: "unlink",
     verbs.EXPIRED: "reclaim",
-    verbs.OVERRUN: "release",
-    verbs.DRAFT: PUBLISH,
+    overdue.OVERRUN: "release",
+    overdue.DRAFT: PUBLISH,
 }
 
 

@@ -16,12 +16,12 @@ from backlog.models import Card, Rule, RunOutput
 from backlog.templatetags.backlog import amount
 from backlog.verbs.flow import DAY, SPANS, Flow, Part, flow
 from backlog.web.access import CHANGE, VIEW, may, reads
-from backlog.web.buttons import Seen
 from backlog.web.live import follows
 from backlog.web.queries.board import counts
 from backlog.web.queries.fleet import MOST_CLAIMS, by_worker, claims
 from backlog.web.queries.large import AtLeast
 from backlog.web.queries.spend import by_phase
+from backlog.web.seen import Seen
 from backlog.web.views.spans import span_of
 from backlog.web.views.timeline import drawn
 

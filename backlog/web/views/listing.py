@@ -8,10 +8,11 @@ from backlog.lifecycle import CELLS
 from backlog.models import Card
 from backlog.verbs.rules import pauses
 from backlog.web.access import CHANGE, may, reads
-from backlog.web.buttons import Seen, elsewhere, offered
+from backlog.web.buttons import elsewhere, offered
 from backlog.web.choice import Choice
 from backlog.web.queries.filters import phases
 from backlog.web.queries.listing import CLAIMS, PAGE, cards, is_in_part, sorted_by
+from backlog.web.seen import Seen
 from backlog.web.views import saved
 from backlog.web.views.buttons import MOST
 

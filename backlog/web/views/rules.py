@@ -13,9 +13,8 @@ from backlog.models import Card
 from backlog.templatetags.backlog import line, scope
 from backlog.verbs import budgets, rules
 from backlog.web.access import CHANGE, acts, may, needs, reads
-from backlog.web.budget_form import BudgetForm
-from backlog.web.forms import LimitForm, PauseForm
 from backlog.web.live import follows
+from backlog.web.rule_forms import BudgetForm, LimitForm, PauseForm
 from backlog.web.views.buttons import way_back
 
 

@@ -33,7 +33,7 @@ class Item(NamedTuple):
     verdict: Any
 
 
-def checklist(card: Any, criteria: Sequence[SafeString] | None) -> list[Item]:
+def of(card: Any, criteria: Sequence[SafeString] | None) -> list[Item]:
     """The criteria of a card that was read with `OPEN` as `open`; their texts, where they have
     any."""
     newest, still = _newest(card), set(card.open)
