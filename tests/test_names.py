@@ -188,7 +188,7 @@ def test_dependencies_have_a_longest_together(store):
 def test_a_browser_helps_with_the_longest(admin_client, store):
     page = admin_client.get("/cards/new/").text
     assert [page.count(f'maxlength="{n}"') for n in (LONGEST_NAME, LONGEST_KEY)] == [3, 1]
-    assert admin_client.get("/control/").text.count(f'maxlength="{LONGEST_NAME}"') == 2
+    assert admin_client.get("/control/").text.count(f'maxlength="{LONGEST_NAME}"') == 3
 
 
 def test_a_key_that_is_too_long_is_said_in_the_same_words_on_a_form(admin_client, store):

@@ -365,5 +365,5 @@ def test_the_pages_need_as_many_queries_for_many_cards(admin_client, django_asse
         CardFactory(id=f"A{n}", depends_on=[f"A{n - 1}"] if n else [])
     with django_assert_max_num_queries(13):
         _page(admin_client, "A20")
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(18):
         admin_client.get("/fleet/")

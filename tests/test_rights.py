@@ -276,7 +276,7 @@ def test_an_account_is_the_worker_of_its_name_and_else_an_operator(store, enforc
     card = CardFactory(claimed=True)
     assert client.post("/control/limit/", M1).status_code == 302
     workers.add(Card.objects.session(), "ada", ["code"])
-    for verb in ("pause", "resume", "limit", "unlimit"):
+    for verb in ("pause", "resume", "limit", "unlimit", "budget", "unbudget"):
         page = client.post(f"/control/{verb}/", M1)
         assert (page.status_code, f"only operator may {verb}; ada is code" in page.text) == (
             403,

@@ -7,9 +7,11 @@ from typing import Any, Final, NamedTuple
 
 from backlog import values
 from backlog.errors import Busy, NotFound, UsageError
-from backlog.lifecycle import LONGEST_NAME
+from backlog.lifecycle import BUDGET, LONGEST_NAME
 from backlog.session import ACTOR, Session, in_transaction, sqlstate
 from backlog.verbs import names
+from backlog.verbs.findings import Finding
+from backlog.verbs.ways_out import command
 
 # From this share on a budget warns.
 WARNED_AT: Final = Decimal("0.8")
@@ -98,9 +100,8 @@ SELECT count(*) FROM (
     SELECT FROM backlog WHERE phase = %s AND status <> 'done' LIMIT 100000) AS some_cards"""
 
 
-def running_out(session: Session) -> Iterator[tuple[Budget, str, tuple[str, ...], int]]:
-    """The budgets that warn or are spent, of phases that are not done: each with what to say of it,
-    the words of the verb that lets it go on, and how many cards that are not done it has."""
+def running_out(session: Session) -> Iterator[Finding]:
+    """What the doctor says of budgets that warn or are spent, of phases that are not done."""
     for each in budgets(session):
         if each.state == OK:
             continue
@@ -108,7 +109,15 @@ def running_out(session: Session) -> Iterator[tuple[Budget, str, tuple[str, ...]
         if count:
             part = "its budget is spent" if each.state == SPENT else f"{each.percent} % spent"
             out = ("unbudget", "--phase", each.phase) if each.state == SPENT else ("budgets",)
-            yield each, f"{part}: {each.spent_of}; not done: {count}", out, count
+            yield Finding(
+                BUDGET,
+                f"{part}: {each.spent_of}; not done: {count}",
+                command(*out),
+                scope=each.scope,
+                name=each.phase,
+                note=each.spent_of,
+                count=count,
+            )
 
 
 @in_transaction

@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple
 from backlog import lifecycle
 from backlog.lifecycle import FLEET, why_blocked
 from backlog.session import Session, in_pages
-from backlog.verbs import budgets, check, rules
+from backlog.verbs import check, rules
+from backlog.verbs.budgets import running_out
 from backlog.verbs.findings import Finding
 from backlog.verbs.kept import Kept, is_large, kept
 from backlog.verbs.overdue import (
@@ -34,7 +35,7 @@ WAITING: Final = "waiting"
 EXPIRED: Final = "expired"
 PAUSED: Final = "paused"
 LIMIT: Final = "limit"
-BUDGET: Final = "budget"
+BUDGET: Final = lifecycle.BUDGET
 DRIFT: Final = "drift"
 BEYOND: Final = "beyond"
 
@@ -80,7 +81,7 @@ def doctor(session: Session) -> Diagnosis:
     still = _unchanged(session, lasting, seen.at) if seen else []
     totals.subtract(Counter(each.kind for each in lasting))
     totals.update(Counter(each.kind for each in still))
-    found = [*still, *_paused(session), *_limited(session), *_budgeted(session)]
+    found = [*still, *_paused(session), *_limited(session), *running_out(session)]
     for kind, those in _FOUND_AT_ONCE.items():
         first = [replace(each, holds_up=holds_up.get(each.id)) for each in those(session, FEW)]
         found += first
@@ -138,7 +139,7 @@ def everything(session: Session) -> Iterator[Finding]:
     yield from long_in_review(session)
     yield from _paused(session)
     yield from _limited(session)
-    yield from _budgeted(session)
+    yield from running_out(session)
     yield from old_drafts(session)
     yield from _derived(session)
 
@@ -287,12 +288,6 @@ def _limited(session: Session) -> Iterator[Finding]:
             note=used,
             count=count,
         )
-
-
-def _budgeted(session: Session) -> Iterator[Finding]:
-    for each, message, out, count in budgets.running_out(session):
-        about = Finding(BUDGET, message, command(*out), scope=each.scope, name=each.phase)
-        yield replace(about, note=each.spent_of, count=count)
 
 
 def _claimable(session: Session, scope: str, name: str) -> int:

@@ -75,6 +75,7 @@ def unlimit(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+@acts("budget")
 def budget(request: HttpRequest) -> HttpResponse:
     """Let the runs of that phase take no more than so much before its claims stop."""
     form = BudgetForm(request.POST, auto_id="budget_%s")
@@ -86,6 +87,7 @@ def budget(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+@acts("unbudget")
 def unbudget(request: HttpRequest) -> HttpResponse:
     """Let the runs of that phase take whatever they take."""
     try:
