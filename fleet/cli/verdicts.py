@@ -1,36 +1,16 @@
 """`verify`, `verdicts`, `request-changes`: what has been seen of a card, and its way back."""
 
-import sys
-from contextlib import nullcontext
-from pathlib import Path
-
 from backlog import values
 from backlog.cli.options import CLAIMED_ID, ID, NamedOwner, Option, Options, number, text, verb
 from backlog.cli.reply import Reply, document, one_card
-from backlog.errors import UsageError
-from backlog.lifecycle import LONGEST_KEY, LONGEST_TEXT
+from backlog.lifecycle import LONGEST_KEY
 from backlog.records import iso, row
 from backlog.session import Session
 from backlog.verbs import verdicts as ledgers
 from backlog.verbs.verdicts import Criterion, Ledger
+from fleet.cli.evidence import EVIDENCE
 
-_MOST_BYTES = 4 * LONGEST_TEXT
 _BY: Option = text("--by", NamedOwner, "who says so", required=True, env="BACKLOG_OWNER")
-
-
-def _evidence(value: str) -> str:
-    """The text, or what is in the file after the @."""
-    if not value.startswith("@"):
-        return values.line(value, "--evidence")
-    file = value[1:]
-    try:
-        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source:
-            read = source.read(_MOST_BYTES + 1)
-        return values.line(read.decode(), f"the file {file}")
-    except OSError as error:
-        raise UsageError(f"--evidence cannot be read from {file}: {error.strerror}") from None
-    except ValueError:  # no text, or no path: a NUL byte
-        raise UsageError(f"--evidence must be a file of UTF-8 text after the @: {file}") from None
 
 
 @verb(
@@ -40,15 +20,7 @@ def _evidence(value: str) -> str:
     number("--criterion", 1, "which, counted from 1 (verdicts lists them)", required=True),
     ("--pass", {"action": "store_true", "dest": "passed", "help": "it has", "either": True}),
     ("--fail", {"action": "store_false", "dest": "passed", "help": "it has not", "either": True}),
-    (
-        "--evidence",
-        {
-            "type": _evidence,
-            "metavar": "TEXT|@FILE",
-            "required": True,
-            "help": "what shows it; a file after an @ (@-: standard input)",
-        },
-    ),
+    EVIDENCE,
     _BY,
     text(
         "--commit", lambda value, name: values.line(value, name, LONGEST_KEY), "what was looked at"
