@@ -45,27 +45,20 @@ def own_server():
 # The first run ------------------------------------------------------------------------------------
 
 
-def test_the_first_run_makes_an_account_and_later_runs_do_not(fresh):
+def test_the_first_run_makes_an_account_and_shows_its_password_once(fresh, monkeypatch):
     with _serving(fresh) as (first, url):
         assert "Log in" in _ask(f"{url}/login/")[1]
-    with _serving(fresh, "--no-sweep") as (second, _):
-        pass
-    assert (first.returncode, second.returncode) == (0, 0)
-    assert "password" not in second.said
-
-
-def test_the_password_is_shown_once(fresh):
-    with _serving(fresh, "--no-sweep") as (process, _):
-        assert re.findall(r"account operator with the password \S{12,}", process.said)
-        process.terminate()
-        assert "password" not in process.stdout.read()
-
-
-def test_the_command_line_works_beside_it(fresh, monkeypatch):
-    with _serving(fresh, "--no-sweep"):
+        # The command line works beside it.
         monkeypatch.setenv("BACKLOG_DATA_DIR", fresh["BACKLOG_DATA_DIR"])
         monkeypatch.delenv("DATABASE_URL", raising=False)
         assert main(["create", "--id", "A", "--title", "A"]) == 0
+        first.terminate()
+        assert "password" not in first.stdout.read()
+    with _serving(fresh, "--no-sweep") as (second, _):
+        pass
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert len(re.findall(r"account operator with the password \S{12,}", first.said)) == 1
+    assert "password" not in second.said
 
 
 # What it cannot do --------------------------------------------------------------------------------
@@ -100,11 +93,6 @@ def test_a_port_in_use_is_one_line(fresh):
         bind = f"127.0.0.1:{other.getsockname()[1]}"
         line = _refused(fresh, "--bind", bind)
     assert f"cannot listen on {bind}: something listens there already; --bind takes" in line
-
-
-def test_a_second_serve_on_the_port_is_refused(fresh):
-    with _serving(fresh, "--no-sweep") as (_, url):
-        assert "listens there already" in _refused(fresh, "--bind", url.removeprefix("http://"))
 
 
 @pytest.mark.skipif(
@@ -279,10 +267,11 @@ def test_only_a_known_proxy_says_that_the_client_came_by_https(fresh, allowed, s
     assert answer.split()[1] == str(status)
 
 
-def test_a_port_that_is_given_is_the_port(fresh):
-    port = free_port()
-    with _serving(fresh, "--no-sweep", "--bind", f"127.0.0.1:{port}") as (_, url):
-        assert url == f"http://127.0.0.1:{port}"
+def test_a_port_that_is_given_is_the_port_and_a_second_serve_on_it_is_refused(fresh):
+    bind = f"127.0.0.1:{free_port()}"
+    with _serving(fresh, "--no-sweep", "--bind", bind) as (_, url):
+        assert url == f"http://{bind}"
+        assert "listens there already" in _refused(fresh, "--bind", bind)
 
 
 def test_no_connection_is_shared_with_the_processes(fresh, own_server):

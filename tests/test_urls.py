@@ -26,11 +26,21 @@ NAMES = [
 ]  # fmt: skip
 
 
-@pytest.fixture(params=NAMES, ids=ascii)
+INSERT = "INSERT INTO backlog (id, title, phase) VALUES (%s, 'Its title', %s)"
+
+
+@pytest.fixture
 def card_id(request, session):
     """The id of a card, which only the database was asked about."""
-    session.execute("INSERT INTO backlog (id, title) VALUES (%s, 'Its title')", [request.param])
+    session.execute(INSERT, [request.param, None])
     return request.param
+
+
+@pytest.fixture
+def named(session):
+    """A card of each of the names, ten to a phase: as many has a cell of the board."""
+    for number, name in enumerate(NAMES):
+        session.execute(INSERT, [name, f"M{number // 10}"])
 
 
 def _links(client, url: str) -> set[str]:
@@ -48,26 +58,32 @@ def _links_in(page, url: str) -> set[str]:
     return {urljoin(url, href.strip()) for href in plain}
 
 
-def test_the_admins_pages_of_a_card_open_by_its_links(admin_client, card_id):
-    change = next(url for url in _links(admin_client, LIST) if url.endswith("/change/"))
-    page = admin_client.get(change)
-    assert page.context["original"].pk == card_id
-    links = [url for url in _links_in(page, change) if url.startswith(LIST)]
-    pages = {url.rsplit("/", 2)[-2]: url for url in links}
-    assert "Its title" in admin_client.get(pages["history"]).text
-    assert admin_client.post(pages["delete"], {"post": "yes"}).url == LIST
-    assert not Card.objects.exists()
+def test_the_admins_pages_of_a_card_open_by_its_links(admin_client, named):
+    opened = []
+    for change in {url for url in _links(admin_client, LIST) if url.endswith("/change/")}:
+        page = admin_client.get(change)
+        opened.append(page.context["original"].pk)
+        links = [url for url in _links_in(page, change) if url.startswith(LIST)]
+        pages = {url.rsplit("/", 2)[-2]: url for url in links}
+        assert "Its title" in admin_client.get(pages["history"]).text
+        assert admin_client.post(pages["delete"], {"post": "yes"}).url == LIST
+        assert not Card.objects.filter(pk=opened[-1]).exists()
+    assert sorted(opened) == sorted(NAMES)
 
 
-def test_a_cards_own_pages_open_by_its_links(admin_client, card_id):
+def test_a_cards_own_pages_open_by_its_links(admin_client, named):
     lists = [_links(admin_client, page) for page in ("/", "/cards/")]
-    (url,) = {
-        next(url for url in links if url.startswith("/card/") and "#" not in url) for links in lists
-    }
-    page = admin_client.get(url)
-    assert page.context["card"].pk == card_id
-    edit = next(each for each in _links_in(page, url) if each.endswith("/edit/"))
-    assert admin_client.get(edit).context["card"].pk == card_id
+    board, listed = (
+        {url for url in links if url.startswith("/card/") and "#" not in url} for links in lists
+    )
+    assert board == listed
+    opened = []
+    for url in listed:
+        page = admin_client.get(url)
+        opened.append(page.context["card"].pk)
+        edit = next(each for each in _links_in(page, url) if each.endswith("/edit/"))
+        assert admin_client.get(edit).context["card"].pk == opened[-1]
+    assert sorted(opened) == sorted(NAMES)
 
 
 @pytest.mark.parametrize("card_id", [".", "..", "a/../b", "%2F", "a\rb", " k"], indirect=True)

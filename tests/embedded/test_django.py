@@ -1,11 +1,14 @@
 """Django over the store: everything the stock backend does, and a server that starts by itself."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from backlog.store.embedded import Store
+from tests.embedded import children
 from tests.embedded.children import run
+from tests.embedded.conftest import Copied, clear
 
 SITE = """
 import django
@@ -34,6 +37,14 @@ with connection.cursor() as cursor:
 """
 
 
+@pytest.fixture(scope="module")
+def shared(copied: Copied) -> Iterator[Store]:
+    """A store for the tests that leave it as it was, or as none of the others minds."""
+    place = children.make_place()
+    yield copied(place / "store")
+    clear(place)
+
+
 def test_a_query_makes_and_starts_the_store(root: Path) -> None:
     assert run(root, SITE + ASK) == "('backlog', 'backlog')"
 
@@ -48,16 +59,16 @@ def test_libpq_s_variables_are_of_no_account(idle: Store) -> None:
     run(idle.root, SITE + ASK, env={"PGSERVICE": "missing", "PGTZ": "Nowhere", "PGPORT": "1"})
 
 
-def test_migrations_and_the_orm_work(idle: Store) -> None:
+def test_migrations_and_the_orm_work(shared: Store) -> None:
     code = """
 call_command("migrate", verbosity=0)
 from django.contrib.contenttypes.models import ContentType
 print(ContentType.objects.count(), connection.vendor, connection.settings_dict["NAME"])
 """
-    assert run(idle.root, SITE + code) == "1 postgresql backlog"
+    assert run(shared.root, SITE + code) == "1 postgresql backlog"
 
 
-def test_test_databases_are_made_cloned_and_removed(idle: Store) -> None:
+def test_test_databases_are_made_cloned_and_removed(shared: Store) -> None:
     code = """
 def databases():
     with connection._nodb_cursor() as cursor:
@@ -70,13 +81,13 @@ connection.creation.destroy_test_db(suffix="1", verbosity=0)
 connection.creation.destroy_test_db("backlog", verbosity=0)
 databases()
 """
-    assert run(idle.root, SITE + code).splitlines() == [
+    assert run(shared.root, SITE + code).splitlines() == [
         "backlog postgres test_backlog test_backlog_1",
         "backlog postgres",
     ]
 
 
-def test_the_isolation_level_of_the_settings_holds(idle: Store) -> None:
+def test_the_isolation_level_of_the_settings_holds(shared: Store) -> None:
     code = """
 import psycopg
 from django.db import transaction
@@ -84,7 +95,7 @@ connection.settings_dict["OPTIONS"]["isolation_level"] = psycopg.IsolationLevel.
 with transaction.atomic(), connection.cursor() as cursor:
     print(cursor.execute("SHOW transaction_isolation").fetchone())
 """
-    assert run(idle.root, SITE + code) == "('serializable',)"
+    assert run(shared.root, SITE + code) == "('serializable',)"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +148,7 @@ def test_dbshell_starts_the_store_and_runs_its_own_psql(idle: Store) -> None:
     assert output == "backlog|backlog"
 
 
-def test_threads_have_connections_of_their_own(idle: Store) -> None:
+def test_threads_have_connections_of_their_own(shared: Store) -> None:
     code = """
 from concurrent.futures import ThreadPoolExecutor
 def ask(_):
@@ -150,10 +161,10 @@ import threading
 with ThreadPoolExecutor(4) as pool:
     print(all(pool.map(ask, range(20))))
 """
-    assert run(idle.root, SITE + code) == "True"
+    assert run(shared.root, SITE + code) == "True"
 
 
-def test_a_pool_and_a_missing_root_are_configuration_errors(idle: Store) -> None:
+def test_a_pool_and_a_missing_root_are_configuration_errors(root: Path) -> None:
     code = """
 from django.core.exceptions import ImproperlyConfigured
 from backlog.store.embedded.backend.base import DatabaseWrapper
@@ -164,7 +175,7 @@ for options in ({}, {"root": str(store.root), "pool": True}):
     except ImproperlyConfigured as error:
         print(error)
 """
-    assert run(idle.root, SITE + code).splitlines() == [
+    assert run(root, SITE + code).splitlines() == [
         'The embedded backend needs OPTIONS["root"], a directory.',
         'The embedded backend has no connection pool: drop OPTIONS["pool"].',
     ]
