@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from django.urls import reverse
 
 from backlog.errors import NotAllowed, NotRegistered
 from backlog.models import Card
@@ -13,8 +14,8 @@ from backlog.verbs.pool import Pool
 from backlog.verbs.rights import Deed
 from backlog.web.seen import Seen
 from fleet import roles as library
+from fleet.verbs import escalations, workers
 from fleet.verbs import rights as enforced
-from fleet.verbs import workers
 from fleet.words import RIGHTS
 from tests.cli import refused
 from tests.factories import AccountFactory, CardFactory
@@ -86,6 +87,9 @@ FORCED = [
     ("block", "--id", "HELD"),
     ("complete", "--id", "HELD"),
 ]
+DECIDE = ("decide", "--id", "FREE", "--verdict", "held", "--reason", "r")
+SIGNAL = ("signal", "--id", "FREE", "--kind", "defect", "--text", "t", "--evidence", "e")
+VERIFY = ("verify", "--id", "FREE", "--criterion", "1", "--pass", "--evidence", "e")
 VERBS = [
     *[("operator", "review", words) for words in FORCED],
     ("operator", "code", ("pause", "--reason", "r")),
@@ -96,6 +100,19 @@ VERBS = [
     ("operator", "review", ("cancel", "--id", "FREE")),
     ("operator", "code", ("worker", "add", "x", "--roles", "code")),
     ("operator", "code", ("worker", "remove", "board")),
+    ("operator", "code", ("gate", "--phase", "M1")),
+    ("operator", "planner", ("budget", "--phase", "M1", "--tokens", "5")),
+    ("operator", "code", ("drop", "--id", "FREE", "--reason", "r")),
+    ("operator", "code", ("archive", "--id", "DONE")),
+    ("operator", "code", ("repeat", "--id", "FREE", "--cron", "0 9 * * 1")),
+    ("operator", "review", ("ack", "--escalation", "{escalation}", "--by", "{}")),
+    ("operator", "review", ("resolve", "--escalation", "{escalation}", "--by", "{}")),
+    ("merge-gate", "code", (*DECIDE, "--owner", "{}")),
+    ("merge-gate", "operator", ("heartbeat", "--owner", "{}")),
+    ("session-review", "code", (*SIGNAL, "--owner", "{}")),
+    ("review", "code", (*VERIFY, "--by", "{}")),
+    ("review", "planner", ("request-changes", "--id", "JUDGED", "--reason", "r", "--by", "{}")),
+    ("decomposition", "operator", ("plan", "publish")),
     ("merge-gate", "code", ("reopen", "--id", "DONE")),
     ("merge-gate", "code", ("complete", "--id", "FREE")),
     ("decomposition", "operator", ("create", "--id", "NEW", "--title", "t")),
@@ -121,17 +138,19 @@ def test_a_verb_is_for_whom_it_is_for(fleet, session, call, card, monkeypatch, w
     card("HELD", claimed=True, owner="somebody")
     card("DONE", done=True)
     card("STUCK", blocked=True)
-    if words == ("unlimit",):
-        rules.limit(session, "fleet", "", 9)
+    card("JUDGED", gated=True, claimed=True, owner="somebody")
+    moves.complete(session, "JUDGED", "somebody")
+    rules.limit(session, "fleet", "", 9)
+    escalation = escalations.escalate(session, "r").id
     monkeypatch.setenv("LOGNAME", other)  # BACKLOG_OWNER would say whose claim it is about
     before = call("export", "--json").out
-    ran = call(*(each.format(other) for each in words))
+    ran = call(*(each.format(other, escalation=escalation) for each in words))
     assert (ran.status, call("export", "--json").out) == (1, before)
     said = re.fullmatch(rf"only (.+) may .+; {other} is {other}\n", ran.err)
     assert said is not None
     assert who in re.split(", | or ", said[1])
     monkeypatch.setenv("LOGNAME", who)
-    assert call(*(each.format(who) for each in words)).status == 0
+    assert call(*(each.format(who, escalation=escalation) for each in words)).status == 0
 
 
 def test_whoever_holds_a_card_goes_on_with_it_whatever_they_are(fleet, call, card, monkeypatch):
@@ -264,6 +283,12 @@ def test_a_role_of_a_fleet_may_what_it_says(tmp_path, monkeypatch, name, kind, m
 # Pages -------------------------------------------------------------------------------------------
 
 M1 = {"scope": "phase", "name": "M1", "reason": "r", "most": "1"}
+PAGES = {
+    **{verb: verb for verb in ("pause", "resume", "limit", "unlimit", "budget", "unbudget")},
+    **{"gate": "gate", "ungate": "ungate", "repeat": "repeat", "repeat_off": "repeat"},
+    **{f"north_star_{act}": f"north-star {act}" for act in ("propose", "ratify", "veto")},
+    "act_on_escalation": "ack",
+}
 
 
 def press(client, name, card, **more):
@@ -276,12 +301,10 @@ def test_an_account_is_the_worker_of_its_name_and_else_an_operator(store, enforc
     card = CardFactory(claimed=True)
     assert client.post("/control/limit/", M1).status_code == 302
     workers.add(Card.objects.session(), "ada", ["code"])
-    for verb in ("pause", "resume", "limit", "unlimit", "budget", "unbudget"):
-        page = client.post(f"/control/{verb}/", M1)
-        assert (page.status_code, f"only operator may {verb}; ada is code" in page.text) == (
-            403,
-            True,
-        )
+    for name, verb in PAGES.items():
+        page = client.post(reverse(name), {"action": "ack", "escalation": "1"})
+        said = f" may {verb}; ada is code" in re.sub("<[^>]+>", "", page.text)
+        assert (page.status_code, said) == (403, True)
     page = press(client, "release", card, confirmed=1)
     assert (page.status_code, "which w holds; ada is code" in page.text) == (403, True)
     workers.remove(Card.objects.session(), "ada")

@@ -10,7 +10,8 @@ from django.views.decorators.http import require_POST, require_safe
 from backlog import values
 from backlog.errors import NotFound, UsageError, WrongState
 from backlog.models import Card
-from backlog.web.access import CHANGE, may, needs, reads
+from backlog.verbs.rights import allowed
+from backlog.web.access import CHANGE, by_account, may, needs, reads
 from backlog.web.live import follows
 from backlog.web.roundtrip import as_sent
 from backlog.web.views.buttons import way_back
@@ -48,13 +49,14 @@ def act(request: HttpRequest) -> HttpResponse:
     action = values.one_of(request.POST.get("action", ""), "action", ("ack", "resolve"))
     session = Card.objects.session()
     try:
-        if action == "ack":
-            verbs.ack(session, number)
-            messages.success(request, f"You see to escalation {number}.")
-        else:
-            note = as_sent(request.POST.get("note"))
-            verbs.resolve(session, number, note)
-            messages.success(request, f"Escalation {number} is resolved.")
+        with allowed(session, by_account(action)):
+            if action == "ack":
+                verbs.ack(session, number)
+                messages.success(request, f"You see to escalation {number}.")
+            else:
+                note = as_sent(request.POST.get("note"))
+                verbs.resolve(session, number, note)
+                messages.success(request, f"Escalation {number} is resolved.")
     except (NotFound, WrongState, UsageError) as refusal:
         messages.warning(request, f"{refusal}")
     return redirect(way_back(request, "escalations"))

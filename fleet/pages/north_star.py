@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from backlog import values
 from backlog.errors import UsageError, WrongState
 from backlog.models import Card
-from backlog.web.access import CHANGE, may, needs, reads
+from backlog.web.access import CHANGE, acts, may, needs, reads
 from backlog.web.live import Live, follows
 from backlog.web.notes import NoteField
 from backlog.web.roundtrip import LineInput
@@ -58,6 +58,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+@acts("north-star propose")
 @_readable
 def propose(request: HttpRequest) -> HttpResponse:
     """Record a change for somebody to ratify."""
@@ -75,6 +76,7 @@ def propose(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+@acts("north-star ratify")
 @_readable
 def ratify(request: HttpRequest) -> HttpResponse:
     """Put a proposal in force, as it was seen: by this account."""
@@ -85,6 +87,7 @@ def ratify(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+@acts("north-star veto")
 @_readable
 def veto(request: HttpRequest) -> HttpResponse:
     """Say that a proposal is not to be: by this account, with its reason."""

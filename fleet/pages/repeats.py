@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 from backlog.errors import NotFound, Refusal
 from backlog.lifecycle import LONGEST_NAME
 from backlog.models import Card
-from backlog.web.access import CHANGE, may, needs, reads
+from backlog.web.access import CHANGE, acts, may, needs, reads
 from backlog.web.live import follows
 from fleet.verbs import repeats as verbs
 
@@ -43,6 +43,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+@acts("repeat")
 def repeat(request: HttpRequest) -> HttpResponse:
     """Repeat a card, or at other times."""
     form = RepeatForm(request.POST)
@@ -59,6 +60,7 @@ def repeat(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+@acts("repeat")
 def off(request: HttpRequest) -> HttpResponse:
     """Make no more cards of this series."""
     try:

@@ -9,13 +9,14 @@ from backlog.errors import NotFound
 from backlog.models import Card
 from backlog.templatetags.backlog import line
 from backlog.verbs import gates
-from backlog.web.access import CHANGE, needs
+from backlog.web.access import CHANGE, acts, needs
 from backlog.web.buttons import number_of
 from backlog.web.views.buttons import way_back
 
 
 @needs(CHANGE)
 @require_POST
+@acts("gate")
 def gate(request: HttpRequest) -> HttpResponse:
     """Let the cards of the phase `name` be done only with their verdicts."""
     made = gates.gate(Card.objects.session(), request.POST.get("name", ""))
@@ -25,6 +26,7 @@ def gate(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+@acts("ungate")
 def ungate(request: HttpRequest) -> HttpResponse:
     """Let them be done without, again."""
     try:
