@@ -39,19 +39,22 @@ class Spending(NamedTuple):
     total: Spend
 
 
-# Each table is read once, all in one snapshot. Of a card that is done, the run of its last attempt
-# says whose it was.
+# All in one snapshot. Of a card that is done, the run of its last attempt says whose it was: which
+# that is is worked out once a card (OFFSET), not for each of its runs and each of the sums.
 _SPENDING: Final = """
 SELECT phase, role, claim_owner, sum(projected_tokens), sum(projected_cost), status = 'done',
     NULL, NULL
 FROM backlog WHERE (projected_tokens IS NOT NULL OR projected_cost IS NOT NULL){among}
 GROUP BY phase, role, claim_owner, status = 'done'
 UNION ALL
-SELECT phase, role, owner, sum(projected_tokens) FILTER (WHERE {of_last}),
-    sum(projected_cost) FILTER (WHERE {of_last}), NULL, sum(tokens), sum(cost)
-FROM backlog_ended_run AS run LEFT JOIN backlog ON backlog.id = run.card_id WHERE true{among}
+SELECT phase, role, owner, sum(projected_tokens) FILTER (WHERE attempt = last),
+    sum(projected_cost) FILTER (WHERE attempt = last), NULL, sum(tokens), sum(cost)
+FROM backlog_ended_run {join} (
+    SELECT id, phase, role, projected_tokens, projected_cost,
+        CASE WHEN status = 'done' THEN attempts END AS last
+    FROM backlog WHERE true{among} OFFSET 0
+) AS card ON card.id = card_id
 GROUP BY phase, role, owner"""
-_OF_LAST: Final = "run.attempt = backlog.attempts AND status = 'done'"
 
 
 def spending(session: Session, phase: str | None = None) -> Spending:
@@ -60,8 +63,10 @@ def spending(session: Session, phase: str | None = None) -> Spending:
     Runs of cards that are deleted by now are without a phase and a role.
     """
     phase = names.found(session, "phase", phase)
-    among, params = (" AND phase = %s", (phase, phase)) if phase is not None else ("", ())
-    rows = session.execute(_SPENDING.format(among=among, of_last=_OF_LAST), params).fetchall()
+    of_all = phase is None
+    among, params = ("", ()) if of_all else (" AND phase = %s", (phase, phase))
+    sql = _SPENDING.format(among=among, join="LEFT JOIN" if of_all else "JOIN")
+    rows = session.execute(sql, params).fetchall()
     phases, roles, owners, total = _Sums(), _Sums(), _Sums(), _Sums()
     for phase, role, owner, of_tokens, of_cost, is_done, tokens, cost in rows:
         projected = of_tokens, of_cost

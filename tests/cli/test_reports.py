@@ -20,7 +20,8 @@ def test_explain_names_what_a_card_waits_for_by_kind(call, tangled):
     assert call("explain", "--id", "A", "--json").out == (
         '{"id":"A","status":"ready","claimable":false,'
         '"unfinished":["open","held"],"blocked":["stuck"],"missing":["missing"],'
-        '"notBefore":null,"paused":[],"atLimit":[],"blockReason":null,"blockNote":null}\n'
+        '"notBefore":null,"paused":[],"atLimit":[],"blockReason":null,"blockNote":null,'
+        '"draft":false,"spent":[]}\n'
     )
     assert call("explain", "--id", "A").out == (
         "A: waiting\nunfinished: open, held\nblocked: stuck\nmissing: missing\n"
