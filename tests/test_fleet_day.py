@@ -34,17 +34,18 @@ cards:
 """
 
 
-MERGE = ("decide", "--verdict", "merged", "--reason", "all has passed")
+CLAIM = ("claim", "--owner", "carl", "--role", "code", "--exit-code")
+MERGE = ("decide", "--verdict", "merged", "--reason", "all has passed", "--owner", "gina")
 
 
 class Fleet:
-    """The crew at work: `fleet("rita", "verify", …)` is a command as Rita's process runs it."""
+    """The crew at work: `fleet("rita", "verify", …)` is a command as Rita's account runs it."""
 
     def __init__(self) -> None:
         self.env = {**os.environ, "BACKLOG_ENFORCE_ROLES": "on"}
 
     def run(self, who: str, *words: str, stdin: str = "") -> Ran:
-        return On(**self.env, BACKLOG_OWNER=who)(*words, "--json", stdin=stdin)
+        return On(**{**self.env, "LOGNAME": who})(*words, "--json", stdin=stdin)
 
     def __call__(self, who: str, *words: str, stdin: str = "") -> Any:
         ran = self.run(who, *words, stdin=stdin)
@@ -58,14 +59,14 @@ class Fleet:
 
     def work(self, who: str, role: str, cost: str = "0") -> Any:
         """Claim for a role and finish, or say that there was nothing."""
-        card = self(who, "claim", "--role", role)
+        card = self(who, "claim", "--owner", who, "--role", role)
         if card is None:
             return None
-        attempt = str(card["attempts"])
-        return self(who, "complete", "--id", card["id"], "--attempt", attempt, "--cost", cost)
+        held = ("--id", card["id"], "--owner", who, "--attempt", str(card["attempts"]))
+        return self(who, "complete", *held, "--cost", cost)
 
     def judge(self, who: str, card: str, criterion: int) -> None:
-        seen = ("--criterion", str(criterion), "--pass", "--evidence", "seen")
+        seen = ("--criterion", str(criterion), "--pass", "--evidence", "seen", "--by", who)
         self(who, "verify", "--id", card, *seen)
 
     def status(self, card: str) -> str:
@@ -105,11 +106,14 @@ def _review(fleet: Fleet) -> None:
     done = fleet.work("carl", "code", "0.60")
     assert (done["id"], done["blockReason"]) == ("parser", "in_review")
     assert fleet.work("cleo", "code") is None
-    mine = ("verify", "--id", "parser", "--criterion", "1", "--pass", "--evidence", "mine")
+    mine = ("verify", "--id", "parser", "--criterion", "1", "--pass", "--evidence", "m")
+    mine += ("--by", "carl")
     assert "may verify" in fleet.refused("carl", *mine)
     fleet.judge("rita", "parser", 1)
     assert "have not passed" in fleet.refused("gina", "complete", "--id", "parser")
-    fleet("tess", "request-changes", "--id", "parser", "--reason", "the sample fails")
+    fleet(
+        "tess", "request-changes", "--id", "parser", "--reason", "the sample fails", "--by", "tess"
+    )
     assert "the sample fails" in On(**fleet.env)("context", "--id", "parser").out
     assert fleet.work("cleo", "code", "0.50")["id"] == "parser"
     fleet.judge("tess", "parser", 2)
@@ -129,8 +133,8 @@ def _decide(fleet: Fleet) -> None:
 
 def _spend(fleet: Fleet) -> None:
     """Nothing of the phase is claimed once its budget is spent, until it is raised."""
-    assert fleet.run("carl", "claim", "--role", "code", "--exit-code").status == 8
-    asked = str(fleet("carl", "escalate", "--reason", "the budget of build is spent")["id"])
+    assert fleet.run("carl", *CLAIM).status == 8
+    asked = str(fleet("carl", "escalate", "--reason", "all is spent", "--owner", "carl")["id"])
     fleet("olga", "budget", "--phase", "build", "--cost", "3")
     fleet("olga", "ack", "--escalation", asked)
     fleet("olga", "resolve", "--escalation", asked, "--note", "raised to 3")
@@ -145,7 +149,7 @@ def _end(fleet: Fleet) -> None:
     """What waited for all of it, a look back, and what is left to say."""
     assert fleet.work("dan", "documentation")["status"] == "done"
     said = ("--kind", "tooling", "--text", "the sample came late", "--evidence", "attempt 1")
-    fleet("stan", "signal", "--id", "parser", *said)
+    fleet("stan", "signal", "--id", "parser", *said, "--owner", "stan")
     assert fleet("olga", "stats")["counts"] == {"ready": 0, "claimed": 0, "blocked": 0, "done": 3}
     (budget,) = fleet("olga", "budgets")
     assert (float(budget["spentCost"]), budget["state"]) == (1.4, "ok")

@@ -98,5 +98,5 @@ def _narrowed(cards: Cards, among: Pool) -> Cards:
         # `backlog_lanes`.
         cards = cards.filter(phase=among.phase, status=_READY, archived_at__isnull=True)
     if among.role is not None:
-        cards = cards.filter(role=among.role)
+        cards = cards.filter(Q(role=among.role) | Q(role__isnull=True))
     return cards.filter(Q(role__in=among.roles) | Q(role__isnull=True)) if among.roles else cards

@@ -46,8 +46,8 @@ class Source(Protocol):
 
 
 class Pool(NamedTuple):
-    """Which cards a claim may take: those of a phase, of a role; None: of any. With `roles`, those
-    for one of these and those for none.
+    """Which cards a claim may take: those of a phase, those for a role and those for none; None: of
+    any. With `roles`, those for one of these and those for none.
 
     What the ORM compiles from `CardQuerySet.next_to_claim`, for the command, which starts without
     Django (`tests/test_querysets.py` compares the two).
@@ -104,7 +104,7 @@ def _of(shape: Shape) -> list[str]:
             """ AND "backlog"."status" = ('ready')"""
         )
     if of_role:
-        conditions.append('"backlog"."role" = %s')
+        conditions.append('("backlog"."role" = %s OR "backlog"."role" IS NULL)')
     if roles:
         names = ", ".join(["%s"] * roles)
         conditions.append(f'("backlog"."role" IN ({names}) OR "backlog"."role" IS NULL)')
