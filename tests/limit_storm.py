@@ -10,11 +10,17 @@ from contextlib import suppress
 from typing import Any
 
 from backlog.errors import Refusal
+from backlog.lifecycle import BUDGET
 from backlog.session import Session
-from backlog.verbs import batches, claims, moves
+from backlog.verbs import batches, budgets, claims, moves
 from backlog.verbs.batches import Held
 from backlog.verbs.pool import Pool
+from backlog.verbs.runs import Report
 from tests.workers import serve
+
+# What each card takes, and what the budget of M2 is raised by whenever it is spent.
+TOOK, RAISED_BY = 10, 100
+TOLD = Report(tokens=TOOK)
 
 POOLS = [Pool(), Pool("M1"), Pool(role="code"), Pool(roles=("code", "review"))]
 
@@ -48,13 +54,15 @@ def work(session: Session, name: str, chance: random.Random) -> None:
     some = session.execute(sql).fetchone()
     ways: list[Any] = [{"pool": chance.choice(POOLS), "count": chance.choice([1, 1, 3])}]
     ways += [{"card_id": some[0]}] if some else []
-    held = claims.claim(session, name, 600, **chance.choice(ways)).cards
+    held, why = claims.claim(session, name, 600, **chance.choice(ways))
+    if why == BUDGET:
+        raise_budget(session)
     time.sleep(chance.uniform(0.05, 0.2))  # so that others come to the limits meanwhile
     for card in held[1:]:
         if chance.random() < 0.3:
             moves.release(session, card.id, name, card.attempts)
         else:
-            moves.complete(session, card.id, name, card.attempts)
+            moves.complete(session, card.id, name, card.attempts, report=TOLD)
     if held:
         pool = chance.choice(POOLS)
         if chance.random() < 0.5:
@@ -66,6 +74,12 @@ def work(session: Session, name: str, chance: random.Random) -> None:
             _, taken = batches.complete_many_and_claim(session, first, name, 3, pool=pool)
         for card in taken.cards:
             moves.complete(session, card.id, name, card.attempts)
+
+
+def raise_budget(session: Session) -> None:
+    (budget,) = budgets.budgets(session)
+    if budget.state == "spent":
+        budgets.budget(session, "M2", tokens=budget.tokens + RAISED_BY)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import pytest
 
 from backlog.verbs import claims, moves
+from backlog.verbs.pool import Pool
 
 pytestmark = pytest.mark.quick
 
@@ -11,6 +12,13 @@ def test_a_claim_takes_the_highest_priority_first(session, card):
     card("low", priority=1)
     card("high", priority=9)
     assert claims.claim(session, "w").card.id == "high"
+
+
+def test_a_claim_for_a_role_takes_cards_for_it_and_cards_for_none(session, card):
+    for card_id, role in (("A", "review"), ("B", None), ("C", "code")):
+        card(card_id, role=role)
+    taken = [claims.claim(session, "w", pool=Pool(role="code")).card for _ in range(3)]
+    assert [each and each.id for each in taken] == ["B", "C", None]
 
 
 def test_a_card_that_waits_is_not_claimed(session, card):

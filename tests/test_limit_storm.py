@@ -1,11 +1,13 @@
-"""Sixteen processes under every limit at once: no more is ever claimed than each of them lets."""
+"""Sixteen processes under every limit, gates and a budget at once: no more is ever claimed than each
+lets, and nothing is done without its verdict."""
 
 from itertools import product
 from typing import Any
 
 import pytest
 
-from backlog.verbs import rules
+from backlog.verbs import budgets, rules
+from tests.limit_storm import TOOK
 from tests.workers import together
 
 PROCESSES = 16
@@ -35,6 +37,12 @@ SELECT max(n) FROM (
     WHERE 'blocked' IN (from_status, to_status) AND phase = 'M1') AS reviewed"""
 
 
+_UNSEEN = """
+SELECT count(*) FROM backlog AS card WHERE gated AND NOT EXISTS (
+    SELECT FROM backlog_verdict AS verdict
+    WHERE verdict.card_id = card.id AND passed AND actor IS DISTINCT FROM backlog_worker(card))"""
+
+
 @pytest.mark.deep
 def test_sixteen_processes_pass_none_of_the_limits(session: Any, card: Any) -> None:
     for number, (phase, role) in enumerate(product(("M1", "M2", None), ("code", "review", None))):
@@ -42,6 +50,7 @@ def test_sixteen_processes_pass_none_of_the_limits(session: Any, card: Any) -> N
             card(f"c{number}-{nth}", phase=phase, role=role, gated=nth % 2 == 0)
     for scope, most in LIMITS.items():
         rules.limit(session, *scope, most)
+    budgets.budget(session, "M2", tokens=5 * TOOK)
     together(PROCESSES, "tests.limit_storm", "storm")
 
     def most(scope: str = "1", among: str = "true") -> int:
@@ -54,3 +63,6 @@ def test_sixteen_processes_pass_none_of_the_limits(session: Any, card: Any) -> N
     assert 1 < most(scope="owner") <= 2
     in_review = session.execute(_REVIEWED).fetchone()[0]
     assert 1 < in_review <= LIMITS["review", "M1"] - 1 + LIMITS["phase", "M1"]
+    assert session.execute(_UNSEEN).fetchone() == (0,)
+    (budget,) = budgets.budgets(session)
+    assert budget.tokens > 5 * TOOK
