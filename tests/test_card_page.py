@@ -256,4 +256,4 @@ def test_a_claimable_card_says_what_holds_claims_back(admin_client, session):
     page = _text(admin_client)
     assert "Claimable, but no worker gets it now." in page
     assert "Paused is phase M1 , by" in page
-    assert "At its limit is phase M1 : 0 of 0 claimed." in page
+    assert "At its limit is phase M1 : 0 of 0 claims." in page

@@ -84,7 +84,7 @@ def test_one_about_a_card_that_is_gone_is_raised_all_the_same(session, card, due
     verbs.escalate(session, "help", "A")
     cards.delete(session, "A")
     due()
-    assert sweep(session).others == {"raised": 1}
+    assert len(sweep(session).others["raised"]) == 1
 
 
 def test_who_acknowledged_first_sees_to_it(session):
@@ -119,7 +119,7 @@ def test_the_command_escalates_about_the_card_in_hand(call, card, due, monkeypat
     made = call("escalate", "--reason", "which one?", "--json").json
     assert (made["cardId"], made["actor"], made["raised"]) == ("A", "w", 1)
     due()
-    assert call("sweep", "--json").json["raised"] == 1
+    assert len(call("sweep", "--json").json["raised"]) == 1
     assert call("escalations", "--json").json[0]["raised"] == 2
     number = str(made["id"])
     assert "\t[acknowledged]\tA\t" in call("ack", "--escalation", number, "--by", "olga").out

@@ -301,12 +301,13 @@ def test_a_limit_counts_what_another_claim_took_a_moment_ago(session, sessions, 
 # What a claim may ask for ------------------------------------------------------------------------
 
 
-def test_a_claim_of_a_phase_or_role_takes_no_other(session, card):
+def test_a_claim_of_a_phase_takes_no_other_and_of_a_role_what_is_for_none_too(session, card):
     card("A", priority=9)
-    card("B", phase="M1", priority=5)
+    card("B", phase="M1", priority=5, role="code")
     card("C", phase="M1", role="review")
     assert taken(session, pool=Pool("M1", "review")) == ["C"]
-    assert taken(session, pool=Pool(role="code")) == "empty"
+    assert taken(session, pool=Pool(role="review")) == ["A"]
+    assert taken(session, pool=Pool(role="review")) == "empty"
     assert taken(session, pool=Pool("M1")) == ["B"]
 
 

@@ -1,5 +1,5 @@
-"""Sixteen processes under every limit, gates and a budget at once: no more is ever claimed than each
-lets, and nothing is done without its verdict."""
+"""Sixteen processes under every limit, gates and a budget at once: no more is ever claimed than
+each lets, and nothing is done without its verdict."""
 
 from itertools import product
 from typing import Any

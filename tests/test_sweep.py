@@ -107,7 +107,6 @@ def test_one_pass_says_what_it_did(call, session):
     _expire(session, 2)
     assert call("sweep", "--json").json == {
         "reclaimed": ["e1", "e2"], "woken": 0, "pruned": {"events": 0, "runs": 0},
-        "overrun": [], "archived": 0, "repeated": [],
     }  # fmt: skip
     assert call("sweep").out == "reclaimed: -; woken: 0; pruned: 0 events, 0 runs\n"
 

@@ -42,7 +42,14 @@ def stats(session: Session, options: Options) -> Reply:
         f"expired-claims: {found.expired_claim_count}",
         *([f"archived: {found.archived}"] if found.archived else []),
     ]
-    return Reply([to_json(found) + "\n"], text)
+    answer = {
+        "counts": found.counts,
+        "total": found.total,
+        "oldestReadyAgeSeconds": age,
+        "expiredClaimCount": found.expired_claim_count,
+        **({"archived": found.archived} if found.archived else {}),
+    }
+    return document(answer, text)
 
 
 @verb("explain", "claimable, or exactly what it waits for", CLAIMED_ID)

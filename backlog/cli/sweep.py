@@ -112,13 +112,13 @@ def _until_told() -> Iterator[Wait]:
 
 
 def _answer(done: "Swept") -> dict[str, Any]:
+    """What every pass says, and what else was done, if anything was."""
+    more = {"overrun": list(done.overrun), "archived": done.archived, **done.others}
     return {
         "reclaimed": done.reclaimed,
         "woken": done.woken,
         "pruned": {"events": done.events, "runs": done.runs},
-        "overrun": list(done.overrun),
-        "archived": done.archived,
-        **done.others,
+        **{key: did for key, did in more.items() if did},
     }
 
 
@@ -128,4 +128,4 @@ def _line(done: "Swept") -> str:
     line = f"reclaimed: {reclaimed}; woken: {done.woken}; pruned: {pruned}"
     line += f"; ran too long: {named(done.overrun)}" if done.overrun else ""
     line += f"; archived: {done.archived}" if done.archived else ""
-    return line + "".join(f"; {key}: {named(did)}" for key, did in done.others.items() if did)
+    return line + "".join(f"; {key}: {named(did)}" for key, did in done.others.items())

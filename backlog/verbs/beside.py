@@ -5,8 +5,7 @@ it is used.
 """
 
 from collections.abc import Iterator
-from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from backlog.session import Session
 
@@ -32,16 +31,22 @@ KINDS: Final[dict[str, Kind]] = {}
 
 
 def done(session: Session) -> dict[str, list[str]]:
-    """Do the chores: what was done by each."""
-    return {key: resolve_name(place)(session) for key, place in CHORES.items()}
+    """Do the chores: what was done by each that did anything."""
+    return {key: did for key, place in CHORES.items() if (did := _function(place)(session))}
 
 
 def found(session: Session) -> "Iterator[Finding]":
     """What needs an operator as of now: time alone may bring it about."""
     for kind in KINDS.values():
-        yield from resolve_name(kind.place)(session)
+        yield from _function(kind.place)(session)
 
 
 def with_found(session: Session, diagnosis: "Diagnosis") -> "Diagnosis":
     """The doctor's diagnosis of the cards, and what else is `found`."""
     return diagnosis._replace(findings=[*diagnosis.findings, *found(session)])
+
+
+def _function(place: str) -> Any:
+    from pkgutil import resolve_name  # no claim needs it, and this is imported at each start
+
+    return resolve_name(place)

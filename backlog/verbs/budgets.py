@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from backlog import values
 from backlog.errors import Busy, NotFound, UsageError
 from backlog.lifecycle import BUDGET, LONGEST_NAME
 from backlog.session import ACTOR, Session, in_transaction, sqlstate
 from backlog.verbs import names
-from backlog.verbs.findings import Finding
-from backlog.verbs.ways_out import command
+
+if TYPE_CHECKING:
+    from backlog.verbs.findings import Finding
 
 # From this share on a budget warns.
 WARNED_AT: Final = Decimal("0.8")
@@ -100,8 +101,11 @@ SELECT count(*) FROM (
     SELECT FROM backlog WHERE phase = %s AND status <> 'done' LIMIT 100000) AS some_cards"""
 
 
-def running_out(session: Session) -> Iterator[Finding]:
+def running_out(session: Session) -> "Iterator[Finding]":
     """What the doctor says of budgets that warn or are spent, of phases that are not done."""
+    from backlog.verbs.findings import Finding  # the help, which reads this module, does without
+    from backlog.verbs.ways_out import command
+
     for each in budgets(session):
         if each.state == OK:
             continue

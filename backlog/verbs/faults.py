@@ -112,15 +112,12 @@ class UnknownKeys:
         many, them = ("", "it") if alone else ("s", "them")
         shown = list(self.counts)[:_MOST_KEYS]
         meant = [f"{name} for {_shorter(key)}" for key in shown if (name := likely(key, known))]
-        hint = f"perhaps {', '.join(meant)}" if meant else ""
-        all_known = f"known are {', '.join(known)}" if len(meant) < len(self.counts) else ""
-        what = f"unknown key{many} {self._listed(self._fault)}"
+        hint = f"perhaps {', '.join(meant)}; " if meant else ""
         faults.add(
             self._first[shown[0]],
             UsageError(
-                "; ".join(
-                    filter(None, (what, all_known, hint, f"--ignore-unknown leaves {them} out"))
-                )
+                f"unknown key{many} {self._listed(self._fault)}; known are {', '.join(known)};"
+                f" {hint}--ignore-unknown leaves {them} out"
             ),
         )
 

@@ -35,6 +35,11 @@ def listed() -> list[tuple[str, str, str]]:
     return [*PAGES, *beside.listed()]
 
 
+def in_sight() -> list[tuple[str, str, str]]:
+    """Those of them that are not behind "More": of other apps those that say how much waits."""
+    return [*PAGES, *beside.listed(counted=True)]
+
+
 def pages(request: HttpRequest) -> dict[str, Any]:
     """`pages`: those of `PAGES`, and of other apps those where something waits, with how much;
     `more_pages`: their others; `now`: the site's clock, in milliseconds; `poll_seconds`: how often
@@ -46,7 +51,7 @@ def pages(request: HttpRequest) -> dict[str, Any]:
         return reachable(f"{reverse('login')}?{back}")
 
     return {
-        "pages": lambda: beside.labelled([*PAGES, *beside.listed(counted=True)]),
+        "pages": lambda: beside.labelled(in_sight()),
         "more_pages": beside.listed(counted=False),
         "now": int(time.time() * 1000),
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,

@@ -2,7 +2,6 @@
 
 import sys
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Final
 
 from backlog import values
@@ -17,6 +16,8 @@ def _read(value: str) -> str:
     """The text, or what is in the file after the @."""
     if not value.startswith("@"):
         return values.line(value, "--evidence")
+    from pathlib import Path  # the help, which reads this module, does without
+
     file = value[1:]
     try:
         with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source:

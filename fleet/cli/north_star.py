@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from backlog import values
@@ -57,7 +56,7 @@ def _proposals(session: Session, options: Options) -> Reply:
 _BY: Final = text("--by", values.name, "who decides", required=True)
 _NUMBER: Final = (
     "number",
-    {"metavar": "N", "type": lambda value: values.integer(value, "N", 1, values.BIGINT_MAX)},
+    {"metavar": "NUMBER", "type": lambda value: values.integer(value, "N", 1, values.BIGINT_MAX)},
 )
 
 
@@ -92,6 +91,8 @@ north_star: Final = Group(
 
 
 def _text(name: str) -> str:
+    from pathlib import Path  # the help, which reads this module, does without
+
     from fleet import north_star
 
     try:

@@ -1,6 +1,6 @@
 """`repeat`, `repeats`: cards that are made again."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from backlog import values
 from backlog.cli.options import ID, Option, Options, flag, text, verb
@@ -8,7 +8,9 @@ from backlog.cli.reply import Reply, many, one
 from backlog.errors import UsageError
 from backlog.records import iso, row
 from backlog.session import Session
-from fleet.verbs import repeats as verbs
+
+if TYPE_CHECKING:
+    from fleet.verbs.repeats import Repeat
 
 
 def _either(option: Option) -> Option:
@@ -37,6 +39,8 @@ def _zone_of_a_line(options: Options) -> None:
     check=_zone_of_a_line,
 )
 def repeat(session: Session, options: Options) -> Reply:
+    from fleet.verbs import repeats as verbs  # the help does without time zones and cron
+
     if options.off:
         ended = verbs.no_repeat(session, options.card_id)
         return one(ended, f"no longer repeated: {ended.series}")
@@ -46,9 +50,11 @@ def repeat(session: Session, options: Options) -> Reply:
 
 @verb("repeats", "cards that are made again, and when next")
 def repeats(session: Session, options: Options) -> Reply:
+    from fleet.verbs import repeats as verbs
+
     return many(verbs.repeats(session), _line, "(nothing is repeated)")
 
 
-def _line(each: verbs.Repeat) -> str:
+def _line(each: "Repeat") -> str:
     newest = "-" if each.id == each.series else f"newest={each.id}"
     return row(each.series, each.cron, each.zone, f"next={iso(each.next_at)}", newest)

@@ -17,7 +17,7 @@ NO_PAGES = {"act", "save_view", "remove_view", "sample", "pause", "resume", "lim
 NO_PAGES |= {"act_on_escalation", "live", "live_cells", "output_live", "palette"}
 NO_PAGES |= {"budget", "unbudget"}
 NO_PAGES |= {"north_star_propose", "north_star_ratify", "north_star_veto"}
-NO_PAGES |= {"repeat", "repeat_off"}
+NO_PAGES |= {"repeat", "repeat_off", "gate", "ungate"}
 
 WIDTHS = [320, 390, 768, 1440, 2560, 3840]
 

@@ -17,7 +17,7 @@ from backlog.web.access import ADD, CHANGE, VIEW, may, reads
 from backlog.web.buttons import elsewhere, offered
 from backlog.web.choice import Choice
 from backlog.web.live import VERSION, Live
-from backlog.web.navigation import listed
+from backlog.web.navigation import in_sight
 from backlog.web.queries import board as queries
 from backlog.web.queries.board import Board
 from backlog.web.queries.filters import phases
@@ -54,7 +54,7 @@ def board(request: HttpRequest) -> HttpResponse:
             )
             for lane in shown.lanes
         ],
-        "pages": beside.labelled(listed(), shown.waiting),
+        "pages": beside.labelled(in_sight(), shown.waiting),
         "others": [part.html(request) for part in shown.others],
         "few": len(shown.lanes) <= FEW_LANES,
         "phases": phases(Card.objects.session()),
