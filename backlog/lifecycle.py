@@ -45,6 +45,9 @@ CANCELLED: Final = "cancelled"
 # Why a gated card that its worker finished is blocked: it waits for its verdicts.
 IN_REVIEW: Final = "in_review"
 
+# The reasons that somebody gives; in review is what a completion makes of a gated card.
+GIVEN_REASONS: Final = tuple(each for each in BLOCK_REASONS if each != IN_REVIEW)
+
 # How an attempt ends.
 OUTCOMES: Final = ("completed", "released", "expired", "blocked", "failed", "cancelled")
 

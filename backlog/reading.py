@@ -126,7 +126,7 @@ class ReadAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """All of one card, or else the newest: a table of millions is not sorted for one page."""
-        if not search_term:
+        if not search_term or not self.get_search_fields(request):
             return self.newest(queryset), False
         card_id = names.found(Card.objects.session(), "id", search_term, "card")
         return queryset.filter(card_id=card_id), False
@@ -251,7 +251,7 @@ class RunAdmin(ReadAdmin):
 
 
 class RuleAdmin(ReadAdmin):
-    """Pauses, limits and budgets; what holds a single card back stands with the card."""
+    """Pauses, limits, budgets and gates; what holds a single card back stands with the card."""
 
     key = ("kind", "scope", "name")
     list_display = ("kind", "scope", "about", "most", "reason_line", "actor", "since_when")
@@ -263,7 +263,7 @@ class RuleAdmin(ReadAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Rule]:
-        return super().get_queryset(request).filter(kind__in=("pause", "limit", "budget"))
+        return super().get_queryset(request).exclude(kind="hold")
 
     def newest(self, queryset: Any) -> QuerySet[Rule]:
         return queryset  # type: ignore[no-any-return]  # untyped
@@ -271,10 +271,12 @@ class RuleAdmin(ReadAdmin):
     @admin.display(description="name", empty_value="-")
     def about(self, rule: Rule) -> str | None:
         """To the cards of the phase, or to those that the worker holds."""
-        if rule.scope == "phase":
+        if rule.scope in ("phase", "review"):
             return _link(rule.name, "card_changelist", phase=rule.name)
         held = {"claim_owner": rule.name, "claim_expires_at__isnull": "0"}
-        return _link(rule.name, "card_changelist", **held) if rule.scope == "owner" else None
+        if rule.scope == "owner":
+            return _link(rule.name, "card_changelist", **held)
+        return line(rule.name) if rule.name else None
 
     @admin.display(description="reason", empty_value="-")
     def reason_line(self, rule: Rule) -> str:

@@ -104,7 +104,7 @@ _shtab_backlog_plan_apply_pos_0_COMPGEN=_shtab_compgen_files
 
 _shtab_backlog_list___status_choices=(ready claimed blocked done)
 _shtab_backlog_list___sort_choices=(claim due)
-_shtab_backlog_block___reason_choices=(dependency needs_input capability transient attempts_exhausted in_review other)
+_shtab_backlog_block___reason_choices=(dependency needs_input capability transient attempts_exhausted other)
 _shtab_backlog_drop___dependents_choices=(wait proceed drop)
 _shtab_backlog_import___from_choices=(beads backlog-md taskmaster github)
 _shtab_backlog_work___output_choices=(on off)

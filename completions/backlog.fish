@@ -124,7 +124,7 @@ complete -c backlog -n '_shtab_backlog_using block' -l id -x -d 'the card'
 complete -c backlog -n '_shtab_backlog_using block' -l ids -x -d 'many, each by itself: A,B, or - for JSON lines on standard input'
 complete -c backlog -n '_shtab_backlog_using block' -l owner -x -d 'only if this worker holds the claim'
 complete -c backlog -n '_shtab_backlog_using block' -l attempt -x -d 'only if the claim is this attempt'
-complete -c backlog -n '_shtab_backlog_using block' -l reason -xka "dependency needs_input capability transient attempts_exhausted in_review other" -d reason
+complete -c backlog -n '_shtab_backlog_using block' -l reason -xka "dependency needs_input capability transient attempts_exhausted other" -d reason
 complete -c backlog -n '_shtab_backlog_using block' -l note -x -d 'what would let it go on'
 complete -c backlog -n '_shtab_backlog_using block' -l summary -x -d 'what came of the attempt'
 complete -c backlog -n '_shtab_backlog_using block' -l result -x -d JSON

@@ -81,6 +81,9 @@ class _ReadAdmin(ReadAdmin):
     key = ("pk",)
     ordering = ("-pk",)
 
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [field.name for field in self.opts.fields]
 

@@ -171,6 +171,8 @@ def _projections(marked: Marked, node: Any, line: int) -> Iterator[Projection]:
         if value.id != "mapping":
             raise Fault(at, f"the projection of {phase} must give tokens, cost or both")
         takes = {key: _number(key, each, line) for key, each, line in marked.pairs(value)}
+        if not takes:
+            raise Fault(at, f"the projection of {phase} must give tokens, cost or both")
         yield Projection(_name(phase, at), takes.get("tokens"), takes.get("cost"))
 
 

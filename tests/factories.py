@@ -20,10 +20,10 @@ from backlog.verbs import cards, claims, moves
 # Row by row, for TRUNCATE makes every file anew (20 ms); what a large test left goes by it.
 _EMPTY = """
 DO $$ BEGIN
+    SET LOCAL session_replication_role = replica;
     IF pg_relation_size('backlog') + pg_relation_size('backlog_event') > 1000000 THEN
         TRUNCATE {tables};
     ELSE
-        SET LOCAL session_replication_role = replica;
         {deletes};
     END IF;
 END $$"""

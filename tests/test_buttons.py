@@ -1,6 +1,7 @@
 """Buttons on the pages: for one card or many, never for what was not seen."""
 
 from html import unescape
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -31,7 +32,7 @@ def expired():
     return CardFactory(id="A", expired=True)
 
 
-def _in_status(status: str, **more: str) -> Card:
+def _in_status(status: str, **more: Any) -> Card:
     more |= {"expired": True} if status == CLAIMED else {"status": status}
     return CardFactory(id="A", **more)
 
@@ -41,6 +42,8 @@ def _post(client, button: str, *cards: Card, **more):
     return client.post(reverse("act"), data)
 
 
+# What a card has that a button is for.
+FOR: dict[str, Any] = {"request-changes": {"reason": IN_REVIEW}, "publish": {"draft": True}}
 FIELDS = {
     **{"answer": {"note": "8080"}, "comment": {"note": "hm"}},
     "block": {"reason": "needs_input", "note": "which one?"},
@@ -66,7 +69,7 @@ AFTER = {
     ("name", "status"), [(a.name, status) for a in BUTTONS.values() for status in a.statuses]
 )
 def test_every_button_works_from_every_status_it_is_offered_in(admin_client, name, status):
-    card = _in_status(status, **({"reason": IN_REVIEW} if name == "request-changes" else {}))
+    card = _in_status(status, **FOR.get(name, {}))
     answer = _post(admin_client, name, card, confirmed="1", **FIELDS.get(name, {}))
     assert (answer.status_code, answer.url) == (302, "/")
     left = [] if name == "delete" else [AFTER.get(name, status)]

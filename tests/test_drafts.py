@@ -5,7 +5,9 @@ from django.urls import reverse
 
 from backlog.models import Card
 from backlog.verbs.doctor import everything
+from backlog.verbs.drop import drop
 from backlog.web.seen import Seen
+from fleet.verbs.plans import publish
 from tests.factories import AccountFactory, CardFactory
 
 pytestmark = [
@@ -80,3 +82,9 @@ def test_drafts_of_long_ago_are_found_and_published(admin_client, call, session,
     assert PUBLISH in admin_client.get("/doctor/").text
     _publish(admin_client, Card.objects.get(pk="B"))
     assert call("doctor").status == 0
+
+
+def test_a_draft_that_was_dropped_is_not_published(session, card):
+    card("A", draft=True)
+    drop(session, "A", "not needed")
+    assert publish(session) == []

@@ -4,6 +4,7 @@ import pytest
 
 from backlog.errors import NotFound
 from backlog.verbs import cards, claims, gates, moves
+from backlog.verbs.transfer import import_cards
 from tests.workers import Background
 
 pytestmark = pytest.mark.quick
@@ -71,3 +72,19 @@ def test_the_command_gates_and_says_how_many(call, card):
     ended = call("ungate", "--phase", "M1", "--json").json
     assert ended == {"phase": "M1", "cards": 1, "inReview": 0}
     assert call("ungate", "--phase", "M1").err == "phase M1 is not gated\n"
+
+
+def test_a_line_does_not_take_a_card_past_the_gate_of_its_phase(session, card):
+    card("A", phase="M1")
+    gates.gate(session, "M1")
+    for line in (b'{"id": "A", "gated": false}', b'{"id": "A", "phase": "M1", "gated": false}'):
+        assert import_cards(session, [line], update=True).unchanged == 1
+    assert gated(session) == ["A"]
+
+
+def test_a_gate_of_a_name_that_no_card_has_any_more_is_removed(session):
+    session.execute("INSERT INTO backlog (id, title, phase) VALUES ('A', 't', ' odd ')")
+    gates.gate(session, " odd ")
+    cards.edit(session, "A", phase="M1")
+    gates.ungate(session, " odd ")
+    assert gates.gates(session) == []

@@ -40,7 +40,7 @@ SELECT max(n) FROM (
 _UNSEEN = """
 SELECT count(*) FROM backlog AS card WHERE gated AND NOT EXISTS (
     SELECT FROM backlog_verdict AS verdict
-    WHERE verdict.card_id = card.id AND passed AND actor IS DISTINCT FROM backlog_worker(card))"""
+    WHERE verdict.card_id = card.id AND passed AND actor <> ALL (backlog_workers(card)))"""
 
 
 @pytest.mark.deep

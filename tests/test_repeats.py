@@ -155,3 +155,33 @@ def test_the_page_repeats_a_card_and_ends_it(session, card, admin_client):
     assert "0 9 * * 1" in admin_client.get("/repeats/").text
     assert admin_client.post("/repeats/off/", {"id": "A"}).url == "/repeats/"
     assert "Nothing is repeated" in admin_client.get("/repeats/").text
+
+
+def test_a_series_whose_time_cannot_be_told_here_keeps_no_other_from_being_made(
+    session, card, due, monkeypatch
+):
+    card("B")
+    repeat(session, "B", "0 9 * * 1")
+    session.execute("UPDATE fleet_repeat SET next_at = '2026-01-05T09:00Z' WHERE card_id = 'B'")
+    known = cron.latest
+
+    def told_here(line, zone, now):
+        if zone == BERLIN:
+            raise UsageError("there is no such zone on this host")
+        return known(line, zone, now)
+
+    monkeypatch.setattr(cron, "latest", told_here)
+    refused_one, made = make_due(session)
+    assert (refused_one, made[:2]) == (
+        "A (not made: there is no such zone on this host)",
+        "B@",
+    )
+    assert make_due(session) == []
+
+
+def test_a_card_of_somebody_else_with_the_key_of_a_series_is_not_taken_for_its_next(session, due):
+    said = make_due(session)[0]
+    session.execute("DELETE FROM backlog WHERE id = %s", (said,))
+    session.execute("UPDATE fleet_repeat SET card_id = 'A', next_at = '2026-01-05T08:00Z'")
+    cards.create(session, "B", "t", idempotency_key=f"repeat {said}")
+    assert make_due(session) == [f"{said} (not made: B has the idempotency key repeat {said})"]

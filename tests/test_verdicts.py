@@ -80,6 +80,24 @@ def test_who_works_on_it_next_has_judged_nothing_of_it(session, in_review):
     assert moves.complete(session, "A", "r").in_review
 
 
+def test_who_has_ever_worked_on_it_judges_nothing_of_it(session, in_review):
+    moves.unblock(session, "A")
+    claims.claim(session, "v", card_id="A")
+    moves.complete(session, "A", "v", 2)
+    with pytest.raises(WrongState, match="w is its worker"):
+        judge(session, 1, by="w")
+    with pytest.raises(CheckViolation, match="does not judge it"):
+        session.execute(
+            "INSERT INTO backlog_verdict (card_id, criterion, passed, actor, attempt)"
+            " VALUES ('A', 1, true, 'w', 0)"
+        )
+
+
+def test_no_verdict_is_taken_back_by_emptying_the_table(session, in_review):
+    with pytest.raises(CheckViolation, match="never changed"):
+        session.execute("TRUNCATE backlog_verdict")
+
+
 def test_changes_are_requested_with_the_reasons_for_the_next_attempt(session, in_review):
     judge(session, 2, passed=False)
     card = request_changes(session, "A", "write the docs", "boss")

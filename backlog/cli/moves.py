@@ -22,7 +22,7 @@ from backlog.cli.options import (
 )
 from backlog.cli.reply import Reply, document, one_card
 from backlog.errors import UsageError
-from backlog.lifecycle import BLOCK_REASONS, DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS
+from backlog.lifecycle import DEFAULT_BLOCK_REASON, DEFAULT_TTL_SECONDS, GIVEN_REASONS
 from backlog.records import to_json, to_line
 from backlog.session import Session
 from backlog.shown import named
@@ -104,9 +104,9 @@ def _complete_and_claim(session: Session, options: Options) -> Reply:
     *_CLAIMS,
     one_of(
         "--reason",
-        BLOCK_REASONS,
+        GIVEN_REASONS,
         values.block_reason,
-        f"{', '.join(BLOCK_REASONS)} (%(default)s)",
+        f"{', '.join(GIVEN_REASONS)} (%(default)s)",
         default=DEFAULT_BLOCK_REASON,
     ),
     text("--note", values.optional, "what would let it go on"),

@@ -9,34 +9,36 @@ END $$;
 CREATE TRIGGER backlog_verdict_kept BEFORE UPDATE OR DELETE ON backlog_verdict
 FOR EACH ROW EXECUTE FUNCTION backlog_verdict_kept();
 
+CREATE TRIGGER backlog_verdict_kept_whole BEFORE TRUNCATE ON backlog_verdict
+FOR EACH STATEMENT EXECUTE FUNCTION backlog_verdict_kept();
+
 -- How many criteria a card has: as many as its list has, else one.
 CREATE FUNCTION backlog_criteria(acceptance jsonb) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE jsonb_typeof(acceptance) WHEN 'array' THEN greatest(jsonb_array_length(acceptance), 1)
         ELSE 1 END
 $$;
 
--- Who works on the card, or did last: no judge of it.
-CREATE FUNCTION backlog_worker(card backlog) RETURNS text LANGUAGE plpgsql STABLE
+-- Whoever works on the card, or ever did: no judge of it.
+CREATE FUNCTION backlog_workers(card backlog) RETURNS text[] LANGUAGE plpgsql STABLE
 SET enable_seqscan = off AS $$
 BEGIN
-    RETURN coalesce(card.claim_owner, (
-        SELECT owner FROM backlog_ended_run
-        WHERE card_id = card.id AND attempt IS NOT NULL ORDER BY id DESC LIMIT 1));
+    RETURN ARRAY(SELECT owner FROM backlog_ended_run WHERE card_id = card.id AND attempt IS NOT NULL
+        UNION SELECT card.claim_owner WHERE card.claim_owner IS NOT NULL);
 END $$;
 
 -- The numbers of the criteria that have not passed: no verdict since all were judged anew, or the newest
--- is a fail, or that of the worker.
+-- is a fail, or that of a worker.
 CREATE FUNCTION backlog_open_criteria(card backlog) RETURNS integer[] LANGUAGE plpgsql STABLE
 SET enable_seqscan = off AS $$
 DECLARE
-    worker text := backlog_worker(card);
+    workers text[] := backlog_workers(card);
     since bigint := coalesce((SELECT max(id) FROM backlog_verdict
         WHERE card_id = card.id AND criterion IS NULL), 0);
 BEGIN
     RETURN ARRAY(
         SELECT generate_series(1, backlog_criteria(card.acceptance))
         EXCEPT SELECT criterion FROM (
-            SELECT DISTINCT ON (criterion) criterion, passed AND actor IS DISTINCT FROM worker AS counts
+            SELECT DISTINCT ON (criterion) criterion, passed AND actor <> ALL (workers) AS counts
             FROM backlog_verdict WHERE card_id = card.id AND id > since
             ORDER BY criterion, id DESC) AS newest WHERE counts
         ORDER BY 1);
@@ -87,7 +89,7 @@ BEGIN
         WHEN NEW.criterion NOT BETWEEN 1 AND backlog_criteria(judged.acceptance)
             THEN format('it has no criterion %s', NEW.criterion)
         WHEN NEW.actor !~ '\S' THEN 'a verdict is somebody''s'
-        WHEN NEW.actor = backlog_worker(judged) THEN 'its worker does not judge it' END;
+        WHEN NEW.actor = ANY (backlog_workers(judged)) THEN 'its worker does not judge it' END;
     IF why IS NOT NULL THEN
         PERFORM backlog_refuse(NEW.card_id, why);
     END IF;

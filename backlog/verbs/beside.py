@@ -7,6 +7,7 @@ it is used.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from backlog.errors import Refusal
 from backlog.session import Session
 
 if TYPE_CHECKING:
@@ -31,8 +32,18 @@ KINDS: Final[dict[str, Kind]] = {}
 
 
 def done(session: Session) -> dict[str, list[str]]:
-    """Do the chores: what was done by each that did anything."""
-    return {key: did for key, place in CHORES.items() if (did := _function(place)(session))}
+    """Do the chores: what was done by each that did anything. One that is refused keeps none of the
+    others from it; the refusal is raised after them.
+    """
+    did, refused = {}, None
+    for key, place in CHORES.items():
+        try:
+            did[key] = _function(place)(session)
+        except Refusal as refusal:
+            refused = refusal
+    if refused is not None:
+        raise refused
+    return {key: each for key, each in did.items() if each}
 
 
 def found(session: Session) -> "Iterator[Finding]":

@@ -126,12 +126,13 @@ def _locked(session: Session, card_id: str, *, all_behind: bool) -> dict[str, Re
 
 
 def _behind(session: Session, card_id: str, *, all_behind: bool) -> set[str]:
-    found = {card_id}
-    while True:
-        more = {waiting for waiting, _ in unfinished_dependents(session, sorted(found))}
-        found |= more
-        if not (more and all_behind):
-            return found
+    found, last = {card_id}, {card_id}
+    while last:
+        last = {waiting for waiting, _ in unfinished_dependents(session, sorted(last))} - found
+        found |= last
+        if not all_behind:
+            break
+    return found
 
 
 def _who_waits(card_id: str, waiting: Sequence[Record]) -> str:

@@ -70,7 +70,8 @@ def gate(session: Session, phase: str) -> Gate:
 @in_transaction
 def ungate(session: Session, phase: str) -> Ungated:
     """The cards of this phase that are not done are gated no longer. Raises `NotFound`."""
-    phase = names.found(session, "phase", values.line(phase, "phase"))
+    name = values.line(phase, "phase")
+    phase = next((each for each in (name, name.strip()) if gates(session, each)), name)
     session.execute(_LOCK, (phase,))
     sql = "DELETE FROM backlog_rule WHERE (kind, scope, name) = ('gate', 'phase', %s)"
     if not session.execute(sql, (phase,)).rowcount:

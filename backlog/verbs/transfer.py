@@ -70,16 +70,19 @@ SELECT count(*) FROM (
     SELECT FROM backlog JOIN backlog_import line USING (id) WHERE NOT line.fresh
     ORDER BY id FOR NO KEY UPDATE OF backlog) AS held"""
 
+# What a line does not take back: attempts, and the gate of the card's phase.
+_KEPT: Final = {
+    "attempts": "greatest(line.attempts, backlog.attempts)",
+    "gated": """coalesce(line.gated, false) OR backlog_phase_is_gated(
+        CASE WHEN 'phase' = ANY (line.given) THEN line.phase ELSE backlog.phase END)""",
+}
+
 # Of each column what a line makes of it.
 CHANGED: Final = {
     column: f"CASE WHEN '{column}' = ANY (line.given) THEN {new} ELSE backlog.{column} END"
     for column in STORED[1:]
     if column != "block_count"  # the database's own
-    for new in [
-        "greatest(line.attempts, backlog.attempts)"
-        if column == "attempts"
-        else _DEFAULTS.get(column, f"line.{column}")
-    ]
+    for new in [_KEPT.get(column) or _DEFAULTS.get(column, f"line.{column}")]
 }
 
 _UPDATE: Final = f"""

@@ -42,7 +42,7 @@ LEFT JOIN still USING (criterion) LEFT JOIN newest USING (criterion)
 WHERE card.id = %s ORDER BY said.criterion"""
 
 _JUDGED: Final = f"""
-SELECT backlog_worker(backlog), backlog_criteria(acceptance), {WITHOUT_TEXTS}
+SELECT backlog_workers(backlog), backlog_criteria(acceptance), {WITHOUT_TEXTS}
 FROM backlog WHERE id = %s FOR SHARE"""
 
 _VERDICT: Final = """
@@ -114,7 +114,7 @@ def verify(
     said = number, bool(passed), values.line(evidence, "evidence"), values.name(by, "by")
     code = None if commit is None else values.line(commit, "commit", LONGEST_KEY)
     row = session.execute(_JUDGED, (card_id,)).fetchone()
-    worker, criteria, card = (None, 0, None) if row is None else (*row[:2], Record._make(row[2:]))
+    workers, criteria, card = ([], 0, None) if row is None else (*row[:2], Record._make(row[2:]))
     found = existing(card_id, card)
     if seen not in (None, found.updated_at):
         raise stale(found)
@@ -122,9 +122,9 @@ def verify(
         raise WrongState(f"cannot verify {card_id}: it is done; reopen it first")
     if number > criteria:
         raise NotFound(_other_criteria(ledger(session, card_id), number))
-    if said[-1] == worker:
+    if said[-1] in workers:
         right = "another than who did the work says whether it passed"
-        raise WrongState(f"cannot verify {card_id}: {worker} is its worker; {right}")
+        raise WrongState(f"cannot verify {card_id}: {said[-1]} is its worker; {right}")
     session.execute(_VERDICT, (card_id, *said, code))
     return ledger(session, card_id)
 

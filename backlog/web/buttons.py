@@ -106,7 +106,7 @@ class Button(NamedTuple):
             return None
         # Where it takes an answer away, none would bring it back; and nothing may have been done.
         loses = before.answer and self.undone_by in ("block", "unblock")
-        loses = loses or (before.archived_at and self.undone_by == "complete")
+        loses = loses or ((before.archived_at or before.gated) and self.undone_by == "complete")
         if loses or before.updated_at == now.updated_at:
             return None
         form = BUTTONS[self.undone_by].form
@@ -164,6 +164,8 @@ def _unlink(cards: CardQuerySet, card_id: str, *, dependency: str, seen: datetim
 
 
 def _publish(cards: CardQuerySet, card_id: str, *, seen: datetime) -> Any:
+    if cards.filter(pk=card_id, draft=False).exists():
+        raise WrongState(f"cannot publish {card_id}: it is no draft")
     return cards.edit(card_id, seen=seen, draft=False)
 
 

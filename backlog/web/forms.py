@@ -19,6 +19,7 @@ from backlog.lifecycle import (
     BLOCKED,
     CLAIMED,
     DEFAULT_BLOCK_REASON,
+    GIVEN_REASONS,
     LONGEST_KEY,
     LONGEST_NAME,
     READY,
@@ -331,7 +332,7 @@ class BlockForm(forms.Form):
     """Why a card cannot go on."""
 
     reason = forms.ChoiceField(
-        choices=list(REASON_IN_WORDS.items()),
+        choices=[(each, REASON_IN_WORDS[each]) for each in GIVEN_REASONS],
         initial=DEFAULT_BLOCK_REASON,
     )
     note = NoteField(required=False, help_text="What would unblock it.")

@@ -51,8 +51,11 @@ def act(request: HttpRequest) -> HttpResponse:
     try:
         with allowed(session, by_account(action)):
             if action == "ack":
-                verbs.ack(session, number)
-                messages.success(request, f"You see to escalation {number}.")
+                who = verbs.ack(session, number).acknowledged_by
+                if who == request.user.get_username():
+                    messages.success(request, f"You see to escalation {number}.")
+                else:
+                    messages.warning(request, f"{who} sees to escalation {number} already.")
             else:
                 note = as_sent(request.POST.get("note"))
                 verbs.resolve(session, number, note)

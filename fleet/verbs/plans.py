@@ -169,7 +169,7 @@ def _drafted(line: Line) -> Line:
 
 _PUBLISH: Final = """
 UPDATE backlog SET draft = false WHERE draft AND id = ANY (ARRAY(
-    SELECT id FROM backlog WHERE draft AND (%s::text IS NULL OR phase = %s)
+    SELECT id FROM backlog WHERE draft AND status <> 'done' AND (%s::text IS NULL OR phase = %s)
     ORDER BY id FOR NO KEY UPDATE))
 RETURNING -priority, created_at, id"""
 

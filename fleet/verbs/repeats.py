@@ -1,6 +1,6 @@
 """Cards that are made again: at each time of a line of cron, by whichever sweep comes first."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from backlog import values
@@ -78,12 +78,17 @@ def repeats(session: Session) -> list[Repeat]:
 def make_due(session: Session) -> list[str]:
     """Make the cards whose time has come, one a series however many times were missed; their ids.
 
-    A series whose newest card is deleted ends. Where a card is refused, the id says why.
+    A series whose newest card is deleted ends. Where a card is refused, or its time cannot be told
+    on this host, the id says why, and the series comes again at its next time, or in an hour.
     """
     made: list[str] = []
     while (ids := _make_next(session)) is not None:
         made += ids
     return made
+
+
+# What cannot be told when is tried again after so long.
+_TRIED_AGAIN: Final = timedelta(hours=1)
 
 
 @in_transaction
@@ -97,15 +102,16 @@ def _make_next(session: Session) -> list[str] | None:
     if newest is None:
         session.execute("DELETE FROM fleet_repeat WHERE card_id = %s", (due.id,))
         return []
-    at = max(due.next_at, cron.latest(due.cron, due.zone, now) or due.next_at)
-    card_id, said = due.id, _next_id(due.series, at, due.zone)
+    sql = "UPDATE fleet_repeat SET card_id = %s, next_at = %s WHERE card_id = %s"
+    card_id, said, later = due.id, due.series, now + _TRIED_AGAIN
     try:
+        at = max(due.next_at, cron.latest(due.cron, due.zone, now) or due.next_at)
+        said, later = _next_id(due.series, at, due.zone), cron.after(due.cron, due.zone, now)
         with session.transaction():
-            card_id = said = _create(session, said, newest).id
+            card_id = _create(session, said, newest)
     except (DuplicateId, UsageError) as refusal:
         said += f" (not made: {refusal})"
-    sql = "UPDATE fleet_repeat SET card_id = %s, next_at = %s WHERE card_id = %s"
-    session.execute(sql, (card_id, cron.after(due.cron, due.zone, now), due.id))
+    session.execute(sql, (card_id, later, due.id))
     return [said]
 
 
@@ -113,9 +119,12 @@ def _next_id(series: str, at: datetime, zone: str) -> str:
     return f"{series}@{cron.written(at, zone)}"
 
 
-def _create(session: Session, card_id: str, newest: Record) -> Record:
-    """By a key of the series and the time: once, whoever makes it."""
+def _create(session: Session, card_id: str, newest: Record) -> str:
+    """By a key of the series and the time: once, whoever makes it; its id."""
     fields: dict[str, Any] = {name: getattr(newest, name) for name in _COPIED}
     fields = {name: value for name, value in fields.items() if value is not None}
     key = f"repeat {card_id}"
-    return cards.create(session, card_id, newest.title, idempotency_key=key, **fields)
+    made = cards.create(session, card_id, newest.title, idempotency_key=key, **fields)
+    if made.id != card_id:
+        raise DuplicateId(f"{made.id} has the idempotency key {key}")
+    return card_id

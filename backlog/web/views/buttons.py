@@ -149,6 +149,8 @@ def act(request: HttpRequest) -> HttpResponse:
     outcomes = [outcome for press in presses for outcome in press.run()]
     fields = presses[0].fields
     typed = fields.get("note") or fields.get("evidence")
+    if button.name in ("cancel", "drop"):
+        typed = fields.get("reason")
     context = {"typed": typed, "undo": _undo(button, before, outcomes)}
     return _answer(request, button, outcomes, context, undoing=bool(undo))
 
@@ -184,7 +186,9 @@ def _as_seen(button: Button, cards: Sequence[Seen]) -> dict[str, Card]:
     if not button.undone_by or len(cards) > MANY:
         return {}
     columns = ("status", "phase", "priority", "block_reason", "block_note", "answer", "updated_at")
-    return Card.objects.only(*columns, "archived_at").in_bulk([seen.card_id for seen in cards])
+    return Card.objects.only(*columns, "archived_at", "gated").in_bulk(
+        [seen.card_id for seen in cards]
+    )
 
 
 def _undo(button: Button, before: dict[str, Card], outcomes: Sequence[Outcome]) -> str:
