@@ -56,7 +56,8 @@ def test_what_is_typed_outlives_the_session(operator, live_server, path):
     card = operator.locator("#main, #drawer").filter(visible=True).last
     card.get_by_label("Comment").fill("half a sen")
     Session.objects.all().delete()
-    expect(operator.get_by_text("what you typed stays").filter(visible=True).first).to_be_visible()
+    said = operator.get_by_text("what you typed stays").filter(visible=True)
+    expect(said.first).to_be_visible(timeout=30_000)
     expect(card.get_by_label("Comment")).to_have_value("half a sen")
     card.get_by_role("button", name="Comment").click()
     expect(operator.get_by_label("Password")).to_be_visible()
