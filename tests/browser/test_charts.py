@@ -56,9 +56,9 @@ def test_the_pointer_is_told_the_figures_below_it(charts):
 
 
 def test_a_chart_goes_on_as_its_table_does(charts):
-    CardFactory.create_batch(3, done=True)
     figure = charts.locator("#chart-standing")
     before = figure.evaluate(PAINTED, "done")
+    CardFactory.create_batch(3, done=True)
     figure.locator("summary").click()
     expect(figure.locator("td").first).to_have_text("4", **SOON)
     assert figure.evaluate(PAINTED, "done") > before > 0
