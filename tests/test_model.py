@@ -228,6 +228,8 @@ class Verbs(RuleBasedStateMachine):
                 not_before=None,
                 pauses=[],
                 limits=[],
+                draft=False,
+                spent=[],
                 block_reason=card.reason if card.status == "blocked" else None,
                 block_note=None,
             )
