@@ -67,13 +67,13 @@ def work(session: Session, name: str, chance: random.Random) -> None:
         pool = chance.choice(POOLS)
         if chance.random() < 0.5:
             _, taken = claims.complete_and_claim(
-                session, held[0].id, name, held[0].attempts, pool=pool
+                session, held[0].id, name, held[0].attempts, pool=pool, report=TOLD
             )
         else:
             first = [Held(held[0].id, held[0].attempts)]
             _, taken = batches.complete_many_and_claim(session, first, name, 3, pool=pool)
         for card in taken.cards:
-            moves.complete(session, card.id, name, card.attempts)
+            moves.complete(session, card.id, name, card.attempts, report=TOLD)
 
 
 def raise_budget(session: Session) -> None:
