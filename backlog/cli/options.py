@@ -172,5 +172,5 @@ OPTIONAL_ID: Final = text("--id", Named, "this card only", dest="card_id")
 WORKER: Final = text("--owner", values.name, "the worker", required=True, env="BACKLOG_OWNER")
 POOL: Final = (
     text("--phase", values.line, "of this phase"),
-    text("--role", values.line, "for this role"),
+    text("--role", values.line, "for this role, and those for none"),
 )
