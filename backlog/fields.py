@@ -82,6 +82,12 @@ class CostField(_InDomain, models.DecimalField):  # type: ignore[type-arg]
     domain = "backlog_cost"
 
 
+class BlockReasonField(_InDomain, models.TextField):  # type: ignore[type-arg]
+    """One of `lifecycle.BLOCK_REASONS`."""
+
+    domain = "backlog_block_reason"
+
+
 class ResolutionField(_InDomain, models.TextField):  # type: ignore[type-arg]
     """One of `lifecycle.RESOLUTIONS`."""
 

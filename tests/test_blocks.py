@@ -78,7 +78,7 @@ def test_a_block_without_a_note_drops_the_one_before(session, card, row):
 )
 def test_an_unknown_reason_is_refused(sql, session, card):
     card("A")
-    with pytest.raises(errors.CheckViolation, match="backlog_blocked_for_a_reason"):
+    with pytest.raises(errors.CheckViolation, match="backlog_block_reason_known"):
         session.execute(sql)
 
 

@@ -1,6 +1,7 @@
 """Gated phases: their cards wait for verdicts, those that are there and those that come."""
 
 import pytest
+from psycopg.errors import CheckViolation
 
 from backlog.errors import NotFound
 from backlog.verbs import cards, claims, gates, moves
@@ -79,6 +80,15 @@ def test_a_line_does_not_take_a_card_past_the_gate_of_its_phase(session, card):
     gates.gate(session, "M1")
     for line in (b'{"id": "A", "gated": false}', b'{"id": "A", "phase": "M1", "gated": false}'):
         assert import_cards(session, [line], update=True).unchanged == 1
+    assert gated(session) == ["A"]
+
+
+def test_what_was_done_elsewhere_does_not_come_into_a_gated_phase_as_done(session):
+    gates.gate(session, "M1")
+    line = b'{"id": "A", "title": "t", "phase": "M1", "status": "done"%s}'
+    with pytest.raises(CheckViolation, match="bring it as ready, or ungate the phase"):
+        import_cards(session, [line % b""])
+    import_cards(session, [line % b', "resolution": "dropped"'])
     assert gated(session) == ["A"]
 
 

@@ -6,7 +6,7 @@ import pytest
 from psycopg.errors import CheckViolation
 
 from backlog.errors import NotAccepted, NotFound, Stale, UsageError, WrongState
-from backlog.verbs import batches, cards, claims, moves, runs
+from backlog.verbs import batches, cards, claims, gates, moves, runs
 from backlog.verbs.batches import Held
 from backlog.verbs.briefing import briefing
 from backlog.verbs.history import history
@@ -194,6 +194,8 @@ _VERDICT = "INSERT INTO backlog_verdict (card_id, criterion, passed, actor, atte
     [
         "UPDATE backlog SET status = 'done' WHERE id = 'A'",
         "UPDATE backlog SET status = 'done', acceptance = '[\"easy\"]' WHERE id = 'A'",
+        "UPDATE backlog SET status = 'done', phase = 'GATED' WHERE id = 'R'",
+        "INSERT INTO backlog (id, title, phase, status) VALUES ('B', 'b', 'GATED', 'done')",
         "UPDATE backlog SET resolution = NULL WHERE id = 'D'",
         f"{_VERDICT} ('A', 1, true, 'w', 1)",
         f"{_VERDICT} ('A', 3, true, 'r', 1)",
@@ -206,11 +208,30 @@ _VERDICT = "INSERT INTO backlog_verdict (card_id, criterion, passed, actor, atte
 )
 def test_nobody_gets_past_it(statement, session, card, in_review):
     card("D", gated=True)
+    card("R")
+    gates.gate(session, "GATED")
     session.execute("UPDATE backlog SET status = 'done', resolution = 'dropped' WHERE id = 'D'")
     judge(session, 1, passed=False)
     with pytest.raises(CheckViolation):
         session.execute(statement)
     assert cards.show(session, "A").in_review
+
+
+def test_a_claimed_card_that_is_done_and_gated_by_one_statement_goes_into_review(session, card):
+    card("A", claimed=True)
+    gates.gate(session, "M1")
+    session.execute("UPDATE backlog SET status = 'done', phase = 'M1'")
+    assert cards.show(session, "A").in_review
+
+
+@pytest.mark.parametrize("criterion", [1, None])
+def test_who_numbers_a_verdict_does_not_make_it_the_newest_for_ever(session, in_review, criterion):
+    sql = """
+        INSERT INTO backlog_verdict (id, card_id, criterion, passed, actor, attempt)
+        OVERRIDING SYSTEM VALUE VALUES (1000000, 'A', %s, false, 'r', 1)"""
+    session.execute(sql, (criterion,))
+    judge(session, 1)
+    assert ledger(session, "A").open == [2]
 
 
 def test_a_verdict_is_of_the_attempt_that_is_there(session, in_review):

@@ -19,9 +19,9 @@ def asked(ask: Ask, session: Session, options: Options) -> Iterator[None]:
     many = getattr(options, "ids", None) is not None
     one = getattr(options, "card_id", None)
     with session.transaction() if many or one is not None else nullcontext():
-        if many:  # what they are is known once they are read
-            options.allow = lambda ids: ask(session, _deed(options, tuple(ids)))
-        else:
+        # What is known once it has been read.
+        options.allow = lambda ids: ask(session, _deed(options, tuple(ids)))
+        if not many:
             options.roles_of_actor = ask(session, _deed(options, (one,) if one is not None else ()))
         yield
 

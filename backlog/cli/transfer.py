@@ -43,6 +43,7 @@ def import_cards(session: Session, options: Options) -> Reply:
 
     ignored = faults.UnknownKeys() if options.ignore_unknown else None
     how = {"update": options.update, "dry_run": options.dry_run, "ignored": ignored}
+    how["allow"] = options.allow
     report = None
     with bar(sys.stderr) as progress:
         if options.tracker:

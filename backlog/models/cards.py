@@ -4,8 +4,6 @@ The constraints here and the triggers of `backlog/sql` hold for every writer; th
 `querysets` are the way to change a card on purpose.
 """
 
-from collections.abc import Sequence
-
 from django.db import models
 from django.db.models import Case, F, Func, Q, Value, When
 from django.db.models.functions import Now
@@ -13,6 +11,7 @@ from django.db.models.lookups import Exact
 from django.utils.text import Truncator
 
 from backlog.fields import (
+    BlockReasonField,
     CostField,
     CountField,
     DocumentField,
@@ -51,11 +50,6 @@ _PARTS_OF_A_CLAIM = Func(
 )
 
 
-def _one_of(column: str, words: Sequence[str]) -> Q:
-    """A pattern and no IN: PostgreSQL reads a CHECK anew for every statement, IN word by word."""
-    return Q(**{f"{column}__regex": f"^({'|'.join(words)})$"})
-
-
 class Card(models.Model):
     """One piece of work."""
 
@@ -85,7 +79,7 @@ class Card(models.Model):
     not_before = TimestampField(null=True, blank=True)
 
     # Why it was blocked last, and how often in a row for that reason; kept when it is unblocked.
-    block_reason = models.TextField(
+    block_reason = BlockReasonField(
         choices=[(reason, reason.replace("_", " ")) for reason in BLOCK_REASONS],
         null=True,
         blank=True,
@@ -206,8 +200,9 @@ class Card(models.Model):
                 name="backlog_idempotency_key",
                 condition=Q(idempotency_key__isnull=False),
             ),
+            # No IN: PostgreSQL reads a CHECK anew for every statement, and IN word by word.
             models.CheckConstraint(
-                condition=_one_of("status", STATUSES), name="backlog_status_known"
+                condition=Q(status__regex=f"^({'|'.join(STATUSES)})$"), name="backlog_status_known"
             ),
             models.CheckConstraint(
                 condition=Q(
@@ -216,8 +211,7 @@ class Card(models.Model):
                 name="backlog_claimed_iff_held",
             ),
             models.CheckConstraint(
-                condition=(~Q(status=BLOCKED) | Q(block_reason__isnull=False))
-                & _one_of("block_reason", BLOCK_REASONS),
+                condition=~Q(status=BLOCKED) | Q(block_reason__isnull=False),
                 name="backlog_blocked_for_a_reason",
             ),
             models.CheckConstraint(

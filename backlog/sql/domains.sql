@@ -42,6 +42,10 @@ CHECK (VALUE BETWEEN 0 AND 2000000000);
 
 CREATE DOMAIN backlog_tokens AS bigint CONSTRAINT backlog_tokens_in_range CHECK (VALUE >= 0);
 
+-- Why a card is blocked.
+CREATE DOMAIN backlog_block_reason AS text CONSTRAINT backlog_block_reason_known CHECK (
+    VALUE IN ('dependency', 'needs_input', 'capability', 'transient', 'attempts_exhausted', 'in_review', 'other'));
+
 -- What became of a card that is done without having been completed.
 CREATE DOMAIN backlog_resolution AS text CONSTRAINT backlog_resolution_known
 CHECK (VALUE IN ('dropped', 'duplicate'));

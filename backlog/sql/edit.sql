@@ -40,6 +40,18 @@ BEGIN
         CASE WHEN card.status = was.status AND card.answer IS DISTINCT FROM was.answer THEN 'answer' END), '');
 END $$;
 
+CREATE FUNCTION backlog_before_gate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM backlog_lock_phase(NEW.phase);
+    NEW.gated := NEW.gated OR backlog_phase_is_gated(NEW.phase);
+    RETURN NEW;
+END $$;
+
+-- Its name puts it before those of a move: a card that comes into a gated phase and is done in one
+-- statement is judged.
+CREATE TRIGGER backlog_before_gate BEFORE UPDATE OF phase ON backlog
+FOR EACH ROW WHEN (NEW.phase IS DISTINCT FROM OLD.phase) EXECUTE FUNCTION backlog_before_gate();
+
 CREATE FUNCTION backlog_before_touch() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     added text;
@@ -53,10 +65,6 @@ BEGIN
         SELECT string_agg(id, ', ') INTO removed FROM (
             SELECT jsonb_array_elements_text(OLD.depends_on) AS id
             EXCEPT SELECT unnest(backlog_dependency_ids(NEW.id, NEW.depends_on))) AS ids;
-    END IF;
-    IF NEW.phase IS DISTINCT FROM OLD.phase THEN
-        PERFORM backlog_lock_phase(NEW.phase);
-        NEW.gated := NEW.gated OR backlog_phase_is_gated(NEW.phase);
     END IF;
     edited := backlog_edited(OLD, NEW);
     IF NEW.acceptance IS DISTINCT FROM OLD.acceptance THEN

@@ -23,7 +23,13 @@ BEGIN
     END IF;
     NEW.held := NEW.draft OR coalesce(NEW.not_before > NEW.updated_at, false);
     PERFORM backlog_lock_phase(NEW.phase);
-    NEW.gated := NEW.gated OR backlog_phase_is_gated(NEW.phase);
+    IF backlog_phase_is_gated(NEW.phase) THEN
+        NEW.gated := true;
+        IF NEW.status = 'done' AND NEW.resolution IS NULL THEN
+            PERFORM backlog_refuse(NEW.id, format('it cannot be done at once, for phase %s is gated and'
+                ' nobody has judged it: bring it as ready, or ungate the phase', NEW.phase));
+        END IF;
+    END IF;
     NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
     PERFORM backlog_lock_targets(ids);
     NEW.open_dependencies := backlog_count_open(ids);

@@ -16,22 +16,19 @@ EXECUTE FUNCTION backlog_before_all();
 CREATE FUNCTION backlog_before_claim() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
-    IF OLD.status = 'claimed' THEN
-        IF NEW.claim_owner = OLD.claim_owner AND NEW.attempts = OLD.attempts THEN
-            RETURN NEW;  -- renewed: the same claim, and no change of the card
+    -- As claims go, it is claimable and was not held back: one expression, and no more.
+    IF NOT OLD.claimable OR NEW.not_before IS NOT NULL THEN
+        IF OLD.status = 'claimed' THEN
+            IF NEW.claim_owner = OLD.claim_owner AND NEW.attempts = OLD.attempts THEN
+                RETURN NEW;  -- renewed: the same claim, and no change of the card
+            END IF;
+            -- Taken away, by a writer that asked nobody. The next attempt inherits no renewal.
+            PERFORM backlog_end_run(OLD, 'claimed', clock_timestamp(), NULL);
+            IF NEW.claimed_at = OLD.claimed_at THEN
+                NEW.claimed_at := clock_timestamp();
+                NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
+            END IF;
         END IF;
-        -- Taken away, by a writer that asked nobody. The next attempt inherits no renewal.
-        PERFORM backlog_end_run(OLD, 'claimed', clock_timestamp(), NULL);
-        IF NEW.claimed_at = OLD.claimed_at THEN
-            NEW.claimed_at := clock_timestamp();
-            NEW.claim_expires_at := NEW.claimed_at + make_interval(secs => NEW.claim_ttl_seconds);
-        END IF;
-    END IF;
-    -- At the bound of the constraint the counter stays; the card is claimed all the same.
-    NEW.attempts := least(greatest(NEW.attempts, OLD.attempts + 1), 2000000000);
-    NEW.updated_at := clock_timestamp();
-    NEW.status_changed_at := coalesce(NEW.claimed_at, NEW.updated_at);
-    IF NEW.not_before IS NOT NULL OR NEW.held OR OLD.status = 'done' THEN
         NEW.not_before := NULL;
         NEW.held := false;
         NEW.draft := false;
@@ -41,6 +38,10 @@ BEGIN
             PERFORM backlog_judge_anew(NEW);
         END IF;
     END IF;
+    -- At the bound of the constraint the counter stays; the card is claimed all the same.
+    NEW.attempts := least(greatest(NEW.attempts, OLD.attempts + 1), 2000000000);
+    NEW.updated_at := clock_timestamp();
+    NEW.status_changed_at := coalesce(NEW.claimed_at, NEW.updated_at);
     INSERT INTO backlog_event (card_id, at, actor, verb, from_status, to_status, attempt)
     VALUES (NEW.id, NEW.updated_at, coalesce(NEW.claim_owner, ''), 'claim', OLD.status, 'claimed',
         NEW.attempts);
@@ -59,23 +60,23 @@ DECLARE
 BEGIN
     NEW.updated_at := clock_timestamp();
     NEW.claim_expires_at := NULL;
+    -- A completion as the verbs make it, of which nothing is said, in as few expressions as it
+    -- takes: PL/pgSQL makes each ready anew in every transaction, at about a microsecond.
+    IF OLD.status = 'claimed' AND NEW.status = 'done' AND NEW.attempts = OLD.attempts AND NOT NEW.gated
+            AND num_nulls(NEW.claim_owner, NEW.claim_ttl_seconds, NEW.claimed_at) = 3
+            AND coalesce(current_setting('backlog.report', true), '') = '' THEN
+        NEW.status_changed_at := NEW.updated_at;
+        WITH run AS (
+            INSERT INTO backlog_ended_run (card_id, attempt, owner, started_at, ended_at, outcome)
+            VALUES (OLD.id, OLD.attempts, OLD.claim_owner, OLD.status_changed_at, NEW.updated_at,
+                'completed')
+        )
+        INSERT INTO backlog_event (card_id, at, actor, verb, from_status, to_status, attempt, note)
+        VALUES (OLD.id, NEW.updated_at, backlog_actor(), 'complete', 'claimed', 'done', OLD.attempts,
+            'held by ' || OLD.claim_owner);
+        RETURN NEW;
+    END IF;
     IF OLD.status = 'claimed' THEN
-        -- A completion as the verbs make it, of which nothing is said, in as few expressions as it
-        -- takes: PL/pgSQL makes each ready anew in every transaction, at about a microsecond.
-        IF NEW.status = 'done' AND NEW.attempts = OLD.attempts AND NOT NEW.gated
-                AND num_nulls(NEW.claim_owner, NEW.claim_ttl_seconds, NEW.claimed_at) = 3
-                AND coalesce(current_setting('backlog.report', true), '') = '' THEN
-            NEW.status_changed_at := NEW.updated_at;
-            WITH run AS (
-                INSERT INTO backlog_ended_run (card_id, attempt, owner, started_at, ended_at, outcome)
-                VALUES (OLD.id, OLD.attempts, OLD.claim_owner, OLD.status_changed_at, NEW.updated_at,
-                    'completed')
-            )
-            INSERT INTO backlog_event (card_id, at, actor, verb, from_status, to_status, attempt, note)
-            VALUES (OLD.id, NEW.updated_at, backlog_actor(), 'complete', 'claimed', 'done', OLD.attempts,
-                'held by ' || OLD.claim_owner);
-            RETURN NEW;
-        END IF;
         NEW.claim_owner := NULL;
         NEW.claim_ttl_seconds := NULL;
         NEW.claimed_at := NULL;

@@ -82,6 +82,11 @@ DECLARE
     judged backlog;
     why text;
 BEGIN
+    -- The newest counts: a writer that gives an id of its own gets the next one all the same.
+    NEW.id := nextval(pg_get_serial_sequence('backlog_verdict', 'id'));
+    IF NEW.criterion IS NULL THEN
+        RETURN NEW;
+    END IF;
     SELECT * INTO judged FROM backlog WHERE id = NEW.card_id FOR SHARE;
     why := CASE
         WHEN judged.id IS NULL THEN 'there is no such card to judge'
@@ -98,4 +103,4 @@ BEGIN
 END $$;
 
 CREATE TRIGGER backlog_before_verdict BEFORE INSERT ON backlog_verdict
-FOR EACH ROW WHEN (NEW.criterion IS NOT NULL) EXECUTE FUNCTION backlog_before_verdict();
+FOR EACH ROW EXECUTE FUNCTION backlog_before_verdict();

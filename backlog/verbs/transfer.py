@@ -36,7 +36,7 @@ CREATE TEMPORARY TABLE backlog_import (
     body backlog_text, phase backlog_label, priority int, status text, depends_on backlog_ids,
     claim_owner backlog_name, claim_ttl_seconds int, claimed_at timestamptz, attempts int,
     idempotency_key backlog_key, acceptance backlog_document, created_at timestamptz,
-    role backlog_label, max_attempts int, not_before timestamptz, block_reason text,
+    role backlog_label, max_attempts int, not_before timestamptz, block_reason backlog_block_reason,
     block_note backlog_text, block_count int, answer backlog_text, draft boolean, gated boolean,
     due timestamptz, max_runtime int, projected_tokens backlog_tokens, projected_cost backlog_cost,
     resolution backlog_resolution, archived_at timestamptz,
@@ -85,11 +85,26 @@ CHANGED: Final = {
     for new in [_KEPT.get(column) or _DEFAULTS.get(column, f"line.{column}")]
 }
 
+# What moves change, and no edit.
+_OF_MOVES: Final = (
+    *("status", "claim_owner", "claim_ttl_seconds", "claimed_at", "attempts"),
+    *("resolution", "archived_at"),
+)
+
 _UPDATE: Final = f"""
 UPDATE backlog SET {", ".join(f"{column} = {new}" for column, new in CHANGED.items())}
 FROM backlog_import line WHERE backlog.id = line.id AND NOT line.fresh
 AND ({", ".join(f"backlog.{column}" for column in CHANGED)})
     IS DISTINCT FROM ({", ".join(CHANGED.values())})"""
+
+# Cards that are moved by their lines and not by a verb: new ones that are claimed or done, others
+# whose status, claim or end is another one afterwards.
+_MOVED: Final = f"""
+SELECT line.id FROM backlog_import line JOIN backlog USING (id)
+WHERE CASE WHEN line.fresh THEN backlog.status IN ('claimed', 'done') ELSE
+    ({", ".join(f"backlog.{column}" for column in _OF_MOVES)})
+    IS DISTINCT FROM ({", ".join(CHANGED[column] for column in _OF_MOVES)}) END
+ORDER BY number"""
 
 # What cannot be a card is taken out, so that the database says what else it would refuse.
 _UNTITLED: Final = """
@@ -126,6 +141,9 @@ class Imported(NamedTuple):
 # and locks them: it may take some out, and add faults. Perhaps again, as if for the first time.
 Look = Callable[[Session, list[Line], Faults], None]
 
+# Whether whoever writes may move these cards; else it raises `NotAllowed`.
+Allow = Callable[[list[str]], object]
+
 
 class _Undo(Exception):
     """No error: it undoes the transaction."""
@@ -142,6 +160,7 @@ def import_cards(
     update: bool = False,
     dry_run: bool = False,
     ignored: UnknownKeys | None = None,
+    allow: Allow | None = None,
     progress: Progress = lambda stage, done, total: None,
     where: Where = place,
 ) -> Imported:
@@ -150,17 +169,19 @@ def import_cards(
 
     A card that exists is refused (`DuplicateId`) unless `update`: then the columns its line
     gives are changed. With `dry_run` everything is checked, by the database too, and undone.
-    Unknown keys are refused, or else left out and told to `ignored`.
+    Unknown keys are refused, or else left out and told to `ignored`. `allow` is asked about cards
+    that their lines claim, finish, archive or take back.
     Raises a `Refusal` that names the lines: what is wrong by itself, or, with `dry_run`, also what
     of the others the database would refuse.
     """
     faults = Faults(MANY if dry_run else FEW, where)
     read = read_lines(lines, progress, faults, ignored)
-    return write_cards(session, read, faults, _lock if update else None, dry_run, progress)
 
+    def look(session: Session, read: list[Line], faults: Faults) -> None:
+        session.execute(LOCK)
 
-def _lock(session: Session, read: list[Line], faults: Faults) -> None:
-    session.execute(LOCK)
+    how = (dry_run, allow, progress)
+    return write_cards(session, read, faults, look if update else None, *how)
 
 
 def write_cards(
@@ -169,17 +190,18 @@ def write_cards(
     faults: Faults,
     look: Look | None,
     dry_run: bool,
+    allow: Allow | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> Imported:
     """Write the cards that were read, or none; `faults` are those of their reading.
 
     Cards that exist are changed as far as `look` leaves their lines; without it they are refused.
-    `dry_run`, and what is raised: see `import_cards`.
+    `dry_run`, `allow`, and what is raised: see `import_cards`.
     """
     if not dry_run:
         faults.refuse()
     try:
-        return _write(session, read, look, dry_run, progress, faults.where)
+        return _write(session, read, look, dry_run, allow, progress, faults.where)
     except _Undo as undone:
         faults.extend(undone.faults)
         faults.refuse()
@@ -192,6 +214,7 @@ def _write(
     read: list[Line],
     look: Look | None,
     dry_run: bool,
+    allow: Allow | None,
     progress: Progress,
     where: Where,
 ) -> Imported:
@@ -212,6 +235,11 @@ def _write(
     updated = 0
     if look:
         look(session, read, faults)
+    if allow is not None:
+        moved = [card_id for (card_id,) in session.execute(_MOVED).fetchall()]
+        if moved:
+            allow(moved)
+    if look:
         updated = session.execute(_UPDATE).rowcount
     if len(read) > _MANY:
         session.execute("ANALYZE backlog, backlog_dependency")

@@ -151,7 +151,7 @@ def apply(
     read = read_found(cards, content.count(b"\n") + 1, progress, faults)
     trial = _Trial(hold=hold)
     try:
-        write_cards(session, list(map(_drafted, read)), faults, trial.look, dry_run, progress)
+        write_cards(session, list(map(_drafted, read)), faults, trial.look, dry_run, None, progress)
     except Refusal as refusal:
         if not dry_run or not refusal.faults:
             raise

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from backlog.errors import NotAllowed, NotRegistered
 from backlog.session import Session
+from backlog.shown import named
 from backlog.verbs.rights import Deed
 from fleet import roles as library
 from fleet.verbs.workers import worker, workers
@@ -92,6 +93,8 @@ def _needed(session: Session, deed: Deed) -> list[_Needed | None]:
     verb = deed.verb
     if verb in _CLAIMS or (verb in _OF_A_CLAIM and deed.owner is not None):
         return []  # what is not theirs is refused by the verb
+    if verb == "import" and deed.cards:
+        return [_Needed(("force",), f"import what moves cards: {named(deed.cards)}")]
     if verb in _OF_A_CLAIM:
         return [_of_a_claim(verb, deed.actor, *card) for card in _cards(session, deed.cards)]
     return [_Needed((verb,), verb)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from backlog.verbs.faults import UnknownKeys
     from backlog.verbs.foreign.items import Report
     from backlog.verbs.lines import Progress
-    from backlog.verbs.transfer import Imported
+    from backlog.verbs.transfer import Allow, Imported
 
 # Of a tracker's file: JSON of that size takes some times as much memory.
 MOST_BYTES: Final = 256_000_000
@@ -82,6 +82,7 @@ def import_from(
     update: bool,
     dry_run: bool,
     ignored: "UnknownKeys | None",
+    allow: "Allow | None",
     progress: "Progress",
 ) -> "tuple[Imported, Report]":
     """Import another tracker's backlog, the lines of its file or its directory: all of it, or none.
@@ -107,6 +108,7 @@ def import_from(
         update=update,
         dry_run=dry_run,
         ignored=ignored,
+        allow=allow,
         progress=progress,
         where=lambda line, element: items[line - 1].place,
     )
