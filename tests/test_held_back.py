@@ -84,7 +84,7 @@ HOLDS = "SELECT name FROM backlog_rule WHERE kind = 'hold'"
 )
 def test_a_hold_that_is_needed_no_longer_stops_nothing_and_is_forgotten(undo, session, card):
     card("A")
-    session.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '50 ms'")
+    session.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '1 s'")
     (due,) = session.execute("SELECT not_before FROM backlog").fetchone()
     session.execute(undo)
     card("B", priority=9)
@@ -98,7 +98,7 @@ def test_a_hold_that_is_needed_no_longer_stops_nothing_and_is_forgotten(undo, se
 def due(session, card):
     """A held card A whose time has come."""
     card("A")
-    session.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '50 ms'")
+    session.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '1 s'")
     wait_until_due(session)
 
 

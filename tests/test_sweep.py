@@ -45,9 +45,9 @@ def _expire(session, number):
 def test_a_sweep_reclaims_and_wakes(session, card):
     _expire(session, 1)
     card("A")
-    session.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '50 ms'"
+    session.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '1 s'"
                     " WHERE id = 'A'")  # fmt: skip
-    session.execute("SELECT pg_sleep(0.1)")
+    session.execute("SELECT pg_sleep_until(not_before) FROM backlog WHERE id = 'A'")
     assert sweep(session) == Swept(["e1"], 1, 0, 0)
     assert sweep(session) == Swept([], 0, 0, 0)
 
@@ -141,7 +141,7 @@ def test_for_ever_is_a_line_a_pass_that_did_something_until_it_is_told_to_stop(s
     _expire(session, 1)
     with _sweeping() as process:
         assert json.loads(process.stdout.readline())["reclaimed"] == ["e1"]
-        session.execute("UPDATE backlog SET not_before = now() + interval '10 ms'")
+        session.execute("UPDATE backlog SET not_before = now() + interval '1 s'")
         assert json.loads(process.stdout.readline())["woken"] == 1
         process.send_signal(sig)
         assert process.communicate(timeout=20) == ("", "")
