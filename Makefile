@@ -83,7 +83,7 @@ LOCK = .venv/bin/uv pip compile --quiet --no-config --universal --python-version
 
 lock: setup ## requirements/*.txt from pyproject.toml
 	$(LOCK) pyproject.toml --output-file requirements/runtime.txt
-	$(LOCK) pyproject.toml --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --all-extras --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --group bench --constraint requirements/runtime.txt --output-file requirements/bench.txt
 	$(LOCK) --group hermes --output-file requirements/hermes.txt
 

@@ -1,10 +1,10 @@
 """The verbs that take many cards by `--ids`: what that names, and an outcome for each."""
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from backlog.cli.options import STDIN, Options, attempt_of
+from backlog.cli.caller import CALLER, STDIN
+from backlog.cli.options import Options, attempt_of
 from backlog.cli.reply import Reply, to_deleted
 from backlog.cli.transfer import read_lines
 from backlog.errors import ClaimLost, Refusal, StoreUnavailable, UsageError
@@ -102,7 +102,7 @@ def _held(session: Session, options: Options, report: Report | None = None) -> l
     """
     if options.attempt is not None:
         raise UsageError("--attempt is about one card: with --ids -, each line has its own")
-    own = os.environ.get("BACKLOG_CARD_ID", "").strip()
+    own = CALLER.get().environ.get("BACKLOG_CARD_ID", "").strip()
     keys = () if report is None else ("summary", "result", "tokens", "cost")
     cards = []
     for said in _asked(session, options, "id", "attempt", *keys):

@@ -3,7 +3,7 @@
 import os
 import pwd
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import TextIOWrapper
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -89,13 +89,24 @@ def _run(options: Options) -> int:
     from backlog.logs import guard  # a wrong option is refused without it
 
     guard()
+    return perform(options, _answer)
+
+
+def perform[T](
+    options: Options, answer: Callable[[Reply, Options], T], ask: "Ask | None" = None
+) -> T:
+    """What `answer` makes of the verb's reply, which may be read from the session as it is written.
+
+    `ask` is asked whether it may be done; None: whoever guards the verb (`rights.guard`).
+    Raises `Refusal`, and what the database raises.
+    """
     from backlog.verbs import rights
 
-    ask = rights.guard(options.deed)
+    ask = ask or rights.guard(options.deed)
     if not options.on_session:
         if ask is not None:
             _ask_first(ask, options)
-        return _answer(options.run(options), options)
+        return answer(options.run(options), options)
     if options.check is not None:
         options.check(options)
     from backlog.verbs import names
@@ -105,12 +116,12 @@ def _run(options: Options) -> int:
             if isinstance(given, Named):
                 setattr(options, name, names.named(session, given.column, str(given)))
         if ask is None:
-            return _answer(options.run(session, options), options)
+            return answer(options.run(session, options), options)
         from backlog.cli.rights import asked
 
         with asked(ask, session, options):
             reply = options.run(session, options)
-        return _answer(reply, options)
+        return answer(reply, options)
 
 
 def _ask_first(ask: "Ask", options: Options) -> None:

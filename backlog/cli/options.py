@@ -1,12 +1,12 @@
 """What a verb declares: its name, its help, its function, its options; and the shared ones."""
 
-import os
 from argparse import Namespace
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from backlog import values
+from backlog.cli.caller import CALLER, STDIN
 from backlog.cli.reply import Reply
 from backlog.errors import UsageError
 
@@ -94,15 +94,16 @@ class Said(str):
     @classmethod
     def by(cls, name: str) -> "Said | None":
         """What this variable says; None if it is empty."""
-        said = cls(os.environ.get(name, ""))
+        said = cls(CALLER.get().environ.get(name, ""))
         said.name = name
         return said or None
 
 
 def attempt_of(card_id: str) -> int | None:
     """The attempt that the environment names, unless it is one at another card."""
-    said = os.environ.get("BACKLOG_ATTEMPT")
-    card = os.environ.get("BACKLOG_CARD_ID", "").strip()
+    environ = CALLER.get().environ
+    said = environ.get("BACKLOG_ATTEMPT")
+    card = environ.get("BACKLOG_CARD_ID", "").strip()
     if not said or card not in ("", card_id.strip()):
         return None
     return values.integer(said, "BACKLOG_ATTEMPT", 1)
@@ -154,9 +155,6 @@ def ids(value: str) -> str | list[str]:
     if not any(given):
         raise UsageError("--ids must name cards: A,B, or - for JSON lines on standard input")
     return list(filter(None, given))
-
-
-STDIN: Final = "-"
 
 
 def or_ids(one: Option, how: str = "each by itself") -> tuple[Option, Option]:

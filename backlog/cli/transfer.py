@@ -3,11 +3,11 @@
 import os
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from stat import S_ISBLK, S_ISCHR
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from backlog import values
+from backlog.cli.caller import CALLER
 from backlog.cli.options import Options, flag, one_of, verb
 from backlog.cli.progress import bar
 from backlog.cli.reply import Reply, document, few, kept
@@ -77,13 +77,12 @@ def read_lines(file: str, most: int = -1) -> list[bytes]:
     Raises `UsageError`.
     """
     from io import BytesIO
-    from pathlib import Path
 
     try:
-        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source:
+        with CALLER.get().open(file) as source:
             if source.isatty():
                 say(sys.stderr, [_AWAITED])
-            elif _is_endless(os.fstat(source.fileno())):
+            elif _is_endless(source):
                 raise ValueError("it is a device")
             if most < 0:
                 return source.readlines()
@@ -98,10 +97,14 @@ def read_lines(file: str, most: int = -1) -> list[bytes]:
         raise UsageError(f"cannot read {name}: {reason}; {advice}") from None
 
 
-def _is_endless(status: os.stat_result) -> bool:
+def _is_endless(source: BinaryIO) -> bool:
     """Whether it is a device, of which there is no end: all but /dev/null."""
+    from io import BytesIO
     from pathlib import Path
 
+    if isinstance(source, BytesIO):  # what came with a call
+        return False
+    status = os.fstat(source.fileno())
     is_null = status.st_rdev == Path(os.devnull).stat().st_rdev
     return S_ISBLK(status.st_mode) or (S_ISCHR(status.st_mode) and not is_null)
 

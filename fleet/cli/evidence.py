@@ -1,10 +1,9 @@
 """`--evidence TEXT|@FILE`: what shows what somebody says."""
 
-import sys
-from contextlib import nullcontext
 from typing import Final
 
 from backlog import values
+from backlog.cli.caller import CALLER
 from backlog.cli.options import Option
 from backlog.errors import UsageError
 from backlog.lifecycle import LONGEST_TEXT
@@ -16,11 +15,9 @@ def _read(value: str) -> str:
     """The text, or what is in the file after the @."""
     if not value.startswith("@"):
         return values.line(value, "--evidence")
-    from pathlib import Path  # the help, which reads this module, does without
-
     file = value[1:]
     try:
-        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source:
+        with CALLER.get().open(file) as source:
             read = source.read(_MOST_BYTES + 1)
         return values.line(read.decode(), f"the file {file}")
     except OSError as error:

@@ -1,11 +1,11 @@
 """`north-star …`: what the fleet works towards, and how that is changed."""
 
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from backlog import values
+from backlog.cli.caller import CALLER
 from backlog.cli.options import Group, Options, flag, text, verb
 from backlog.cli.reply import Reply, document
 from backlog.errors import UsageError
@@ -91,16 +91,11 @@ north_star: Final = Group(
 
 
 def _text(name: str) -> str:
-    from pathlib import Path  # the help, which reads this module, does without
-
     from fleet import north_star
 
     try:
-        if name == "-":
-            content = sys.stdin.buffer.read(north_star.MOST_BYTES + 1)
-        else:
-            with Path(name).open("rb") as file:
-                content = file.read(north_star.MOST_BYTES + 1)
+        with CALLER.get().open(name) as file:
+            content = file.read(north_star.MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         advice = "FILE is a north star in YAML, or - for standard input"

@@ -1,0 +1,176 @@
+"""A verb called with values instead of words, by somebody who is not at this machine.
+
+What HTTP and MCP have in common: the command's own grammar reads the values, so that they are
+checked, refused and answered as the command does it.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from backlog.cli.caller import CALLER, STDIN, Caller
+from backlog.cli.main import perform
+from backlog.cli.options import Options, Verb
+from backlog.cli.parser import declared, parse
+from backlog.cli.reply import Reply
+from backlog.errors import UsageError
+from backlog.session import ACTOR, Opener
+from backlog.values import json_text
+from fleet.command import VERBS
+
+if TYPE_CHECKING:
+    from backlog.verbs.claims import Claiming
+    from backlog.verbs.rights import Ask
+
+# Of this machine: its processes, its files, its store.
+_NOT_CALLED: Final = frozenset({"work", "store"})
+# What never ends, or keeps somebody waiting on a connection of the database.
+_NOT_GIVEN: Final = frozenset({"--follow", "--every", "--wait", "--json"})
+
+
+class Parameter(NamedTuple):
+    """A value of a call: `name` as JSON has it, `word` as the command has it.
+
+    `settings` are those of `add_argument`.
+    """
+
+    name: str
+    word: str
+    settings: Mapping[str, Any]
+
+    @property
+    def is_flag(self) -> bool:
+        """True or false, and no more."""
+        return "action" in self.settings
+
+    @property
+    def is_list(self) -> bool:
+        """Names at commas, as the command has them; here an array as well."""
+        return "," in str(self.settings.get("metavar"))
+
+    @property
+    def is_fed(self) -> bool:
+        """A file for the command; here its content."""
+        return not self.word.startswith("-") and self.settings.get("metavar") == "FILE"
+
+
+class Called(NamedTuple):
+    """A verb that can be called: `words`, its group and its name."""
+
+    words: tuple[str, ...]
+    verb: Verb
+
+    @property
+    def name(self) -> str:
+        """As a path: `plan/apply`."""
+        return "/".join(self.words)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What it may be given."""
+        return tuple(
+            Parameter(_name(word), word, settings)
+            for word, settings in self.verb.options
+            if word not in _NOT_GIVEN
+        )
+
+
+def _name(word: str) -> str:
+    """The name in JSON of an option: `claimNext` of `--claim-next`."""
+    first, *more = word.lstrip("-").split("-")
+    return first + "".join(map(str.capitalize, more))
+
+
+def verbs() -> Iterable[Called]:
+    """Every verb that can be called, in the order of the command's help."""
+    for name, place in VERBS.items():
+        if name in _NOT_CALLED:
+            continue
+        found = declared(place)
+        if isinstance(found, Verb):
+            yield Called((name,), found)
+            continue
+        if found.alone is not None:
+            yield Called((name,), found.alone)
+        yield from (Called((name, action.name), action) for action in found.actions)
+
+
+def call[T](
+    called: Called,
+    given: Mapping[str, Any],
+    worker: str,
+    connect: Opener,
+    answer: Callable[[Reply, Options], T],
+    *,
+    holds: bool = True,
+    claiming: "Claiming | None" = None,
+    ask: "Ask | None" = None,
+) -> T:
+    """Do the verb in the name of this worker; what `answer` makes of its reply.
+
+    `holds`: what is said of a claim is said by whoever holds it, who is this worker; else it is the
+    operator's hand, as without `--owner`. Raises `Refusal`, and what the database raises.
+    """
+    words, fed = _words(called, given)
+    environ = {"BACKLOG_OWNER": worker} if holds else {}
+    calling = CALLER.set(Caller(environ, lambda: io.BytesIO(fed), has_files=False))
+    acting = ACTOR.set(worker)
+    try:
+        options = parse(words, "backlog", VERBS)
+        options.connect, options.claimed_by = connect, claiming
+        return perform(options, answer, ask)
+    finally:
+        ACTOR.reset(acting)
+        CALLER.reset(calling)
+
+
+def _words(called: Called, given: Mapping[str, Any]) -> tuple[list[str], bytes]:
+    """The words of the command that say the same, and what is fed to it. Raises `UsageError`."""
+    known = {each.name: each for each in called.parameters}
+    for name in given:
+        if name not in known:
+            raise UsageError(
+                f"{called.name} takes no {name}; it takes {', '.join(known) or 'nothing'}"
+            )
+    words, fed = [*called.words, "--json"], b""
+    for name, value in given.items():
+        if value is None:
+            continue
+        parameter = known[name]
+        if _is_fed(parameter, value):
+            words.append(STDIN if parameter.is_fed else f"{parameter.word}={STDIN}")
+            fed = _content(value)
+        else:
+            words += _said(parameter, value)
+    return words, fed
+
+
+def _is_fed(parameter: Parameter, value: Any) -> bool:
+    many = isinstance(value, list) and any(not isinstance(each, str) for each in value)
+    return parameter.is_fed or (parameter.word == "--ids" and many)
+
+
+def _content(value: Any) -> bytes:
+    """What is in a file for the command: text as it is, values as JSON lines."""
+    if isinstance(value, str):
+        return value.encode()
+    each = value if isinstance(value, list) else [value]
+    return "".join(f"{json_text(one)}\n" for one in each).encode()
+
+
+def _said(parameter: Parameter, value: Any) -> list[str]:
+    if parameter.is_flag:
+        if not isinstance(value, bool):
+            raise UsageError(f"{parameter.name} must be true or false")
+        return [parameter.word] if value else []
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, list) and parameter.is_list:
+        text = ",".join(map(str, value))
+    else:
+        text = json_text(value)
+    if parameter.word.startswith("-"):
+        return [f"{parameter.word}={text}"]
+    if text.startswith("-"):
+        raise UsageError(f"{parameter.name} must not begin with -: {text}")
+    return [text]
