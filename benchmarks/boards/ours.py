@@ -62,5 +62,5 @@ def find(page: Page) -> Iterator[str]:
     page.get_by_role("link", name="Doctor", exact=True).click()
     page.wait_for_url("**/doctor/")
     yield CLICK
-    while page.evaluate("watch.scroll(document.body.lastElementChild)"):
+    while page.evaluate("watch.scroll(document.querySelector('main').lastElementChild)"):
         yield SCREEN

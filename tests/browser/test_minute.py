@@ -14,7 +14,10 @@ from tests.factories import CardFactory
 # No page depends on the store's tier.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.deep]
 
-BOARDS = [("/", 390), ("/", 1440), ("/?layout=columns", 1440), ("/?layout=columns", 2560)]
+PAGES = [
+    *(("/", 390), ("/", 1440), ("/?layout=columns", 1440), ("/?layout=columns", 2560)),
+    *(("/phase/L1/", 1440), ("/worker/w1/", 1440)),
+]
 
 
 @pytest.fixture
@@ -38,17 +41,19 @@ def something_happens(chance: random.Random, n: int) -> None:
         CardFactory(id=f"new{n}", title="New", phase=f"L{n % 6}")
 
 
-@pytest.mark.parametrize(("path", "width"), BOARDS)
+@pytest.mark.parametrize(("path", "width"), PAGES)
 def test_a_minute_of_work_moves_nothing_that_is_in_view(
     many_cards, operator, live_server, path, width
 ):
     operator.set_viewport_size({"width": width, "height": 900})
+    looks = lambda answer: "/live/" in answer.url or answer.url.endswith(path)  # noqa: E731
+    Card.objects.claim("w1", card_id="c01")
     operator.goto(live_server.url + path)
     operator.evaluate(SHIFTS)
     chance, end = random.Random(1), monotonic() + seconds(bounded=8, full=60)  # noqa: S311 (no secret)
     for n in count():
         something_happens(chance, n)
-        operator.wait_for_event("response", lambda answer: "/live/" in answer.url)
+        operator.wait_for_event("response", looks)
         if monotonic() > end:
             break
     assert operator.evaluate("shifts") < 0.02

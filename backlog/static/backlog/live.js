@@ -68,9 +68,19 @@ export function follow({ url, main, footer, adapt = () => {}, gone = () => locat
 
 const callbacks = {
   beforeNodeMorphed: (node) => !node.classList?.contains("drawing") && !(node.matches?.("form") && isTyped(node)),
-  beforeNodeRemoved: (node) => !node.matches?.(".messages"),
+  beforeNodeRemoved: (node) => !node.matches?.(".messages") && !leaves(node),
   beforeAttributeUpdated: (name) => name !== "open",
 };
+
+// What has a place among others leaves it empty, so that they keep theirs.
+function leaves(node) {
+  const has = node.matches?.(".places > li") ?? false;
+  if (has) {
+    node.classList.add("gone");
+    node.removeAttribute("id");
+  }
+  return has;
+}
 
 // Somebody has changed something in the form: it stays as it is, with the state that it is about.
 function isTyped(form) {

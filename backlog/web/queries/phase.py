@@ -71,8 +71,8 @@ def spend(session: Session, phase: str | None) -> Spend | None:
 
 class Graph(NamedTuple):
     """The cards of a phase: by rank, what is waited for first, those that wait for others here, or
-    are waited for; `alone` the others, in the order of claims. And the critical path of unfinished
-    ones.
+    are waited for; `alone` the others, in the order of claims, whatever becomes of them meanwhile.
+    And the critical path of unfinished ones.
 
     `drawn`: the former are few enough for a picture. `whole`: what is done is among them.
     `looked_at`: how many cards were; `in_part`: there are more.
@@ -119,13 +119,17 @@ def graph(session: Session, phase: str | None, total: int) -> Graph:
     shown = {each: cards[each] for each in listed if each in cards}
     return Graph(
         nodes(list(shown.values()), _among(shown, edges)),
-        [cards[each] for each in alone if each in cards],
+        sorted((cards[each] for each in alone if each in cards), key=_place),
         [cards[each] for each in chain if each in cards],
         drawn,
         whole,
         len(looked_at),
         len(found) > MOST,
     )
+
+
+def _place(card: Card) -> tuple[Any, ...]:
+    return -card.priority, card.created_at, card.pk
 
 
 _OF_A_CARD: Final = ("pk", "status", "projected_cost", "projected_tokens")
@@ -148,6 +152,6 @@ def _among(ids: Container[str], edges: Iterable[tuple[str, str]]) -> list[tuple[
 
 
 def _cards(ids: Iterable[str]) -> list[Card]:
-    """Their ids, titles and cells; of what is deleted by now, nothing."""
+    """Their ids, titles, places and cells; of what is deleted by now, nothing."""
     found = Card.objects.filter(pk__in=list(ids)).with_cell()
-    return lines.cards(found, ("id", "title"), "cell")
+    return lines.cards(found, ("id", "title", "priority", "created_at"), "cell")

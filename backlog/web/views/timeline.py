@@ -59,7 +59,7 @@ def drawn(timeline: Timeline) -> Drawn:
     kinds = [kind for kind in KINDS if any(kind in row.runs for row in timeline.rows)]
     rows = [
         (row.owner, _bars(row, kinds), [row.runs.get(kind) for kind in kinds])
-        for row in timeline.rows
+        for row in sorted(timeline.rows, key=lambda row: row.owner)  # whoever works, to keep places
     ]
     return Drawn(timeline, _marks(timeline), kinds, rows)
 
