@@ -223,3 +223,18 @@ END $$;
 
 CREATE TRIGGER backlog_before_verdict BEFORE INSERT ON backlog_verdict
 FOR EACH ROW EXECUTE FUNCTION backlog_before_verdict();
+
+-- The condition of the trigger is read anew by every statement that writes a status; that of the
+-- function once a session.
+CREATE OR REPLACE FUNCTION backlog_after_finish() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (OLD.status = 'done') <> (NEW.status = 'done') THEN
+        PERFORM backlog_recount_dependents(NEW.id);
+    END IF;
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER backlog_after_finish ON backlog;
+
+CREATE TRIGGER backlog_after_finish AFTER UPDATE OF status ON backlog
+FOR EACH ROW WHEN (NEW.has_dependents) EXECUTE FUNCTION backlog_after_finish();

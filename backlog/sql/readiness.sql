@@ -170,12 +170,15 @@ CREATE TRIGGER backlog_after_depend AFTER UPDATE OF depends_on ON backlog
 FOR EACH ROW WHEN (OLD.depends_on IS DISTINCT FROM NEW.depends_on)
 EXECUTE FUNCTION backlog_after_depend();
 
+-- The condition of the trigger is read anew by every statement that writes a status; that of the
+-- function once a session.
 CREATE FUNCTION backlog_after_finish() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM backlog_recount_dependents(NEW.id);
+    IF (OLD.status = 'done') <> (NEW.status = 'done') THEN
+        PERFORM backlog_recount_dependents(NEW.id);
+    END IF;
     RETURN NULL;
 END $$;
 
 CREATE TRIGGER backlog_after_finish AFTER UPDATE OF status ON backlog
-FOR EACH ROW WHEN (NEW.has_dependents AND (OLD.status = 'done') <> (NEW.status = 'done'))
-EXECUTE FUNCTION backlog_after_finish();
+FOR EACH ROW WHEN (NEW.has_dependents) EXECUTE FUNCTION backlog_after_finish();
