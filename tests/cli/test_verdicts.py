@@ -48,6 +48,7 @@ def test_evidence_may_be_a_file(call, in_review, tmp_path):
         (["--pass", "--evidence", "@/nowhere"], "cannot be read from /nowhere: No such file"),
         (["--pass", "--evidence", "@/"], "cannot be read from /: Is a directory"),
         (["--pass", "--evidence", " "], "--evidence must not be blank"),
+        (["--pass", "--evidence", "@"], "--evidence needs the name of a file after the @"),
     ],
 )
 def test_what_cannot_be_read_is_wrong_usage(words, said, call, in_review):
