@@ -18,7 +18,7 @@ CREATE FUNCTION backlog_criteria(acceptance jsonb) RETURNS integer LANGUAGE sql 
         ELSE 1 END
 $$;
 
--- Whoever works on the card, or ever did: no judge of it.
+-- Whoever works on the card, or ever did, also on one of this id that was deleted: no judge of it.
 CREATE FUNCTION backlog_workers(card backlog) RETURNS text[] LANGUAGE plpgsql STABLE
 SET enable_seqscan = off AS $$
 BEGIN
