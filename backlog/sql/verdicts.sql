@@ -75,6 +75,15 @@ BEGIN
     WHERE EXISTS (SELECT FROM backlog_verdict WHERE card_id = card.id);
 END $$;
 
+-- A card that was done comes back: it starts over, and into the gate that its phase may have by now.
+CREATE FUNCTION backlog_reopened(card backlog) RETURNS backlog LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM backlog_judge_anew(card);
+    PERFORM backlog_lock_phase(card.phase);
+    card.gated := card.gated OR backlog_phase_is_gated(card.phase);
+    RETURN card;
+END $$;
+
 -- A verdict is on a card that is not done, by another than its worker. Who gives it and who completes the
 -- card wait for each other: a fail that is on its way is heard.
 CREATE FUNCTION backlog_before_verdict() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
