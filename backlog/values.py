@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from backlog.errors import Cycle, UsageError
 from backlog.lifecycle import (
-    BLOCK_REASONS,
     EARLIEST,
+    GIVEN_REASONS,
     LATEST,
     LONGEST_JSON,
     LONGEST_KEY,
@@ -149,8 +149,8 @@ def status(value: str) -> str:
 
 
 def block_reason(value: str) -> str:
-    """One of the reasons for a block."""
-    return one_of(text(value, "reason"), "reason", BLOCK_REASONS)
+    """One of the reasons for a block that somebody may give."""
+    return one_of(text(value, "reason"), "reason", GIVEN_REASONS)
 
 
 def dependencies(ids: Iterable[str], own_id: str | None = None) -> list[str]:

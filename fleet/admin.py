@@ -74,6 +74,12 @@ class WorkerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
     def delete_model(self, request: HttpRequest, obj: Worker) -> None:
         workers.remove(Card.objects.session(), obj.name)
 
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Worker]) -> None:
+        session = Card.objects.session()
+        with session.transaction():
+            for name in queryset.values_list("pk", flat=True):
+                workers.remove(session, name)
+
 
 class _ReadAdmin(ReadAdmin):
     """All columns, the newest first."""

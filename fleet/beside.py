@@ -8,6 +8,7 @@ from fleet.rights import guard
 def join() -> None:
     """From now on, in this process."""
     rights.guard = guard
+    rights.TOGETHER.add("worker add")
     beside.CHORES["repeated"] = "fleet.verbs.repeats.make_due"
     beside.CHORES["raised"] = "fleet.verbs.escalations.raise_again"
     beside.KINDS["escalated"] = Kind(

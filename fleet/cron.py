@@ -6,7 +6,7 @@ and what stands in the hour that comes twice comes once.
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
@@ -15,6 +15,8 @@ from backlog.errors import UsageError
 
 _LONGEST_LINE: Final = 200
 _FIELDS: Final = 5
+# They lie among the zones: what this host is set to, and what one is that is set to nothing.
+_NO_ZONES: Final = {"localtime", "Factory"}
 
 
 def after(line: str, zone: str, moment: datetime) -> datetime:
@@ -52,12 +54,25 @@ def _times(line: str, moment: datetime, *, back: bool = False) -> CronSim:
         raise UsageError(f'in the line of cron "{line}" this is wrong: {said}') from None
 
 
+def zone(name: str) -> str:
+    """The time zone of that name, as everybody calls it. Raises `UsageError` if there is none."""
+    if values.line(name, "the time zone", _LONGEST_LINE) == "UTC":  # a machine may have no zones
+        return name
+    known = available_timezones() - _NO_ZONES
+    if name in known:
+        return name
+    if not known:
+        raise UsageError(
+            f"there is no time zone {name} here, nor any but UTC: this host lacks the database of"
+            " time zones (the package tzdata)"
+        )
+    raise UsageError(f"there is no time zone {name} here: Europe/Berlin is one, and UTC")
+
+
 def _zone(name: str) -> tzinfo:
-    if name == "UTC":  # a machine may have no zones
+    if name == "UTC":
         return UTC
     try:
-        return ZoneInfo(values.line(name, "the time zone", _LONGEST_LINE))
-    except (KeyError, OSError, ValueError):  # it is not there, a directory, a path
-        raise UsageError(
-            f"there is no time zone {name} here: Europe/Berlin is one, and UTC"
-        ) from None
+        return ZoneInfo(name)
+    except (KeyError, OSError, ValueError):  # another host took it
+        raise UsageError(f"this host has no time zone {name}") from None

@@ -98,7 +98,10 @@ class Heartbeat(models.Model):
 
 
 class Signal(models.Model):
-    """What somebody noticed on looking back at a card, for whoever improves the fleet."""
+    """What somebody noticed on looking back at a card, for whoever improves the fleet.
+
+    Appended, never changed.
+    """
 
     card_id = models.TextField()
     kind = models.TextField(choices=[(kind, kind) for kind in KINDS_OF_SIGNALS])

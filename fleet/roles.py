@@ -5,6 +5,7 @@ The project brings twelve in `contracts/`. A fleet adds its own from the directo
 """
 
 import os
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
@@ -68,6 +69,12 @@ def role(name: str) -> Role:
     near = get_close_matches(name, [each.name for each in known], 1)
     advice = f"did you mean {near[0]}?" if near else "`roles` lists those there are"
     raise NotFound(f'there is no role "{name}"; {advice}')
+
+
+def granted(names: Iterable[str]) -> set[str]:
+    """The rights that the roles of these names have together. Raises `ConfigurationError`."""
+    named = set(names)
+    return {right for each in roles() if each.name in named for right in each.may or ()}
 
 
 def _roles_of(directory: Path, is_own: bool) -> dict[str, Role]:
@@ -148,7 +155,13 @@ def _checked(key: str, value: object) -> object:
     sentence = _sentence(value, key)
     if key == "kind":
         return values.one_of(sentence, key, KINDS)
-    return values.name(sentence, key) if key in ("class", "alias") else sentence
+    return _name(sentence, key) if key in ("class", "alias") else sentence
+
+
+def _name(value: str, what: str) -> str:
+    if "," in values.name(value, what):
+        raise UsageError(f"{what} must not contain a comma, where lists of roles are split")
+    return values.name(value, what)
 
 
 def _sentence(value: object, what: str) -> str:

@@ -1,13 +1,14 @@
 """The gate: its decisions on record, held while paused, and that it is heard of."""
 
 import pytest
+from psycopg.errors import CheckViolation
 
 from backlog.errors import NotFound, UsageError
 from backlog.lifecycle import LONGEST_TEXT
 from backlog.models import Card
 from backlog.verbs import cards, rules
 from backlog.verbs.history import history
-from fleet.verbs import gate
+from fleet.verbs import gate, signals
 from tests.factories import CardFactory
 
 pytestmark = pytest.mark.quick
@@ -109,3 +110,14 @@ def test_the_pages_show_when_the_gate_was_heard_of(admin_client, store, silence)
     silence()
     assert 'class="late"' in admin_client.get("/").text
     assert "Gate not heard of" in admin_client.get("/doctor/").text
+
+
+@pytest.mark.one_tier
+@pytest.mark.parametrize("what", ["decision", "signal"])
+@pytest.mark.parametrize("sql", ["UPDATE {} SET actor = 'x'", "DELETE FROM {}", "TRUNCATE {}"])
+def test_what_was_said_is_never_changed(session, card, what, sql):
+    card("A")
+    gate.decide(session, "A", "held", "r")
+    signals.signal(session, "A", "defect", "t", "e", "w")
+    with pytest.raises(CheckViolation, match=f"{what}s are never changed"):
+        session.execute(sql.format(f"fleet_{what}"))

@@ -3,7 +3,7 @@
 import pytest
 from psycopg.errors import CheckViolation
 
-from backlog.errors import NotFound
+from backlog.errors import NotFound, WrongState
 from backlog.verbs import cards, claims, gates, moves
 from backlog.verbs.transfer import import_cards
 from tests.workers import Background
@@ -73,6 +73,29 @@ def test_the_command_gates_and_says_how_many(call, card):
     ended = call("ungate", "--phase", "M1", "--json").json
     assert ended == {"phase": "M1", "cards": 1, "inReview": 0}
     assert call("ungate", "--phase", "M1").err == "phase M1 is not gated\n"
+
+
+def test_what_was_done_before_the_gate_is_gated_once_it_is_reopened(session, card):
+    for card_id in "AB":
+        card(card_id, phase="M1", done=True)
+    gates.gate(session, "M1")
+    moves.reopen(session, "A")
+    session.execute(
+        "UPDATE backlog SET status = 'claimed', claim_owner = 'w', claim_ttl_seconds = 9,"
+        " claimed_at = now() WHERE id = 'B'"
+    )
+    assert gated(session) == ["A", "B"]
+
+
+def test_no_card_of_the_phase_loses_its_gate_alone(session, card):
+    card("A", phase="M1", gated=True)
+    gates.gate(session, "M1")
+    with pytest.raises(WrongState, match="A is gated by its phase M1: ungate that"):
+        cards.edit(session, "A", gated=False)
+    with pytest.raises(CheckViolation, match="cannot complete A"):
+        session.execute("UPDATE backlog SET gated = false, status = 'done'")
+    gates.ungate(session, "M1")
+    assert not cards.edit(session, "A", gated=False).gated
 
 
 def test_a_line_does_not_take_a_card_past_the_gate_of_its_phase(session, card):

@@ -57,6 +57,10 @@ def test_times_are_those_of_the_zones_clocks(line, zone, since, times):
         ("0 9 * * 1", "Mars/Base", "Europe/Berlin is one"),
         ("0 9 * * 1", "../../etc/passwd", "Europe/Berlin is one"),
         ("0 9 * * 1", "Europe", "Europe/Berlin is one"),
+        ("0 9 * * 1", "localtime", "Europe/Berlin is one"),
+        ("0 9 * * 1", "posixrules", "Europe/Berlin is one"),
+        ("0 9 * * 1", "right/Europe/Berlin", "Europe/Berlin is one"),
+        ("0 9 * * 1", " ", "the time zone must not be blank"),
     ],
 )
 def test_what_is_no_time_is_refused_and_says_what_one_is(session, card, line, zone, said):
@@ -64,6 +68,28 @@ def test_what_is_no_time_is_refused_and_says_what_one_is(session, card, line, zo
     with pytest.raises(UsageError, match=said):
         repeat(session, "A", line, zone)
     assert repeats(session) == []
+
+
+def test_a_host_without_time_zones_says_so_and_has_utc(session, card, monkeypatch):
+    monkeypatch.setattr(cron, "available_timezones", set)
+    card("A")
+    with pytest.raises(UsageError, match="this host lacks the database of time zones"):
+        repeat(session, "A", "0 9 * * 1", BERLIN)
+    assert repeat(session, "A", "0 9 * * 1").zone == "UTC"
+
+
+def test_long_ids_have_room_for_any_time_and_stay_apart(session, card):
+    ids = ["é" * 254 + last for last in "ab"]
+    for card_id in ids:
+        card(card_id)
+        repeat(session, card_id, "0 9 1 1 *", "UTC")
+        repeat(session, card_id, "0 9 1 1 *", "Asia/Kolkata")
+    session.execute("UPDATE fleet_repeat SET next_at = '2026-01-01T03:30Z'")
+    made = make_due(session)
+    assert len({*made}) == 2
+    for card_id in made:
+        assert len(card_id) == 255
+        assert card_id.endswith("-01-01T09:00+05:30")
 
 
 def test_a_sweep_makes_one_card_for_all_times_missed(session, due):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.urls import reverse
 
-from backlog.errors import NotAllowed, NotRegistered
+from backlog.errors import NotAllowed, NotRegistered, WrongState
 from backlog.models import Card
 from backlog.verbs import claims, moves, rights, rules
 from backlog.verbs.pool import Pool
@@ -270,6 +270,42 @@ def test_the_first_operator_is_registered_by_anybody(enforce, call, monkeypatch)
     )
 
 
+def test_somebody_is_left_who_may_register_others(enforce, call, session, monkeypatch):
+    monkeypatch.setenv("LOGNAME", "ada")
+    workers.add(session, "ada", ["operator"])
+    last = "ada is the last who may register workers: register another operator first\n"
+    for words in (("remove", "ada"), ("add", "ada", "--roles", "code")):
+        assert refused(call, 1, "worker", *words) == last
+    assert call("worker", "add", "bob", "--roles", "operator,code").status == 0
+    assert call("worker", "remove", "ada").status == 0
+    monkeypatch.delenv("BACKLOG_ENFORCE_ROLES")
+    assert call("worker", "remove", "bob").status == 0
+
+
+def test_of_two_who_leave_at_once_one_stays(enforce, session, sessions):
+    for name in ("ada", "bob"):
+        workers.add(session, name, ["operator"])
+    with session.transaction():
+        workers.remove(session, "ada")
+        leaving = Background(sessions(), partial(workers.remove, name="bob"))
+        assert leaving.waits()
+    with pytest.raises(WrongState, match="bob is the last"):
+        leaving.result()
+
+
+def test_of_two_who_come_first_one_is_the_first(enforce, session, sessions):
+    def come(at, name):
+        with rights.allowed(at, Deed("worker add", name)):
+            workers.add(at, name, ["operator"])
+
+    with session.transaction():
+        come(session, "ada")
+        second = Background(sessions(), partial(come, name="eve"))
+        assert second.waits()
+    with pytest.raises(NotRegistered):
+        second.result()
+
+
 def test_a_switch_that_is_neither_on_nor_off_is_wrong_usage(call, monkeypatch):
     monkeypatch.setenv("BACKLOG_ENFORCE_ROLES", "maybe")
     assert "BACKLOG_ENFORCE_ROLES must be one of on, off" in refused(
@@ -324,7 +360,7 @@ boundaries: [B]
 def test_a_role_of_a_fleet_may_what_it_says(tmp_path, monkeypatch, name, kind, may, expected):
     monkeypatch.setenv("BACKLOG_ROLES_DIR", str(tmp_path))
     (tmp_path / "a.md").write_text(_OWN.format(name, kind, may))
-    assert enforced.granted([name]) == expected
+    assert library.granted([name]) == expected
 
 
 # Pages -------------------------------------------------------------------------------------------
@@ -370,7 +406,9 @@ def test_a_form_that_is_refused_keeps_what_was_typed(store, enforce, client):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_admin_asks_as_the_pages_do_and_registers_workers(store, enforce, admin_client):
+def test_the_admin_asks_as_the_pages_do_and_registers_workers(
+    store, enforce, admin_client, monkeypatch
+):
     card = CardFactory(id="A")
     data = {"name": "admin", "roles": ["code", "review"]}
     assert admin_client.post("/admin/fleet/worker/add/", data).status_code == 302
@@ -380,5 +418,14 @@ def test_the_admin_asks_as_the_pages_do_and_registers_workers(store, enforce, ad
     assert press(admin_client, "complete", card).status_code == 403
     data = {"name": "x", "roles": ["nobody"]}
     assert "Select a valid choice" in admin_client.post("/admin/fleet/worker/add/", data).text
+    workers.add(Card.objects.session(), "ada", ["operator"])
+    for path in ("ada/delete/", ""):
+        given = {"post": "yes", "action": "delete_selected", "_selected_action": "ada"}
+        page = admin_client.post(f"/admin/fleet/worker/{path}", given)
+        assert (page.status_code, "ada is the last who may" in page.text) == (409, True)
+    workers.add(Card.objects.session(), "bob", ["operator"])
+    admin_client.post("/admin/fleet/worker/ada/delete/", {"post": "yes"})
     admin_client.post("/admin/fleet/worker/admin/delete/", {"post": "yes"})
+    monkeypatch.delenv("BACKLOG_ENFORCE_ROLES")
+    admin_client.post("/admin/fleet/worker/bob/delete/", {"post": "yes"})
     assert workers.workers(Card.objects.session()) == []

@@ -65,6 +65,8 @@ def test_a_file_that_changes_is_read_again(directory):
         (OWN.replace("[changes nothing that is not text]", "[1]"), "line 5: a boundary must be"),
         (OWN.replace("translator", "12"), "line 2: class must be text"),
         (OWN.replace("translator", "a\u200bb"), "line 2: class must be "),
+        (OWN.replace("translator", "a,b"), "line 2: class must not contain a comma"),
+        (OWN.replace("kind:", "alias: a, b\nkind:"), "line 3: alias must not contain a comma"),
         (OWN.replace("kind:", "class:"), "line 3: class is given twice"),
         (OWN.replace("mandate: ", "mandate: {"), "line 5: "),
         ("---\n- a\n---\n", "line 2: class, kind, "),

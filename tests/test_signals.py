@@ -25,7 +25,7 @@ def test_a_signal_keeps_its_evidence(call, card, tmp_path):
     ("evidence", "said"),
     [
         ("@nowhere", "--evidence cannot be read from nowhere: No such file"),
-        ("@", "--evidence cannot be read from"),
+        ("@", "--evidence needs the name of a file after the @"),
         ("@image", "must be a file of UTF-8 text"),
         ("@empty", "the file empty must not be blank"),
         (" ", "--evidence must not be blank"),

@@ -1,4 +1,4 @@
-"""`backlog/sql` is what a migrated database has, and short enough to be read."""
+"""`backlog/sql` and `fleet/sql` are what a migrated database has, and short enough to be read."""
 
 import re
 from contextlib import closing
@@ -21,8 +21,8 @@ from backlog.store.storage import from_environment
 from backlog.values import BIGINT_MAX, INT_MAX
 from tests.test_upgrades import SCHEMA
 
-FOLDER = Path(__file__).resolve().parent.parent / "backlog" / "sql"
-TEXTS = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.sql"))}
+ROOT = Path(__file__).resolve().parent.parent
+TEXTS = {path.stem: path.read_text() for path in sorted(ROOT.glob("*/sql/*.sql"))}
 MADE = {what: SCHEMA[what] for what in ("domains", "functions", "triggers", "views")}
 
 DROP = """
@@ -31,11 +31,11 @@ DECLARE
     made record;
 BEGIN
     FOR made IN SELECT tgname, tgrelid::regclass AS on_table FROM pg_trigger
-        WHERE NOT tgisinternal AND starts_with(tgname, 'backlog_') LOOP
+        WHERE NOT tgisinternal AND tgname ~ '^(backlog|fleet)_' LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', made.tgname, made.on_table);
     END LOOP;
     FOR made IN SELECT oid::regprocedure AS f FROM pg_proc
-        WHERE starts_with(proname, 'backlog_') LOOP
+        WHERE proname ~ '^(backlog|fleet)_' LOOP
         EXECUTE format('DROP FUNCTION %s CASCADE', made.f);  -- indexes of its words
     END LOOP;
     FOR made IN SELECT typname FROM pg_type
@@ -56,7 +56,7 @@ def made(connection):
     return {what: sorted(map(str, connection.execute(sql))) for what, sql in MADE.items()}
 
 
-def test_a_migrated_database_has_what_the_folder_says(scratch):
+def test_a_migrated_database_has_what_the_folders_say(scratch):
     migrated = made(scratch)
     assert all(migrated.values())
     scratch.execute(DROP)
@@ -65,7 +65,7 @@ def test_a_migrated_database_has_what_the_folder_says(scratch):
     assert made(scratch) == migrated
 
 
-def test_what_the_folder_makes_is_the_whole_of_it(scratch):
+def test_what_the_folders_make_is_the_whole_of_it(scratch):
     """No domain, function, trigger or view is left that no file makes."""
     names = re.findall(
         r"CREATE (?:OR REPLACE )?(?:DOMAIN|FUNCTION|TRIGGER|VIEW) (\w+)", "".join(TEXTS.values())

@@ -33,15 +33,15 @@ SCHEMA = {
         WHERE starts_with(typname, 'backlog_')""",
     "indexes": "SELECT tablename, indexdef FROM pg_indexes WHERE starts_with(tablename, 'backlog')",
     "functions": """SELECT proname, pg_get_functiondef(oid) FROM pg_proc
-        WHERE starts_with(proname, 'backlog_')""",
+        WHERE proname ~ '^(backlog|fleet)_'""",
     "triggers": """SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger
-        WHERE NOT tgisinternal AND starts_with(tgname, 'backlog_')""",
+        WHERE NOT tgisinternal AND tgname ~ '^(backlog|fleet)_'""",
     "views": "SELECT viewname, definition FROM pg_views WHERE starts_with(viewname, 'backlog')",
     "storage": "SELECT relname, reloptions FROM pg_class WHERE relname = 'backlog'",
     "groups": """SELECT g.name, codename FROM auth_group AS g
         JOIN auth_group_permissions ON group_id = g.id
         JOIN auth_permission AS p ON p.id = permission_id""",
-    "migrations": "SELECT name, '' FROM django_migrations WHERE app = 'backlog'",
+    "migrations": "SELECT name, '' FROM django_migrations WHERE app IN ('backlog', 'fleet')",
 }
 
 

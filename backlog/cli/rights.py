@@ -7,7 +7,7 @@ from typing import Any, Final
 from backlog.cli.options import Options
 from backlog.session import ACTOR, Session
 from backlog.values import actor
-from backlog.verbs.rights import Ask, Deed
+from backlog.verbs.rights import TOGETHER, Ask, Deed
 
 # The option that says who acts, where BACKLOG_OWNER does not stand for it.
 _SAID: Final = ("by", "actor")
@@ -18,7 +18,8 @@ def asked(ask: Ask, session: Session, options: Options) -> Iterator[None]:
     """Inside it the verb may be run: what was asked about stays so. Raises `NotAllowed`."""
     many = getattr(options, "ids", None) is not None
     one = getattr(options, "card_id", None)
-    with session.transaction() if many or one is not None else nullcontext():
+    together = many or one is not None or options.deed in TOGETHER
+    with session.transaction() if together else nullcontext():
         # What is known once it has been read.
         options.allow = lambda ids: ask(session, _deed(options, tuple(ids)))
         if not many:

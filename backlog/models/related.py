@@ -97,7 +97,8 @@ class Event(models.Model):
     `verb` is what the change amounts to: the verb that makes it, or the nearest one. `actor` is
     who a verb was told, else the new owner of a claim, else the database's role. `note` has the
     names of edited fields, the ids of a link, the reason of a block, the answer of an unblock, or
-    the comment. Triggers write it; only a comment, which changes nothing, is written by its verb.
+    the comment. Triggers write it; only what is said of a card and changes nothing
+    (`history.SAID`) is written by its verb.
     """
 
     # One tree for both: a claim writes an event, and pays for each index. `id` is an identity.

@@ -48,9 +48,10 @@ BEGIN
 END $$;
 
 -- Its name puts it before those of a move: a card that comes into a gated phase and is done in one
--- statement is judged.
-CREATE TRIGGER backlog_before_gate BEFORE UPDATE OF phase ON backlog
-FOR EACH ROW WHEN (NEW.phase IS DISTINCT FROM OLD.phase) EXECUTE FUNCTION backlog_before_gate();
+-- statement is judged; so is one of it whose gate is taken away.
+CREATE TRIGGER backlog_before_gate BEFORE UPDATE OF phase, gated ON backlog
+FOR EACH ROW WHEN (NEW.phase IS DISTINCT FROM OLD.phase OR OLD.gated AND NOT NEW.gated)
+EXECUTE FUNCTION backlog_before_gate();
 
 CREATE FUNCTION backlog_before_touch() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

@@ -35,7 +35,7 @@ BEGIN
         NEW.resolution := NULL;
         NEW.archived_at := NULL;
         IF OLD.status = 'done' THEN
-            PERFORM backlog_judge_anew(NEW);
+            NEW := backlog_reopened(NEW);
         END IF;
     END IF;
     -- At the bound of the constraint the counter stays; the card is claimed all the same.
@@ -95,7 +95,7 @@ BEGIN
     ELSIF OLD.status = 'done' THEN
         NEW.resolution := NULL;
         NEW.archived_at := NULL;
-        PERFORM backlog_judge_anew(NEW);
+        NEW := backlog_reopened(NEW);
     END IF;
     IF NEW.status = 'ready' AND OLD.status = 'claimed' THEN
         NEW := backlog_given_back(NEW, report);

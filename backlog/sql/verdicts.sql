@@ -18,7 +18,7 @@ CREATE FUNCTION backlog_criteria(acceptance jsonb) RETURNS integer LANGUAGE sql 
         ELSE 1 END
 $$;
 
--- Whoever works on the card, or ever did: no judge of it.
+-- Whoever works on the card, or ever did, also on one of this id that was deleted: no judge of it.
 CREATE FUNCTION backlog_workers(card backlog) RETURNS text[] LANGUAGE plpgsql STABLE
 SET enable_seqscan = off AS $$
 BEGIN
@@ -73,6 +73,15 @@ BEGIN
     INSERT INTO backlog_verdict (card_id, actor, attempt)
     SELECT card.id, backlog_actor(), card.attempts
     WHERE EXISTS (SELECT FROM backlog_verdict WHERE card_id = card.id);
+END $$;
+
+-- A card that was done comes back: it starts over, and into the gate that its phase may have by now.
+CREATE FUNCTION backlog_reopened(card backlog) RETURNS backlog LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM backlog_judge_anew(card);
+    PERFORM backlog_lock_phase(card.phase);
+    card.gated := card.gated OR backlog_phase_is_gated(card.phase);
+    RETURN card;
 END $$;
 
 -- A verdict is on a card that is not done, by another than its worker. Who gives it and who completes the

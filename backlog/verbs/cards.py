@@ -6,7 +6,15 @@ from itertools import chain
 from typing import Any, Final
 
 from backlog import settable, values
-from backlog.errors import Cycle, DuplicateId, DuplicateKey, HasDependents, NotFound, UsageError
+from backlog.errors import (
+    Cycle,
+    DuplicateId,
+    DuplicateKey,
+    HasDependents,
+    NotFound,
+    UsageError,
+    WrongState,
+)
 from backlog.lifecycle import BLOCKED, DONE, IN_REVIEW
 from backlog.records import COLUMNS, Record
 from backlog.session import UNIQUE_VIOLATION, Session, in_pages, in_transaction, sqlstate
@@ -143,7 +151,7 @@ def edit(session: Session, card_id: str, *, seen: datetime | None = None, **fiel
     """Change some fields (as for `create`, and `title`); None clears one that may be empty.
 
     With `seen`, the `updated_at` the caller saw, a card changed since then is left alone.
-    Raises `NotFound`, `Stale`, `Cycle`, `DuplicateKey`.
+    Raises `NotFound`, `Stale`, `Cycle`, `DuplicateKey`; `WrongState` for the gate of its phase.
     """
     return _update(session, card_id, seen, settable.checked(fields))
 
@@ -177,7 +185,10 @@ def _update(
         return card
     if ids:
         refuse_cycle(session, card_id, ids)
-    return Record._make(row)
+    made = Record._make(row)
+    if fields.get("gated") is False and card.gated and made.gated:
+        raise WrongState(f"{card_id} is gated by its phase {made.phase}: ungate that")
+    return made
 
 
 @in_transaction

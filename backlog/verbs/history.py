@@ -16,8 +16,9 @@ COLUMNS: Final = "id, card_id, at, actor, verb, from_status, to_status, attempt,
 COMMENT: Final = "comment"
 ESCALATE: Final = "escalate"
 DECIDE: Final = "decide"
+VERIFY: Final = "verify"
 # Events that change nothing of their card: what is said of it.
-SAID: Final = (COMMENT, ESCALATE, DECIDE)
+SAID: Final = (COMMENT, ESCALATE, DECIDE, VERIFY)
 
 # The card is not written: nobody's edit is refused for it, and no claim waits. Its row is locked
 # before the event takes its id, as at a change (see `_Awaited`), and so that it is not deleted now.

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from backlog import values
 from backlog.errors import DuplicateId, DuplicateKey, Refusal, UsageError
-from backlog.lifecycle import CLAIMED, DONE, MOST_COUNTED, RESOLUTIONS
+from backlog.lifecycle import BLOCK_REASONS, CLAIMED, DONE, MOST_COUNTED, RESOLUTIONS
 from backlog.records import WIRE_NAMES
 from backlog.verbs.faults import At, Faults, UnknownKeys
 from backlog.verbs.framing import backlog
@@ -236,7 +236,7 @@ _READERS: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
         "role": lambda v, k: values.optional_name(text_of(v, k), k),
         "max_attempts": integer_of(0, MOST_COUNTED),
         "not_before": lambda v, k: values.moment(text_of(v, k), k),
-        "block_reason": lambda v, k: values.block_reason(text_of(v, k)),
+        "block_reason": lambda v, k: values.one_of(text_of(v, k), k, BLOCK_REASONS),
         "block_note": lambda v, k: values.optional(text_of(v, k), k),
         "block_count": integer_of(0, MOST_COUNTED),
         "answer": lambda v, k: values.optional(text_of(v, k), k),

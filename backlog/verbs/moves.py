@@ -145,7 +145,7 @@ def block(
 ) -> Record | None:
     """Take a card out of the pool until it is unblocked.
 
-    `reason` is one of `lifecycle.BLOCK_REASONS`, `note` says more. `owner`, `attempt`, `seen` and
+    `reason` is one of `lifecycle.GIVEN_REASONS`, `note` says more. `owner`, `attempt`, `seen` and
     what is given and raised are those of `complete`, but `WrongState` is from done. A blocked card
     stays as it is.
     """

@@ -5,6 +5,7 @@ A face asks before it calls a verb, by `allowed`. Whom to ask is `guard`: what s
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Final
 
 from backlog.session import Session
 
@@ -34,6 +35,9 @@ class Deed:
         self.of_account, self.claims_next = of_account, claims_next
 
 
+# Verbs that are about no card and are asked about in the transaction in which they are done.
+TOGETHER: Final[set[str]] = set()
+
 # Gives the roles whose cards a claim may take, with those for no role; none: of any. Or raises
 # `NotAllowed`. It locks the cards that it looks at.
 Ask = Callable[[Session, Deed], tuple[str, ...]]
@@ -52,5 +56,5 @@ def allowed(session: Session, deed: Deed, ask: Ask | None = None) -> Iterator[tu
     if ask is None:
         yield ()
         return
-    with session.transaction() if deed.cards else nullcontext():
+    with session.transaction() if deed.cards or deed.verb in TOGETHER else nullcontext():
         yield ask(session, deed)

@@ -55,6 +55,20 @@ _DEFAULTS: Final = {
     "created_at": "coalesce(line.created_at, now() + line.number * interval '1 microsecond')",
 }
 
+# What is in review was completed here. Of a card of which only a line says so nobody knows who
+# worked on it, and so who must not judge it: a person decides.
+_NOT_FROM_HERE: Final = """
+UPDATE backlog_import AS line SET block_reason = 'needs_input',
+    block_note = coalesce(line.block_note,
+        'was in review elsewhere, and who worked on it is not known here'),
+    given = line.given || ARRAY['block_reason', 'block_note']
+FROM backlog_import AS said LEFT JOIN backlog AS card USING (id)
+WHERE line.id = said.id AND said.given && ARRAY['status', 'block_reason']
+AND coalesce(said.status, card.status) = 'blocked'
+AND CASE WHEN 'block_reason' = ANY (said.given) THEN said.block_reason ELSE card.block_reason END
+    = 'in_review'
+AND (card.status = 'blocked' AND card.block_reason = 'in_review') IS NOT TRUE"""
+
 _INSERT: Final = f"""
 WITH created AS (
     INSERT INTO backlog ({", ".join(STORED)})
@@ -229,6 +243,7 @@ def _write(
     session.execute("ANALYZE backlog_import")
     for number, *_ in _taken_out(session, _UNTITLED):
         faults.add(read[number].at, UsageError("title is missing"))
+    session.execute(_NOT_FROM_HERE)
     created = session.execute(_INSERT).rowcount
     for number, card_id, known, key in _taken_out(session, _CONFLICTING, look is not None):
         faults.add(read[number].at, _conflict(card_id, known and look is None, key))

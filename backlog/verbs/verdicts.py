@@ -14,11 +14,14 @@ from backlog.records import WITHOUT_TEXTS, Record, iso
 from backlog.session import ACTOR, Session, in_transaction
 from backlog.shown import cut
 from backlog.verbs.change import unblocked
+from backlog.verbs.history import VERIFY, say
 from backlog.verbs.moves import Expected, existing, stale, transition
 from backlog.verbs.runs import Report
 
 # As many criteria are named to who names another.
 _NAMED: Final = 10
+# Of evidence, in the history of a card: the ledger has all of it.
+_TOLD: Final = 500
 
 # As `backlog_criteria` counts: a card without a list has one criterion, which is what it has.
 _CRITERIA: Final = """jsonb_array_elements_text(CASE
@@ -105,7 +108,8 @@ def verify(
 ) -> Ledger:
     """Say that a criterion of a card, counted from 1, has passed or failed, and what shows it.
 
-    The newest verdict on a criterion counts; none is ever changed. Gives all of the card. Raises
+    The newest verdict on a criterion counts; none is ever changed. An event tells of each. Gives
+    all verdicts of the card that count. Raises
     `NotFound`, for a criterion that the card has not, too, `WrongState` for a card that is done or
     whose worker `by` is, `Stale`, `UsageError`.
     """
@@ -126,6 +130,8 @@ def verify(
         right = "another than who did the work says whether it passed"
         raise WrongState(f"cannot verify {card_id}: {said[-1]} is its worker; {right}")
     session.execute(_VERDICT, (card_id, *said, code))
+    what = f"{number} {'passed' if passed else 'failed'}{f' at {code}' if code else ''}"
+    say(session, card_id, VERIFY, f"{what}: {cut(evidence, _TOLD)}", said[-1])
     return ledger(session, card_id)
 
 

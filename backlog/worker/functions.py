@@ -88,8 +88,6 @@ class Worker(Engine[Task]):
         super().__init__(opener(store), plan, partial(_log, owner), threading.Event())
         self._function = function
         self._most = 1 if until == ONCE else concurrency + ahead
-        # To claim at once: not for each card that is done.
-        self._least = max(1, (self._most - concurrency) // 2)
         self._hands = threading.Condition(self._lock)  # wait for what is ahead
         self._ahead: deque[Task] = deque()
         self._ended: list[_End] = []
@@ -144,7 +142,7 @@ class Worker(Engine[Task]):
                 if more and not came and (room or self._stopping.is_set()):
                     cards, refused = self._asked(link, room)
                     if cards is None:
-                        self._drop()
+                        self._drop(WAS_STOPPED)
                     self._hand_out(cards or [])
                     more = cards is not None
                 if self._plan.until == ONCE and self._attempts():
@@ -165,9 +163,10 @@ class Worker(Engine[Task]):
         except Refusal as error:
             return None, error
 
-    def _room(self) -> int:
-        room = self._most - len(self._running)
-        return room if room >= self._least else 0
+    def _room(self, leaving: int = 0) -> int:
+        room = self._most - len(self._running) + leaving
+        # Not for each card that is done.
+        return room if room >= max(1, (self._most - self._plan.concurrency) // 2) else 0
 
     def _is_wanted(self) -> bool:
         return bool(self._ended)
@@ -194,20 +193,27 @@ class Worker(Engine[Task]):
             self._ahead.extend(tasks)
             self._call_hands()
 
-    def _drop(self) -> None:
-        """Give back what no function has begun."""
+    def _drop(self, why: str, *, late: bool = False) -> bool:
+        """Give back what no function has begun, or of that what is `late`; whether any was."""
         with self._lock:
-            ahead = list(self._ahead)
-            self._ahead.clear()
-            self._ended += [(task, task.finish(given_back(WAS_STOPPED))) for task in ahead]
+            dropped = [task for task in self._ahead if task.waits_too_long or not late]
+            self._ahead = deque(task for task in self._ahead if task not in dropped)
+            self._ended += [(task, task.finish(given_back(why))) for task in dropped]
+        return bool(dropped)
+
+    def _guard(self, slept: bool) -> None:
+        super()._guard(slept)
+        if self._drop("no function was free", late=True):  # as it will be for the next ones
+            self._most = self._plan.concurrency
+            self._look_again.set()
 
     def _tell(self, link: Link, ended: Sequence[_End], more: bool) -> bool:
         """Write down how attempts ended; whether that brought the next card, if `more` may come."""
         told = [(task, end) for task, end in ended if end is not None]
-        room = self._most - len(self._running) + len(ended)
+        room = self._room(len(ended))
         cards: Claimed = []
         completed = told and all(end.how == COMPLETED for _, end in told)
-        if more and completed and room >= self._least:
+        if more and completed and room:
             cards = self._tell_and_claim(link, told, room)
         else:
             alike: defaultdict[Any, list[tuple[Task, End]]] = defaultdict(list)

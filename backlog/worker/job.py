@@ -13,7 +13,7 @@ class Blocked(Exception):
     """A person must set something right first: the card is blocked, for this reason."""
 
     def __init__(self, reason: str = DEFAULT_REASON, note: str | None = None) -> None:
-        """`reason` is one of `lifecycle.BLOCK_REASONS`. Raises `UsageError`."""
+        """`reason` is one of `lifecycle.GIVEN_REASONS`. Raises `UsageError`."""
         self.reason, self.note = values.block_reason(reason), note
         super().__init__(note or reason)
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from backlog import values
 from backlog.errors import UsageError
-from backlog.lifecycle import BLOCK_REASONS
+from backlog.lifecycle import GIVEN_REASONS
 from backlog.values import Digits
 
 SUCCESS: Final = 0
@@ -132,7 +132,7 @@ def _cost(value: Any) -> str:
 
 
 def _reason(value: Any) -> str:
-    return values.one_of(value, "it", BLOCK_REASONS)
+    return values.one_of(value, "it", GIVEN_REASONS)
 
 
 _KEYS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {

@@ -5,7 +5,7 @@ import json
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import suppress
-from typing import Any, SupportsFloat
+from typing import Any, Final, SupportsFloat
 
 from backlog.errors import UsageError
 from backlog.records import Record
@@ -26,6 +26,9 @@ from backlog.worker.lease import (
 from backlog.worker.outcome import BLOCKED, COMPLETED, FAILED, RELEASED, Said
 from backlog.worker.patience import Patience
 from backlog.worker.plan import Plan
+
+# A sweep ends an attempt a minute after its `max_runtime`: the function is to be ended before.
+_LONGEST_AHEAD_SECONDS: Final = 30.0
 
 Function = Callable[[Job], Any]
 AsyncFunction = Callable[[Job], Awaitable[Any]]
@@ -81,6 +84,14 @@ class Task(Lease):
         """
         waits = not self._finished or now() >= self.renewal_due
         return waits and self._ended_for in (None, STOPPED, OVERDUE)
+
+    @property
+    def waits_too_long(self) -> bool:
+        """Whether no function has begun it, though what it may take counts from the claim."""
+        longest = self.card.max_runtime
+        if longest is None or self._patience is not None:
+            return False
+        return now() - self._began > min(longest, _LONGEST_AHEAD_SECONDS)
 
     def run(self, function: Function) -> End | None:
         """Its end; None: nothing may be told of it."""

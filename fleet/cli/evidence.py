@@ -16,6 +16,8 @@ def _read(value: str) -> str:
     if not value.startswith("@"):
         return values.line(value, "--evidence")
     file = value[1:]
+    if not file:
+        raise UsageError("--evidence needs the name of a file after the @ (@-: standard input)")
     try:
         with CALLER.get().open(file) as source:
             read = source.read(_MOST_BYTES + 1)

@@ -1,10 +1,12 @@
 """Cards that are made again: at each time of a line of cron, by whichever sweep comes first."""
 
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from backlog import values
 from backlog.errors import DuplicateId, NotFound, UsageError
+from backlog.lifecycle import LONGEST_NAME
 from backlog.records import Record
 from backlog.session import Session, in_transaction
 from backlog.verbs import cards
@@ -43,7 +45,7 @@ def repeat(session: Session, card_id: str, line: str, zone: str = "UTC") -> Repe
     `NotFound`, `UsageError`.
     """
     now = session.execute("SELECT now()").fetchone()[0]
-    next_at = cron.after(line, zone, now)
+    next_at = cron.after(line, cron.zone(zone), now)
     sql = f"""
         UPDATE fleet_repeat SET line = %s, zone = %s, next_at = %s
         WHERE card_id = %s OR series = %s RETURNING {_COLUMNS}"""
@@ -116,7 +118,13 @@ def _make_next(session: Session) -> list[str] | None:
 
 
 def _next_id(series: str, at: datetime, zone: str) -> str:
-    return f"{series}@{cron.written(at, zone)}"
+    """The series and the time. Of a long id of a series as much as there is room for, and a digest
+    of it: two that begin alike have cards of their own."""
+    time = f"@{cron.written(at, zone)}"
+    if len(series) + len(time) <= LONGEST_NAME:
+        return f"{series}{time}"
+    end = f"~{sha256(series.encode()).hexdigest()[:16]}{time}"
+    return series[: LONGEST_NAME - len(end)] + end
 
 
 def _create(session: Session, card_id: str, newest: Record) -> str:

@@ -12,7 +12,7 @@ from backlog.session import Session
 from backlog.shown import named
 from backlog.verbs.rights import Deed
 from fleet import roles as library
-from fleet.verbs.workers import worker, workers
+from fleet.verbs.workers import REGISTER, is_run, lock, worker
 from fleet.words import RIGHTS
 
 OPERATOR: Final = "operator"
@@ -39,8 +39,10 @@ def ask(session: Session, deed: Deed) -> tuple[str, ...]:
     claims = deed.verb in _CLAIMS or deed.claims_next
     if not needed and not claims:
         return ()
-    if deed.verb == "worker add" and not _has_operator(session):
-        return ()  # else nobody could ever be the first
+    if deed.verb == REGISTER:
+        lock(session)  # of two who come at once, one is the first
+        if not is_run(session):
+            return ()  # else nobody could ever be
     roles = _roles_of(session, deed)
     for each in needed:
         check(deed.actor, roles, each.rights, each.what)
@@ -49,16 +51,10 @@ def ask(session: Session, deed: Deed) -> tuple[str, ...]:
 
 def check(actor: str, roles: Iterable[str], rights: Iterable[str], what: str) -> None:
     """Raise `NotAllowed` if none of the roles has one of the rights; `what` would be done."""
-    if granted(roles).isdisjoint(rights):
+    if library.granted(roles).isdisjoint(rights):
         wanted = set(rights)
         who = [each.name for each in library.roles() if not wanted.isdisjoint(each.may or ())]
         raise NotAllowed(f"only {_one_of(who)} may {what}; {_is(actor, roles)}")
-
-
-def granted(roles: Iterable[str]) -> set[str]:
-    """The rights that these roles have together."""
-    named = set(roles)
-    return {right for each in library.roles() if each.name in named for right in each.may or ()}
 
 
 def _one_of(roles: list[str]) -> str:
@@ -81,11 +77,6 @@ def _roles_of(session: Session, deed: Deed) -> tuple[str, ...]:
         f"{name} is not registered: an operator says what a worker is by"
         " `worker add NAME --roles A,B`"
     )
-
-
-def _has_operator(session: Session) -> bool:
-    registered = [role for each in workers(session) for role in each.roles]
-    return "worker add" in granted(registered)
 
 
 def _needed(session: Session, deed: Deed) -> list[_Needed | None]:
@@ -126,7 +117,7 @@ def _of_a_claim(
 def _claimed_for(session: Session, deed: Deed, roles: tuple[str, ...]) -> tuple[str, ...]:
     """The roles whose cards the claim may take, beside those for no role; none: it names one, or
     its card. Raises `NotAllowed`."""
-    own = tuple(each for each in roles if "claim" in granted([each]))
+    own = tuple(each for each in roles if "claim" in library.granted([each]))
     if deed.verb == "claim" and deed.cards:
         sql = "SELECT role FROM backlog WHERE id = ANY (%s) FOR NO KEY UPDATE"
         wanted = [role for (role,) in session.execute(sql, (list(deed.cards),)).fetchall()]

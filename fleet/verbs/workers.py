@@ -1,15 +1,18 @@
 """Who is who: the workers that are registered, each with its roles."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from backlog import values
-from backlog.errors import NotFound, UsageError
+from backlog.errors import NotFound, UsageError, WrongState
 from backlog.session import Session, in_transaction
+from fleet import rights
 from fleet import roles as library
 
+REGISTER: Final = "worker add"  # the right to
 MOST_ROLES: Final = 50
 _COLUMNS: Final = "name, roles::text, registered_at"
 
@@ -22,25 +25,53 @@ class Worker(NamedTuple):
     registered_at: datetime
 
 
+def lock(session: Session) -> None:
+    """Until the transaction ends, nobody else is registered or goes."""
+    session.execute("LOCK TABLE fleet_worker IN SHARE ROW EXCLUSIVE MODE")
+
+
+def is_run(session: Session) -> bool:
+    """Whether anybody is registered who may register others. Raises `ConfigurationError`."""
+    return REGISTER in library.granted(role for each in workers(session) for role in each.roles)
+
+
+@contextmanager
+def _still_run(session: Session, name: str) -> Iterator[None]:
+    """Where rights are enforced, somebody is left who may register others, or it is refused."""
+    lock(session)
+    was_run = rights.are_enforced() and is_run(session)
+    yield
+    if was_run and not is_run(session):
+        raise WrongState(
+            f"{name} is the last who may register workers: register another operator first"
+        )
+
+
 @in_transaction
 def add(session: Session, name: str, roles: Sequence[str]) -> Worker:
     """Register a worker with these roles, named by name or class; again: instead of those before.
 
-    Raises `UsageError`, `NotFound` for a role that is not there, `ConfigurationError`.
+    Raises `UsageError`, `NotFound` for a role that is not there, `ConfigurationError`; where rights
+    are enforced `WrongState`, if nobody could register anybody afterwards.
     """
-    known = checked_roles(roles)
+    name, known = values.name(name, "NAME"), checked_roles(roles)
     sql = f"""
         INSERT INTO fleet_worker (name, roles) VALUES (%s, %s)
         ON CONFLICT (name) DO UPDATE SET roles = excluded.roles RETURNING {_COLUMNS}"""
-    row = session.execute(sql, (values.name(name, "NAME"), json.dumps(known))).fetchone()
-    return _worker(row)
+    with _still_run(session, name):
+        return _worker(session.execute(sql, (name, json.dumps(known))).fetchone())
 
 
 @in_transaction
 def remove(session: Session, name: str) -> Worker:
-    """Nobody of this name is registered any more; who was. Raises `UsageError`, `NotFound`."""
+    """Nobody of this name is registered any more; who was.
+
+    Raises `UsageError`, `NotFound`; `WrongState` as `add` does.
+    """
     sql = f"DELETE FROM fleet_worker WHERE name = %s RETURNING {_COLUMNS}"
-    row = session.execute(sql, (values.name(name, "NAME"),)).fetchone()
+    name = values.name(name, "NAME")
+    with _still_run(session, name):
+        row = session.execute(sql, (name,)).fetchone()
     if row is None:
         raise NotFound(f"no worker {name} is registered; `worker list` names those who are")
     return _worker(row)

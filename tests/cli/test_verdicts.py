@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.cli import refused
+from backlog.errors import UsageError
+from backlog.verbs import moves
+from tests.cli import lines, refused
 
 pytestmark = pytest.mark.one_tier
 
@@ -31,6 +33,16 @@ def test_verify_answers_with_every_criterion(call, in_review):
     assert out[0] == "A\tgated\t1 of 2 open"
     assert out[1].startswith("1\t[passed]\ttests pass\tr\t")
     assert out[2] == "2\t[open]\tdocs"
+
+
+def test_the_history_tells_of_a_verdict(call, in_review):
+    words = ("--fail", "--evidence", "e" * 900, "--by", "r", "--commit", "abc")
+    assert call(*JUDGED, "2", *words).status == 0
+    event = call("history", "--id", "A", "--json").json[-1]
+    assert (event["verb"], event["actor"], event["from"], event["to"]) == (
+        *("verify", "r", "blocked", "blocked"),
+    )
+    assert (event["note"][:22], len(event["note"])) == ("2 failed at abc: eeeee", 518)
 
 
 def test_evidence_may_be_a_file(call, in_review, tmp_path):
@@ -82,6 +94,31 @@ def test_the_next_card_is_claimed_where_one_goes_into_review(call, card):
     card("B")
     ran = call("complete", "--id", "A", "--owner", "w", "--claim-next", "--json").json
     assert (ran["completed"]["status"], ran["claimed"]["id"]) == ("blocked", "B")
+
+
+def test_a_line_alone_brings_no_card_into_review(call, in_review, card, tmp_path):
+    """Who worked on it elsewhere is not known here, and would judge it."""
+    card("C", blocked=True)
+    here = call("list", "--json").json[0]
+    said = [{**here, "id": "B"}, {"id": "C", "blockReason": "in_review", "blockNote": "my own"}]
+    for counts in ((1, 2, 0, False), (0, 0, 3, False)):
+        ran = call("import", "--update", lines(tmp_path, here, *said), "--json").json
+        assert tuple(ran.values()) == counts
+    told = {
+        each["id"]: (each["blockReason"], each["blockNote"]) for each in call("list", "--json").json
+    }
+    unknown = "was in review elsewhere, and who worked on it is not known here"
+    assert told == {
+        "A": ("in_review", None),
+        "B": ("needs_input", unknown),
+        "C": ("needs_input", "my own"),
+    }
+
+
+def test_nobody_blocks_a_card_as_if_it_were_in_review(call, in_review, session):
+    assert "must be one of" in refused(call, 2, "block", "--id", "A", "--reason", "in_review")
+    with pytest.raises(UsageError, match='not "in_review"'):
+        moves.block(session, "A", reason="in_review")
 
 
 def test_what_is_in_review_is_listed(call, card, in_review):

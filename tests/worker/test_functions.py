@@ -274,6 +274,21 @@ def test_a_stop_gives_back_what_has_not_begun_and_waits_for_the_rest(session, ca
     assert (run.outcome, run.summary) == ("released", "the worker was stopped")
 
 
+def test_what_stands_ahead_for_too_long_is_given_back_and_not_taken_again(session, card, made):
+    """A sweep would end it as failed, though no function has begun it."""
+    card("A")
+    card("B", max_runtime=1, max_attempts=1)
+    card("C")
+
+    def work(job):
+        if job.id == "A":
+            until(lambda: status_of(session, "B") == "ready")
+
+    Worker(made(work), "w", until="drain").run()
+    told = [(each.outcome, each.summary) for each in runs.runs(session, "B")]
+    assert told == [("released", "no function was free"), ("completed", None)]
+
+
 def test_after_the_grace_the_function_is_told_and_its_card_given_back(session, card):
     def work(job):
         worker.stop()
