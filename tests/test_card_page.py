@@ -40,7 +40,7 @@ def test_none_of_many_dependencies_is_said_to_be_missing(admin_client):
     needed = CardFactory.create_batch(230)
     CardFactory(id="A", depends_on=[card.pk for card in needed])
     page = _page(admin_client)
-    assert [card.cell for card in page.context["near"].needs] == ["ready"] * 200
+    assert [card.state for card in page.context["near"].needs] == ["ready"] * 200
     assert "The first 200 of 230" in page.text
 
 

@@ -258,7 +258,7 @@ def graph_rows(nodes: Iterable[Any], chain: Iterable[Card], here: str) -> SafeSt
         put(
             _GRAPH_ROW,
             needs=" ".join(str(needed.number) for needed in node.needs),
-            state=node.card.cell,
+            state=node.card.state,
             critical=" data-critical" if node.card.pk in critical else "",
             here=SafeString(' aria-current="true"' if node.card.pk == here else ""),
             rank=node.rank,

@@ -97,7 +97,7 @@ def _events(card_id: str) -> list[Any]:
 def _found(card_id: str) -> Any:
     """The card; of its body and its criteria, as text, no more than the page can show."""
     criteria = Cast("acceptance", TextField())
-    cards = Card.objects.with_cell().with_late().defer("acceptance", "body").filter(pk=card_id)
+    cards = Card.objects.with_state().with_late().defer("acceptance", "body").filter(pk=card_id)
     return cards.annotate(
         body_start=lines.start("body", BODY_BYTES),
         criteria_start=lines.start(criteria, LONGEST),
