@@ -44,6 +44,12 @@ def test_none_of_many_dependencies_is_said_to_be_missing(admin_client):
     assert "The first 200 of 230" in page.text
 
 
+def test_a_duplicate_leads_to_the_card_that_it_is_one_of(admin_client):
+    CardFactory(id="B")
+    Card.objects.drop(CardFactory(id="A").pk, "twice", duplicate_of="B")
+    assert 'duplicate of <a href="/card/B/">B</a>' in _page(admin_client).text
+
+
 def test_more_dependents_than_are_listed_are_mentioned(admin_client):
     CardFactory(id="hub")
     CardFactory.create_batch(201, depends_on=["hub"])

@@ -63,7 +63,7 @@ SHOWN: Final = lines.in_order(*_COLUMNS)
 
 def rows(cards: CardQuerySet) -> Any:
     """The values of a `Shown` each; `waits_for` is an array of arrays, or None."""
-    needed = Card.objects.filter(pk=OuterRef("dependency_id")).with_state()
+    needed: Any = Card.objects.filter(pk=OuterRef("dependency_id")).with_state()
     state = Coalesce(Subquery(needed.values_list("state")), Value("missing", TextField()))
     edges = Dependency.objects.filter(card=OuterRef("pk")).annotate(state=state)
     pair = Func("dependency_id", "state", template="ARRAY[%(expressions)s]", output_field=_PAIR)
@@ -81,7 +81,7 @@ def states(hits: Iterable[Hit]) -> list[tuple[Hit, str]]:
     """Each with what pages call the state of its card; a search knows its cell only."""
     found = list(hits)
     blocked = [hit.id for hit in found if hit.cell == BLOCKED]
-    cards = Card.objects.filter(pk__in=blocked).with_state()
+    cards: Any = Card.objects.filter(pk__in=blocked).with_state()
     called = dict(cards.values_list("pk", "state"))  # of no ids Django asks nothing
     return [(hit, called.get(hit.id, hit.cell)) for hit in found]
 

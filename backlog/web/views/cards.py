@@ -16,11 +16,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from backlog import values
 from backlog.errors import UsageError
-from backlog.lifecycle import READY, UNBLOCK
+from backlog.lifecycle import DUPLICATE, READY, UNBLOCK
 from backlog.models import Card, Event
 from backlog.records import Record
 from backlog.templatetags.backlog import line
 from backlog.verbs import runs
+from backlog.verbs.drop import original
 from backlog.verbs.history import COMMENT
 from backlog.verbs.rights import allowed
 from backlog.web import beside
@@ -73,6 +74,9 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
         "more_criteria": more,
         "near": near,
         "explanation": Card.objects.explain_card(card_id) if found.status == READY else None,
+        "original": original(Card.objects.session(), card_id)
+        if found.resolution == DUPLICATE
+        else None,
         "seen": str(Seen.of(found)),
         "buttons": [(button, _asked(button.name, found)) for button in buttons],
         "may_change": may(request, CHANGE),
