@@ -154,9 +154,11 @@ def test_a_time_may_be_typed_with_an_offset(admin_client):
     [
         ({"not_before": "tomorrow"}, "not before must be an ISO 8601 time"),
         ({"not_before": "0001-01-01T00:00:00+14:00"}, "not before is out of range"),
-        ({"max_attempts": "-1"}, "max attempts must be a whole number between 0"),
+        ({"max_attempts": "-1"}, "Max attempts must be a whole number between 0"),
         ({"max_attempts": "many"}, "Enter a whole number."),
         ({"role": "a\0b"}, "Null characters"),
+        ({"max_runtime": "0"}, "Max runtime must be"),
+        ({"phase": "p" * 256}, "Phase must have at most 255"),
     ],
 )
 def test_what_no_worker_could_claim_by_is_an_error_of_the_form(admin_client, changes, said):

@@ -33,9 +33,9 @@ def of_card(request: HttpRequest, card_id: str) -> SafeString:
     context = {
         "card_id": card_id,
         "repeated": of_series(session, card_id),
-        "escalations": rows.escalations(Escalation.objects.filter(card_id=card_id))[: MOST + 1],
-        "decisions": rows.decisions(Decision.objects.filter(card_id=card_id))[: MOST + 1],
-        "signals": rows.signals(Signal.objects.filter(card_id=card_id))[: MOST + 1],
+        "escalations": rows.escalations(Escalation.objects.filter(card_id=card_id), MOST),
+        "decisions": rows.decisions(Decision.objects.filter(card_id=card_id), MOST),
+        "signals": rows.signals(Signal.objects.filter(card_id=card_id), MOST),
         "most": MOST,
         "of_card": True,
         "may_change": may(request, CHANGE),
