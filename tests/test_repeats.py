@@ -162,7 +162,10 @@ def test_the_page_repeats_a_card_and_ends_it(session, card, admin_client):
 @pytest.mark.django_db(transaction=True)
 def test_each_card_of_a_series_says_so_on_its_page(session, due, admin_client):
     (second,) = make_due(session)
-    for card_id, said in (("A", "are made again, whose newest"), (second, "made by the series of")):
+    for card_id, said in (
+        ("A", "are made again; the newest is"),
+        (second, "made by the series of"),
+    ):
         page = re.sub("<[^>]+>", "", admin_client.get(f"/card/{card_id}/").text)
         assert said in page
         assert "The next one comes" in page

@@ -122,6 +122,7 @@ def test_a_card_in_review_is_called_so_everywhere(path, admin_client):
     Card.objects.all().update(phase="M1")
     page = _text(admin_client.get(path)).replace("1 blocked", "")
     assert "in review" in page.lower()
+    assert "in_review" not in page
     assert not re.search(r"\bA( ·)? blocked", page)
 
 

@@ -66,6 +66,7 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
     criteria, more = _criteria(found.criteria_start)
     placed = ["unlink", *SAID]  # beside each dependency, below the question, in the history
     placed += [] if found.draft else [PUBLISH]
+    placed += ["archive"] if found.archived_at else []
     buttons = offered(request, found.status, without=placed)
     context |= {
         "body": _body(found.body_start),
