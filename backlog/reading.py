@@ -1,13 +1,14 @@
 """What the admin only shows: events, runs and verdicts of cards, pauses and limits."""
 
 from collections.abc import Iterable
+from functools import wraps
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.admin.utils import quote, unquote
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.urls import URLPattern, path, register_converter, reverse
 from django.urls.converters import PathConverter
 from django.utils.html import format_html
@@ -49,13 +50,23 @@ register_converter(QuotedId, "quoted")
 
 
 def quoted(urls: Iterable[URLPattern]) -> list[URLPattern]:
-    """Stock, but for ids that a URL would not keep."""
+    """Stock, but for ids that a URL would not keep, and for those that the database cannot."""
     return [
-        path(str(url.pattern).replace("<path:", "<quoted:"), url.callback, name=url.name)
+        path(str(url.pattern).replace("<path:", "<quoted:"), _possible(url.callback), name=url.name)
         if url.name
         else url
         for url in urls
     ]
+
+
+def _possible(view: Any) -> Any:
+    @wraps(view)
+    def run(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if "\0" in kwargs.get("object_id", ""):
+            raise Http404("no row has a NUL byte")
+        return view(request, *args, **kwargs)
+
+    return run
 
 
 def _link(text: str, page: str, *args: str, **query: str) -> SafeString:
@@ -114,7 +125,7 @@ class ReadAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         parts = unquote(object_id).split("-", len(self.key) - 1)
-        if len(parts) < len(self.key) or "\0" in object_id:
+        if len(parts) < len(self.key):
             return None
         try:
             found = self.get_queryset(request).filter(**dict(zip(self.key, parts, strict=True)))

@@ -10,10 +10,12 @@ from django.urls import URLPattern
 
 from backlog import values
 from backlog.errors import Refusal, UsageError
+from backlog.fields import FreeTextField, LineField
 from backlog.models import Card
 from backlog.reading import ReadAdmin, quoted
 from backlog.templatetags.backlog import line
 from backlog.web.access import ADMINISTER
+from backlog.web.queries.lines import start
 from fleet import roles as library
 from fleet.models import Decision, Escalation, Heartbeat, Proposal, Repeat, Signal, Worker
 from fleet.verbs import workers
@@ -22,7 +24,7 @@ from fleet.verbs import workers
 def _choices() -> list[tuple[str, str]]:
     try:
         return [(each.name, each.name) for each in library.roles()]
-    except Refusal:  # the pages of the roles say which file is none
+    except Refusal:  # `WorkerForm` says why
         return []
 
 
@@ -34,6 +36,13 @@ class WorkerForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
     class Meta:
         model = Worker
         fields = ("name", "roles")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        try:
+            library.roles()
+        except Refusal as refusal:
+            self.fields["roles"].help_text = f"None can be offered: {refusal}"
 
     def clean_name(self) -> str:
         try:
@@ -95,8 +104,25 @@ class _ReadAdmin(ReadAdmin):
 
     get_readonly_fields = get_fields
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        texts = [field.name for field in self.opts.fields if isinstance(field, _LONG)]
+        begun = (
+            super()
+            .get_queryset(request)
+            .annotate(**{f"{name}_start": start(name) for name in texts})
+        )
+        return begun.defer(*texts)  # type: ignore[no-any-return]  # untyped
+
     def get_list_display(self, request: HttpRequest) -> Any:
-        return [name for name in self.get_fields(request) if name not in _TEXTS]
+        return [
+            "reason_line" if name == "reason" else name
+            for name in self.get_fields(request)
+            if name not in _TEXTS
+        ]
+
+    @admin.display(description="reason", empty_value="-")
+    def reason_line(self, row: Any) -> str:
+        return line(row.reason_start)
 
     def get_search_fields(self, request: HttpRequest) -> Any:
         return ("card_id__exact",) if "card_id" in self.get_fields(request) else ()
@@ -105,7 +131,9 @@ class _ReadAdmin(ReadAdmin):
         return queryset  # type: ignore[no-any-return]  # untyped
 
 
+# What a list has no room for; and what may be as long as a book.
 _TEXTS = ("text", "evidence", "resolution", "why")
+_LONG = (FreeTextField, LineField)
 
 for _model in (Decision, Escalation, Heartbeat, Proposal, Repeat, Signal):
     admin.site.register(_model, _ReadAdmin)

@@ -23,47 +23,39 @@ from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.csrf import csrf_failure as stock_failure
 
+from backlog.web.typed import PLUMBING, fields
+
 Kept = dict[str, Any]
 
-# What a form carries that nobody typed or chose.
-_PLUMBING: Final = ("csrfmiddlewaretoken", "next", "action", "seen", "shown", "confirmed", "kept")
 # The name of the field that carries it through the login.
 _KEPT: Final = "kept"
 
 
 def kept_from(request: HttpRequest) -> Kept | None:
-    """Where a form was sent, and its fields; None if nobody typed or chose anything in it.
-
-    Passwords are typed again.
-    """
+    """Where a form was sent, and its fields; None if nobody typed or chose anything in it."""
     if request.path == resolve_url(settings.LOGIN_URL):
         return _carried(request)
-    fields = [
-        (name, value)
-        for name, sent in request.POST.lists()
-        for value in sent
-        if "password" not in name and name != "csrfmiddlewaretoken"
-    ]
-    if all(name in _PLUMBING or not value for name, value in fields):
+    sent = fields(request)
+    if all(name in PLUMBING or not value for name, value in sent):
         return None
-    return {"path": request.get_full_path(), "fields": fields}
+    return {"path": request.get_full_path(), "fields": sent}
 
 
 def _carried(request: HttpRequest) -> Kept | None:
     """What a login carries along, if it is what this page wrote there."""
     try:
         kept = json.loads(request.POST.get(_KEPT, ""))
-        fields = [(str(name), str(value)) for name, value in kept["fields"]]
+        sent = [(str(name), str(value)) for name, value in kept["fields"]]
         path = str(kept["path"])
     except (KeyError, TypeError, ValueError, RecursionError):
         return None
     local = path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
-    return {"path": path, "fields": fields} if local else None
+    return {"path": path, "fields": sent} if local else None
 
 
 def ask_again(request: HttpRequest, kept: Kept, *, ours: bool, status: int = 200) -> HttpResponse:
     """The page with what was typed, and a button that sends it if it came from a page of `ours`."""
-    typed = [(name, value) for name, value in kept["fields"] if value and name not in _PLUMBING]
+    typed = [(name, value) for name, value in kept["fields"] if value and name not in PLUMBING]
     context = {**kept, "typed": typed, "ours": ours}
     page = render(request, "registration/again.html", context, status=status)
     page["Cache-Control"] = "no-store"

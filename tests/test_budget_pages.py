@@ -45,11 +45,11 @@ def test_an_operator_sets_raises_and_removes_a_budget(admin_client):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"tokens": ""}, "a budget is of tokens, of cost, or of both"),
-        ({"tokens": "-1"}, "tokens must be a whole number between 0"),
+        ({"tokens": ""}, "A budget is of tokens, of cost, or of both"),
+        ({"tokens": "-1"}, "Tokens must be a whole number between 0"),
         ({"tokens": "many"}, "Enter a whole number."),
-        ({"cost": "0.1234567"}, "cost must be a number such as 0.25"),
-        ({"phase": " "}, "phase must not be blank"),
+        ({"cost": "0.1234567"}, "Cost must be a number such as 0.25"),
+        ({"phase": " "}, "Phase must not be blank"),
     ],
 )
 def test_what_is_no_budget_is_an_error_of_the_form(admin_client, changes, said):

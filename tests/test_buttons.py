@@ -12,6 +12,7 @@ from backlog.models import Card, Event
 from backlog.web.buttons import BUTTONS
 from backlog.web.seen import Seen
 from tests.factories import CardFactory
+from tests.forms import sent
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
 
@@ -100,7 +101,20 @@ def test_an_answer_keeps_its_lines_and_who_gave_it(admin_client):
 def test_what_was_typed_comes_back_with_a_refusal(admin_client):
     asks = _in_status(BLOCKED)
     Card.objects.edit("A", title="Changed meanwhile")
-    assert "take <8080>" in unescape(_post(admin_client, "answer", asks, note="take <8080>").text)
+    page = _post(admin_client, "answer", asks, note="take <8080>")
+    assert "take <8080>" in unescape(page.text)
+    admin_client.post(reverse("act"), {**sent(page.text, "note"), "action": "answer"})
+    assert Card.objects.get(pk="A").answer == "take <8080>"
+
+
+def test_a_drop_that_does_not_say_what_becomes_of_others_is_sent_again(admin_client, card_a):
+    CardFactory(id="B", depends_on=["A"])
+    page = _post(admin_client, "drop", card_a, reason="twice", duplicate_of="B")
+    assert (page.status_code, "B wait for it" in page.text) == (409, True)
+    form = {**sent(page.text, "duplicate_of"), "dependents": "proceed", "action": "drop"}
+    assert (form["reason"], form["duplicate_of"]) == (["twice"], ["B"])
+    assert admin_client.post(reverse("act"), form).status_code == 302
+    assert Card.objects.get(pk="A").resolution == "duplicate"
 
 
 def test_a_comment_on_a_card_that_changed_meanwhile_is_made(admin_client, card_a):

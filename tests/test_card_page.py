@@ -40,8 +40,14 @@ def test_none_of_many_dependencies_is_said_to_be_missing(admin_client):
     needed = CardFactory.create_batch(230)
     CardFactory(id="A", depends_on=[card.pk for card in needed])
     page = _page(admin_client)
-    assert [card.cell for card in page.context["near"].needs] == ["ready"] * 200
+    assert [card.state for card in page.context["near"].needs] == ["ready"] * 200
     assert "The first 200 of 230" in page.text
+
+
+def test_a_duplicate_leads_to_the_card_that_it_is_one_of(admin_client):
+    CardFactory(id="B")
+    Card.objects.drop(CardFactory(id="A").pk, "twice", duplicate_of="B")
+    assert 'duplicate of <a href="/card/B/">B</a>' in _page(admin_client).text
 
 
 def test_more_dependents_than_are_listed_are_mentioned(admin_client):
@@ -148,9 +154,11 @@ def test_a_time_may_be_typed_with_an_offset(admin_client):
     [
         ({"not_before": "tomorrow"}, "not before must be an ISO 8601 time"),
         ({"not_before": "0001-01-01T00:00:00+14:00"}, "not before is out of range"),
-        ({"max_attempts": "-1"}, "max attempts must be a whole number between 0"),
+        ({"max_attempts": "-1"}, "Max attempts must be a whole number between 0"),
         ({"max_attempts": "many"}, "Enter a whole number."),
         ({"role": "a\0b"}, "Null characters"),
+        ({"max_runtime": "0"}, "Max runtime must be"),
+        ({"phase": "p" * 256}, "Phase must have at most 255"),
     ],
 )
 def test_what_no_worker_could_claim_by_is_an_error_of_the_form(admin_client, changes, said):

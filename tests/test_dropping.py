@@ -4,6 +4,7 @@ import pytest
 
 from backlog.errors import Cancelled, HasDependents, NotFound, Stale, UsageError, WrongState
 from backlog.verbs import cards, moves, runs
+from backlog.verbs.briefing import briefing
 from backlog.verbs.cards import show
 from backlog.verbs.drop import drop
 from backlog.verbs.history import history
@@ -55,6 +56,19 @@ def test_a_duplicate_says_of_what(session, card):
     card("B")
     assert drop(session, "A", WHY, duplicate_of="B").card.resolution == "duplicate"
     assert history(session, "A")[-1].note == f"B: {WHY}"
+
+
+@pytest.mark.parametrize("name", ["B", "B: C", "gone"])
+def test_of_which_card_it_is_a_duplicate_is_told_wherever_it_is_shown(session, call, card, name):
+    for each in {"A", "B", "B: C", name}:
+        card(each)
+    card("D", ["A"])
+    drop(session, "A", f"{WHY}: it is", duplicate_of=name, dependents="proceed")
+    if name == "gone":
+        cards.delete(session, name, force=True)
+    assert f"duplicate-of: {name}" in call("show", "--id", "A").out
+    assert f"> duplicate of: {name}\n" in briefing(session, "A")
+    assert f"> duplicate of: {name}\n" in briefing(session, "D")
 
 
 def test_nobody_guesses_what_becomes_of_those_that_wait(session, waiting):

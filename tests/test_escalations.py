@@ -14,6 +14,7 @@ from backlog.verbs.sweep import sweep
 from fleet.models import Escalation
 from fleet.verbs import escalations as verbs
 from tests.factories import AccountFactory, CardFactory
+from tests.forms import sent
 
 pytestmark = pytest.mark.quick
 
@@ -178,11 +179,22 @@ def test_an_operator_sees_to_it_on_the_page(admin_client, escalation):
 
 @pytest.mark.one_tier
 @pytest.mark.django_db(transaction=True)
+def test_who_acknowledges_has_the_note_of_the_resolution_before_them_again(
+    admin_client, escalation
+):
+    fields = {"escalation": escalation.id, "action": "ack", "note": "half"}
+    page = admin_client.post(f"{URL}act/", fields).text
+    assert (sent(page, "note")["note"], "You see to escalation" in page) == (["half"], True)
+
+
+@pytest.mark.one_tier
+@pytest.mark.django_db(transaction=True)
 def test_what_was_resolved_meanwhile_is_said_and_left(admin_client, escalation):
     verbs.resolve(Card.objects.session(), escalation.id, "first", "olga")
     fields = {"escalation": escalation.id, "action": "resolve", "note": "second"}
-    page = admin_client.post(f"{URL}act/", fields, follow=True)
-    assert "was resolved by olga" in page.text
+    page = admin_client.post(f"{URL}act/", fields)
+    assert (page.status_code, "was resolved by olga" in page.text) == (409, True)
+    assert "\nsecond</textarea>" in page.text
     assert Escalation.objects.get().resolution == "first"
 
 
@@ -211,6 +223,8 @@ def test_the_count_costs_a_page_one_query_and_an_open_board_is_told(admin_client
     before = admin_client.get("/live/").json()
     verbs.escalate(Card.objects.session(), "and this?")
     after = admin_client.get(f"/live/?v={before['version']}").json()["cells"]
-    assert {key for key in after if after[key] != before["cells"][key]} == {"count-escalations"}
+    assert {key for key in after if after[key] != before["cells"][key]} == {
+        *("count-escalations", "count-menu")
+    }
     cells = admin_client.get("/live/cells/?key=count-escalations").json()["cells"]
     assert ">2<" in cells["count-escalations"]

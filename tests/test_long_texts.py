@@ -7,6 +7,8 @@ from backlog.verbs import rules
 from backlog.web.queries.filters import ALL
 from backlog.web.queries.fleet import claims
 from backlog.web.queries.listing import cards
+from fleet.verbs import escalations, north_star, signals
+from fleet.verbs import gate as verdict
 from tests.factories import CardFactory
 
 pytestmark = [
@@ -40,6 +42,25 @@ def test_no_page_has_the_whole_of_anothers_text(admin_client, path):
     page = admin_client.get(path)
     assert (page.status_code, len(page.content) < 100_000) == (200, True)
     assert BOOK[:1_500] not in page.text
+
+
+def test_what_a_fleet_wrote_is_a_line_each_that_opens(admin_client, session):
+    CardFactory(id="A")
+    star = north_star.propose(session, "goals: [{goal: Done}]", BOOK).number
+    verdict.decide(session, "A", "held", BOOK[:3_000_000])
+    signals.signal(session, "A", "defect", BOOK, BOOK)
+    number = escalations.escalate(session, BOOK, "A").id
+    escalations.resolve(session, escalations.escalate(session, BOOK, "A").id, BOOK)
+    pages = ["/card/A/", "/escalations/", "/signals/", "/north-star/"]
+    pages += ["/admin/fleet/escalation/", "/admin/fleet/decision/", "/admin/fleet/proposal/"]
+    sizes = {path: len(admin_client.get(path).content) for path in pages}
+    assert {path: size for path, size in sizes.items() if size > 250_000} == {}
+    north_star.veto(session, star, "ann", BOOK)
+    assert len(admin_client.get("/north-star/").content) < 100_000
+    page = admin_client.get("/escalations/").text
+    assert (f"<summary>{BOOK[:79]}…</summary>" in page, f"escalation-{number}" in page) == (
+        *(True, True),
+    )
 
 
 @pytest.mark.usefixtures("books")

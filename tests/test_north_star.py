@@ -171,7 +171,7 @@ def test_the_page_proposes_and_ratifies_by_the_account(client, store):
     client.post("/north-star/propose/", {**form, "text": STAR.replace("\n", "\r\n")})
     page = client.get("/north-star/").text
     assert '<span class="fg-green">+  - It is fast</span>' in page
-    client.post("/north-star/ratify/", {**sent(page, "number"), "why": "yes"})
+    client.post("/north-star/decide/", {**sent(page, "number"), "action": "ratify", "why": "yes"})
     page = client.get("/north-star/").text
     assert "ratified by olga" in page
     assert "It is fast" in sent(page, "text")["text"][0]
@@ -185,8 +185,10 @@ def test_what_the_page_refuses_is_told_and_keeps_what_was_typed(client, session,
     stale = north_star.propose(session, OTHER).number
     north_star.ratify(session, north_star.propose(session, STAR + "#").number, "ann")
     assert "made against another north star" in client.get("/north-star/").text
-    refused = client.post("/north-star/ratify/", {"number": stale})
+    said = {"number": stale, "action": "ratify", "why": "as we said"}
+    refused = client.post("/north-star/decide/", said)
     assert (refused.status_code, "propose it again" in refused.text) == (409, True)
+    assert "\nas we said</textarea>" in refused.text
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,5 +1,6 @@
 """Cards that are made again at their times: once, whoever sweeps, and not for each time missed."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -181,6 +182,22 @@ def test_the_page_repeats_a_card_and_ends_it(session, card, admin_client):
     assert "0 9 * * 1" in admin_client.get("/repeats/").text
     assert admin_client.post("/repeats/off/", {"id": "A"}).url == "/repeats/"
     assert "Nothing is repeated" in admin_client.get("/repeats/").text
+
+
+@pytest.mark.one_tier
+@pytest.mark.django_db(transaction=True)
+def test_each_card_of_a_series_says_so_on_its_page(session, due, admin_client):
+    (second,) = make_due(session)
+    for card_id, said in (
+        ("A", "are made again; the newest is"),
+        (second, "made by the series of"),
+    ):
+        page = re.sub("<[^>]+>", "", admin_client.get(f"/card/{card_id}/").text)
+        assert said in page
+        assert "The next one comes" in page
+    no_repeat(session, "A")
+    assert "which has ended" in admin_client.get(f"/card/{second}/").text
+    assert "Repeated" not in admin_client.get("/card/A/").text
 
 
 def test_a_series_whose_time_cannot_be_told_here_keeps_no_other_from_being_made(

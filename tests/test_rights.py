@@ -369,9 +369,10 @@ M1 = {"scope": "phase", "name": "M1", "reason": "r", "most": "1"}
 PAGES = {
     **{verb: verb for verb in ("pause", "resume", "limit", "unlimit", "budget", "unbudget")},
     **{"gate": "gate", "ungate": "ungate", "repeat": "repeat", "repeat_off": "repeat"},
-    **{f"north_star_{act}": f"north-star {act}" for act in ("propose", "ratify", "veto")},
+    **{"north_star_propose": "north-star propose", "north_star_decide": "north-star veto"},
     "act_on_escalation": "ack",
 }
+SENT = {"escalation": "1", "number": "1", "note": "my <words>"}
 
 
 def press(client, name, card, **more):
@@ -385,9 +386,9 @@ def test_an_account_is_the_worker_of_its_name_and_else_an_operator(store, enforc
     assert client.post("/control/limit/", M1).status_code == 302
     workers.add(Card.objects.session(), "ada", ["code"])
     for name, verb in PAGES.items():
-        page = client.post(reverse(name), {"action": "ack", "escalation": "1"})
+        page = client.post(reverse(name), {"action": verb.split()[-1], **SENT})
         said = f" may {verb}; ada is code" in re.sub("<[^>]+>", "", page.text)
-        assert (page.status_code, said) == (403, True)
+        assert (page.status_code, said, "my &lt;words&gt;" in page.text) == (403, True, True)
     page = press(client, "release", card, confirmed=1)
     assert (page.status_code, "which w holds; ada is code" in page.text) == (403, True)
     workers.remove(Card.objects.session(), "ada")
@@ -416,6 +417,7 @@ def test_the_admin_asks_as_the_pages_do_and_registers_workers(
     page = admin_client.post("/admin/backlog/card/A/delete/", {"post": "yes"})
     assert (page.status_code, "may delete; admin is code and review" in page.text) == (403, True)
     assert press(admin_client, "complete", card).status_code == 403
+    assert admin_client.get("/admin/fleet/worker/admin%00/change/").status_code == 404
     data = {"name": "x", "roles": ["nobody"]}
     assert "Select a valid choice" in admin_client.post("/admin/fleet/worker/add/", data).text
     workers.add(Card.objects.session(), "ada", ["operator"])

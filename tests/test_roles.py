@@ -169,3 +169,17 @@ def test_a_broken_file_is_told_to_staff_alone(admin_client, client, store, direc
         for path in ("/roles/", "/roles/code/"):
             page = who.get(path)
             assert (page.status_code, "a.md, line 1" in page.text) == (503, is_told)
+    assert "a.md, line 1" in admin_client.get("/admin/fleet/worker/add/").text
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("staff", [True, False])
+def test_a_broken_file_that_a_form_needs_is_told_to_staff_alone(
+    client, store, directory, monkeypatch, staff
+):
+    monkeypatch.setenv("BACKLOG_ENFORCE_ROLES", "on")
+    (directory / "a.md").write_text("")
+    client.force_login(AccountFactory(operator=True, is_staff=staff))
+    page = client.post("/control/pause/", {"scope": "fleet", "reason": "my words"})
+    assert (page.status_code, "a.md, line 1" in page.text) == (503, staff)
+    assert "my words" in page.text

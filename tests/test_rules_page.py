@@ -53,7 +53,7 @@ def test_an_operator_pauses_and_resumes(admin_client, scope, name, said):
     [
         ({"reason": " "}, "This field is required"),
         ({"scope": "fleet"}, "the fleet has no name"),
-        ({"name": ""}, "phase must not be blank"),
+        ({"name": ""}, "Name must not be blank"),
         ({"scope": "planet"}, "not one of the available choices"),
         ({"reason": "a\0b"}, "Null characters"),
     ],

@@ -107,12 +107,23 @@ def test_the_board_counts_it_apart_from_what_needs_an_operator(admin_client):
     found = page.context["board"].attention
     assert (found.total, found.in_review) == (0, 1)
     assert 'class="card review"' in page.text
-    assert "A review" in _text(page)
+    assert "A in review" in _text(page)
     (link,) = re.findall(r'href="([^"]*review=1[^"]*)"', page.text)
     listed = admin_client.get(unescape(link))
     assert [card.id for card in listed.context["found"]] == ["A"]
     assert "in review" in _text(listed)
     assert list(admin_client.get("/cards/?stuck=1").context["found"]) == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/card/A/", "/card/B/", "/phase/M1/", "/search/?q=A", "/palette/?q=A", "/cards/"]
+)
+def test_a_card_in_review_is_called_so_everywhere(path, admin_client):
+    Card.objects.all().update(phase="M1")
+    page = _text(admin_client.get(path)).replace("1 blocked", "")
+    assert "in review" in page.lower()
+    assert "in_review" not in page
+    assert not re.search(r"\bA( ·)? blocked", page)
 
 
 @pytest.mark.parametrize("changes", [{"status": "done"}, {"status": "done", "acceptance": []}])

@@ -21,7 +21,7 @@ from backlog.cli.options import (
 )
 from backlog.cli.reply import Reply, each, one, one_card, to_deleted
 from backlog.errors import UsageError
-from backlog.lifecycle import MOST_COUNTED, STATUSES
+from backlog.lifecycle import DUPLICATE, MOST_COUNTED, STATUSES
 from backlog.records import WIRE_NAMES, iso, to_json, to_line
 from backlog.session import Session
 from backlog.shown import named
@@ -182,6 +182,10 @@ def show(session: Session, options: Options) -> Reply:
         for name in WIRE_NAMES
         if (value := getattr(card, name)) is not None and value is not False
     ]
+    if card.resolution == DUPLICATE:
+        from backlog.verbs.drop import original  # most cards are none
+
+        details.append(f"duplicate-of: {original(session, card.id) or 'unknown'}")
     return Reply([to_json(card) + "\n"], details)
 
 

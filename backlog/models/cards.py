@@ -132,6 +132,7 @@ class Card(models.Model):
     expired: bool
     late: bool
     cell: str
+    state: str
     acceptance_text: str | None
     # Only as what needs an operator is read: what it waits for, as pairs of an id and its state.
     waits_for: tuple[tuple[str, str], ...]

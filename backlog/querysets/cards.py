@@ -23,7 +23,15 @@ from django.db.models.functions import Cast, Coalesce, Now
 
 from backlog.connection import DjangoSession
 from backlog.errors import UsageError
-from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_TTL_SECONDS, DONE, EMPTY, IN_REVIEW
+from backlog.lifecycle import (
+    BLOCKED,
+    CELLS,
+    DEFAULT_TTL_SECONDS,
+    DONE,
+    EMPTY,
+    IN_REVIEW,
+    REASON_IN_WORDS,
+)
 from backlog.querysets.compiled import Compiled
 from backlog.records import Record, json_value
 from backlog.session import Session
@@ -145,6 +153,13 @@ class CardQuerySet(models.QuerySet["Card"]):
         waiting = When(in_cell("waiting"), then=Value("waiting"))
         cell = Case(waiting, default="status", output_field=models.TextField())
         return self.annotate(cell=cell)
+
+    def with_state(self) -> Self:
+        """Each card with `cell`, and with `state`: what pages call it. What is blocked only for its
+        review is in review, and of that colour: these words are classes of the style sheet."""
+        reviewed = When(REVIEWED, then=Value(REASON_IN_WORDS[IN_REVIEW]))
+        state = Case(reviewed, default="cell", output_field=models.TextField())
+        return self.with_cell().annotate(state=state)
 
     def with_expired(self) -> Self:
         """Each card with `expired`: its lease is over, by the database's clock."""

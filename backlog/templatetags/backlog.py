@@ -125,14 +125,20 @@ def why_blocked(card: Any) -> str:
     return lifecycle.why_blocked(reason, card.block_note)
 
 
+# A reason, and what was said of it or done with it.
+_REASON: Final = re.compile(r"([a-z_]*)(: )?(.*)", re.DOTALL)
+
+
 @register.filter
 def said(event: Event) -> str:
     """The note of an event, as `lines.events` reads it; a block's reason as pages say it."""
     note: str = getattr(event, "said", None) or ""
-    reason, _, more = note.partition(": ")
+    reason, colon, more = _REASON.fullmatch(note).groups()  # type: ignore[union-attr]  # it is one
     moved = event.to_status == lifecycle.BLOCKED != event.from_status
     in_words = lifecycle.REASON_IN_WORDS.get(reason) if moved else None
-    return lifecycle.why_blocked(in_words, more) if in_words else note
+    if in_words is None:
+        return note
+    return lifecycle.why_blocked(in_words, more) if colon else f"{in_words}{more}"
 
 
 @register.filter
@@ -258,7 +264,7 @@ def graph_rows(nodes: Iterable[Any], chain: Iterable[Card], here: str) -> SafeSt
         put(
             _GRAPH_ROW,
             needs=" ".join(str(needed.number) for needed in node.needs),
-            state=node.card.cell,
+            state=node.card.state,
             critical=" data-critical" if node.card.pk in critical else "",
             here=SafeString(' aria-current="true"' if node.card.pk == here else ""),
             rank=node.rank,

@@ -8,12 +8,13 @@ and all other lines are this program's own words.
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from backlog.lifecycle import BLOCKED, DEFAULT_BRIEFING_BYTES
+from backlog.lifecycle import BLOCKED, DEFAULT_BRIEFING_BYTES, DUPLICATE
 from backlog.records import Record, iso
 from backlog.session import Session
 from backlog.shown import flat, visible
 from backlog.values import parse_json
 from backlog.verbs.cards import show
+from backlog.verbs.drop import original
 from backlog.verbs.history import COMMENT
 from backlog.verbs.verdicts import Ledger, ledger
 
@@ -80,7 +81,7 @@ def briefing(session: Session, card_id: str, max_bytes: int = DEFAULT_BRIEFING_B
     """
     card, seen = show(session, card_id), ledger(session, card_id)
     sections = [
-        _Section(_head(card), [_names(card)]),
+        _Section(_head(card), [_names(session, card)]),
         _Section("## Description", [_Part(text=card.body or "")]),
         _Section("## Acceptance criteria", _criteria(card.acceptance, seen)),
         _Section("## Verdicts", _verdicts(seen)),
@@ -105,10 +106,17 @@ def _head(card: Record) -> str:
     return _HEAD.format(card.status, card.priority, card.attempts)
 
 
-def _names(card: Record) -> _Part:
+def _names(session: Session, card: Record) -> _Part:
     owner = card.claim_owner
     names = {"id": card.id, "title": card.title, "phase": card.phase, "role": card.role}
-    return _Part(names={**names, "claimed by": owner})
+    return _Part(
+        names={**names, "claimed by": owner, **_repeats(session, card.id, card.resolution)}
+    )
+
+
+def _repeats(session: Session, card_id: str, resolution: str | None) -> dict[str, str | None]:
+    """Of a duplicate the card that is worked on instead."""
+    return {"duplicate of": original(session, card_id)} if resolution == DUPLICATE else {}
 
 
 def _criteria(acceptance: str | None, seen: Ledger) -> list[_Part]:
@@ -150,7 +158,7 @@ def _needed(session: Session, card: Record) -> list[_Part]:
     parts = [
         _Part(
             f"### Dependency {number}: {status or 'does not exist'}",
-            {"id": needed, "title": title},
+            {"id": needed, "title": title, **_repeats(session, needed, status)},
             summary or "",
         )
         for number, (needed, title, status, summary) in enumerate(rows, 1)

@@ -98,6 +98,25 @@ def drop(
     return Dropped(existing(card_id, find(session, card_id)), others, blocked, left)
 
 
+# As much of a note as an id may take, of an earlier version too.
+_SAID: Final = """
+SELECT left(note, 1000) FROM backlog_event
+WHERE card_id = %s AND verb = 'drop' ORDER BY id DESC LIMIT 1"""
+_EXISTING: Final = "SELECT id FROM backlog WHERE id = ANY (%s) ORDER BY length(id) DESC LIMIT 1"
+
+
+def original(session: Session, card_id: str) -> str | None:
+    """The id of the card that this one was dropped as a duplicate of, as its history tells; of a
+    card that has the resolution `duplicate`. None if its history does not tell, as after an import.
+    """
+    said = [note for (note,) in session.rows(_SAID, (card_id,))]
+    ends = [at for at in range(len(said[0])) if said[0].startswith(": ", at)] if said else []
+    # What stands before a colon; an id may have one itself, then it is the longest that there is.
+    ids = [said[0][:end] for end in ends]
+    there = session.rows(_EXISTING, (ids,)) if ids else []
+    return there[0][0] if there else next(iter(ids), None)
+
+
 def _original(session: Session, card_id: str, given: str | None) -> str | None:
     """The card that this one is a duplicate of. Raises `NotFound`, `UsageError`."""
     if given is None:

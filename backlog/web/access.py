@@ -15,8 +15,10 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
+from backlog.errors import Refusal
 from backlog.models import Card
 from backlog.session import ACTOR
+from backlog.store.errors import ConfigurationError
 from backlog.verbs.rights import Deed, allowed
 
 VIEW: Final = "backlog.view_card"
@@ -71,6 +73,13 @@ def acts(verb: str) -> Callable[[View], View]:
 def by_account(verb: str, *cards: str) -> Deed:
     """What the account that sent this request is about to do to the cards."""
     return Deed(verb, ACTOR.get(), cards, of_account=True)
+
+
+def told(request: HttpRequest, refusal: Refusal) -> str:
+    """What is said of a refusal. Only staff are told which file of the site is wrong, and why."""
+    if isinstance(refusal, ConfigurationError) and not request.user.is_staff:
+        return "a file of the site is not as it must be: whoever runs it can see which"
+    return str(refusal)
 
 
 def may(request: HttpRequest, permission: str) -> bool:

@@ -18,7 +18,6 @@ from django.utils.html import format_html, format_html_join
 from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString
 
-from backlog.models import Card
 from backlog.session import Session
 
 
@@ -47,23 +46,25 @@ def listed(*, counted: bool | None = None) -> list[tuple[str, str, str]]:
 
 
 def labelled(
-    pages: list[tuple[str, str, str]], waiting: dict[str, Part] | None = None
+    pages: list[tuple[str, str, str]], waiting: dict[str, Part]
 ) -> list[tuple[str, str | SafeString, str]]:
-    """The pages, to the label of one what is `waiting` there: read now, if it is not given."""
-    counted = counts(Card.objects.session()) if waiting is None else waiting
+    """The pages, to the label of one what is `waiting` there."""
 
     def shown(name: str, label: str) -> str | SafeString:
-        part = counted.get(name)
+        part = waiting.get(name)
         return label if part is None else format_html("{} {}", label, part.html())
 
     return [(name, shown(name, label), icon) for name, label, icon in pages]
 
 
 def counts(session: Session) -> dict[str, Part]:
-    """By the name of a page how many things wait there."""
+    """By the name of a page how many things wait there; and `menu`: on all of them, for where the
+    pages are behind a button."""
+    numbers = {page: import_string(at)(session) for page, at in _named("counts").items()}
+    numbers["menu"] = sum(numbers.values())
     return {
-        page: Part(f"count-{page}", "backlog/_count.html", import_string(at)(session))
-        for page, at in _named("counts").items()
+        page: Part(f"count-{page}", "backlog/_count.html", number)
+        for page, number in numbers.items()
     }
 
 

@@ -29,7 +29,7 @@ from backlog.models import Card
 from backlog.records import Record
 from backlog.session import as_refusal
 from backlog.verbs import cards
-from backlog.web.labels import ShownForm
+from backlog.web.labels import ShownForm, refuse
 from backlog.web.notes import NoteField
 from backlog.web.roundtrip import LineInput, as_sent, digest, ids_in, ids_text, with_ends_of
 
@@ -289,7 +289,7 @@ class CardForm(ShownForm):
             if refusal is None or isinstance(refusal, StoreUnavailable):
                 raise
             self.stale = isinstance(refusal, Stale)
-            self.add_error(None, str(refusal))
+            refuse(self, refusal)
 
     def write(self) -> Record:
         """Create the card, or edit what the form changed. Raises `Refusal`."""

@@ -1,10 +1,14 @@
-"""Labels of forms as they are read: without the colon that Django puts behind them."""
+"""Labels of forms as they are read: without the colon that Django puts behind them. And what is
+refused, said of the field that it is about, by its label."""
 
+import re
 from typing import Any
 
-from django.forms import BoundField, ModelForm
+from django.forms import BaseForm, BoundField, ModelForm
 from django.forms.renderers import DjangoTemplates
 from django.utils.safestring import SafeString
+
+from backlog.errors import Refusal
 
 
 class _Label(BoundField):
@@ -26,3 +30,14 @@ class ShownForm(ModelForm):  # type: ignore[type-arg]  # generic in the stubs on
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})
+
+
+def refuse(form: BaseForm, refusal: Refusal, **called: str) -> None:
+    """Make the refusal an error of the form: of the field that its sentence begins with, as the
+    domain calls it (`called`: names of fields by other words of it), else of the whole form."""
+    said = str(refusal)
+    for word, name in ({each: each for each in form.fields} | called).items():
+        begins = re.match(rf"{re.escape(word)}\b|{re.escape(word.replace('_', ' '))}\b", said)
+        if begins and name in form.fields:
+            return form.add_error(name, f"{form[name].label}{said[begins.end() :]}")
+    return form.add_error(None, said)

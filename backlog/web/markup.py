@@ -9,7 +9,7 @@ shown as it was written, and what of that does not fit is left out; both are sai
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import nh3
 from django.utils.html import escape
@@ -23,6 +23,9 @@ from backlog.templatetags.backlog import line, whole
 
 # Longer texts are shown as they are, without a look at them.
 LONGEST = 100_000
+# Of a text that is folded, as much of its line, and of all of it.
+LONGEST_LINE: Final = 80
+LONGEST_FOLDED: Final = 10_000
 
 _TAGS = {
     *("p", "br", "hr", "blockquote", "pre", "code", "em", "strong", "s", "a", "ul", "ol", "li"),
@@ -113,6 +116,22 @@ def short(text: str | None, room: Room, most: int) -> SafeString:
         return room.spend(kept)
     cut = _start(shown, room.size)
     return room.spend(escape(shown if cut == shown else f"{cut}…"))
+
+
+class Folded(NamedTuple):
+    """A text, and of one that takes more than a line that line: what is to be opened says it."""
+
+    whole: SafeString
+    first: SafeString | None = None
+
+
+def folded(text: str | None, room: Room, most: int = LONGEST_FOLDED) -> Folded | None:
+    """So many characters of a text for one of many rows; None without any."""
+    if not text:
+        return None
+    is_long = len(text) > LONGEST_LINE or "\n" in text.strip()
+    first = short(text.split("\n")[0], room, LONGEST_LINE) if is_long else None
+    return Folded(short(text, room, most), first)
 
 
 def _start(text: str, size: int) -> str:

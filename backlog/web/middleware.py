@@ -15,9 +15,12 @@ from django.utils import timezone
 from backlog.errors import StoreUnavailable
 from backlog.models import Card
 from backlog.session import ACTOR, as_refusal
+from backlog.store.errors import ConfigurationError
 from backlog.values import actor
+from backlog.web.access import told
 from backlog.web.live import VERSION, Recent, Snapshot, snapshot
-from backlog.web.navigation import reachable
+from backlog.web.navigation import reachable, way_back
+from backlog.web.typed import typed
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -116,5 +119,11 @@ class RefusalMiddleware:
         if refusal is None or isinstance(refusal, StoreUnavailable):
             return None
         # Without the context of a request: it may need the store.
-        context = {"message": str(refusal), "status": refusal.http_status}
-        return render(None, "backlog/refusal.html", context, status=refusal.http_status)
+        status = 503 if isinstance(refusal, ConfigurationError) else refusal.http_status
+        context = {
+            "message": told(request, refusal),
+            "status": status,
+            "typed": typed(request),
+            "back": way_back(request),
+        }
+        return render(None, "backlog/refusal.html", context, status=status)

@@ -2,15 +2,20 @@
 
 import re
 import time
+from functools import cache
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, QueryDict
+from django.shortcuts import resolve_url
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
+from backlog.models import Card
 from backlog.verbs import search
 from backlog.web import beside
+from backlog.web.typed import typed
 
 # Of each page the name of its URL, its label, and its icon.
 PAGES = (
@@ -44,19 +49,33 @@ def pages(request: HttpRequest) -> dict[str, Any]:
     """`pages`: those of `PAGES`, and of other apps those where something waits, with how much;
     `more_pages`: their others; `now`: the site's clock, in milliseconds; `poll_seconds`: how often
     an open page asks whether it is up to date; `login`: the address of the login that leads back
-    here. What takes work is worked out where it is shown."""
+    here; `typed`: what somebody wrote into a form that is not carried out; `waiting`: how much
+    waits, by page, and on the `menu` in all. What takes work is worked out where it is shown."""
+    counted = cache(lambda: beside.counts(Card.objects.session()))
 
     def login() -> str:
         back = urlencode({"next": request.get_full_path()}, safe="/")
         return reachable(f"{reverse('login')}?{back}")
 
     return {
-        "pages": lambda: beside.labelled(in_sight()),
+        "pages": lambda: beside.labelled(in_sight(), counted()),
+        "waiting": counted,
         "more_pages": beside.listed(counted=False),
         "now": int(time.time() * 1000),
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,
         "login": login,
+        "typed": lambda: typed(request),
     }
+
+
+def way_back(request: HttpRequest, otherwise: str = "board") -> str:
+    """Where the operator came from; only ever a page of this site, by its path."""
+    target = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    # Without its slash it would be the name of a page, or of none.
+    return target if target.startswith("/") and safe else resolve_url(otherwise)
 
 
 def reachable(address: str) -> str:

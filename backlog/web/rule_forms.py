@@ -61,3 +61,8 @@ class BudgetForm(forms.Form):
         widget=forms.NumberInput(attrs={"min": 0, "step": "any"}),
         help_text="In your currency. What its runs have taken so far counts.",
     )
+
+    def clean(self) -> None:
+        """Of one of both at least."""
+        if not self.errors and self.cleaned_data["tokens"] is self.cleaned_data["cost"] is None:
+            raise forms.ValidationError("A budget is of tokens, of cost, or of both.")

@@ -10,6 +10,7 @@ from backlog.models import Card
 from backlog.web.access import CHANGE, may
 from fleet.models import Decision, Escalation, Signal
 from fleet.pages import rows
+from fleet.verbs.repeats import of_card as of_series
 
 # As many of each.
 MOST: Final = 20
@@ -18,17 +19,23 @@ MOST: Final = 20
 _ANY: Final = """
 SELECT EXISTS (SELECT FROM fleet_escalation WHERE card_id = %s)
     OR EXISTS (SELECT FROM fleet_decision WHERE card_id = %s)
-    OR EXISTS (SELECT FROM fleet_signal WHERE card_id = %s)"""
+    OR EXISTS (SELECT FROM fleet_signal WHERE card_id = %s)
+    OR EXISTS (SELECT FROM fleet_repeat WHERE %s IN (card_id, series))
+    OR EXISTS (SELECT FROM backlog WHERE id = %s AND idempotency_key = 'repeat ' || %s)"""
 
 
 def of_card(request: HttpRequest, card_id: str) -> SafeString:
-    """The newest escalations, decisions and signals about the card; nothing without any."""
-    if not Card.objects.session().rows(_ANY, [card_id] * 3)[0][0]:
+    """The series that it is of, and the newest escalations, decisions and signals about it; nothing
+    without any."""
+    session = Card.objects.session()
+    if not session.rows(_ANY, [card_id] * 6)[0][0]:
         return SafeString("")
     context = {
-        "escalations": rows.escalations(Escalation.objects.filter(card_id=card_id))[: MOST + 1],
-        "decisions": rows.decisions(Decision.objects.filter(card_id=card_id))[: MOST + 1],
-        "signals": rows.signals(Signal.objects.filter(card_id=card_id))[: MOST + 1],
+        "card_id": card_id,
+        "repeated": of_series(session, card_id),
+        "escalations": rows.escalations(Escalation.objects.filter(card_id=card_id), MOST),
+        "decisions": rows.decisions(Decision.objects.filter(card_id=card_id), MOST),
+        "signals": rows.signals(Signal.objects.filter(card_id=card_id), MOST),
         "most": MOST,
         "of_card": True,
         "may_change": may(request, CHANGE),

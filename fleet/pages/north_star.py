@@ -1,5 +1,6 @@
 """The north star: what is in force beside what is done, what is proposed, and who says so."""
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from django import forms
@@ -11,8 +12,10 @@ from django.views.decorators.http import require_POST, require_safe
 from backlog import values
 from backlog.errors import UsageError, WrongState
 from backlog.models import Card
-from backlog.web.access import CHANGE, acts, may, needs, reads
+from backlog.verbs.rights import allowed
+from backlog.web.access import CHANGE, acts, by_account, may, needs, reads
 from backlog.web.live import Live, follows
+from backlog.web.markup import Folded, Room, folded
 from backlog.web.notes import NoteField
 from backlog.web.roundtrip import LineInput
 from fleet.north_star import FILE, Projection, changes
@@ -40,11 +43,14 @@ class ProposalForm(forms.Form):
 
 
 class _Shown(NamedTuple):
-    """A proposal, what it is, and its lines: each with the class that colours it."""
+    """A proposal, what it is, and its lines, each with the class that colours it; why it was made,
+    and why it became what it is."""
 
     proposal: Proposal
     state: str
     lines: list[tuple[str, str]]
+    reason: Folded | None
+    why: Folded | None
 
 
 @reads
@@ -76,32 +82,23 @@ def propose(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
-@acts("north-star ratify")
 @_readable
-def ratify(request: HttpRequest) -> HttpResponse:
-    """Put a proposal in force, as it was seen: by this account."""
-    note = request.POST.get("why", "")
-    made = verbs.ratify(Card.objects.session(), _number(request), _by(request), note)
-    return _back(request, f"Proposal {made.number} is in force.")
+def decide(request: HttpRequest) -> HttpResponse:
+    """Put a proposal in force, as it was seen, or say why it is not to be: by this account."""
+    decided = values.one_of(request.POST.get("action", ""), "action", _VERDICTS)
+    number = values.integer(request.POST.get("number", ""), "number", 1, values.BIGINT_MAX)
+    verb, became = _VERDICTS[decided]
+    by, why = values.actor(request.user.get_username()), request.POST.get("why", "")
+    session = Card.objects.session()
+    with allowed(session, by_account(f"north-star {decided}")):
+        verb(session, number, by, why)
+    return _back(request, f"Proposal {number} {became}.")
 
 
-@needs(CHANGE)
-@require_POST
-@acts("north-star veto")
-@_readable
-def veto(request: HttpRequest) -> HttpResponse:
-    """Say that a proposal is not to be: by this account, with its reason."""
-    reason = request.POST.get("why", "")
-    made = verbs.veto(Card.objects.session(), _number(request), _by(request), reason)
-    return _back(request, f"Proposal {made.number} is vetoed.")
-
-
-def _number(request: HttpRequest) -> int:
-    return values.integer(request.POST.get("number", ""), "number", 1, values.BIGINT_MAX)
-
-
-def _by(request: HttpRequest) -> str:
-    return values.actor(request.user.get_username())
+_VERDICTS: Final[dict[str, tuple[Callable[..., Proposal], str]]] = {
+    "ratify": (verbs.ratify, "is in force"),
+    "veto": (verbs.veto, "is vetoed"),
+}
 
 
 def _back(request: HttpRequest, said: str) -> HttpResponse:
@@ -112,20 +109,19 @@ def _back(request: HttpRequest, said: str) -> HttpResponse:
 def _page(request: HttpRequest, sent: ProposalForm | None = None) -> HttpResponse:
     session = Card.objects.session()
     current = verbs.in_force(session)
+    decided = verbs.proposals(session, decided=True, most=MOST)
     star = current.star
     found = _PROGRESS.now(session, star)
-    open_ones = verbs.proposals(session, most=MOST + 1)
+    open_ones, room = verbs.proposals(session, most=MOST + 1), Room()
     context = {
         "current": current,
         "file": FILE,
         "goals": [(each.goal, [found[phase] for phase in each.phases]) for each in star.goals],
         "assumptions": star.assumptions,
         "phases": _rows(found, star.projections),
-        "proposals": [_shown(each, current) for each in open_ones[:MOST]],
+        "proposals": [_shown(each, current, room) for each in open_ones[:MOST]],
         "more": len(open_ones) > MOST,
-        "decided": [
-            _shown(each, current) for each in verbs.proposals(session, decided=True, most=MOST)
-        ],
+        "decided": [_shown(each, current, room) for each in decided],
         "form": sent or ProposalForm(initial={"text": current.text or _EXAMPLE}),
         "sent": sent is not None,
         "may_change": may(request, CHANGE),
@@ -144,10 +140,12 @@ def _rows(
 _COLOURS: Final = {"+": "fg-green", "-": "fg-red", "@": "dim"}
 
 
-def _shown(each: Proposal, current: InForce) -> _Shown:
+def _shown(each: Proposal, current: InForce, room: Room) -> _Shown:
     differing = [] if each.decided_at else changes(current.text or "", each.text)
     lines = [(_COLOURS.get(line[:1], ""), line) for line in differing]
-    return _Shown(each, each.state(current), lines)
+    return _Shown(
+        each, each.state(current), lines, folded(each.reason, room), folded(each.why, room)
+    )
 
 
 _EXAMPLE: Final = """goals:

@@ -8,14 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from backlog.store.errors import ConfigurationError
-from backlog.web.access import View
+from backlog.web.access import View, told
 
 
 def where_it_can_be_read(what: str, verb: str) -> Callable[[View], View]:
-    """Only staff are told which file is wrong, and why: it is the site's, not the asker's.
-
-    `verb` says the same where the site runs.
-    """
+    """What such a page says instead; `verb` says which file is wrong where the site runs."""
 
     def around(view: View) -> View:
         @wraps(view)
@@ -23,7 +20,7 @@ def where_it_can_be_read(what: str, verb: str) -> Callable[[View], View]:
             try:
                 return view(request, *args, **kwargs)
             except ConfigurationError as error:
-                why = str(error) if request.user.is_staff else None
+                why = told(request, error)
                 context = {"why": why, "what": what, "verb": verb}
                 return render(request, "fleet/unreadable.html", context, status=503)
 

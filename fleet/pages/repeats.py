@@ -10,6 +10,7 @@ from backlog.errors import NotFound, Refusal
 from backlog.lifecycle import LONGEST_NAME
 from backlog.models import Card
 from backlog.web.access import CHANGE, acts, may, needs, reads
+from backlog.web.labels import refuse
 from backlog.web.live import follows
 from fleet.verbs import repeats as verbs
 
@@ -51,7 +52,7 @@ def repeat(request: HttpRequest) -> HttpResponse:
         try:
             made = verbs.repeat(Card.objects.session(), **form.cleaned_data)
         except Refusal as refusal:
-            form.add_error(None, str(refusal))
+            refuse(form, refusal, id="card_id")
         else:
             messages.success(request, f"Repeated: {made.series}")
             return redirect("repeats")

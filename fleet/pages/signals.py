@@ -30,7 +30,7 @@ def page(request: HttpRequest) -> HttpResponse:
     context = {
         "counts": counts(Card.objects.session()),
         "kind": kind,
-        "signals": rows.signals(Signal.objects.filter(**chosen))[: MOST + 1],
+        "signals": rows.signals(Signal.objects.filter(**chosen), MOST),
         "most": MOST,
     }
     return render(request, "fleet/signals.html", context)

@@ -77,6 +77,33 @@ def repeats(session: Session) -> list[Repeat]:
     return [Repeat._make(row) for row in session.execute(sql).fetchall()]
 
 
+# What the first card of the series is called stands before the time in the id of each other one.
+_OF_CARD: Final = f"""
+SELECT card.of, made, {_COLUMNS} FROM (
+    SELECT id, made, CASE WHEN made THEN regexp_replace(id, '@[^@]*$', '') ELSE id END AS of
+    FROM backlog,
+        LATERAL (SELECT idempotency_key IS NOT DISTINCT FROM 'repeat ' || id) AS key (made)
+    WHERE id = %s
+) AS card LEFT JOIN fleet_repeat ON card_id = id OR series = card.of
+WHERE made OR card_id IS NOT NULL"""
+
+
+class Repeated(NamedTuple):
+    """What a card has to do with a series, by the id of its first: whether a sweep `made` it, and
+    the series as it is, None once it has ended."""
+
+    series: str
+    made: bool
+    now: Repeat | None
+
+
+def of_card(session: Session, card_id: str) -> Repeated | None:
+    """The series that the card begins, goes on with or was made by; None of most cards."""
+    for series, made, *now in session.rows(_OF_CARD, (card_id,)):
+        return Repeated(series, made, Repeat._make(now) if now[0] is not None else None)
+    return None
+
+
 def make_due(session: Session) -> list[str]:
     """Make the cards whose time has come, one a series however many times were missed; their ids.
 

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views import defaults
 
 from backlog.session import as_refusal
+from backlog.web.typed import typed
 
 # Of what a page can ask a browser for, the pages need nothing.
 NOTHING: Final = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
@@ -42,7 +43,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     # Without the context of a request: it may need the store. Without the reason, which names the
     # database's address: who asks is not known. The log has it.
     message = "The store cannot be reached. It may be starting again: try once more in a moment."
-    context = {"message": message, "status": refusal.http_status}
+    context = {"message": message, "status": refusal.http_status, "typed": typed(request)}
     page = render(None, "backlog/refusal.html", context, status=refusal.http_status)
     page["Cache-Control"] = "no-store"
     return page

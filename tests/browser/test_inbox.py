@@ -38,4 +38,4 @@ def test_a_gate_that_falls_silent_is_away_without_a_word_of_the_server(operator,
     expect(part).to_contain_text("heard of")
     operator.route("**/live/**", lambda route: route.abort())
     operator.clock.run_for(timedelta(minutes=16) / timedelta(milliseconds=1))
-    expect(part.get_by_text("and away since")).to_be_visible()
+    expect(part.get_by_text("and is away")).to_be_visible()

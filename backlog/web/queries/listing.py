@@ -71,8 +71,8 @@ def cards(chosen: Filter, sort: str = CLAIMS, number: int = 1) -> Page[Card]:
     found = _found(chosen).order_by(*_order(sort))
     pages = Paginator(found, PAGE)
     number = min(number, pages.num_pages)
-    page = found.with_expired().with_late().with_cell()[(number - 1) * PAGE : number * PAGE]
-    return Page(lines.cards(page, SHOWN, "expired", "late", "cell"), number, pages)
+    page = found.with_expired().with_late().with_state()[(number - 1) * PAGE : number * PAGE]
+    return Page(lines.cards(page, SHOWN, "expired", "late", "state"), number, pages)
 
 
 def matching(chosen: Filter) -> Any:

@@ -45,7 +45,7 @@ class Neighbourhood(NamedTuple):
 
     The pairs are only of what can be drawn. What the card itself waits for, in its order, and what
     waits for it, unfinished first: at most `MOST` of each, and whether more wait. An id without a
-    card is an unsaved `Card`, its cell "missing".
+    card is an unsaved `Card`, its state "missing".
     """
 
     cards: list[Card]
@@ -112,16 +112,16 @@ def neighbourhood(card: Card) -> Neighbourhood:
         [cards[each] for each in ids],
         edges,
         [cards[each] for each in needs],
-        sorted((cards[each] for each in waiting[:MOST]), key=lambda each: each.cell == "done"),
+        sorted((cards[each] for each in waiting[:MOST]), key=lambda each: each.state == "done"),
         len(waiting) > MOST,
     )
 
 
 def _cards(ids: Iterable[str]) -> dict[str, Card]:
-    """The cards of these ids, by id, with title and cell."""
-    found = Card.objects.filter(pk__in=ids).with_cell()
-    cards = {card.pk: card for card in lines.cards(found, ("id", "title"), "cell")}
+    """The cards of these ids, by id, with title and state."""
+    found = Card.objects.filter(pk__in=ids).with_state()
+    cards = {card.pk: card for card in lines.cards(found, ("id", "title"), "state")}
     for missing in set(ids) - cards.keys():
         cards[missing] = Card(id=missing)
-        cards[missing].cell = "missing"
+        cards[missing].state = "missing"
     return cards

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from backlog.lifecycle import BLOCKED, CELLS, DONE, READY
 from backlog.models import Card
 from backlog.planner import few, row_by_row
+from backlog.querysets import REVIEWED
 from backlog.session import Session
 from backlog.verbs.budgets import budgets
 from backlog.verbs.critical import Projected, critical_path
@@ -35,6 +36,15 @@ def heading(session: Session, phase: str | None) -> Heading:
     numbers = tuple(cells.get(name, (0, 0))[0] for name in CELLS)
     budget = next(iter(budgets(session, phase or "")), None)
     return Heading(phase, numbers, None, *in_force(session).of_phase(phase), budget)
+
+
+def in_review(heading: Heading) -> int:
+    """How many of its blocked cards are so only for their review; counted as pages count."""
+    if not dict(heading.cells)[BLOCKED]:
+        return 0
+    reviewed = Card.objects.filter(REVIEWED, phase=heading.phase)
+    number = reviewed.values("pk")[: large.MOST_COUNTED + 1].count()
+    return number if number <= large.MOST_COUNTED else large.AtLeast(large.MOST_COUNTED)
 
 
 # By the ids that the index of lanes has, and what is claimed beside them: the ORM, which says
@@ -152,6 +162,6 @@ def _among(ids: Container[str], edges: Iterable[tuple[str, str]]) -> list[tuple[
 
 
 def _cards(ids: Iterable[str]) -> list[Card]:
-    """Their ids, titles, places and cells; of what is deleted by now, nothing."""
-    found = Card.objects.filter(pk__in=list(ids)).with_cell()
-    return lines.cards(found, ("id", "title", "priority", "created_at"), "cell")
+    """Their ids, titles, places and states; of what is deleted by now, nothing."""
+    found = Card.objects.filter(pk__in=list(ids)).with_state()
+    return lines.cards(found, ("id", "title", "priority", "created_at"), "state")

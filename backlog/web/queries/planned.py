@@ -31,9 +31,9 @@ def rows(drafts: Sequence[Draft]) -> list[Row]:
     ids = [draft.id for draft in drafts]
     beside = sorted({each for draft in drafts for each in draft.depends_on} - set(ids))
     numbers = {each: number for number, each in enumerate([*ids, *beside])}
-    found = lines.cards(Card.objects.filter(pk__in=beside).with_cell(), _SHOWN, "cell")
+    found = lines.cards(Card.objects.filter(pk__in=beside).with_state(), _SHOWN, "state")
     known = {card.pk: card for card in found}
-    finished = {card.pk for card in known.values() if card.cell == DONE}
+    finished = {card.pk for card in known.values() if card.state == DONE}
 
     def planned(draft: Draft) -> Row:
         needs = list(dict.fromkeys(draft.depends_on))
@@ -45,7 +45,7 @@ def rows(drafts: Sequence[Draft]) -> list[Row]:
         card = known.get(card_id)
         if card is None:
             return Row(0, card_id, "", None, 0, "missing", [])
-        return Row(0, card_id, card.title, card.phase, card.priority, card.cell, [])
+        return Row(0, card_id, card.title, card.phase, card.priority, card.state, [])
 
     return [*map(planned, drafts), *map(there, beside)]
 

@@ -1,5 +1,6 @@
 """What a cell of the board shows of a card."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -10,7 +11,8 @@ from django.db.models.functions import Coalesce
 
 from backlog.lifecycle import BLOCKED, DONE, IN_REVIEW
 from backlog.models import Card, Dependency
-from backlog.querysets import REVIEWED, CardQuerySet, in_cell
+from backlog.querysets import CardQuerySet, in_cell
+from backlog.verbs.search import Hit
 from backlog.web.queries import lines
 
 # A card waits for at most these of its dependencies by name.
@@ -61,9 +63,8 @@ SHOWN: Final = lines.in_order(*_COLUMNS)
 
 def rows(cards: CardQuerySet) -> Any:
     """The values of a `Shown` each; `waits_for` is an array of arrays, or None."""
-    needed = Card.objects.filter(pk=OuterRef("dependency_id")).with_cell()
-    look = Case(When(REVIEWED, then=Value("review")), default="cell", output_field=TextField())
-    state = Coalesce(Subquery(needed.values_list(look)), Value("missing", TextField()))
+    needed: Any = Card.objects.filter(pk=OuterRef("dependency_id")).with_state()
+    state = Coalesce(Subquery(needed.values_list("state")), Value("missing", TextField()))
     edges = Dependency.objects.filter(card=OuterRef("pk")).annotate(state=state)
     pair = Func("dependency_id", "state", template="ARRAY[%(expressions)s]", output_field=_PAIR)
     chips = edges.exclude(state=DONE).order_by("dependency_id").values_list(pair)[:_CHIPS]
@@ -74,6 +75,15 @@ def rows(cards: CardQuerySet) -> Any:
     of_cards = cards.with_expired().with_late().with_cell()
     columns = lines.columns(_COLUMNS)
     return of_cards.values_list(*columns, "expired", "late", "cell", waits_for, holds_up)
+
+
+def states(hits: Iterable[Hit]) -> list[tuple[Hit, str]]:
+    """Each with what pages call the state of its card; a search knows its cell only."""
+    found = list(hits)
+    blocked = [hit.id for hit in found if hit.cell == BLOCKED]
+    cards: Any = Card.objects.filter(pk__in=blocked).with_state()
+    called = dict(cards.values_list("pk", "state"))  # of no ids Django asks nothing
+    return [(hit, called.get(hit.id, hit.cell)) for hit in found]
 
 
 _PAIR: Final = ArrayField(TextField())

@@ -55,6 +55,7 @@ def board(request: HttpRequest) -> HttpResponse:
             for lane in shown.lanes
         ],
         "pages": beside.labelled(in_sight(), shown.waiting),
+        "waiting": shown.waiting,
         "others": [part.html(request) for part in shown.others],
         "few": len(shown.lanes) <= FEW_LANES,
         "phases": phases(Card.objects.session()),

@@ -9,9 +9,9 @@ from django.contrib import messages
 from django.db import transaction
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect, render, resolve_url
+from django.shortcuts import redirect, render
 from django.utils.datastructures import MultiValueDict
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
 from backlog import values
@@ -20,6 +20,7 @@ from backlog.models import Card, Event
 from backlog.web.access import VIEW, may, needs
 from backlog.web.buttons import BUTTONS, Button, Outcome, number_of
 from backlog.web.choice import Choice
+from backlog.web.navigation import way_back
 from backlog.web.queries.listing import matching
 from backlog.web.seen import Seen
 
@@ -147,11 +148,9 @@ def act(request: HttpRequest) -> HttpResponse:
     seen = [seen for press in presses for seen in press.cards]
     before = _as_seen(button, seen)
     outcomes = [outcome for press in presses for outcome in press.run()]
-    fields = presses[0].fields
-    typed = fields.get("note") or fields.get("evidence")
-    if button.name in ("cancel", "drop"):
-        typed = fields.get("reason")
-    context = {"typed": typed, "undo": _undo(button, before, outcomes)}
+    context: dict[str, Any] = {"undo": _undo(button, before, outcomes)}
+    if not undo:
+        context["form"] = presses[0].form
     return _answer(request, button, outcomes, context, undoing=bool(undo))
 
 
@@ -216,7 +215,8 @@ def _answer(
     *,
     undoing: bool,
 ) -> HttpResponse:
-    """What became of each card; where one is refused, with what was typed, which is not lost."""
+    """What became of each card; where one is refused, with what was typed, which is not lost: of
+    one card in a form, to be sent again for the card as it is now."""
     back = way_back(request)
     refused = [outcome for outcome in outcomes if outcome.refusal]
     only = outcomes[0].card_id if len(outcomes) == 1 else ""
@@ -237,17 +237,10 @@ def _answer(
         return render(request, "backlog/outcomes.html", context)
     (outcome,) = outcomes
     context |= {"outcome": outcome, "does": "Undo" if undoing else button.does.format(only)}
-    context["card"] = Card.objects.defer("body", "acceptance").filter(pk=only).first()
+    card = Card.objects.with_state().defer("body", "acceptance").filter(pk=only).first()
+    context["card"] = card
+    if card and card.status in button.statuses:
+        context |= {"again": context.get("form"), "seen": Seen.of(card)}
     context["last"] = Event.objects.filter(card_id=only).changes().newest_first().first()
     status = outcome.refusal.http_status if outcome.refusal else 200
     return render(request, "backlog/refused.html", context, status=status)
-
-
-def way_back(request: HttpRequest, otherwise: str = "board") -> str:
-    """Where the operator came from; only ever a page of this site, by its path."""
-    target = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(
-        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    # Without its slash it would be the name of a page, or of none.
-    return target if target.startswith("/") and safe else resolve_url(otherwise)

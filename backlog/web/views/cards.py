@@ -16,11 +16,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from backlog import values
 from backlog.errors import UsageError
-from backlog.lifecycle import READY, UNBLOCK
+from backlog.lifecycle import DUPLICATE, READY, UNBLOCK
 from backlog.models import Card, Event
 from backlog.records import Record
 from backlog.templatetags.backlog import line
 from backlog.verbs import runs
+from backlog.verbs.drop import original
 from backlog.verbs.history import COMMENT
 from backlog.verbs.rights import allowed
 from backlog.web import beside
@@ -65,6 +66,7 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
     criteria, more = _criteria(found.criteria_start)
     placed = ["unlink", *SAID]  # beside each dependency, below the question, in the history
     placed += [] if found.draft else [PUBLISH]
+    placed += ["archive"] if found.archived_at else []
     buttons = offered(request, found.status, without=placed)
     context |= {
         "body": _body(found.body_start),
@@ -73,6 +75,9 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
         "more_criteria": more,
         "near": near,
         "explanation": Card.objects.explain_card(card_id) if found.status == READY else None,
+        "original": original(Card.objects.session(), card_id)
+        if found.resolution == DUPLICATE
+        else None,
         "seen": str(Seen.of(found)),
         "buttons": [(button, _asked(button.name, found)) for button in buttons],
         "may_change": may(request, CHANGE),
@@ -97,7 +102,7 @@ def _events(card_id: str) -> list[Any]:
 def _found(card_id: str) -> Any:
     """The card; of its body and its criteria, as text, no more than the page can show."""
     criteria = Cast("acceptance", TextField())
-    cards = Card.objects.with_cell().with_late().defer("acceptance", "body").filter(pk=card_id)
+    cards = Card.objects.with_state().with_late().defer("acceptance", "body").filter(pk=card_id)
     return cards.annotate(
         body_start=lines.start("body", BODY_BYTES),
         criteria_start=lines.start(criteria, LONGEST),

@@ -8,13 +8,11 @@ from django.db.models import Exists, Func, IntegerField, Max, OuterRef
 from django.utils.safestring import SafeString
 
 from backlog.models import Card, Verdict
-from backlog.web.markup import Room, short
+from backlog.web.markup import LONGEST_FOLDED, Room, folded
 from backlog.web.queries import lines
 
-# As many criteria have their verdict on the page; of its evidence, and of that in its first line.
+# As many criteria have their verdict on the page.
 MOST: Final = 200
-EVIDENCE: Final = 10_000
-FIRST: Final = 80
 _BYTES: Final = 150_000
 
 # What a query of cards finds of them: the numbers of their open criteria, whether any was judged.
@@ -54,7 +52,7 @@ def _newest(card: Card) -> dict[int, Any]:
     of_card = Verdict.objects.filter(card=card.pk)
     anew = of_card.filter(criterion=None).aggregate(last=Max("id"))["last"] or 0
     newest = of_card.filter(id__gt=anew).order_by("criterion", "-id").distinct("criterion")
-    read = newest.annotate(said=lines.start("evidence", EVIDENCE)).defer("evidence")
+    read = newest.annotate(said=lines.start("evidence", LONGEST_FOLDED)).defer("evidence")
     return {verdict.criterion: verdict for verdict in read[:MOST]}
 
 
@@ -65,10 +63,7 @@ def _state(verdict: Any, is_open: bool) -> str:
 
 
 def _shown(verdict: Any, room: Room) -> Any:
-    """With its evidence as HTML; `folded`: its beginning, where it is more than a line."""
+    """With its evidence, folded."""
     if verdict is not None:
-        said = verdict.said or ""
-        is_long = len(said) > FIRST or "\n" in said.strip()
-        verdict.folded = short(said.split("\n")[0], room, FIRST) if is_long else None
-        verdict.said = short(said, room, EVIDENCE)
+        verdict.said = folded(verdict.said, room)
     return verdict

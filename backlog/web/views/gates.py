@@ -11,7 +11,7 @@ from backlog.templatetags.backlog import line
 from backlog.verbs import gates
 from backlog.web.access import CHANGE, acts, needs
 from backlog.web.buttons import number_of
-from backlog.web.views.buttons import way_back
+from backlog.web.navigation import way_back
 
 
 @needs(CHANGE)

@@ -13,6 +13,7 @@ from backlog.verbs.search import search
 from backlog.web.access import ADD, may, reads
 from backlog.web.navigation import LONGEST_SEARCH, listed
 from backlog.web.queries.palette import phases_called, workers_called
+from backlog.web.queries.shown import states
 
 MOST_CARDS = 8
 
@@ -37,7 +38,10 @@ def palette(request: HttpRequest) -> HttpResponse:
 
 def _found(text: str) -> list[tuple[str, str, list[Option]]]:
     hits = search(Card.objects.session(), text, MOST_CARDS).hits
-    cards = [(hit.title, f"{hit.id} · {hit.cell}", reverse("card", args=[hit.id])) for hit in hits]
+    cards = [
+        (hit.title, f"{hit.id} · {state}", reverse("card", args=[hit.id]))
+        for hit, state in states(hits)
+    ]
     phases = [(name, "", reverse("phase", args=[name])) for name in phases_called(text)]
     workers = [(name, "", reverse("worker", args=[name])) for name in workers_called(text)]
     return [

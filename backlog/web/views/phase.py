@@ -43,6 +43,7 @@ def phase(request: HttpRequest, name: str | None) -> HttpResponse:
         return render(request, "backlog/no_phase.html", context, status=404)
     context |= {
         "bar": bar(heading),
+        "in_review": queries.in_review(heading),
         "part_done": _part(heading.done, heading.total),
         "took": queries.took(session, name),
         "spend": queries.spend(session, name),

@@ -13,9 +13,10 @@ from backlog.models import Card
 from backlog.templatetags.backlog import line, scope
 from backlog.verbs import budgets, rules
 from backlog.web.access import CHANGE, acts, may, needs, reads
+from backlog.web.labels import refuse
 from backlog.web.live import follows
+from backlog.web.navigation import way_back
 from backlog.web.rule_forms import BudgetForm, LimitForm, PauseForm
-from backlog.web.views.buttons import way_back
 
 
 @reads
@@ -121,7 +122,9 @@ def _done[T](form: Form, verb: Callable[..., T]) -> T | None:
     try:
         return verb(Card.objects.session(), **form.cleaned_data)
     except (UsageError, Busy) as refusal:
-        form.add_error(None, str(refusal))
+        # A rule calls its name by its scope.
+        called = {form.data.get("scope", "scope"): "name", "max": "most"}
+        refuse(form, refusal, **called)
         return None
 
 

@@ -15,8 +15,8 @@ from backlog.lifecycle import LONGEST_VIEW, LONGEST_VIEW_NAME, VIEWED_PAGES
 from backlog.models import SavedView
 from backlog.web.access import VIEW, may, needs
 from backlog.web.choice import Choice
+from backlog.web.navigation import way_back
 from backlog.web.queries.listing import CLAIMS, sorted_by
-from backlog.web.views.buttons import way_back
 
 # As many has an account.
 MOST: Final = 30

@@ -12,6 +12,7 @@ from backlog.models import Card
 from backlog.verbs import search as verbs
 from backlog.web.access import reads
 from backlog.web.navigation import LONGEST_SEARCH
+from backlog.web.queries.shown import states
 
 PAGE: Final = 20
 
@@ -28,6 +29,7 @@ def search(request: HttpRequest) -> HttpResponse:
         "text": text,
         "cut": len(given) > LONGEST_SEARCH,
         "found": found,
+        "hits": states(found.hits) if found else [],
         "most": verbs.MOST_RANKED,
         "before": _page(text, page - 1) if page > 1 else None,
         "after": _page(text, page + 1) if found and found.total > page * PAGE else None,
