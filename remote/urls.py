@@ -43,5 +43,5 @@ for each in patterns:
 urlpatterns = [
     path("api/v1/openapi.json", _of_api(openapi), name="openapi"),
     path("api/v1/", (patterns, "api", "api")),
-    re_path(r"^api(/.*)?$", unknown, name="unknown_verb"),
+    re_path(r"^api(?:/.*)?$", unknown, name="unknown_verb"),
 ]

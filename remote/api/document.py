@@ -100,7 +100,8 @@ def _card() -> dict[str, Any]:
         key: (_JSON.get(name, Record.__annotations__[name]), ...)
         for name, key in WIRE_NAMES.items()
     }
-    return create_model("Card", **fields).model_json_schema(mode="serialization")
+    made: dict[str, Any] = create_model("Card", **fields).model_json_schema(mode="serialization")
+    return made
 
 
 def _refer(responses: dict[int, Any], shared: dict[str, Any]) -> None:
