@@ -15,7 +15,7 @@ from backlog.cli.parser import declared, parse
 from backlog.cli.reply import Reply
 from backlog.errors import UsageError
 from backlog.session import ACTOR, Opener
-from backlog.values import json_text
+from backlog.values import Digits, exact_json
 from fleet.command import VERBS
 
 if TYPE_CHECKING:
@@ -42,6 +42,11 @@ class Parameter(NamedTuple):
     def is_flag(self) -> bool:
         """True or false, and no more."""
         return "action" in self.settings
+
+    @property
+    def is_switch(self) -> bool:
+        """On or off; here true or false as well."""
+        return self.settings.get("metavar") == "on|off"
 
     @property
     def is_list(self) -> bool:
@@ -155,7 +160,7 @@ def _content(value: Any) -> bytes:
     if isinstance(value, str):
         return value.encode()
     each = value if isinstance(value, list) else [value]
-    return "".join(f"{json_text(one)}\n" for one in each).encode()
+    return "".join(f"{exact_json(one)}\n" for one in each).encode()
 
 
 def _said(parameter: Parameter, value: Any) -> list[str]:
@@ -163,12 +168,14 @@ def _said(parameter: Parameter, value: Any) -> list[str]:
         if not isinstance(value, bool):
             raise UsageError(f"{parameter.name} must be true or false")
         return [parameter.word] if value else []
-    if isinstance(value, str):
+    if isinstance(value, str) and not isinstance(value, Digits):
         text = value
+    elif isinstance(value, bool) and parameter.is_switch:
+        text = "on" if value else "off"
     elif isinstance(value, list) and parameter.is_list:
         text = ",".join(map(str, value))
     else:
-        text = json_text(value)
+        text = exact_json(value)
     if parameter.word.startswith("-"):
         return [f"{parameter.word}={text}"]
     if text.startswith("-"):

@@ -11,7 +11,7 @@ import pytest
 from backlog import lifecycle
 from backlog.cli.store import store
 from backlog.verbs import cards
-from fleet.command import VERBS
+from remote.command import VERBS
 from tests.command import PROJECT
 from tests.plugin import TIER
 

@@ -12,7 +12,7 @@ from backlog import __version__
 from backlog.cli.main import main
 from backlog.cli.options import Group, Verb
 from backlog.cli.parser import declared
-from fleet.command import VERBS
+from remote.command import VERBS
 from tests.cli import NEW, refused
 
 pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
