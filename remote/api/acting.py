@@ -41,6 +41,7 @@ def act(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResp
         holds=holds,
         claiming=within(token.phases),
         ask=limits.asking(token, rights.guard(" ".join(called.words))),
+        as_json=not answers.for_people(request),
     )
     if called.name in answers.STREAMED:
         return run(lambda reply, options: answers.streamed(reply))
