@@ -20,7 +20,7 @@ def main() -> None:
 def _run() -> None:
     if sys.argv[1:2] == ["backlog"]:
         # A worker's command is start-up more than anything else: it needs psycopg, no Django.
-        from fleet.command import run
+        from remote.command import run
 
         run(sys.argv[2:], prog="manage.py backlog")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fleet_backlog.settings")

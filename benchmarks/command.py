@@ -16,7 +16,7 @@ _OURS: Final = ("manage.py backlog", "backlog")
 
 _CLAIM: Final = ("claim", "--owner", "worker", "--json")
 # What pip makes of [project.scripts], without the need to install the project.
-_CONSOLE: Final = ("-c", "from fleet.command import run; run()", *_CLAIM)
+_CONSOLE: Final = ("-c", "from remote.command import run; run()", *_CLAIM)
 
 
 def run(server: Server, quick: bool) -> None:

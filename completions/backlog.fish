@@ -50,8 +50,8 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits budget unbudget budgets doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals plan 'plan apply' 'plan publish' 'plan export' verify verdicts request-changes gate ungate gates worker 'worker add' 'worker list' 'worker remove'
-set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --by --commit --concurrency --cost --count --criterion --cron --delay --dependents --depends-on --draft --due --due-before --duplicate-of --escalation --every --evidence --format --from --gated --grace --id --idempotency-key --ids --kind --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --roles --since --sort --stall --status --summary --text --title --to --tokens --ttl --verdict --wait --zone
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits budget unbudget budgets doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals plan 'plan apply' 'plan publish' 'plan export' verify verdicts request-changes gate ungate gates worker 'worker add' 'worker list' 'worker remove' token 'token create' 'token list' 'token revoke'
+set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --by --commit --concurrency --cost --count --criterion --cron --delay --dependents --depends-on --draft --due --due-before --duplicate-of --escalation --every --evidence --expires-in --format --from --gated --grace --id --idempotency-key --ids --kind --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --phases --priority --projected-cost --projected-tokens --reason --result --role --roles --scope --since --sort --stall --status --summary --text --title --to --tokens --ttl --verdict --wait --zone
 
 complete -c backlog -e
 complete -c backlog -f
@@ -544,3 +544,18 @@ complete -c backlog -n '_shtab_backlog_using worker list' -l json -d 'one line o
 complete -c backlog -n '_shtab_backlog_using worker; and test $_shtab_backlog_npos -eq 0' -a remove -d 'a worker is not registered any more'
 complete -c backlog -n '_shtab_backlog_using worker remove' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using worker remove' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a token -d 'who may call over HTTP, and what'
+complete -c backlog -n '_shtab_backlog_using token' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using token; and test $_shtab_backlog_npos -eq 0' -a create -d 'a token for a worker; it is shown this once'
+complete -c backlog -n '_shtab_backlog_using token create' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using token create' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using token create' -l scope -xka "read work operate" -d scope
+complete -c backlog -n '_shtab_backlog_using token create' -l phases -x -d 'cards of these phases only'
+complete -c backlog -n '_shtab_backlog_using token create' -l roles -x -d 'cards for these roles, and those for none, only'
+complete -c backlog -n '_shtab_backlog_using token create' -l expires-in -x -d 'days until it is over'
+complete -c backlog -n '_shtab_backlog_using token; and test $_shtab_backlog_npos -eq 0' -a list -d 'every token, without its secret'
+complete -c backlog -n '_shtab_backlog_using token list' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using token list' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using token; and test $_shtab_backlog_npos -eq 0' -a revoke -d 'a token lets nobody in any more'
+complete -c backlog -n '_shtab_backlog_using token revoke' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using token revoke' -l json -d 'one line of JSON on stdout'

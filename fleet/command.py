@@ -1,6 +1,6 @@
 """The command with the fleet's verbs beside the backlog's: `backlog`, and `manage.py backlog`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NoReturn
 
 from backlog.cli import main, parser
@@ -35,7 +35,9 @@ VERBS: Final = {
 }
 
 
-def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
-    """Run the process's own words, or `argv`, and exit."""
+def run(
+    argv: Sequence[str] | None = None, prog: str = "backlog", verbs: Mapping[str, str] = VERBS
+) -> NoReturn:
+    """Run the process's own words, or `argv`, and exit; `verbs` as in `main.main`."""
     beside.join()
-    main.run(argv, prog, VERBS)
+    main.run(argv, prog, verbs)

@@ -12,7 +12,7 @@ from django.utils.decorators import method_decorator
 
 from backlog.web.access import ADMINISTER
 
-_OURS = ("backlog", "fleet")
+_OURS = ("backlog", "fleet", "remote")
 
 
 class SuperusersOnly:

@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "axes",
+    "remote",  # before `fleet`, for the same reason
     "fleet",  # before `backlog`, whose command it gives more verbs
     "backlog",
     "fleet_backlog",

@@ -14,7 +14,7 @@ from backlog.cli import connection
 from backlog.cli.main import main
 from backlog.session import PsycopgSession
 from backlog.store import storage
-from fleet.command import VERBS
+from remote.command import VERBS
 from tests.budget import BUDGET
 from tests.command import On, Ran, copied_store, used_store
 from tests.embedded.children import copy

@@ -11,7 +11,7 @@ import pytest
 from backlog import lifecycle
 from backlog.cli.store import store
 from backlog.verbs import cards
-from fleet.command import VERBS
+from remote.command import VERBS
 from tests.command import PROJECT
 from tests.plugin import TIER
 
@@ -77,7 +77,7 @@ def test_every_store_action_is_named(action):
 
 def test_every_setting_stands_in_the_table():
     read = set()
-    packages = ("backlog", "fleet", "fleet_backlog")
+    packages = ("backlog", "fleet", "fleet_backlog", "remote")
     for path in (path for each in packages for path in (PROJECT / each).rglob("*.py")):
         text = path.read_text()
         read |= set(re.findall(r'env\.\w+\(\s*"(\w+)"', text))

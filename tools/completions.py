@@ -7,7 +7,7 @@ from pathlib import Path
 import shtab
 
 from backlog.cli.parser import declared, grammar
-from fleet.command import VERBS
+from remote.command import VERBS
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "completions"
 # Of each shell, the name that it looks for.

@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Final
 
-from fleet.command import run
+from remote.command import run
 
 # One that cannot start (the store is away, say) is not started again at once.
 _RESTART_SECONDS: Final = 5.0

@@ -98,11 +98,11 @@ def test_a_refusal_through_django_is_a_command_error_with_the_status(
 
 
 def test_the_console_script_is_the_same_command(store):
-    start = "from fleet.command import run; run()"
+    start = "from remote.command import run; run()"
     with On(**os.environ).python(start, "list") as process:
         assert process.communicate()[0] == "(no cards)\n"
     assert process.returncode == 0
-    assert 'backlog = "fleet.command:run"' in (PROJECT / "pyproject.toml").read_text()
+    assert 'backlog = "remote.command:run"' in (PROJECT / "pyproject.toml").read_text()
 
 
 def test_the_installed_script_answers(store):

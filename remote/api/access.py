@@ -1,0 +1,47 @@
+"""Who calls: the token of a request. No session and no cookie counts here."""
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+from ninja.security import HttpBearer
+
+from backlog.connection import open_session
+from backlog.errors import UsageError
+from remote.api.errors import NoToken, TooManyFailures
+from remote.api.failures import FAILURES
+from remote.verbs import tokens
+
+_IN_URL = ("token", "access_token")
+
+
+class BearerToken(HttpBearer):
+    """`Authorization: Bearer flb_…`."""
+
+    openapi_bearerFormat = "flb_KEY_SECRET"
+
+    def __call__(self, request: HttpRequest) -> tokens.Token:
+        """Who calls. Raises `NoToken`, `TooManyFailures`, `UsageError`."""
+        if any(name in request.GET for name in _IN_URL):
+            raise UsageError("a token is sent in the header Authorization, and never in an address")
+        kind, _, shown = request.headers.get("Authorization", "").strip().partition(" ")
+        if not shown or kind.lower() != "bearer":
+            raise NoToken(
+                "a token is needed: Authorization: Bearer flb_… (`token create` makes one)"
+            )
+        return self.authenticate(request, shown.strip())
+
+    def authenticate(self, request: HttpRequest, token: str) -> tokens.Token:
+        """The token that is shown, if it is one."""
+        # Behind a proxy too: the project says how, and which proxy is believed.
+        address = import_string(settings.AXES_CLIENT_IP_CALLABLE)
+        here, key = address(request), tokens.key_of(token)
+        if wait := FAILURES.wait(here, key):
+            raise TooManyFailures(wait)
+        with open_session() as session:
+            found = tokens.found(session, token)
+        if found is None:
+            FAILURES.count(here)
+            raise NoToken("this token lets nobody in: it is none, or it is over, or revoked")
+        FAILURES.clear(here, key)
+        request.META["backlog.worker"] = found.worker  # for the access log
+        return found

@@ -1,0 +1,96 @@
+"""A verb's reply as an HTTP answer."""
+
+import json
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import get_conditional_response, patch_vary_headers
+
+from backlog.cli.reply import Reply
+from backlog.values import json_text
+from remote.api.errors import EXIT_STATUS
+from remote.verbs.answers import Answer
+
+JSON: Final = "application/json"
+# What the command prints, JSON and lines, and how it ends: for a client that prints it.
+REPLY: Final = "application/vnd.backlog.reply+json"
+LINES: Final = "application/x-ndjson"
+
+# Their JSON is one value a line.
+OF_LINES: Final = ("export", "tail")
+# Of any length: never in memory, and never as a reply.
+STREAMED: Final = ("export",)
+
+
+def answered(request: HttpRequest, verb: str, reply: Reply) -> Answer:
+    """The whole answer, in the form that the request accepts."""
+    if REPLY in request.headers.get("Accept", ""):
+        return Answer(reply.status, REPLY, _whole(verb, reply, for_people(request)))
+    kind = LINES if verb in OF_LINES else JSON
+    return Answer(reply.status, kind, "".join(reply.json))
+
+
+def for_people(request: HttpRequest) -> bool:
+    """Whether the whole reply is to have the lines in place of the JSON: the command makes of what
+    it has read either the one or the other."""
+    return f"{REPLY}; form=text" in request.headers.get("Accept", "")
+
+
+def _whole(verb: str, reply: Reply, as_text: bool) -> str:
+    text = list(reply.text) if as_text and reply.text is not None else None
+    value = "".join(reply.json).rstrip("\n") if text is None else "null"
+    if text is None and verb in OF_LINES:
+        value = f"[{','.join(value.split(chr(10)))}]"
+    rest = json_text({"text": text, "note": reply.note})
+    return f'{{"status":{reply.status},"json":{value},{rest[1:]}\n'
+
+
+def streamed(reply: Reply) -> HttpResponseBase:
+    """An answer that is sent as it is read."""
+    lines = (piece.encode() for piece in reply.json)
+    response = StreamingHttpResponse(lines, content_type=LINES)
+    response[EXIT_STATUS] = reply.status
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def sent(answer: Answer) -> HttpResponse:
+    """The answer of a verb that did something."""
+    response = HttpResponse(answer.body, content_type=answer.content_type)
+    response[EXIT_STATUS] = answer.exit_status
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def read(request: HttpRequest, answer: Answer) -> HttpResponseBase:
+    """The answer of a verb that only reads: 304 if the caller has it already."""
+    response = sent(answer)
+    etag = f'"{sha256(answer.body.encode()).hexdigest()[:32]}"'
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
+    patch_vary_headers(response, ["Accept", "Authorization"])
+    if request.method not in ("GET", "HEAD"):
+        return response
+    found = get_conditional_response(request, etag=etag, response=response)
+    if found is not None and found is not response:
+        found[EXIT_STATUS] = answer.exit_status
+    return found or response
+
+
+def link_to_next(request: HttpRequest, response: HttpResponseBase, limit: int, body: str) -> None:
+    """Where the next page is, if this one is full: `Link`, as RFC 8288 has it."""
+    cards = json.loads(body)
+    if isinstance(cards, dict):  # the whole reply
+        cards = cards["json"]
+    if len(cards) == limit:
+        query = request.GET.copy()
+        query["after"] = cards[-1]["id"]
+        response["Link"] = f'<{request.path}?{query.urlencode()}>; rel="next"'
+
+
+def pieces(texts: Iterable[str]) -> bytes:
+    """A digest of texts, none of which can be moved into its neighbour."""
+    return sha256(json_text(list(texts)).encode()).digest()

@@ -1,0 +1,123 @@
+"""What is refused, as HTTP says it: a status, and the JSON that the command prints."""
+
+import logging
+from typing import Any, Final
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+
+from backlog.errors import ClaimLost, Refusal, StoreUnavailable, UsageError
+from backlog.records import one_line
+from backlog.session import as_refusal
+from backlog.values import json_text
+
+EXIT_STATUS: Final = "Backlog-Exit-Status"
+_RETRY_SECONDS: Final = 1
+
+
+class NoToken(Refusal):
+    """Whoever calls has no token, or one that lets nobody in."""
+
+    code = "no_token"
+    http_status = 401
+
+
+class TooManyFailures(Refusal):
+    """From this address came too many tokens that are none."""
+
+    code = "too_many_failures"
+    http_status = 429
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many tokens that are none came from here: wait {seconds} s")
+        self.retry_after = seconds
+
+
+class TooMany(Refusal):
+    """As many calls wait as there is room for."""
+
+    code = "too_many"
+    http_status = 503
+
+
+class NoSuchVerb(Refusal):
+    code = "not_found"
+    http_status = 404
+
+
+class NoSuchMethod(UsageError):
+    """A verb that changes something is never done by GET."""
+
+    code = "method_not_allowed"
+
+
+class TooLarge(UsageError):
+    code = "too_large"
+
+
+# What differs from the status that the refusal has on a page.
+_STATUSES: Final[tuple[tuple[type[Refusal], int], ...]] = (
+    (TooLarge, 413),
+    (NoSuchMethod, 405),
+    (UsageError, 422),
+    (ClaimLost, 423),
+)
+
+
+def refused(refusal: Refusal) -> HttpResponse:
+    """The answer that says so."""
+    statuses = [status for kind, status in _STATUSES if isinstance(refusal, kind)]
+    status = statuses[0] if statuses else refusal.http_status
+    message = one_line(refusal)
+    if isinstance(refusal, StoreUnavailable):  # whose words name the database's address
+        logging.getLogger(__name__).error("%s", message)
+        message = "the store cannot be reached; it may be starting again: try again in a moment"
+    body = json_text({"error": {"code": refusal.code, "message": message}})
+    response = HttpResponse(f"{body}\n", status=status, content_type="application/json")
+    response[EXIT_STATUS] = refusal.exit_status
+    response["Cache-Control"] = "no-store"
+    response._has_been_logged = True  # type: ignore[attr-defined]  # Django would warn of each
+    if status == 401:
+        response["WWW-Authenticate"] = "Bearer"
+    if status in (429, 503):
+        response["Retry-After"] = getattr(refusal, "retry_after", _RETRY_SECONDS)
+    return response
+
+
+def answer_errors(api: NinjaAPI) -> None:
+    """From now on each error of this API is answered in this form."""
+
+    @api.exception_handler(Exception)
+    def any_error(request: HttpRequest, error: Exception) -> HttpResponse:
+        refusal = as_refusal(error)
+        if refusal is not None:
+            return refused(refusal)
+        # Without what was sent, and without the headers, which have the token.
+        logging.getLogger("django.request").error("%s", request.path, exc_info=error)
+        body = json_text(
+            {"error": {"code": "internal", "message": "this is a defect; the log has it"}}
+        )
+        response = HttpResponse(f"{body}\n", status=500, content_type="application/json")
+        response[EXIT_STATUS] = 1
+        return response
+
+    @api.exception_handler(ValidationError)
+    def wrong_shape(request: HttpRequest, error: ValidationError) -> HttpResponse:
+        return refused(UsageError("; ".join(dict.fromkeys(map(_fault, error.errors)))))
+
+    @api.exception_handler(HttpError)
+    def unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
+        cause = error.__cause__
+        return refused(cause if isinstance(cause, Refusal) else UsageError(str(error)))
+
+    @api.exception_handler(RequestDataTooBig)
+    def too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+        return refused(TooLarge("the body is too large: 10 MiB are the most"))
+
+
+def _fault(error: dict[str, Any]) -> str:
+    """One fault of the shape in words: where, and what would be right; never what was sent."""
+    where = ".".join(str(each) for each in error["loc"][2:]) or "the body"
+    return f"{where}: {error['msg']}"

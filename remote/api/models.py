@@ -1,0 +1,113 @@
+"""What a verb may be given, as a pydantic model: it checks the shape of a body, and documents it.
+
+The values are the command's to check: it says what would be right.
+"""
+
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, create_model
+
+from backlog.values import Digits, integer
+from remote.calls import Called, Parameter
+
+MOST_SECONDS: Final = 60
+
+_NUMBER: Final = StrictInt | str  # "" where an edit takes it away
+_MONEY: Final = Decimal | str
+_TYPES: Final[dict[str, Any]] = {
+    "maxAttempts": _NUMBER,
+    "maxRuntime": _NUMBER,
+    "projectedTokens": _NUMBER,
+    "number": _NUMBER,
+    "projectedCost": _MONEY,
+    "cost": _MONEY,
+    "acceptance": Any,
+    "result": Any,
+    "ids": str | list[str | dict[str, Any]],
+    "file": str | list[Any],
+}
+
+
+class Given(BaseModel):
+    """The parameters of a verb, and no others."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    def values(self) -> dict[str, Any]:
+        """What was given, as `remote.calls` takes it."""
+        fields = type(self).model_fields
+        return {
+            fields[name].alias or name: _exact(getattr(self, name))
+            for name in self.model_fields_set
+        }
+
+
+def of(called: Called) -> type[Given]:
+    """The model of this verb's parameters."""
+    fields: dict[str, Any] = {
+        f"{parameter.name}_": (_type(parameter), _field(parameter))
+        for parameter in called.parameters
+    }
+    if called.name == "claim":
+        about = "seconds to wait for something to claim; ?wait= is the same"
+        wait = Field(None, description=about, alias="wait", ge=0, le=MOST_SECONDS)
+        fields["wait_"] = (int | None, wait)
+    name = "".join(each.title() for each in called.name.replace("/", "-").split("-"))
+    return create_model(name, __base__=Given, **fields)
+
+
+def _type(parameter: Parameter) -> Any:
+    check = parameter.settings.get("type")
+    if parameter.name in _TYPES:
+        kind = _TYPES[parameter.name]
+    elif parameter.is_flag:
+        kind = bool
+    elif parameter.is_switch:
+        kind = StrictBool | str
+    elif parameter.is_list:
+        kind = str | list[str]
+    elif isinstance(check, partial) and check.func is integer:
+        kind = int
+    else:
+        kind = str
+    return kind if _is_required(parameter) else kind | None
+
+
+def _field(parameter: Parameter) -> Any:
+    check, settings = parameter.settings.get("type"), parameter.settings
+    how: dict[str, Any] = {"description": _help(parameter), "alias": parameter.name}
+    if isinstance(check, partial) and check.func is integer and parameter.name not in _TYPES:
+        how |= {"ge": check.keywords["low"], "le": check.keywords["high"]}
+    if settings.get("choices"):
+        how["json_schema_extra"] = {"enum": [*settings["choices"], None]}
+    return Field(... if _is_required(parameter) else None, **how)
+
+
+def _help(parameter: Parameter) -> str:
+    if parameter.settings.get("env") == "BACKLOG_OWNER":
+        return "the worker of the token, who need not be named"
+    if parameter.is_fed:
+        return "the content of the file, or a list of its lines as objects"
+    default = str(parameter.settings.get("default"))
+    return str(parameter.settings.get("help", "")).replace("%(default)s", default)
+
+
+def _is_required(parameter: Parameter) -> bool:
+    """Whether a call must give it; who acts is known without."""
+    settings = parameter.settings
+    if parameter.name == "by" or settings.get("env") == "BACKLOG_OWNER":
+        return False
+    return bool(settings.get("required")) or not parameter.word.startswith("-")
+
+
+def _exact(value: Any) -> Any:
+    """Numbers with a point as they were written, which JSON is written from again."""
+    if isinstance(value, Decimal):
+        return Digits(value)
+    if isinstance(value, list):
+        return [_exact(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _exact(each) for key, each in value.items()}
+    return value

@@ -1,0 +1,117 @@
+"""The API: an operation for each verb that can be called, made from the command's own table."""
+
+import json
+from decimal import Decimal
+from typing import Any, Final
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from ninja import Body, NinjaAPI, Query
+from ninja.parser import Parser
+from pydantic import BaseModel
+
+import backlog
+from backlog.errors import UsageError
+from remote import scopes
+from remote.api import errors, models
+from remote.api.access import BearerToken
+from remote.api.acting import act
+from remote.calls import Called, verbs
+
+ABOUT: Final = "Every verb of the command: the same checks, the same refusals, the same JSON."
+
+
+class Error(BaseModel):
+    """What is wrong, and what would be right."""
+
+    code: str
+    message: str
+
+
+class Refused(BaseModel):
+    """Nothing was done, or nothing has changed."""
+
+    error: Error
+
+
+class _Parser(Parser):
+    """JSON whose numbers keep every digit; a body that is empty gives nothing."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        try:
+            given = json.loads(request.body, parse_float=Decimal, parse_constant=_none)
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"the body must be JSON, an object: {error}") from None
+        return given
+
+
+def _none(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _operations(api: NinjaAPI) -> None:
+    for called in verbs():
+        model = models.of(called)
+        how: dict[str, Any] = {
+            "auth": BearerToken(),
+            "response": {200: Any, **dict.fromkeys(_refusals(called), Refused)},
+            "summary": called.verb.help,
+            "tags": [scopes.NEEDED[called.name]],
+            "by_alias": True,
+        }
+        name = called.name.replace("/", "_").replace("-", "_")
+        api.post(f"/{called.name}", operation_id=name, **how)(_posted(called, model))
+        if scopes.only_reads(called.name):
+            got = _got(called, model)
+            api.get(f"/{called.name}", operation_id=f"get_{name}", **how)(got)
+
+
+def _refusals(called: Called) -> tuple[int, ...]:
+    """The statuses that a refusal of this verb may have."""
+    if scopes.only_reads(called.name):
+        return (401, 403, 404, 409, 413, 422, 429, 503)
+    return (401, 403, 404, 409, 413, 422, 423, 429, 503)
+
+
+def _posted(called: Called, model: type[models.Given]) -> Any:
+    empty: Any = ... if any(each.is_required() for each in model.model_fields.values()) else model()
+
+    def posted(request: HttpRequest, given: model = Body(empty)) -> HttpResponseBase:  # type: ignore[valid-type, type-arg]  # noqa: B008 (ninja's way)
+        return act(request, called, given.values())  # type: ignore[attr-defined]
+
+    return posted
+
+
+def _got(called: Called, model: type[models.Given]) -> Any:
+    known = {parameter.name for parameter in called.parameters}
+
+    def done(request: HttpRequest, values: dict[str, Any]) -> HttpResponseBase:
+        for name in request.GET:
+            if name not in known:
+                takes = ", ".join(sorted(known)) or "nothing"
+                raise UsageError(f"{called.name} takes no {name}; it takes {takes}")
+        return act(request, called, values)
+
+    def got(request: HttpRequest, given: Query[model]) -> HttpResponseBase:  # type: ignore[valid-type]
+        return done(request, given.values())  # type: ignore[attr-defined]
+
+    # A model of nothing is nothing that ninja would look for.
+    return got if known else lambda request: done(request, {})
+
+
+def _made() -> NinjaAPI:
+    api = NinjaAPI(
+        title="Fleet Backlog",
+        version=backlog.__version__,
+        description=ABOUT,
+        docs_url=None,  # it would come from elsewhere
+        openapi_url=None,  # `remote.api.document` serves it, made once
+        parser=_Parser(),
+        urls_namespace="api",
+    )
+    errors.answer_errors(api)
+    _operations(api)
+    return api
+
+
+API: Final = _made()

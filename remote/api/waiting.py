@@ -1,0 +1,113 @@
+"""Claims that wait for something to claim, with no connection of the database meanwhile.
+
+One that waits keeps a thread of the server busy, so there is room for a few in a process: whoever
+comes beyond that is told at once.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.http import HttpRequest
+
+from backlog.errors import UsageError
+from backlog.session import idle_pauses
+from backlog.values import integer
+from remote.api.errors import TooMany
+from remote.api.models import MOST_SECONDS
+from remote.verbs.answers import Answer
+
+
+class _Room:
+    """How many may wait at once in this process, and whether they may go on."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.ended = threading.Event()
+        self._waiting = 0
+        self._lock = threading.Lock()
+
+    def enter(self) -> bool:
+        with self._lock:
+            if self._waiting >= self.most:
+                return False
+            self._waiting += 1
+            return True
+
+    def leave(self) -> None:
+        with self._lock:
+            self._waiting -= 1
+
+
+ROOM: Final = _Room(4)
+
+
+class Try(Protocol):
+    """Makes the claim, once; the answer is kept if `keeps` says so."""
+
+    def __call__(self, *, keeps: Callable[[Answer], bool] = ...) -> Answer: ...
+
+
+def seconds(request: HttpRequest, given: dict[str, Any]) -> int:
+    """How long to wait: `wait` of the query, or of the body, which it is taken out of.
+
+    Raises `UsageError`.
+    """
+    said = given.pop("wait", None)
+    said = request.GET.get("wait", 0 if said is None else said)
+    seconds = integer(str(said), "wait", 0, MOST_SECONDS)
+    if seconds and given.get("id") is not None:
+        raise UsageError("id names the card: leave out wait")
+    return seconds
+
+
+def until(request: HttpRequest, seconds: int, claim: Try) -> Answer:
+    """The answer of the first claim that takes something, or of the last one after these seconds.
+
+    Raises `TooMany` where there is no room to wait, and whatever the claim raises.
+    """
+    if not seconds:
+        return claim()
+    end = time.monotonic() + seconds
+    answer = claim(keeps=_took)
+    if _took(answer):
+        return answer
+    if not ROOM.enter():
+        raise TooMany(
+            f"{ROOM.most} calls wait here already: try again in a moment, or without wait"
+        )
+    try:
+        for pause in idle_pauses():
+            connections[DEFAULT_DB_ALIAS].close()
+            left = end - time.monotonic()
+            ended = ROOM.ended.wait(max(0, min(pause, left)))
+            if _has_gone(request):
+                return answer  # to nobody: a claim would be theirs until its lease is over
+            is_last = ended or left <= pause
+            answer = claim() if is_last else claim(keeps=_took)
+            if is_last or _took(answer):
+                return answer
+    finally:
+        ROOM.leave()
+    raise AssertionError("the pauses do not end")
+
+
+def _took(answer: Answer) -> bool:
+    """Whether a card was claimed: the JSON of a claim that was not is `null`, or an empty list."""
+    return '"id":' in answer.body
+
+
+def _has_gone(request: HttpRequest) -> bool:
+    """Whether the client has hung up, where the server lets one see its socket."""
+    client = request.META.get("gunicorn.socket")
+    if client is None:
+        return False
+    try:
+        return not client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True

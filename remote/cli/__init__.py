@@ -1,0 +1,1 @@
+"""The verbs of the command that are about calls over the wire."""

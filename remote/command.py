@@ -1,0 +1,16 @@
+"""The command with the verbs about tokens beside the others: `backlog`, `manage.py backlog`."""
+
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+from fleet import command
+from remote import beside
+
+# As `parser.VERBS`.
+VERBS: Final = {**command.VERBS, "token": "remote.cli.tokens.token"}
+
+
+def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
+    """Run the process's own words, or `argv`, and exit."""
+    beside.join()
+    command.run(argv, prog, VERBS)
