@@ -47,6 +47,12 @@ class NoSuchVerb(Refusal):
     http_status = 404
 
 
+class NoSuchMethod(UsageError):
+    """A verb that changes something is never done by GET."""
+
+    code = "method_not_allowed"
+
+
 class TooLarge(UsageError):
     code = "too_large"
 
@@ -54,6 +60,7 @@ class TooLarge(UsageError):
 # What differs from the status that the refusal has on a page.
 _STATUSES: Final[tuple[tuple[type[Refusal], int], ...]] = (
     (TooLarge, 413),
+    (NoSuchMethod, 405),
     (UsageError, 422),
     (ClaimLost, 423),
 )
@@ -65,11 +72,13 @@ def refused(refusal: Refusal) -> HttpResponse:
     status = statuses[0] if statuses else refusal.http_status
     message = one_line(refusal)
     if isinstance(refusal, StoreUnavailable):  # whose words name the database's address
+        logging.getLogger(__name__).error("%s", message)
         message = "the store cannot be reached; it may be starting again: try again in a moment"
     body = json_text({"error": {"code": refusal.code, "message": message}})
     response = HttpResponse(f"{body}\n", status=status, content_type="application/json")
     response[EXIT_STATUS] = refusal.exit_status
     response["Cache-Control"] = "no-store"
+    response._has_been_logged = True  # type: ignore[attr-defined]  # Django would warn of each
     if status == 401:
         response["WWW-Authenticate"] = "Bearer"
     if status in (429, 503):
