@@ -30,8 +30,10 @@ def open_session(using: str = DEFAULT_DB_ALIAS) -> "Iterator[DjangoSession]":
     try:
         yield DjangoSession(using)
     finally:
-        # Nobody else does, without a request: a worker opens another after one that broke.
-        connections[using].close_if_unusable_or_obsolete()
+        # Nobody else does, without a request: a worker opens another after one that broke. Inside
+        # a transaction of somebody's it is theirs, and would be taken for one that broke.
+        if not connections[using].in_atomic_block:
+            connections[using].close_if_unusable_or_obsolete()
 
 
 class DjangoSession:

@@ -16,12 +16,14 @@ from backlog.cli.reply import Reply
 from backlog.errors import UsageError
 from backlog.session import ACTOR, Opener
 from backlog.values import Digits, exact_json
-from fleet.command import VERBS
+from fleet import command
 
 if TYPE_CHECKING:
     from backlog.verbs.claims import Claiming
     from backlog.verbs.rights import Ask
 
+# Those of the command, and what only a worker elsewhere has a use for.
+VERBS: Final = {**command.VERBS, "keep-output": "remote.cli.output.keep_output"}
 # Of this machine: its processes, its files, its store.
 _NOT_CALLED: Final = frozenset({"work", "store"})
 # What never ends, or keeps somebody waiting on a connection of the database.
@@ -86,10 +88,15 @@ def _name(word: str) -> str:
     return first + "".join(map(str.capitalize, more))
 
 
+def is_called(name: str) -> bool:
+    """Whether the verb, or the group, of this name can be called."""
+    return name in VERBS and name not in _NOT_CALLED
+
+
 def verbs() -> Iterable[Called]:
     """Every verb that can be called, in the order of the command's help."""
     for name, place in VERBS.items():
-        if name in _NOT_CALLED:
+        if not is_called(name):
             continue
         found = declared(place)
         if isinstance(found, Verb):
@@ -110,13 +117,16 @@ def call[T](
     holds: bool = True,
     claiming: "Claiming | None" = None,
     ask: "Ask | None" = None,
+    as_json: bool = True,
 ) -> T:
-    """Do the verb in the name of this worker; what `answer` makes of its reply.
+    """Do the verb in the name of this worker; what `answer` makes of its reply, which is the one of
+    `--json`, or (unless `as_json`) the one for people.
 
     `holds`: what is said of a claim is said by whoever holds it, who is this worker; else it is the
     operator's hand, as without `--owner`. Raises `Refusal`, and what the database raises.
     """
     words, fed = _words(called, given)
+    words += ["--json"] if as_json else []
     environ = {"BACKLOG_OWNER": worker} if holds else {}
     calling = CALLER.set(Caller(environ, lambda: io.BytesIO(fed), has_files=False))
     acting = ACTOR.set(worker)
@@ -137,7 +147,7 @@ def _words(called: Called, given: Mapping[str, Any]) -> tuple[list[str], bytes]:
             raise UsageError(
                 f"{called.name} takes no {name}; it takes {', '.join(known) or 'nothing'}"
             )
-    words, fed = [*called.words, "--json"], b""
+    words, fed = [*called.words], b""
     for name, value in given.items():
         if value is None:
             continue
@@ -151,8 +161,9 @@ def _words(called: Called, given: Mapping[str, Any]) -> tuple[list[str], bytes]:
 
 
 def _is_fed(parameter: Parameter, value: Any) -> bool:
-    many = isinstance(value, list) and any(not isinstance(each, str) for each in value)
-    return parameter.is_fed or (parameter.word == "--ids" and many)
+    is_list = isinstance(value, list)
+    named = is_list and bool(value) and all(isinstance(each, str) for each in value)
+    return parameter.is_fed or (parameter.word == "--ids" and is_list and not named)
 
 
 def _content(value: Any) -> bytes:

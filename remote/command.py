@@ -1,5 +1,6 @@
 """The command with the verbs of the wire beside the others: `backlog`, `manage.py backlog`."""
 
+import os
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
@@ -15,6 +16,11 @@ VERBS: Final = {
 
 
 def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
-    """Run the process's own words, or `argv`, and exit."""
+    """Run the process's own words, or `argv`, and exit: on the store that the environment names, or
+    on the server of BACKLOG_URL, which goes before DATABASE_URL."""
+    if os.environ.get("BACKLOG_URL", "").strip():
+        from remote.client import main
+
+        main.run(argv, prog, VERBS)
     beside.join()
     command.run(argv, prog, VERBS)

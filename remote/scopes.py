@@ -15,7 +15,8 @@ _READ: Final = (
     *("signals", "plan/export", "verdicts", "gates", "worker/list"),
 )
 _WORK: Final = (
-    *("claim", "renew", "complete", "block", "release", "comment", "create", "escalate"),
+    *("claim", "renew", "complete", "block", "release", "keep-output", "comment", "create"),
+    "escalate",
     *("signal", "verify", "request-changes", "decide", "heartbeat", "north-star/propose"),
 )
 _OPERATE: Final = (

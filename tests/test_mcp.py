@@ -2,7 +2,7 @@
 
 import json
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 
 import anyio
@@ -16,8 +16,10 @@ from mcp.shared.memory import create_connected_server_and_client_session as conn
 from backlog.cli.connection import open_session
 from backlog.verbs import history, runs
 from remote.calls import verbs
+from remote.client.address import Address
+from remote.client.wire import Wire
 from remote.mcp import server
-from remote.mcp.doing import Kept, do
+from remote.mcp.doing import Kept, by_wire, here
 from remote.mcp.http import PATH, application
 from remote.mcp.tools import SMALL, offered
 from remote.verbs import tokens
@@ -27,12 +29,12 @@ from tests.worker import until
 pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
 
 
-def ask(*calls, worker="ada", tier="full", connect=open_session):
+def ask(*calls, worker="ada", tier="full", connect=open_session, do=here):
     """What these tools answer to an agent that acts as this worker: `("show", {"id": "A"})`."""
 
     async def run():
         tools = offered(tier)
-        made = server.serving(tools, lambda called, given: do(called, given, worker, connect))
+        made = server.serving(tools, partial(do, worker=worker, connect=connect))
         async with connected(made) as client:
             return [await client.call_tool(name, given) for name, given in calls]
 
@@ -139,15 +141,14 @@ def test_an_operator_s_agent_acts_on_what_others_hold_if_it_says_so(claimed, ses
     assert history.history(session, "A")[-1].actor == "ada"
 
 
-def test_a_claim_may_wait_and_holds_no_connection_meanwhile(store, monkeypatch):
+def test_a_claim_may_wait_and_holds_no_connection_meanwhile():
     asked = []
 
-    def look(called, given, worker, connect):
+    def look(called, given, **_):
         asked.append(given)
         return server.Answer("null\n" if len(asked) < 3 else '{"id":"A"}\n')
 
-    monkeypatch.setitem(globals(), "do", look)
-    (claimed,) = ask(("claim", {"wait": 30}))
+    (claimed,) = ask(("claim", {"wait": 30}), do=look)
     assert claimed.structuredContent == {"id": "A"}
     assert asked == [{}, {}, {}]
 
@@ -258,6 +259,23 @@ def test_over_http_whoever_has_no_token_or_is_a_page_is_refused(store, headers, 
 
     answer = anyio.run(send)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_a_server_elsewhere_it_does_what_the_tools_ask_for(session, card, live_server):
+    card("A")
+    _, token = tokens.create(session, "ada")
+    with closing(Wire(Address(live_server.url, token))) as wire:
+        claimed, known, lost, nothing = ask(
+            ("claim", {}),
+            ("context", {"id": "A"}),
+            ("renew", {"id": "A", "attempt": 7}),
+            ("claim", {"count": 2}),
+            do=lambda called, given, **_: by_wire(wire)(called, given),
+        )
+    assert (claimed.structuredContent["claimOwner"], nothing.structuredContent) == ("ada", None)
+    assert said(known).startswith("# Card\n")
+    assert lost.structuredContent["error"]["code"] == "claim_lost"
 
 
 # The command --------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def tail(session: Session, options: Options) -> Reply:
     if options.follow:
         return stream(_follow(session, options))
     events = newest(session, options.limit)
-    text = map(_line_of_all, events) if events else ["(no events)"]
+    text = map(line_of_all, events) if events else ["(no events)"]
     return Reply((to_json(event) + "\n" for event in events), text)
 
 
@@ -72,7 +72,7 @@ def _follow(session: Session, options: Options) -> Iterator[str]:
         nonlocal started
         events = follower.poll(session) if started else follower.start(session, options.limit)
         started = True
-        return map(to_json if options.json else _line_of_all, events)
+        return map(to_json if options.json else line_of_all, events)
 
     return repeat(session, options.connect, step, _POLL_SECONDS, until_unread)
 
@@ -88,6 +88,6 @@ def _line(event: "Event") -> str:
     )
 
 
-def _line_of_all(event: "Event") -> str:
+def line_of_all(event: "Event") -> str:
     """Where the card does not go without saying."""
     return f"{row(event.card_id)}\t{_line(event)}"

@@ -32,6 +32,12 @@ def run(
     argv: Sequence[str] | None = None, prog: str = "backlog", verbs: Mapping[str, str] = VERBS
 ) -> NoReturn:
     """Run the process's own words, or `argv`, and exit; `verbs` as in `main`."""
+    ready()
+    sys.exit(main(sys.argv[1:] if argv is None else argv, prog=prog, verbs=verbs))
+
+
+def ready() -> None:
+    """Make the process's streams such that anything can be written."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller (`>&-`)
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
@@ -39,7 +45,6 @@ def run(
         # JSON is UTF-8 whatever the locale; an odd argument is shown, not choked on.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    sys.exit(main(sys.argv[1:] if argv is None else argv, prog=prog, verbs=verbs))
 
 
 def main(
@@ -54,11 +59,23 @@ def main(
     `open_session` replaces the store that the environment names, `claiming` the verbs that claim
     cards there (None: `verbs.claims.DIRECTLY`), `verbs` those there are, as `parser.VERBS`.
     """
-    acting = ACTOR.set(_actor(os.environ))
-    try:
+
+    def act() -> int:
         options = parse(argv, prog, verbs)
         options.connect, options.claimed_by = open_session, claiming
-        return _run(options)
+        from backlog.logs import guard  # a wrong option is refused without it
+
+        guard()
+        return perform(options, answer)
+
+    return told(argv, act)
+
+
+def told(argv: Sequence[str], act: Callable[[], int]) -> int:
+    """What `act` ends with; if it refuses, that is told in the form that the words ask for."""
+    acting = ACTOR.set(_actor(os.environ))
+    try:
+        return act()
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
@@ -83,13 +100,6 @@ def _account() -> str:
         return actor(pwd.getpwuid(os.geteuid()).pw_name)
     except KeyError:
         return ""
-
-
-def _run(options: Options) -> int:
-    from backlog.logs import guard  # a wrong option is refused without it
-
-    guard()
-    return perform(options, _answer)
 
 
 def perform[T](
@@ -132,7 +142,8 @@ def _ask_first(ask: "Ask", options: Options) -> None:
         pass
 
 
-def _answer(reply: Reply, options: Options) -> int:
+def answer(reply: Reply, options: Options) -> int:
+    """Print it, in the form that was asked for; the exit status."""
     try:
         if options.json or reply.text is None:
             say_json(sys.stdout, reply.json)

@@ -13,6 +13,7 @@ from backlog.errors import UsageError
 if TYPE_CHECKING:
     from backlog.session import Opener
     from backlog.verbs.claims import Claiming
+    from backlog.worker.deeds import Deeds
 
 # The words of `add_argument`; with `env`, the variable that stands for the option.
 Option = tuple[str, dict[str, Any]]
@@ -28,6 +29,7 @@ class Options(Namespace):
     check: Callable[["Options"], object] | None
     connect: "Opener"
     claimed_by: "Claiming | None"
+    deeds: "Deeds | None" = None  # what `work` does where there is no session to do it on
     deed: str  # the verb, with the group that it is of
     acting: str | None = None  # the option that says who acts
     # Where rights are enforced (`backlog.cli.rights`): whether these cards may be acted on, which

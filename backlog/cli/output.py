@@ -30,11 +30,11 @@ def output(session: Session, options: Options) -> Reply:
         run = existing_run(options.card_id, look(session, options.card_id, options.attempt))
         options.attempt = run.attempt  # another may begin meanwhile
         if run.more:
-            return _reply(_follow(session, options), options)
-    return _reply(iter([of_run(session, options.card_id, options.attempt)]), options)
+            return shown(_follow(session, options), options)
+    return shown(iter([of_run(session, options.card_id, options.attempt)]), options)
 
 
-def _reply(pieces: "Iterator[Output]", options: Options) -> Reply:
+def shown(pieces: "Iterator[Output]", options: Options) -> Reply:
     """Each as a line of JSON; for people as it was printed, and said what is missing."""
     if options.json:
         return Reply((in_json(to_json(piece)) + "\n" for piece in pieces), [])

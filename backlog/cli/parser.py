@@ -1,7 +1,7 @@
 """The command's grammar: the verbs, in the order in which the help lists them."""
 
 import argparse
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
@@ -68,10 +68,23 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (try {self.prog} --help)")
 
 
-def parse(argv: Sequence[str], prog: str, known: Mapping[str, str] = VERBS) -> Options:
+def declared(place: str) -> Verb | Group:
+    """A verb as its module declares it."""
+    module, _, function = place.rpartition(".")
+    found: Verb | Group = getattr(import_module(module), function)
+    return found
+
+
+def parse(
+    argv: Sequence[str],
+    prog: str,
+    known: Mapping[str, str] = VERBS,
+    declare: Callable[[str], Verb | Group] = declared,
+) -> Options:
     """The words, read: each option, and `run`, the verb's function. Raises `UsageError`.
 
-    `known`: the verbs there are, and where each is declared, as in `VERBS`.
+    `known`: the verbs there are, and where each is declared, as in `VERBS`; `declare` makes a verb
+    of that.
     """
     if argv and not argv[0].startswith("-") and argv[0] not in known:
         raise UsageError(
@@ -79,7 +92,7 @@ def parse(argv: Sequence[str], prog: str, known: Mapping[str, str] = VERBS) -> O
         )
     # With a verb at the beginning no other is meant; without any it is help, or a mistake.
     named = argv[:1] if argv and argv[0] in known else known
-    verbs = [declared(known[name]) for name in named]
+    verbs = [declare(known[name]) for name in named]
     used = [verb for verb in verbs if verb.name in argv]
     if len(argv) > 1 and used and _stands_alone(argv[1], used[0]):
         raise UsageError(
@@ -97,13 +110,6 @@ def parse(argv: Sequence[str], prog: str, known: Mapping[str, str] = VERBS) -> O
     elif "attempt" in given and given.attempt is None:
         given.attempt = attempt_of(given.card_id)
     return given
-
-
-def declared(place: str) -> Verb | Group:
-    """A verb as its module declares it."""
-    module, _, function = place.rpartition(".")
-    found: Verb | Group = getattr(import_module(module), function)
-    return found
 
 
 def grammar(prog: str, verbs: Iterable[Verb | Group], *, listed: bool = False) -> Parser:

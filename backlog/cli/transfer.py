@@ -47,9 +47,9 @@ def import_cards(session: Session, options: Options) -> Reply:
     report = None
     with bar(sys.stderr) as progress:
         if options.tracker:
-            source = _source(options.tracker, options.file)
+            items = source(options.tracker, options.file)
             done, report = foreign.import_from(
-                session, options.tracker, source, **how, progress=progress
+                session, options.tracker, items, **how, progress=progress
             )
         else:
             lines = read_lines(options.file)
@@ -66,8 +66,8 @@ def import_cards(session: Session, options: Options) -> Reply:
     return document(answer, said)
 
 
-def _source(tracker: str, given: str) -> str | list[bytes]:
-    """What the tracker's module reads: the lines of its file, or its directory."""
+def source(tracker: str, given: str) -> str | list[bytes]:
+    """What another tracker's module reads: the lines of its file, or its directory."""
     file = foreign.file_of(tracker, given)
     return given if file is None else read_lines(file, foreign.MOST_BYTES)
 

@@ -69,6 +69,7 @@ def work(options: Options) -> Reply:
     if options.concurrency > (1 if options.once else _MOST_AT_ONCE):
         raise UsageError(f"--concurrency must be at most {_MOST_AT_ONCE}, and 1 with --once")
     from backlog.verbs.pool import Pool
+    from backlog.worker.deeds import by
     from backlog.worker.first import stand_aside
     from backlog.worker.plan import DRAIN, FOREVER, ONCE, Plan
     from backlog.worker.worker import DONE, FAILED
@@ -84,7 +85,7 @@ def work(options: Options) -> Reply:
         until=ONCE if options.once else DRAIN if options.drain else FOREVER,
         grace=options.grace,
         backoff=options.backoff,
-        claiming=options.claiming,
+        deeds=options.deeds or by(options.claiming),
         output=options.output == "on",
         max_runtime=options.max_runtime,
         stall=options.stall,

@@ -14,7 +14,7 @@ from backlog.shown import flat, uncoloured
 # As many bytes are looked at for the last line.
 _NEAR_THE_END: Final = 4096
 # What comes after the run is told as ended comes within so many seconds, or not at all.
-_LAST_WORDS_SECONDS: Final = 5
+LAST_WORDS_SECONDS: Final = 5
 
 # Of a run that this owner has, or had; not of a card that is deleted by now.
 _KEEP: Final = """
@@ -108,7 +108,7 @@ def look(session: Session, card_id: str, attempt: int | None = None, seen: int =
 
     Without an attempt, of the newest.
     """
-    given = (_LAST_WORDS_SECONDS, seen, seen, attempt, card_id)
+    given = (LAST_WORDS_SECONDS, seen, seen, attempt, card_id)
     row = session.execute(_LOOK, given).fetchone()
     if row is None:
         return None

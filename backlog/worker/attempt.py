@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 
 from backlog.errors import ClaimLost, NotFound, Refusal
 from backlog.records import Record
-from backlog.verbs import moves, output
 from backlog.verbs.runs import Report
 from backlog.worker import outcome
 from backlog.worker.clock import now
@@ -187,7 +186,7 @@ class Attempt(Lease):
         claim = (self.card.id, owner, self.card.attempts)
         sent = now()  # before the database counts from: the lease is never over earlier
         try:
-            link.ask(lambda session: moves.renew(session, *claim, ttl, texts=False))
+            link.ask(lambda session: self._plan.deeds.renew(session, *claim, ttl, texts=False))
         except (ClaimLost, NotFound) as lost:
             self.not_renewed(lost)
             return None
@@ -213,7 +212,7 @@ class Attempt(Lease):
         claim = (self.card.id, self.card.attempts, self._plan.owner)
         self._write_at = math.inf
         try:
-            link.ask(lambda session: output.keep(session, *claim, printed))
+            link.ask(lambda session: self._plan.deeds.keep(session, *claim, printed))
         except (Away, Refusal):
             return
         self._written, self._write_at = printed.size, now() + _OUTPUT_SECONDS

@@ -16,7 +16,6 @@ from backlog.lifecycle import EMPTY
 from backlog.records import Record, one_line
 from backlog.session import ACTOR, Opener, Session, idle_pauses
 from backlog.verbs.claims import Taken
-from backlog.verbs.pool import pool_of
 from backlog.worker import outcome
 from backlog.worker.clock import now
 from backlog.worker.lease import Claimed
@@ -287,8 +286,8 @@ class Engine[A: Watched](ABC):
     def _take(self, session: Session, count: int) -> tuple[float, Taken[Record]]:
         """And when it was asked for: no lease of it is over earlier."""
         plan = self._plan
-        pool = pool_of(session, *plan.pool)
-        return now(), plan.claiming.claim(session, plan.owner, plan.ttl, pool, count)
+        pool = plan.deeds.pool(session, *plan.pool)
+        return now(), plan.deeds.claim(session, plan.owner, plan.ttl, pool, count)
 
     def _begin(self, attempts: Sequence[A]) -> None:
         """There is work on these."""

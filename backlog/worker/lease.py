@@ -9,9 +9,7 @@ from backlog.errors import Cancelled, ClaimLost, Refusal, UsageError
 from backlog.lifecycle import BLOCKED as CARD_BLOCKED
 from backlog.records import Record
 from backlog.session import Session
-from backlog.verbs import moves, runs
 from backlog.verbs.claims import Taken
-from backlog.verbs.pool import pool_of
 from backlog.verbs.runs import Report
 from backlog.worker import outcome
 from backlog.worker.clock import now
@@ -137,7 +135,7 @@ class Lease:
         except ClaimLost as lost:
             # An answer that was never heard leaves this: ended as we wanted, by ourselves.
             claim = (self.card.id, self.card.attempts, self._plan.owner)
-            if self._insist(link, lambda s: runs.ended(s, *claim)) != end.how:
+            if self._insist(link, lambda s: self._plan.deeds.ended(s, *claim)) != end.how:
                 what = CANCELLED if isinstance(lost, Cancelled) else LOST
                 self._log(what, took=self._took(), reason=str(lost))
                 return False
@@ -170,11 +168,11 @@ class Lease:
     ) -> tuple[float, tuple[Record, Taken[Record]]]:
         """And when it was asked for."""
         plan = self._plan
-        pool = pool_of(session, *plan.pool)
+        pool = plan.deeds.pool(session, *plan.pool)
         claim = (session, self.card.id, plan.owner, self.card.attempts)
         how: dict[str, Any] = {"ttl": plan.ttl, "pool": pool, "report": report, "texts": False}
         how["waited_for"] = self.card.has_dependents
-        return now(), plan.claiming.complete_and_claim(*claim, **how)
+        return now(), plan.deeds.complete_and_claim(*claim, **how)
 
     def told(self, end: End, card: Record | None) -> bool:
         """It is written down, and the card is so now; whether it is `completed`."""
@@ -187,12 +185,12 @@ class Lease:
     def _move(self, end: End) -> Callable[..., Record | None]:
         """What ends it so: a move of this card in this attempt, given a session and the report."""
         claim = {"owner": self._plan.owner, "attempt": self.card.attempts}
-        move: Callable[..., Record | None] = moves.complete
-        how: dict[str, Any] = {}
+        deeds = self._plan.deeds
+        move, how = deeds.complete, dict[str, Any]()
         if end.how == BLOCKED:
-            move, how = moves.block, {"reason": end.reason, "note": end.note}
+            move, how = deeds.block, {"reason": end.reason, "note": end.note}
         elif end.how != COMPLETED:
-            move, how = moves.release, {"delay": end.delay}
+            move, how = deeds.release, {"delay": end.delay}
         return partial(move, card_id=self.card.id, **claim, texts=False, **how)
 
     def _backoff(self) -> int | None:

@@ -2,8 +2,8 @@
 
 from typing import Final, NamedTuple
 
-from backlog.verbs.claims import DIRECTLY, Claiming
 from backlog.verbs.pool import Pool
+from backlog.worker.deeds import ON_SESSION, Deeds
 
 ONCE: Final = "once"
 DRAIN: Final = "drain"
@@ -11,7 +11,7 @@ FOREVER: Final = "forever"
 
 
 class Plan(NamedTuple):
-    """Who works on what, for how long, by which command; `claiming` claims the cards."""
+    """Who works on what, for how long, by which command; `deeds` asks the store."""
 
     owner: str
     argv: list[str]
@@ -22,7 +22,7 @@ class Plan(NamedTuple):
     until: str = FOREVER
     grace: int = 30
     backoff: int = 10
-    claiming: Claiming = DIRECTLY
+    deeds: Deeds = ON_SESSION
     output: bool = True  # what a command prints is kept
     max_runtime: int | None = None  # seconds that a command may run
     stall: int | None = None  # seconds that it may print nothing

@@ -35,7 +35,7 @@ def _show(session: Session, options: Options) -> Reply:
 def _propose(session: Session, options: Options) -> Reply:
     from fleet.verbs import north_star
 
-    made = north_star.propose(session, _text(options.file), options.reason)
+    made = north_star.propose(session, text_of(options.file), options.reason)
     return _one(session, made)
 
 
@@ -90,7 +90,8 @@ north_star: Final = Group(
 )
 
 
-def _text(name: str) -> str:
+def text_of(name: str) -> str:
+    """A north star that is in order, of this file. Raises `UsageError`."""
     from fleet import north_star
 
     try:

@@ -26,7 +26,7 @@ def act(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResp
     token: Token = request.auth  # type: ignore[attr-defined]  # ninja's
     seconds = waiting.seconds(request, given) if called.name == "claim" else 0
     body = answers.pieces([called.name, exact_json(given)])
-    run = as_token(called, given, token)
+    run = partial(as_token(called, given, token), as_json=not answers.for_people(request))
     if called.name in answers.STREAMED:
         streamed: HttpResponseBase = run(lambda reply, options: answers.streamed(reply))
         return streamed

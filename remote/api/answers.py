@@ -28,16 +28,22 @@ STREAMED: Final = ("export",)
 def answered(request: HttpRequest, verb: str, reply: Reply) -> Answer:
     """The whole answer, in the form that the request accepts."""
     if REPLY in request.headers.get("Accept", ""):
-        return Answer(reply.status, REPLY, _whole(verb, reply))
+        return Answer(reply.status, REPLY, _whole(verb, reply, for_people(request)))
     kind = LINES if verb in OF_LINES else JSON
     return Answer(reply.status, kind, "".join(reply.json))
 
 
-def _whole(verb: str, reply: Reply) -> str:
-    value = "".join(reply.json).rstrip("\n")
-    if verb in OF_LINES:
-        value = f"[{','.join(value.splitlines())}]"
-    text = None if reply.text is None else list(reply.text)
+def for_people(request: HttpRequest) -> bool:
+    """Whether the whole reply is to have the lines in place of the JSON: the command makes of what
+    it has read either the one or the other."""
+    return f"{REPLY}; form=text" in request.headers.get("Accept", "")
+
+
+def _whole(verb: str, reply: Reply, as_text: bool) -> str:
+    text = list(reply.text) if as_text and reply.text is not None else None
+    value = "".join(reply.json).rstrip("\n") if text is None else "null"
+    if text is None and verb in OF_LINES:
+        value = f"[{','.join(value.split(chr(10)))}]"
     rest = json_text({"text": text, "note": reply.note})
     return f'{{"status":{reply.status},"json":{value},{rest[1:]}\n'
 

@@ -1,12 +1,13 @@
 """`mcp`: the verbs as tools for agents."""
 
+import os
 from importlib.util import find_spec
 from typing import Final
 
 from backlog import values
 from backlog.cli.options import Options, text, verb
 from backlog.cli.reply import Reply
-from backlog.errors import Refusal, UsageError
+from backlog.errors import Refusal, UsageError, WrongState
 from backlog.schema import set_up_django
 
 _TIERS: Final = ("small", "full")
@@ -31,17 +32,31 @@ def mcp(options: Options) -> Reply:
     """Serve until the client hangs up, or the process is asked to end."""
     if find_spec("mcp") is None:
         raise Refusal("this needs more packages: pip install 'fleet-backlog[mcp]'")
-    if options.http is None:
-        if options.owner is None:
-            raise UsageError("say who acts: BACKLOG_OWNER=NAME, or --owner NAME")
-        from remote.mcp import stdio
+    elsewhere = bool(os.environ.get("BACKLOG_URL", "").strip())
+    if options.http is not None:
+        _over_http(options, elsewhere=elsewhere)
+        return Reply([], [])
+    from remote.mcp import stdio
 
-        stdio.serve(options.tier, options.owner, options.connect)
+    if elsewhere:
+        from remote.client.address import Address
+
+        stdio.serve_from(options.tier, Address.of())
+    elif options.owner is None:
+        raise UsageError("say who acts: BACKLOG_OWNER=NAME, or --owner NAME")
     else:
-        with options.connect():  # the store is there, and its schema is ours
-            pass
-        set_up_django()  # the manager claims for tokens that are limited to phases
-        from remote.mcp import http
-
-        http.serve(options.http, options.tier)
+        stdio.serve(options.tier, options.owner, options.connect)
     return Reply([], [])
+
+
+def _over_http(options: Options, *, elsewhere: bool) -> None:
+    if elsewhere:
+        raise WrongState(
+            "--http is of the host with the database: run it there, without BACKLOG_URL"
+        )
+    with options.connect():  # the store is there, and its schema is ours
+        pass
+    set_up_django()  # the manager claims for tokens that are limited to phases
+    from remote.mcp import http
+
+    http.serve(options.http, options.tier)

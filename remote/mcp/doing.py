@@ -1,4 +1,4 @@
-"""A verb done here, on this machine's store, in the name of a worker."""
+"""Who does what a tool asks for: the verb, on the store; or the server that BACKLOG_URL names."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -8,15 +8,28 @@ from typing import Any
 from backlog.session import Opener, Session
 from remote.acting import in_the_name
 from remote.calls import Called, call
-from remote.mcp.server import Answer, answer, reading
+from remote.client.main import reply
+from remote.client.wire import Wire
+from remote.mcp.server import Answer, Do, answering
 from remote.scopes import only_reads
 
 
-def do(called: Called, given: Mapping[str, Any], worker: str, connect: Opener) -> Answer:
+def here(called: Called, given: Mapping[str, Any], *, worker: str, connect: Opener) -> Answer:
     """What the verb answers to this worker. Raises `Refusal`, and what the database raises."""
     said, holds = in_the_name(called, given, worker, operates=True)
-    answered = reading if only_reads(called.name) else answer
-    return call(called, said, worker, connect, answered, holds=holds)
+    return call(called, said, worker, connect, answering(called), holds=holds)
+
+
+def by_wire(wire: Wire) -> Do:
+    """Has the server there do verbs, for the worker of the token, one at a time."""
+    free = Lock()
+
+    def do(called: Called, given: Mapping[str, Any]) -> Answer:
+        with free:
+            found = wire.ask(called.name, given, reads=only_reads(called.name))
+        return answering(called)(reply(called.name, found), None)
+
+    return do
 
 
 class Kept:

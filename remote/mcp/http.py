@@ -25,9 +25,8 @@ from remote.api.access import let_in, shown
 from remote.api.acting import as_token
 from remote.calls import Called
 from remote.listening import address_of, listen
-from remote.mcp.server import Answer, answer, reading, serving
+from remote.mcp.server import Answer, answering, serving
 from remote.mcp.tools import offered
-from remote.scopes import only_reads
 
 PATH: Final = "/mcp"
 
@@ -61,10 +60,9 @@ def application(tier: str) -> Starlette:
 def _do(called: Called, given: Mapping[str, Any]) -> Answer:
     """The verb in the name of the token that came with the request."""
     request: Any = request_ctx.get().request
-    answered = reading if only_reads(called.name) else answer
     try:
         with _no_connection_left():
-            done: Answer = as_token(called, given, request.state.token)(answered)
+            done: Answer = as_token(called, given, request.state.token)(answering(called))
             return done
     except Exception as error:
         refusal = as_refusal(error)

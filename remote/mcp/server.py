@@ -13,13 +13,13 @@ from mcp.server.lowlevel import Server
 
 import backlog
 from backlog import values
-from backlog.cli.options import Options
 from backlog.cli.reply import Reply
 from backlog.errors import Refusal, UsageError
 from backlog.records import one_line
 from backlog.session import as_refusal, idle_pauses
 from remote.calls import Called
 from remote.mcp.tools import INSTRUCTIONS, MOST_SECONDS, Offered
+from remote.scopes import only_reads
 
 # More than any model reads, in characters; what changes something is answered whole.
 LONGEST_READING: Final = 1_000_000
@@ -38,13 +38,17 @@ class Answer(NamedTuple):
 Do = Callable[[Called, Mapping[str, Any]], Answer]
 
 
-def answer(reply: Reply, options: Options) -> Answer:
-    """All of the reply, read as long as the session is open."""
+def answering(called: Called) -> Callable[[Reply, object], Answer]:
+    """What reads the verb's reply, as long as the session is open."""
+    return _reading if only_reads(called.name) else _whole
+
+
+def _whole(reply: Reply, options: object) -> Answer:
     return Answer("".join(reply.json), reply.note)
 
 
-def reading(reply: Reply, options: Options) -> Answer:
-    """As `answer`, of a verb that changes nothing. Raises `UsageError` if it is too long."""
+def _reading(reply: Reply, options: object) -> Answer:
+    """Raises `UsageError` if it is too long."""
     pieces, size = [], 0
     for piece in reply.json:  # to the end: what is read from may be a file
         size += len(piece)

@@ -1,0 +1,105 @@
+"""Where the server is, by BACKLOG_URL, and the way there: TLS, proxies."""
+
+import os
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPSConnection
+from typing import Final, NamedTuple, Self
+from urllib.parse import SplitResult, urlsplit
+
+from backlog.errors import UsageError
+
+_EXAMPLE: Final = "https://backlog.example.org"
+
+
+class Way(NamedTuple):
+    """A connection, opened when it is first used; what the path of a request begins with on it, and
+    what it is to be told besides."""
+
+    connection: HTTPConnection
+    path: str
+    headers: dict[str, str]
+
+
+class Address(NamedTuple):
+    """A server of the backlog: its URL without a slash at the end, and the token of who calls."""
+
+    url: str
+    token: str
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """The one that the environment names. Raises `UsageError`, which never shows the token."""
+        url = environ.get("BACKLOG_URL", "").strip().rstrip("/")
+        _parts(url, "BACKLOG_URL")
+        token = environ.get("BACKLOG_TOKEN", "").strip()
+        if not token:
+            raise UsageError(
+                f"BACKLOG_TOKEN must be set, for {url} asks who calls:"
+                " `backlog token create` makes one where the database is"
+            )
+        if not (token.isascii() and token.isprintable()) or " " in token:
+            raise UsageError("BACKLOG_TOKEN must be a token as `backlog token create` printed it")
+        return cls(url, token)
+
+    def way(self, timeout: float) -> Way:
+        """Through the proxy that the environment names for it, if one; nothing on it may take
+        longer than so many seconds. Raises `UsageError`, about the proxy."""
+        to = _parts(self.url, "BACKLOG_URL")
+        host, path = to.hostname or "", f"{to.path}/api/v1/"
+        proxy = _proxy(to.scheme, host)
+        if proxy is None:
+            kind = HTTPSConnection if to.scheme == "https" else HTTPConnection
+            return Way(kind(host, to.port, timeout=timeout), path, {})
+        name, port, headers = proxy.hostname or "", proxy.port, _of_proxy(proxy)
+        if to.scheme == "https":
+            tunnel = HTTPSConnection(name, port, timeout=timeout)
+            tunnel.set_tunnel(host, to.port, headers)
+            return Way(tunnel, path, {})
+        plain = HTTPConnection(name, port, timeout=timeout)
+        return Way(plain, f"http://{to.netloc}{path}", headers)
+
+
+def _parts(url: str, name: str) -> SplitResult:
+    """Checked. What is wrong is not repeated: it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        is_right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # of a port, or of brackets
+        is_right = False
+    if not is_right or not (url.isascii() and url.isprintable()) or " " in url:
+        raise UsageError(f"{name} must be an address such as {_EXAMPLE}")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise UsageError(
+            f"{name} must be an address alone, such as {_EXAMPLE}: a token goes into BACKLOG_TOKEN"
+        )
+    return parts
+
+
+def _proxy(scheme: str, host: str) -> SplitResult | None:
+    """The one that HTTP_PROXY, HTTPS_PROXY and NO_PROXY, or the same in small letters, name."""
+    if not any(name.lower() == f"{scheme}_proxy" for name in os.environ):
+        return None
+    from urllib.request import getproxies_environment, proxy_bypass
+
+    named = getproxies_environment().get(scheme)
+    if not named or proxy_bypass(host):
+        return None
+    try:
+        proxy = urlsplit(named if "://" in named else f"http://{named}")
+        is_right = proxy.scheme == "http" and proxy.hostname and proxy.port != 0
+    except ValueError:
+        is_right = False
+    if not is_right:
+        raise UsageError(f"{scheme.upper()}_PROXY must be an address such as http://proxy:3128")
+    return proxy
+
+
+def _of_proxy(proxy: SplitResult) -> dict[str, str]:
+    """How the proxy is told who asks it."""
+    if proxy.username is None:
+        return {}
+    from base64 import b64encode
+    from urllib.parse import unquote
+
+    who = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {b64encode(who.encode()).decode()}"}

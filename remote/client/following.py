@@ -1,0 +1,151 @@
+"""What goes on: a claim that waits, `tail --follow`, `output --follow`; asked again and again."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import Any, Final
+
+from backlog.cli.history import line_of_all
+from backlog.cli.loops import repeat, until_unread
+from backlog.cli.options import Options
+from backlog.cli.output import shown
+from backlog.cli.reply import Reply, stream
+from backlog.errors import NotFound, StoreUnavailable
+from backlog.records import to_json
+from backlog.session import idle_pauses
+from backlog.verbs.history import Event
+from backlog.verbs.output import LAST_WORDS_SECONDS, Look, Output, existing_run
+from remote.client import rows
+from remote.client.address import Address
+from remote.client.wire import TOO_MANY, Answer, Wire
+
+# A server lets a claim wait so long at most.
+_LONGEST_WAIT_SECONDS: Final = 60
+_POLL_SECONDS: Final = 1.0
+# How many events are looked at each time: one that others overtook, and that is committed only now,
+# is found among so many.
+_WINDOW: Final = 200
+_MOST: Final = 2**31 - 1
+
+
+def claim(wire: Wire, given: Mapping[str, Any], options: Options) -> Answer:
+    """The answer of a claim that waits for something to claim, for `options.wait` seconds."""
+    end = time.monotonic() + options.wait
+    given = {**given, "exitCode": True}
+    for pause in idle_pauses():
+        left = max(0.0, end - time.monotonic())
+        waiting = {**given, "wait": min(_LONGEST_WAIT_SECONDS, math.ceil(left))}
+        try:
+            found = wire.ask("claim", waiting, as_json=options.json)
+        except StoreUnavailable as refusal:
+            if refusal.code != TOO_MANY:
+                raise
+            found = wire.ask("claim", given, as_json=options.json)
+            time.sleep(min(pause, left))
+        if not found.status or time.monotonic() >= end:
+            return found if options.exit_code else found._replace(status=0)
+    raise AssertionError  # the pauses never end
+
+
+class _Tail:
+    """The newest events, then, at each `poll`, those that have come since."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._seen: set[int] | None = None
+
+    def poll(self, wire: Wire) -> list[Event]:
+        if self._seen is None:
+            found = self._newest(wire, max(self._limit, _WINDOW))
+            self._seen = {each.id for each in found}
+            return found[len(found) - min(self._limit, len(found)) :]
+        window = _WINDOW
+        found = self._newest(wire, window)
+        # As many as there is room for, and none of them known: there may be others before them.
+        while len(found) == window and self._seen.isdisjoint(each.id for each in found):
+            window = min(_MOST, 8 * window)
+            found = self._newest(wire, window)
+        new = [each for each in found if each.id not in self._seen]
+        self._seen = {each.id for each in found}
+        return new
+
+    @staticmethod
+    def _newest(wire: Wire, limit: int) -> list[Event]:
+        found = wire.ask("tail", {"limit": limit}, reads=True).document
+        return [rows.event(each) for each in found]
+
+
+def tail(wire: Any, options: Options, address: Address) -> Reply:
+    """`tail --follow`."""
+    events = _Tail(options.limit)
+    line = to_json if options.json else line_of_all
+
+    def step(wire: Any) -> Iterator[str]:
+        return map(line, events.poll(wire))
+
+    return stream(repeat(wire, _another(address), step, _POLL_SECONDS, until_unread))
+
+
+def _another(address: Address) -> Any:
+    """What opens a connection anew, for steps that are given one."""
+    return lambda: closing(Wire(address))
+
+
+def output(wire: Any, options: Options, address: Address) -> Reply:
+    """`output`, also with `--follow`."""
+    if not options.follow:
+        given = {"id": options.card_id, "attempt": options.attempt}
+        found = wire.ask("output", given, reads=True).document
+        return shown(iter([rows.output(found)]), options)
+    following = _Following(options, wire)
+
+    def wait(seconds: float) -> bool:
+        return following.is_over or until_unread(seconds)
+
+    pieces = repeat(wire, _another(address), following.step, _POLL_SECONDS, wait)
+    return shown(pieces, options)
+
+
+class _Following:
+    """What an attempt has printed, then what comes, until no more may come."""
+
+    def __init__(self, options: Options, wire: Wire) -> None:
+        """Raises `NotFound` where there is no such attempt."""
+        card = wire.ask("show", {"id": options.card_id}, reads=True).document
+        attempts = int(card["attempts"])
+        attempt = attempts if options.attempt is None else options.attempt
+        existing_run(options.card_id, Look(attempt, attempts, False, None))
+        self._run = {"id": options.card_id, "attempt": attempt}
+        self._size, self._ended = 0, False
+        self._over_at: float | None = None
+        self.is_over = False
+
+    def step(self, wire: Any) -> list[Output]:
+        self.is_over = not self._goes_on(wire)
+        try:
+            found = rows.output(wire.ask("output", self._run, reads=True).document)
+        except NotFound:  # it has printed nothing yet
+            return []
+        self.is_over |= found.ended
+        new = _after(found, self._size)
+        if (new.size, new.ended) == (self._size, self._ended):
+            return []
+        self._size, self._ended = new.size, new.ended
+        return [new]
+
+    def _goes_on(self, wire: Wire) -> bool:
+        """Whether it is claimed still, or was a moment ago: the last words come after the end."""
+        card = wire.ask("show", {"id": self._run["id"]}, reads=True).document
+        if card["claimedAt"] and int(card["attempts"]) == self._run["attempt"]:
+            return True
+        if self._over_at is None:
+            self._over_at = time.monotonic() + LAST_WORDS_SECONDS
+        return time.monotonic() < self._over_at
+
+
+def _after(found: Output, seen: int) -> Output:
+    """What came after the first `seen` bytes."""
+    printed = found.text.encode("utf-8", "surrogateescape")[max(0, seen - found.before) :]
+    text = printed.decode("utf-8", "surrogateescape")
+    return found._replace(before=max(found.before, seen), text=text)

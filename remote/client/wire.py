@@ -1,0 +1,194 @@
+"""Questions to the server, and its answers: asked again where none came, and never done twice."""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from http.client import HTTPException, HTTPResponse, IncompleteRead
+from ssl import SSLCertVerificationError
+from typing import Any, Final, NamedTuple
+
+from backlog import errors
+from backlog.errors import Busy, ClaimLost, Refusal, StoreUnavailable, UsageError
+from backlog.session import idle_pauses
+from backlog.values import exact_json, parse_json
+from remote.client.address import Address, Way
+
+_REPLY: Final = "application/vnd.backlog.reply+json"
+_FOR_PEOPLE: Final = "; form=text"
+_LINES: Final = "application/x-ndjson"
+
+# How long a question that met no answer is asked again: who was restarted is back by then.
+PATIENCE_SECONDS: Final = 10.0
+# A connection that says nothing for so long is given up; an import may take its time.
+_SILENCE_SECONDS: Final = 300.0
+_CHUNK: Final = 64 * 1024
+# Of a gateway without its server, of a server without its store.
+_AWAY: Final = (502, 503, 504)
+# An earlier try of the same question is still at work.
+_AT_WORK: Final = "being_answered"
+# No more claims can wait there: to ask so again helps nobody.
+TOO_MANY: Final = "too_many"
+
+_KNOWN: Final = {
+    each.code: each
+    for each in vars(errors).values()
+    if isinstance(each, type) and issubclass(each, Refusal)
+}
+_OF_STATUS: Final = {413: UsageError, 422: UsageError, 423: ClaimLost, 503: StoreUnavailable}
+
+
+class Answer(NamedTuple):
+    """What a verb answered: its exit status, its JSON (as `values.parse_json` reads it), the lines
+    that say the same to people (None: the JSON is for them as well), a word on stderr. Or `lines`
+    of JSON that are read as they come."""
+
+    status: int
+    document: Any
+    text: list[str] | None
+    note: str | None
+    lines: Iterator[str] | None = None
+
+
+class Wire:
+    """A connection to the server, for one thread; opened when it is needed, and anew when it broke.
+
+    A question that meets no answer is asked again for `patience` seconds; on a connection that is
+    silent for `silence` seconds nobody waits for one any more.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        patience: float = PATIENCE_SECONDS,
+        silence: float = _SILENCE_SECONDS,
+    ) -> None:
+        self._address, self._patience, self._silence = address, patience, silence
+        self._way: Way | None = None
+
+    def ask(
+        self,
+        verb: str,
+        given: Mapping[str, Any],
+        *,
+        reads: bool = False,
+        as_json: bool = True,
+    ) -> Answer:
+        """What the verb of this name (`plan/apply`) answers, given values of JSON; as lines for
+        people, unless `as_json`.
+
+        One that does not only read (`reads`) has a key of its own: however often it is sent, it is
+        done once. Raises `Refusal`, as the verb does, and `StoreUnavailable` where nobody answers.
+        """
+        headers = {
+            "Authorization": f"Bearer {self._address.token}",
+            "Accept": f"{_REPLY}{'' if as_json else _FOR_PEOPLE}, {_LINES}",
+            "Content-Type": "application/json",
+        }
+        if not reads:
+            headers["Idempotency-Key"] = os.urandom(16).hex()
+        body = exact_json(dict(given)).encode()
+        over = time.monotonic() + self._patience
+        for pause in idle_pauses():
+            found, asked_for = self._try(verb, body, headers)
+            if isinstance(found, Answer):
+                return found
+            pause = max(pause, asked_for)
+            if time.monotonic() + pause >= over:
+                raise found
+            time.sleep(pause)
+        raise AssertionError  # the pauses never end
+
+    def close(self) -> None:
+        if self._way is not None:
+            self._way.connection.close()
+            self._way = None
+
+    def _try(
+        self, verb: str, body: bytes, headers: dict[str, str]
+    ) -> tuple[Answer | Refusal, float]:
+        """The answer; or why there is none yet, and the seconds before the next try that the server
+        asks for. Raises `Refusal` where none would help."""
+        try:
+            response = self._response(verb, body, headers)
+            if _is_stream(response):
+                return Answer(0, None, None, None, self._lines(response)), 0
+            content = response.read()
+        except (OSError, HTTPException) as error:
+            self.close()
+            away = self._away(error)
+            if isinstance(error, SSLCertVerificationError):
+                raise away from None
+            return away, 0
+        if response.status == 200:
+            return self._answer(response, content), 0
+        refusal = self._refusal(response, content)
+        is_away = isinstance(refusal, StoreUnavailable | Busy) and response.status in _AWAY
+        if refusal.code == TOO_MANY or (not is_away and refusal.code != _AT_WORK):
+            raise refusal
+        said = response.getheader("Retry-After") or ""
+        return refusal, float(said) if said.isdigit() else 0
+
+    def _response(self, verb: str, body: bytes, headers: dict[str, str]) -> HTTPResponse:
+        if self._way is not None:
+            try:
+                return self._sent(self._way, verb, body, headers)
+            except ConnectionError:
+                self.close()  # the server did, while nothing was asked
+        self._way = self._address.way(self._silence)
+        return self._sent(self._way, verb, body, headers)
+
+    @staticmethod
+    def _sent(way: Way, verb: str, body: bytes, headers: dict[str, str]) -> HTTPResponse:
+        way.connection.request("POST", way.path + verb, body, {**headers, **way.headers})
+        return way.connection.getresponse()
+
+    def _answer(self, response: HTTPResponse, content: bytes) -> Answer:
+        try:
+            said = parse_json(content.decode())
+            status, text, note = int(said["status"]), said["text"], said["note"]
+            return Answer(status, said["json"], text, note)
+        except (ValueError, TypeError, KeyError):
+            raise self._no_backlog(response) from None
+
+    def _lines(self, response: HTTPResponse) -> Iterator[str]:
+        begun = b""
+        try:
+            while piece := response.read(_CHUNK):
+                *whole, begun = (begun + piece).split(b"\n")
+                yield from (line.decode() for line in whole)
+        except (OSError, HTTPException) as error:
+            self.close()
+            raise self._away(error) from None
+        if begun:
+            yield begun.decode()
+
+    def _refusal(self, response: HTTPResponse, content: bytes) -> Refusal:
+        """What the server refuses, or that it is none of ours."""
+        try:
+            error = json.loads(content)["error"]
+            code, message = str(error["code"]), str(error["message"])
+        except (ValueError, TypeError, KeyError):
+            return self._no_backlog(response)
+        if code in _KNOWN:
+            return _KNOWN[code](message)
+        kind = _OF_STATUS.get(response.status, Refusal)
+        told: Refusal = type("Told", (kind,), {"code": code})(message)
+        return told
+
+    def _no_backlog(self, response: HTTPResponse) -> StoreUnavailable:
+        led = response.getheader("Location") if 300 <= response.status < 400 else None
+        hint = f"it leads to {led}" if led else "is it the address of a backlog?"
+        answered = f"{response.status} {response.reason}".strip()
+        return StoreUnavailable(f"{self._address.url} (BACKLOG_URL) answers {answered}: {hint}")
+
+    def _away(self, error: Exception) -> StoreUnavailable:
+        reason = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or error
+        if isinstance(error, IncompleteRead):
+            reason = "the answer broke off"
+        return StoreUnavailable(f"{self._address.url} (BACKLOG_URL) cannot be reached: {reason}")
+
+
+def _is_stream(response: HTTPResponse) -> bool:
+    kind = response.getheader("Content-Type") or ""
+    return response.status == 200 and kind.startswith(_LINES)
