@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from backlog.cli.main import main
 from backlog.session import PsycopgSession
 from backlog.store import storage
 from remote.command import VERBS
+from tests import face
 from tests.budget import BUDGET
 from tests.command import On, Ran, copied_store, used_store
 from tests.embedded.children import copy
@@ -147,23 +149,36 @@ def past_triggers(session: PsycopgSession) -> Any:
     return run
 
 
+@pytest.fixture(scope="session")
+def served(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """The URL of the site, which this process serves on the store of the run."""
+    with django_db_blocker.unblock(), face.serving() as url:
+        yield url
+
+
 @pytest.fixture
-def call(store: None, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs the command in this process: `call("claim", "--owner", "w")`."""
+def call(store: None, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs the command in this process: `call("claim", "--owner", "w")`; over HTTP, if the tests
+    are to (`tests/face.py`)."""
+    command = partial(main, verbs=VERBS)
+    if face.OVER_HTTP:
+        command = partial(face.run, request.getfixturevalue("served"))
 
     def run(*words: str) -> Ran:
         capsys.readouterr()
-        status = main(words, verbs=VERBS)
+        status = command(words)
         return Ran(status, *capsys.readouterr())
 
     return run
 
 
 @pytest.fixture
-def command(store: None) -> Any:
+def command(store: None, request: pytest.FixtureRequest) -> Any:
     """Runs `manage.py backlog …` as a process, with `env` added to the environment."""
+    url = request.getfixturevalue("served") if face.OVER_HTTP else None
 
     def run(*words: str, env: dict[str, str] | None = None, stdin: str = "") -> Ran:
-        return On(**{**os.environ, **(env or {})})(*words, stdin=stdin)
+        server = face.names(url, *words) if url else {}
+        return On(**{**os.environ, **server, **(env or {})})(*words, stdin=stdin)
 
     return run

@@ -10,11 +10,12 @@ from gunicorn.glogging import Logger
 
 from backlog.errors import Refusal
 from backlog.logs import Formatter
+from backlog.values import json_text
 from fleet_backlog.serving.proxies import forwarded
 
 # The peer, the client as a proxy that we believe saw it, and no query: what somebody searches for
-# is nobody's business.
-FORMAT: Final = '%(t)s %(h)s %(client)s "%(m)s %(path)s" %(s)s %(B)s %(L)ss'
+# is nobody's business. Of a call to the API the worker, whose name the token tells.
+FORMAT: Final = '%(t)s %(h)s %(client)s "%(m)s %(path)s" %(s)s %(B)s %(L)ss%(worker)s'
 
 
 def opened(name: str) -> IO[str]:
@@ -55,4 +56,6 @@ class AccessLog(Logger):  # type: ignore[misc]  # gunicorn has no types
         # The path as it was sent: gunicorn takes printable ASCII only, decoded it could be a line.
         found = super().atoms(resp, req, environ, request_time)
         path = environ["RAW_URI"].partition("?")[0]
-        return {**found, "path": path, "client": forwarded(environ) or "-"}
+        worker = environ.get("backlog.worker")
+        said = f" worker={json_text(worker)}" if worker else ""
+        return {**found, "path": path, "client": forwarded(environ) or "-", "worker": said}

@@ -17,12 +17,14 @@ from fleet_backlog.serving.arrival import PatientWorker
 from fleet_backlog.serving.proxies import FromProxies, Network
 from fleet_backlog.serving.sweeper import Sweeping
 from fleet_backlog.wsgi import application
+from remote.api.waiting import ROOM
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes files of its own, unlinked, in it)
 
 
 class _Worker(PatientWorker):
     def run(self) -> None:
+        ROOM.most = self.cfg.threads // 2  # the other half answers whoever does not wait
         # What came before this process had handlers of its own went to a copy of its parent's
         # queue, and the parent would wait for the end of its patience.
         while not self.missed.empty():
@@ -32,6 +34,11 @@ class _Worker(PatientWorker):
             elif sig in (signal.SIGINT, signal.SIGQUIT):
                 self.handle_quit(sig, None)
         super().run()
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """The server ends: a claim that waits for a card is answered at once that there is none."""
+        ROOM.ended.set()
+        super().handle_exit(sig, frame)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """Ctrl-C is now: the end of the interpreter would wait for every running request."""

@@ -34,10 +34,12 @@ def act(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResp
     if scopes.only_reads(called.name):
         answer = do()
         response = answers.read(request, answer)
-        if given.get("limit") and called.name == "list":
+        # What else is cut at a limit has no cursor: it is the newest, or the best.
+        if request.method == "GET" and called.name == "list" and given.get("limit"):
             answers.link_to_next(request, response, given["limit"], answer.body)
         return response
-    key = request.headers.get("Idempotency-Key")
+    # A sweep is many transactions, and may be made as often as anybody likes.
+    key = request.headers.get("Idempotency-Key") if called.name != "sweep" else None
     return answers.sent(waiting.until(request, seconds, partial(_once, token, key, body, do)))
 
 

@@ -47,6 +47,12 @@ class NoSuchVerb(Refusal):
     http_status = 404
 
 
+class NoSuchMethod(UsageError):
+    """A verb that changes something is never done by GET."""
+
+    code = "method_not_allowed"
+
+
 class TooLarge(UsageError):
     code = "too_large"
 
@@ -54,6 +60,7 @@ class TooLarge(UsageError):
 # What differs from the status that the refusal has on a page.
 _STATUSES: Final[tuple[tuple[type[Refusal], int], ...]] = (
     (TooLarge, 413),
+    (NoSuchMethod, 405),
     (UsageError, 422),
     (ClaimLost, 423),
 )
@@ -62,6 +69,7 @@ _STATUSES: Final[tuple[tuple[type[Refusal], int], ...]] = (
 def message(refusal: Refusal) -> str:
     """Its sentence, for somebody who is elsewhere."""
     if isinstance(refusal, StoreUnavailable):  # whose words name the database's address
+        logging.getLogger(__name__).error("%s", one_line(refusal))
         return "the store cannot be reached; it may be starting again: try again in a moment"
     return one_line(refusal)
 
@@ -74,6 +82,7 @@ def refused(refusal: Refusal) -> HttpResponse:
     response = HttpResponse(f"{body}\n", status=status, content_type="application/json")
     response[EXIT_STATUS] = refusal.exit_status
     response["Cache-Control"] = "no-store"
+    response._has_been_logged = True  # type: ignore[attr-defined]  # Django would warn of each
     if status == 401:
         response["WWW-Authenticate"] = "Bearer"
     if status in (429, 503):

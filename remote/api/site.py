@@ -101,7 +101,7 @@ def _made() -> NinjaAPI:
         version=backlog.__version__,
         description=ABOUT,
         docs_url=None,  # it would come from elsewhere
-        openapi_url="/openapi.json",
+        openapi_url=None,  # `remote.api.document` serves it, made once
         parser=_Parser(),
         urls_namespace="api",
     )

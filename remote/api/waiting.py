@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpRequest
 
+from backlog.errors import UsageError
 from backlog.session import idle_pauses
 from backlog.values import integer
 from remote.api.errors import TooMany
@@ -57,7 +58,10 @@ def seconds(request: HttpRequest, given: dict[str, Any]) -> int:
     """
     said = given.pop("wait", None)
     said = request.GET.get("wait", 0 if said is None else said)
-    return integer(str(said), "wait", 0, MOST_SECONDS)
+    seconds = integer(str(said), "wait", 0, MOST_SECONDS)
+    if seconds and given.get("id") is not None:
+        raise UsageError("id names the card: leave out wait")
+    return seconds
 
 
 def until(request: HttpRequest, seconds: int, claim: Try) -> Answer:

@@ -78,7 +78,8 @@ def given(called: Called, options: Options, words: Mapping[str, str]) -> dict[st
             sent[parameter.name] = _content(options)
         elif parameter.word == "--ids" and value is not None:
             sent[parameter.name] = _each_of(value, options)
-        elif value is not None:
+        elif value is not None or (parameter.word in words and parameter.word != "--id"):
+            # Read as nothing, where it is blank. An id is never that: `--ids` stands for it.
             sent[parameter.name] = _value(parameter, value, words)
     if "attempt" in options and options.acting and getattr(options, options.acting) is None:
         sent[options.acting] = None  # whoever holds the claim: it is an operator's hand

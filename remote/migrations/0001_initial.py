@@ -82,4 +82,6 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        # No way back begins here: one that ended before it would have gone a part of it.
+        migrations.RunSQL(migrations.RunSQL.noop),
     ]

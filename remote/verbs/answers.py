@@ -9,6 +9,7 @@ from backlog.session import Session
 
 KEPT_HOURS: Final = 24
 LONGEST: Final = 2**24
+LONGEST_KEY: Final = 255
 _AT_ONCE: Final = 1000
 
 
@@ -41,7 +42,7 @@ def once(
     is refused did nothing, so it is not kept; nor is what `keeps` says is none yet.
     Raises `UsageError` where something else was asked with the key, `BeingAnswered`.
     """
-    values.key(key, "Idempotency-Key")
+    values.line(key, "Idempotency-Key", LONGEST_KEY)
     with session.transaction():
         lock = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 7461))"
         if not session.rows(lock, (f"{token_key} {key}",))[0][0]:

@@ -1,0 +1,138 @@
+"""The OpenAPI document: what ninja makes of the operations, and what holds for all of them."""
+
+import json
+from functools import cache
+from hashlib import sha256
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.cache import get_conditional_response
+from pydantic import create_model
+
+from backlog.records import WIRE_NAMES, Record
+from remote import scopes
+from remote.api import answers
+from remote.api.models import MOST_SECONDS
+from remote.api.site import API
+from remote.calls import verbs
+from remote.verbs.answers import LONGEST_KEY
+
+_TEXT: Final = {"type": "string"}
+_KEY: Final = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "description": "the first answer is kept for a day, and given again to the same call",
+    "schema": {**_TEXT, "minLength": 1, "maxLength": LONGEST_KEY},
+}
+_ETAG: Final = {
+    "in": "header",
+    "name": "If-None-Match",
+    "description": "the ETag of an answer that the caller has: 304 if it is the same",
+    "schema": _TEXT,
+}
+_WAIT: Final = {
+    "in": "query",
+    "name": "wait",
+    "description": "seconds to wait for something to claim",
+    "schema": {"type": "integer", "minimum": 0, "maximum": MOST_SECONDS},
+}
+_EXIT_STATUS: Final = {
+    "Backlog-Exit-Status": {
+        "description": "the exit status that the command would have",
+        "schema": {"type": "integer"},
+    }
+}
+_REPLY: Final = {
+    "type": "object",
+    "description": "what the command prints, and how it ends",
+    "required": ["status", "json", "text", "note"],
+    "properties": {
+        "status": {"type": "integer"},
+        "json": {},
+        "text": {"type": ["array", "null"], "items": _TEXT},
+        "note": {"type": ["string", "null"]},
+    },
+}
+_CARD: Final = {"$ref": "#/components/schemas/Card"}
+_CARDS: Final = {"type": "array", "items": _CARD}
+# What is answered with cards; what the others answer, the command's pages show.
+_ANSWERS: Final[dict[str, Any]] = {
+    "create": _CARD,
+    "list": _CARDS,
+    "claim": {"anyOf": [_CARD, _CARDS, {"type": "null"}]},
+}
+# Columns that hold JSON.
+_JSON: Final = {"depends_on": list[str], "acceptance": Any, "answer": Any}
+
+
+def openapi(request: HttpRequest) -> HttpResponseBase:
+    """The document; anybody may read it."""
+    text, etag = _written(reverse("api:api-root"))
+    response = HttpResponse(text, content_type=answers.JSON)
+    response["ETag"] = etag
+    response["Cache-Control"] = "public, no-cache"
+    return get_conditional_response(request, etag=etag, response=response) or response
+
+
+@cache
+def _written(root: str) -> tuple[str, str]:
+    text = json.dumps(document(root), ensure_ascii=False)
+    return text, f'"{sha256(text.encode()).hexdigest()[:32]}"'
+
+
+def document(root: str) -> dict[str, Any]:
+    """OpenAPI 3.1 of the API, which hangs at `root`."""
+    made: dict[str, Any] = API.get_openapi_schema(path_prefix=root)
+    made["components"]["schemas"] |= {"Reply": _REPLY, "Card": _card()}
+    made["components"]["responses"] = {}
+    for called in verbs():
+        for method, operation in made["paths"][f"{root}{called.name}"].items():
+            _complete(operation, called.name, method)
+            _refer(operation["responses"], made["components"]["responses"])
+    return made
+
+
+def _card() -> dict[str, Any]:
+    """The schema of a card as `records.to_json` writes one."""
+    fields: Any = {
+        key: (_JSON.get(name, Record.__annotations__[name]), ...)
+        for name, key in WIRE_NAMES.items()
+    }
+    made: dict[str, Any] = create_model("Card", **fields).model_json_schema(mode="serialization")
+    return made
+
+
+def _refer(responses: dict[int, Any], shared: dict[str, Any]) -> None:
+    """Refusals are the same for every verb: each is written once."""
+    for status in [status for status in responses if status >= 400]:
+        shared[str(status)] = responses[status]
+        responses[status] = {"$ref": f"#/components/responses/{status}"}
+
+
+def _complete(operation: dict[str, Any], verb: str, method: str) -> None:
+    operation["description"] = f"Scope: {scopes.NEEDED[verb]}."
+    parameters, responses = operation["parameters"], operation["responses"]
+    if "requestBody" in operation:
+        operation["requestBody"]["content"][answers.JSON]["schema"].pop("default", None)
+    for parameter in parameters:  # a query has no null: what is not given is left out
+        given = [each for each in parameter["schema"].pop("anyOf", ()) if each != {"type": "null"}]
+        parameter["schema"] |= given[0] if given else {}
+        if "enum" in parameter["schema"]:
+            parameter["schema"]["enum"] = [each for each in parameter["schema"]["enum"] if each]
+    if method == "get" and verb not in answers.STREAMED:
+        parameters.append(_ETAG)
+        responses[304] = {"description": "Not Modified"}
+    if not scopes.only_reads(verb):
+        parameters.append(_KEY)
+    if verb == "claim":
+        parameters.append(_WAIT)
+    content = responses[200]["content"]
+    content[answers.JSON]["schema"] = _ANSWERS.get(verb, {})
+    if verb in answers.OF_LINES:
+        content[answers.LINES] = content.pop(answers.JSON)
+    if verb not in answers.STREAMED:
+        content[answers.REPLY] = {"schema": {"$ref": "#/components/schemas/Reply"}}
+    for response in responses.values():
+        response["headers"] = _EXIT_STATUS

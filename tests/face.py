@@ -1,0 +1,108 @@
+"""The command over HTTP, on a server in this process: `served`, and its `tokens`.
+
+With BACKLOG_TEST_FACE=http all that asks the command (`call`, `command`) asks it so: the tests of
+the command hold for its client, but for those of `NOT_OVER_HTTP`.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from itertools import pairwise
+from typing import Any, Final
+from unittest.mock import patch
+
+from django.core.servers.basehttp import WSGIRequestHandler, WSGIServer
+
+from backlog.errors import UsageError
+from backlog.session import PsycopgSession
+from backlog.store import storage
+from backlog.values import actor
+from remote.client import main
+from remote.command import VERBS
+from remote.verbs import tokens
+
+OVER_HTTP: Final = os.environ.get("BACKLOG_TEST_FACE", "") == "http"
+
+# Why a test of the command cannot hold over HTTP, by the beginning of its name.
+NOT_OVER_HTTP: Final[dict[str, str]] = {}
+
+
+def is_left_out(test: str) -> bool:
+    """Whether the test with this id cannot hold over HTTP."""
+    return any(test.startswith(f"tests/{each}") for each in NOT_OVER_HTTP)
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *words: Any) -> None:
+        pass
+
+
+class _Server(WSGIServer):
+    """A few threads that stay: a connection to the database costs more than most requests."""
+
+    pool = ThreadPoolExecutor(8)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.pool.submit(self._answer, request, client_address)
+
+    def _answer(self, request: Any, client_address: Any) -> None:
+        try:
+            self.finish_request(request, client_address)
+        finally:
+            self.shutdown_request(request)
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """The site, on a free port, served by threads of this process; its URL."""
+    from fleet_backlog.wsgi import application
+
+    logging.getLogger("django.request").setLevel(logging.ERROR)  # what is refused is no news
+    server = _Server(("127.0.0.1", 0), _Quiet)
+    server.set_app(application)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def token(worker: str = "w", scope: str = "operate", **limits: Any) -> str:
+    """What this worker shows."""
+    return tokens.create(_session(), worker, scope, **limits)[1]
+
+
+@cache
+def _session() -> PsycopgSession:
+    """One that is kept."""
+    return PsycopgSession(storage.from_environment().connect())
+
+
+def names(url: str, *words: str) -> dict[str, str]:
+    """The environment that names the server, with a token of whoever the words say acts."""
+    said = ("--owner", "--by")
+    pairs = [(word.partition("=")[0], word.partition("=")[2]) for word in words if "=" in word]
+    pairs += pairwise(words)
+    named = [value.strip() for name, value in pairs if name in said]
+    account = next(filter(None, (actor(os.environ.get(name, "")) for name in _ACTORS)), "root")
+    who = named[-1] if named and not words[0].endswith(("pause", "limit", "resume")) else account
+    try:
+        return {"BACKLOG_URL": url, "BACKLOG_TOKEN": token(who)}
+    except UsageError:  # nobody can be called so
+        return {"BACKLOG_URL": url, "BACKLOG_TOKEN": token(account)}
+
+
+_ACTORS: Final = ("BACKLOG_OWNER", "LOGNAME", "USER")
+
+
+def run(url: str, words: Sequence[str]) -> int:
+    """Run the command in this process; its exit status."""
+    with patch.dict(os.environ, names(url, *words)):
+        return main.main(words, "backlog", VERBS)

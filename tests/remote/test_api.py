@@ -1,0 +1,138 @@
+"""The HTTP API: what the command answers, as HTTP."""
+
+import json
+
+import pytest
+
+from backlog.verbs import moves
+from remote import scopes
+from remote.calls import verbs
+
+pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
+
+
+def error(response):
+    return response.status_code, response.json()["error"]["code"]
+
+
+def test_a_claim_and_its_end_are_the_token_s_worker_s(api, card, row):
+    card("A", phase="M1")
+    taken = api("claim", {"ttl": 60}).json()
+    assert (taken["id"], taken["claimOwner"], taken["claimTtlSeconds"]) == ("A", "w", 60)
+    done = api("complete", {"id": "A", "attempt": 1, "result": {"n": 1.10}})
+    assert (done.status_code, done["Backlog-Exit-Status"]) == (200, "0")
+    assert row("status") == ("done",)
+
+
+def test_an_answer_is_what_the_command_prints(api, card, call):
+    card("A", acceptance='{"n": 1.10}', body="two\nlines")
+    assert api.get("show", id="A").content.decode() == call("show", "--id", "A", "--json").out
+    assert api("claim", {"phase": "M9"}).content == b"null\n"
+
+
+def test_the_whole_reply_has_lines_and_the_status(api):
+    accept = {"Accept": "application/vnd.backlog.reply+json"}
+    reply = api("claim", {"exitCode": True}, accept)
+    assert reply.json() == {"status": 3, "json": None, "text": ["(none)"], "note": None}
+    assert reply["Backlog-Exit-Status"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "status", "code"),
+    [
+        ("show", {"id": "B"}, 404, "not_found"),
+        ("show", {}, 422, "usage"),
+        ("show", {"id": "A", "x": 1}, 422, "usage"),
+        ("show", {"id": 5}, 422, "usage"),
+        ("claim", {"ttl": 0}, 422, "usage"),
+        ("claim", [], 422, "usage"),
+        ("complete", {"id": "A", "attempt": 2}, 423, "claim_lost"),
+        ("create", {"id": "A", "title": "again"}, 409, "duplicate_id"),
+        ("edit", {"id": "A", "title": "t"}, 403, "not_allowed"),
+        ("store/start", {}, 404, "not_found"),
+        ("token/create", {"name": "w"}, 404, "not_found"),
+    ],
+)
+def test_a_refusal_has_a_status_and_the_command_s_words(api, claimed, verb, given, status, code):
+    assert error(api(verb, given)) == (status, code)
+
+
+def test_json_that_is_none_is_refused(api):
+    client = api._client
+    for body in ("{", '{"ttl": NaN}', "[" * 100_000):
+        response = client.post("/api/v1/claim", body, content_type="application/json")
+        assert error(response) == (422, "usage")
+
+
+def test_what_changes_something_is_never_done_by_get(api):
+    response = api.get("claim")
+    assert (*error(response), response["Allow"]) == (405, "method_not_allowed", "POST")
+
+
+@pytest.mark.parametrize(("name", "verb"), [("owner", "claim"), ("by", "verify")])
+def test_a_body_names_nobody_else(api, claimed, name, verb):
+    given = {"id": "A", "criterion": 1, "evidence": "e", "pass": True} if name == "by" else {}
+    assert error(api(verb, {**given, name: "v"})) == (403, "not_allowed")
+
+
+def test_an_operator_s_hand_completes_what_another_holds(caller, claimed, row):
+    assert error(caller("olga", "work")("complete", {"id": "A", "owner": None}))[0] == 403
+    assert error(caller("olga", "operate")("complete", {"id": "A"}))[0] == 423
+    assert caller("olga", "operate")("complete", {"id": "A", "owner": None}).status_code == 200
+    assert row("status") == ("done",)
+
+
+def test_a_file_is_its_content_and_a_list_its_lines(caller):
+    olga = caller("olga", "operate")
+    assert olga("import", {"file": [{"id": "A", "title": "t", "projectedCost": 1.10}]}).json()
+    plan = "phases: [{name: M1, cards: [{id: B, title: t}]}]"
+    assert olga("plan/apply", {"file": plan}).json()["created"] == ["B"]
+    assert [json.loads(line)["id"] for line in _lines(olga.get("export"))] == ["A", "B"]
+
+
+def _lines(response):
+    assert response["Content-Type"] == "application/x-ndjson"
+    return b"".join(response.streaming_content).splitlines()
+
+
+def test_each_of_many_has_an_outcome_of_its_own(caller, card):
+    w = caller()
+    for name in "AB":
+        card(name, claimed=True)
+    said = w("complete", {"ids": [{"id": "A", "attempt": 1}, {"id": "B", "attempt": 9}]})
+    done, lost = said.json()
+    assert (done["card"]["status"], lost["error"]["code"]) == ("done", "claim_lost")
+    assert (said.status_code, said["Backlog-Exit-Status"]) == (200, "4")
+
+
+def test_a_page_of_a_list_leads_to_the_next(api, card):
+    for name in "ABC":
+        card(name)
+    page, seen = api.get("list", limit=2), []
+    while "Link" in page:
+        seen += [each["id"] for each in page.json()]
+        page = api._client.get(page["Link"].partition(">")[0].lstrip("<"))
+    assert [*seen, *(each["id"] for each in page.json())] == ["A", "B", "C"]
+
+
+def test_what_has_not_changed_is_not_sent_again(api, card, session):
+    card("A")
+    seen = {"If-None-Match": api.get("show", id="A")["ETag"]}
+    assert api.get("show", seen, id="A").status_code == 304
+    moves.block(session, "A")
+    assert api.get("show", seen, id="A").json()["status"] == "blocked"
+
+
+def test_every_verb_has_a_scope():
+    assert sorted(scopes.NEEDED) == sorted(called.name for called in verbs())
+
+
+@pytest.mark.parametrize("scope", scopes.SCOPES)
+def test_a_scope_holds_those_below_it(caller, scope):
+    w = caller("w", scope)
+    below = scopes.SCOPES[: scopes.SCOPES.index(scope) + 1]
+    said = {
+        needed: w(verb).status_code
+        for verb, needed in [("limits", "read"), ("claim", "work"), ("reclaim", "operate")]
+    }
+    assert said == {each: 200 if each in below else 403 for each in scopes.SCOPES}
