@@ -1,7 +1,9 @@
 """The verbs as tools for agents, asked by the client of the protocol's own library."""
 
 import json
+import re
 import sys
+import tomllib
 from contextlib import asynccontextmanager, closing
 from functools import partial
 
@@ -23,7 +25,7 @@ from remote.mcp.doing import Kept, by_wire, here
 from remote.mcp.http import PATH, application
 from remote.mcp.tools import SMALL, offered
 from remote.verbs import tokens
-from tests.command import MANAGE, storeless
+from tests.command import MANAGE, PROJECT, storeless
 from tests.worker import until
 
 pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
@@ -80,6 +82,18 @@ def test_every_schema_is_plain_and_asks_nobody_who_they_are(tier):
             each.get("description") or each["type"] for each in schema["properties"].values()
         )
         assert tool.description[-1] == ".", name
+
+
+def test_what_the_docs_have_agents_read_is_what_they_read():
+    page = (PROJECT / "docs" / "mcp.md").read_text()
+    files = [json.loads(each) for each in re.findall(r"```json\n(.*?)```", page, re.S)]
+    files += [tomllib.loads(each) for each in re.findall(r"```toml\n(.*?)```", page, re.S)]
+    started = [
+        servers["backlog"] for file in files for servers in file.values() if "backlog" in servers
+    ]
+    assert len(files) == len(started) == 6
+    assert all((each["command"], each["args"]) == ("backlog", ["mcp"]) for each in started)
+    assert all(f"`{name}`" in page for name in SMALL)
 
 
 # What is answered ---------------------------------------------------------------------------------
