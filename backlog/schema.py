@@ -115,7 +115,7 @@ def migrate() -> None:
     Raises `Refusal` where the role may not create tables, `NotUpgraded` where a row cannot be what
     it is any more, `Busy` where somebody keeps a table for minutes. Who does is logged meanwhile.
     """
-    _set_up_django()
+    set_up_django()
     from django.core.management import call_command
     from django.db import IntegrityError, OperationalError, connection, transaction
     from django.db.migrations.exceptions import MigrationSchemaMissing
@@ -144,7 +144,8 @@ def migrate() -> None:
     connection.close()
 
 
-def _set_up_django() -> None:
+def set_up_django() -> None:
+    """From here on its models can be imported, in a command that began without."""
     import django
 
     # Here and not for the whole process: what the process starts is no part of this project.
@@ -233,7 +234,7 @@ def dropping() -> str:
 
     What somebody else made stays; if it hangs on a table, PostgreSQL refuses.
     """
-    _set_up_django()
+    set_up_django()
     from django.db import connection
 
     tables = connection.introspection.django_table_names()

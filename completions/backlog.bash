@@ -10,7 +10,7 @@ _shtab_backlog_north_star_subparsers=(propose proposals ratify veto)
 _shtab_backlog_plan_subparsers=(apply publish export)
 _shtab_backlog_worker_subparsers=(add list remove)
 _shtab_backlog_token_subparsers=(create list revoke)
-_shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits budget unbudget budgets doctor sweep check import export work store roles role graph repeat repeats north-star escalate escalations ack resolve decide decisions heartbeat signal signals plan verify verdicts request-changes gate ungate gates worker token)
+_shtab_backlog_subparsers=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits budget unbudget budgets doctor sweep check import export work store roles role graph repeat repeats north-star escalate escalations ack resolve decide decisions heartbeat signal signals plan verify verdicts request-changes gate ungate gates worker token mcp)
 
 _shtab_backlog_create_option_strings=(-h --help --json --id --title --body --phase --priority --depends-on --acceptance --role --max-attempts --not-before --due --max-runtime --projected-tokens --projected-cost --gated --draft --idempotency-key)
 _shtab_backlog_list_option_strings=(-h --help --json --status --phase --ready-only --in-review --limit --after --sort --due-before --late --archived)
@@ -99,6 +99,7 @@ _shtab_backlog_token_create_option_strings=(-h --help --json --scope --phases --
 _shtab_backlog_token_list_option_strings=(-h --help --json)
 _shtab_backlog_token_revoke_option_strings=(-h --help --json)
 _shtab_backlog_token_option_strings=(-h --help)
+_shtab_backlog_mcp_option_strings=(-h --help --json --owner --tier --http)
 _shtab_backlog_option_strings=(-h --help --version)
 
 _shtab_backlog_import_pos_0_COMPGEN=_shtab_compgen_files
@@ -123,7 +124,8 @@ _shtab_backlog_plan_pos_0_choices=(apply publish export)
 _shtab_backlog_worker_pos_0_choices=(add list remove)
 _shtab_backlog_token_create___scope_choices=(read work operate)
 _shtab_backlog_token_pos_0_choices=(create list revoke)
-_shtab_backlog_pos_0_choices=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits budget unbudget budgets doctor sweep check import export work store roles role graph repeat repeats north-star escalate escalations ack resolve decide decisions heartbeat signal signals plan verify verdicts request-changes gate ungate gates worker token)
+_shtab_backlog_mcp___tier_choices=(small full)
+_shtab_backlog_pos_0_choices=(create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits budget unbudget budgets doctor sweep check import export work store roles role graph repeat repeats north-star escalate escalations ack resolve decide decisions heartbeat signal signals plan verify verdicts request-changes gate ungate gates worker token mcp)
 
 _shtab_backlog_create__h_nargs=0
 _shtab_backlog_create___help_nargs=0
@@ -423,6 +425,9 @@ _shtab_backlog_token_revoke___json_nargs=0
 _shtab_backlog_token_pos_0_nargs=A...
 _shtab_backlog_token__h_nargs=0
 _shtab_backlog_token___help_nargs=0
+_shtab_backlog_mcp__h_nargs=0
+_shtab_backlog_mcp___help_nargs=0
+_shtab_backlog_mcp___json_nargs=0
 _shtab_backlog_pos_0_nargs=A...
 _shtab_backlog__h_nargs=0
 _shtab_backlog___help_nargs=0

@@ -1,4 +1,4 @@
-"""The command with the verbs about tokens beside the others: `backlog`, `manage.py backlog`."""
+"""The command with the verbs of the wire beside the others: `backlog`, `manage.py backlog`."""
 
 import os
 from collections.abc import Sequence
@@ -8,7 +8,11 @@ from fleet import command
 from remote import beside
 
 # As `parser.VERBS`.
-VERBS: Final = {**command.VERBS, "token": "remote.cli.tokens.token"}
+VERBS: Final = {
+    **command.VERBS,
+    "token": "remote.cli.tokens.token",
+    "mcp": "remote.cli.mcp.mcp",
+}
 
 
 def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:

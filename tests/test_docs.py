@@ -107,3 +107,9 @@ def test_every_longest_of_the_domain_stands_in_the_table():
 def test_every_link_leads_somewhere(path: Path):
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text())
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_every_test_that_a_page_names_is_there():
+    pages = "".join(page.read_text() for page in (PROJECT / "docs").glob("*.md"))
+    named = set(re.findall(r"`(tests/[\w/]+\.py)`", pages))
+    assert {each for each in named if not (PROJECT / each).exists()} == set()

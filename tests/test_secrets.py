@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from backlog.store import files
+from backlog.store import files, storage
 from backlog.store.errors import ConfigurationError
-from fleet_backlog.serving.prepare import kept_secret
+from fleet_backlog.serving.prepare import check_secret, kept_secret
 from tests.command import On, unavailable
 from tests.serving import ask, refused, serving
 from tests.worker import until
@@ -19,6 +19,7 @@ from tests.worker import until
 pytestmark = pytest.mark.one_tier
 
 KEY = "k" * 50
+SERVER = storage.Server("postgresql://127.0.0.1/none")
 
 
 def mode(path: Path) -> int:
@@ -117,6 +118,34 @@ def test_serve_says_what_is_wrong_with_the_key(store_root):
     (store_root / "secret-key").chmod(0o644)
     line = refused({**os.environ, "BACKLOG_DATA_DIR": str(store_root)}, "--bind", "127.0.0.1:0")
     assert f"chmod 600 {store_root}/secret-key" in line
+
+
+OTHERS = [{"HTTPS": True}, {"ALLOWED_HOSTS": ["localhost", "backlog.example.org"]}]
+
+
+@pytest.mark.parametrize("said", OTHERS, ids=["HTTPS", "a host of its own"])
+@pytest.mark.parametrize("key", ["", "CHANGE-ME"])
+def test_a_site_for_others_is_not_served_without_a_secret(settings, monkeypatch, said, key):
+    monkeypatch.setenv("SECRET_KEY", key)
+    for name, value in said.items():
+        setattr(settings, name, value)
+    with pytest.raises(ConfigurationError, match="SECRET_KEY must be set to 32 random characters"):
+        check_secret(SERVER)
+    monkeypatch.setenv("SECRET_KEY", KEY)
+    check_secret(SERVER)
+
+
+def test_a_site_for_this_machine_or_with_a_key_that_is_kept_needs_none(settings, monkeypatch):
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    settings.ALLOWED_HOSTS = ["localhost", "[::1]"]
+    check_secret(SERVER)
+    settings.HTTPS = True
+    check_secret(storage.Embedded(Path("store")))
+
+
+def test_serve_says_so_before_it_looks_for_the_database():
+    env = {**os.environ, "DATABASE_URL": "postgresql://127.0.0.1:1/none", "HTTPS": "on"}
+    assert "SECRET_KEY must be set" in refused(env, "--bind", "127.0.0.1:0")
 
 
 # Archives -----------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ OPERATOR = "operator"
 
 # What an attacker who tries keys cannot get through.
 _SHORTEST_KEY: Final = 32
+# Of `ALLOWED_HOSTS`: names of this machine, for nobody but those who sit at it.
+_OF_THIS_MACHINE: Final = {"127.0.0.1", "localhost", "[::1]"}
 
 
 def prepare(say: Callable[[str], object]) -> None:
@@ -28,9 +30,10 @@ def prepare(say: Callable[[str], object]) -> None:
 
     Raises `Refusal`, Django's `OperationalError`.
     """
+    store = storage.from_environment()
+    check_secret(store)
     schema.is_current(DjangoSession("default"))
     schema.migrate()
-    store = storage.from_environment()
     if not os.environ.get("SECRET_KEY"):
         if isinstance(store, storage.Embedded):  # one that lasts, beside the data
             settings.SECRET_KEY = kept_secret(store.root / "secret-key")
@@ -43,6 +46,19 @@ def prepare(say: Callable[[str], object]) -> None:
             "It is not shown again; manage.py changepassword operator sets another."
         )
     connections.close_all()  # none may be shared with the processes to come
+
+
+def check_secret(store: storage.Storage) -> None:
+    """Raises `ConfigurationError` if the site is for others, and anybody might sign sessions."""
+    given = os.environ.get("SECRET_KEY", "")
+    is_kept = not given and isinstance(store, storage.Embedded)
+    is_for_others = settings.HTTPS or not _OF_THIS_MACHINE.issuperset(settings.ALLOWED_HOSTS)
+    if is_for_others and not is_kept and len(given) < _SHORTEST_KEY:
+        raise ConfigurationError(
+            f"SECRET_KEY must be set to {_SHORTEST_KEY} random characters or more where HTTPS or"
+            " ALLOWED_HOSTS say that the site is for others, the same on every machine:"
+            " python3 -c 'import secrets; print(secrets.token_urlsafe(50))' prints some"
+        )
 
 
 def make_operator(password: str) -> Model | None:

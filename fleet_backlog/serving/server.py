@@ -1,8 +1,6 @@
 """gunicorn, as `manage.py serve` runs it, on a socket that is open before anything else is done."""
 
-import errno
 import os
-import re
 import signal
 import socket
 from pathlib import Path
@@ -14,7 +12,6 @@ from django.urls import get_resolver
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from backlog.errors import Refusal
 from fleet_backlog.serving import log
 from fleet_backlog.serving.arrival import PatientWorker
 from fleet_backlog.serving.proxies import FromProxies, Network
@@ -22,44 +19,7 @@ from fleet_backlog.serving.sweeper import Sweeping
 from fleet_backlog.wsgi import application
 from remote.api.waiting import ROOM
 
-_ADDRESS = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]/\s]+):(?P<port>[0-9]{1,5})")
-
-_ADVICE = {
-    errno.EADDRINUSE: "something listens there already; --bind takes another address",
-    errno.EACCES: "not permitted; a port below 1024 is for a proxy in front",
-    errno.EADDRNOTAVAIL: "this machine has no such address",
-}
-
 _MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes files of its own, unlinked, in it)
-
-
-def listen(bind: str) -> socket.socket:
-    """A bound TCP socket for `address:port`; port 0 is any free one. Raises `Refusal`."""
-    found = _ADDRESS.fullmatch(bind)
-    if found is None or int(found["port"]) > 65535:
-        raise Refusal(f"--bind must be address:port, as 127.0.0.1:8000 or [::1]:8000: {bind}")
-    try:
-        family, kind, proto, _, address = socket.getaddrinfo(
-            found["host"].strip("[]"), int(found["port"]), type=socket.SOCK_STREAM
-        )[0]
-        opened = socket.socket(family, kind, proto)
-    except (OSError, UnicodeError):
-        raise Refusal(f"cannot listen on {bind}: no such address") from None
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(address)
-        opened.listen()  # Linux lets two sockets bind one port until one of them listens
-    except OSError as error:
-        opened.close()
-        reason = _ADVICE.get(error.errno or 0, error.strerror)
-        raise Refusal(f"cannot listen on {bind}: {reason}") from None
-    return opened
-
-
-def shown(opened: socket.socket) -> str:
-    """`address:port` as a URL has it."""
-    host, port, *_ = opened.getsockname()
-    return f"[{host}]:{port}" if opened.family == socket.AF_INET6 else f"{host}:{port}"
 
 
 class _Worker(PatientWorker):

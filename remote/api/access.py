@@ -23,25 +23,36 @@ class BearerToken(HttpBearer):
         """Who calls. Raises `NoToken`, `TooManyFailures`, `UsageError`."""
         if any(name in request.GET for name in _IN_URL):
             raise UsageError("a token is sent in the header Authorization, and never in an address")
-        kind, _, shown = request.headers.get("Authorization", "").strip().partition(" ")
-        if not shown or kind.lower() != "bearer":
-            raise NoToken(
-                "a token is needed: Authorization: Bearer flb_… (`token create` makes one)"
-            )
-        return self.authenticate(request, shown.strip())
+        return self.authenticate(request, shown(request.headers.get("Authorization", "")))
 
     def authenticate(self, request: HttpRequest, token: str) -> tokens.Token:
         """The token that is shown, if it is one."""
         # Behind a proxy too: the project says how, and which proxy is believed.
         address = import_string(settings.AXES_CLIENT_IP_CALLABLE)
-        here, key = address(request), tokens.key_of(token)
-        if wait := FAILURES.wait(here, key):
-            raise TooManyFailures(wait)
-        with open_session() as session:
-            found = tokens.found(session, token)
-        if found is None:
-            FAILURES.count(here)
-            raise NoToken("this token lets nobody in: it is none, or it is over, or revoked")
-        FAILURES.clear(here, key)
+        found = let_in(token, address(request))
         request.META["backlog.worker"] = found.worker  # for the access log
         return found
+
+
+def shown(authorization: str) -> str:
+    """The token that a header shows. Raises `NoToken`."""
+    kind, _, token = authorization.strip().partition(" ")
+    if not token or kind.lower() != "bearer":
+        raise NoToken("a token is needed: Authorization: Bearer flb_… (`token create` makes one)")
+    return token.strip()
+
+
+def let_in(token: str, here: str) -> tokens.Token:
+    """The token that is shown from this address, if it is one. Raises `NoToken`,
+    `TooManyFailures`.
+    """
+    key = tokens.key_of(token)
+    if wait := FAILURES.wait(here, key):
+        raise TooManyFailures(wait)
+    with open_session() as session:
+        found = tokens.found(session, token)
+    if found is None:
+        FAILURES.count(here)
+        raise NoToken("this token lets nobody in: it is none, or it is over, or revoked")
+    FAILURES.clear(here, key)
+    return found

@@ -12,6 +12,7 @@ from backlog.errors import NotAllowed
 from backlog.values import exact_json
 from backlog.verbs import rights
 from remote import scopes
+from remote.acting import in_the_name
 from remote.api import answers, waiting
 from remote.api.claiming import within
 from remote.calls import Called, call
@@ -23,28 +24,12 @@ from remote.verbs.tokens import Token
 def act(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResponseBase:
     """Do the verb with these values as the token of the request lets it. Raises `Refusal`."""
     token: Token = request.auth  # type: ignore[attr-defined]  # ninja's
-    if not scopes.allows(token.scope, called.name):
-        needed = scopes.NEEDED[called.name]
-        raise NotAllowed(
-            f"{called.name} needs a token of scope {needed}; this one is {token.scope}"
-        )
     seconds = waiting.seconds(request, given) if called.name == "claim" else 0
     body = answers.pieces([called.name, exact_json(given)])
-    given, holds = in_the_name(called, given, token)
-    limits.check(token, called.name, given)
-    run = partial(
-        call,
-        called,
-        given,
-        token.worker,
-        open_session,
-        holds=holds,
-        claiming=within(token.phases),
-        ask=limits.asking(token, rights.guard(" ".join(called.words))),
-        as_json=not answers.for_people(request),
-    )
+    run = partial(as_token(called, given, token), as_json=not answers.for_people(request))
     if called.name in answers.STREAMED:
-        return run(lambda reply, options: answers.streamed(reply))
+        streamed: HttpResponseBase = run(lambda reply, options: answers.streamed(reply))
+        return streamed
     do = partial(run, lambda reply, options: answers.answered(request, called.name, reply))
     if scopes.only_reads(called.name):
         answer = do()
@@ -58,6 +43,31 @@ def act(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResp
     return answers.sent(waiting.until(request, seconds, partial(_once, token, key, body, do)))
 
 
+def as_token(called: Called, given: Mapping[str, Any], token: Token) -> partial[Any]:
+    """The verb as the token lets it be done: called with what is made of its reply, as `call`.
+
+    Raises `NotAllowed`.
+    """
+    if not scopes.allows(token.scope, called.name):
+        needed = scopes.NEEDED[called.name]
+        raise NotAllowed(
+            f"{called.name} needs a token of scope {needed}; this one is {token.scope}"
+        )
+    operates = scopes.allows(token.scope, "edit")
+    said, holds = in_the_name(called, given, token.worker, operates=operates)
+    limits.check(token, called.name, said)
+    return partial(
+        call,
+        called,
+        said,
+        token.worker,
+        open_session,
+        holds=holds,
+        claiming=within(token.phases),
+        ask=limits.asking(token, rights.guard(" ".join(called.words))),
+    )
+
+
 def _once(
     token: Token, key: str | None, body: bytes, do: Any, *, keeps: Any = lambda answer: True
 ) -> Answer:
@@ -66,25 +76,3 @@ def _once(
         return answer
     with open_session() as session:
         return once(session, token.key, key, body, do, keeps=keeps)
-
-
-def in_the_name(
-    called: Called, given: Mapping[str, Any], token: Token
-) -> tuple[dict[str, Any], bool]:
-    """The values with the worker of the token as whoever acts; whether what is said of a claim is
-    said by its holder. Raises `NotAllowed`.
-    """
-    said, holds = dict(given), True
-    for parameter in called.parameters:
-        name = parameter.name
-        if name != "by" and parameter.settings.get("env") != "BACKLOG_OWNER":
-            continue
-        if name == "owner" and name in said and said[name] is None:
-            if not scopes.allows(token.scope, "edit"):
-                raise NotAllowed("only a token of scope operate acts without an owner")
-            holds = False
-        elif said.get(name) not in (None, token.worker):
-            raise NotAllowed(f"{name} is {token.worker}, the worker of the token: leave it out")
-        elif name == "by":
-            said[name] = token.worker
-    return said, holds

@@ -66,15 +66,19 @@ _STATUSES: Final[tuple[tuple[type[Refusal], int], ...]] = (
 )
 
 
+def message(refusal: Refusal) -> str:
+    """Its sentence, for somebody who is elsewhere."""
+    if isinstance(refusal, StoreUnavailable):  # whose words name the database's address
+        logging.getLogger(__name__).error("%s", one_line(refusal))
+        return "the store cannot be reached; it may be starting again: try again in a moment"
+    return one_line(refusal)
+
+
 def refused(refusal: Refusal) -> HttpResponse:
     """The answer that says so."""
     statuses = [status for kind, status in _STATUSES if isinstance(refusal, kind)]
     status = statuses[0] if statuses else refusal.http_status
-    message = one_line(refusal)
-    if isinstance(refusal, StoreUnavailable):  # whose words name the database's address
-        logging.getLogger(__name__).error("%s", message)
-        message = "the store cannot be reached; it may be starting again: try again in a moment"
-    body = json_text({"error": {"code": refusal.code, "message": message}})
+    body = json_text({"error": {"code": refusal.code, "message": message(refusal)}})
     response = HttpResponse(f"{body}\n", status=status, content_type="application/json")
     response[EXIT_STATUS] = refusal.exit_status
     response["Cache-Control"] = "no-store"

@@ -36,6 +36,8 @@ def _act(argv: Sequence[str], prog: str, verbs: Mapping[str, str]) -> int:
         say(sys.stdout, [_version()])
         return 0
     options, words = said.read(argv, prog, verbs)
+    if options.verb == "mcp":  # it asks the server by itself, tool by tool
+        return answer(options.run(options), options)
     _refuse_of_the_host(options)
     address = Address.of()
     if options.verb == "work":
@@ -82,6 +84,11 @@ def _reply(
         found = following.claim(wire, given, options)
     else:
         found = wire.ask(verb, given, reads=scopes.only_reads(verb), as_json=options.json)
+    return reply(verb, found)
+
+
+def reply(verb: str, found: Answer) -> Reply:
+    """The verb's reply, as its answer has it."""
     if found.lines is not None:
         return Reply((f"{line}\n" for line in kept(found.lines)), None)
     return Reply(_pieces(verb, found), found.text, found.status, found.note)

@@ -14,7 +14,8 @@ from backlog.shown import say, visible
 from fleet_backlog.serving.log import opened as opened_log
 from fleet_backlog.serving.prepare import prepare
 from fleet_backlog.serving.proxies import networks
-from fleet_backlog.serving.server import Server, listen, shown
+from fleet_backlog.serving.server import Server
+from remote.listening import address_of, listen
 
 _INTERRUPTED = 130
 
@@ -63,7 +64,7 @@ class Command(BaseCommand):
             raise SystemExit(_INTERRUPTED) from None
         except (OperationalError, Refusal) as error:
             raise CommandError(visible(one_line(error))) from None
-        line = f"Serving on http://{shown(opened)}/ (Ctrl-C stops it)"
+        line = f"Serving on http://{address_of(opened)}/ (Ctrl-C stops it)"
 
         def announce(arbiter: Any) -> None:
             say(self.stdout, [line])

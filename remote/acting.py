@@ -1,0 +1,32 @@
+"""Whoever calls over the wire, in the values of a call."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from backlog.errors import NotAllowed
+from remote.calls import Called, Parameter
+
+
+def says_who_acts(parameter: Parameter) -> bool:
+    """Whether it names whoever does the verb."""
+    return parameter.name == "by" or parameter.settings.get("env") == "BACKLOG_OWNER"
+
+
+def in_the_name(
+    called: Called, given: Mapping[str, Any], worker: str, *, operates: bool
+) -> tuple[dict[str, Any], bool]:
+    """The values with this worker as whoever acts; whether what is said of a claim is said by its
+    holder: not so where `owner` is null, as whoever `operates` may say. Raises `NotAllowed`.
+    """
+    said, holds = dict(given), True
+    for parameter in filter(says_who_acts, called.parameters):
+        name = parameter.name
+        if name == "owner" and name in said and said[name] is None:
+            if not operates:
+                raise NotAllowed("only a token of scope operate acts without an owner")
+            holds = False
+        elif said.get(name) not in (None, worker):
+            raise NotAllowed(f"{name} is {worker}, who calls: leave it out")
+        elif name == "by":
+            said[name] = worker
+    return said, holds

@@ -1,0 +1,64 @@
+"""Who does what a tool asks for: the verb, on the store; or the server that BACKLOG_URL names."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from threading import Lock
+from typing import Any
+
+from backlog.session import Opener, Session
+from remote.acting import in_the_name
+from remote.calls import Called, call
+from remote.client.main import reply
+from remote.client.wire import Wire
+from remote.mcp.server import Answer, Do, answering
+from remote.scopes import only_reads
+
+
+def here(called: Called, given: Mapping[str, Any], *, worker: str, connect: Opener) -> Answer:
+    """What the verb answers to this worker. Raises `Refusal`, and what the database raises."""
+    said, holds = in_the_name(called, given, worker, operates=True)
+    return call(called, said, worker, connect, answering(called), holds=holds)
+
+
+def by_wire(wire: Wire) -> Do:
+    """Has the server there do verbs, for the worker of the token, one at a time."""
+    free = Lock()
+
+    def do(called: Called, given: Mapping[str, Any]) -> Answer:
+        with free:
+            found = wire.ask(called.name, given, reads=only_reads(called.name))
+        return answering(called)(reply(called.name, found), None)
+
+    return do
+
+
+class Kept:
+    """An `Opener` whose session is kept, for one verb at a time, and made anew once it broke."""
+
+    def __init__(self, connect: Opener) -> None:
+        self._connect = connect
+        self._opened = ExitStack()
+        self._session: Session | None = None
+        self._free = Lock()
+
+    @contextmanager
+    def __call__(self) -> Iterator[Session]:
+        with self._free:
+            if self._session is not None and not _answers(self._session):
+                self.close()
+            if self._session is None:
+                self._session = self._opened.enter_context(self._connect())
+            yield self._session
+
+    def close(self) -> None:
+        self._session = None
+        with suppress(Exception):  # a broken connection has nothing left to say
+            self._opened.close()
+
+
+def _answers(session: Session) -> bool:
+    """A server may have been started again since the last verb, hours ago."""
+    with suppress(Exception):
+        session.execute("SELECT 1")
+        return True
+    return False

@@ -1,0 +1,109 @@
+"""The tools over streamable HTTP: every request has its token, and nothing is kept between two."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import uvicorn
+from anyio import to_thread
+from django.db import connections
+from mcp.server.lowlevel.server import Server, request_ctx
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from backlog.errors import NotAllowed, StoreUnavailable
+from backlog.session import as_refusal
+from backlog.shown import say
+from remote.api import errors
+from remote.api.access import let_in, shown
+from remote.api.acting import as_token
+from remote.calls import Called
+from remote.listening import address_of, listen
+from remote.mcp.server import Answer, answering, serving
+from remote.mcp.tools import offered
+
+PATH: Final = "/mcp"
+
+
+def serve(bind: str, tier: str) -> None:
+    """Serve at `address:port` until SIGTERM or Ctrl-C. Raises `Refusal`."""
+    app = application(tier)
+    opened = listen(bind, "--http")
+    config = uvicorn.Config(
+        app,
+        log_config=None,  # ours: what goes wrong, a line each, on standard error
+        access_log=False,
+        forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", "") or "127.0.0.1,::1",
+        timeout_graceful_shutdown=30,
+    )
+    say(sys.stdout, [f"Serving tools on http://{address_of(opened)}{PATH} (Ctrl-C stops it)"])
+    sys.stdout.flush()
+    uvicorn.Server(config).run(sockets=[opened])
+
+
+def application(tier: str) -> Starlette:
+    """The server as an ASGI application, for one start. Raises `UsageError`."""
+    server: Server[Any, Any] = serving(offered(tier), _do)
+    # A process that ends takes no session with it, and there is nothing that the server would say
+    # by itself.
+    manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True)
+    route = Route(PATH, _Guarded(manager.handle_request))
+    return Starlette(routes=[route], lifespan=lambda _: manager.run())
+
+
+def _do(called: Called, given: Mapping[str, Any]) -> Answer:
+    """The verb in the name of the token that came with the request."""
+    request: Any = request_ctx.get().request
+    try:
+        with _no_connection_left():
+            done: Answer = as_token(called, given, request.state.token)(answering(called))
+            return done
+    except Exception as error:
+        refusal = as_refusal(error)
+        if isinstance(refusal, StoreUnavailable):
+            raise StoreUnavailable(errors.message(refusal)) from None
+        raise
+
+
+@contextmanager
+def _no_connection_left() -> Iterator[None]:
+    """Django's connection of this thread lives until the end: an agent thinks for minutes."""
+    try:
+        yield
+    finally:
+        connections.close_all()
+
+
+class _Guarded:
+    """Lets those requests in whose token says who they are."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        try:
+            if "origin" in request.headers:
+                raise NotAllowed("no page of a browser may call the tools")
+            address = request.client.host if request.client else ""
+            token = shown(request.headers.get("authorization", ""))
+            request.state.token = await to_thread.run_sync(_let_in, token, address)
+        except Exception as error:
+            refusal = as_refusal(error)
+            if refusal is None:
+                raise
+            said = errors.refused(refusal)
+            await Response(said.content, said.status_code, dict(said.items()))(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _let_in(token: str, address: str) -> Any:
+    with _no_connection_left():
+        return let_in(token, address)

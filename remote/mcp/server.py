@@ -1,0 +1,152 @@
+"""The server: it lists the tools, does what is called, and says what came of it."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from time import monotonic
+from typing import Any, Final, NamedTuple
+
+from anyio import sleep, to_thread
+from mcp import types
+from mcp.server.lowlevel import Server
+
+import backlog
+from backlog import values
+from backlog.cli.reply import Reply
+from backlog.errors import Refusal, UsageError
+from backlog.records import one_line
+from backlog.session import as_refusal, idle_pauses
+from remote.calls import Called
+from remote.mcp.tools import INSTRUCTIONS, MOST_SECONDS, Offered
+from remote.scopes import only_reads
+
+# More than any model reads, in characters; what changes something is answered whole.
+LONGEST_READING: Final = 1_000_000
+
+_logger = logging.getLogger(__name__)
+
+
+class Answer(NamedTuple):
+    """What a verb answered: the JSON that the command prints, and the word that it adds."""
+
+    json: str
+    note: str | None = None
+
+
+# Does a verb with what it was given, for whoever asks. It blocks. Raises `Refusal`.
+Do = Callable[[Called, Mapping[str, Any]], Answer]
+
+
+def answering(called: Called) -> Callable[[Reply, object], Answer]:
+    """What reads the verb's reply, as long as the session is open."""
+    return _reading if only_reads(called.name) else _whole
+
+
+def _whole(reply: Reply, options: object) -> Answer:
+    return Answer("".join(reply.json), reply.note)
+
+
+def _reading(reply: Reply, options: object) -> Answer:
+    """Raises `UsageError` if it is too long."""
+    pieces, size = [], 0
+    for piece in reply.json:  # to the end: what is read from may be a file
+        size += len(piece)
+        if size <= LONGEST_READING:
+            pieces.append(piece)
+    if size > LONGEST_READING:
+        raise UsageError(
+            f"the answer has {size:,} characters, and more than {LONGEST_READING:,} are too many to"
+            " read: ask for less, by a limit or a phase"
+        )
+    return Answer("".join(pieces), reply.note)
+
+
+def serving(tools: Mapping[str, Offered], do: Do) -> Server[Any, Any]:
+    """A server of these tools."""
+    server: Server[Any, Any] = Server("fleet-backlog", backlog.__version__, INSTRUCTIONS)
+
+    async def listed(request: object) -> types.ServerResult:
+        return types.ServerResult(
+            types.ListToolsResult(tools=[each.tool for each in tools.values()])
+        )
+
+    async def called(request: types.CallToolRequest) -> types.ServerResult:
+        name, given = request.params.name, dict(request.params.arguments or {})
+        try:
+            seconds = _seconds(given) if name == "claim" else 0
+        except UsageError as refusal:
+            return types.ServerResult(_refused(refusal))
+        return types.ServerResult(await _in_time(seconds, partial(_result, tools, do, name, given)))
+
+    # Not by the decorators: they would check what is given by the schema, in other words than ours.
+    server.request_handlers[types.ListToolsRequest] = listed
+    server.request_handlers[types.CallToolRequest] = called
+    return server
+
+
+def _seconds(given: dict[str, Any]) -> int:
+    """How long a claim may wait, which it is not given. Raises `UsageError`."""
+    return values.integer(values.json_text(given.pop("wait", 0)), "wait", 0, MOST_SECONDS)
+
+
+async def _in_time(seconds: int, ask: Callable[[], types.CallToolResult]) -> types.CallToolResult:
+    """What it answers first that is something, or last within these seconds.
+
+    Between two looks nothing is held, of the database nor of this process.
+    """
+    end = monotonic() + seconds
+    for pause in idle_pauses():
+        # To its end, whoever hangs up meanwhile.
+        result = await to_thread.run_sync(ask)
+        left = end - monotonic()
+        if left <= 0 or result.isError or result.content not in _NOTHING:
+            return result
+        await sleep(min(pause, left))
+    raise AssertionError  # the pauses never end
+
+
+def _result(
+    tools: Mapping[str, Offered], do: Do, name: str, given: Mapping[str, Any]
+) -> types.CallToolResult:
+    try:
+        found = tools.get(name)
+        if found is None:
+            raise UsageError(f"there is no tool {name}; there are {', '.join(tools)}")
+        return _done(do(found.called, given))
+    except Exception as error:
+        refusal = as_refusal(error)
+        if refusal is None:
+            _logger.exception("%s failed", name)
+            refusal = Refusal(f"{name} failed: a defect, which the server's log tells")
+        return _refused(refusal)
+
+
+def _done(answered: Answer) -> types.CallToolResult:
+    value = _value(answered.json)
+    structured = value if isinstance(value, dict) else None
+    # What is written for a model is read as it is, not as JSON quotes it.
+    text = structured.get("markdown") if structured else None
+    said = [text or answered.json.rstrip("\n"), *([answered.note] if answered.note else [])]
+    return types.CallToolResult(content=_texts(*said), structuredContent=structured)
+
+
+def _refused(refusal: Refusal) -> types.CallToolResult:
+    said = one_line(refusal)
+    error = {"error": {"code": refusal.code, "message": said}}
+    return types.CallToolResult(content=_texts(said), structuredContent=error, isError=True)
+
+
+def _texts(*texts: str) -> list[types.ContentBlock]:
+    return [types.TextContent(type="text", text=text) for text in texts]
+
+
+_NOTHING: Final = (_texts("null"), _texts("[]"))
+
+
+def _value(text: str) -> Any:
+    """The JSON as values; None where a number has more digits than Python reads."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

@@ -1,0 +1,45 @@
+"""The tools on standard input and output, for whoever started this process."""
+
+import os
+import signal
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+import anyio
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+
+from backlog.session import Opener
+from remote.client.address import Address
+from remote.client.wire import Wire
+from remote.mcp.doing import Kept, by_wire, here
+from remote.mcp.server import Do, serving
+from remote.mcp.tools import offered
+
+
+def serve(tier: str, worker: str, connect: Opener) -> None:
+    """Act for this worker on the store until standard input ends. Raises `UsageError`."""
+    with closing(Kept(connect)) as kept:
+        _serve(tier, partial(here, worker=worker, connect=kept))
+
+
+def serve_from(tier: str, address: Address) -> None:
+    """Act for the worker of the token, by the server there, until standard input ends."""
+    with closing(Wire(address)) as wire:
+        _serve(tier, by_wire(wire))
+
+
+def _serve(tier: str, do: Do) -> None:
+    server = serving(offered(tier), do)
+    # Python would wait for whoever reads standard input, which nobody may ever close.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    anyio.run(_run, server)
+
+
+async def _run(server: "Server[Any, Any]") -> None:
+    # Standard output is the protocol's alone: what else is written goes to standard error.
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as output:
+        os.dup2(2, 1)
+        async with stdio_server(stdout=anyio.wrap_file(output)) as (reads, writes):
+            await server.run(reads, writes, server.create_initialization_options())

@@ -1,0 +1,342 @@
+"""The verbs as tools for agents, asked by the client of the protocol's own library."""
+
+import json
+import re
+import sys
+import tomllib
+from contextlib import asynccontextmanager, closing
+from functools import partial
+
+import anyio
+import httpx
+import pytest
+from mcp import ClientSession, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.memory import create_connected_server_and_client_session as connected
+
+from backlog.cli.connection import open_session
+from backlog.verbs import history, runs
+from remote.calls import verbs
+from remote.client.address import Address
+from remote.client.wire import Wire
+from remote.mcp import server
+from remote.mcp.doing import Kept, by_wire, here
+from remote.mcp.http import PATH, application
+from remote.mcp.tools import SMALL, offered
+from remote.verbs import tokens
+from tests.command import MANAGE, PROJECT, storeless
+from tests.worker import until
+
+pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
+
+
+def ask(*calls, worker="ada", tier="full", connect=open_session, do=here):
+    """What these tools answer to an agent that acts as this worker: `("show", {"id": "A"})`."""
+
+    async def run():
+        tools = offered(tier)
+        made = server.serving(tools, partial(do, worker=worker, connect=connect))
+        async with connected(made) as client:
+            return [await client.call_tool(name, given) for name, given in calls]
+
+    return anyio.run(run)
+
+
+def said(result):
+    return result.content[0].text
+
+
+# What is offered ----------------------------------------------------------------------------------
+
+
+def test_the_small_tier_is_what_a_worker_needs_in_the_order_of_its_day():
+    tools = offered("small")
+    assert tuple(tools) == SMALL
+    assert tools["claim"].tool.inputSchema["properties"]["ttl"] == {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 2**31 - 1,
+        "default": 900,
+        "description": "seconds the lease lasts (900)",
+    }
+    assert tools["comment"].tool.inputSchema["required"] == ["id", "note"]
+    assert [name for name in tools if tools[name].tool.annotations.readOnlyHint] == [
+        "show",
+        "context",
+    ]
+
+
+def test_the_full_tier_is_every_verb_but_those_for_services():
+    named = {called.name.replace("/", "_").replace("-", "_") for called in verbs()}
+    assert named - offered("full").keys() == {"export", "sweep", "check"}
+
+
+@pytest.mark.parametrize("tier", ["small", "full"])
+def test_every_schema_is_plain_and_asks_nobody_who_they_are(tier):
+    for name, (_, tool) in offered(tier).items():
+        schema = tool.inputSchema
+        assert schema.keys() == {"type", "properties", "required", "additionalProperties"}, name
+        assert "by" not in schema["properties"]
+        assert all(
+            each.get("description") or each["type"] for each in schema["properties"].values()
+        )
+        assert tool.description[-1] == ".", name
+
+
+def test_what_the_docs_have_agents_read_is_what_they_read():
+    page = (PROJECT / "docs" / "mcp.md").read_text()
+    files = [json.loads(each) for each in re.findall(r"```json\n(.*?)```", page, re.S)]
+    files += [tomllib.loads(each) for each in re.findall(r"```toml\n(.*?)```", page, re.S)]
+    started = [
+        servers["backlog"] for file in files for servers in file.values() if "backlog" in servers
+    ]
+    assert len(files) == len(started) == 6
+    assert all((each["command"], each["args"]) == ("backlog", ["mcp"]) for each in started)
+    assert all(f"`{name}`" in page for name in SMALL)
+
+
+# What is answered ---------------------------------------------------------------------------------
+
+
+def test_an_agent_works_on_a_card_to_its_end(session, card):
+    card("A", body="Mind the gap")
+    claim = {"id": "A", "attempt": 1}
+    claimed, known, renewed, done, nothing = ask(
+        ("claim", {"ttl": 60}),
+        ("context", {"id": "A"}),
+        ("renew", {**claim, "ttl": 600}),
+        ("complete", {**claim, "summary": "minded", "result": {"gaps": 1}, "cost": 0.25}),
+        ("claim", {}),
+        tier="small",
+    )
+    assert claimed.structuredContent == json.loads(said(claimed))
+    assert (claimed.structuredContent["id"], claimed.structuredContent["attempts"]) == ("A", 1)
+    assert said(known).startswith("# Card\n")
+    assert "\n> Mind the gap\n" in said(known)
+    assert renewed.structuredContent["claimTtlSeconds"] == 600
+    assert done.structuredContent["status"] == "done"
+    assert (said(nothing), nothing.structuredContent, nothing.isError) == ("null", None, False)
+    (run,) = runs.runs(session, "A")
+    assert (run.owner, run.summary, run.result) == ("ada", "minded", '{"gaps": 1}')
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "code", "sentence"),
+    [
+        ("complete", {"id": "A"}, "claim_lost", "cannot complete A: the claim is not yours"),
+        ("show", {"id": "B"}, "not_found", "there is no card B"),
+        ("claim", {"ttl": "soon"}, "usage", "--ttl must be a whole number"),
+        ("claim", {"for": "me"}, "usage", "claim takes no for; it takes owner, ttl, id"),
+        ("claim", {"wait": 600}, "usage", "wait must be between 0 and 45"),
+        ("claim", {"owner": "w"}, "not_allowed", "owner is ada, who calls: leave it out"),
+        (
+            "signal",
+            {"id": "A", "kind": "skill", "text": "t", "evidence": "@/etc/passwd"},
+            "usage",
+            "--evidence must be a file of UTF-8 text after the @",
+        ),
+        ("sing", {}, "usage", "there is no tool sing; there are create, list"),
+    ],
+)
+def test_a_refusal_is_an_error_of_the_tool_in_the_words_of_the_command(
+    claimed, row, name, given, code, sentence
+):
+    (refused,) = ask((name, given))
+    assert refused.isError
+    assert said(refused).startswith(sentence)
+    assert refused.structuredContent == {"error": {"code": code, "message": said(refused)}}
+    assert row("claim_owner, attempts") == ("w", 1)
+
+
+def test_an_operator_s_agent_acts_on_what_others_hold_if_it_says_so(claimed, session):
+    refused, done = ask(("block", {"id": "A"}), ("block", {"id": "A", "owner": None}))
+    assert (refused.isError, done.structuredContent["status"]) == (True, "blocked")
+    assert history.history(session, "A")[-1].actor == "ada"
+
+
+def test_a_claim_may_wait_and_holds_no_connection_meanwhile():
+    asked = []
+
+    def look(called, given, **_):
+        asked.append(given)
+        return server.Answer("null\n" if len(asked) < 3 else '{"id":"A"}\n')
+
+    (claimed,) = ask(("claim", {"wait": 30}), do=look)
+    assert claimed.structuredContent == {"id": "A"}
+    assert asked == [{}, {}, {}]
+
+
+def test_a_word_beside_the_answer_is_said_after_it(store):
+    (made,) = ask(("create", {"id": "A", "title": "t", "dependsOn": ["B", "C"]}))
+    assert made.structuredContent["dependsOn"] == ["B", "C"]
+    assert made.content[1].text.startswith("waits for B, C: there is no such card yet")
+
+
+def test_what_is_too_long_to_read_is_refused_and_what_changes_something_is_not(card, monkeypatch):
+    card("A")
+    monkeypatch.setattr(server, "LONGEST_READING", 100)
+    listed, claimed = ask(("list", {}), ("claim", {}))
+    assert "more than 100 are too many to read" in said(listed)
+    assert json.loads(said(claimed))["id"] == "A"
+
+
+def test_a_number_that_python_cannot_hold_is_exact_in_the_text(session, card):
+    card("A", acceptance='{"most": 1E+5000}')
+    (shown,) = ask(("show", {"id": "A"}))
+    assert f'{{"most": 1{"0" * 5000}}}' in said(shown)
+    assert shown.structuredContent is None
+
+
+def test_a_defect_is_told_to_the_log_alone(store, monkeypatch, caplog):
+    def fail(*_, **__):
+        raise LookupError("of the inside")
+
+    monkeypatch.setattr("remote.mcp.doing.call", fail)
+    (failed,) = ask(("list", {}))
+    assert (failed.isError, "inside" in said(failed)) == (True, False)
+    assert "of the inside" in caplog.text
+
+
+def test_a_connection_that_is_kept_is_made_anew_when_it_broke(session, card):
+    card("A")
+    kept, pids = Kept(open_session), []
+    for _ in range(3):
+        with kept() as mine:
+            pids += [mine.rows("SELECT pg_backend_pid()")[0][0]]
+        if len(pids) == 2:
+            session.execute("SELECT pg_terminate_backend(%s, 5000)", pids[-1:])
+    (shown,) = ask(("show", {"id": "A"}), connect=kept)
+    kept.close()
+    assert pids[0] == pids[1] != pids[2]
+    assert shown.structuredContent["id"] == "A"
+
+
+# Over HTTP ----------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _http(**headers):
+    app = application("full")
+    http = httpx.AsyncClient(transport=httpx.ASGITransport(app), headers=headers)
+    async with app.router.lifespan_context(app), http:
+        yield http, f"http://here{PATH}"
+
+
+async def _over_http(token, *calls):
+    """What an agent gets that shows this token."""
+    async with (
+        _http(Authorization=f"Bearer {token}") as (http, url),
+        streamable_http_client(url, http_client=http) as (reads, writes, _),
+        ClientSession(reads, writes) as client,
+    ):
+        await client.initialize()
+        return [await client.call_tool(name, given) for name, given in calls]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_over_http_the_worker_of_the_token_acts_as_far_as_its_token_lets_it(session, card):
+    card("A", phase="M1")
+    card("B", phase="M2", priority=9)
+    _, token = tokens.create(session, "ada", phases=["M1"])
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+    before = session.rows(sql)
+    claimed, edited, blocked = anyio.run(
+        _over_http,
+        token,
+        ("claim", {}),
+        ("edit", {"id": "A", "title": "mine"}),
+        ("block", {"id": "A", "owner": None}),
+    )
+    assert (claimed.structuredContent["id"], claimed.structuredContent["claimOwner"]) == (
+        "A",
+        "ada",
+    )
+    assert said(edited) == "edit needs a token of scope operate; this one is work"
+    assert said(blocked) == "only a token of scope operate acts without an owner"
+    until(lambda: session.rows(sql) == before, "no connection that is left")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({}, 401, "no_token"),
+        ({"Authorization": "Bearer flb_0_0"}, 401, "no_token"),
+        ({"Origin": "http://evil.example"}, 403, "not_allowed"),
+    ],
+)
+def test_over_http_whoever_has_no_token_or_is_a_page_is_refused(store, headers, status, code):
+    async def send():
+        async with _http(**headers) as (http, url):
+            return await http.post(url, json={})
+
+    answer = anyio.run(send)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_a_server_elsewhere_it_does_what_the_tools_ask_for(session, card, live_server):
+    card("A")
+    _, token = tokens.create(session, "ada")
+    with closing(Wire(Address(live_server.url, token))) as wire:
+        claimed, known, lost, nothing = ask(
+            ("claim", {}),
+            ("context", {"id": "A"}),
+            ("renew", {"id": "A", "attempt": 7}),
+            ("claim", {"count": 2}),
+            do=lambda called, given, **_: by_wire(wire)(called, given),
+        )
+    assert (claimed.structuredContent["claimOwner"], nothing.structuredContent) == ("ada", None)
+    assert said(known).startswith("# Card\n")
+    assert lost.structuredContent["error"]["code"] == "claim_lost"
+
+
+# The command --------------------------------------------------------------------------------------
+
+
+def test_over_standard_input_the_command_speaks_the_protocol_alone(store_root):
+    env = {**storeless(), "BACKLOG_DATA_DIR": str(store_root), "BACKLOG_OWNER": "ada"}
+    words = [*MANAGE[1:], "backlog", "mcp", "--tier", "full"]
+    errors = []
+
+    async def work():
+        started = StdioServerParameters(command=sys.executable, args=words, env=env)
+        async with (
+            stdio_client(started) as (reads, writes),
+            ClientSession(reads, writes, message_handler=partial(_note, errors)) as client,
+        ):
+            told = await client.initialize()
+            await client.call_tool("create", {"id": "A", "title": "t"})
+            return told, await client.call_tool("claim", {})
+
+    told, claimed = anyio.run(work)
+    assert "Claim a card" in told.instructions
+    assert claimed.structuredContent["claimOwner"] == "ada"
+    assert errors == []
+
+
+async def _note(errors, message):
+    if isinstance(message, Exception):  # a line that is none of the protocol
+        errors.append(message)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "sentence"),
+    [
+        ((), 2, "say who acts: BACKLOG_OWNER=NAME, or --owner NAME"),
+        (("--owner", "w", "--tier", "huge"), 2, "--tier must be one of small, full, not"),
+        (("--http", "8000"), 1, "--http must be address:port"),
+    ],
+)
+def test_what_it_cannot_serve_is_one_line(call, words, status, sentence):
+    ran = call("mcp", *words)
+    assert (ran.status, ran.out) == (status, "")
+    assert ran.err.startswith(sentence)
+
+
+def test_without_the_extra_it_says_what_to_install(call, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    ran = call("mcp", "--owner", "w")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err == "this needs more packages: pip install 'fleet-backlog[mcp]'\n"
