@@ -1,6 +1,7 @@
 """The command with the fleet's verbs beside the backlog's: `backlog`, and `manage.py backlog`."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Final, NoReturn
 
 from backlog.cli import main, parser
@@ -32,10 +33,14 @@ VERBS: Final = {
     "ungate": "fleet.cli.gates.ungate",
     "gates": "fleet.cli.gates.gates",
     "worker": "fleet.cli.workers.worker",
+    # Of an app that uses this one: known by their names alone.
+    "webhook": "hooks.cli.webhooks.webhook",
+    "notify": "hooks.cli.webhooks.notify",
 }
 
 
 def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
     """Run the process's own words, or `argv`, and exit."""
     beside.join()
+    import_module("hooks.beside").join()
     main.run(argv, prog, VERBS)

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "axes",
     "fleet",  # before `backlog`, whose command it gives more verbs
     "backlog",
+    "hooks",
     "fleet_backlog",
 ]
 

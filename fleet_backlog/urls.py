@@ -17,6 +17,7 @@ urlpatterns = [
     path("readyz", probes.readyz, name="readyz"),
     path("", include("backlog.web.urls")),
     path("", include("fleet.urls")),
+    path("", include("hooks.urls")),
     path("login/", Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path(

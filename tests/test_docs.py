@@ -77,7 +77,7 @@ def test_every_store_action_is_named(action):
 
 def test_every_setting_stands_in_the_table():
     read = set()
-    packages = ("backlog", "fleet", "fleet_backlog")
+    packages = ("backlog", "fleet", "fleet_backlog", "hooks")
     for path in (path for each in packages for path in (PROJECT / each).rglob("*.py")):
         text = path.read_text()
         read |= set(re.findall(r'env\.\w+\(\s*"(\w+)"', text))
