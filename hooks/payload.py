@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from backlog.records import COLUMNS, Record, iso, one_line, to_json, to_line, wire_name
 from backlog.session import Session
+from backlog.shown import visible
 from backlog.values import json_text
 from backlog.verbs.rules import Pause
 from fleet.verbs.escalations import Escalation
@@ -88,7 +89,7 @@ def message(session: Session, delivery: int, kind: str, at: datetime) -> Message
     full = _json(kind, at, row, more)
     if len(full) > MOST:
         full = _json(kind, at, *_shorter(row, more))
-    title, *lines = map(one_line, _lines(row, more))
+    title, *lines = (visible(one_line(each)) for each in _lines(row, more))
     return Message(full, f"{kind}: {title}", "\n".join(lines) or title)
 
 

@@ -37,8 +37,7 @@ def add(session: Session, options: Options) -> Reply:
     from hooks.verbs import webhooks
 
     made = webhooks.add_webhook(session, options.url, options.events, options.phase)
-    note = "keep the secret, by which it knows us: it is not shown again"
-    return one(made, row(*_fields(made), f"secret={made.secret}"), note=note)
+    return one(made, row(*_fields(made), f"secret={made.secret}"))
 
 
 @verb("list", "who is told of what, by webhook or notification")

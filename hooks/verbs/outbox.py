@@ -9,7 +9,7 @@ from backlog.lifecycle import FLEET
 from backlog.session import Session, in_pages, in_statement
 from backlog.verbs.findings import Finding
 from backlog.verbs.ways_out import command
-from hooks.words import DEAD, DELIVERED, WAITING
+from hooks.words import DEAD, DELIVERED, PHASE_DONE, WAITING
 
 # What has arrived, or never will, is kept for so long.
 KEPT_DAYS: Final = 30
@@ -47,6 +47,16 @@ class Delivery(NamedTuple):
     next_at: datetime | None
     answered: int | None
     error: str | None
+
+    @property
+    def card(self) -> str | None:
+        """The id of the card that it is about."""
+        return self.about if self.type.startswith(("card.", "escalation.")) else None
+
+    @property
+    def phase(self) -> str | None:
+        """The phase that it is about."""
+        return self.about if self.type in ("budget.spent", PHASE_DONE) else None
 
 
 def deliveries(
