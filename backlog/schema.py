@@ -238,7 +238,8 @@ def dropping() -> str:
     from django.db import connection
 
     tables = connection.introspection.django_table_names()
-    made = "".join(path.read_text() for path in _SQL.glob("*.sql"))
+    ours = [Path(import_module(app).__path__[0]) for app in APPS]
+    made = "".join(path.read_text() for each in ours for path in each.rglob("*.sql"))
     functions = re.findall(r"CREATE FUNCTION (\w+)", made)
     domains = re.findall(r"CREATE DOMAIN (\w+)", made)
     return f"""DROP VIEW IF EXISTS backlog_run;

@@ -26,6 +26,7 @@ RIGHTS: Final = (
     *("drop", "archive", "repeat", "pause", "resume", "limit", "unlimit", "budget", "unbudget"),
     *("gate", "ungate", "north-star propose", "north-star ratify", "north-star veto"),
     *("worker add", "worker remove"),
+    *("webhook add", "webhook remove", "webhook test", "webhook resend", "notify add"),
 )
 
 

@@ -28,8 +28,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "axes",
-    "remote",  # before `fleet`, for the same reason
-    "fleet",  # before `backlog`, whose command it gives more verbs
+    "remote",  # each gives more verbs to the command of those after it
+    "hooks",
+    "fleet",
     "backlog",
     "fleet_backlog",
 ]

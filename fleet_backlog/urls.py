@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("backlog.web.urls")),
     path("", include("fleet.urls")),
     path("", include("remote.urls")),
+    path("", include("hooks.urls")),
     path("login/", Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path(

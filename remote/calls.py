@@ -16,7 +16,7 @@ from backlog.cli.reply import Reply
 from backlog.errors import UsageError
 from backlog.session import ACTOR, Opener
 from backlog.values import Digits, exact_json
-from fleet import command
+from hooks import command
 
 if TYPE_CHECKING:
     from backlog.verbs.claims import Claiming

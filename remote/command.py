@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
-from fleet import command
+from hooks import command
 from remote import beside
 
 # As `parser.VERBS`.

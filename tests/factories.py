@@ -32,6 +32,7 @@ _TABLES += ["backlog_view"]
 _TABLES += ["backlog_event", "backlog_ended_run", "backlog_output", "backlog_rule", "backlog_kept"]
 _TABLES += ["backlog_search", "backlog_verdict", "fleet_worker", "fleet_escalation"]
 _TABLES += ["remote_token", "remote_answer"]
+_TABLES += ["hooks_subscription", "hooks_delivery", "hooks_done_phase"]
 _TABLES += ["fleet_decision", "fleet_heartbeat", "fleet_signal", "fleet_repeat", "fleet_proposal"]
 EMPTY = _EMPTY.format(
     tables=", ".join(_TABLES), deletes="; ".join(map("DELETE FROM {}".format, _TABLES))

@@ -9,6 +9,7 @@ import pytest
 from backlog.models import Card
 from backlog.verbs import budgets, rules
 from fleet.verbs import escalations, gate, signals
+from hooks.verbs import webhooks
 from tests.factories import CardFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
@@ -19,6 +20,7 @@ PAGES += ["/phase/M-1/", "/phase/", "/worker/worker-1/"]
 PAGES += ["/repeats/", "/cards/?archived=1&late=1"]
 PAGES += ["/roles/", "/roles/code/", "/plan/", "/start/", "/cards/?q=one&status=ready"]
 PAGES += ["/north-star/"]
+PAGES += ["/webhooks/"]
 PAGES += ["/escalations/", "/signals/"]
 LANDMARKS = {"nav", "main", "aside", "header", "form", "section", "search"}
 VOID = {"br", "hr", "img", "input", "link", "meta", "rect", "path", "source", "wbr"}
@@ -33,6 +35,7 @@ def busy(store, transactional_db):
     CardFactory(id="next-one", title="T", depends_on=["the-one"])
     CardFactory(id="the-one", title="T", phase="M-1")
     session = Card.objects.session()
+    webhooks.add_webhook(session, "https://example.org/in", "card.blocked,budget.spent", "M-1")
     for end in (Card.objects.release, Card.objects.block):
         Card.objects.claim("worker-1", card_id="the-one")
         end("the-one")
@@ -43,6 +46,7 @@ def busy(store, transactional_db):
     gate.decide(session, "the-one", "held", "not-one", actor="worker-1")
     signals.signal(session, "the-one", "skill", "the-one", "late-one", "worker-1")
     budgets.budget(session, "M-1", tokens=5)
+    budgets.budget(session, "M-1", tokens=0)
 
 
 class Reader(HTMLParser):
@@ -148,7 +152,7 @@ def test_the_name_of_a_lane_leads_to_its_page_and_a_new_card_is_next_to_it(admin
 
 
 STACKED = ["/cards/", "/card/the-one/", "/fleet/", "/worker/worker-1/", "/activity/", "/control/"]
-STACKED += ["/escalations/", "/signals/"]
+STACKED += ["/escalations/", "/signals/", "/webhooks/"]
 
 
 @pytest.mark.parametrize("url", STACKED)

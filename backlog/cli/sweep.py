@@ -4,7 +4,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Thread
 from types import FrameType
@@ -32,6 +32,7 @@ _MOST_DAYS: Final = 36_500
     number("--every", 1, "for ever, with so many seconds between"),
 )
 def sweep(session: Session, options: Options) -> Reply:
+    from backlog.verbs import beside
     from backlog.verbs.kept import is_large
     from backlog.verbs.sweep import look
     from backlog.verbs.sweep import sweep as one_pass
@@ -40,6 +41,7 @@ def sweep(session: Session, options: Options) -> Reply:
     if options.every is not None:
         return stream(_passes(session, options, days))
     done = one_pass(session, *days)
+    done = done._replace(others={**done.others, **beside.done_outside(session)})
     if is_large(session):
         look(session)
     return document(_answer(done), [_line(done)])
@@ -57,20 +59,23 @@ def _days(environ: Mapping[str, str]) -> tuple[int, int]:
 
 def _passes(session: Session, options: Options, days: tuple[int, int]) -> Iterator[str]:
     """A line for each pass that did something, until SIGTERM or SIGINT."""
+    from backlog.verbs import beside
     from backlog.verbs.kept import is_large
     from backlog.verbs.sweep import sweep as one_pass
 
     pruned_at: float | None = None
-    looking: list[Thread] = []
+    looking = _Beside(options.connect, _look)
+    telling = _Beside(options.connect, _tell_others)
 
     def step(session: Session) -> list[str]:
         nonlocal pruned_at
         now = time.monotonic()
         prune = pruned_at is None or now - pruned_at >= _PRUNE_EVERY_SECONDS
         done = one_pass(session, *days) if prune else one_pass(session)
-        if is_large(session) and not (looking and looking[-1].is_alive()):
-            looking[:] = [Thread(target=_look, args=(options.connect,), daemon=True)]
-            looking[-1].start()
+        if is_large(session):
+            looking.go_on()
+        if beside.waits(session):
+            telling.go_on()
         pruned_at = now if prune else pruned_at
         if not any(done):
             return []
@@ -80,16 +85,41 @@ def _passes(session: Session, options: Options, days: tuple[int, int]) -> Iterat
         yield from repeat(session, options.connect, step, options.every, wait)
 
 
-def _look(connect: Opener) -> None:
-    """Beside the passes, which go on meanwhile; what fails is tried again when it is time to."""
+class _Beside:
+    """What takes long, on a session of its own beside the passes, which go on meanwhile.
+
+    What the database refuses is tried again with the next pass that finds it at an end.
+    """
+
+    def __init__(self, connect: Opener, work: Callable[[Session], object]) -> None:
+        self._connect, self._work = connect, work
+        self._thread: Thread | None = None
+
+    def go_on(self) -> None:
+        """Do it, unless it is being done."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = Thread(target=self._run, daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            with self._connect() as session:
+                self._work(session)
+        except Exception as error:
+            if as_refusal(error) is None:
+                raise
+
+
+def _look(session: Session) -> None:
     from backlog.verbs.sweep import look
 
-    try:
-        with connect() as session:
-            look(session, paced=True)
-    except Exception as error:
-        if as_refusal(error) is None:
-            raise
+    look(session, paced=True)
+
+
+def _tell_others(session: Session) -> None:
+    from backlog.verbs import beside
+
+    beside.done_outside(session)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ It says where its function of a session is, as `package.module.function`: none i
 it is used.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from backlog.errors import Refusal
@@ -24,19 +24,30 @@ class Kind(NamedTuple):
     about: str
 
 
+class Outside(NamedTuple):
+    """A chore that takes as long as others please: where the functions of a session are that say
+    whether there is anything to do, and do it."""
+
+    waits: str
+    place: str
+
+
 # Of a sweep, by the key under which it says what was done: what returns that, as texts.
 CHORES: Final[dict[str, str]] = {}
+
+# The same of what waits for others than the database, a server somewhere: no pass waits for it.
+OUTSIDE: Final[dict[str, Outside]] = {}
 
 # Of the doctor, by what `Finding.kind` is, in the order in which they are listed: last.
 KINDS: Final[dict[str, Kind]] = {}
 
 
-def done(session: Session) -> dict[str, list[str]]:
+def done(session: Session, chores: Mapping[str, str] = CHORES) -> dict[str, list[str]]:
     """Do the chores: what was done by each that did anything. One that is refused keeps none of the
     others from it; the refusal is raised after them.
     """
     did, refused = {}, None
-    for key, place in CHORES.items():
+    for key, place in chores.items():
         try:
             did[key] = _function(place)(session)
         except Refusal as refusal:
@@ -44,6 +55,16 @@ def done(session: Session) -> dict[str, list[str]]:
     if refused is not None:
         raise refused
     return {key: each for key, each in did.items() if each}
+
+
+def waits(session: Session) -> bool:
+    """Whether `done_outside` would do anything."""
+    return any(_function(each.waits)(session) for each in OUTSIDE.values())
+
+
+def done_outside(session: Session) -> dict[str, list[str]]:
+    """As `done`, of `OUTSIDE`."""
+    return done(session, {key: each.place for key, each in OUTSIDE.items()})
 
 
 def found(session: Session) -> "Iterator[Finding]":

@@ -33,6 +33,7 @@ PAGES = {
     "role": "/roles/code/",
     "north star": "/north-star/",
     "escalations": "/escalations/",
+    "webhooks": "/webhooks/",
     "signals": "/signals/",
     "repeats": "/repeats/",
     "admin": "/admin/",

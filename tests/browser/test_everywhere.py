@@ -7,6 +7,8 @@ from backlog.models import Card
 from backlog.web.urls import urlpatterns
 from fleet.urls import urlpatterns as of_the_rules
 from fleet.verbs import escalations, gate, signals
+from hooks.urls import urlpatterns as of_webhooks
+from hooks.verbs import webhooks
 from tests.browser.test_browser import PAGES, RULES, in_light_and_dark, violations
 
 # No page depends on the store's tier.
@@ -16,6 +18,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 NO_PAGES = {"act", "save_view", "remove_view", "sample", "pause", "resume", "limit", "unlimit"}
 NO_PAGES |= {"act_on_escalation", "live", "live_cells", "output_live", "palette"}
 NO_PAGES |= {"budget", "unbudget"}
+NO_PAGES |= {"webhook_add", "act_on_webhook"}
 NO_PAGES |= {"north_star_propose", "north_star_decide"}
 NO_PAGES |= {"repeat", "repeat_off", "gate", "ungate"}
 
@@ -50,13 +53,15 @@ def busy_fleet(busy_board):
     escalations.escalate(session, "which of these two?", "waits", "worker-1")
     escalations.ack(session, escalations.escalate(session, "help").id)
     escalations.resolve(session, escalations.escalate(session, "help", "held").id, "done")
+    webhooks.add_webhook(session, "https://example.org/in", ["card.blocked", "phase.done"])
+    webhooks.test(session, webhooks.subscriptions(session)[0].id)
     gate.decide(session, "waits", "rejected", "two failures", "4f2a9c1", "worker-1")
     signals.signal(session, "waits", "tooling", "no dry run", "line\n" * 40)
 
 
 def test_every_page_of_the_site_is_looked_at():
     looked_at = {resolve(path.split("?")[0]).url_name for path in PAGES.values()}
-    assert {each.name for each in urlpatterns + of_the_rules} - NO_PAGES <= looked_at
+    assert {each.name for each in urlpatterns + of_the_rules + of_webhooks} - NO_PAGES <= looked_at
 
 
 @pytest.mark.deep

@@ -1,0 +1,120 @@
+"""Webhooks and notifications: who is told of what, what became of it, and the form for more."""
+
+from typing import Any, Final
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from backlog import values
+from backlog.errors import NotAllowed, NotFound, Refusal
+from backlog.models import Card
+from backlog.session import Session
+from backlog.verbs.rights import allowed
+from backlog.web.access import CHANGE, by_account, may, needs, reads
+from backlog.web.forms import NAME
+from hooks.verbs import outbox, webhooks
+from hooks.verbs.webhooks import Added
+from hooks.words import EVENTS, LONGEST_URL
+
+# As many deliveries are shown.
+MOST: Final = 100
+
+
+class WebhookForm(forms.Form):
+    """Whom to tell, and of what."""
+
+    url = forms.CharField(
+        label="URL",
+        max_length=LONGEST_URL,
+        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
+        help_text="https://… is posted to, signed; any other is apprise's, such as slack://…",
+    )
+    events = forms.MultipleChoiceField(
+        choices=[(name, name) for name in EVENTS], widget=forms.CheckboxSelectMultiple
+    )
+    phase = forms.CharField(
+        required=False,
+        strip=False,
+        widget=forms.TextInput(NAME),
+        help_text="Only of this phase; empty for all.",
+    )
+
+
+@reads
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    """Who is told of what, and what was."""
+    return _page(request, WebhookForm())
+
+
+@needs(CHANGE)
+@require_POST
+def add(request: HttpRequest) -> HttpResponse:
+    """Subscribe. The secret is on the page that answers, and nowhere else: in no session, say."""
+    form = WebhookForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form)
+    given = form.cleaned_data
+    is_webhook = given["url"].startswith(("https://", "http://"))
+    verb = webhooks.add_webhook if is_webhook else webhooks.add_notification
+    session = Card.objects.session()
+    try:
+        with allowed(session, by_account("webhook add" if is_webhook else "notify add")):
+            made = verb(session, given["url"], given["events"], given["phase"] or None)
+    except NotAllowed:
+        raise
+    except Refusal as refusal:
+        form.add_error("url", str(refusal))
+        return _page(request, form)
+    return _page(request, WebhookForm(), made)
+
+
+@needs(CHANGE)
+@require_POST
+def act(request: HttpRequest) -> HttpResponse:
+    """What one of the buttons says: to a subscription, or to a delivery."""
+    action = values.one_of(request.POST.get("action", ""), "action", tuple(_DO))
+    number = values.integer(request.POST.get("number", ""), "number", 1, values.BIGINT_MAX)
+    session = Card.objects.session()
+    try:
+        with allowed(session, by_account(f"webhook {action}")):
+            messages.success(request, _DO[action](session, number))
+    except NotFound as refusal:
+        messages.warning(request, str(refusal))
+    return redirect("webhooks")
+
+
+def _remove(session: Session, number: int) -> str:
+    gone = webhooks.remove(session, number)
+    return f"Removed: {gone.kind} {gone.id}."
+
+
+def _test(session: Session, number: int) -> str:
+    return f"Message {webhooks.test(session, number)} goes out with the next sweep."
+
+
+def _resend(session: Session, number: int) -> str:
+    return f"Message {outbox.resend(session, number).id} goes out with the next sweep."
+
+
+_DO: Final = {"remove": _remove, "test": _test, "resend": _resend}
+
+
+def _page(request: HttpRequest, form: WebhookForm, made: Added | None = None) -> HttpResponse:
+    session = Card.objects.session()
+    found: list[Any] = list(outbox.deliveries(session, newest=MOST))
+    context = {
+        "webhooks": webhooks.subscriptions(session),
+        "dead": list(outbox.deliveries(session, dead=True, newest=MOST)),
+        "deliveries": found[::-1],
+        "most": MOST,
+        "form": form,
+        "made": made,
+        "may_change": may(request, CHANGE),
+    }
+    answer = render(request, "hooks/webhooks.html", context)
+    answer["Cache-Control"] = "no-store"
+    return answer

@@ -1,0 +1,132 @@
+"""A request to a webhook, signed as Standard Webhooks has it; within a time, and to no other place.
+
+By the standard library: of the clients that are kept well none connects to an address that was
+looked at and checks the certificate against the name.
+"""
+
+import base64
+import hmac
+import http.client
+import secrets
+import socket
+import ssl
+import time
+from contextlib import closing, suppress
+from threading import Timer
+from typing import Any, Final, NamedTuple
+
+import backlog
+from hooks import addresses
+from hooks.addresses import Target
+
+# From looking up the name to the last byte of the answer.
+SECONDS: Final = 10.0
+# So much of an answer is taken off the line, and thrown away.
+_MOST_READ: Final = 2**16
+_PREFIX: Final = "whsec_"
+
+
+class Answer(NamedTuple):
+    """What came of it: the HTTP status, if there was any; what was wrong, None: it has arrived."""
+
+    status: int | None
+    error: str | None
+
+
+def new_secret() -> str:
+    """Something to sign with, as receivers know it."""
+    return _PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def headers(secret: str, key: str, moment: float, body: bytes) -> dict[str, str]:
+    """What says whose message this is, and that it is from us, at this moment (seconds)."""
+    stamp = str(int(moment))
+    signed = b".".join([key.encode(), stamp.encode(), body])
+    made = hmac.digest(base64.b64decode(secret.removeprefix(_PREFIX)), signed, "sha256")
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": f"fleet-backlog/{backlog.__version__}",
+        "webhook-id": key,
+        "webhook-timestamp": stamp,
+        "webhook-signature": f"v1,{base64.b64encode(made).decode()}",
+    }
+
+
+def post(found: Target, body: bytes, head: dict[str, str]) -> Answer:
+    """Send it; a redirect is not followed. Nothing of the answer but its status is looked at."""
+    connection = _Connection(found, time.monotonic() + SECONDS)
+    try:
+        with closing(connection):
+            connection.request("POST", found.path, body, {**head, "Connection": "close"})
+            answer = connection.getresponse()
+            with suppress(OSError, http.client.HTTPException):
+                answer.read(_MOST_READ)
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(None, connection.why(error))
+    finally:
+        connection.done()
+    status = answer.status
+    return Answer(status, None if 200 <= status < 300 else f"HTTP status {status}")
+
+
+class _Connection(http.client.HTTPConnection):
+    """To an address that was looked at, whatever the name means by the next moment.
+
+    The socket is shut down at the deadline: a server that sends a byte now and then is cut off.
+    """
+
+    def __init__(self, found: Target, deadline: float) -> None:
+        super().__init__(found.host, found.port)
+        self.default_port = 443 if found.tls else 80  # which stands in no header
+        self._found, self._deadline = found, deadline
+        self._timer: Timer | None = None
+
+    def connect(self) -> None:
+        self.sock = self._connected()
+        if self._found.tls:
+            context = ssl.create_default_context()
+            self.sock = context.wrap_socket(
+                self.sock, server_hostname=self.host, do_handshake_on_connect=False
+            )
+        self._timer = Timer(self._left(), _cut, [self.sock])
+        self._timer.daemon = True
+        self._timer.start()
+        if isinstance(self.sock, ssl.SSLSocket):
+            self.sock.do_handshake()
+
+    def done(self) -> None:
+        """Nothing is waited for any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def why(self, error: Exception) -> str:
+        """What was wrong, in words."""
+        if time.monotonic() >= self._deadline:
+            return f"no answer within {SECONDS:.0f} seconds"
+        return str(error) or type(error).__name__
+
+    def _connected(self) -> socket.socket:
+        """To the first of the addresses that answers."""
+        failed: OSError = OSError("the name has no address")
+        for family, address in addresses.resolved(self._found):
+            made = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                made.settimeout(self._left())
+                made.connect(address)
+            except OSError as error:
+                made.close()
+                failed = error
+            else:
+                return made
+        raise failed
+
+    def _left(self) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:  # to look up the name took as long
+            raise TimeoutError
+        return left
+
+
+def _cut(sock: Any) -> None:
+    with suppress(OSError):  # it is over
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)

@@ -1,0 +1,1 @@
+"""What `webhook` and `notify` do, and what a sweep does for them."""

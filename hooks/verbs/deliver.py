@@ -1,0 +1,134 @@
+"""Send what is in the outbox: in the order in which it was written, each until it has arrived.
+
+While a server is waited for, no transaction is open. One sweep at a time sends to a subscription: a
+lease, which the next message renews, and which lapses if the sweep is killed. Before a message is
+sent its next try is written down already, so whatever becomes of the sweep, the message comes back.
+"""
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from backlog.errors import UsageError
+from backlog.records import one_line
+from backlog.session import Session
+from hooks import payload
+from hooks.addresses import target
+from hooks.notifying import notify
+from hooks.post import Answer, headers, post
+from hooks.verbs.outbox import forget
+from hooks.words import WEBHOOK
+
+# Seconds until the next try, after each that failed: the schedule of Standard Webhooks.
+PAUSES: Final = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
+MOST_TRIES: Final = len(PAUSES) + 1
+# Longer than any try takes.
+_LEASE_SECONDS: Final = 60
+# As many in a row, before others have their turn.
+_BATCH: Final = 1000
+
+_TAKE: Final = f"""
+WITH free AS MATERIALIZED (
+    SELECT id FROM hooks_subscription AS subscription
+    WHERE (busy_until IS NULL OR busy_until <= now()) AND NOT id = ANY (%s) AND EXISTS (
+        SELECT FROM hooks_delivery WHERE subscription_id = subscription.id AND next_at <= now())
+    ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE hooks_subscription AS subscription SET
+    busy_until = now() + interval '{_LEASE_SECONDS} seconds', turn = turn + 1
+FROM free WHERE subscription.id = free.id
+RETURNING subscription.id, kind, url, secret, turn"""
+
+# The lease, the message, and when it is tried again if nothing is heard of this: one statement.
+_BEGIN: Final = f"""
+WITH mine AS (
+    UPDATE hooks_subscription SET busy_until = now() + interval '{_LEASE_SECONDS} seconds'
+    WHERE id = %s AND turn = %s RETURNING id
+), due AS MATERIALIZED (
+    SELECT delivery.id FROM hooks_delivery AS delivery JOIN mine ON subscription_id = mine.id
+    WHERE next_at <= now() AND delivery.id > %s ORDER BY delivery.id LIMIT 1
+)
+UPDATE hooks_delivery AS delivery SET attempts = attempts + 1, tried_at = now(),
+    next_at = now() + make_interval(secs => (%s::float8[])[least(attempts + 1, {len(PAUSES)})]
+        * (1 + random() / 10))
+FROM due WHERE delivery.id = due.id
+RETURNING delivery.id, 'msg_' || replace(key::text, '-', ''), type, at, attempts"""
+
+_END: Final = f"""
+UPDATE hooks_delivery SET answered = %s, error = %s,
+    delivered_at = CASE WHEN %s::text IS NULL THEN now() END,
+    next_at = CASE WHEN %s::text IS NOT NULL AND attempts < {MOST_TRIES} THEN next_at END
+WHERE id = %s AND attempts = %s"""
+
+_LET_GO: Final = "UPDATE hooks_subscription SET busy_until = NULL WHERE id = %s AND turn = %s"
+
+
+class _Taken(NamedTuple):
+    """A subscription whose messages this sweep sends, until somebody else has the next `turn`."""
+
+    id: int
+    kind: str
+    url: str
+    secret: str | None
+    turn: int
+
+
+class _Try(NamedTuple):
+    """A message that is about to be sent, the how manieth time."""
+
+    id: int
+    key: str
+    kind: str
+    at: datetime
+    attempts: int
+
+
+def waits(session: Session) -> bool:
+    """Whether anything is due: of what was sent and failed, most is not."""
+    sql = "SELECT EXISTS (SELECT FROM hooks_delivery WHERE next_at <= now())"
+    return bool(session.rows(sql)[0][0])
+
+
+def deliver(session: Session) -> list[str]:
+    """Send all that is due and that nobody else sends; the numbers of what arrived.
+
+    A subscription whose server fails has its turn again in the next sweep, with the next message.
+    """
+    forget(session)
+    done: list[int] = []
+    arrived: list[str] = []
+    while rows := session.rows(_TAKE, (done,)):
+        taken = _Taken._make(rows[0])
+        done.append(taken.id)
+        arrived += map(str, _send_all(session, taken))
+        session.execute(_LET_GO, (taken.id, taken.turn))
+    return arrived
+
+
+def _send_all(session: Session, to: _Taken) -> Iterator[int]:
+    """What arrives, until something does not: then who is behind it need not wait as long."""
+    last = 0
+    for _ in range(_BATCH):
+        rows = session.rows(_BEGIN, (to.id, to.turn, last, list(PAUSES)))
+        if not rows:
+            return
+        each = _Try._make(rows[0])
+        last = each.id
+        answer = _sent(session, to, each)
+        error = None if answer.error is None else one_line(answer.error)
+        session.execute(_END, (answer.status, error, error, error, each.id, each.attempts))
+        if error is not None:
+            return
+        yield each.id
+
+
+def _sent(session: Session, to: _Taken, each: _Try) -> Answer:
+    said = payload.message(session, each.id, each.kind, each.at)
+    try:
+        if to.kind != WEBHOOK:
+            return notify(to.url, said.title, said.text)
+        head = headers(to.secret or "", each.key, time.time(), said.json)
+        return post(target(to.url), said.json, head)
+    except UsageError as refusal:  # it was allowed when it was added
+        return Answer(None, str(refusal))

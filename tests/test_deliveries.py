@@ -1,0 +1,317 @@
+"""What a sweep sends: signed, in order, until it has arrived, and to no private address."""
+
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import Event
+
+import pytest
+
+from backlog.records import to_json
+from backlog.verbs import cards
+from fleet.verbs import escalations
+from hooks import addresses, notifying, payload, post
+from hooks.verbs import deliver as sending
+from hooks.verbs import outbox, webhooks
+from hooks.verbs.deliver import deliver
+from tests.command import On
+from tests.receiver import receiving, signature, status
+from tests.worker import until
+
+pytestmark = pytest.mark.quick
+
+ANY = "card.blocked"
+
+
+@pytest.fixture
+def receiver(monkeypatch):
+    """A server at a private address, which is allowed."""
+    monkeypatch.setenv("BACKLOG_WEBHOOKS_PRIVATE", "on")
+    with receiving() as server:
+        yield server
+
+
+@pytest.fixture
+def hook(session, receiver):
+    """Its subscription."""
+    return webhooks.add_webhook(session, receiver.url, ANY)
+
+
+@pytest.fixture
+def due(session):
+    """Makes everything due that is to be sent again, and the sweep that was killed forgotten."""
+
+    def run():
+        session.execute("UPDATE hooks_delivery SET next_at = now() WHERE next_at IS NOT NULL")
+        session.execute("UPDATE hooks_subscription SET busy_until = now()")
+
+    return run
+
+
+@pytest.fixture
+def found(session):
+    """The deliveries as they are now."""
+    return lambda: list(outbox.deliveries(session))
+
+
+def test_it_is_signed_and_has_the_card_as_the_command_prints_it(
+    session, card, hook, receiver, found
+):
+    made = card("A", claimed=True, acceptance='{"n": 1.50}')
+    session.execute("UPDATE backlog SET status = 'blocked' WHERE id = 'A'")
+    (sent,) = found()
+    assert deliver(session) == [str(sent.id)]
+    ((headers, body),) = receiver.got
+    assert headers["webhook-signature"] == signature(hook.secret, headers, body)
+    assert (headers["webhook-id"], headers["Host"]) == (sent.message, f"127.0.0.1:{receiver.port}")
+    said = json.loads(body)
+    assert (said["type"], said["data"].pop("heldBy")) == (ANY, made.claim_owner)
+    assert said["data"].pop("actor")
+    assert said["data"] == json.loads(to_json(cards.show(session, "A")))
+    assert b'"acceptance":{"n": 1.50}' in body
+    assert (found()[0].state, found()[0].answered) == ("delivered", 200)
+
+
+def test_the_signature_is_the_one_of_the_standard():
+    secret, key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek"
+    made = post.headers(secret, key, 1614265330.9, b'{"test": 2432232314}')
+    assert made["webhook-timestamp"] == "1614265330"
+    assert made["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def _drip(handler):
+    """A byte now and then, without end: no time-out of a socket's sees that."""
+    while True:
+        handler.wfile.write(b"H")
+        Event().wait(0.05)
+
+
+def _flood(handler):
+    handler.send_response(200)
+    handler.end_headers()
+    while True:
+        handler.wfile.write(bytes(2**20))
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (status(500), (500, "HTTP status 500")),
+        (status(302, Location="/"), (302, "HTTP status 302")),
+        (lambda handler: handler.wfile.write(b"what?\r\n\r\n"), (None, "what?")),
+        (_drip, (None, "no answer within 0 seconds")),
+        (_flood, (200, None)),
+    ],
+    ids=["error", "redirect", "garbage", "slow", "endless"],
+)
+def test_what_a_server_may_do(session, hook, receiver, found, monkeypatch, answer, said):
+    monkeypatch.setattr(post, "SECONDS", 0.4)
+    webhooks.test(session, hook.id)
+    receiver.answers = [answer]
+    deliver(session)
+    (sent,) = found()
+    assert (len(receiver.got), sent.attempts, sent.answered) == (1, 1, said[0])
+    assert said[1] is None or said[1] in sent.error
+    assert sent.state == ("waiting" if said[1] else "delivered")
+
+
+def test_it_is_tried_later_and_later_then_dead_and_can_be_sent_again(
+    session, hook, receiver, found, due, monkeypatch
+):
+    clock = iter(range(1_700_000_000, 1_800_000_000, 1000))
+    monkeypatch.setattr(sending.time, "time", lambda: next(clock))
+    webhooks.test(session, hook.id)
+    receiver.answers = [status(503)] * sending.MOST_TRIES
+    waits = "SELECT extract(epoch FROM next_at - tried_at) FROM hooks_delivery"
+    for pause in sending.PAUSES:
+        deliver(session)
+        assert pause <= session.execute(waits).fetchone()[0] <= 1.1 * pause
+        due()
+    assert (deliver(session), found()[0].state) == ([], "dead")
+    due()
+    assert deliver(session) == []
+    outbox.resend(session, found()[0].id)
+    assert len(deliver(session)) == 1
+    assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
+    assert len({headers["webhook-timestamp"] for headers, _ in receiver.got}) == 11
+    assert all(h["webhook-signature"] == signature(hook.secret, h, b) for h, b in receiver.got)
+
+
+def test_they_go_out_in_order_and_one_that_fails_is_no_bar_to_the_next_sweep(
+    session, card, hook, receiver, due
+):
+    for each in "ABC":
+        card(each, blocked=True)
+    receiver.answers = [status(500)]
+    assert (deliver(session), len(receiver.got)) == ([], 1)  # the server is down, as it seems
+    assert len(deliver(session)) == 2
+    due()
+    deliver(session)
+    assert [said["id"] for said in receiver.said] == ["A", "B", "C", "A"]
+
+
+def test_one_sweep_sends_to_a_server_and_holds_no_transaction_meanwhile(
+    session, sessions, hook, receiver
+):
+    arrived, answer = Event(), Event()
+    receiver.answers = [lambda handler: (arrived.set(), answer.wait(9), status(200)(handler))]
+    for _ in range(2):
+        webhooks.test(session, hook.id)
+    other = sessions()
+    (pid,) = other.execute("SELECT pg_backend_pid()").fetchone()
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(deliver, other)
+        assert arrived.wait(9)
+        assert deliver(session) == []
+        state = session.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", [pid])
+        assert state.fetchone() == ("idle",)
+        answer.set()
+        assert len(first.result()) == len(receiver.got) == 2
+
+
+def test_what_a_sweep_was_sending_as_it_was_killed_comes_back(session, hook, receiver, due):
+    webhooks.test(session, hook.id)
+    never = Event()
+    receiver.answers = [lambda handler: never.wait(30)]
+    with On(**os.environ).start("sweep") as process:
+        until(lambda: receiver.got, "the message")
+        process.kill()
+    assert deliver(session) == []  # nobody knows yet that it is gone
+    due()
+    assert len(deliver(session)) == 1
+    assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
+    never.set()
+
+
+def test_what_would_be_too_long_says_what_it_leaves_out(session, card, hook, receiver):
+    card("A", title="short", body='"' * 300_000, blocked=True)
+    deliver(session)
+    assert len(receiver.got[0][1]) <= payload.MOST
+    (said,) = receiver.said
+    assert (said["title"], said["body"], said["omitted"]) == ("short", None, ["body"])
+
+
+# Addresses ----------------------------------------------------------------------------------------
+
+
+def _resolver(monkeypatch, *answers):
+    """Names have these addresses, each list at one look-up; how often somebody looked."""
+    asked = []
+
+    def look(host, port, **_):
+        asked.append(host)
+        families = {True: socket.AF_INET6, False: socket.AF_INET}
+        found = answers[min(len(asked), len(answers)) - 1]
+        return [(families[":" in each], socket.SOCK_STREAM, 6, "", (each, port)) for each in found]
+
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", look)
+    return asked
+
+
+@pytest.mark.parametrize(
+    "private",
+    [
+        *("127.0.0.1", "0.0.0.0", "10.1.2.3", "169.254.169.254", "100.64.0.1", "224.0.0.1"),  # noqa: S104 (refused)
+        *("::", "::1", "fe80::1", "fe80::1%eth0", "fd00:ec2::254", "fec0::1", "ff02::1"),
+        *("::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "::127.0.0.1"),
+    ],
+)
+def test_no_name_leads_to_a_private_address(session, monkeypatch, found, private):
+    hook = webhooks.add_webhook(session, "https://example.org/", ANY)
+    _resolver(monkeypatch, ["1.1.1.1", private])
+    webhooks.test(session, hook.id)
+    assert deliver(session) == []
+    assert f"{private} is no public address" in found()[0].error
+
+
+def test_a_name_is_looked_up_once_and_that_address_is_called(session, receiver, monkeypatch):
+    hook = webhooks.add_webhook(session, f"http://example.org:{receiver.port}/", ANY)
+    asked = _resolver(monkeypatch, ["127.0.0.1"], ["127.0.0.2"])
+    webhooks.test(session, hook.id)
+    assert len(deliver(session)) == 1
+    assert asked == ["example.org"]
+    assert receiver.got[0][0]["Host"] == f"example.org:{receiver.port}"
+
+
+def test_what_is_not_allowed_any_more_is_not_sent(session, hook, receiver, found, monkeypatch):
+    webhooks.test(session, hook.id)
+    monkeypatch.setenv("BACKLOG_WEBHOOKS_PRIVATE", "off")
+    assert (deliver(session), receiver.got) == ([], [])
+    assert "must be https://" in found()[0].error
+
+
+@pytest.mark.one_tier
+def test_a_certificate_is_for_the_name_not_for_the_address(
+    session, receiver, found, monkeypatch, tmp_path
+):
+    assert shutil.which("openssl")
+    made, key = tmp_path / "made.pem", tmp_path / "key.pem"
+    words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    names = ["-subj", "/CN=example.org", "-addext", "subjectAltName=DNS:example.org"]
+    files = ["-keyout", key, "-out", made]
+    subprocess.run(["openssl", *words, *names, *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made, key)
+    receiver.socket = context.wrap_socket(receiver.socket, server_side=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(made))
+    _resolver(monkeypatch, ["127.0.0.1"])
+    for host in ("example.org", "example.com"):
+        hook = webhooks.add_webhook(session, f"https://{host}:{receiver.port}/", ANY)
+        webhooks.test(session, hook.id)
+    deliver(session)
+    assert [each.state for each in found()] == ["delivered", "waiting"]
+    assert "Hostname mismatch" in found()[1].error
+
+
+# Notifications ------------------------------------------------------------------------------------
+
+
+@pytest.mark.one_tier
+def test_apprise_tells_and_calls_no_private_address_unless_it_may(
+    session, card, receiver, found, monkeypatch
+):
+    url = f"json://127.0.0.1:{receiver.port}/a-secret-path"
+    hook = webhooks.add_notification(session, url, ANY)
+    assert (hook.url, hook.secret) == ("json://…", None)
+    card("A", title="Which?", blocked=True, note="one of two")
+    assert len(deliver(session)) == 1
+    said = json.loads(receiver.got.pop()[1])
+    assert said["title"] == "card.blocked: A Which?"
+    assert "one of two" in said["message"]
+    webhooks.test(session, hook.id)
+    monkeypatch.setenv("BACKLOG_WEBHOOKS_PRIVATE", "off")
+    assert (deliver(session), receiver.got) == ([], [])
+    assert "no public address" in found()[1].error
+
+
+@pytest.mark.one_tier
+@pytest.mark.parametrize(
+    ("where", "said"), [("nothing", "cannot read"), ("nosuch://secret", "cannot read")]
+)
+def test_what_apprise_does_not_know_is_refused_without_saying_it(call, session, where, said):
+    ran = call("notify", "add", where, "--events", ANY)
+    assert (ran.status, said in ran.err, "secret" in ran.err) == (2, True, False)
+
+
+def test_without_apprise_a_notification_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(notifying.sys.modules, "apprise", None)
+    with pytest.raises(notifying.Refusal, match="fleet-backlog"):
+        notifying.check("mailto://a:b@example.org")
+
+
+@pytest.mark.parametrize("kind", ["card.blocked", "escalation.raised"])
+def test_what_is_said_to_people_is_whole_lines(session, card, kind):
+    """Whatever a text has in it: a chat shows no line of its own making."""
+    webhooks.add_webhook(session, "https://example.org/", kind)
+    card("A", title="two\nlines\x1b[31m", blocked=True, note="why\nnot")
+    escalations.escalate(session, "help\nme", "A")
+    (number,) = session.execute("SELECT id FROM hooks_delivery").fetchone()
+    made = payload.message(session, number, kind, datetime(2026, 1, 1, tzinfo=UTC))
+    assert made.title.isprintable()
+    assert all(line.replace("\t", "").isprintable() for line in made.text.split("\n"))
+    assert made.text.count("\n") == 1
