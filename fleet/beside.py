@@ -10,6 +10,7 @@ def join() -> None:
     rights.guard = guard
     beside.CHORES["repeated"] = "fleet.verbs.repeats.make_due"
     beside.CHORES["raised"] = "fleet.verbs.escalations.raise_again"
+    beside.FIGURES["fleet"] = "fleet.verbs.figures.figures"
     beside.KINDS["escalated"] = Kind(
         "fleet.verbs.escalations.findings",
         "Escalated",

@@ -6,6 +6,7 @@ checked, refused and answered as the command does it.
 
 import io
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from backlog.cli.caller import CALLER, STDIN, Caller
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 _NOT_CALLED: Final = frozenset({"work", "store"})
 # What never ends, or keeps somebody waiting on a connection of the database.
 _NOT_GIVEN: Final = frozenset({"--follow", "--every", "--wait", "--json"})
+
+# What each call is done within, given the name of its verb: whoever serves measures it, say.
+within: Callable[[str], AbstractContextManager[object]] = nullcontext
 
 
 class Parameter(NamedTuple):
@@ -116,9 +120,10 @@ def call[T](
     calling = CALLER.set(Caller(environ, lambda: io.BytesIO(fed), has_files=False))
     acting = ACTOR.set(worker)
     try:
-        options = parse(words, "backlog", VERBS)
-        options.connect, options.claimed_by = connect, claiming
-        return perform(options, answer, ask)
+        with within(called.name):
+            options = parse(words, "backlog", VERBS)
+            options.connect, options.claimed_by = connect, claiming
+            return perform(options, answer, ask)
     finally:
         ACTOR.reset(acting)
         CALLER.reset(calling)

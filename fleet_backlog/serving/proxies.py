@@ -23,15 +23,24 @@ _HEADERS = (
 NOWHERE = "0.0.0.0"  # noqa: S104 (nothing listens there)
 
 
-def networks(given: str) -> list[Network]:
+def networks(given: str, variable: str = "FORWARDED_ALLOW_IPS") -> list[Network]:
     """Addresses and networks, comma-separated; `*` is everybody. Raises `ConfigurationError`."""
     words = [word.strip() for word in given.replace("*", "0.0.0.0/0,::/0").split(",")]
     try:
         return [ip_network(word) for word in words if word]
     except ValueError as error:
-        raise ConfigurationError(
-            f"FORWARDED_ALLOW_IPS must hold addresses or networks: {error}"
-        ) from None
+        raise ConfigurationError(f"{variable} must hold addresses or networks: {error}") from None
+
+
+def among(address: str, networks: Iterable[Network]) -> bool:
+    """Whether the address is of one of these; what is no address is of none."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    # A socket that takes both families shows IPv4 as ::ffff:127.0.0.1.
+    found = getattr(found, "ipv4_mapped", None) or found
+    return any(found in network for network in networks)
 
 
 class FromProxies:
@@ -42,19 +51,10 @@ class FromProxies:
         self._proxies = proxies
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if not self._trusts(environ.get("REMOTE_ADDR", "")):
+        if not among(environ.get("REMOTE_ADDR", ""), self._proxies):
             for name in _HEADERS:
                 environ.pop(name, None)
         return self._application(environ, start_response)
-
-    def _trusts(self, peer: str) -> bool:
-        try:
-            address = ip_address(peer)
-        except ValueError:
-            return False
-        # A socket that takes both families shows IPv4 as ::ffff:127.0.0.1.
-        address = getattr(address, "ipv4_mapped", None) or address
-        return any(address in network for network in self._proxies)
 
 
 def address(request: HttpRequest) -> str:

@@ -15,7 +15,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from backlog.errors import Refusal
-from fleet_backlog.serving import log
+from fleet_backlog.serving import latency, log, readers
 from fleet_backlog.serving.arrival import PatientWorker
 from fleet_backlog.serving.proxies import FromProxies, Network
 from fleet_backlog.serving.sweeper import Sweeping
@@ -91,6 +91,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
 def _after_fork(arbiter: Any, worker: Any) -> None:
     worker.missed = arbiter.SIG_QUEUE
     arbiter.app.sweeping.let_go()
+    latency.be(worker)
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -112,6 +113,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "preload_app": True,
             "control_socket_disable": True,
             "when_ready": announce,
+            "pre_fork": latency.take_slot,
             "post_fork": _after_fork,
             "loglevel": "warning",
             "graceful_timeout": options["graceful_timeout"],
@@ -133,7 +135,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         super().__init__()
 
     def run(self) -> None:
-        _Arbiter(self).run()
+        if not readers.there_are():
+            _Arbiter(self).run()
+            return
+        with latency.shared(_MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None):
+            _Arbiter(self).run()
 
     def load_config(self) -> None:
         for name, value in self._settings.items():

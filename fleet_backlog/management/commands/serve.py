@@ -11,6 +11,7 @@ from backlog.cli.options import Said
 from backlog.errors import Refusal
 from backlog.records import one_line
 from backlog.shown import say, visible
+from fleet_backlog.serving import readers
 from fleet_backlog.serving.log import opened as opened_log
 from fleet_backlog.serving.prepare import prepare
 from fleet_backlog.serving.proxies import networks
@@ -56,6 +57,7 @@ class Command(BaseCommand):
         try:
             opened = listen(options["bind"])
             proxies = networks(os.environ.get("FORWARDED_ALLOW_IPS", "") or "127.0.0.1,::1")
+            readers.check()
             if options["access_log"] not in (None, "-"):
                 opened_log(options["access_log"]).close()
             prepare(lambda text: say(self.stdout, [text]))
