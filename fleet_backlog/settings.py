@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django.utils.csp import CSP
 
+from backlog import json_logs
 from backlog.store import storage
 from fleet_backlog import cookies
 from fleet_backlog.environment import Environment
@@ -164,8 +165,10 @@ BACKLOG_PUBLIC_BOARD = env.bool("BACKLOG_PUBLIC_BOARD", default=False)
 BACKLOG_POLL_SECONDS = env.float("BACKLOG_POLL_SECONDS", default=2.0)
 
 # Who reads /metrics: what they show, where they come from. Nobody, unless one is set.
-BACKLOG_METRICS_TOKEN = env.str("BACKLOG_METRICS_TOKEN", default="")
-BACKLOG_METRICS_FROM = env.str("BACKLOG_METRICS_FROM", default="")
+BACKLOG_METRICS_TOKEN = env.secret("BACKLOG_METRICS_TOKEN")
+BACKLOG_METRICS_FROM = env.networks("BACKLOG_METRICS_FROM")
+
+BACKLOG_LOGS = env.one_of("BACKLOG_LOGS", json_logs.FORMS)
 
 # Django would mail errors and print nothing.
 LOGGING = {
@@ -173,7 +176,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "class": "backlog.logs.Formatter",
+            "class": f"backlog.{'json_logs' if BACKLOG_LOGS == 'json' else 'logs'}.Formatter",
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         }
     },

@@ -15,6 +15,7 @@ from backlog.cli.options import Options, Verb
 from backlog.cli.parser import declared, parse
 from backlog.cli.reply import Reply
 from backlog.errors import UsageError
+from backlog.json_logs import about
 from backlog.session import ACTOR, Opener
 from backlog.values import json_text
 from fleet.command import VERBS
@@ -120,7 +121,8 @@ def call[T](
     calling = CALLER.set(Caller(environ, lambda: io.BytesIO(fed), has_files=False))
     acting = ACTOR.set(worker)
     try:
-        with within(called.name):
+        known = {"card": given.get("id"), "owner": worker, "attempt": given.get("attempt")}
+        with within(called.name), about(verb=called.name, **known):
             options = parse(words, "backlog", VERBS)
             options.connect, options.claimed_by = connect, claiming
             return perform(options, answer, ask)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from backlog.lifecycle import CELL_OF
+from backlog.planner import indexed
 from backlog.session import Session
 from backlog.verbs import beside, budgets, tally
 
@@ -82,9 +83,9 @@ FROM cell LEFT JOIN largest USING (phase) GROUP BY 1, 2, 3"""
 def _of_cards(session: Session) -> Iterable[Figure]:
     numbers = Counter[tuple[str, ...]]()
     ages: dict[str, float] = {}
-    for phase, status, claimable, number, age in session.execute(
-        _CARDS, (MOST_PHASES, OTHERS)
-    ).fetchall():
+    with indexed(session):
+        rows = session.execute(_CARDS, (MOST_PHASES, OTHERS)).fetchall()
+    for phase, status, claimable, number, age in rows:
         cell = CELL_OF[status, claimable]
         numbers[phase, cell] += int(number)
         if age is not None:

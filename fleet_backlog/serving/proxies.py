@@ -1,16 +1,15 @@
 """Proxies: which are believed, and where a request that came by one is from."""
 
 from collections.abc import Callable, Iterable, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 
-from backlog.store.errors import ConfigurationError
+from fleet_backlog.networks import Network, among
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-Network = IPv4Network | IPv6Network
 
 _HEADERS = (
     "HTTP_FORWARDED",
@@ -21,26 +20,6 @@ _HEADERS = (
 )
 # Who comes by a socket without addresses, or by a proxy that hides them, is one client.
 NOWHERE = "0.0.0.0"  # noqa: S104 (nothing listens there)
-
-
-def networks(given: str, variable: str = "FORWARDED_ALLOW_IPS") -> list[Network]:
-    """Addresses and networks, comma-separated; `*` is everybody. Raises `ConfigurationError`."""
-    words = [word.strip() for word in given.replace("*", "0.0.0.0/0,::/0").split(",")]
-    try:
-        return [ip_network(word) for word in words if word]
-    except ValueError as error:
-        raise ConfigurationError(f"{variable} must hold addresses or networks: {error}") from None
-
-
-def among(address: str, networks: Iterable[Network]) -> bool:
-    """Whether the address is of one of these; what is no address is of none."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return False
-    # A socket that takes both families shows IPv4 as ::ffff:127.0.0.1.
-    found = getattr(found, "ipv4_mapped", None) or found
-    return any(found in network for network in networks)
 
 
 class FromProxies:

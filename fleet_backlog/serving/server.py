@@ -15,9 +15,10 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from backlog.errors import Refusal
+from fleet_backlog.networks import Network
 from fleet_backlog.serving import latency, log, readers
 from fleet_backlog.serving.arrival import PatientWorker
-from fleet_backlog.serving.proxies import FromProxies, Network
+from fleet_backlog.serving.proxies import FromProxies
 from fleet_backlog.serving.sweeper import Sweeping
 from fleet_backlog.wsgi import application
 
