@@ -71,9 +71,12 @@ def no_nested_loops(session: Session) -> Iterator[None]:
 
 @contextmanager
 def indexed(session: Session) -> Iterator[None]:
-    """A transaction whose statement is about few rows, whatever the statistics say of it.
+    """A transaction whose statement is about few rows, whatever the statistics say of it, or finds
+    in an index all that it asks for.
 
-    The planner does not know how rare a word is before it looks, and would read a table whole.
+    The planner does not know how rare a word is before it looks, and would read a table whole;
+    and where processors are to spare it reads a table rather than an index of a quarter its size,
+    at the cost of what others have in memory.
     """
     with session.transaction():
         session.execute("SET LOCAL enable_seqscan = off")

@@ -11,6 +11,7 @@ def join() -> None:
     rights.TOGETHER.add("worker add")
     beside.CHORES["repeated"] = "fleet.verbs.repeats.make_due"
     beside.CHORES["raised"] = "fleet.verbs.escalations.raise_again"
+    beside.FIGURES["fleet"] = "fleet.verbs.figures.figures"
     beside.KINDS["escalated"] = Kind(
         "fleet.verbs.escalations.findings",
         "Escalated",

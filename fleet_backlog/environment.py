@@ -1,11 +1,14 @@
 """The environment's variables as settings want them."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import environ
 
 from backlog.shown import flat, line
+from backlog.store.errors import ConfigurationError
 from backlog.store.storage import OFF, ON
+from fleet_backlog.networks import Network, networks
 
 _WORDS: Final = {
     bool: "on or off",
@@ -13,6 +16,7 @@ _WORDS: Final = {
     float: "a number of seconds above 0, a day at most",
 }
 _LONGEST: Final = 86_400.0
+_SHORTEST_SECRET: Final = 16
 
 
 class Environment(environ.Env):  # type: ignore[misc]  # (it has no types)
@@ -20,6 +24,30 @@ class Environment(environ.Env):  # type: ignore[misc]  # (it has no types)
 
     An empty variable says nothing. `SystemExit`, with a line that says what would be right.
     """
+
+    def one_of(self, var: str, words: Sequence[str]) -> str:
+        """One of these words; the first, if nothing is said."""
+        said = str(self.str(var, default="")) or words[0]
+        if said not in words:
+            raise SystemExit(line(f"{var} must be {' or '.join(words)}, not {flat(said, 60)}"))
+        return said
+
+    def secret(self, var: str) -> str:
+        """What nobody guesses; empty, if nothing is said."""
+        said = str(self.str(var, default=""))
+        if said and len(said) < _SHORTEST_SECRET:
+            least = f"{_SHORTEST_SECRET} characters at least"
+            raise SystemExit(
+                f"{var} must have {least}: openssl rand -hex {_SHORTEST_SECRET} makes one"
+            )
+        return said
+
+    def networks(self, var: str) -> list[Network]:
+        """Addresses and networks; none, if nothing is said."""
+        try:
+            return networks(self.str(var, default=""), var)
+        except ConfigurationError as error:
+            raise SystemExit(line(str(error))) from None
 
     def get_value(self, var: str, cast: Any = None, *args: Any, **kwargs: Any) -> Any:
         said = self.ENVIRON.get(var, "").strip()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django.utils.csp import CSP
 
+from backlog import json_logs
 from backlog.store import storage
 from fleet_backlog import cookies
 from fleet_backlog.environment import Environment
@@ -36,6 +37,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "fleet_backlog.serving.latency.LatencyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "fleet_backlog.serving.answers.PermissionsPolicyMiddleware",
@@ -143,8 +145,8 @@ SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
-# Probes come from inside, past the proxy.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+# Probes come from inside, past the proxy, and so does who reads the figures.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 X_FRAME_OPTIONS = "DENY"
 SECURE_CSP = {
     "default-src": [CSP.NONE],
@@ -164,13 +166,19 @@ BACKLOG_PUBLIC_BOARD = env.bool("BACKLOG_PUBLIC_BOARD", default=False)
 # Seconds between two looks of an open board at what has changed.
 BACKLOG_POLL_SECONDS = env.float("BACKLOG_POLL_SECONDS", default=2.0)
 
+# Who reads /metrics: what they show, where they come from. Nobody, unless one is set.
+BACKLOG_METRICS_TOKEN = env.secret("BACKLOG_METRICS_TOKEN")
+BACKLOG_METRICS_FROM = env.networks("BACKLOG_METRICS_FROM")
+
+BACKLOG_LOGS = env.one_of("BACKLOG_LOGS", json_logs.FORMS)
+
 # Django would mail errors and print nothing.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "class": "backlog.logs.Formatter",
+            "class": f"backlog.{'json_logs' if BACKLOG_LOGS == 'json' else 'logs'}.Formatter",
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         }
     },

@@ -8,13 +8,14 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from fleet_backlog.login import Login
-from fleet_backlog.serving import probes
+from fleet_backlog.serving import metrics, probes
 
 handler500 = "fleet_backlog.serving.answers.server_error"
 
 urlpatterns = [
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("", include("backlog.web.urls")),
     path("", include("fleet.urls")),
     path("", include("remote.urls")),

@@ -6,6 +6,7 @@ checked, refused and answered as the command does it.
 
 import io
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from backlog.cli.caller import CALLER, STDIN, Caller
@@ -14,6 +15,7 @@ from backlog.cli.options import Options, Verb
 from backlog.cli.parser import declared, parse
 from backlog.cli.reply import Reply
 from backlog.errors import UsageError
+from backlog.json_logs import about
 from backlog.session import ACTOR, Opener
 from backlog.values import Digits, exact_json
 from hooks import command
@@ -28,6 +30,9 @@ VERBS: Final = {**command.VERBS, "keep-output": "remote.cli.output.keep_output"}
 _NOT_CALLED: Final = frozenset({"work", "store"})
 # What never ends, or keeps somebody waiting on a connection of the database.
 _NOT_GIVEN: Final = frozenset({"--follow", "--every", "--wait", "--json"})
+
+# What each call is done within, given the name of its verb: whoever serves measures it, say.
+within: Callable[[str], AbstractContextManager[object]] = nullcontext
 
 
 class Parameter(NamedTuple):
@@ -131,9 +136,11 @@ def call[T](
     calling = CALLER.set(Caller(environ, lambda: io.BytesIO(fed), has_files=False))
     acting = ACTOR.set(worker)
     try:
-        options = parse(words, "backlog", VERBS)
-        options.connect, options.claimed_by = connect, claiming
-        return perform(options, answer, ask)
+        known = {"card": given.get("id"), "owner": worker, "attempt": given.get("attempt")}
+        with within(called.name), about(verb=called.name, **known):
+            options = parse(words, "backlog", VERBS)
+            options.connect, options.claimed_by = connect, claiming
+            return perform(options, answer, ask)
     finally:
         ACTOR.reset(acting)
         CALLER.reset(calling)

@@ -27,7 +27,7 @@ def serving(env: Mapping[str, str], *words: str, **popen: Any) -> Iterator[tuple
     try:
         for line in process.stdout:
             said.append(line)
-            if found := re.match(r"Serving on (http://\S+)/ ", line):
+            if found := re.search(r"Serving on (http://\S+)/ ", line):
                 break
         assert found, said
         process.said = "".join(said)

@@ -32,6 +32,9 @@ BAD = {
     "BACKLOG_ARCHIVE_DAYS": ("-1", "backlog sweep"),
     "BACKLOG_PUBLIC_BOARD": ("maybe", "check"),
     "BACKLOG_POLL_SECONDS": ("often", "check"),
+    "BACKLOG_METRICS_TOKEN": ("short", "check"),
+    "BACKLOG_METRICS_FROM": ("prometheus", "check"),
+    "BACKLOG_LOGS": ("xml", "check"),
 }
 
 

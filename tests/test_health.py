@@ -9,8 +9,9 @@ from django.db import connections
 
 from backlog import schema
 from backlog.store.errors import ConfigurationError
+from fleet_backlog.networks import networks
 from fleet_backlog.serving import probes
-from fleet_backlog.serving.proxies import FromProxies, networks
+from fleet_backlog.serving.proxies import FromProxies
 from tests.worker import until
 
 SCHEMA = "the store's schema is older than the code: restart serve"
@@ -177,7 +178,7 @@ def test_a_probe_leaves_no_connection(ready, session):
 )
 def test_only_proxies_write_forwarded_headers(proxies, peer, kept):
     seen = {}
-    application = FromProxies(lambda environ, _: seen.update(environ) or [], networks(proxies))
+    application = FromProxies(lambda environ, _: seen.update(environ) or [], networks(proxies, "X"))
     application({"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": "x", "HTTP_FORWARDED": "y"}, None)
     assert ("HTTP_X_FORWARDED_FOR" in seen, "HTTP_FORWARDED" in seen) == (kept, kept)
 
@@ -185,4 +186,4 @@ def test_only_proxies_write_forwarded_headers(proxies, peer, kept):
 @pytest.mark.one_tier
 def test_a_proxy_that_is_no_address_is_refused():
     with pytest.raises(ConfigurationError, match="FORWARDED_ALLOW_IPS"):
-        networks("10.0.0.0/8, proxy")
+        networks("10.0.0.0/8, proxy", "FORWARDED_ALLOW_IPS")

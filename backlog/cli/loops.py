@@ -23,15 +23,18 @@ def repeat[T](
     step: Callable[[Session], Iterable[T]],
     every: float,
     wait: Wait,
+    tell: "Callable[[str, str], object] | None" = None,
 ) -> Iterator[T]:
     """What `step` gives, each flushed, about `every` seconds, until `wait` says to stop.
 
     A database that is away, or refuses, is waited for, with growing pauses; that, and its return,
-    is one line each on stderr. A step that fails has done nothing: it is made again.
+    is one line each on stderr (`tell` is given what, and the reason). A step that fails has done
+    nothing: it is made again.
     """
     from backlog.worker.link import Away, Link
 
-    link = Link(connect, _tell, session)
+    tell = tell or _tell
+    link = Link(connect, lambda what, reason="": tell(what, reason), session)
     failed = 0
     said: str | None = None
     while True:
@@ -45,7 +48,7 @@ def repeat[T](
             failed += 1
             if said != str(error):
                 said = str(error)
-                _tell("refused", one_line(error))
+                tell("refused", one_line(error))
         else:
             failed, said = 0, None
             yield from lines
@@ -55,8 +58,13 @@ def repeat[T](
             return
 
 
-def _tell(what: str, reason: str = "") -> None:
-    say(sys.stderr, [f"{reason}; trying again" if reason else "the database is back"])
+def _tell(what: str, reason: str) -> None:
+    say(sys.stderr, [told(reason)])
+
+
+def told(reason: str) -> str:
+    """In words: why it tries again; without a reason, that it need not any more."""
+    return f"{reason}; trying again" if reason else "the database is back"
 
 
 def _pause(every: float, failed: int) -> float:

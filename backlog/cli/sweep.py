@@ -3,19 +3,21 @@
 import os
 import select
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from threading import Thread
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from backlog import values
-from backlog.cli.loops import Wait, repeat
+from backlog.cli.loops import Wait, repeat, told
 from backlog.cli.options import Options, number, verb
 from backlog.cli.reply import Reply, document, stream
 from backlog.session import Opener, Session, as_refusal
-from backlog.shown import named
+from backlog.shown import named, say_json
 from backlog.values import json_text
 
 if TYPE_CHECKING:
@@ -58,11 +60,12 @@ def _days(environ: Mapping[str, str]) -> tuple[int, int]:
 
 
 def _passes(session: Session, options: Options, days: tuple[int, int]) -> Iterator[str]:
-    """A line for each pass that did something, until SIGTERM or SIGINT."""
+    """A line for each pass that did something, until SIGTERM or SIGINT. Raises `UsageError`."""
     from backlog.verbs import beside
     from backlog.verbs.kept import is_large
     from backlog.verbs.sweep import sweep as one_pass
 
+    written, tell = _form(options)
     pruned_at: float | None = None
     looking = _Beside(options.connect, _look)
     telling = _Beside(options.connect, _tell_others)
@@ -79,10 +82,29 @@ def _passes(session: Session, options: Options, days: tuple[int, int]) -> Iterat
         pruned_at = now if prune else pruned_at
         if not any(done):
             return []
-        return [json_text(_answer(done)) if options.json else _line(done)]
+        return [written(done)]
 
     with _until_told() as wait:
-        yield from repeat(session, options.connect, step, options.every, wait)
+        yield from repeat(session, options.connect, step, options.every, wait, tell)
+
+
+def _form(options: Options) -> "tuple[Callable[[Swept], str], Callable[[str, str], None] | None]":
+    """What makes a line of a pass, and what tells of the database. Raises `UsageError`."""
+    from backlog import json_logs
+
+    if options.json or not json_logs.are_asked_for(os.environ):
+        return (lambda done: json_text(_answer(done))) if options.json else _line, None
+
+    def tell(what: str, reason: str) -> None:
+        level = "warning" if reason else "info"
+        line = json_logs.line("backlog.sweep", told(reason), level, verb="sweep", what=what)
+        say_json(sys.stderr, [f"{line}\n"])
+
+    return partial(_logged, json_logs.line), tell
+
+
+def _logged(line: "Callable[..., str]", done: "Swept") -> str:
+    return line("backlog.sweep", _line(done), verb="sweep", **_answer(done))
 
 
 class _Beside:

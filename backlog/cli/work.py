@@ -3,7 +3,8 @@
 import os
 import sys
 from argparse import REMAINDER
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from backlog import values
 from backlog.cli.claims import NOTHING_TAKEN
@@ -68,6 +69,7 @@ def work(options: Options) -> Reply:
         raise UsageError("--once takes one card, --drain all of them: give one of the two")
     if options.concurrency > (1 if options.once else _MOST_AT_ONCE):
         raise UsageError(f"--concurrency must be at most {_MOST_AT_ONCE}, and 1 with --once")
+    log_line = _log_line(options)
     from backlog.verbs.pool import Pool
     from backlog.worker.deeds import by
     from backlog.worker.first import stand_aside
@@ -91,8 +93,18 @@ def work(options: Options) -> Reply:
         stall=options.stall,
     )
     stand_aside()
-    ended = run(options.connect, plan, options.json)
+    ended = run(options.connect, plan, log_line)
     return Reply([], [], {DONE: 0, FAILED: 1, **NOTHING_TAKEN}[ended])
+
+
+def _log_line(options: Options) -> Callable[[dict[str, Any]], str]:
+    """What makes a line of the worker's log. Raises `UsageError`."""
+    if options.json:
+        return values.json_text
+    from backlog import json_logs
+    from backlog.worker.console import pairs
+
+    return json_logs.of_transition if json_logs.are_asked_for(os.environ) else pairs
 
 
 def _started_with() -> dict[bytes, bytes]:

@@ -1,4 +1,4 @@
-"""What an app that uses the backlog adds to what is done and looked for here anyway.
+"""What an app that uses the backlog adds to what is done, looked for and told here anyway.
 
 It says where its function of a session is, as `package.module.function`: none is imported before
 it is used.
@@ -12,6 +12,7 @@ from backlog.session import Session
 
 if TYPE_CHECKING:
     from backlog.verbs.doctor import Diagnosis
+    from backlog.verbs.figures import Figure
     from backlog.verbs.findings import Finding
 
 
@@ -40,6 +41,9 @@ OUTSIDE: Final[dict[str, Outside]] = {}
 
 # Of the doctor, by what `Finding.kind` is, in the order in which they are listed: last.
 KINDS: Final[dict[str, Kind]] = {}
+
+# Of what is monitored, by the app: what returns its figures.
+FIGURES: Final[dict[str, str]] = {}
 
 
 def done(session: Session, chores: Mapping[str, str] = CHORES) -> dict[str, list[str]]:
@@ -71,6 +75,12 @@ def found(session: Session) -> "Iterator[Finding]":
     """What needs an operator as of now: time alone may bring it about."""
     for kind in KINDS.values():
         yield from _function(kind.place)(session)
+
+
+def figures(session: Session) -> "Iterator[Figure]":
+    """What else a monitoring system is told."""
+    for place in FIGURES.values():
+        yield from _function(place)(session)
 
 
 def with_found(session: Session, diagnosis: "Diagnosis") -> "Diagnosis":

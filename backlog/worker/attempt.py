@@ -3,7 +3,7 @@
 import errno
 import math
 import threading
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from backlog.errors import ClaimLost, NotFound, Refusal
 from backlog.records import Record
@@ -28,6 +28,7 @@ from backlog.worker.outcome import BLOCKED, FAILED
 from backlog.worker.patience import Patience
 from backlog.worker.plan import Plan
 from backlog.worker.standby import Standby
+from backlog.worker.tracing import Traces
 
 # Waits do not count the seconds that the machine or the process slept: it looks up now and then.
 _LOOK_SECONDS: Final = 1.0
@@ -51,6 +52,7 @@ class Surroundings(NamedTuple):
     err: Stream
     over: threading.Event  # the worker waits for nothing any more
     standby: Standby
+    traces: Traces
 
 
 class CannotStart(Refusal):
@@ -72,6 +74,7 @@ class Attempt(Lease):
         self._command: Command | None = None
         self._written, self._write_at = 0, 0.0
         self._patience = Patience(plan.max_runtime, plan.stall, card.max_runtime)
+        self._trace = around.traces.begin(card, plan.owner)
 
     def run(self, link: Link) -> End | None:
         """Work on the card; its end, None if nothing may be told of it. Raises `Away`, and
@@ -131,10 +134,11 @@ class Attempt(Lease):
                 self.end_for(EXPIRED)
 
     def _begun(self) -> Command:
-        plan, (_, out, err, _, standby) = self._plan, self._around
+        plan, (_, out, err, _, standby, _) = self._plan, self._around
         rest = (self.card, plan.grace, out.write, err.write, standby, self._may_run_until())
         too_big = None
-        for environ in environments(plan.environ, plan.owner, self.card):
+        base = {**plan.environ, **self._trace.environ}
+        for environ in environments(base, plan.owner, self.card):
             try:
                 return Command(plan.argv, environ, *rest)
             except OSError as error:
@@ -222,6 +226,11 @@ class Attempt(Lease):
         if not command.ended.is_set():
             command.end(0)
             command.ended.wait()
+
+    def _log(self, what: str, **more: Any) -> None:
+        super()._log(what, **more)
+        if "took" in more:  # so it is with each end, and nothing else
+            self._trace.end(what, more.get("ending") or more.get("reason"))
 
     def _its_end(self) -> End | None:
         if self._ended_for == STOPPED:

@@ -3,6 +3,7 @@
 import os
 import select
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from typing import Any, Final
@@ -36,13 +37,13 @@ class Stream:
 
 
 class Log:
-    """One line a transition, as `key=value` or as JSON.
+    """One line a transition, in the form that `write` gives it.
 
     A thread of its own writes: whoever keeps a lease waits for no reader.
     """
 
-    def __init__(self, owner: str, stream: Stream, as_json: bool = False) -> None:
-        self._owner, self._stream, self._as_json = owner, stream, as_json
+    def __init__(self, owner: str, stream: Stream, write: Callable[[dict[str, Any]], str]) -> None:
+        self._owner, self._stream, self._line = owner, stream, write
         self._lines: SimpleQueue[bytes | None] = SimpleQueue()
         self._writer = threading.Thread(target=self._write, daemon=True)
         self._writer.start()
@@ -50,8 +51,7 @@ class Log:
     def __call__(self, what: str, card: Record | None = None, **more: Any) -> None:
         at = {"at": iso(datetime.now(UTC))}
         said = at | transition(self._owner, what, card, more)
-        line = json_text(said) if self._as_json else pairs(said)
-        self._lines.put(in_json(line).encode() + b"\n")
+        self._lines.put(in_json(self._line(said)).encode() + b"\n")
 
     def close(self) -> None:
         """Let the last lines out, if somebody reads."""

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from backlog import values
 from backlog.errors import ClaimLost, NotFound, Refusal, UsageError
+from backlog.json_logs import UNUSUAL
 from backlog.lifecycle import DEFAULT_TTL_SECONDS
 from backlog.records import Record
 from backlog.session import Opener, as_refusal
@@ -35,7 +36,6 @@ from backlog.worker.stores import opener
 from backlog.worker.task import Function, Task, is_coroutine_function, refuse_uncallable
 
 _LOGGER: Final = logging.getLogger("backlog.worker")
-_UNUSUAL: Final = {"lost", "expired", "cancelled", "ignored", "refused", "store-away", "store-back"}
 
 # How long ends of attempts wait for others, while there are cards ahead for the functions.
 _GATHER_SECONDS: Final = 0.002
@@ -393,7 +393,7 @@ def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> Non
 def _log(owner: str, what: str, card: Record | None = None, **more: Any) -> None:
     """A transition, as the command's log has it, for whoever has set up Python's."""
     error = more.pop("error", None)
-    level = logging.ERROR if error else logging.WARNING if what in _UNUSUAL else logging.INFO
+    level = logging.ERROR if error else logging.WARNING if what in UNUSUAL else logging.INFO
     if _LOGGER.isEnabledFor(level):
         said = transition(owner, what, card, more)
         line = in_json(pairs(said))

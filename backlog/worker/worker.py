@@ -2,18 +2,19 @@
 
 import signal
 import threading
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from backlog.session import Opener
 from backlog.worker.attempt import Attempt, Surroundings
-from backlog.worker.console import Log, Stream
+from backlog.worker.console import Log, Stream, pairs
 from backlog.worker.engine import DONE, FAILED, TO_DIE_SECONDS, Engine, Part
 from backlog.worker.lease import Claimed
 from backlog.worker.link import Link
 from backlog.worker.outcome import COMPLETED
 from backlog.worker.plan import ONCE, Plan
 from backlog.worker.standby import Standby
+from backlog.worker.tracing import traces
 
 __all__ = ["DONE", "FAILED", "work"]
 
@@ -24,22 +25,24 @@ _NAMES: Final = (
 )
 
 
-def work(connect: Opener, plan: Plan, as_json: bool = False) -> str:
+def work(connect: Opener, plan: Plan, log_line: Callable[[dict[str, Any]], str] = pairs) -> str:
     """Work until there is no more to do or a signal ends it; how that ended.
 
-    DONE, or for one card also FAILED, or why there was none. For the main thread of a process.
-    Raises `Refusal`.
+    DONE, or for one card also FAILED, or why there was none. `log_line` makes a line of what is
+    logged. For the main thread of a process. Raises `Refusal`.
     """
     with connect():
         pass  # a store that is not there, or is not ours, is told now and not waited for
     err = Stream(2)
-    log = Log(plan.owner, err, as_json)
+    log = Log(plan.owner, err, log_line)
     standby = Standby(min(TO_DIE_SECONDS, plan.grace))
-    around = Surroundings(log, Stream(1), err, threading.Event(), standby)
+    traced = traces(plan.environ, log)
+    around = Surroundings(log, Stream(1), err, threading.Event(), standby, traced)
     try:
         return _Commands(connect, plan, around).run()
     finally:
         standby.close()
+        traced.close()
         log.close()
 
 

@@ -6,8 +6,10 @@ import stat
 from collections.abc import Mapping
 from typing import IO, Any, Final
 
+from django.conf import settings
 from gunicorn.glogging import Logger
 
+from backlog import json_logs
 from backlog.errors import Refusal
 from backlog.logs import Formatter
 from backlog.values import json_text
@@ -39,11 +41,38 @@ class _Handler(logging.FileHandler):
         return opened(self.baseFilename)
 
 
+class _RequestInJson(json_logs.Formatter):
+    """What a line of the access log says, each by its name."""
+
+    _NAMES: Final = {
+        "peer": "h",
+        "client": "client",
+        "method": "m",
+        "path": "path",
+        "status": "s",
+        "bytes": "B",
+        "seconds": "L",
+    }
+    _NUMBERS: Final = {"status": int, "bytes": int, "seconds": float}
+
+    def message(self, record: logging.LogRecord) -> str:
+        atoms: Any = record.args
+        return f"{atoms['m']} {atoms['path']}"
+
+    def fields(self, record: logging.LogRecord) -> Mapping[str, Any]:
+        atoms: Any = record.args
+        found = {name: atoms[atom] for name, atom in self._NAMES.items()}
+        return found | {name: as_(found[name]) for name, as_ in self._NUMBERS.items()}
+
+
 class AccessLog(Logger):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's, with a file of our own and words that stay on their line."""
 
     def _set_handler(self, log: Any, output: str | None, fmt: Any, stream: Any = None) -> None:
-        fmt = Formatter(fmt._fmt, fmt.datefmt)
+        if settings.BACKLOG_LOGS == "json":
+            fmt = _RequestInJson() if log is self.access_log else json_logs.Formatter()
+        else:
+            fmt = Formatter(fmt._fmt, fmt.datefmt)
         if log is not self.access_log or output in (None, "-"):
             super()._set_handler(log, output, fmt, stream)
             return

@@ -1,16 +1,15 @@
 """Proxies: which are believed, and where a request that came by one is from."""
 
 from collections.abc import Callable, Iterable, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 
-from backlog.store.errors import ConfigurationError
+from fleet_backlog.networks import Network, among
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-Network = IPv4Network | IPv6Network
 
 _HEADERS = (
     "HTTP_FORWARDED",
@@ -23,17 +22,6 @@ _HEADERS = (
 NOWHERE = "0.0.0.0"  # noqa: S104 (nothing listens there)
 
 
-def networks(given: str) -> list[Network]:
-    """Addresses and networks, comma-separated; `*` is everybody. Raises `ConfigurationError`."""
-    words = [word.strip() for word in given.replace("*", "0.0.0.0/0,::/0").split(",")]
-    try:
-        return [ip_network(word) for word in words if word]
-    except ValueError as error:
-        raise ConfigurationError(
-            f"FORWARDED_ALLOW_IPS must hold addresses or networks: {error}"
-        ) from None
-
-
 class FromProxies:
     """A WSGI application that sees forwarded headers of these proxies only."""
 
@@ -42,19 +30,10 @@ class FromProxies:
         self._proxies = proxies
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if not self._trusts(environ.get("REMOTE_ADDR", "")):
+        if not among(environ.get("REMOTE_ADDR", ""), self._proxies):
             for name in _HEADERS:
                 environ.pop(name, None)
         return self._application(environ, start_response)
-
-    def _trusts(self, peer: str) -> bool:
-        try:
-            address = ip_address(peer)
-        except ValueError:
-            return False
-        # A socket that takes both families shows IPv4 as ::ffff:127.0.0.1.
-        address = getattr(address, "ipv4_mapped", None) or address
-        return any(address in network for network in self._proxies)
 
 
 def address(request: HttpRequest) -> str:

@@ -12,9 +12,10 @@ from django.urls import get_resolver
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from fleet_backlog.serving import log
+from fleet_backlog.networks import Network
+from fleet_backlog.serving import latency, log, readers
 from fleet_backlog.serving.arrival import PatientWorker
-from fleet_backlog.serving.proxies import FromProxies, Network
+from fleet_backlog.serving.proxies import FromProxies
 from fleet_backlog.serving.sweeper import Sweeping
 from fleet_backlog.wsgi import application
 from remote.api.waiting import ROOM
@@ -58,6 +59,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
 def _after_fork(arbiter: Any, worker: Any) -> None:
     worker.missed = arbiter.SIG_QUEUE
     arbiter.app.sweeping.let_go()
+    latency.be(worker)
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -79,6 +81,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "preload_app": True,
             "control_socket_disable": True,
             "when_ready": announce,
+            "pre_fork": latency.take_slot,
             "post_fork": _after_fork,
             "loglevel": "warning",
             "graceful_timeout": options["graceful_timeout"],
@@ -100,7 +103,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         super().__init__()
 
     def run(self) -> None:
-        _Arbiter(self).run()
+        if not readers.there_are():
+            _Arbiter(self).run()
+            return
+        with latency.shared(_MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None):
+            _Arbiter(self).run()
 
     def load_config(self) -> None:
         for name, value in self._settings.items():

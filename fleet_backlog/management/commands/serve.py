@@ -4,16 +4,18 @@ import os
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
+from backlog import json_logs
 from backlog.cli.options import Said
 from backlog.errors import Refusal
 from backlog.records import one_line
-from backlog.shown import say, visible
+from backlog.shown import say, say_json, visible
+from fleet_backlog.networks import networks
 from fleet_backlog.serving.log import opened as opened_log
 from fleet_backlog.serving.prepare import prepare
-from fleet_backlog.serving.proxies import networks
 from fleet_backlog.serving.server import Server
 from remote.listening import address_of, listen
 
@@ -53,13 +55,21 @@ class Command(BaseCommand):
         )
         parser.add_argument("--access-log", metavar="FILE", help="a line a request; - is stdout")
 
+    def _tell(self, text: str) -> None:
+        """A line for the operator, in the form of the logs."""
+        if settings.BACKLOG_LOGS == "json":
+            say_json(self.stdout, [json_logs.line("backlog.serve", text) + "\n"])
+        else:
+            say(self.stdout, [text])
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             opened = listen(options["bind"])
-            proxies = networks(os.environ.get("FORWARDED_ALLOW_IPS", "") or "127.0.0.1,::1")
+            believed = os.environ.get("FORWARDED_ALLOW_IPS", "") or "127.0.0.1,::1"
+            proxies = networks(believed, "FORWARDED_ALLOW_IPS")
             if options["access_log"] not in (None, "-"):
                 opened_log(options["access_log"]).close()
-            prepare(lambda text: say(self.stdout, [text]))
+            prepare(self._tell)
         except KeyboardInterrupt:
             raise SystemExit(_INTERRUPTED) from None
         except (OperationalError, Refusal) as error:
@@ -67,7 +77,7 @@ class Command(BaseCommand):
         line = f"Serving on http://{address_of(opened)}/ (Ctrl-C stops it)"
 
         def announce(arbiter: Any) -> None:
-            say(self.stdout, [line])
+            self._tell(line)
             self.stdout.flush()  # or each process to come would print it again
 
         Server(opened, proxies, announce, **options).run()
