@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/backlog
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_backlog_store_subparsers=(start stop status path psql dump restore)
+_shtab_backlog_store_subparsers=(start stop status path psql dump restore transfer)
 _shtab_backlog_north_star_subparsers=(propose proposals ratify veto)
 _shtab_backlog_plan_subparsers=(apply publish export)
 _shtab_backlog_worker_subparsers=(add list remove)
@@ -60,6 +60,7 @@ _shtab_backlog_store_path_option_strings=(-h --help --json)
 _shtab_backlog_store_psql_option_strings=(-h --help --json)
 _shtab_backlog_store_dump_option_strings=(-h --help --json)
 _shtab_backlog_store_restore_option_strings=(-h --help --json --force)
+_shtab_backlog_store_transfer_option_strings=(-h --help --json --to)
 _shtab_backlog_store_option_strings=(-h --help)
 _shtab_backlog_roles_option_strings=(-h --help --json)
 _shtab_backlog_role_option_strings=(-h --help --json)
@@ -108,7 +109,7 @@ _shtab_backlog_block___reason_choices=(dependency needs_input capability transie
 _shtab_backlog_drop___dependents_choices=(wait proceed drop)
 _shtab_backlog_import___from_choices=(beads backlog-md taskmaster github)
 _shtab_backlog_work___output_choices=(on off)
-_shtab_backlog_store_pos_0_choices=(start stop status path psql dump restore)
+_shtab_backlog_store_pos_0_choices=(start stop status path psql dump restore transfer)
 _shtab_backlog_graph___format_choices=(dot mermaid json)
 _shtab_backlog_north_star_pos_0_choices=(propose proposals ratify veto)
 _shtab_backlog_decide___verdict_choices=(merged held rejected)
@@ -291,6 +292,9 @@ _shtab_backlog_store_restore__h_nargs=0
 _shtab_backlog_store_restore___help_nargs=0
 _shtab_backlog_store_restore___json_nargs=0
 _shtab_backlog_store_restore___force_nargs=0
+_shtab_backlog_store_transfer__h_nargs=0
+_shtab_backlog_store_transfer___help_nargs=0
+_shtab_backlog_store_transfer___json_nargs=0
 _shtab_backlog_store_pos_0_nargs=A...
 _shtab_backlog_store__h_nargs=0
 _shtab_backlog_store___help_nargs=0

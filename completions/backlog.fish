@@ -50,7 +50,7 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits budget unbudget budgets doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals plan 'plan apply' 'plan publish' 'plan export' verify verdicts request-changes gate ungate gates worker 'worker add' 'worker list' 'worker remove'
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits budget unbudget budgets doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' 'store transfer' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals plan 'plan apply' 'plan publish' 'plan export' verify verdicts request-changes gate ungate gates worker 'worker add' 'worker list' 'worker remove'
 set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --by --commit --concurrency --cost --count --criterion --cron --delay --dependents --depends-on --draft --due --due-before --duplicate-of --escalation --every --evidence --format --from --gated --grace --id --idempotency-key --ids --kind --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --priority --projected-cost --projected-tokens --reason --result --role --roles --since --sort --stall --status --summary --text --title --to --tokens --ttl --verdict --wait --zone
 
 complete -c backlog -e
@@ -387,6 +387,10 @@ complete -c backlog -n '_shtab_backlog_using store restore' -s h -l help -d 'sho
 complete -c backlog -n '_shtab_backlog_using store restore' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using store restore' -l force -d 'replace the cards there are'
 complete -c backlog -n '_shtab_backlog_using store restore; and test $_shtab_backlog_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'an archive of pg_dump'
+complete -c backlog -n '_shtab_backlog_using store; and test $_shtab_backlog_npos -eq 0' -a transfer -d 'copy everything to another store, which is empty'
+complete -c backlog -n '_shtab_backlog_using store transfer' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using store transfer' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using store transfer' -l to -x -d 'a server'"'"'s URL, or a directory'"'"'s whole path'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a roles -d 'who is who in the fleet: every role, and what it is for'
 complete -c backlog -n '_shtab_backlog_using roles' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using roles' -l json -d 'one line of JSON on stdout'

@@ -165,6 +165,16 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Storage:
     return Embedded(_data_dir(environ.get("BACKLOG_DATA_DIR", "")))
 
 
+def named(given: str, called: str) -> Embedded | Server:
+    """A store by its name: a server's URL, or the directory of an embedded one.
+
+    `called`: where it was given. Raises `ConfigurationError`.
+    """
+    if "://" in given:
+        return Server(given, called=called).checked()
+    return Embedded(_data_dir(given, called))
+
+
 def _switch(environ: Mapping[str, str], name: str) -> bool:
     said = environ.get(name, "").strip().lower()
     if said not in (*ON, *OFF, ""):
@@ -172,13 +182,13 @@ def _switch(environ: Mapping[str, str], name: str) -> bool:
     return said in ON
 
 
-def _data_dir(given: str) -> Path:
+def _data_dir(given: str, called: str = "BACKLOG_DATA_DIR") -> Path:
     if given:
         try:
             return Path(given).expanduser().absolute()
         except RuntimeError:
             raise ConfigurationError(
-                f"BACKLOG_DATA_DIR names a home directory that does not exist: {given}"
+                f"{called} names a home directory that does not exist: {given}"
             ) from None
     if os.name == "posix" and os.geteuid() == 0:
         return Path("/var/lib/fleet-backlog")
