@@ -32,6 +32,9 @@ BAD = {
     "BACKLOG_ARCHIVE_DAYS": ("-1", "backlog sweep"),
     "BACKLOG_PUBLIC_BOARD": ("maybe", "check"),
     "BACKLOG_POLL_SECONDS": ("often", "check"),
+    "BACKLOG_REPLICA_LAG": ("little", "check"),
+    "BACKLOG_REPLICA_URL": ("mysql://h/d", "check"),
+    "BACKLOG_TRANSFER_TO": ("cards", "backlog store transfer"),
 }
 
 

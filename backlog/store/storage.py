@@ -175,6 +175,24 @@ def named(given: str, called: str) -> Embedded | Server:
     return Embedded(_data_dir(given, called))
 
 
+def replica_from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any] | None:
+    """An entry of Django's DATABASES for the standby that pages are read from; None without one.
+
+    Raises `ConfigurationError`.
+    """
+    url = environ.get("BACKLOG_REPLICA_URL", "").strip()
+    if not url:
+        return None
+    if not isinstance(from_environment(environ), Server):
+        raise ConfigurationError(
+            "BACKLOG_REPLICA_URL names a replica of the server of DATABASE_URL, which is not set"
+        )
+    entry = Server(url, called="BACKLOG_REPLICA_URL").checked().django_database()
+    # One that is away is not waited for: there is the primary. One that was promoted is no replica.
+    entry["OPTIONS"] |= {"connect_timeout": 2, "target_session_attrs": "standby"}
+    return entry
+
+
 def _switch(environ: Mapping[str, str], name: str) -> bool:
     said = environ.get(name, "").strip().lower()
     if said not in (*ON, *OFF, ""):
