@@ -67,10 +67,9 @@ class _Measure(NamedTuple):
     def now(self) -> float | None:
         return None if self.age is None else self.age + time.monotonic() - self.at
 
-    @property
-    def holds(self) -> bool:
+    def holds_for(self, times: int) -> bool:
         kept = _AWAY_SECONDS if self.age is None else _MEASURE_SECONDS
-        return time.monotonic() - self.at < kept
+        return time.monotonic() - self.at < times * kept
 
 
 class ReplicaMiddleware:
@@ -131,13 +130,14 @@ class ReplicaMiddleware:
 
     def _age(self) -> float | None:
         """Seconds that the replica is behind; None where it is not to be used."""
-        # Who finds it old measures; the others go by the last one meanwhile, however long it takes.
-        if not self._measure.holds and self._measuring.acquire(blocking=False):
+        # Who finds it old measures. The others go by the last one for a moment more, and then by
+        # none: the replica does not answer.
+        if not self._measure.holds_for(1) and self._measuring.acquire(blocking=False):
             try:
                 self._measure = self._measured(time.monotonic())
             finally:
                 self._measuring.release()
-        return self._measure.now()
+        return self._measure.now() if self._measure.holds_for(2) else None
 
     def _measured(self, now: float) -> _Measure:
         age = _behind()

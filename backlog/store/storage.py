@@ -188,8 +188,10 @@ def replica_from_environment(environ: Mapping[str, str] = os.environ) -> dict[st
             "BACKLOG_REPLICA_URL names a replica of the server of DATABASE_URL, which is not set"
         )
     entry = Server(url, called="BACKLOG_REPLICA_URL").checked().django_database()
-    # One that is away is not waited for: there is the primary. One that was promoted is no replica.
-    entry["OPTIONS"] |= {"connect_timeout": 2, "target_session_attrs": "standby"}
+    # One that is away, or goes, is not waited for: there is the primary. One that was promoted is
+    # no replica any more.
+    quick = {"connect_timeout": 2, "tcp_user_timeout": 3000}
+    entry["OPTIONS"] |= {**quick, "target_session_attrs": "standby"}
     return entry
 
 

@@ -23,7 +23,7 @@ _LOCK_NOT_AVAILABLE: Final = "55P03"
 _LOCK_SECONDS: Final = 10
 
 # Held in the target; who gets it in the source meanwhile is in another database.
-_LOCK: Final = "SELECT pg_try_advisory_xact_lock(1650549611, -3)"
+_LOCK: Final = "SELECT pg_try_advisory_xact_lock(1650549611, -5)"
 
 # Generated columns come by themselves.
 _COLUMNS: Final = """
