@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from backlog.errors import Busy, NotUpgraded, Refusal, SchemaTooNew
 from backlog.records import iso
 from backlog.session import RETRIED, Session, sqlstate
 from backlog.store.pins import PINNED, check_pinned
 from backlog.watched import APPS
+
+if TYPE_CHECKING:
+    from backlog.store.storage import Embedded, Server
 
 _SQL: Final = Path(__file__).with_name("sql")
 # Migrations of earlier checkouts; `0003_earlier_stores` takes a store on from whichever it has. The
@@ -31,11 +34,12 @@ REPLACED: Final = (
 _APPLIED: Final = f"SELECT {PINNED}, app, name FROM django_migrations WHERE app = ANY (%s)"  # noqa: S608 (our own words)
 _UNDEFINED_TABLE: Final = "42P01"
 _LOCK_NOT_AVAILABLE: Final = "55P03"
+_OTHER: Final = "other"  # what Django calls a store that is not the environment's
 
 # One key for every process that may create or upgrade the schema of a database.
 _LOCK: Final = "SELECT pg_advisory_xact_lock(1650549611, -2)"
 # Who migrates may take its time, whatever the role's time-outs are for.
-_UNHURRIED: Final = """
+UNHURRIED: Final = """
 SELECT set_config(name, '0', true)
 FROM unnest(ARRAY['statement_timeout', 'transaction_timeout', 'lock_timeout',
     'idle_in_transaction_session_timeout']) AS name
@@ -109,28 +113,33 @@ def _is_newest(known: list[str], applied: set[str]) -> bool:
     return known[-1] in applied
 
 
-def migrate() -> None:
+def migrate(into: "Embedded | Server | None" = None) -> None:
     """Create or upgrade the whole schema, Django's own tables included; safe to race.
+
+    `into`: of this store, instead of the one that the environment names.
 
     Raises `Refusal` where the role may not create tables, `NotUpgraded` where a row cannot be what
     it is any more, `Busy` where somebody keeps a table for minutes. Who does is logged meanwhile.
     """
     set_up_django()
     from django.core.management import call_command
-    from django.db import IntegrityError, OperationalError, connection, transaction
+    from django.db import IntegrityError, OperationalError, transaction
     from django.db.migrations.exceptions import MigrationSchemaMissing
+
+    connection = _connection(into)
+    alias = connection.alias
 
     # One transaction around all migrations: whoever comes second waits at the lock and finds
     # the work done; a failure leaves the schema as it was.
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            for sql in (_UNHURRIED, _LOCK, _WHERE_IT_IS):
+        with transaction.atomic(alias), connection.cursor() as cursor:
+            for sql in (UNHURRIED, _LOCK, _WHERE_IT_IS):
                 cursor.execute(sql)
             for seconds in _waits():
                 try:
-                    with transaction.atomic():  # undone, its locks are let go of, ours is kept
+                    with transaction.atomic(alias):  # undone, its locks are let go of, ours is kept
                         cursor.execute(IMPATIENT)
-                        call_command("migrate", verbosity=0, interactive=False)
+                        call_command("migrate", verbosity=0, interactive=False, database=alias)
                     break
                 except OperationalError as error:
                     if sqlstate(error) not in (_LOCK_NOT_AVAILABLE, *RETRIED):
@@ -142,6 +151,35 @@ def migrate() -> None:
         reason = str(error).partition("\n")[0]
         raise Refusal(f"{reason}: the role needs CREATE on a schema of its search_path") from None
     connection.close()
+
+
+def _connection(into: "Embedded | Server | None") -> Any:
+    """Django's connection to a store; None: to the one that the environment names."""
+    from django.db import DEFAULT_DB_ALIAS, connections
+
+    if into is None:
+        return connections[DEFAULT_DB_ALIAS]
+    entry = {DEFAULT_DB_ALIAS: into.django_database()}
+    connections.databases[_OTHER] = connections.configure_settings(entry)[DEFAULT_DB_ALIAS]
+    return connections[_OTHER]
+
+
+def applied(session: Session) -> set[tuple[str, str]]:
+    """App and name of every migration that made this schema, those of earlier checkouts left out;
+    empty where there is none yet.
+    """
+    if session.execute("SELECT to_regclass('django_migrations')").fetchone() == (None,):
+        return set()
+    rows = session.execute("SELECT app, name FROM django_migrations").fetchall()
+    return {(app, name) for app, name in rows if app != "backlog" or name not in REPLACED}
+
+
+def tables() -> list[str]:
+    """The tables of the whole schema, Django's own included."""
+    set_up_django()
+    from django.db import connection
+
+    return sorted(connection.introspection.django_table_names())
 
 
 def set_up_django() -> None:
@@ -234,17 +272,14 @@ def dropping() -> str:
 
     What somebody else made stays; if it hangs on a table, PostgreSQL refuses.
     """
-    set_up_django()
-    from django.db import connection
-
-    tables = connection.introspection.django_table_names()
+    named = ", ".join(tables())  # and with Django every app has joined
     ours = [Path(import_module(app).__path__[0]) for app in APPS]
     made = "".join(path.read_text() for each in ours for path in each.rglob("*.sql"))
     functions = re.findall(r"CREATE FUNCTION (\w+)", made)
     domains = re.findall(r"CREATE DOMAIN (\w+)", made)
     return f"""DROP VIEW IF EXISTS backlog_run;
 DROP FUNCTION IF EXISTS {", ".join(functions)} CASCADE; -- their triggers
-DROP TABLE IF EXISTS {", ".join(tables)};
+DROP TABLE IF EXISTS {named};
 DROP DOMAIN IF EXISTS {", ".join(domains)};
 """
 

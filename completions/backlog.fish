@@ -50,8 +50,8 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits budget unbudget budgets doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals plan 'plan apply' 'plan publish' 'plan export' verify verdicts request-changes gate ungate gates worker 'worker add' 'worker list' 'worker remove' token 'token create' 'token list' 'token revoke' mcp
-set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --by --commit --concurrency --cost --count --criterion --cron --delay --dependents --depends-on --draft --due --due-before --duplicate-of --escalation --every --evidence --expires-in --format --from --gated --grace --http --id --idempotency-key --ids --kind --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --phases --priority --projected-cost --projected-tokens --reason --result --role --roles --scope --since --sort --stall --status --summary --text --tier --title --to --tokens --ttl --verdict --wait --zone
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits budget unbudget budgets doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' 'store transfer' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals plan 'plan apply' 'plan publish' 'plan export' verify verdicts request-changes gate ungate gates worker 'worker add' 'worker list' 'worker remove' webhook 'webhook add' 'webhook list' 'webhook remove' 'webhook test' 'webhook deliveries' 'webhook resend' notify 'notify add' token 'token create' 'token list' 'token revoke' mcp
+set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --by --commit --concurrency --cost --count --criterion --cron --delay --delivery --dependents --depends-on --draft --due --due-before --duplicate-of --escalation --events --every --evidence --expires-in --format --from --gated --grace --http --id --idempotency-key --ids --kind --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --phases --priority --projected-cost --projected-tokens --reason --result --role --roles --scope --since --sort --stall --status --summary --text --tier --title --to --tokens --ttl --verdict --wait --webhook --zone
 
 complete -c backlog -e
 complete -c backlog -f
@@ -387,6 +387,10 @@ complete -c backlog -n '_shtab_backlog_using store restore' -s h -l help -d 'sho
 complete -c backlog -n '_shtab_backlog_using store restore' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using store restore' -l force -d 'replace the cards there are'
 complete -c backlog -n '_shtab_backlog_using store restore; and test $_shtab_backlog_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'an archive of pg_dump'
+complete -c backlog -n '_shtab_backlog_using store; and test $_shtab_backlog_npos -eq 0' -a transfer -d 'copy everything to another store, which is empty'
+complete -c backlog -n '_shtab_backlog_using store transfer' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using store transfer' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using store transfer' -l to -x -d 'a server'"'"'s URL, or a directory'"'"'s whole path'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a roles -d 'who is who in the fleet: every role, and what it is for'
 complete -c backlog -n '_shtab_backlog_using roles' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using roles' -l json -d 'one line of JSON on stdout'
@@ -544,6 +548,41 @@ complete -c backlog -n '_shtab_backlog_using worker list' -l json -d 'one line o
 complete -c backlog -n '_shtab_backlog_using worker; and test $_shtab_backlog_npos -eq 0' -a remove -d 'a worker is not registered any more'
 complete -c backlog -n '_shtab_backlog_using worker remove' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using worker remove' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a webhook -d 'who is told of what happens, and what they were told'
+complete -c backlog -n '_shtab_backlog_using webhook' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using webhook; and test $_shtab_backlog_npos -eq 0' -a add -d 'post what happens to a URL, signed'
+complete -c backlog -n '_shtab_backlog_using webhook add' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using webhook add' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using webhook add' -l events -x -d 'of card.blocked, card.expired, card.attempts_exhausted, escalation.raised, budget.spent, claims.paused, phase.done'
+complete -c backlog -n '_shtab_backlog_using webhook add' -l phase -x -d 'only of this phase'
+complete -c backlog -n '_shtab_backlog_using webhook; and test $_shtab_backlog_npos -eq 0' -a list -d 'who is told of what, by webhook or notification'
+complete -c backlog -n '_shtab_backlog_using webhook list' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using webhook list' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using webhook; and test $_shtab_backlog_npos -eq 0' -a remove -d 'tell it nothing more, nor what waits for it'
+complete -c backlog -n '_shtab_backlog_using webhook remove' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using webhook remove' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using webhook remove' -l webhook -x -d 'its number'
+complete -c backlog -n '_shtab_backlog_using webhook; and test $_shtab_backlog_npos -eq 0' -a test -d 'send it a message that says nothing, with the next sweep'
+complete -c backlog -n '_shtab_backlog_using webhook test' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using webhook test' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using webhook test' -l webhook -x -d 'its number'
+complete -c backlog -n '_shtab_backlog_using webhook; and test $_shtab_backlog_npos -eq 0' -a deliveries -d 'what was sent, is to be, and could not be, oldest first'
+complete -c backlog -n '_shtab_backlog_using webhook deliveries' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using webhook deliveries' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using webhook deliveries' -l webhook -x -d 'of this one'
+complete -c backlog -n '_shtab_backlog_using webhook deliveries' -l dead -d 'what is not tried again'
+complete -c backlog -n '_shtab_backlog_using webhook; and test $_shtab_backlog_npos -eq 0' -a resend -d 'send again with the next sweep, under the same id'
+complete -c backlog -n '_shtab_backlog_using webhook resend' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using webhook resend' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using webhook resend' -l delivery -x -d 'this one'
+complete -c backlog -n '_shtab_backlog_using webhook resend' -l webhook -x -d 'all that is dead of this one'
+complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a notify -d 'tell somebody by chat or mail what happens'
+complete -c backlog -n '_shtab_backlog_using notify' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using notify; and test $_shtab_backlog_npos -eq 0' -a add -d 'tell somebody by chat or mail'
+complete -c backlog -n '_shtab_backlog_using notify add' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using notify add' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using notify add' -l events -x -d 'of card.blocked, card.expired, card.attempts_exhausted, escalation.raised, budget.spent, claims.paused, phase.done'
+complete -c backlog -n '_shtab_backlog_using notify add' -l phase -x -d 'only of this phase'
 complete -c backlog -n '_shtab_backlog_using; and test $_shtab_backlog_npos -eq 0' -a token -d 'who may call over HTTP, and what'
 complete -c backlog -n '_shtab_backlog_using token' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using token; and test $_shtab_backlog_npos -eq 0' -a create -d 'a token for a worker; it is shown this once'

@@ -6,6 +6,7 @@ from typing import Any, Final
 import environ
 
 from backlog.shown import flat, line
+from backlog.store import storage
 from backlog.store.errors import ConfigurationError
 from backlog.store.storage import OFF, ON
 from fleet_backlog.networks import Network, networks
@@ -65,3 +66,21 @@ class Environment(environ.Env):  # type: ignore[misc]  # (it has no types)
         except ValueError:
             pass
         raise SystemExit(line(f"{var} must be {_WORDS[cast]}, not {flat(said, 60)}"))
+
+
+def databases(env: Environment) -> dict[str, dict[str, Any]]:
+    """Django's DATABASES: the store, and `replica` where pages are read from one.
+
+    `SystemExit`, with a line that says what would be right.
+    """
+    try:
+        found = {"default": storage.from_environment().django_database()}
+        if replica := storage.replica_from_environment():
+            found["replica"] = replica
+    except ConfigurationError as error:
+        raise SystemExit(line(str(error))) from None
+    for entry in found.values():
+        entry["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
+    # A replica has none: to that look, what cannot be written to is broken.
+    found["default"]["CONN_HEALTH_CHECKS"] = True
+    return found

@@ -7,9 +7,8 @@ from pathlib import Path
 from django.utils.csp import CSP
 
 from backlog import json_logs
-from backlog.store import storage
 from fleet_backlog import cookies
-from fleet_backlog.environment import Environment
+from fleet_backlog.environment import Environment, databases
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -53,6 +52,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "backlog.web.middleware.ActorMiddleware",
     "backlog.web.middleware.RefusalMiddleware",
+    "fleet_backlog.replica.ReplicaMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -81,13 +81,10 @@ TEMPLATES = [
 
 FORM_RENDERER = "backlog.web.labels.Renderer"
 
-DATABASES = {
-    "default": {
-        **storage.from_environment().django_database(),
-        "CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=60),
-        "CONN_HEALTH_CHECKS": True,
-    }
-}
+DATABASES = databases(env)
+# Pages are read from a replica that is no further behind than so many seconds.
+DATABASE_ROUTERS = ["fleet_backlog.replica.Router"] if "replica" in DATABASES else []
+BACKLOG_REPLICA_LAG = env.float("BACKLOG_REPLICA_LAG", default=5.0)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = [

@@ -35,7 +35,7 @@ _place = make_place()
 _server: Server | None = None
 
 _OURS = ("OWNER", "CARD_ID", "ATTEMPT", "MAX_ATTEMPTS", "OUTPUT", "RETENTION_DAYS")
-_OURS += ("URL", "TOKEN")
+_OURS += ("URL", "TOKEN", "REPLICA_URL")
 for _name in ("DATABASE_URL", "SECRET_KEY", "DEBUG", *(f"BACKLOG_{name}" for name in _OURS)):
     os.environ.pop(_name, None)
 os.environ["BACKLOG_DATA_DIR"] = str(_place / "store")

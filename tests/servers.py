@@ -85,11 +85,11 @@ class Server:
         self.password = PASSWORD
         self.url = f"postgresql://operator:{PASSWORD}@127.0.0.1:{self.port}/backlog"
         self.env = {"DATABASE_URL": self.url}
-        self._programs = programs
+        self.programs = programs
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "Server":
-        subprocess.run(["cp", "-a", _template(self._programs), self.data], check=True)
+        subprocess.run(["cp", "-a", _template(self.programs), self.data], check=True)
         self.resume()
         return self
 
@@ -105,7 +105,7 @@ class Server:
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    self._programs / "postgres",
+                    self.programs / "postgres",
                     f"-D{self.data}",
                     *(f"--{name}={value}" for name, value in options.items()),
                 ],
@@ -120,6 +120,13 @@ class Server:
         if self._process:
             self._process.send_signal(signal.SIGINT)  # fast shutdown
             self._process.wait(30)
+
+    def kill(self) -> None:
+        """Kill it, and end what it leaves: nothing of it says another word."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(30)
+        processes.end_orphans(self.data)
 
     def revive(self) -> None:
         """Start the process after somebody killed it."""

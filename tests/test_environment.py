@@ -35,6 +35,9 @@ BAD = {
     "BACKLOG_METRICS_TOKEN": ("short", "check"),
     "BACKLOG_METRICS_FROM": ("prometheus", "check"),
     "BACKLOG_LOGS": ("xml", "check"),
+    "BACKLOG_REPLICA_LAG": ("little", "check"),
+    "BACKLOG_REPLICA_URL": ("mysql://h/d", "check"),
+    "BACKLOG_TRANSFER_TO": ("cards", "backlog store transfer"),
 }
 
 

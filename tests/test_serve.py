@@ -70,6 +70,27 @@ def test_a_database_that_is_down_is_one_line(fresh):
 
 
 @pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"DATABASE_URL": "mysql://h/d"}, "DATABASE_URL must begin with postgres://"),
+        (
+            {"BACKLOG_REPLICA_URL": "postgresql://h/d"},
+            "a replica of the server of DATABASE_URL",
+        ),
+        (
+            {"DATABASE_URL": "postgresql://h/d", "BACKLOG_REPLICA_URL": "h:s3cret@d"},
+            "BACKLOG_REPLICA_URL must begin with postgres://",
+        ),
+    ],
+)
+def test_a_url_that_names_no_server_is_one_line(fresh, wrong, said):
+    here = {name: value for name, value in fresh.items() if name != "DATABASE_URL"}
+    line = _refused({**here, **wrong})
+    assert said in line
+    assert "s3cret" not in line
+
+
+@pytest.mark.parametrize(
     "bind",
     ["8000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:65536", ":80", "a b:1", "::1"],
 )

@@ -5,7 +5,7 @@ from argparse import REMAINDER
 from typing import TYPE_CHECKING, Any, Final
 
 from backlog.cli.connection import open_session
-from backlog.cli.options import Group, Options, flag, verb
+from backlog.cli.options import Group, Options, flag, text, verb
 from backlog.cli.reply import Reply, document
 from backlog.errors import Refusal, UsageError, WrongState
 
@@ -110,8 +110,45 @@ def restore(options: Options) -> Reply:
     return document({"restored": str(options.file)}, [f"restored from {options.file}"])
 
 
+def _place(given: str, name: str) -> str:
+    # Not any word: what is no URL, and was meant to be one, would be a directory here.
+    if "://" not in given and not given.startswith(("/", "~")):
+        raise UsageError(f"{name} must be the URL of a server, or the whole path of a directory")
+    return given
+
+
+@verb(
+    "transfer",
+    "copy everything to another store, which is empty",
+    text(
+        "--to",
+        _place,
+        "a server's URL, or a directory's whole path",
+        required=True,
+        env="BACKLOG_TRANSFER_TO",
+    ),
+    on_session=False,
+)
+def transfer(options: Options) -> Reply:
+    """Copy every row of every table; the store itself stays as it is."""
+    from backlog.cli.copying import transfer
+
+    done = transfer(options.to)
+    found = {name: copied._asdict() for name, copied in done.tables.items()}
+    lines = [
+        f"{name}: {rows} rows, checksum {checksum}"
+        for name, (rows, checksum) in done.tables.items()
+        if rows
+    ]
+    reply = document({"transferred": found}, [*lines, done.advice])
+    changed = "the store has changed meanwhile, and that is not in the target: stop its workers"
+    return reply._replace(note=f"{changed}, and transfer to a new one" if done.changed else None)
+
+
 store: Final = Group(
-    "store", "the server behind the cards", (start, stop, status, path, psql, dump, restore)
+    "store",
+    "the server behind the cards",
+    (start, stop, status, path, psql, dump, restore, transfer),
 )
 
 

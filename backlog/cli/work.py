@@ -18,9 +18,10 @@ _SWITCH: Final = ("on", "off")
 
 # Kept from the command, so that what it runs of other projects finds no database of ours. The table
 # is in docs/workers.md.
-_SECRET: Final = (b"SECRET_KEY",)
+_SECRET: Final = (b"SECRET_KEY", b"BACKLOG_TRANSFER_TO")
 _OF_THE_SERVER: Final = (
     b"DATABASE_URL",
+    b"BACKLOG_REPLICA_URL",
     b"PGHOST",
     b"PGHOSTADDR",
     b"PGPORT",

@@ -165,6 +165,36 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Storage:
     return Embedded(_data_dir(environ.get("BACKLOG_DATA_DIR", "")))
 
 
+def named(given: str, called: str) -> Embedded | Server:
+    """A store by its name: a server's URL, or the directory of an embedded one.
+
+    `called`: where it was given. Raises `ConfigurationError`.
+    """
+    if "://" in given:
+        return Server(given, called=called).checked()
+    return Embedded(_data_dir(given, called))
+
+
+def replica_from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any] | None:
+    """An entry of Django's DATABASES for the standby that pages are read from; None without one.
+
+    Raises `ConfigurationError`.
+    """
+    url = environ.get("BACKLOG_REPLICA_URL", "").strip()
+    if not url:
+        return None
+    if not isinstance(from_environment(environ), Server):
+        raise ConfigurationError(
+            "BACKLOG_REPLICA_URL names a replica of the server of DATABASE_URL, which is not set"
+        )
+    entry = Server(url, called="BACKLOG_REPLICA_URL").checked().django_database()
+    # One that is away, or goes, is not waited for: there is the primary. One that was promoted is
+    # no replica any more.
+    quick = {"connect_timeout": 2, "tcp_user_timeout": 3000}
+    entry["OPTIONS"] |= {**quick, "target_session_attrs": "standby"}
+    return entry
+
+
 def _switch(environ: Mapping[str, str], name: str) -> bool:
     said = environ.get(name, "").strip().lower()
     if said not in (*ON, *OFF, ""):
@@ -172,13 +202,13 @@ def _switch(environ: Mapping[str, str], name: str) -> bool:
     return said in ON
 
 
-def _data_dir(given: str) -> Path:
+def _data_dir(given: str, called: str = "BACKLOG_DATA_DIR") -> Path:
     if given:
         try:
             return Path(given).expanduser().absolute()
         except RuntimeError:
             raise ConfigurationError(
-                f"BACKLOG_DATA_DIR names a home directory that does not exist: {given}"
+                f"{called} names a home directory that does not exist: {given}"
             ) from None
     if os.name == "posix" and os.geteuid() == 0:
         return Path("/var/lib/fleet-backlog")

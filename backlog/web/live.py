@@ -22,9 +22,14 @@ from backlog.verbs.pool import wake
 # The version that an open page shows, in the header of a request for the page as it is now.
 VERSION: Final = "X-Page-Version"
 
-# Raw, as the ORM knows no snapshot.
+# The header of an answer that was read from a copy of the database: how many seconds behind it is.
+SECONDS_OLD: Final = "Backlog-Seconds-Old"
+
+# Raw, as the ORM knows no snapshot. That of a standby names no transaction that is under way, and
+# is the same after one of several has ended; what it has replayed is another place then.
 _SNAPSHOT: Final = """
-SELECT pg_current_snapshot()::text, least(
+SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()::text
+    ELSE pg_current_snapshot()::text END, least(
     (SELECT min(claim_expires_at) FROM backlog WHERE claim_expires_at > now()),
     (SELECT min(due) FROM backlog_rule WHERE kind = 'hold')), now()"""
 
@@ -32,8 +37,8 @@ SELECT pg_current_snapshot()::text, least(
 class Snapshot(NamedTuple):
     """The state of the database that an answer was read from.
 
-    Which `transactions` it sees, `until` when it stays as it is if nobody writes (None: for ever),
-    and when it was `taken`, both by the database's clock.
+    Which `transactions` it sees (of a standby: how far it has come), `until` when it stays as it is
+    if nobody writes (None: for ever), and when it was `taken`, both by the database's clock.
     """
 
     transactions: str

@@ -18,7 +18,7 @@ from backlog.session import ACTOR, as_refusal
 from backlog.store.errors import ConfigurationError
 from backlog.values import actor
 from backlog.web.access import told
-from backlog.web.live import VERSION, Recent, Snapshot, snapshot
+from backlog.web.live import SECONDS_OLD, VERSION, Recent, Snapshot, snapshot
 from backlog.web.navigation import reachable, way_back
 from backlog.web.typed import typed
 
@@ -69,7 +69,9 @@ class UnchangedPollMiddleware:
         if kept and kept.holds(current):
             return HttpResponse(status=204, headers=kept.headers)
         response = self.get_response(request)
-        if response.status_code == 204 and not response.cookies:
+        # What a copy of the database says may be behind the snapshot, and is not remembered by it.
+        told = response.status_code == 204 and SECONDS_OLD not in response
+        if told and not response.cookies:
             until = Session.objects.filter(pk=cookie).values_list("expire_date", flat=True).first()
             self._recent.keep(key, _Unchanged(current, until, dict(response.headers)))
         return response

@@ -1,6 +1,6 @@
 """A primary that was demoted: it answers, and writes nothing. It is away, and another is tried."""
 
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import psycopg
 import pytest
@@ -9,8 +9,10 @@ from django.db.utils import InternalError
 
 from backlog.errors import StoreUnavailable
 from backlog.models import Card
-from backlog.session import as_refusal
+from backlog.session import PsycopgSession, as_refusal
 from backlog.store import storage
+from backlog.verbs import claims
+from backlog.worker.link import Away, Link
 from tests.command import On, unavailable
 from tests.servers import Server, distribution_programs, wheel_programs
 
@@ -57,6 +59,25 @@ def test_django_lets_go_of_it_before_a_request_writes(transactional_db, store):
     connection.connection.execute("SET default_transaction_read_only = on")
     connection.health_check_enabled, connection.health_check_done = True, False
     assert Card.objects.create(id="A", title="t").status == "ready"
+
+
+def test_a_worker_leaves_it_at_the_first_refusal(card):
+    card("A")
+    opened = []
+
+    @contextmanager
+    def connect():
+        with storage.from_environment().connect() as connection:
+            opened.append(connection)
+            yield PsycopgSession(connection)
+
+    link = Link(connect, lambda *_, **__: None)
+    link.ask(lambda session: session.execute("SET default_transaction_read_only = on"))
+    with pytest.raises(Away):
+        link.ask(lambda session: claims.claim(session, "w"))
+    assert link.ask(lambda session: claims.claim(session, "w")).card.id == "A"
+    assert [connection.closed for connection in opened] == [True, False]
+    link.close()
 
 
 @pytest.mark.one_tier

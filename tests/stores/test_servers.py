@@ -122,6 +122,20 @@ def test_an_archive_goes_back_in(on, tmp_path):
     assert len(on.drain(2)) == 20
 
 
+@pytest.mark.deep
+def test_everything_moves_away_and_back(on, served, store_root):
+    on("import", "-", stdin=chained(20))
+    before = on("export", "--events").out
+    assert on("store", "transfer", "--to", str(store_root)).err == ""
+    with psycopg.connect(served[0].url, autocommit=True) as admin:
+        admin.execute("DROP SCHEMA public CASCADE")
+        admin.execute("CREATE SCHEMA public")
+    there = On(BACKLOG_DATA_DIR=str(store_root))
+    assert there("store", "transfer", "--to", served[1]).err == ""
+    assert on("export", "--events").out == before
+    assert len(on.drain(2)) == 20
+
+
 def as_somebody(url, name):
     """Change a card of one's own by verbs, by one that is refused and in a transaction undone."""
     ACTOR.set(name)

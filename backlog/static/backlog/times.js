@@ -18,13 +18,17 @@ export const now = () => told + performance.now() - then;
 // way back; then the two differ, as they do when somebody sets the browser's. The site knows.
 const astray = () => Math.abs(Date.now() - wall - (performance.now() - then)) > 2000;
 
-// Whatever the site answers says what time it is there, to the second.
+// Whatever the site answers says what time it is there, to the second, and how old is what it read.
 export function heard(answer) {
   const moment = Date.parse(answer.headers.get("Date"));
   if (astray() || Math.abs(moment - now()) > 2000) {
     set(moment || now());
     tell();
   }
+  const behind = document.getElementById("behind");
+  const old = Number(answer.headers.get("Backlog-Seconds-Old"));
+  behind.querySelector("span").textContent = old;
+  behind.hidden = !old;
 }
 
 async function ask() {
