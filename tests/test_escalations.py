@@ -218,7 +218,8 @@ def test_a_viewer_reads_and_is_offered_no_button(client, escalation):
 @pytest.mark.django_db(transaction=True)
 def test_the_count_costs_a_page_one_query_and_an_open_board_is_told(admin_client, escalation):
     with CaptureQueriesContext(connection) as queries:
-        assert _badge(admin_client.get("/cards/")) == "1"
+        page = admin_client.get("/cards/")
+        assert (_badge(page), 'id="count-menu"' in page.text) == ("1", True)
     assert sum("fleet_escalation" in each["sql"] for each in queries) == 1
     before = admin_client.get("/live/").json()
     verbs.escalate(Card.objects.session(), "and this?")

@@ -5,8 +5,10 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
+from backlog.errors import StoreUnavailable
 from backlog.models import Card
 from fleet_backlog.cookies import suffix
+from fleet_backlog.serving.answers import server_error
 from tests.factories import AccountFactory, CardFactory
 from tests.forms import sent
 
@@ -211,3 +213,12 @@ def test_a_message_is_told_without_a_cookie_of_its_own(admin_client, card_a):
     saved = admin_client.post("/card/A/edit/", form)
     assert "messages" not in saved.cookies
     assert "Saved A" in admin_client.get(saved.url).text
+
+
+def test_a_store_that_is_away_shows_what_was_typed(rf):
+    try:
+        raise StoreUnavailable("away")
+    except StoreUnavailable:
+        page = server_error(rf.post("/cards/act/", {"action": "block", "note": LONG}))
+    assert page.status_code == 503
+    assert "Words of an hour" in page.text

@@ -84,7 +84,8 @@ def test_who_only_looks_sees_the_checklist_and_no_form(client):
     assert "In review : 2 of its criteria have not passed" in _text(page)
     assert 'value="verify"' not in page.text
     assert 'value="request-changes"' not in page.text
-    assert _judge(client, 1).status_code == 403
+    refused = _judge(client, 1)
+    assert (refused.status_code, "second line" in refused.text) == (403, True)
 
 
 def test_a_card_in_review_is_completed_once_all_has_passed(admin_client):

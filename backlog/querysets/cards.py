@@ -21,17 +21,10 @@ from django.db.models import Case, Exists, ExpressionWrapper, OuterRef, Q, Value
 from django.db.models.base import ModelState
 from django.db.models.functions import Cast, Coalesce, Now
 
+from backlog import lifecycle
 from backlog.connection import DjangoSession
 from backlog.errors import UsageError
-from backlog.lifecycle import (
-    BLOCKED,
-    CELLS,
-    DEFAULT_TTL_SECONDS,
-    DONE,
-    EMPTY,
-    IN_REVIEW,
-    REASON_IN_WORDS,
-)
+from backlog.lifecycle import BLOCKED, CELLS, DEFAULT_TTL_SECONDS, DONE, EMPTY, IN_REVIEW
 from backlog.querysets.compiled import Compiled
 from backlog.records import Record, json_value
 from backlog.session import Session
@@ -151,13 +144,11 @@ class CardQuerySet(models.QuerySet["Card"]):
         """Each card with `cell`, which of `lifecycle.CELLS` it is in."""
         # Every other cell has the name of its status.
         waiting = When(in_cell("waiting"), then=Value("waiting"))
-        cell = Case(waiting, default="status", output_field=models.TextField())
-        return self.annotate(cell=cell)
+        return self.annotate(cell=Case(waiting, default="status", output_field=models.TextField()))
 
     def with_state(self) -> Self:
-        """Each card with `cell`, and with `state`: what pages call it. What is blocked only for its
-        review is in review, and of that colour: these words are classes of the style sheet."""
-        reviewed = When(REVIEWED, then=Value(REASON_IN_WORDS[IN_REVIEW]))
+        """Each card with `cell`, and `state`: what pages call it, in classes of the style sheet."""
+        reviewed = When(REVIEWED, then=Value(lifecycle.REASON_IN_WORDS[IN_REVIEW]))
         state = Case(reviewed, default="cell", output_field=models.TextField())
         return self.with_cell().annotate(state=state)
 

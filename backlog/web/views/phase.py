@@ -1,6 +1,7 @@
 """One phase: its progress, what is left of it, who works there, and what holds it back."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -35,6 +36,8 @@ def phase(request: HttpRequest, name: str | None) -> HttpResponse:
     context: dict[str, Any] = {
         "phase": name,
         "heading": heading,
+        # One empty phase is any; two are none.
+        "query": urlencode({"phase": ["", ""] if name is None else [name]}, doseq=True),
         "may_change": may(request, CHANGE),
         "may_add": may(request, ADD),
         "next": request.get_full_path(),
