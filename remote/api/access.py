@@ -7,6 +7,8 @@ from ninja.security import HttpBearer
 
 from backlog.connection import open_session
 from backlog.errors import UsageError
+from backlog.session import Opener
+from remote.api import connection
 from remote.api.errors import NoToken, TooManyFailures
 from remote.api.failures import FAILURES
 from remote.verbs import tokens
@@ -29,7 +31,7 @@ class BearerToken(HttpBearer):
         """The token that is shown, if it is one."""
         # Behind a proxy too: the project says how, and which proxy is believed.
         address = import_string(settings.AXES_CLIENT_IP_CALLABLE)
-        found = let_in(token, address(request))
+        found = let_in(token, address(request), connection.session)
         request.META["backlog.worker"] = found.worker  # for the access log
         return found
 
@@ -42,14 +44,14 @@ def shown(authorization: str) -> str:
     return token.strip()
 
 
-def let_in(token: str, here: str) -> tokens.Token:
+def let_in(token: str, here: str, connect: Opener = open_session) -> tokens.Token:
     """The token that is shown from this address, if it is one. Raises `NoToken`,
     `TooManyFailures`.
     """
     key = tokens.key_of(token)
     if wait := FAILURES.wait(here, key):
         raise TooManyFailures(wait)
-    with open_session() as session:
+    with connect() as session:
         found = tokens.found(session, token)
     if found is None:
         FAILURES.count(here)
