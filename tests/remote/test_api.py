@@ -30,10 +30,11 @@ def test_an_answer_is_what_the_command_prints(api, card, call):
     assert api("claim", {"phase": "M9"}).content == b"null\n"
 
 
-def test_the_whole_reply_has_lines_and_the_status(api):
-    accept = {"Accept": "application/vnd.backlog.reply+json"}
+@pytest.mark.parametrize(("form", "lines"), [("", None), ("; form=text", ["(none)"])])
+def test_the_whole_reply_has_the_status_and_lines_for_people(api, form, lines):
+    accept = {"Accept": f"application/vnd.backlog.reply+json{form}"}
     reply = api("claim", {"exitCode": True}, accept)
-    assert reply.json() == {"status": 3, "json": None, "text": ["(none)"], "note": None}
+    assert reply.json() == {"status": 3, "json": None, "text": lines, "note": None}
     assert reply["Backlog-Exit-Status"] == "3"
 
 
