@@ -81,7 +81,7 @@ def error(code):
     [
         (answering("404 Not Found", b"<html>"), StoreUnavailable, "is it the address"),
         (answering("200 OK", b"<html>"), StoreUnavailable, "answers 200 OK"),
-        (answering("301 M", b"", ("Location", "https://b/")), StoreUnavailable, "it leads to https"),
+        (answering("301 M", b"", ("Location", "https://b/")), StoreUnavailable, "it leads to"),
         (answering("502 Bad Gateway"), StoreUnavailable, "answers 502"),
         (answering("503 S", error("store_unavailable")), StoreUnavailable, "why"),
         (answering("423 L", error("claim_lost")), ClaimLost, "why"),
