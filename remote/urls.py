@@ -38,7 +38,8 @@ def unknown(request: HttpRequest) -> HttpResponse:
 
 patterns, _, _ = API.urls
 for each in patterns:
-    each.callback = _of_api(each.callback)
+    is_root = getattr(each, "name", None) == "api-root"
+    each.callback = unknown if is_root else _of_api(each.callback)
 
 urlpatterns = [
     path("api/v1/openapi.json", _of_api(openapi), name="openapi"),

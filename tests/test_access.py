@@ -13,6 +13,7 @@ from backlog.verbs import rules
 from backlog.web.buttons import BUTTONS
 from backlog.web.seen import Seen
 from fleet.models import Decision, Escalation, Heartbeat, Proposal, Repeat, Signal, Worker
+from remote.verbs import tokens
 from tests.factories import AccountFactory, CardFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
@@ -38,6 +39,7 @@ AXES = ("axes_accessattempt", "axes_accesslog", "axes_accessfailurelog")
 # Of every page: the first role, in the order above, that it answers; "-": it answers none.
 OPENS = {
     **dict.fromkeys(("login", "healthz", "readyz", "favicon.ico"), "anonymous"),
+    **dict.fromkeys(("openapi", "unknown_verb"), "anonymous"),
     **dict.fromkeys((*READING, *PRINTED, *SAVING), "viewer"),
     **dict.fromkeys((*CHANGING, *DECIDING), "operator"),
     "logout": "nobody",
@@ -49,6 +51,8 @@ OPENS = {
     **dict.fromkeys(("admin:jsi18n", "admin:view_on_site"), "staff"),
     **{f"admin:backlog_card_{page}": "staff" for page in PAGES},
     **{f"admin:fleet_worker_{page}": "staff" for page in PAGES},
+    **{f"admin:remote_token_{page}": "staff" for page in PAGES},
+    "admin:remote_token_delete": "-",
     **{f"admin:backlog_{model}_{page}": "staff" for model in SHOWN for page in READ},
     **{
         f"admin:fleet_{model._meta.model_name}_{page}": "staff" for model in FLEETS for page in READ
@@ -122,6 +126,7 @@ def ids():
     Repeat.objects.create(card_id="A", series="A", line="0 9 * * 1", zone="UTC", next_at=now)
     Signal.objects.create(card_id="A", kind="defect", text="t", actor="w")
     return {
+        "remote_token": tokens.create(Card.objects.session(), "w")[0].key,
         "fleet_worker": Worker.objects.create(name="w", roles=["code"]).pk,
         **{f"fleet_{each._meta.model_name}": _shown(each) for each in FLEETS},
         "backlog_card": "A",
@@ -179,7 +184,8 @@ def _patterns(patterns, prefix=""):
 def test_every_page_of_the_site_has_its_role_in_that_table():
     found = {name.lstrip("/") for name in _patterns(get_resolver().url_patterns)}
     old = {name for name in found if name.startswith("admin/<path:object_id>")}  # it redirects
-    assert found - old == OPENS.keys()
+    by_token = {name for name in found if name.startswith("api:")}  # tests/remote/test_tokens.py
+    assert found - old - by_token == OPENS.keys()
 
 
 @pytest.mark.parametrize("role", ROLES)

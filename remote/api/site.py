@@ -85,14 +85,18 @@ def _posted(called: Called, model: type[models.Given]) -> Any:
 def _got(called: Called, model: type[models.Given]) -> Any:
     known = {parameter.name for parameter in called.parameters}
 
-    def got(request: HttpRequest, given: Query[model]) -> HttpResponseBase:  # type: ignore[valid-type]
+    def done(request: HttpRequest, values: dict[str, Any]) -> HttpResponseBase:
         for name in request.GET:
             if name not in known:
                 takes = ", ".join(sorted(known)) or "nothing"
                 raise UsageError(f"{called.name} takes no {name}; it takes {takes}")
-        return act(request, called, given.values())  # type: ignore[attr-defined]
+        return act(request, called, values)
 
-    return got
+    def got(request: HttpRequest, given: Query[model]) -> HttpResponseBase:  # type: ignore[valid-type]
+        return done(request, given.values())  # type: ignore[attr-defined]
+
+    # A model of nothing is nothing that ninja would look for.
+    return got if known else lambda request: done(request, {})
 
 
 def _made() -> NinjaAPI:

@@ -1,5 +1,7 @@
 """The API's document, against the code and against what is answered."""
 
+import re
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +13,7 @@ from remote.api import waiting
 from remote.calls import verbs
 from remote.verbs import tokens
 from tests.budget import BUDGET
+from tests.command import PROJECT
 
 pytestmark = pytest.mark.one_tier
 
@@ -36,6 +39,13 @@ def test_every_verb_that_can_be_called_has_an_operation_and_only_those(client):
         path.removeprefix("/api/v1/"): sorted(operations)
         for path, operations in document["paths"].items()
     } == {each.name: ["get", "post"] if each.name in reads else ["post"] for each in verbs()}
+
+
+def test_the_page_has_the_verbs_of_each_scope():
+    page = (PROJECT / "docs" / "api.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (`.*) \|$", page, re.M)
+    told = {verb: scope for scope, named in rows for verb in re.findall(r"`([^`]+)`", named)}
+    assert told == scopes.NEEDED
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])

@@ -138,3 +138,15 @@ def test_a_limited_token_ends_what_it_holds_and_claims_the_next(limited, row):
     said = limited("complete", {"id": "A", "attempt": 1, "claimNext": True}).json()
     assert (row("status", "A"), row("claim_owner", "D")) == (("done",), ("w",)), said
     assert limited("edit", {"id": "D", "title": "mine"}).status_code == 200
+
+
+def test_the_admin_shows_a_token_once_and_revokes_it(transactional_db, admin_client, session):
+    given = {"worker": "w", "scope": "read", "phases": "M1, M2", "expires_in": "7"}
+    page = admin_client.post("/admin/remote/token/add/", given)
+    (shown,) = SHOWN.findall(page.text)
+    (token,) = tokens.tokens(session)
+    assert (token.phases, tokens.found(session, shown).key) == (["M1", "M2"], token.key)
+    chosen = {"action": "revoke", "_selected_action": [token.key]}
+    listed = admin_client.post("/admin/remote/token/", chosen, follow=True)
+    assert shown not in listed.text
+    assert tokens.found(session, shown) is None
