@@ -23,3 +23,10 @@ def guard() -> None:
     """For a process that sets up no logging of its own: warnings go to stderr by this."""
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(Formatter())
+
+
+def to_stderr() -> None:
+    """As `guard`, where a library would else set up logging in a way of its own."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(Formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler])

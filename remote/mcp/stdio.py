@@ -2,7 +2,7 @@
 
 import os
 import signal
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ import anyio
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 
+from backlog import logs
 from backlog.session import Opener
 from remote.client.address import Address
 from remote.client.wire import Wire
@@ -32,9 +33,12 @@ def serve_from(tier: str, address: Address) -> None:
 
 def _serve(tier: str, do: Do) -> None:
     server = serving(offered(tier), do)
+    logs.to_stderr()
     # Python would wait for whoever reads standard input, which nobody may ever close.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    anyio.run(_run, server)
+    # Whoever asked has gone, and reads no answer.
+    with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError, BrokenPipeError):
+        anyio.run(_run, server)
 
 
 async def _run(server: "Server[Any, Any]") -> None:

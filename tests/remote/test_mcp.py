@@ -28,7 +28,7 @@ from remote.verbs import tokens
 from tests.command import MANAGE, PROJECT, storeless
 from tests.worker import until
 
-pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
+pytestmark = pytest.mark.one_tier
 
 
 def ask(*calls, worker="ada", tier="full", connect=open_session, do=here):
@@ -91,7 +91,7 @@ def test_what_the_docs_have_agents_read_is_what_they_read():
     started = [
         servers["backlog"] for file in files for servers in file.values() if "backlog" in servers
     ]
-    assert len(files) == len(started) == 6
+    assert len(files) == len(started) == 7
     assert all((each["command"], each["args"]) == ("backlog", ["mcp"]) for each in started)
     assert all(f"`{name}`" in page for name in SMALL)
 
@@ -319,6 +319,15 @@ def test_over_standard_input_the_command_speaks_the_protocol_alone(store_root):
 async def _note(errors, message):
     if isinstance(message, Exception):  # a line that is none of the protocol
         errors.append(message)
+
+
+def test_lines_that_are_none_of_the_protocol_s_break_nothing(command):
+    given = "hello\x1b[31m\n{}\n[" + "[" * 5000 + '\n"\\ud800"\n'
+    ran = command("mcp", env={"BACKLOG_OWNER": "w"}, stdin=given)
+    assert ran.status == 0
+    assert all(json.loads(line)["jsonrpc"] for line in ran.out.splitlines())
+    assert "Traceback" not in ran.err
+    assert "\x1b" not in ran.err
 
 
 @pytest.mark.parametrize(
