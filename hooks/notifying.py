@@ -6,6 +6,7 @@ long, and the sweeps never import it.
 """
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -31,6 +32,7 @@ def check(url: str) -> None:
         import apprise
     except ModuleNotFoundError:
         raise Refusal(_INSTALL) from None
+    logging.getLogger("apprise").disabled = True  # it would log the URL
     if apprise.Apprise.instantiate(url, suppress_exceptions=True) is None:
         kind = url.partition(":")[0] if "://" in url else "it"
         raise UsageError(f"apprise cannot read this URL; what {kind} takes is in its documentation")
