@@ -5,12 +5,13 @@ import select
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Final
 
 from backlog.errors import Refusal, SchemaTooNew
 from backlog.records import one_line
 from backlog.session import Opener, Session
-from backlog.shown import say
+from backlog.shown import say, say_json
 
 Wait = Callable[[float], bool]
 
@@ -23,18 +24,17 @@ def repeat[T](
     step: Callable[[Session], Iterable[T]],
     every: float,
     wait: Wait,
-    tell: "Callable[[str, str], object] | None" = None,
+    tell: Callable[[str, str], str] | None = None,
 ) -> Iterator[T]:
     """What `step` gives, each flushed, about `every` seconds, until `wait` says to stop.
 
     A database that is away, or refuses, is waited for, with growing pauses; that, and its return,
-    is one line each on stderr (`tell` is given what, and the reason). A step that fails has done
-    nothing: it is made again.
+    is one line each on stderr (`tell` makes it of what and the reason, in JSON). A step that fails
+    has done nothing: it is made again.
     """
     from backlog.worker.link import Away, Link
 
-    tell = tell or _tell
-    link = Link(connect, lambda what, reason="": tell(what, reason), session)
+    link = Link(connect, partial(_tell, tell), session)
     failed = 0
     said: str | None = None
     while True:
@@ -48,7 +48,7 @@ def repeat[T](
             failed += 1
             if said != str(error):
                 said = str(error)
-                tell("refused", one_line(error))
+                _tell(tell, "refused", one_line(error))
         else:
             failed, said = 0, None
             yield from lines
@@ -58,8 +58,11 @@ def repeat[T](
             return
 
 
-def _tell(what: str, reason: str) -> None:
-    say(sys.stderr, [told(reason)])
+def _tell(tell: Callable[[str, str], str] | None, what: str, reason: str = "") -> None:
+    if tell is not None:
+        say_json(sys.stderr, [f"{tell(what, reason)}\n"])
+    else:
+        say(sys.stderr, [told(reason)])
 
 
 def told(reason: str) -> str:

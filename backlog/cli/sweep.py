@@ -3,7 +3,6 @@
 import os
 import select
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from backlog.cli.loops import Wait, repeat, told
 from backlog.cli.options import Options, number, verb
 from backlog.cli.reply import Reply, document, stream
 from backlog.session import Opener, Session, as_refusal
-from backlog.shown import named, say_json
+from backlog.shown import named
 from backlog.values import json_text
 
 if TYPE_CHECKING:
@@ -88,17 +87,16 @@ def _passes(session: Session, options: Options, days: tuple[int, int]) -> Iterat
         yield from repeat(session, options.connect, step, options.every, wait, tell)
 
 
-def _form(options: Options) -> "tuple[Callable[[Swept], str], Callable[[str, str], None] | None]":
+def _form(options: Options) -> "tuple[Callable[[Swept], str], Callable[[str, str], str] | None]":
     """What makes a line of a pass, and what tells of the database. Raises `UsageError`."""
     from backlog import json_logs
 
     if options.json or not json_logs.are_asked_for(os.environ):
         return (lambda done: json_text(_answer(done))) if options.json else _line, None
 
-    def tell(what: str, reason: str) -> None:
+    def tell(what: str, reason: str) -> str:
         level = "warning" if reason else "info"
-        line = json_logs.line("backlog.sweep", told(reason), level, verb="sweep", what=what)
-        say_json(sys.stderr, [f"{line}\n"])
+        return json_logs.line("backlog.sweep", told(reason), level, verb="sweep", what=what)
 
     return partial(_logged, json_logs.line), tell
 

@@ -61,10 +61,11 @@ _STREAMS = {
     ("fleet_backlog/management/commands/serve.py", "stdout"),
 }
 # What makes lines of a log: `fleet_backlog/settings.py`, `serving/log.py` and `logs.guard` see that
-# they go through `logs.Formatter`. A worker of functions makes each line itself harmless: the log
-# is of whoever runs it.
+# they go through `logs.Formatter`, or that of `json_logs`. A worker of functions makes each line
+# itself harmless: the log is of whoever runs it. `tracing` hands others' lines to the worker's log.
 _LOGS = {"backlog/logs.py", "backlog/schema.py", "fleet_backlog/serving/log.py"}
 _LOGS |= {"fleet_backlog/serving/probes.py", "backlog/worker/functions.py"}
+_LOGS |= {"backlog/json_logs.py", "backlog/worker/tracing.py", "fleet_backlog/serving/metrics.py"}
 
 
 def _nodes(kind, words):
