@@ -1,4 +1,4 @@
-"""Times are told by the site's clock, and what changed is asked for in short addresses."""
+"""Times are told by the site's clock, and how old they are; what changed has short addresses."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -53,6 +53,17 @@ def test_every_answer_says_what_time_it_is(leased, operator, live_server, path):
     headers = {"Date": later.strftime("%a, %d %b %Y %H:%M:%S GMT")}
     operator.route("**/live/**", lambda route: route.fulfill(status=204, headers=headers))
     expect(operator.locator("time.left", has_text="left").last).to_have_text("18 min left")
+
+
+@pytest.mark.parametrize("path", ["/", "/card/live/"])
+def test_what_a_replica_is_behind_is_said_until_it_is_not(leased, operator, live_server, path):
+    operator.goto(live_server.url + path)
+    expect(operator.locator("#behind")).to_be_hidden()
+    old = {"Backlog-Seconds-Old": "3"}
+    operator.route("**/live/**", lambda route: route.fulfill(status=204, headers=old))
+    expect(operator.get_by_text("Read from a replica that is 3 s behind.")).to_be_visible()
+    operator.unroute("**/live/**")
+    expect(operator.locator("#behind")).to_be_hidden()
 
 
 def test_after_a_sleep_the_site_is_asked_what_time_it_is(leased, operator, live_server):

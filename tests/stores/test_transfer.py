@@ -39,6 +39,12 @@ def origin(store_root):
 
 
 @pytest.fixture
+def unused(store_root):
+    """The command on an embedded store without a card."""
+    return On(BACKLOG_DATA_DIR=str(store_root))
+
+
+@pytest.fixture
 def made(server):
     """Makes a database whose owner may do nothing else, as on a managed server; its URL."""
     names = []
@@ -80,20 +86,20 @@ def test_to_a_server_and_back_everything_is_as_it_was_and_goes_on(origin, made):
         assert here("complete", "--id", "C", "--owner", "v", "--attempt", "1").status == 0
 
 
-def test_what_is_not_empty_is_left_as_it_is(origin, made):
+def test_what_is_not_empty_is_left_as_it_is(unused, made):
     there = On(DATABASE_URL=made())
     there("create", "--id", "mine", "--title", "t")
-    line = unavailable(origin("store", "transfer", "--to", there.env["DATABASE_URL"]), status=1)
+    line = unavailable(unused("store", "transfer", "--to", there.env["DATABASE_URL"]), status=1)
     assert line.startswith("the target is not empty: there are rows in backlog, backlog_event")
     assert there("list").out.startswith("mine\t")
 
 
-def test_a_schema_of_another_version_is_left_as_it_is(origin, made):
+def test_a_schema_of_another_version_is_left_as_it_is(unused, made):
     there = On(DATABASE_URL=made())
     there("stats")
     with psycopg.connect(there.env["DATABASE_URL"]) as opened:
         opened.execute("DELETE FROM django_migrations WHERE name = '0015_gates_hold'")
-    line = unavailable(origin("store", "transfer", "--to", there.env["DATABASE_URL"]), status=1)
+    line = unavailable(unused("store", "transfer", "--to", there.env["DATABASE_URL"]), status=1)
     assert "another version (it lacks backlog.0015_gates_hold)" in line
 
 
@@ -105,16 +111,17 @@ def test_a_schema_of_another_version_is_left_as_it_is(origin, made):
         ("postgresql://u:secret@127.0.0.1:1/d", 5, "connection"),
     ],
 )
-def test_what_is_no_store_is_said(origin, to, status, says):
-    line = unavailable(origin("store", "transfer", "--to", to), "secret", status=status)
+def test_what_is_no_store_is_said(unused, to, status, says):
+    line = unavailable(unused("store", "transfer", "--to", to), "secret", status=status)
     assert says in line
 
 
-def test_a_store_is_not_its_own_target(origin):
-    to = origin.env["BACKLOG_DATA_DIR"]
-    assert "is the store itself" in unavailable(origin("store", "transfer", "--to", to), status=1)
+def test_a_store_is_not_its_own_target(unused):
+    to = unused.env["BACKLOG_DATA_DIR"]
+    assert "is the store itself" in unavailable(unused("store", "transfer", "--to", to), status=1)
 
 
+@pytest.mark.deep
 def test_rows_of_a_time_before_a_rule_come_along(made, tmp_path):
     """Of an archive with texts that are longer than any may be by now."""
     with empty_store() as root:
