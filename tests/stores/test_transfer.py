@@ -2,7 +2,7 @@
 
 import json
 import os
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from subprocess import DEVNULL
 
@@ -134,19 +134,39 @@ def test_rows_of_a_time_before_a_rule_come_along(made, tmp_path):
         assert there("check").out == origin("check").out
 
 
+@contextmanager
+def halfway(origin, to):
+    """A transfer that has copied the cards, and goes on afterwards; and what changes the source."""
+    held = Store(Path(origin.env["BACKLOG_DATA_DIR"]))
+    waiting = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'fleet_worker'::regclass"
+    with held.connect() as blocker, held.connect(autocommit=True) as opened:
+        blocker.execute("LOCK TABLE fleet_worker")  # one of the last
+        with origin.start("store", "transfer", "--to", to) as process:
+            until(lambda: opened.execute(waiting).fetchone() is not None, "the copy's wait")
+            yield process, opened
+            blocker.rollback()
+            process.said = process.communicate(timeout=60)
+
+
 @pytest.mark.deep
 def test_after_a_kill_in_the_middle_the_target_is_empty_and_a_second_try_succeeds(origin, made):
-    url, held = made(), Store(Path(origin.env["BACKLOG_DATA_DIR"]))
-    waiting = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'fleet_worker'::regclass"
-    with held.connect() as blocker, held.connect(autocommit=True) as watching:
-        blocker.execute("LOCK TABLE fleet_worker")  # one of the last
-        with origin.start("store", "transfer", "--to", url) as process:
-            until(lambda: watching.execute(waiting).fetchone() is not None, "the copy's wait")
-            process.kill()
+    url = made()
+    with halfway(origin, url) as (process, _):
+        process.kill()
     with closing(psycopg.connect(url)) as target:
         assert target.execute("SELECT count(*) FROM backlog").fetchone() == (0,)
     assert origin("store", "transfer", "--to", url).status == 0
     assert everything(On(DATABASE_URL=url)) == everything(origin)
+
+
+@pytest.mark.deep
+def test_what_changes_meanwhile_is_not_moved_and_that_is_said(origin, made):
+    url = made()
+    with halfway(origin, url) as (process, source):
+        source.execute("UPDATE backlog SET title = 'later' WHERE id = 'A'")
+        source.execute("INSERT INTO backlog (id, title) VALUES ('late', 't')")
+    assert (process.returncode, "the store has changed meanwhile" in process.said[1]) == (0, True)
+    assert "late" not in On(DATABASE_URL=url)("list").out
 
 
 MANY = """
