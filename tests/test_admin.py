@@ -279,7 +279,7 @@ def test_a_form_that_does_not_say_what_it_shows_is_refused(admin_client):
     [
         ({"title": " "}, "This field is required"),
         ({"title": "a\0b"}, "Null characters"),
-        ({"priority": "9" * 30}, "priority must be"),
+        ({"priority": "9" * 30}, "Priority must be"),
         ({"priority": "x"}, "whole number"),
         ({"depends_on": "A\0"}, "NUL byte"),
         ({"depends_on": "B"}, "waits for A"),

@@ -195,7 +195,7 @@ def test_a_key_that_is_too_long_is_said_in_the_same_words_on_a_form(admin_client
     fields = {"id": "A", "title": "t", "priority": 0, "idempotency_key": "x" * (LONGEST_KEY + 1)}
     for path in ("/cards/new/", "/admin/backlog/card/add/"):
         page = admin_client.post(path, fields).text
-        assert "idempotency key must have at most 500 characters, not 501" in page
+        assert "Idempotency key must have at most 500 characters, not 501" in page
 
 
 # Trimmed ------------------------------------------------------------------------------------------
