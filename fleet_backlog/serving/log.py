@@ -10,7 +10,6 @@ from gunicorn.glogging import Logger
 
 from backlog.errors import Refusal
 from backlog.logs import Formatter
-from backlog.values import json_text
 from fleet_backlog.serving.proxies import forwarded
 
 # The peer, the client as a proxy that we believe saw it, and no query: what somebody searches for
@@ -57,5 +56,5 @@ class AccessLog(Logger):  # type: ignore[misc]  # gunicorn has no types
         found = super().atoms(resp, req, environ, request_time)
         path = environ["RAW_URI"].partition("?")[0]
         worker = environ.get("backlog.worker")
-        said = f" worker={json_text(worker)}" if worker else ""
+        said = f" worker={worker}" if worker else ""  # a name is one line, and it stands last
         return {**found, "path": path, "client": forwarded(environ) or "-", "worker": said}

@@ -5,8 +5,8 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 from ninja.security import HttpBearer
 
-from backlog.connection import open_session
 from backlog.errors import UsageError
+from remote.api import connection
 from remote.api.errors import NoToken, TooManyFailures
 from remote.api.failures import FAILURES
 from remote.verbs import tokens
@@ -49,7 +49,7 @@ def let_in(token: str, here: str) -> tokens.Token:
     key = tokens.key_of(token)
     if wait := FAILURES.wait(here, key):
         raise TooManyFailures(wait)
-    with open_session() as session:
+    with connection.session() as session:
         found = tokens.found(session, token)
     if found is None:
         FAILURES.count(here)

@@ -7,13 +7,12 @@ from typing import Any
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from backlog.connection import open_session
 from backlog.errors import NotAllowed
 from backlog.values import exact_json
 from backlog.verbs import rights
 from remote import scopes
 from remote.acting import in_the_name
-from remote.api import answers, waiting
+from remote.api import answers, connection, waiting
 from remote.api.claiming import within
 from remote.calls import Called, call
 from remote.verbs import limits
@@ -61,7 +60,7 @@ def as_token(called: Called, given: Mapping[str, Any], token: Token) -> partial[
         called,
         said,
         token.worker,
-        open_session,
+        connection.session,
         holds=holds,
         claiming=within(token.phases),
         ask=limits.asking(token, rights.guard(" ".join(called.words))),
@@ -74,5 +73,5 @@ def _once(
     if key is None:
         answer: Answer = do()
         return answer
-    with open_session() as session:
+    with connection.session() as session:
         return once(session, token.key, key, body, do, keeps=keeps)

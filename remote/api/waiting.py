@@ -4,6 +4,7 @@ One that waits keeps a thread of the server busy, so there is room for a few in 
 comes beyond that is told at once.
 """
 
+import select
 import socket
 import threading
 import time
@@ -105,9 +106,11 @@ def _has_gone(request: HttpRequest) -> bool:
     client = request.META.get("gunicorn.socket")
     if client is None:
         return False
-    try:
-        return not client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:
+    looked = select.poll()  # the socket itself would wait for its time-out
+    looked.register(client, select.POLLIN)
+    if not looked.poll(0):
         return False
+    try:
+        return not client.recv(1, socket.MSG_PEEK)
     except OSError:
         return True
