@@ -49,6 +49,7 @@ quick: setup ## the tests that say most in a minute, on the embedded tier
 chaos: setup ## the deep tests: storms, models, kills, full disks, 100,000 cards
 	BACKLOG_TEST_BUDGET=$(BUDGET) BACKLOG_TEST_TIER=embedded $(PYTEST) -m deep $(ARGS)
 	BACKLOG_TEST_BUDGET=$(BUDGET) BACKLOG_TEST_TIER=server $(PYTEST) -p no:playwright -m deep $(ARGS)
+	test $(BUDGET) = bounded || BACKLOG_TEST_FACE=http $(PYTEST) -p no:playwright -m "not deep" tests/cli $(ARGS)
 
 check: setup ## lint, types, layers, templates, migrations, deployment
 	.venv/bin/ruff check

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from backlog.verbs.rights import Ask
 
 # Those of the command, and what only a worker elsewhere has a use for.
-VERBS: Final = {**command.VERBS, "keep-output": "remote.cli.output.keep_output"}
+VERBS: Final = {**command.VERBS, "keep-output": "remote.keep_output.keep_output"}
 # Of this machine: its processes, its files, its store.
 _NOT_CALLED: Final = frozenset({"work", "store"})
 # What never ends, or keeps somebody waiting on a connection of the database.

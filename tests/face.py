@@ -6,12 +6,14 @@ the command hold for its client, but for those of `NOT_OVER_HTTP`.
 
 import logging
 import os
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -28,7 +30,20 @@ from remote.verbs import tokens
 OVER_HTTP: Final = os.environ.get("BACKLOG_TEST_FACE", "") == "http"
 
 # Why a test of the command cannot hold over HTTP, by the beginning of its name.
-NOT_OVER_HTTP: Final[dict[str, str]] = {}
+NOT_OVER_HTTP: Final = {
+    "cli/test_django": "it is about Django's connection",
+    "cli/test_export.py::test_what_fails_while": "it has the store fail in the middle of a read",
+    "cli/test_export.py::test_a_file_that_cannot": "it has no room for temporary files",
+    "cli/test_foreign.py::test_a_directory": "a directory is not sent",
+    "cli/test_foreign.py::test_front_matter": "a directory is not sent",
+    "cli/test_foreign.py::test_criteria_of_many": "a directory is not sent",
+    "cli/test_history.py::test_of_an_account": "the worker of the token acts, not the account",
+    "cli/test_history.py::test_a_process_names": "the worker of the token acts, not the account",
+    "cli/test_parsing.py::test_it_says_which": "the version names the server as well",
+    "cli/test_process.py::test_a_worker_s_command": "it imports psycopg; see remote/test_client",
+    "cli/test_process.py::test_one_query": "the statements are the server's",
+    "cli/test_terminal.py::test_a_warning": "the site in the process has set up its own log",
+}
 
 
 def is_left_out(test: str) -> bool:
@@ -37,6 +52,8 @@ def is_left_out(test: str) -> bool:
 
 
 class _Quiet(WSGIRequestHandler):
+    timeout = 5  # of a connection on which nothing is asked: its thread is wanted
+
     def log_message(self, *words: Any) -> None:
         pass
 
@@ -56,18 +73,30 @@ class _Server(WSGIServer):
             self.shutdown_request(request)
 
 
-@contextmanager
-def serving() -> Iterator[str]:
-    """The site, on a free port, served by threads of this process; its URL."""
+def site() -> Any:
+    """The project's own."""
     from fleet_backlog.wsgi import application
 
+    return application
+
+
+@contextmanager
+def serving(app: Any = None, tls: tuple[Path, Path] | None = None) -> Iterator[str]:
+    """An application (the site), on a free port, served by threads of this process; its URL.
+
+    `tls`: its certificate and the key.
+    """
     logging.getLogger("django.request").setLevel(logging.ERROR)  # what is refused is no news
     server = _Server(("127.0.0.1", 0), _Quiet)
-    server.set_app(application)
+    if tls is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.set_app(app or site())
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

@@ -15,6 +15,7 @@ SECONDS = "X must be a number of seconds above 0, a day at most"
 
 # Of each setting of the README a bad value, and what reads it.
 BAD = {
+    "BACKLOG_URL": ("ftp://b", "backlog list"),
     "BACKLOG_DATA_DIR": ("~of-nobody/store", "backlog list"),
     "BACKLOG_POSTGRES_BIN": ("/nowhere", "backlog store status"),
     "BACKLOG_OWNER": ("a\tb", "backlog claim"),

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, NoReturn
 
@@ -12,7 +12,6 @@ from backlog.cli.options import Options
 from backlog.cli.reply import Reply, kept
 from backlog.errors import WrongState
 from backlog.shown import say
-from backlog.values import exact_json
 from remote import scopes
 from remote.calls import is_called
 from remote.client import said
@@ -94,7 +93,8 @@ def reply(verb: str, found: Answer) -> Reply:
     return Reply(_pieces(verb, found), found.text, found.status, found.note)
 
 
-def _pieces(verb: str, found: Answer) -> list[str]:
+def _pieces(verb: str, found: Answer) -> Iterator[str]:
     """The JSON as the command prints it: of `tail`, a value a line."""
-    each = found.document if verb == "tail" else [found.document]
-    return [f"{exact_json(one)}\n" for one in each]
+    if verb == "tail" and found.text is None:
+        return (f"{one}\n" for one in found.each)
+    return iter([f"{found.json}\n"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from http.client import HTTPException, HTTPResponse, IncompleteRead
@@ -30,6 +31,10 @@ _AT_WORK: Final = "being_answered"
 # No more claims can wait there: to ask so again helps nobody.
 TOO_MANY: Final = "too_many"
 
+# How a whole reply begins. Its JSON is printed as it is written: to the last digit and blank.
+_BEGIN: Final = re.compile(r'{"status":(\d+),"json":')
+_DECODER: Final = json.JSONDecoder()
+
 _KNOWN: Final = {
     each.code: each
     for each in vars(errors).values()
@@ -39,15 +44,29 @@ _OF_STATUS: Final = {413: UsageError, 422: UsageError, 423: ClaimLost, 503: Stor
 
 
 class Answer(NamedTuple):
-    """What a verb answered: its exit status, its JSON (as `values.parse_json` reads it), the lines
-    that say the same to people (None: the JSON is for them as well), a word on stderr. Or `lines`
-    of JSON that are read as they come."""
+    """What a verb answered: its exit status, its JSON, as it was written; the lines that say the
+    same to people (None: the JSON is for them as well), a word on stderr. Or `lines` of JSON that
+    are read as they come."""
 
     status: int
-    document: Any
+    json: str
     text: list[str] | None
     note: str | None
     lines: Iterator[str] | None = None
+
+    @property
+    def document(self) -> Any:
+        """The value of the JSON; its numbers as they are written (`values.Digits`)."""
+        return parse_json(self.json)
+
+    @property
+    def each(self) -> Iterator[str]:
+        """Of an array each value, as it was written."""
+        at = 1
+        while self.json[at] != "]":
+            _, end = _DECODER.raw_decode(self.json, at)
+            yield self.json[at:end]
+            at = end + (self.json[end] == ",")
 
 
 class Wire:
@@ -88,12 +107,13 @@ class Wire:
         if not reads:
             headers["Idempotency-Key"] = os.urandom(16).hex()
         body = exact_json(dict(given)).encode()
-        over = time.monotonic() + self._patience
+        over: float | None = None
         for pause in idle_pauses():
             found, asked_for = self._try(verb, body, headers)
             if isinstance(found, Answer):
                 return found
             pause = max(pause, asked_for)
+            over = over or time.monotonic() + self._patience
             if time.monotonic() + pause >= over:
                 raise found
             time.sleep(pause)
@@ -112,7 +132,7 @@ class Wire:
         try:
             response = self._response(verb, body, headers)
             if _is_stream(response):
-                return Answer(0, None, None, None, self._lines(response)), 0
+                return Answer(0, "null", None, None, self._lines(response)), 0
             content = response.read()
         except (OSError, HTTPException) as error:
             self.close()
@@ -145,9 +165,14 @@ class Wire:
 
     def _answer(self, response: HTTPResponse, content: bytes) -> Answer:
         try:
-            said = parse_json(content.decode())
-            status, text, note = int(said["status"]), said["text"], said["note"]
-            return Answer(status, said["json"], text, note)
+            whole = content.decode()
+            begin = _BEGIN.match(whole)
+            if begin is None:
+                raise ValueError
+            _, end = _DECODER.raw_decode(whole, begin.end())
+            rest = json.loads("{" + whole[end + 1 :])
+            written = whole[begin.end() : end]
+            return Answer(int(begin[1]), written, rest["text"], rest["note"])
         except (ValueError, TypeError, KeyError):
             raise self._no_backlog(response) from None
 

@@ -9,6 +9,7 @@ from backlog.cli.claims import NOTHING_TAKEN
 from backlog.cli.options import Options
 from backlog.cli.reply import Reply
 from backlog.lifecycle import LONGEST_OUTPUT
+from backlog.logs import guard
 from backlog.records import Record
 from backlog.verbs.claims import Taken
 from backlog.verbs.output import Printed
@@ -28,6 +29,7 @@ _WHY: Final = {status: why for why, status in NOTHING_TAKEN.items()}
 
 def work(options: Options, address: Address) -> Reply:
     """Work, as `backlog work` does. Raises `Refusal`."""
+    guard()
     with closing(Wire(address)) as wire:
         wire.ask("paused", {}, reads=True)  # a server that is not there, or not ours, is told now
 

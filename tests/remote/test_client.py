@@ -1,0 +1,118 @@
+"""`backlog` with BACKLOG_URL: the same command, over HTTP."""
+
+import os
+
+import pytest
+
+from backlog.cli.main import main
+from backlog.cli.parser import parse
+from remote import calls
+from remote.client import said
+from remote.command import VERBS
+from tests import face
+from tests.cli.test_process import imported_modules
+from tests.command import Ran, manage
+
+pytestmark = pytest.mark.one_tier
+
+
+@pytest.fixture
+def both(store, served, capsys):
+    """Runs the command on the store and over HTTP; what each left."""
+
+    def run(*words):
+        left = []
+        for command in (lambda: main(words, verbs=VERBS), lambda: face.run(served, words)):
+            status = command()
+            left.append(Ran(status, *capsys.readouterr()))
+        return left
+
+    return run
+
+
+READS = (
+    *("list", "show --id A", "show --id none", "history --id A", "runs --id A", "explain --id B"),
+    *("stats", "doctor", "check", "context --id B", "tail", "export", "export --runs", "graph"),
+    *("roles", "role builder", "limits", "paused", "budgets", "gates", "search --text Zoë"),
+    *("verdicts --id A", "worker list", "plan export", "north-star", "decisions", "signals"),
+    *("claim", "claim --owner w --id A --count 2", "complete --id B --owner w", "list --phase X"),
+)
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["for people", "json"])
+def test_it_prints_and_ends_as_on_the_store(both, card, form):
+    card("A", title="Zoë 🚀", body="x\u2028y", done=True)
+    card("B", needs=["A"], blocked=True, acceptance='{"n":1.10000000000000000001}')
+    for words in READS:
+        here, there = both(*words.split(), *form)
+        assert there == here, words
+
+
+WORDS = (
+    "complete --id A --owner w --attempt 2 --summary s --tokens 0 --cost 1.50 --claim-next --ttl 5",
+    "create --id A --title -x --depends-on b,a --acceptance {} --priority=-3",
+    "edit --id A --phase= --max-attempts= --idempotency-key=",
+    "verify --id A --criterion 1 --fail --evidence text --by w",
+    "block --id A --note n",
+    "cancel --ids A,B",
+    "north-star veto 3 --by w --reason r",
+    "worker add w --roles code,review",
+    "list --status ready --limit 3",
+    "graph --json",
+)
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_words_become_values_that_mean_the_same(words):
+    argv = words.split()
+    options, noted = said.read(argv, "backlog", VERBS)
+    called = said.called(options, VERBS)
+    again, _ = calls._words(called, said.given(called, options, noted))
+    assert _told(parse(again, "backlog", VERBS)) == _told(parse(argv, "backlog", VERBS))
+
+
+def _told(options):
+    return {name: value for name, value in vars(options).items() if name != "json"}
+
+
+def test_the_attempt_that_the_environment_names_fences_its_card_among_many(monkeypatch):
+    monkeypatch.setenv("BACKLOG_CARD_ID", "B")
+    monkeypatch.setenv("BACKLOG_ATTEMPT", "2")
+    options, noted = said.read(["renew", "--ids", "A,B", "--owner", "w"], "backlog", VERBS)
+    sent = said.given(said.called(options, VERBS), options, noted)
+    assert sent == {"ids": [{"id": "A"}, {"attempt": 2, "id": "B"}], "owner": "w"}
+
+
+def test_it_needs_neither_django_nor_psycopg(served, card):
+    card("A")
+    words = ["claim", "--owner", "w", "--json"]
+    env = {**os.environ, **face.names(served, *words), "PYTHONPROFILEIMPORTTIME": "1"}
+    ran = manage(env, "backlog", *words)
+    assert (ran.status, ran.json["claimOwner"]) == (0, "w")
+    assert not {each.partition(".")[0] for each in imported_modules(ran)} & {"django", "psycopg"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("store status", "store status is of the host with the database"),
+        ("token list", "token list is of the host"),
+        ("sweep --every 3", "sweep --every is of the host"),
+        ("work --owner w --pass-database -- true", "--pass-database is of the host"),
+        ("import --from backlog-md .", "a directory cannot be sent"),
+    ],
+)
+def test_what_is_of_the_host_with_the_database_says_so(monkeypatch, capsys, words, said):
+    monkeypatch.setenv("BACKLOG_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("BACKLOG_TOKEN", "flb_a_b")
+    assert face.main.main(words.split(), "backlog", VERBS) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_the_version_says_which_server_is_used(monkeypatch, capsys):
+    monkeypatch.setenv("BACKLOG_URL", "https://b.example/of/us/")
+    monkeypatch.setenv("BACKLOG_TOKEN", "flb_a_b")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://db/b")
+    assert face.main.main(["--version"], "backlog", VERBS) == 0
+    said = ", of https://b.example/of/us (BACKLOG_URL), not of DATABASE_URL\n"
+    assert capsys.readouterr().out.endswith(said)
