@@ -5,9 +5,7 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 from ninja.security import HttpBearer
 
-from backlog.connection import open_session
 from backlog.errors import UsageError
-from backlog.session import Opener
 from remote.api import connection
 from remote.api.errors import NoToken, TooManyFailures
 from remote.api.failures import FAILURES
@@ -31,7 +29,7 @@ class BearerToken(HttpBearer):
         """The token that is shown, if it is one."""
         # Behind a proxy too: the project says how, and which proxy is believed.
         address = import_string(settings.AXES_CLIENT_IP_CALLABLE)
-        found = let_in(token, address(request), connection.session)
+        found = let_in(token, address(request))
         request.META["backlog.worker"] = found.worker  # for the access log
         return found
 
@@ -44,14 +42,14 @@ def shown(authorization: str) -> str:
     return token.strip()
 
 
-def let_in(token: str, here: str, connect: Opener = open_session) -> tokens.Token:
+def let_in(token: str, here: str) -> tokens.Token:
     """The token that is shown from this address, if it is one. Raises `NoToken`,
     `TooManyFailures`.
     """
     key = tokens.key_of(token)
     if wait := FAILURES.wait(here, key):
         raise TooManyFailures(wait)
-    with connect() as session:
+    with connection.session() as session:
         found = tokens.found(session, token)
     if found is None:
         FAILURES.count(here)

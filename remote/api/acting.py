@@ -7,9 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from backlog.connection import open_session
 from backlog.errors import NotAllowed
-from backlog.session import Opener
 from backlog.values import exact_json
 from backlog.verbs import rights
 from remote import scopes
@@ -27,10 +25,7 @@ def act(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResp
     token: Token = request.auth  # type: ignore[attr-defined]  # ninja's
     seconds = waiting.seconds(request, given) if called.name == "claim" else 0
     body = answers.pieces([called.name, exact_json(given)])
-    run = partial(
-        as_token(called, given, token, connection.session),
-        as_json=not answers.for_people(request),
-    )
+    run = partial(as_token(called, given, token), as_json=not answers.for_people(request))
     if called.name in answers.STREAMED:
         streamed: HttpResponseBase = run(lambda reply, options: answers.streamed(reply))
         return streamed
@@ -47,9 +42,7 @@ def act(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResp
     return answers.sent(waiting.until(request, seconds, partial(_once, token, key, body, do)))
 
 
-def as_token(
-    called: Called, given: Mapping[str, Any], token: Token, connect: Opener = open_session
-) -> partial[Any]:
+def as_token(called: Called, given: Mapping[str, Any], token: Token) -> partial[Any]:
     """The verb as the token lets it be done: called with what is made of its reply, as `call`.
 
     Raises `NotAllowed`.
@@ -67,7 +60,7 @@ def as_token(
         called,
         said,
         token.worker,
-        connect,
+        connection.session,
         holds=holds,
         claiming=within(token.phases),
         ask=limits.asking(token, rights.guard(" ".join(called.words))),

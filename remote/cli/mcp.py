@@ -35,16 +35,16 @@ def mcp(options: Options) -> Reply:
     elsewhere = bool(os.environ.get("BACKLOG_URL", "").strip())
     if options.http is not None:
         _over_http(options, elsewhere=elsewhere)
-        return Reply([], [])
-    from remote.mcp import stdio
-
-    if elsewhere:
+    elif elsewhere:
         from remote.client.address import Address
+        from remote.mcp import stdio
 
         stdio.serve_from(options.tier, Address.of())
     elif options.owner is None:
         raise UsageError("say who acts: BACKLOG_OWNER=NAME, or --owner NAME")
     else:
+        from remote.mcp import stdio
+
         stdio.serve(options.tier, options.owner, options.connect)
     return Reply([], [])
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from threading import Lock
 from typing import Any
 
 from backlog.session import Opener, Session
@@ -21,34 +20,30 @@ def here(called: Called, given: Mapping[str, Any], *, worker: str, connect: Open
 
 
 def by_wire(wire: Wire) -> Do:
-    """Has the server there do verbs, for the worker of the token, one at a time."""
-    free = Lock()
+    """Has the server there do verbs, for the worker of the token."""
 
     def do(called: Called, given: Mapping[str, Any]) -> Answer:
-        with free:
-            found = wire.ask(called.name, given, reads=only_reads(called.name))
+        found = wire.ask(called.name, given, reads=only_reads(called.name))
         return answering(called)(reply(called.name, found), None)
 
     return do
 
 
 class Kept:
-    """An `Opener` whose session is kept, for one verb at a time, and made anew once it broke."""
+    """An `Opener` for one thread, whose session is kept, and made anew once it broke."""
 
     def __init__(self, connect: Opener) -> None:
         self._connect = connect
         self._opened = ExitStack()
         self._session: Session | None = None
-        self._free = Lock()
 
     @contextmanager
     def __call__(self) -> Iterator[Session]:
-        with self._free:
-            if self._session is not None and not _answers(self._session):
-                self.close()
-            if self._session is None:
-                self._session = self._opened.enter_context(self._connect())
-            yield self._session
+        if self._session is not None and not _answers(self._session):
+            self.close()
+        if self._session is None:
+            self._session = self._opened.enter_context(self._connect())
+        yield self._session
 
     def close(self) -> None:
         self._session = None

@@ -48,7 +48,7 @@ def serve(bind: str, tier: str) -> None:
 
 
 def application(tier: str) -> Starlette:
-    """The server as an ASGI application, for one start. Raises `UsageError`."""
+    """The server as an ASGI application, for one start."""
     server: Server[Any, Any] = serving(offered(tier), _do)
     # A process that ends takes no session with it, and there is nothing that the server would say
     # by itself.

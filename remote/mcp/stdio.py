@@ -2,6 +2,7 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
 from typing import Any
@@ -20,7 +21,7 @@ from remote.mcp.tools import offered
 
 
 def serve(tier: str, worker: str, connect: Opener) -> None:
-    """Act for this worker on the store until standard input ends. Raises `UsageError`."""
+    """Act for this worker on the store until standard input ends."""
     with closing(Kept(connect)) as kept:
         _serve(tier, partial(here, worker=worker, connect=kept))
 
@@ -32,13 +33,15 @@ def serve_from(tier: str, address: Address) -> None:
 
 
 def _serve(tier: str, do: Do) -> None:
-    server = serving(offered(tier), do)
     logs.to_stderr()
     # Python would wait for whoever reads standard input, which nobody may ever close.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # Whoever asked has gone, and reads no answer.
-    with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError, BrokenPipeError):
-        anyio.run(_run, server)
+    # One does all that is asked, one after the other: a connection is used by no other thread.
+    with ThreadPoolExecutor(1) as thread:
+        server = serving(offered(tier), lambda *asked: thread.submit(do, *asked).result())
+        # Whoever asked has gone, and reads no answer.
+        with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError, BrokenPipeError):
+            anyio.run(_run, server)
 
 
 async def _run(server: "Server[Any, Any]") -> None:

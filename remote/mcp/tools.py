@@ -14,13 +14,12 @@ from remote.scopes import only_reads
 
 # All that a worker needs, in few words: what is told of tools is read with every turn of a model.
 SMALL: Final = ("claim", "renew", "complete", "block", "show", "context", "comment")
-TIERS: Final = ("small", "full")
 
 # A claim may wait so long; clients give up on a tool after a minute.
 MOST_SECONDS: Final = 45
 
 # For services and their operators, or too long for a model to read.
-_FOR_NO_AGENT: Final = frozenset({"export", "sweep", "check"})
+_FOR_NO_AGENT: Final = frozenset({"export", "sweep", "check", "keep-output"})
 _OF_THE_COMMAND: Final = frozenset({"exitCode"})
 _MANY: Final = _OF_THE_COMMAND | {"ids", "count"}
 _DESTROYS: Final = frozenset({"delete"})
@@ -104,8 +103,7 @@ class Offered(NamedTuple):
 
 
 def offered(tier: str) -> dict[str, Offered]:
-    """The tools of a tier (`TIERS`), by their names. Raises `UsageError`."""
-    values.one_of(tier, "--tier", TIERS)
+    """The tools of a tier, `small` or `full`, by their names."""
     known = {called.name: called for called in verbs() if called.name not in _FOR_NO_AGENT}
     small = tier == "small"
     found = [known[name] for name in SMALL] if small else known.values()

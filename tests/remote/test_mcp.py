@@ -69,7 +69,7 @@ def test_the_small_tier_is_what_a_worker_needs_in_the_order_of_its_day():
 
 def test_the_full_tier_is_every_verb_but_those_for_services():
     named = {called.name.replace("/", "_").replace("-", "_") for called in verbs()}
-    assert named - offered("full").keys() == {"export", "sweep", "check"}
+    assert named - offered("full").keys() == {"export", "sweep", "check", "keep_output"}
 
 
 @pytest.mark.parametrize("tier", ["small", "full"])
