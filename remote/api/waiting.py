@@ -11,15 +11,53 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpRequest
 
-from backlog.errors import UsageError
-from backlog.session import idle_pauses
+from backlog.errors import Refusal, UsageError
+from backlog.session import PsycopgSession, idle_pauses
+from backlog.store import storage
 from backlog.values import integer
 from remote.api.errors import TooMany
 from remote.api.models import MOST_SECONDS
 from remote.verbs.answers import Answer
+from remote.verbs.waiting import has_reason
+
+_LOOK_SECONDS: Final = 0.1
+
+
+class _Look:
+    """Whether there is a reason to try: one question for all who wait, on one connection."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: Any = None
+        self._at, self._found = float("-inf"), True
+
+    def has_reason(self) -> bool:
+        """As of a moment ago. A store that does not answer is a reason: the claim says why."""
+        with self._lock:
+            if time.monotonic() - self._at > _LOOK_SECONDS:
+                try:
+                    if self._connection is None:
+                        self._connection = storage.from_environment().connect()
+                    self._found = has_reason(PsycopgSession(self._connection))
+                except (Refusal, psycopg.Error):
+                    self._close()
+                    self._found = True
+                self._at = time.monotonic()
+            return self._found
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
 
 class _Room:
@@ -28,6 +66,7 @@ class _Room:
     def __init__(self, most: int) -> None:
         self.most = most
         self.ended = threading.Event()
+        self.look = _Look()
         self._waiting = 0
         self._lock = threading.Lock()
 
@@ -41,6 +80,8 @@ class _Room:
     def leave(self) -> None:
         with self._lock:
             self._waiting -= 1
+            if not self._waiting:
+                self.look.close()
 
 
 ROOM: Final = _Room(4)
@@ -88,6 +129,8 @@ def until(request: HttpRequest, seconds: int, claim: Try) -> Answer:
             if _has_gone(request):
                 return answer  # to nobody: a claim would be theirs until its lease is over
             is_last = ended or left <= pause
+            if not is_last and not ROOM.look.has_reason():
+                continue
             answer = claim() if is_last else claim(keeps=_took)
             if is_last or _took(answer):
                 return answer
