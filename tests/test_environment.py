@@ -16,6 +16,7 @@ SECONDS = "X must be a number of seconds above 0, a day at most"
 # Of each setting of the README a bad value, and what reads it.
 BAD = {
     "BACKLOG_URL": ("ftp://b", "backlog list"),
+    "BACKLOG_TOKEN": ("no token", "backlog list"),
     "BACKLOG_DATA_DIR": ("~of-nobody/store", "backlog list"),
     "BACKLOG_POSTGRES_BIN": ("/nowhere", "backlog store status"),
     "BACKLOG_OWNER": ("a\tb", "backlog claim"),
@@ -38,14 +39,18 @@ BAD = {
     "BACKLOG_LOGS": ("xml", "check"),
     "BACKLOG_REPLICA_LAG": ("little", "check"),
     "BACKLOG_REPLICA_URL": ("mysql://h/d", "check"),
+    "BACKLOG_WEBHOOKS_PRIVATE": ("maybe", "backlog webhook add http://h --events blocked"),
     "BACKLOG_TRANSFER_TO": ("cards", "backlog store transfer"),
 }
+
+# What is read only beside another.
+BESIDE = {"BACKLOG_TOKEN": {"BACKLOG_URL": "http://127.0.0.1:1"}}
 
 
 @pytest.mark.parametrize("name", re.findall(r"^\| `(BACKLOG_\w+)` \|", README, re.M))
 def test_a_bad_value_is_refused_by_the_name_of_its_variable(store, name):
     value, words = BAD[name]
-    ran = manage({**os.environ, name: value}, *words.split())
+    ran = manage({**os.environ, **BESIDE.get(name, {}), name: value}, *words.split())
     assert (ran.out, ran.err.count("\n")) == ("", 1)
     assert re.match(f"{name}(=/nowhere)? (must|names|has no) ", ran.err)
     assert ran.status != 0

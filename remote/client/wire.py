@@ -143,8 +143,9 @@ class Wire:
         if response.status == 200:
             return self._answer(response, content), 0
         refusal = self._refusal(response, content)
-        is_away = isinstance(refusal, StoreUnavailable | Busy) and response.status in _AWAY
-        if refusal.code == TOO_MANY or (not is_away and refusal.code != _AT_WORK):
+        if refusal.code == _AT_WORK:
+            refusal = StoreUnavailable(str(refusal))  # for whoever asks again: no answer yet
+        elif refusal.code == TOO_MANY or not self._may_pass(response, refusal):
             raise refusal
         said = response.getheader("Retry-After") or ""
         return refusal, float(said) if said.isdigit() else 0
@@ -200,6 +201,10 @@ class Wire:
         kind = _OF_STATUS.get(response.status, Refusal)
         told: Refusal = type("Told", (kind,), {"code": code})(message)
         return told
+
+    @staticmethod
+    def _may_pass(response: HTTPResponse, refusal: Refusal) -> bool:
+        return response.status in _AWAY and isinstance(refusal, StoreUnavailable | Busy)
 
     def _no_backlog(self, response: HTTPResponse) -> StoreUnavailable:
         led = response.getheader("Location") if 300 <= response.status < 400 else None

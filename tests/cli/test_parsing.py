@@ -8,6 +8,7 @@ import pytest
 
 import backlog.cli
 import fleet.cli
+import hooks.cli
 import remote.calls
 import remote.cli
 from backlog import __version__
@@ -272,7 +273,7 @@ def test_the_help_names_each_verb(call, capsys):
 def test_every_verb_that_a_module_declares_can_be_named():
     modules = [
         import_module(f"{package.__name__}.{each.name}")
-        for package in (backlog.cli, fleet.cli, remote.cli)
+        for package in (backlog.cli, fleet.cli, hooks.cli, remote.cli)
         for each in iter_modules(package.__path__)
     ]
     found = [each for module in modules for each in vars(module).values()]
