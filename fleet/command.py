@@ -42,5 +42,5 @@ VERBS: Final = {
 def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
     """Run the process's own words, or `argv`, and exit."""
     beside.join()
-    import_module("hooks.beside").join()
+    import_module("hooks").join()
     main.run(argv, prog, VERBS)
