@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from hooks import beside
+import hooks
 
 
 class HooksConfig(AppConfig):
@@ -11,4 +11,4 @@ class HooksConfig(AppConfig):
 
     def ready(self) -> None:
         """What the backlog does from now on, it tells others."""
-        beside.join()
+        hooks.join()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NoReturn
 
 from fleet import command
-from hooks import beside
+from hooks import join
 
 # As `parser.VERBS`.
 VERBS: Final = {
@@ -18,5 +18,5 @@ def run(
     argv: Sequence[str] | None = None, prog: str = "backlog", verbs: Mapping[str, str] = VERBS
 ) -> NoReturn:
     """Run the process's own words, or `argv`, and exit; `verbs` as in `main.main`."""
-    beside.join()
+    join()
     command.run(argv, prog, verbs)

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from backlog.errors import NotFound
 from backlog.records import COLUMNS, Record, iso, one_line, to_json, to_line, wire_name
 from backlog.session import Session
 from backlog.shown import visible
@@ -84,7 +85,10 @@ _BESIDE: Final = "SELECT data ->> 'actor', data ->> 'held_by' FROM hooks_deliver
 
 
 def message(session: Session, delivery: int, kind: str, at: datetime) -> Message:
-    """What this delivery says, of the `type` that it has and the moment it happened."""
+    """What this delivery says, of the `type` that it has and the moment it happened.
+
+    Raises `NotFound` if it is gone, with its subscription.
+    """
     row, more = _said(session, delivery, kind)
     full = _json(kind, at, row, more)
     if len(full) > MOST:
@@ -97,11 +101,17 @@ def _said(session: Session, delivery: int, kind: str) -> tuple[Any, dict[str, An
     """The row that it is about, and what is said beside that."""
     card = next(map(Record._make, session.rows(_CARD, (delivery,))), None)
     if kind not in _KINDS:
-        actor, held_by = session.rows(_BESIDE, (delivery,))[0]
+        actor, held_by = _one(session, _BESIDE, delivery)
         return card, {"actor": actor, "held_by": held_by}
     made = _KINDS[kind]
-    row = made(*session.rows(_READ[made], (delivery,))[0])
+    row = made(*_one(session, _READ[made], delivery))
     return row, {"card": card} if made is Escalation else {}
+
+
+def _one(session: Session, sql: str, delivery: int) -> Any:
+    for row in session.rows(sql, (delivery,)):
+        return row
+    raise NotFound(f"there is no delivery {delivery} any more")
 
 
 def _json(kind: str, at: datetime, row: Any, more: dict[str, Any]) -> bytes:

@@ -12,6 +12,7 @@ from threading import Event
 
 import pytest
 
+from backlog.errors import NotFound
 from backlog.records import to_json
 from backlog.verbs import cards
 from fleet.verbs import escalations
@@ -186,6 +187,19 @@ def test_what_a_sweep_was_sending_as_it_was_killed_comes_back(session, hook, rec
     assert len(deliver(session)) == 1
     assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
     never.set()
+
+
+def test_who_is_removed_while_it_is_told_is_told_no_more(session, sessions, hook, receiver):
+    def answer(handler):
+        webhooks.remove(sessions(), hook.id)
+        status(200)(handler)
+
+    receiver.answers = [answer]
+    numbers = [webhooks.test(session, hook.id) for _ in range(2)]
+    assert deliver(session) == [str(numbers[0])]
+    assert len(receiver.got) == 1
+    with pytest.raises(NotFound, match="any more"):
+        payload.message(session, numbers[1], "webhook.test", datetime.now(UTC))
 
 
 def test_what_would_be_too_long_says_what_it_leaves_out(session, card, hook, receiver):

@@ -28,6 +28,7 @@ def planted(tmp_path):
         "backlog",
         "fleet",
         "fleet_backlog",
+        "hooks",
     }
     code = f"open({str(tmp_path / 'imported')!r}, 'a').write(__name__ + '\\n')\n"
     for name in (*names, "sitecustomize", "usercustomize", "gunicorn.conf"):

@@ -110,3 +110,29 @@ DROP TRIGGER backlog_before_gate ON backlog;
 CREATE TRIGGER backlog_before_gate BEFORE UPDATE OF phase, gated ON backlog
 FOR EACH ROW WHEN (NEW.phase IS DISTINCT FROM OLD.phase OR OLD.gated AND NOT NEW.gated)
 EXECUTE FUNCTION backlog_before_gate();
+
+-- A card went from one status to another; `outcome` is how a run ended with it.
+CREATE OR REPLACE FUNCTION backlog_event_move(was backlog, card backlog, outcome text, report jsonb)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO backlog_event (card_id, at, actor, verb, from_status, to_status, attempt, note)
+    VALUES (card.id, card.updated_at, backlog_actor(),
+        coalesce(report ->> 'verb', CASE
+            WHEN card.status = 'done' THEN 'complete'
+            WHEN card.status = 'blocked' AND card.block_reason = 'in_review' THEN 'submit'
+            WHEN card.status = 'blocked' THEN 'block'
+            WHEN was.status = 'done' THEN 'reopen'
+            WHEN was.status = 'blocked' THEN 'unblock'
+            WHEN outcome = 'expired' THEN 'reclaim'
+            ELSE 'release' END),
+        was.status, card.status, card.attempts,
+        nullif(concat_ws('; ',
+            CASE card.status WHEN 'blocked' THEN concat_ws(': ', card.block_reason, card.block_note) END,
+            CASE was.status WHEN 'blocked' THEN card.answer END,
+            report ->> 'note', 'held by ' || was.claim_owner), ''));
+    -- Of an app that has to know of moves, if there is one. A claim, and a completion of which nothing
+    -- is said, do not come by here, and pay nothing for it.
+    IF to_regprocedure('on_backlog_move(backlog, backlog, text)') IS NOT NULL THEN
+        EXECUTE 'SELECT on_backlog_move($1, $2, $3)' USING was, card, outcome;
+    END IF;
+END $$;

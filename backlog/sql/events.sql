@@ -36,6 +36,11 @@ BEGIN
             CASE card.status WHEN 'blocked' THEN concat_ws(': ', card.block_reason, card.block_note) END,
             CASE was.status WHEN 'blocked' THEN card.answer END,
             report ->> 'note', 'held by ' || was.claim_owner), ''));
+    -- Of an app that has to know of moves, if there is one. A claim, and a completion of which nothing
+    -- is said, do not come by here, and pay nothing for it.
+    IF to_regprocedure('on_backlog_move(backlog, backlog, text)') IS NOT NULL THEN
+        EXECUTE 'SELECT on_backlog_move($1, $2, $3)' USING was, card, outcome;
+    END IF;
 END $$;
 
 -- Somebody set the attempts of a card.

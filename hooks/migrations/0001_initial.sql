@@ -1,5 +1,4 @@
--- What somebody is to be told is written where it happens, in its own transaction. WHEN lets no claim
--- and no completion in: they pay for the look at two statuses, and for no row.
+-- What somebody is to be told is written where it happens, in its own transaction.
 
 -- For whom it may concern: all its subscriptions, but those for another phase.
 CREATE FUNCTION hooks_tell(said text, of_phase text, about jsonb, every_phase boolean DEFAULT false)
@@ -11,31 +10,25 @@ RETURNS void LANGUAGE sql AS $$
     ORDER BY id
 $$;
 
-CREATE FUNCTION hooks_after_move() RETURNS trigger LANGUAGE plpgsql AS $$
+-- `backlog_event_move` calls it: see there. No claim does, and no plain completion.
+CREATE FUNCTION on_backlog_move(was backlog, card backlog, outcome text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     about jsonb;
 BEGIN
-    IF NOT EXISTS (SELECT FROM hooks_subscription) THEN
-        RETURN NULL;
+    IF card.status NOT IN ('ready', 'blocked') OR NOT EXISTS (SELECT FROM hooks_subscription) THEN
+        RETURN;
     END IF;
-    about := jsonb_build_object('card', to_jsonb(NEW), 'held_by', OLD.claim_owner);
-    IF OLD.status = 'claimed' AND 'expired' = (SELECT outcome FROM backlog_ended_run
-            WHERE card_id = NEW.id ORDER BY id DESC LIMIT 1) THEN
-        PERFORM hooks_tell('card.expired', NEW.phase, about);
+    about := jsonb_build_object('card', to_jsonb(card), 'held_by', was.claim_owner);
+    IF outcome = 'expired' THEN
+        PERFORM hooks_tell('card.expired', card.phase, about);
     END IF;
-    IF NEW.status = 'blocked' THEN
-        PERFORM hooks_tell('card.blocked', NEW.phase, about);
+    IF card.status = 'blocked' THEN
+        PERFORM hooks_tell('card.blocked', card.phase, about);
     END IF;
-    IF NEW.status = 'blocked' AND NEW.block_reason = 'attempts_exhausted' THEN
-        PERFORM hooks_tell('card.attempts_exhausted', NEW.phase, about);
+    IF card.status = 'blocked' AND card.block_reason = 'attempts_exhausted' THEN
+        PERFORM hooks_tell('card.attempts_exhausted', card.phase, about);
     END IF;
-    RETURN NULL;
 END $$;
-
-CREATE TRIGGER hooks_after_move AFTER UPDATE OF status ON backlog FOR EACH ROW
-WHEN (NEW.status = 'blocked' AND OLD.status <> 'blocked'
-    OR NEW.status = 'ready' AND OLD.status = 'claimed')
-EXECUTE FUNCTION hooks_after_move();
 
 CREATE FUNCTION hooks_after_escalation() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

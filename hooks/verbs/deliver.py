@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from backlog.errors import UsageError
+from backlog.errors import NotFound, UsageError
 from backlog.records import one_line
 from backlog.session import Session
 from hooks import payload
@@ -115,7 +115,10 @@ def _send_all(session: Session, to: _Taken) -> Iterator[int]:
             return
         each = _Try._make(rows[0])
         last = each.id
-        answer = _sent(session, to, each)
+        try:
+            answer = _sent(session, to, each)
+        except NotFound:  # somebody has removed the subscription
+            return
         error = None if answer.error is None else one_line(answer.error)
         session.execute(_END, (answer.status, error, error, error, each.id, each.attempts))
         if error is not None:
