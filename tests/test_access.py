@@ -43,7 +43,7 @@ OPENS = {
     **dict.fromkeys((*READING, *PRINTED, *SAVING), "viewer"),
     **dict.fromkeys((*CHANGING, *DECIDING), "operator"),
     "logout": "nobody",
-    "metrics": "nobody",  # of any account; `tests/test_metrics.py` has for whom it opens
+    "metrics": "-",  # no account; `tests/test_metrics.py` has for whom it opens
     "admin:logout": "nobody",  # stock: whom it lets not in is led to the door
     "admin:login": "staff",  # who is not logged in is sent to the site's own
     "admin:autocomplete": "-",  # no field of ours uses it
