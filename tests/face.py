@@ -54,6 +54,10 @@ def is_left_out(test: str) -> bool:
 class _Quiet(WSGIRequestHandler):
     timeout = 5  # of a connection on which nothing is asked: its thread is wanted
 
+    def get_environ(self) -> dict[str, Any]:
+        """With the connection, for an application that hangs up."""
+        return {**super().get_environ(), "connection": self.connection}
+
     def log_message(self, *words: Any) -> None:
         pass
 

@@ -5,6 +5,7 @@ import json
 import subprocess
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPSConnection
+from socket import SHUT_RDWR
 
 import pytest
 
@@ -34,12 +35,10 @@ def cut(app, times, before=False):
     left = [None] * times
 
     def answer(environ, start):
-        if left and before:
-            left.pop()
-            raise ConnectionResetError
-        response = app(environ, start)
+        response = None if left and before else app(environ, start)
         if left:
             left.pop()
+            environ["connection"].shutdown(SHUT_RDWR)
             raise ConnectionResetError
         return response
 
