@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from backlog.errors import Cancelled
-from backlog.lifecycle import BLOCKED, CLAIMED, DONE, IN_REVIEW, READY
+from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY
 from backlog.models import Card, Event
 from backlog.web.buttons import BUTTONS
 from backlog.web.seen import Seen
@@ -35,6 +35,9 @@ def expired():
 
 def _in_status(status: str, **more: Any) -> Card:
     more |= {"expired": True} if status == CLAIMED else {"status": status}
+    if more.pop("in_review", False):
+        card = CardFactory(id="A", gated=True, claimed=True)
+        return Card.objects.complete(card.pk)
     return CardFactory(id="A", **more)
 
 
@@ -44,7 +47,7 @@ def _post(client, button: str, *cards: Card, **more):
 
 
 # What a card has that a button is for.
-FOR: dict[str, Any] = {"request-changes": {"reason": IN_REVIEW}, "publish": {"draft": True}}
+FOR: dict[str, Any] = {"request-changes": {"in_review": True}, "publish": {"draft": True}}
 FIELDS = {
     **{"answer": {"note": "8080"}, "comment": {"note": "hm"}},
     "block": {"reason": "needs_input", "note": "which one?"},

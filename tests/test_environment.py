@@ -39,7 +39,7 @@ BAD = {
     "BACKLOG_LOGS": ("xml", "check"),
     "BACKLOG_REPLICA_LAG": ("little", "check"),
     "BACKLOG_REPLICA_URL": ("mysql://h/d", "check"),
-    "BACKLOG_WEBHOOKS_PRIVATE": ("maybe", "backlog webhook add http://h --events blocked"),
+    "BACKLOG_WEBHOOKS_PRIVATE": ("maybe", "backlog webhook add http://h --events card.blocked"),
     "BACKLOG_TRANSFER_TO": ("cards", "backlog store transfer"),
 }
 
