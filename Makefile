@@ -51,13 +51,14 @@ chaos: setup ## the deep tests: storms, models, kills, full disks, 100,000 cards
 	BACKLOG_TEST_BUDGET=$(BUDGET) BACKLOG_TEST_TIER=server $(PYTEST) -p no:playwright -m deep $(ARGS)
 	test $(BUDGET) = bounded || BACKLOG_TEST_FACE=http $(PYTEST) -p no:playwright -m "not deep" tests/cli $(ARGS)
 
-check: setup ## lint, types, layers, templates, migrations, deployment
+check: setup ## lint, types, layers, templates, known weaknesses, migrations, deployment
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/djlint --quiet --check --lint templates
 	find templates -name '*.html' -exec .venv/bin/djade --check {} +
+	$(PYTHON) -m tools.audit
 	@$(with-store) && set -x && \
 	$(MANAGE) makemigrations --check --dry-run && \
 	env $(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING

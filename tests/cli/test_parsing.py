@@ -9,7 +9,6 @@ import pytest
 import backlog.cli
 import fleet.cli
 import hooks.cli
-import remote.calls
 import remote.cli
 from backlog import __version__
 from backlog.cli.main import main
@@ -280,5 +279,5 @@ def test_every_verb_that_a_module_declares_can_be_named():
     groups = [each for each in found if isinstance(each, Group)]
     grouped = [action for each in groups for action in (*each.actions, each.alone)]
     alone = [each for each in found if isinstance(each, Verb | Group) and each not in grouped]
-    assert {each.name for each in alone} == {*VERBS, *remote.calls.VERBS}
+    assert {each.name for each in alone} == {*VERBS}
     assert [declared(place).name for place in VERBS.values()] == [*VERBS]
