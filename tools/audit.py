@@ -27,10 +27,10 @@ def main() -> int:
     asked = [each for each in packages if "skip_reason" not in each]
     weak = [each for each in asked if each["vulns"]]
     lines = [f"known weaknesses: {len(weak)}; asked for {len(asked)} of {len(packages)} packages"]
-    for each in weak:
-        lines.append(
-            f"{each['name']} {each['version']}: {', '.join(v['id'] for v in each['vulns'])}"
-        )
+    lines += [
+        f"{each['name']} {each['version']}: {', '.join(v['id'] for v in each['vulns'])}"
+        for each in weak
+    ]
     sys.stdout.write("\n".join(lines) + "\n")
     return 1 if weak else 0
 
