@@ -23,12 +23,12 @@ ROLES = ("anonymous", "nobody", "viewer", "operator", "staff", "superuser")
 READING = (
     *("board", "live", "live_cells", "palette", "cards", "card", "phase", "no_phase", "worker"),
     *("fleet", "activity", "search", "doctor", "control", "start", "roles", "role"),
-    *("escalations", "signals", "north_star", "repeats"),
+    *("escalations", "signals", "north_star", "repeats", "webhooks"),
 )
 PRINTED = ("output", "output_live")  # not of a public board
 CHANGING = ("pause", "resume", "limit", "unlimit", "act", "create", "edit", "plan", "sample")
 CHANGING += ("act_on_escalation", "budget", "unbudget", "repeat", "repeat_off")
-CHANGING += ("gate", "ungate")
+CHANGING += ("gate", "ungate", "webhook_add", "act_on_webhook")
 DECIDING = ("north_star_propose", "north_star_decide")
 SAVING = ("save_view", "remove_view")
 PAGES = ("changelist", "add", "history", "delete", "change")  # of a model in the admin

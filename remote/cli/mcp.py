@@ -1,14 +1,12 @@
 """`mcp`: the verbs as tools for agents."""
 
 import os
-from importlib.util import find_spec
 from typing import Final
 
 from backlog import values
 from backlog.cli.options import Options, text, verb
 from backlog.cli.reply import Reply
 from backlog.errors import Refusal, UsageError, WrongState
-from backlog.schema import set_up_django
 
 _TIERS: Final = ("small", "full")
 
@@ -30,6 +28,8 @@ _TIERS: Final = ("small", "full")
 )
 def mcp(options: Options) -> Reply:
     """Serve until the client hangs up, or the process is asked to end."""
+    from importlib.util import find_spec  # the help, which reads this module, does without
+
     if find_spec("mcp") is None:
         raise Refusal("this needs more packages: pip install 'fleet-backlog[mcp]'")
     elsewhere = bool(os.environ.get("BACKLOG_URL", "").strip())
@@ -54,6 +54,8 @@ def _over_http(options: Options, *, elsewhere: bool) -> None:
         raise WrongState(
             "--http is of the host with the database: run it there, without BACKLOG_URL"
         )
+    from backlog.schema import set_up_django
+
     with options.connect():  # the store is there, and its schema is ours
         pass
     set_up_django()  # the manager claims for tokens that are limited to phases

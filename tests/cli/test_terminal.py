@@ -43,6 +43,7 @@ _WRITES = {
     ("backlog/cli/programs.py", "psql.stdin.writelines"),
     ("backlog/cli/reply.py", "file.write"),  # a file
     ("backlog/verbs/transfer.py", "_write"),  # cards
+    ("backlog/verbs/copying.py", "pieces.write"),  # rows
     ("backlog/store/files.py", "file.write"),  # a file
     ("fleet_backlog/serving/prepare.py", "file.write"),  # a file
     ("backlog/web/views/cards.py", "form.write"),  # a card
@@ -57,8 +58,11 @@ _STREAMS = {
     ("backlog/cli/loops.py", "stderr"),
     ("backlog/cli/pool.py", "stdout"),
     ("backlog/cli/check.py", "stderr"),
+    ("backlog/cli/copying.py", "stderr"),
     ("backlog/cli/transfer.py", "stderr"),
     ("fleet_backlog/management/commands/serve.py", "stdout"),
+    ("remote/client/main.py", "stdout"),
+    ("remote/mcp/http.py", "stdout"),
 }
 # What makes lines of a log: `fleet_backlog/settings.py`, `serving/log.py` and `logs.guard` see that
 # they go through `logs.Formatter`, or that of `json_logs`. A worker of functions makes each line
@@ -66,11 +70,12 @@ _STREAMS = {
 _LOGS = {"backlog/logs.py", "backlog/schema.py", "fleet_backlog/serving/log.py"}
 _LOGS |= {"fleet_backlog/serving/probes.py", "backlog/worker/functions.py"}
 _LOGS |= {"backlog/json_logs.py", "backlog/worker/tracing.py", "fleet_backlog/serving/metrics.py"}
+_LOGS |= {"hooks/notifying.py", "remote/api/errors.py", "remote/mcp/server.py"}
 
 
 def _nodes(kind, words):
     """What is of this kind in the code; a file without any of these words is not parsed."""
-    for package in ("backlog", "fleet", "fleet_backlog"):
+    for package in ("backlog", "fleet", "fleet_backlog", "hooks", "remote"):
         for path in sorted((PROJECT / package).rglob("*.py")):
             text = path.read_text()
             for node in ast.walk(ast.parse(text)) if re.search(words, text) else ():

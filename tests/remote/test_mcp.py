@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from functools import partial
 
@@ -31,6 +32,12 @@ from tests.worker import until
 pytestmark = pytest.mark.one_tier
 
 
+def in_a_loop(work, *given):
+    """What it gives, run on a thread of its own: in this one a browser's loop may be running."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(anyio.run, work, *given).result()
+
+
 def ask(*calls, worker="ada", tier="full", connect=open_session, do=here):
     """What these tools answer to an agent that acts as this worker: `("show", {"id": "A"})`."""
 
@@ -40,7 +47,7 @@ def ask(*calls, worker="ada", tier="full", connect=open_session, do=here):
         async with connected(made) as client:
             return [await client.call_tool(name, given) for name, given in calls]
 
-    return anyio.run(run)
+    return in_a_loop(run)
 
 
 def said(result):
@@ -241,7 +248,7 @@ def test_over_http_the_worker_of_the_token_acts_as_far_as_its_token_lets_it(sess
     _, token = tokens.create(session, "ada", phases=["M1"])
     sql = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
     before = session.rows(sql)
-    claimed, edited, blocked = anyio.run(
+    claimed, edited, blocked = in_a_loop(
         _over_http,
         token,
         ("claim", {}),
@@ -271,7 +278,7 @@ def test_over_http_whoever_has_no_token_or_is_a_page_is_refused(store, headers, 
         async with _http(**headers) as (http, url):
             return await http.post(url, json={})
 
-    answer = anyio.run(send)
+    answer = in_a_loop(send)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
@@ -310,7 +317,7 @@ def test_over_standard_input_the_command_speaks_the_protocol_alone(store_root):
             await client.call_tool("create", {"id": "A", "title": "t"})
             return told, await client.call_tool("claim", {})
 
-    told, claimed = anyio.run(work)
+    told, claimed = in_a_loop(work)
     assert "Claim a card" in told.instructions
     assert claimed.structuredContent["claimOwner"] == "ada"
     assert errors == []
