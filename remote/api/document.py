@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from hashlib import sha256
+from http.client import responses
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
@@ -55,6 +56,21 @@ _REPLY: Final = {
         "note": {"type": ["string", "null"]},
     },
 }
+_REFUSED: Final = {
+    "type": "object",
+    "description": "nothing was done, or nothing has changed",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {
+                "code": _TEXT,
+                "message": {**_TEXT, "description": "what is wrong, and what would be right"},
+            },
+        }
+    },
+}
 _CARD: Final = {"$ref": "#/components/schemas/Card"}
 _CARDS: Final = {"type": "array", "items": _CARD}
 # What is answered with cards; what the others answer, the command's pages show.
@@ -85,12 +101,15 @@ def _written(root: str) -> tuple[str, str]:
 def document(root: str) -> dict[str, Any]:
     """OpenAPI 3.1 of the API, which hangs at `root`."""
     made: dict[str, Any] = API.get_openapi_schema(path_prefix=root)
-    made["components"]["schemas"] |= {"Reply": _REPLY, "Card": _card()}
-    made["components"]["responses"] = {}
+    made["components"]["schemas"] |= {"Reply": _REPLY, "Refused": _REFUSED, "Card": _card()}
+    shared: dict[str, Any] = {}
+    made["components"]["responses"] = shared
     for called in verbs():
         for method, operation in made["paths"][f"{root}{called.name}"].items():
             _complete(operation, called.name, method)
-            _refer(operation["responses"], made["components"]["responses"])
+            for status in _refusals(called.name):
+                shared[str(status)] = _refusal(status)
+                operation["responses"][status] = {"$ref": f"#/components/responses/{status}"}
     return made
 
 
@@ -104,16 +123,23 @@ def _card() -> dict[str, Any]:
     return made
 
 
-def _refer(responses: dict[int, Any], shared: dict[str, Any]) -> None:
-    """Refusals are the same for every verb: each is written once."""
-    for status in [status for status in responses if status >= 400]:
-        shared[str(status)] = responses[status]
-        responses[status] = {"$ref": f"#/components/responses/{status}"}
+def _refusals(verb: str) -> tuple[int, ...]:
+    """The statuses that a refusal of this verb may have."""
+    if scopes.only_reads(verb):
+        return (401, 403, 404, 409, 413, 422, 429, 503)
+    return (401, 403, 404, 409, 413, 422, 423, 429, 503)
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    """What every verb answers with this status."""
+    schema = {"$ref": "#/components/schemas/Refused"}
+    content = {answers.JSON: {"schema": schema}}
+    return {"description": responses[status], "headers": _EXIT_STATUS, "content": content}
 
 
 def _complete(operation: dict[str, Any], verb: str, method: str) -> None:
     operation["description"] = f"Scope: {scopes.NEEDED[verb]}."
-    parameters, responses = operation["parameters"], operation["responses"]
+    parameters, answered = operation["parameters"], operation["responses"]
     if "requestBody" in operation:
         operation["requestBody"]["content"][answers.JSON]["schema"].pop("default", None)
     for parameter in parameters:  # a query has no null: what is not given is left out
@@ -123,16 +149,16 @@ def _complete(operation: dict[str, Any], verb: str, method: str) -> None:
             parameter["schema"]["enum"] = [each for each in parameter["schema"]["enum"] if each]
     if method == "get" and verb not in answers.STREAMED:
         parameters.append(_ETAG)
-        responses[304] = {"description": "Not Modified"}
+        answered[304] = {"description": "Not Modified"}
     if not scopes.only_reads(verb):
         parameters.append(_KEY)
     if verb == "claim":
         parameters.append(_WAIT)
-    content = responses[200]["content"]
+    content = answered[200]["content"]
     content[answers.JSON]["schema"] = _ANSWERS.get(verb, {})
     if verb in answers.OF_LINES:
         content[answers.LINES] = content.pop(answers.JSON)
     if verb not in answers.STREAMED:
         content[answers.REPLY] = {"schema": {"$ref": "#/components/schemas/Reply"}}
-    for response in responses.values():
+    for response in answered.values():
         response["headers"] = _EXIT_STATUS

@@ -8,7 +8,6 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from ninja import Body, NinjaAPI, Query
 from ninja.parser import Parser
-from pydantic import BaseModel
 
 import backlog
 from backlog.errors import UsageError
@@ -19,19 +18,6 @@ from remote.api.acting import act
 from remote.calls import Called, verbs
 
 ABOUT: Final = "Every verb of the command: the same checks, the same refusals, the same JSON."
-
-
-class Error(BaseModel):
-    """What is wrong, and what would be right."""
-
-    code: str
-    message: str
-
-
-class Refused(BaseModel):
-    """Nothing was done, or nothing has changed."""
-
-    error: Error
 
 
 class _Parser(Parser):
@@ -54,7 +40,7 @@ def _operations(api: NinjaAPI) -> None:
         model = models.of(called)
         how: dict[str, Any] = {
             "auth": BearerToken(),
-            "response": {200: Any, **dict.fromkeys(_refusals(called), Refused)},
+            "response": {200: Any},  # refusals, the same everywhere, are of the document
             "summary": called.verb.help,
             "tags": [scopes.NEEDED[called.name]],
             "by_alias": True,
@@ -64,13 +50,6 @@ def _operations(api: NinjaAPI) -> None:
         if scopes.only_reads(called.name):
             got = _got(called, model)
             api.get(f"/{called.name}", operation_id=f"get_{name}", **how)(got)
-
-
-def _refusals(called: Called) -> tuple[int, ...]:
-    """The statuses that a refusal of this verb may have."""
-    if scopes.only_reads(called.name):
-        return (401, 403, 404, 409, 413, 422, 429, 503)
-    return (401, 403, 404, 409, 413, 422, 423, 429, 503)
 
 
 def _posted(called: Called, model: type[models.Given]) -> Any:
