@@ -28,7 +28,7 @@ class Environment(environ.Env):  # type: ignore[misc]  # (it has no types)
 
     def one_of(self, var: str, words: Sequence[str]) -> str:
         """One of these words; the first, if nothing is said."""
-        said = str(self.str(var, default="")) or words[0]
+        said = str(self.str(var, default="")).strip() or words[0]
         if said not in words:
             raise SystemExit(line(f"{var} must be {' or '.join(words)}, not {flat(said, 60)}"))
         return said

@@ -169,6 +169,11 @@ BACKLOG_METRICS_FROM = env.networks("BACKLOG_METRICS_FROM")
 
 BACKLOG_LOGS = env.one_of("BACKLOG_LOGS", json_logs.FORMS)
 
+# Read where they count, but told now if they are wrong: else each sweep would fail, and each
+# delivery of a webhook until it is dead.
+BACKLOG_ENFORCE_ROLES = env.one_of("BACKLOG_ENFORCE_ROLES", ("off", "on"))
+BACKLOG_WEBHOOKS_PRIVATE = env.one_of("BACKLOG_WEBHOOKS_PRIVATE", ("off", "on"))
+
 # Django would mail errors and print nothing.
 LOGGING = {
     "version": 1,

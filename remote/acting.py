@@ -23,10 +23,13 @@ def in_the_name(
         name = parameter.name
         if name == "owner" and name in said and said[name] is None:
             if not operates:
-                raise NotAllowed("only a token of scope operate acts without an owner")
+                raise NotAllowed(
+                    "only a token of scope operate acts without an owner:"
+                    f" owner must be {worker}, whose token it is"
+                )
             holds = False
         elif said.get(name) not in (None, worker):
-            raise NotAllowed(f"{name} is {worker}, who calls: leave it out")
+            raise NotAllowed(f"{name} must be {worker}, who calls")
         elif name == "by":
             said[name] = worker
     return said, holds

@@ -56,6 +56,12 @@ def test_a_bad_value_is_refused_by_the_name_of_its_variable(store, name):
     assert ran.status != 0
 
 
+@pytest.mark.parametrize("name", ["BACKLOG_ENFORCE_ROLES", "BACKLOG_WEBHOOKS_PRIVATE"])
+def test_a_site_does_not_start_with_a_switch_that_its_sweeps_would_refuse(store, name):
+    ran = manage({**os.environ, name: "yes"}, "check")
+    assert (ran.status, ran.out, ran.err) == (1, "", f"{name} must be off or on, not yes\n")
+
+
 @pytest.mark.parametrize(
     ("said", "means"),
     [("on", True), ("True", True), (" 1 ", True), ("off", False), ("No", False), ("", None)],

@@ -1,5 +1,6 @@
 """Clients that are slow, or many, or never end: others are answered meanwhile."""
 
+import json
 import os
 from contextlib import ExitStack
 
@@ -97,6 +98,11 @@ def test_a_body_that_is_waited_for_is_asked_for(site):
     assert client.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
     client.sendall(b"a=b")
     assert b"HTTP/1.1 403 Forbidden" in answer(client)
+
+
+def test_a_body_that_is_too_large_is_refused_in_the_words_of_the_api(site):
+    told = answer(send(site, POST, b"Content-Length: 99999999\r\n\r\n" + b"x" * 200_000))
+    assert json.loads(told.partition(b"\r\n\r\n")[2])["error"]["code"] == "too_large"
 
 
 @pytest.mark.parametrize(

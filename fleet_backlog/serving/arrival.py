@@ -6,6 +6,7 @@ is answered while every other one is at work or writes to a client that does not
 """
 
 import errno
+import json
 import re
 import socket
 import time
@@ -33,6 +34,9 @@ _END: Final = b"\r\n\r\n"
 _LONGEST_HEAD: Final = 128 * 1024  # more than gunicorn takes
 _HAS_BODY: Final = re.compile(rb"\r\n(?:content-length|transfer-encoding|expect)[ \t]*:", re.I)
 _LAST_CHUNK: Final = b"0\r\n\r\n"
+_TOO_LONG: Final = json.dumps(
+    {"error": {"code": "too_large", "message": "the body is too large: 10 MiB are the most"}}
+).encode()
 _ALIVE: Final = re.compile(rb"(?:GET|HEAD) /healthz[ ?]")
 
 
@@ -116,7 +120,11 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         """Say that it is too long; what still comes is thrown away, so that this can be read."""
         self.is_refused = True
         with suppress(OSError):
-            self.sock.send(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n")
+            self.sock.send(
+                b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n"
+                b"Content-Type: application/json\r\n"
+                b"Content-Length: %d\r\n\r\n%b" % (len(_TOO_LONG), _TOO_LONG)
+            )
             self.sock.shutdown(socket.SHUT_WR)
 
     def close(self, graceful: bool = False) -> None:

@@ -84,8 +84,8 @@ def link_to_next(request: HttpRequest, response: HttpResponseBase, limit: int, b
     """Where the next page is, if this one is full: `Link`, as RFC 8288 has it."""
     cards = json.loads(body)
     if isinstance(cards, dict):  # the whole reply
-        cards = cards["json"]
-    if len(cards) == limit:
+        cards = cards["json"]  # null, where its lines for people stand in its place
+    if cards and len(cards) == limit:
         query = request.GET.copy()
         query["after"] = cards[-1]["id"]
         response["Link"] = f'<{request.path}?{query.urlencode()}>; rel="next"'

@@ -65,6 +65,19 @@ _STATUSES: Final[tuple[tuple[type[Refusal], int], ...]] = (
     (ClaimLost, 423),
 )
 
+# What pydantic finds, in the words of the command.
+_MUST_BE: Final = "must be "
+_WRONG: Final = {"missing": "is missing", "extra_forbidden": "is no name that is taken here"}
+_KINDS: Final = {
+    "bool": "true or false",
+    "decimal": "a number",
+    "dict": "an object",
+    "int": "a whole number",
+    "list": "a list",
+    "model": "a JSON object",
+    "string": "a string",
+}
+
 
 def message(refusal: Refusal) -> str:
     """Its sentence, for somebody who is elsewhere."""
@@ -109,7 +122,7 @@ def answer_errors(api: NinjaAPI) -> None:
 
     @api.exception_handler(ValidationError)
     def wrong_shape(request: HttpRequest, error: ValidationError) -> HttpResponse:
-        return refused(UsageError("; ".join(dict.fromkeys(map(_fault, error.errors)))))
+        return refused(UsageError(_faults(error.errors)))
 
     @api.exception_handler(HttpError)
     def unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
@@ -121,7 +134,31 @@ def answer_errors(api: NinjaAPI) -> None:
         return refused(TooLarge("the body is too large: 10 MiB are the most"))
 
 
-def _fault(error: dict[str, Any]) -> str:
-    """One fault of the shape in words: where, and what would be right; never what was sent."""
-    where = ".".join(str(each) for each in error["loc"][2:]) or "the body"
-    return f"{where}: {error['msg']}"
+def _faults(errors: list[dict[str, Any]]) -> str:
+    """The faults of a shape in words: where, and what would be right; never what was sent."""
+    kinds: dict[str, dict[str, None]] = {}
+    found = [(_where(each["loc"]), each) for each in errors]
+    for where, error in found:
+        kinds.setdefault(where, {})[_wanted(error)] = None
+    return "; ".join(f"{where} {' or '.join(wanted)}" for where, wanted in kinds.items()).replace(
+        f" or {_MUST_BE}", " or "
+    )
+
+
+def _where(place: tuple[int | str, ...]) -> str:
+    """The name that it has in the body or in the query, and which of a list it is."""
+    name, *rest = place[2 if place[0] == "body" else 1 :] or ("the body",)
+    # What else is in it are the kinds that it might have had.
+    return ".".join([str(name), *(str(each) for each in rest if isinstance(each, int))])
+
+
+def _wanted(error: dict[str, Any]) -> str:
+    kind, limits = error["type"], error.get("ctx", {})
+    if kind in _WRONG:
+        return _WRONG[kind]
+    if kind == "greater_than_equal":
+        return f"{_MUST_BE}{limits['ge']} or more"
+    if kind == "less_than_equal":
+        return f"{_MUST_BE}{limits['le']} or less"
+    wanted = _KINDS.get(kind.split("_")[0])
+    return f"{_MUST_BE}{wanted}" if wanted else f"is wrong: {error['msg']}"

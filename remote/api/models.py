@@ -5,14 +5,24 @@ The values are the command's to check: it says what would be right.
 
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    create_model,
+)
+from pydantic_core import PydanticCustomError
 
 from backlog.values import Digits, integer
 from remote.calls import Called, Parameter
 
 MOST_SECONDS: Final = 60
+
 
 _NUMBER: Final = StrictInt | str  # "" where an edit takes it away
 _MONEY: Final = Decimal | str
@@ -28,6 +38,18 @@ _TYPES: Final[dict[str, Any]] = {
     "ids": str | list[str | dict[str, Any]],
     "file": str | list[Any],
 }
+
+
+def _no_flag(value: Any) -> Any:
+    """True is no 1: a lease of a second is nobody's wish."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("int_type", "a whole number")
+    return value
+
+
+def _whole(low: int, high: int) -> Any:
+    """The type of whole numbers from `low` to `high`."""
+    return Annotated[int, Field(ge=low, le=high), BeforeValidator(_no_flag)]
 
 
 class Given(BaseModel):
@@ -52,8 +74,8 @@ def of(called: Called) -> type[Given]:
     }
     if called.name == "claim":
         about = "seconds to wait for something to claim; ?wait= is the same"
-        wait = Field(None, description=about, alias="wait", ge=0, le=MOST_SECONDS)
-        fields["wait_"] = (int | None, wait)
+        wait = Field(None, description=about, alias="wait")
+        fields["wait_"] = (_whole(0, MOST_SECONDS) | None, wait)
     name = "".join(each.title() for each in called.name.replace("/", "-").split("-"))
     return create_model(name, __base__=Given, **fields)
 
@@ -69,17 +91,15 @@ def _type(parameter: Parameter) -> Any:
     elif parameter.is_list:
         kind = str | list[str]
     elif isinstance(check, partial) and check.func is integer:
-        kind = int
+        kind = _whole(check.keywords["low"], check.keywords["high"])
     else:
         kind = str
     return kind if _is_required(parameter) else kind | None
 
 
 def _field(parameter: Parameter) -> Any:
-    check, settings = parameter.settings.get("type"), parameter.settings
+    settings = parameter.settings
     how: dict[str, Any] = {"description": _help(parameter), "alias": parameter.name}
-    if isinstance(check, partial) and check.func is integer and parameter.name not in _TYPES:
-        how |= {"ge": check.keywords["low"], "le": check.keywords["high"]}
     if settings.get("choices"):
         how["json_schema_extra"] = {"enum": [*settings["choices"], None]}
     return Field(... if _is_required(parameter) else None, **how)

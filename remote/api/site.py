@@ -26,6 +26,12 @@ class _Parser(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
         try:
             given = json.loads(request.body, parse_float=Decimal, parse_constant=_none)
+            if b"\\ud" in request.body.lower():  # half a character is no text to anybody
+                json.dumps(given, ensure_ascii=False, default=str).encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                "the body must be text: it has half of a pair of \\u escapes"
+            ) from None
         except (ValueError, RecursionError) as error:
             raise UsageError(f"the body must be JSON, an object: {error}") from None
         return given
@@ -56,6 +62,11 @@ def _posted(called: Called, model: type[models.Given]) -> Any:
     empty: Any = ... if any(each.is_required() for each in model.model_fields.values()) else model()
 
     def posted(request: HttpRequest, given: model = Body(empty)) -> HttpResponseBase:  # type: ignore[valid-type, type-arg]  # noqa: B008 (ninja's way)
+        for name in request.GET:
+            if (called.name, name) != ("claim", "wait"):
+                raise UsageError(
+                    f"{name} belongs into the body; of a claim wait may be in the address"
+                )
         return act(request, called, given.values())  # type: ignore[attr-defined]
 
     return posted
@@ -63,12 +74,15 @@ def _posted(called: Called, model: type[models.Given]) -> Any:
 
 def _got(called: Called, model: type[models.Given]) -> Any:
     known = {parameter.name for parameter in called.parameters}
+    many = {parameter.name for parameter in called.parameters if parameter.is_list}
 
     def done(request: HttpRequest, values: dict[str, Any]) -> HttpResponseBase:
         for name in request.GET:
             if name not in known:
                 takes = ", ".join(sorted(known)) or "nothing"
                 raise UsageError(f"{called.name} takes no {name}; it takes {takes}")
+            if name not in many and len(request.GET.getlist(name)) > 1:
+                raise UsageError(f"{name} is given twice")
         return act(request, called, values)
 
     def got(request: HttpRequest, given: Query[model]) -> HttpResponseBase:  # type: ignore[valid-type]

@@ -31,6 +31,8 @@ class Address(NamedTuple):
         """The one that the environment names. Raises `UsageError`, which never shows the token."""
         url = environ.get("BACKLOG_URL", "").strip().rstrip("/")
         _parts(url, "BACKLOG_URL")
+        if url.endswith("/api/v1"):
+            raise UsageError("BACKLOG_URL must be the address of the site, without /api/v1")
         token = environ.get("BACKLOG_TOKEN", "").strip()
         if not token:
             raise UsageError(

@@ -47,6 +47,7 @@ def test_the_whole_reply_has_the_status_and_lines_for_people(api, form, lines):
         ("show", {"id": 5}, 422, "usage"),
         ("claim", {"ttl": 0}, 422, "usage"),
         ("claim", [], 422, "usage"),
+        ("create", {"id": "B", "title": "\ud800"}, 422, "usage"),
         ("complete", {"id": "A", "attempt": 2}, 423, "claim_lost"),
         ("create", {"id": "A", "title": "again"}, 409, "duplicate_id"),
         ("edit", {"id": "A", "title": "t"}, 403, "not_allowed"),
@@ -63,6 +64,49 @@ def test_json_that_is_none_is_refused(api):
     for body in ("{", '{"ttl": NaN}', "[" * 100_000):
         response = client.post("/api/v1/claim", body, content_type="application/json")
         assert error(response) == (422, "usage")
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "message"),
+    [
+        ("claim", [], "the body must be a JSON object"),
+        ("claim", {"ttl": True}, "ttl must be a whole number"),
+        (
+            "claim",
+            {"ttl": "x", "tll": 1},
+            "ttl must be a whole number; tll is no name that is taken here",
+        ),
+        ("claim", {"ttl": 0}, "ttl must be 1 or more"),
+        ("claim", {"exitCode": "maybe"}, "exitCode must be true or false"),
+        ("create", {"id": 5}, "id must be a string; title is missing"),
+        ("complete", {"ids": [1]}, "ids must be a string; ids.0 must be a string or an object"),
+    ],
+)
+def test_what_is_wrong_with_a_body_is_said_in_words(api, verb, given, message):
+    assert api(verb, given).json()["error"]["message"] == message
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "id is missing"),
+        ({"id": "A", "x": "1"}, "show takes no x; it takes id"),
+        ({"id": ["A", "B"]}, "id is given twice"),
+    ],
+)
+def test_what_is_wrong_with_a_query_names_it(api, given, message):
+    assert api.get("show", **given).json()["error"]["message"] == message
+
+
+def test_a_limit_that_is_no_number_is_named(api):
+    assert api.get("list", limit="x").json()["error"]["message"] == "limit must be a whole number"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("claim?wait=0", 200), ("claim?wiat=5", 422), ("claim?ttl=5", 422)]
+)
+def test_a_name_in_the_address_of_a_post_is_not_passed_over(api, path, status):
+    assert api(path, {}).status_code == status
 
 
 def test_what_changes_something_is_never_done_by_get(api):
@@ -104,6 +148,13 @@ def test_each_of_many_has_an_outcome_of_its_own(caller, card):
     done, lost = said.json()
     assert (done["card"]["status"], lost["error"]["code"]) == ("done", "claim_lost")
     assert (said.status_code, said["Backlog-Exit-Status"]) == (200, "4")
+
+
+def test_lines_for_people_have_no_next_page(api, card):
+    card("A")
+    people = {"Accept": "application/vnd.backlog.reply+json; form=text"}
+    page = api.get("list", people, limit=1)
+    assert (page.status_code, len(page.json()["text"]), page.get("Link")) == (200, 1, None)
 
 
 def test_a_page_of_a_list_leads_to_the_next(api, card):

@@ -136,7 +136,7 @@ def test_an_agent_works_on_a_card_to_its_end(session, card):
         ("claim", {"ttl": "soon"}, "usage", "--ttl must be a whole number"),
         ("claim", {"for": "me"}, "usage", "claim takes no for; it takes owner, ttl, id"),
         ("claim", {"wait": 600}, "usage", "wait must be between 0 and 45"),
-        ("claim", {"owner": "w"}, "not_allowed", "owner is ada, who calls: leave it out"),
+        ("claim", {"owner": "w"}, "not_allowed", "owner must be ada, who calls"),
         (
             "signal",
             {"id": "A", "kind": "skill", "text": "t", "evidence": "@/etc/passwd"},
@@ -260,7 +260,9 @@ def test_over_http_the_worker_of_the_token_acts_as_far_as_its_token_lets_it(sess
         "ada",
     )
     assert said(edited) == "edit needs a token of scope operate; this one is work"
-    assert said(blocked) == "only a token of scope operate acts without an owner"
+    assert said(blocked) == (
+        "only a token of scope operate acts without an owner: owner must be ada, whose token it is"
+    )
     until(lambda: session.rows(sql) == before, "no connection that is left")
 
 

@@ -101,6 +101,7 @@ def test_what_is_no_answer_is_a_refusal(app, kind, said):
         ({}, "BACKLOG_URL must be an address such as"),
         ({"BACKLOG_URL": "b.example"}, "BACKLOG_URL must be an address such as"),
         ({"BACKLOG_URL": "https://b:port"}, "BACKLOG_URL must be an address such as"),
+        ({"BACKLOG_URL": "https://b/api/v1/"}, "must be the address of the site, without /api/v1"),
         ({"BACKLOG_URL": "https://u:secret@b"}, "BACKLOG_URL must be an address alone"),
         ({"BACKLOG_URL": "https://b?token=secret"}, "BACKLOG_URL must be an address alone"),
         ({"BACKLOG_URL": "https://b"}, "BACKLOG_TOKEN must be set"),
