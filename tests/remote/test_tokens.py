@@ -133,6 +133,15 @@ def test_an_act_on_other_cards_is_not_the_token_s(limited, verb, given):
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_allowed")
 
 
+@pytest.mark.parametrize("dependents", ["drop", "wait"])
+def test_a_limited_token_drops_nothing_behind_its_cards(limited, card, row, dependents):
+    card("E", ["A"], phase="M2", role="code")
+    given = {"id": "A", "reason": "r", "dependents": dependents}
+    assert limited("drop", given).status_code == 403
+    assert (row("status", "A"), row("status", "E")) == (("ready",), ("ready",))
+    assert limited("drop", {**given, "dependents": "proceed"}).status_code == 200
+
+
 def test_a_limited_token_ends_what_it_holds_and_claims_the_next(limited, row):
     limited("claim")
     said = limited("complete", {"id": "A", "attempt": 1, "claimNext": True}).json()
