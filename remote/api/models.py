@@ -5,15 +5,33 @@ The values are the command's to check: it says what would be right.
 
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    create_model,
+)
 
 from backlog.values import Digits, integer
 from remote.calls import Called, Parameter
 
 MOST_SECONDS: Final = 60
 
+
+def _small(value: Any) -> Any:
+    """pydantic would write all zeros of 1e9999999 out, which takes hours, and then refuse it."""
+    if isinstance(value, Decimal) and value.adjusted() > _MOST_DIGITS:
+        raise ValueError("the number is too long")
+    return value
+
+
+_MOST_DIGITS: Final = 20
+_INTEGER: Final = Annotated[int, BeforeValidator(_small)]
 _NUMBER: Final = StrictInt | str  # "" where an edit takes it away
 _MONEY: Final = Decimal | str
 _TYPES: Final[dict[str, Any]] = {
@@ -53,7 +71,7 @@ def of(called: Called) -> type[Given]:
     if called.name == "claim":
         about = "seconds to wait for something to claim; ?wait= is the same"
         wait = Field(None, description=about, alias="wait", ge=0, le=MOST_SECONDS)
-        fields["wait_"] = (int | None, wait)
+        fields["wait_"] = (_INTEGER | None, wait)
     name = "".join(each.title() for each in called.name.replace("/", "-").split("-"))
     return create_model(name, __base__=Given, **fields)
 
@@ -69,7 +87,7 @@ def _type(parameter: Parameter) -> Any:
     elif parameter.is_list:
         kind = str | list[str]
     elif isinstance(check, partial) and check.func is integer:
-        kind = int
+        kind = _INTEGER
     else:
         kind = str
     return kind if _is_required(parameter) else kind | None

@@ -40,6 +40,8 @@ class _Parser(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
         try:
             given = json.loads(request.body, parse_float=Decimal, parse_constant=_none)
+            if b"\\" in request.body:  # half of a pair of surrogates, which is no character
+                json.dumps(given, ensure_ascii=False, default=str).encode()
         except (ValueError, RecursionError) as error:
             raise UsageError(f"the body must be JSON, an object: {error}") from None
         return given
