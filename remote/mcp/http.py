@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backlog.errors import NotAllowed, StoreUnavailable
 from backlog.session import as_refusal
 from backlog.shown import say
-from remote.api import errors
+from remote.api import bodies, errors
 from remote.api.access import let_in, shown
 from remote.api.acting import as_token
 from remote.calls import Called
@@ -107,8 +107,8 @@ class _Guarded:
 
 
 async def _whole(receive: Receive) -> Receive:
-    """Gives the whole body, which is here, and then what else comes. Raises `TooLarge`: whoever
-    reads it would take as much as is sent."""
+    """Gives the whole body, which is here, and then what else comes. Raises `TooLarge`, for
+    whoever reads it would take as much as is sent, and `UsageError`."""
     body, more = bytearray(), True
     while more:
         message = await receive()
@@ -116,6 +116,8 @@ async def _whole(receive: Receive) -> Receive:
         more = message.get("more_body", False)
         if len(body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise errors.TooLarge("the body is too large: 10 MiB are the most")
+    if body:  # here, where it is no defect that the library tells the log
+        bodies.read(bytes(body), bodies.finite)
     first = [{**message, "body": bytes(body)}]
 
     async def arrived() -> Message:
