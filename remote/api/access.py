@@ -49,12 +49,16 @@ def let_in(token: str, here: str) -> tokens.Token:
     `TooManyFailures`.
     """
     key = tokens.key_of(token)
-    if wait := FAILURES.wait(here, key):
+    if wait := FAILURES.wait(here, key, _keys):
         raise TooManyFailures(wait)
     with connection.session() as session:
         found = tokens.found(session, token)
     if found is None:
         FAILURES.count(here)
         raise NoToken("this token lets nobody in: it is none, or it is over, or revoked")
-    FAILURES.clear(here, key)
     return found
+
+
+def _keys() -> frozenset[str]:
+    with connection.session() as session:
+        return tokens.keys(session)

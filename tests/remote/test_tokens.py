@@ -87,8 +87,7 @@ def test_use_is_noted_once_a_minute(api, session):
 
 
 def test_who_fails_too_often_waits_and_a_right_token_does_not(caller, monkeypatch):
-    w = caller()
-    assert w.get("limits").status_code == 200
+    w = caller()  # whom nobody here has heard yet
     said = [status_with("Bearer flb_0_0") for _ in range(failures.MOST + 1)]
     assert [each.status_code for each in said[-2:]] == [401, 429]
     assert 0 < int(said[-1]["Retry-After"]) <= failures.SECONDS
