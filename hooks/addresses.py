@@ -82,7 +82,7 @@ def shown(url: str) -> str:
     if scheme not in _PORTS:
         return f"{scheme}://…"
     host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.partition('?')[0]}" + ("/…" if slash and path else "")
+    return f"{scheme}://{re.split('[?#]', host)[0]}" + ("/…" if slash and path else "")
 
 
 def resolved(found: Target) -> list[tuple[Any, Any]]:

@@ -33,9 +33,20 @@ def check(url: str) -> None:
     except ModuleNotFoundError:
         raise Refusal(_INSTALL) from None
     logging.getLogger("apprise").disabled = True  # it would log the URL
+    _forget_files()
     if apprise.Apprise.instantiate(url, suppress_exceptions=True) is None:
         kind = url.partition(":")[0] if "://" in url else "it"
         raise UsageError(f"apprise cannot read this URL; what {kind} takes is in its documentation")
+
+
+def _forget_files() -> None:
+    """A URL may name a file of this machine, such as the template of what is sent."""
+    import apprise
+
+    manager: Any = apprise.AttachmentManager  # without types
+    files = manager()
+    if "file" in files:
+        files.remove("file")
 
 
 def notify(url: str, title: str, text: str) -> Answer:
@@ -66,11 +77,12 @@ _ENDS: Final = {
 }
 
 
-def _watch(refused: Callable[[], Any], event: str, args: tuple[Any, ...]) -> None:
-    """For `sys.addaudithook`: lets nothing connect to an address that is not public."""
+def _watch(private: bool, refused: Callable[[], Any], event: str, args: tuple[Any, ...]) -> None:
+    """For `sys.addaudithook`: lets nothing start a program, nor connect to an address that is not
+    public, unless it may be `private`."""
     if event in _PROGRAMS:
         raise PermissionError(event)
-    if event in _CALLS:
+    if event in _CALLS and not private:
         address = args[1]
         try:
             addresses.refuse(str(address[0]) if isinstance(address, tuple) else "")
@@ -85,9 +97,9 @@ def _main() -> int:
         import apprise
     except ModuleNotFoundError:
         return _NOT_THERE
+    _forget_files()
     seen: list[bool] = []
-    if not said["private"]:
-        sys.addaudithook(partial(_watch, lambda: seen.append(True)))
+    sys.addaudithook(partial(_watch, said["private"], lambda: seen.append(True)))
     teller = apprise.Apprise()
     sent = teller.add(said["url"]) and teller.notify(body=said["text"], title=said["title"])
     return _SENT if sent else _REFUSED if seen else _NOT_SENT

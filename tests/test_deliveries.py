@@ -303,6 +303,21 @@ def test_apprise_tells_and_calls_no_private_address_unless_it_may(
     assert "no public address" in found()[1].error
 
 
+@pytest.mark.parametrize("private", [True, False])
+def test_apprise_starts_no_program_wherever_it_may_call(private):
+    with pytest.raises(PermissionError):
+        notifying._watch(private, lambda: None, "subprocess.Popen", ())
+
+
+@pytest.mark.one_tier
+@pytest.mark.parametrize("where", ["{}", "file://{}"])
+def test_apprise_reads_no_file_that_a_url_names(call, tmp_path, where):
+    template = tmp_path / "secret.json"
+    template.write_text("{}")
+    named = f"workflow://example.org/workflow1234567/sig1234567?template={where.format(template)}"
+    assert call("notify", "add", named, "--events", ANY).status == 2
+
+
 @pytest.mark.one_tier
 @pytest.mark.parametrize(
     "where", ["nothing", "nosuch://secret", "slack://secret", f"json://secret/{'a' * 2000}"]

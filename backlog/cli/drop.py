@@ -33,6 +33,8 @@ def drop(session: Session, options: Options) -> Reply:
         duplicate_of=options.duplicate_of,
         dependents=options.dependents,
     )
+    if options.allow is not None and (done.dropped or done.blocked):
+        options.allow([*done.dropped, *done.blocked])  # or nothing has been done
     others = {"dropped": done.dropped, "blocked": done.blocked, "left": done.left}
     lines = [f"{what}: {named(ids)}" for what, ids in others.items() if ids]
     answer = f'{{"card":{to_json(done.card)},{json_text(others)[1:]}\n'

@@ -129,6 +129,10 @@ class Server(NamedTuple):
             # Without what follows the colon: it may quote the password.
             reason = str(error).partition(":")[0]
             raise ConfigurationError(f"{self.called} cannot be read: {reason}") from None
+        if _is_cut_in_two(str(given.get("host") or ""), str(given.get("port") or "")):
+            raise ConfigurationError(
+                f"{self.called} has an @ or a / in its password: write them as %40 and %2F"
+            )
         return {
             "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
             "application_name": "fleet-backlog",
@@ -138,6 +142,12 @@ class Server(NamedTuple):
             **given,
             **_ENCODING,
         }
+
+
+def _is_cut_in_two(hosts: str, ports: str) -> bool:
+    """Whether a password is taken for a host or a port, which an error would name."""
+    names = [each for each in hosts.split(",") if not each.startswith("/")]
+    return any("@" in each[1:] for each in names) or ports.strip("0123456789,") != ""
 
 
 def _primary(hosts: Any, parameter: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from ninja.security import HttpBearer
 
 from backlog.errors import UsageError
 from remote.api import connection
-from remote.api.errors import NoToken, TooManyFailures
+from remote.api.errors import NoLength, NoToken, TooManyFailures
 from remote.api.failures import FAILURES
 from remote.verbs import tokens
 
@@ -23,6 +23,8 @@ class BearerToken(HttpBearer):
         """Who calls. Raises `NoToken`, `TooManyFailures`, `UsageError`."""
         if any(name in request.GET for name in _IN_URL):
             raise UsageError("a token is sent in the header Authorization, and never in an address")
+        if "Transfer-Encoding" in request.headers:
+            raise NoLength("the body must come with its Content-Length, and not in chunks")
         return self.authenticate(request, shown(request.headers.get("Authorization", "")))
 
     def authenticate(self, request: HttpRequest, token: str) -> tokens.Token:
@@ -47,12 +49,16 @@ def let_in(token: str, here: str) -> tokens.Token:
     `TooManyFailures`.
     """
     key = tokens.key_of(token)
-    if wait := FAILURES.wait(here, key):
+    if wait := FAILURES.wait(here, key, _keys):
         raise TooManyFailures(wait)
     with connection.session() as session:
         found = tokens.found(session, token)
     if found is None:
         FAILURES.count(here)
         raise NoToken("this token lets nobody in: it is none, or it is over, or revoked")
-    FAILURES.clear(here, key)
     return found
+
+
+def _keys() -> frozenset[str]:
+    with connection.session() as session:
+        return tokens.keys(session)

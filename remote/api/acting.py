@@ -39,7 +39,9 @@ def act(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResp
         return response
     # A sweep is many transactions, and may be made as often as anybody likes.
     key = request.headers.get("Idempotency-Key") if called.name != "sweep" else None
-    return answers.sent(waiting.until(request, seconds, partial(_once, token, key, body, do)))
+    return answers.sent(
+        waiting.until(request, seconds, partial(_once, called.name, token, key, body, do))
+    )
 
 
 def as_token(called: Called, given: Mapping[str, Any], token: Token) -> partial[Any]:
@@ -68,10 +70,17 @@ def as_token(called: Called, given: Mapping[str, Any], token: Token) -> partial[
 
 
 def _once(
-    token: Token, key: str | None, body: bytes, do: Any, *, keeps: Any = lambda answer: True
+    verb: str,
+    token: Token,
+    key: str | None,
+    body: bytes,
+    do: Any,
+    *,
+    keeps: Any = lambda answer: True,
 ) -> Answer:
     if key is None:
         answer: Answer = do()
         return answer
+    hides = answers.without_secret if verb in answers.WITH_SECRET else str
     with connection.session() as session:
-        return once(session, token.key, key, body, do, keeps=keeps)
+        return once(session, token.key, key, body, do, keeps=keeps, hides=hides)

@@ -1,6 +1,7 @@
 """A verb's reply as an HTTP answer."""
 
 import json
+import re
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
@@ -23,6 +24,10 @@ LINES: Final = "application/x-ndjson"
 OF_LINES: Final = ("export", "tail")
 # Of any length: never in memory, and never as a reply.
 STREAMED: Final = ("export",)
+# They tell a secret, once.
+WITH_SECRET: Final = ("webhook/add",)
+# As JSON, and in a line for people.
+_SECRET: Final = re.compile(r'"secret":"whsec_[^"]*"|secret=whsec_[\w+/=]*')
 
 
 def answered(request: HttpRequest, verb: str, reply: Reply) -> Answer:
@@ -89,6 +94,11 @@ def link_to_next(request: HttpRequest, response: HttpResponseBase, limit: int, b
         query = request.GET.copy()
         query["after"] = cards[-1]["id"]
         response["Link"] = f'<{request.path}?{query.urlencode()}>; rel="next"'
+
+
+def without_secret(body: str) -> str:
+    """The answer without what signs for a webhook."""
+    return _SECRET.sub(lambda found: "secret=-" if "=" in found[0][:7] else '"secret":null', body)
 
 
 def pieces(texts: Iterable[str]) -> bytes:

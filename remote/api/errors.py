@@ -57,9 +57,16 @@ class TooLarge(UsageError):
     code = "too_large"
 
 
+class NoLength(UsageError):
+    """Django takes a body in chunks for none: what is asked for would not be what is done."""
+
+    code = "length_required"
+
+
 # What differs from the status that the refusal has on a page.
 _STATUSES: Final[tuple[tuple[type[Refusal], int], ...]] = (
     (TooLarge, 413),
+    (NoLength, 411),
     (NoSuchMethod, 405),
     (UsageError, 422),
     (ClaimLost, 423),

@@ -1,19 +1,22 @@
 """Tokens that were none: who sends many of them is not listened to for a while.
 
-Of one process, in its memory: a row a failure would let anybody write to the store. A token that
-was right from that address lately is looked at as ever, so nobody is slower for a neighbour.
+Of one process, in its memory: a row a failure would let anybody write to the store. A token whose
+key there is, is looked at as ever: behind one proxy nobody is kept out by a neighbour.
 """
 
 import math
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Collection
 from threading import Lock
 from typing import Final
 
 MOST: Final = 20
 SECONDS: Final = 60.0
-# Addresses that are remembered, and right tokens.
+# Addresses that are remembered.
 _KEPT: Final = 4096
+# For so long keys are remembered: who is told to wait has the store asked no more often.
+_FRESH_SECONDS: Final = 5.0
 
 
 class Failures:
@@ -22,16 +25,21 @@ class Failures:
     def __init__(self) -> None:
         self._lock = Lock()
         self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
-        self._right: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._keys: Collection[str] = ()
+        self._asked = float("-inf")
 
-    def wait(self, address: str, key: str) -> int:
-        """Seconds until this address is listened to again; 0: now, or always for this token."""
+    def wait(self, address: str, key: str, keys: Callable[[], Collection[str]]) -> int:
+        """Seconds until this address is listened to again; 0: now, or always for this token, which
+        is among those there are (`keys`)."""
         with self._lock:
             began, count = self._counts.get(address, (0.0, 0))
-            left = began + SECONDS - time.monotonic()
-            if count < MOST or left <= 0 or (address, key) in self._right:
+            now = time.monotonic()
+            left = began + SECONDS - now
+            if count < MOST or left <= 0:
                 return 0
-            return math.ceil(left)
+            if now - self._asked > _FRESH_SECONDS:
+                self._keys, self._asked = keys(), now
+            return 0 if key in self._keys else math.ceil(left)
 
     def count(self, address: str) -> None:
         """One more."""
@@ -43,14 +51,6 @@ class Failures:
             self._counts[address] = began, count + 1
             if len(self._counts) > _KEPT:
                 self._counts.popitem(last=False)
-
-    def clear(self, address: str, key: str) -> None:
-        """This token was right."""
-        with self._lock:
-            self._right[address, key] = None
-            self._right.move_to_end((address, key))
-            if len(self._right) > _KEPT:
-                self._right.popitem(last=False)
 
 
 FAILURES: Final = Failures()

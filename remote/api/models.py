@@ -24,6 +24,7 @@ from remote.calls import Called, Parameter
 MOST_SECONDS: Final = 60
 
 
+_MOST_DIGITS: Final = 20
 _NUMBER: Final = StrictInt | str  # "" where an edit takes it away
 _MONEY: Final = Decimal | str
 _TYPES: Final[dict[str, Any]] = {
@@ -40,16 +41,17 @@ _TYPES: Final[dict[str, Any]] = {
 }
 
 
-def _no_flag(value: Any) -> Any:
-    """True is no 1: a lease of a second is nobody's wish."""
-    if isinstance(value, bool):
+def _countable(value: Any) -> Any:
+    """True is no 1: a lease of a second is nobody's wish. And pydantic would write all zeros of
+    1e9999999 out, which takes hours, before it refuses it."""
+    if isinstance(value, bool) or (isinstance(value, Decimal) and value.adjusted() > _MOST_DIGITS):
         raise PydanticCustomError("int_type", "a whole number")
     return value
 
 
 def _whole(low: int, high: int) -> Any:
     """The type of whole numbers from `low` to `high`."""
-    return Annotated[int, Field(ge=low, le=high), BeforeValidator(_no_flag)]
+    return Annotated[int, Field(ge=low, le=high), BeforeValidator(_countable)]
 
 
 class Given(BaseModel):

@@ -1,7 +1,5 @@
 """The API: an operation for each verb that can be called, made from the command's own table."""
 
-import json
-from decimal import Decimal
 from typing import Any, Final
 
 from django.http import HttpRequest
@@ -12,7 +10,7 @@ from ninja.parser import Parser
 import backlog
 from backlog.errors import UsageError
 from remote import scopes
-from remote.api import errors, models
+from remote.api import bodies, errors, models
 from remote.api.access import BearerToken
 from remote.api.acting import act
 from remote.calls import Called, verbs
@@ -24,21 +22,7 @@ class _Parser(Parser):
     """JSON whose numbers keep every digit; a body that is empty gives nothing."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        try:
-            given = json.loads(request.body, parse_float=Decimal, parse_constant=_none)
-            if b"\\ud" in request.body.lower():  # half a character is no text to anybody
-                json.dumps(given, ensure_ascii=False, default=str).encode()
-        except UnicodeEncodeError:
-            raise UsageError(
-                "the body must be text: it has half of a pair of \\u escapes"
-            ) from None
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"the body must be JSON, an object: {error}") from None
-        return given
-
-
-def _none(word: str) -> Any:
-    raise ValueError(f"{word} is not JSON")
+        return bodies.read(request.body)
 
 
 def _operations(api: NinjaAPI) -> None:

@@ -24,6 +24,8 @@ PATIENCE_SECONDS: Final = 10.0
 # A connection that says nothing for so long is given up; an import may take its time.
 _SILENCE_SECONDS: Final = 300.0
 _CHUNK: Final = 64 * 1024
+# No answer, and no line of one, is as long: whoever sends that is no backlog, or means harm.
+_LONGEST: Final = 2**30
 # Of a gateway without its server, of a server without its store.
 _AWAY: Final = (502, 503, 504)
 # An earlier try of the same question is still at work.
@@ -32,7 +34,7 @@ _AT_WORK: Final = "being_answered"
 TOO_MANY: Final = "too_many"
 
 # How a whole reply begins. Its JSON is printed as it is written: to the last digit and blank.
-_BEGIN: Final = re.compile(r'{"status":(\d+),"json":')
+_BEGIN: Final = re.compile(r'{"status":([0-9]{1,3}),"json":')
 _DECODER: Final = json.JSONDecoder()
 
 _KNOWN: Final = {
@@ -40,6 +42,8 @@ _KNOWN: Final = {
     for each in vars(errors).values()
     if isinstance(each, type) and issubclass(each, Refusal)
 }
+# What an answer that is none of ours leads to, whoever gives it.
+_OTHERS: Final = (ValueError, TypeError, KeyError, RecursionError)
 _OF_STATUS: Final = {413: UsageError, 422: UsageError, 423: ClaimLost, 503: StoreUnavailable}
 
 
@@ -133,7 +137,7 @@ class Wire:
             response = self._response(verb, body, headers)
             if _is_stream(response):
                 return Answer(0, "null", None, None, self._lines(response)), 0
-            content = response.read()
+            content = self._whole(response)
         except (OSError, HTTPException) as error:
             self.close()
             away = self._away(error)
@@ -148,7 +152,7 @@ class Wire:
         elif refusal.code == TOO_MANY or not self._may_pass(response, refusal):
             raise refusal
         said = response.getheader("Retry-After") or ""
-        return refusal, float(said) if said.isdigit() else 0
+        return refusal, float(said) if said.isascii() and said.isdigit() else 0
 
     def _response(self, verb: str, body: bytes, headers: dict[str, str]) -> HTTPResponse:
         if self._way is not None:
@@ -164,6 +168,19 @@ class Wire:
         way.connection.request("POST", way.path + verb, body, {**headers, **way.headers})
         return way.connection.getresponse()
 
+    def _whole(self, response: HTTPResponse) -> bytes:
+        """The body of the answer, unless it has no end. Raises `StoreUnavailable`."""
+        if response.length is not None and response.length <= _LONGEST:
+            return response.read()
+        whole = bytearray()
+        while response.length is None and len(whole) <= _LONGEST:
+            piece = response.read(_CHUNK)
+            if not piece:
+                return bytes(whole)
+            whole += piece
+        self.close()
+        raise self._no_backlog(response)
+
     def _answer(self, response: HTTPResponse, content: bytes) -> Answer:
         try:
             whole = content.decode()
@@ -172,9 +189,11 @@ class Wire:
                 raise ValueError
             _, end = _DECODER.raw_decode(whole, begin.end())
             rest = json.loads("{" + whole[end + 1 :])
-            written = whole[begin.end() : end]
-            return Answer(int(begin[1]), written, rest["text"], rest["note"])
-        except (ValueError, TypeError, KeyError):
+            written, text, note = whole[begin.end() : end], rest["text"], rest["note"]
+            if not all(isinstance(each, str) for each in (*(text or ()), note or "")):
+                raise ValueError
+            return Answer(int(begin[1]) % 256, written, text, note)
+        except _OTHERS:
             raise self._no_backlog(response) from None
 
     def _lines(self, response: HTTPResponse) -> Iterator[str]:
@@ -183,18 +202,23 @@ class Wire:
             while piece := response.read(_CHUNK):
                 *whole, begun = (begun + piece).split(b"\n")
                 yield from (line.decode() for line in whole)
+                if len(begun) > _LONGEST:
+                    raise ValueError
+            if begun:
+                yield begun.decode()
         except (OSError, HTTPException) as error:
             self.close()
             raise self._away(error) from None
-        if begun:
-            yield begun.decode()
+        except ValueError:  # no text, or without an end
+            self.close()
+            raise self._no_backlog(response) from None
 
     def _refusal(self, response: HTTPResponse, content: bytes) -> Refusal:
         """What the server refuses, or that it is none of ours."""
         try:
             error = json.loads(content)["error"]
             code, message = str(error["code"]), str(error["message"])
-        except (ValueError, TypeError, KeyError):
+        except _OTHERS:
             return self._no_backlog(response)
         if code in _KNOWN:
             return _KNOWN[code](message)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import uvicorn
 from anyio import to_thread
+from django.conf import settings
 from django.db import connections
 from mcp.server.lowlevel.server import Server, request_ctx
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -15,12 +16,12 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backlog.errors import NotAllowed, StoreUnavailable
 from backlog.session import as_refusal
 from backlog.shown import say
-from remote.api import errors
+from remote.api import bodies, errors
 from remote.api.access import let_in, shown
 from remote.api.acting import as_token
 from remote.calls import Called
@@ -94,6 +95,7 @@ class _Guarded:
             address = request.client.host if request.client else ""
             token = shown(request.headers.get("authorization", ""))
             request.state.token = await to_thread.run_sync(_let_in, token, address)
+            arrived = await _whole(receive)
         except Exception as error:
             refusal = as_refusal(error)
             if refusal is None:
@@ -101,7 +103,27 @@ class _Guarded:
             said = errors.refused(refusal)
             await Response(said.content, said.status_code, dict(said.items()))(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        await self._app(scope, arrived, send)
+
+
+async def _whole(receive: Receive) -> Receive:
+    """Gives the whole body, which is here, and then what else comes. Raises `TooLarge`, for
+    whoever reads it would take as much as is sent, and `UsageError`."""
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise errors.TooLarge("the body is too large: 10 MiB are the most")
+    if body:  # here, where it is no defect that the library tells the log
+        bodies.read(bytes(body), bodies.finite)
+    first = [{**message, "body": bytes(body)}]
+
+    async def arrived() -> Message:
+        return first.pop() if first else await receive()
+
+    return arrived
 
 
 def _let_in(token: str, address: str) -> Any:

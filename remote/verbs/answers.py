@@ -35,11 +35,13 @@ def once(
     do: Callable[[], Answer],
     *,
     keeps: Callable[[Answer], bool] = lambda answer: True,
+    hides: Callable[[str], str] = lambda body: body,
 ) -> Answer:
     """What `do` answers, or did when the same was `asked` with this key before.
 
     What it does and what it answered are one transaction: either both are there or none is. What
-    is refused did nothing, so it is not kept; nor is what `keeps` says is none yet.
+    is refused did nothing, so it is not kept; nor is what `keeps` says is none yet, nor what
+    `hides` takes out of it: a secret, which is told once.
     Raises `UsageError` where something else was asked with the key, `BeingAnswered`.
     """
     values.line(key, "Idempotency-Key", LONGEST_KEY)
@@ -59,7 +61,7 @@ def once(
         if len(made.body) > LONGEST:
             raise UsageError("the answer is too long to be kept: ask for fewer cards at once")
         if keeps(made):
-            session.execute(_KEEP, (token_key, key, asked, *made))
+            session.execute(_KEEP, (token_key, key, asked, *made._replace(body=hides(made.body))))
     return made
 
 

@@ -93,6 +93,12 @@ def tokens(session: Session) -> list[Token]:
     return [_token(row) for row in session.execute(sql).fetchall()]
 
 
+def keys(session: Session) -> frozenset[str]:
+    """Of the tokens that may let somebody in."""
+    sql = "SELECT key FROM remote_token WHERE revoked_at IS NULL"
+    return frozenset(key for (key,) in session.rows(sql, ()))
+
+
 @in_transaction
 def revoke(session: Session, key: str) -> Token:
     """Nobody is let in by it any more; the token. Raises `NotFound`."""

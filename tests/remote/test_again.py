@@ -44,6 +44,18 @@ def test_what_was_refused_is_tried_anew(api, card, row):
     assert api("comment", {"id": "A", "note": "n"}, KEY).status_code == 200
 
 
+@pytest.mark.parametrize("form", ["", "; form=text"])
+def test_a_secret_is_told_once_and_not_kept(caller, session, form):
+    accept = {"Accept": f"application/vnd.backlog.reply+json{form}"}
+    given = {"url": "https://example.org/", "events": "card.blocked"}
+    called = caller("o", "operate")
+    first, again = (called("webhook/add", given, KEY | accept) for _ in "12")
+    assert (b"whsec_" in first.content, b"whsec_" in again.content) == (True, False)
+    assert again.json()["text"] or again.json()["json"] == first.json()["json"] | {"secret": None}
+    assert "whsec_" not in session.execute("SELECT body FROM remote_answer").fetchone()[0]
+    assert session.execute("SELECT count(*) FROM hooks_subscription").fetchone() == (1,)
+
+
 def test_the_same_call_at_the_same_time_is_told_so(api, card, sessions, session):
     card("A")
     held = sessions()

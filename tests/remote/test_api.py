@@ -15,6 +15,10 @@ def error(response):
     return response.status_code, response.json()["error"]["code"]
 
 
+def raw(api, verb, body):
+    return api._client.post(f"/api/v1/{verb}", body, content_type="application/json")
+
+
 def test_a_claim_and_its_end_are_the_token_s_worker_s(api, card, row):
     card("A", phase="M1")
     taken = api("claim", {"ttl": 60}).json()
@@ -60,10 +64,32 @@ def test_a_refusal_has_a_status_and_the_command_s_words(api, claimed, verb, give
 
 
 def test_json_that_is_none_is_refused(api):
-    client = api._client
     for body in ("{", '{"ttl": NaN}', "[" * 100_000):
-        response = client.post("/api/v1/claim", body, content_type="application/json")
-        assert error(response) == (422, "usage")
+        assert error(raw(api, "claim", body)) == (422, "usage")
+
+
+@pytest.mark.parametrize("body", [r'{"id": "\ud800"}', r'{"\ud800": 1}', r'{"ids": ["\ud800"]}'])
+def test_half_a_character_is_refused(api, body):
+    assert error(raw(api, "show", body)) == (422, "usage")
+
+
+@pytest.mark.parametrize(
+    ("verb", "given"),
+    [
+        ("claim", '"ttl": %s'),
+        ("list", '"limit": %s'),
+        ("import", '"file": [{"id": "A", "title": "t", "priority": %s}]'),
+    ],
+)
+def test_a_number_with_a_million_zeros_is_not_written_out(caller, verb, given):
+    api = caller("o", "operate")
+    assert error(raw(api, verb, f"{{{given % '1e999999999'}}}")) == (422, "usage")
+
+
+def test_a_body_in_chunks_is_refused_and_not_left_out(api, card, row):
+    card("A")
+    assert error(api("claim", {}, {"Transfer-Encoding": "chunked"})) == (411, "length_required")
+    assert row("status") == ("ready",)
 
 
 @pytest.mark.parametrize(

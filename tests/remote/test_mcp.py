@@ -285,6 +285,38 @@ def test_over_http_whoever_has_no_token_or_is_a_page_is_refused(store, headers, 
 
 
 @pytest.mark.django_db(transaction=True)
+def test_over_http_no_body_is_read_beyond_ten_megabytes(session):
+    _, token = tokens.create(session, "ada")
+
+    async def endless():
+        while True:
+            yield bytes(2**20)
+
+    async def send():
+        async with _http(Authorization=f"Bearer {token}") as (http, url):
+            return await http.post(url, content=endless())
+
+    answer = anyio.run(send)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "body", ["[" * 10**5, '{"a":1e400}', '{"a":NaN}', r'{"a":"\ud800"}', "9" * 5000]
+)
+def test_over_http_what_is_no_value_is_refused(session, caplog, body):
+    _, token = tokens.create(session, "ada")
+
+    async def send():
+        async with _http(Authorization=f"Bearer {token}") as (http, url):
+            return await http.post(url, content=body)
+
+    answer = anyio.run(send)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "usage")
+    assert caplog.text == ""
+
+
+@pytest.mark.django_db(transaction=True)
 def test_with_a_server_elsewhere_it_does_what_the_tools_ask_for(session, card, live_server):
     card("A")
     _, token = tokens.create(session, "ada")

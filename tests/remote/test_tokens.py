@@ -87,8 +87,7 @@ def test_use_is_noted_once_a_minute(api, session):
 
 
 def test_who_fails_too_often_waits_and_a_right_token_does_not(caller, monkeypatch):
-    w = caller()
-    assert w.get("limits").status_code == 200
+    w = caller()  # whom nobody here has heard yet
     said = [status_with("Bearer flb_0_0") for _ in range(failures.MOST + 1)]
     assert [each.status_code for each in said[-2:]] == [401, 429]
     assert 0 < int(said[-1]["Retry-After"]) <= failures.SECONDS
@@ -131,6 +130,15 @@ def test_a_limited_claim_takes_the_token_s_cards_alone(limited):
 def test_an_act_on_other_cards_is_not_the_token_s(limited, verb, given):
     refused = limited(verb, given)
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_allowed")
+
+
+@pytest.mark.parametrize("dependents", ["drop", "wait"])
+def test_a_limited_token_drops_nothing_behind_its_cards(limited, card, row, dependents):
+    card("E", ["A"], phase="M2", role="code")
+    given = {"id": "A", "reason": "r", "dependents": dependents}
+    assert limited("drop", given).status_code == 403
+    assert (row("status", "A"), row("status", "E")) == (("ready",), ("ready",))
+    assert limited("drop", {**given, "dependents": "proceed"}).status_code == 200
 
 
 def test_a_limited_token_ends_what_it_holds_and_claims_the_next(limited, row):

@@ -9,7 +9,7 @@ from socket import SHUT_RDWR
 
 import pytest
 
-from backlog.errors import ClaimLost, Refusal, StoreUnavailable, UsageError
+from backlog.errors import Busy, ClaimLost, Refusal, StoreUnavailable, UsageError
 from backlog.verbs import moves
 from backlog.verbs.output import output as kept
 from remote.client.address import Address
@@ -86,6 +86,10 @@ def error(code):
         (answering("423 L", error("claim_lost")), ClaimLost, "why"),
         (answering("429 T", error("too_many_failures")), Refusal, "why"),
         (answering("422 U", error("of tomorrow")), UsageError, "why"),
+        (answering("200 OK", b'{"status":0,"json":' + b"[" * 10**5), StoreUnavailable, "is it the"),
+        (answering("200 K", b'{"status":0,"json":1,"text":5,"note":""}'), StoreUnavailable, " K: "),
+        (answering("409 C", b"[" * 10**5), StoreUnavailable, "answers 409"),
+        (answering("503 S", error("busy"), ("Retry-After", "\xb2")), Busy, "why"),
         (cut(answering("200 OK"), 9), StoreUnavailable, "cannot be reached: Remote end closed"),
     ],
 )  # fmt: skip

@@ -53,6 +53,8 @@ def test_a_server_that_does_not_let_us_in(server, old, new, said):
         "postgresql://u:s3cret%zz@h/db",
         "postgresql://u:s3cret@h/db?nonsense=s3cret",
         "postgresql://u:s3cret@[::1/db",
+        "postgresql://u:first@s3cret@h/db",
+        "postgresql://u:s3cret/last@h/db",
         "postgresql://u:s3cret@h/db?sslmode",
     ],
 )
