@@ -34,7 +34,8 @@ _REVIEWED = """
 SELECT max(n) FROM (
     SELECT sum(CASE WHEN to_status = 'blocked' THEN 1 ELSE -1 END) OVER (ORDER BY at, event.id) AS n
     FROM backlog_event AS event JOIN backlog ON backlog.id = card_id
-    WHERE 'blocked' IN (from_status, to_status) AND phase = 'M1') AS reviewed"""
+    WHERE 'blocked' IN (from_status, to_status) AND from_status IS DISTINCT FROM to_status
+        AND phase = 'M1') AS reviewed"""
 
 
 _UNSEEN = """
