@@ -1,6 +1,5 @@
 """Who may do what: the table of roles and verbs, and what a fleet is told that has it enforced."""
 
-import json
 import re
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from fleet import roles as library
 from fleet.verbs import escalations, workers
 from fleet.verbs import rights as enforced
 from fleet.words import RIGHTS
-from tests.cli import lines, refused
+from tests.cli import refused
 from tests.factories import AccountFactory, CardFactory
 from tests.workers import Background
 
@@ -182,52 +181,6 @@ def test_nobody_claims_a_card_between_the_question_and_the_deed(fleet, session, 
         assert claim.waits()
         moves.cancel(session, "A")
     assert claim.result() == ([], "empty")
-
-
-_CLAIM = {"claimOwner": "w", "claimTtlSeconds": 60, "claimedAt": "2026-01-01T00:00:00Z"}
-_NO_CLAIM = dict.fromkeys(_CLAIM)
-
-
-@pytest.mark.parametrize(
-    ("card_id", "line"),
-    [
-        ("NEW", {"title": "t", "status": "done"}),
-        ("NEW", {"title": "t", "status": "claimed", **_CLAIM}),
-        ("FREE", {"status": "done"}),
-        ("FREE", {"status": "blocked"}),
-        ("HELD", {"status": "done", **_NO_CLAIM}),
-        ("HELD", {"status": "claimed", **_CLAIM, "claimOwner": "other"}),
-        ("DONE", {"status": "ready"}),
-        ("DONE", {"archivedAt": "2026-01-01T00:00:00Z"}),
-    ],
-)
-@pytest.mark.parametrize("more", [[], ["--dry-run"]])
-def test_an_import_moves_no_card_past_what_its_role_may(
-    fleet, session, call, card, monkeypatch, tmp_path, card_id, line, more
-):
-    card("FREE")
-    card("HELD", claimed=True)
-    card("DONE", done=True)
-    monkeypatch.setenv("LOGNAME", "decomposition")
-    words = ("import", "--update", *more, lines(tmp_path, {"id": card_id, **line}))
-    assert refused(call, 1, *words) == (
-        f"only operator may import what moves cards: {card_id}; decomposition is decomposition\n"
-    )
-    workers.add(session, "decomposition", ["decomposition", "operator"])
-    assert call(*words).status == 0
-
-
-def test_an_import_of_what_is_not_moved_takes_the_right_to_import_alone(
-    fleet, call, card, monkeypatch, tmp_path
-):
-    card("HELD", claimed=True)
-    card("DONE", done=True)
-    monkeypatch.setenv("LOGNAME", "decomposition")
-    kept = [json.loads(line) for line in call("export").out.splitlines()]
-    new = [{"id": "NEW", "title": "t"}, {"id": "B", "title": "t", "status": "blocked"}]
-    more = [{"id": "HELD", "title": "other"}, {"id": "DONE", "body": "b"}, *new]
-    for given in (kept, more):
-        assert call("import", "--update", lines(tmp_path, *given)).status == 0
 
 
 def test_who_claims_without_a_role_gets_cards_for_their_roles_and_for_none(call, enforce, session):
