@@ -76,8 +76,25 @@ def read(url: str, headers: dict[str, str], patience: int = 60) -> bytes:
 
 def session_cpu(leader: int) -> float:
     """Seconds of processor time of every process of this one's session, ended ones included."""
-    members = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
-    return sum(_cpu(pid) for pid in members if _session(pid) == leader)
+    return sum(map(_cpu, _members(leader)))
+
+
+def session_memory(leader: int) -> int:
+    """Bytes that these take, of what they share each its part."""
+    return sum(map(_memory, _members(leader)))
+
+
+def _members(leader: int) -> list[int]:
+    every = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    return [pid for pid in every if _session(pid) == leader]
+
+
+def _memory(pid: int) -> int:
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:  # it has ended meanwhile
+        return 0
+    return 1024 * int(rollup.partition("\nPss:")[2].split()[0])
 
 
 def _fields(pid: int) -> list[str]:
