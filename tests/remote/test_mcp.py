@@ -296,7 +296,7 @@ def test_over_http_no_body_is_read_beyond_ten_megabytes(session):
         async with _http(Authorization=f"Bearer {token}") as (http, url):
             return await http.post(url, content=endless())
 
-    answer = anyio.run(send)
+    answer = in_a_loop(send)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
 
 
@@ -311,7 +311,7 @@ def test_over_http_what_is_no_value_is_refused(session, caplog, body):
         async with _http(Authorization=f"Bearer {token}") as (http, url):
             return await http.post(url, content=body)
 
-    answer = anyio.run(send)
+    answer = in_a_loop(send)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "usage")
     assert caplog.text == ""
 
