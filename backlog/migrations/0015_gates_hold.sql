@@ -3,9 +3,9 @@ CREATE DOMAIN backlog_block_reason AS text CONSTRAINT backlog_block_reason_known
     VALUE IN ('dependency', 'needs_input', 'capability', 'transient', 'attempts_exhausted', 'in_review', 'other'));
 
 -- One at a time, or the table would be written twice. A trigger that names the column keeps its type.
-DROP TRIGGER backlog_before_touch ON backlog;
+DROP TRIGGER IF EXISTS backlog_before_touch ON backlog;
 ALTER TABLE backlog
-    DROP CONSTRAINT backlog_blocked_for_a_reason,
+    DROP CONSTRAINT IF EXISTS backlog_blocked_for_a_reason,
     ALTER block_reason TYPE backlog_block_reason,
     ADD CONSTRAINT backlog_blocked_for_a_reason CHECK (NOT status = 'blocked' OR block_reason IS NOT NULL);
 
@@ -192,7 +192,7 @@ BEGIN
     RETURN NEW;
 END $$;
 
-DROP TRIGGER backlog_before_verdict ON backlog_verdict;
+DROP TRIGGER IF EXISTS backlog_before_verdict ON backlog_verdict;
 
 -- A verdict is on a card that is not done, by another than its worker. Who gives it and who completes the
 -- card wait for each other: a fail that is on its way is heard.
@@ -234,7 +234,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
-DROP TRIGGER backlog_after_finish ON backlog;
+DROP TRIGGER IF EXISTS backlog_after_finish ON backlog;
 
 CREATE TRIGGER backlog_after_finish AFTER UPDATE OF status ON backlog
 FOR EACH ROW WHEN (NEW.has_dependents) EXECUTE FUNCTION backlog_after_finish();

@@ -103,7 +103,7 @@ BEGIN
     RETURN NEW;
 END $$;
 
-DROP TRIGGER backlog_before_gate ON backlog;
+DROP TRIGGER IF EXISTS backlog_before_gate ON backlog;
 
 -- Its name puts it before those of a move: a card that comes into a gated phase and is done in one
 -- statement is judged; so is one of it whose gate is taken away.
