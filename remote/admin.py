@@ -100,7 +100,7 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the 
     def save_model(self, request: HttpRequest, obj: Token, form: Any, change: bool) -> None:
         given = form.cleaned_data
         how = {name: given[name] for name in ("phases", "roles", "expires_in")}
-        made, obj.shown = tokens.create(Card.objects.session(), obj.worker, obj.scope, **how)  # type: ignore[attr-defined]
+        made, obj.shown = tokens.create(Card.objects.session(), obj.worker, obj.scope, **how)  # type: ignore[attr-defined]  # for the answer alone
         obj.pk = made.key
 
     def response_add(self, request: HttpRequest, obj: Token, post_url_continue: Any = None) -> Any:

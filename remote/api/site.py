@@ -51,7 +51,7 @@ def _posted(called: Called, model: type[models.Given]) -> Any:
                 raise UsageError(
                     f"{name} belongs into the body; of a claim wait may be in the address"
                 )
-        return act(request, called, given.values())  # type: ignore[attr-defined]
+        return act(request, called, given.values())  # type: ignore[attr-defined]  # as above
 
     return posted
 
@@ -69,8 +69,8 @@ def _got(called: Called, model: type[models.Given]) -> Any:
                 raise UsageError(f"{name} is given twice")
         return act(request, called, values)
 
-    def got(request: HttpRequest, given: Query[model]) -> HttpResponseBase:  # type: ignore[valid-type]
-        return done(request, given.values())  # type: ignore[attr-defined]
+    def got(request: HttpRequest, given: Query[model]) -> HttpResponseBase:  # type: ignore[valid-type]  # ninja's way
+        return done(request, given.values())  # type: ignore[attr-defined]  # as above
 
     # A model of nothing is nothing that ninja would look for.
     return got if known else lambda request: done(request, {})

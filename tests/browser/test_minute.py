@@ -5,6 +5,7 @@ from itertools import count
 from time import monotonic
 
 import pytest
+from playwright.sync_api import Response
 
 from backlog.models import Card
 from tests.browser.test_place import SHIFTS
@@ -55,7 +56,10 @@ def test_a_minute_of_work_moves_nothing_that_is_in_view(
     many_cards, operator, live_server, path, width
 ):
     operator.set_viewport_size({"width": width, "height": 900})
-    looks = lambda answer: "/live/" in answer.url or answer.url.endswith(path)  # noqa: E731
+
+    def looks(answer: Response) -> bool:
+        return "/live/" in answer.url or answer.url.endswith(path)
+
     a_history_of_w1()
     operator.goto(live_server.url + path)
     operator.evaluate(SHIFTS)

@@ -29,7 +29,7 @@ class Api:
 @pytest.fixture
 def caller(session, transactional_db) -> Any:
     """Makes an `Api` for a worker: `caller("w", "read", phases=["M1"])`."""
-    FAILURES.__init__()  # type: ignore[misc]
+    FAILURES.__init__()  # type: ignore[misc]  # as it was at the start
     return lambda worker="w", *scope, **more: Api(tokens.create(session, worker, *scope, **more)[1])
 
 
