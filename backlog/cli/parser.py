@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
@@ -90,16 +91,19 @@ def parse(
         raise UsageError(
             f'there is no verb "{argv[0]}"{_meant(argv[0], known)} (try {prog} --help)'
         )
-    # With a verb at the beginning no other is meant; without any it is help, or a mistake.
-    named = argv[:1] if argv and argv[0] in known else known
-    verbs = [declare(known[name]) for name in named]
-    used = [verb for verb in verbs if verb.name in argv]
+    if argv and argv[0] in known:  # no other is meant
+        used = [declare(known[argv[0]])]
+        parser = _grammar_of(prog, known[argv[0]], declare, _said(used[0]))
+    else:  # help, or a mistake
+        verbs = [declare(place) for place in known.values()]
+        used = [verb for verb in verbs if verb.name in argv]
+        parser = grammar(prog, verbs, listed=not used)
     if len(argv) > 1 and used and _stands_alone(argv[1], used[0]):
         raise UsageError(
             f'"{argv[1]}" stands alone; did you mean --id {argv[1]}? (try {prog} {argv[0]} --help)'
         )
     words = _join_values(list(argv), _take_value(used))
-    given, unknown = grammar(prog, verbs, listed=not used).parse_known_args(words, Options())
+    given, unknown = parser.parse_known_args(words, Options())
     if unknown:
         meant = _meant(unknown[0].partition("=")[0], _option_names(used))
         raise UsageError(
@@ -110,6 +114,26 @@ def parse(
     elif "attempt" in given and given.attempt is None:
         given.attempt = attempt_of(given.card_id)
     return given
+
+
+@lru_cache(maxsize=256)
+def _grammar_of(
+    prog: str, place: str, declare: Callable[[str], Verb | Group], said: tuple[str, ...]
+) -> Parser:
+    """What reads the verb that is declared there; made once in a process that reads many, which is
+    most of what reading takes. `said`: what makes it another one, see `_said`.
+    """
+    return grammar(prog, [declare(place)])
+
+
+def _said(verb: Verb | Group) -> tuple[str, ...]:
+    """The variables of its options that say something here: their options need not be given."""
+    return tuple(
+        settings["env"]
+        for each in _verbs_of(verb)
+        for _, settings in each.options
+        if "env" in settings and Said.by(settings["env"])
+    )
 
 
 def grammar(prog: str, verbs: Iterable[Verb | Group], *, listed: bool = False) -> Parser:
@@ -169,9 +193,19 @@ def _add_options(parser: Parser, options: Sequence[Option]) -> None:
 
 
 def _with_environment(env: str = "", **settings: Any) -> dict[str, Any]:
-    """What the environment says is the default; a variable that is empty says nothing."""
+    """What the environment says is the default; a variable that is empty says nothing.
+
+    It is asked again whenever the default is read: others will be read by the same grammar.
+    """
     said = Said.by(env) if env else None
-    return {**settings, "default": said, "required": False} if said else settings
+    if said is None:
+        return settings
+    check: Callable[[str], Any] = settings.get("type", str)
+
+    def read(value: str) -> Any:
+        return check(Said.by(env) or value if value is said else value)
+
+    return {**settings, "type": read, "default": said, "required": False}
 
 
 def _meant(word: str, known: Iterable[str]) -> str:
@@ -191,8 +225,15 @@ def _stands_alone(word: str, verb: Verb | Group) -> bool:
 def _option_names(verbs: Iterable[Verb | Group]) -> Iterator[str]:
     yield "--json"
     for verb in verbs:
-        for each in verb.actions if isinstance(verb, Group) else [verb]:
+        for each in _verbs_of(verb):
             yield from (name for name, _ in each.options if name.startswith("-"))
+
+
+def _verbs_of(verb: Verb | Group) -> Sequence[Verb]:
+    """It, or those that it has."""
+    if isinstance(verb, Verb):
+        return [verb]
+    return verb.actions if verb.alone is None else (*verb.actions, verb.alone)
 
 
 def _take_value(verbs: Iterable[Verb | Group]) -> set[str]:
