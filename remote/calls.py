@@ -7,6 +7,8 @@ checked, refused and answered as the command does it.
 import io
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from backlog.cli.caller import CALLER, STDIN, Caller
@@ -66,18 +68,19 @@ class Parameter(NamedTuple):
         return not self.word.startswith("-") and self.settings.get("metavar") == "FILE"
 
 
-class Called(NamedTuple):
+@dataclass(frozen=True)
+class Called:
     """A verb that can be called: `words`, its group and its name."""
 
     words: tuple[str, ...]
     verb: Verb
 
-    @property
+    @cached_property
     def name(self) -> str:
         """As a path: `plan/apply`."""
         return "/".join(self.words)
 
-    @property
+    @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """What it may be given."""
         return tuple(

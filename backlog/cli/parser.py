@@ -91,9 +91,11 @@ def parse(
         raise UsageError(
             f'there is no verb "{argv[0]}"{_meant(argv[0], known)} (try {prog} --help)'
         )
+    rest, options = argv, Options()
     if argv and argv[0] in known:  # no other is meant
         used = [declare(known[argv[0]])]
         parser = _grammar_of(prog, known[argv[0]], declare, _said(used[0]))
+        rest, options.verb = argv[1:], argv[0]
     else:  # help, or a mistake
         verbs = [declare(place) for place in known.values()]
         used = [verb for verb in verbs if verb.name in argv]
@@ -102,8 +104,8 @@ def parse(
         raise UsageError(
             f'"{argv[1]}" stands alone; did you mean --id {argv[1]}? (try {prog} {argv[0]} --help)'
         )
-    words = _join_values(list(argv), _take_value(used))
-    given, unknown = parser.parse_known_args(words, Options())
+    words = _join_values(list(rest), _take_value(used))
+    given, unknown = parser.parse_known_args(words, options)
     if unknown:
         meant = _meant(unknown[0].partition("=")[0], _option_names(used))
         raise UsageError(
@@ -120,10 +122,13 @@ def parse(
 def _grammar_of(
     prog: str, place: str, declare: Callable[[str], Verb | Group], said: tuple[str, ...]
 ) -> Parser:
-    """What reads the verb that is declared there; made once in a process that reads many, which is
-    most of what reading takes. `said`: what makes it another one, see `_said`.
+    """What reads the words after those of the verb that is declared there; made once in a process
+    that reads many, which is most of what reading takes. `said`: see `_said`.
     """
-    return grammar(prog, [declare(place)])
+    verb = declare(place)
+    parser = Parser(prog=f"{prog} {verb.name}", description=verb.help)
+    _fill(parser, verb)
+    return parser
 
 
 def _said(verb: Verb | Group) -> tuple[str, ...]:

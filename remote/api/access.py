@@ -51,8 +51,7 @@ def let_in(token: str, here: str) -> tokens.Token:
     key = tokens.key_of(token)
     if wait := FAILURES.wait(here, key, _keys):
         raise TooManyFailures(wait)
-    with connection.session() as session:
-        found = tokens.found(session, token)
+    found = connection.first(lambda session: tokens.found(session, token))
     if found is None:
         FAILURES.count(here)
         raise NoToken("this token lets nobody in: it is none, or it is over, or revoked")

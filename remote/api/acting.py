@@ -24,7 +24,6 @@ def act(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResp
     """Do the verb with these values as the token of the request lets it. Raises `Refusal`."""
     token: Token = request.auth  # type: ignore[attr-defined]  # ninja's
     seconds = waiting.seconds(request, given) if called.name == "claim" else 0
-    body = answers.pieces([called.name, exact_json(given)])
     run = partial(as_token(called, given, token), as_json=not answers.for_people(request))
     if called.name in answers.STREAMED:
         streamed: HttpResponseBase = run(lambda reply, options: answers.streamed(reply))
@@ -39,9 +38,8 @@ def act(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResp
         return response
     # A sweep is many transactions, and may be made as often as anybody likes.
     key = request.headers.get("Idempotency-Key") if called.name != "sweep" else None
-    return answers.sent(
-        waiting.until(request, seconds, partial(_once, called.name, token, key, body, do))
-    )
+    claim = partial(_once, called.name, token, key, given, do)
+    return answers.sent(waiting.until(request, seconds, claim))
 
 
 def as_token(called: Called, given: Mapping[str, Any], token: Token) -> partial[Any]:
@@ -73,7 +71,7 @@ def _once(
     verb: str,
     token: Token,
     key: str | None,
-    body: bytes,
+    given: Mapping[str, Any],
     do: Any,
     *,
     keeps: Any = lambda answer: True,
@@ -81,6 +79,7 @@ def _once(
     if key is None:
         answer: Answer = do()
         return answer
+    asked = answers.pieces([verb, exact_json(given)])
     hides = answers.without_secret if verb in answers.WITH_SECRET else str
     with connection.session() as session:
-        return once(session, token.key, key, body, do, keeps=keeps, hides=hides)
+        return once(session, token.key, key, asked, do, keeps=keeps, hides=hides)

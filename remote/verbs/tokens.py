@@ -9,7 +9,7 @@ from secrets import token_hex
 from typing import Any, Final, NamedTuple
 
 from backlog import values
-from backlog.errors import NotFound
+from backlog.errors import NotFound, StoreUnavailable
 from backlog.session import ACTOR, Session, in_transaction
 from remote.scopes import SCOPES, WORK
 
@@ -25,7 +25,7 @@ _COLUMNS: Final = (
     " revoked_at, last_used_at"
 )
 # Of a token that is not there: the comparison takes as long.
-_NOBODY: Final = bytes(32)
+_NONE: Final = (None, bytes(32), False, False, "off")
 
 
 class Token(NamedTuple):
@@ -118,7 +118,10 @@ def key_of(shown: str) -> str:
 
 
 def found(session: Session, shown: str) -> Token | None:
-    """The token that somebody shows, if it is one and not over. Notes its use, once a minute."""
+    """The token that somebody shows, if it is one and not over. Notes its use, once a minute.
+
+    Raises `StoreUnavailable` where nothing can be written: it is a standby by now, or read-only.
+    """
     prefix, _, rest = shown.partition("_")
     key, _, secret = rest.partition("_")
     if prefix != PREFIX or not key.isalnum() or not secret.isalnum() or not shown.isascii():
@@ -126,12 +129,15 @@ def found(session: Session, shown: str) -> Token | None:
     sql = f"""
         SELECT {_COLUMNS}, digest, revoked_at IS NULL
                 AND (expires_at IS NULL OR expires_at > statement_timestamp()),
-            last_used_at IS NULL OR last_used_at < statement_timestamp() - interval '1 minute'
+            last_used_at IS NULL OR last_used_at < statement_timestamp() - interval '1 minute',
+            current_setting('transaction_read_only')
         FROM remote_token WHERE key = %s"""
     rows = session.rows(sql, (key,))
-    *columns, digest, is_valid, is_stale = rows[0] if rows else (None, _NOBODY, False, False)
+    *columns, digest, is_valid, is_stale, read_only = rows[0] if rows else _NONE
     if not compare_digest(bytes(digest), _digest(secret)) or not is_valid:
         return None
+    if read_only == "on":
+        raise StoreUnavailable("the database cannot be used: it is a standby or read-only")
     if is_stale:
         session.execute(
             "UPDATE remote_token SET last_used_at = statement_timestamp() WHERE key = %s", (key,)
