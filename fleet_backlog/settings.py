@@ -40,6 +40,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "fleet_backlog.serving.answers.PermissionsPolicyMiddleware",
+    "remote.api.middleware.CallMiddleware",
     "fleet_backlog.serving.assets.AssetsMiddleware",
     "backlog.web.middleware.UnchangedPollMiddleware",
     "backlog.web.middleware.ReachableMiddleware",

@@ -16,9 +16,9 @@ urlpatterns = [
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
+    path("", include("remote.urls")),  # the first: what is asked for most is looked for least
     path("", include("backlog.web.urls")),
     path("", include("fleet.urls")),
-    path("", include("remote.urls")),
     path("", include("hooks.urls")),
     path("login/", Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),

@@ -1,0 +1,33 @@
+"""Calls of the API are answered before anything is looked at that does not count for them."""
+
+from collections.abc import Callable
+from typing import Final
+
+from django.http import HttpRequest
+from django.http.response import HttpResponse, HttpResponseBase
+from django.urls import resolve
+
+ROOT: Final = "/api/"
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+
+
+class CallMiddleware:
+    """Who calls is known by a token alone: no session, account, form or message is of a call, so
+    what sees to them for pages stands behind this. It was a fifth of a call's time.
+
+    What stands in front runs as ever: the addresses that the site is asked by, HTTPS, headers.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith(ROOT):
+            return self.get_response(request)
+        request.get_host()  # raises, for another's name
+        match = request.resolver_match = resolve(request.path_info)
+        response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+        if isinstance(response, HttpResponse):  # what is streamed has no length yet
+            response["Content-Length"] = str(len(response.content))
+        return response
