@@ -75,7 +75,7 @@ completions: setup ## completions/, what shells complete, from what the command 
 vendor: setup .venv-bench/lock.stamp ## what browsers are served that others wrote, by tools/vendor.toml
 	PATH="$$PWD/.venv-bench/bin:$$PATH" $(PYTHON) -m tools.vendor
 
-bench: setup .venv-bench/lock.stamp $(NODE_PACKAGES) .venv-hermes/lock.stamp ## the benchmarks, beside other queues and boards
+bench: setup .venv-bench/lock.stamp $(NODE_PACKAGES) .venv-hermes/lock.stamp .venv-prefect/lock.stamp ## the benchmarks, beside other queues and boards
 	.venv-bench/bin/python -m benchmarks $(ARGS)
 
 # Ranges in pyproject.toml become exact versions with the hashes of every platform's files; what
@@ -88,9 +88,10 @@ lock: setup ## requirements/*.txt from pyproject.toml
 	$(LOCK) pyproject.toml --all-extras --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --group bench --constraint requirements/runtime.txt --output-file requirements/bench.txt
 	$(LOCK) --group hermes --output-file requirements/hermes.txt
+	$(LOCK) --group prefect --output-file requirements/prefect.txt
 
 clean: ## remove what make made; the store's data lives elsewhere and stays
-	rm -rf .venv .venv-bench .venv-hermes benchmarks/peers/node/node_modules
+	rm -rf .venv .venv-bench .venv-hermes .venv-prefect benchmarks/peers/node/node_modules
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -116,6 +117,9 @@ endef
 # It pins what the others need in other versions. As below: without it the benchmarks go on.
 .venv-hermes/lock.stamp: requirements/hermes.txt .python-version tools/find-python
 	-@$(call make-venv,.venv-hermes,requirements/hermes.txt)
+
+.venv-prefect/lock.stamp: requirements/prefect.txt .python-version tools/find-python
+	-@$(call make-venv,.venv-prefect,requirements/prefect.txt)
 
 # Without them the benchmarks go on, and say which queues they leave out.
 $(NODE_PACKAGES): benchmarks/peers/node/package-lock.json .venv-bench/lock.stamp

@@ -15,7 +15,7 @@ _PARTS: Final = {
     "sql": "SQL alone beside bare statements, by pgbench",
     "command": "the command, whole process",
     "life": "runs and events, leases, idle waiters",
-    "wire": "workers over HTTP, beside workers on the database",
+    "wire": "workers over HTTP, beside workers on the database, and another queue's over HTTP",
     "rules": "the fleet's rules: a backlog that uses none of them, and one that uses all",
     "soak": "200,000 cycles with autovacuum on, one by one and in tens",
     "transaction": "one transaction left open",

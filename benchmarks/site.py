@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -52,9 +52,9 @@ class Site(NamedTuple):
 
 
 @contextmanager
-def served(url: str, *options: str) -> Iterator[Site]:
+def served(url: str, *options: str, program: Sequence[str] = ("manage.py",)) -> Iterator[Site]:
     """The site on this database, with its two processes, until the end of the block."""
-    manage = [sys.executable, "manage.py", "serve", "--bind", "127.0.0.1:0", *options]
+    manage = [sys.executable, *program, "serve", "--bind", "127.0.0.1:0", *options]
     env = environment(url) | {"SECRET_KEY": _SECRET_KEY}
     cookie = run_python("-c", _LOG_IN, url=url, SECRET_KEY=_SECRET_KEY).strip()
     with subprocess.Popen(
@@ -79,9 +79,14 @@ def session_cpu(leader: int) -> float:
     return sum(map(_cpu, _members(leader)))
 
 
-def session_memory(leader: int) -> int:
-    """Bytes that these take, of what they share each its part."""
-    return sum(map(_memory, _members(leader)))
+def session_memory(leader: int, kind: str = "Pss") -> int:
+    """Bytes that these take, of what they share each its part; or all of it (`Rss`)."""
+    return sum(_memory(pid, kind) for pid in _members(leader))
+
+
+def session_files(leader: int) -> int:
+    """How many files and sockets these have open."""
+    return sum(map(_files, _members(leader)))
 
 
 def _members(leader: int) -> list[int]:
@@ -89,12 +94,19 @@ def _members(leader: int) -> list[int]:
     return [pid for pid in every if _session(pid) == leader]
 
 
-def _memory(pid: int) -> int:
+def _files(pid: int) -> int:
+    try:
+        return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    except OSError:  # it has ended meanwhile
+        return 0
+
+
+def _memory(pid: int, kind: str) -> int:
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:  # it has ended meanwhile
         return 0
-    return 1024 * int(rollup.partition("\nPss:")[2].split()[0])
+    return 1024 * int(rollup.partition(f"\n{kind}:")[2].split()[0])
 
 
 def _fields(pid: int) -> list[str]:

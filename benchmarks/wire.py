@@ -1,58 +1,77 @@
-"""Cycles a second of workers that call over HTTP, beside the same number on the database."""
+"""Cycles a second of workers that call over HTTP: beside the same number on the database, and those
+of a queue of others' that is called over HTTP."""
 
-from statistics import median
+from collections import defaultdict
+from contextlib import ExitStack
 from typing import Final
 
 from backlog.session import PsycopgSession
+from benchmarks import hour
+from benchmarks.peers import prefect
 from benchmarks.report import Figure, in_pairs, per_second, progress, show
 from benchmarks.server import Server, connect, run_python
-from benchmarks.site import Site, served, session_memory
+from benchmarks.site import Site, served
 from remote.verbs import tokens
 
 _CLIENTS: Final = (1, 64)
-_MIB: Final = 2**20
+# What ours over HTTP is beside.
+_BESIDE: Final = {"resident": "on the database", "prefect": "Prefect's server"}
+_ASIDE: Final = "" if prefect.program() else " Not measured, since it is not installed: Prefect."
 
 
 def run(server: Server, quick: bool) -> None:
-    rounds, seconds, long = (2, 2.0, 10) if quick else (5, 4.0, 60)
+    rounds, seconds = (3, 2.0) if quick else (5, 4.0)
+    with ExitStack() as running:
+        sites = _sites(server, running)
+        figures = [
+            figure
+            for number in _CLIENTS
+            for figure in _side_by_side(sites, number, rounds, seconds)
+        ]
+    show(
+        "Over HTTP",
+        figures,
+        "Ours: a completion that claims the next, in one request or one statement. Prefect: three "
+        f"requests, see `benchmarks/peers/prefect.py`. {rounds} rounds of {seconds:g} s.{_ASIDE}",
+    )
+    hour.run(server, quick)
+
+
+def _sites(server: Server, running: ExitStack) -> dict[str, tuple[Site, str]]:
+    """Where each is, and a token of ours; both servers run all the time, side by side."""
     url = server.backlog("wire")
     with connect(url) as connection:
         _, token = tokens.create(PsycopgSession(connection), "worker")
-    with served(url, "--no-sweep") as site:
-        figures = [_side_by_side(site, token, number, rounds, seconds) for number in _CLIENTS]
-        show(
-            "Over HTTP",
-            figures,
-            f"A completion that claims the next, in one request or one statement; {rounds} "
-            f"rounds of {seconds:g} s. {_memory(site, token, long)}",
-        )
+    ours = running.enter_context(served(url, "--no-sweep")), token
+    sites = {"over_http": ours, "resident": ours}
+    if prefect.program():
+        sites["prefect"] = running.enter_context(prefect.served(server)), ""
+    return sites
 
 
-def _side_by_side(site: Site, token: str, clients: int, rounds: int, seconds: float) -> Figure:
-    http, database = [], []
+def _side_by_side(
+    sites: dict[str, tuple[Site, str]], clients: int, rounds: int, seconds: float
+) -> list[Figure]:
+    rates: dict[str, list[float]] = defaultdict(list)
     for number in range(rounds):
         progress(f"over HTTP, {clients} clients, round {number + 1} of {rounds}")
-        http.append(_cycles("over_http", site, token, clients, seconds) / seconds)
-        database.append(_cycles("resident", site, token, clients, seconds) / seconds)
-    return in_pairs(f"cycles a second, {clients} workers", per_second, http, database)
+        for queue, (site, token) in sites.items():
+            rates[queue].append(_cycles(queue, site, token, clients, seconds) / seconds)
+    workers = "one worker" if clients == 1 else f"{clients} workers"
+    return [
+        in_pairs(
+            f"cycles a second, {workers}, to {name}", per_second, rates["over_http"], rates[queue]
+        )
+        for queue, name in _BESIDE.items()
+        if queue in rates
+    ]
 
 
 def _cycles(queue: str, site: Site, token: str, clients: int, seconds: float) -> int:
-    where = {"BENCHMARK_SITE": site.address, "BENCHMARK_TOKEN": token}
+    where = {
+        "BENCHMARK_SITE": site.address,
+        "BENCHMARK_TOKEN": token,
+        "BENCHMARK_CLIENTS": str(clients),
+    }
     words = ("-m", "benchmarks.peers", queue, "run", site.url, "1", str(clients), str(seconds))
     return int(run_python(*words, url=site.url, **where))
-
-
-def _memory(site: Site, token: str, seconds: int) -> str:
-    """What the site's processes take after a while of work, and at its end."""
-    progress(f"over HTTP, {seconds} s of work")
-    taken = []
-    cycles = 0
-    for _ in range(5):
-        cycles += _cycles("over_http", site, token, 16, seconds / 5)
-        taken.append(session_memory(site.process) / _MIB)
-    first, *_, last = taken
-    return (
-        f"Memory of the site's processes: {first:,.0f} MiB after a fifth of {cycles:,} cycles of "
-        f"16 workers, {last:,.0f} MiB at the end (the median between, {median(taken):,.0f})."
-    )

@@ -2,7 +2,8 @@
 
 `client` is a context manager that gives a function: take up to so many jobs, finish them, in that
 queue's own code; how many they were. Of an asynchronous queue both are asynchronous; one of Node's
-has work(…) instead, see `node.py`. They run in processes of their own (`python -m
+has work(…) instead, see `node.py`; `over_http` and `prefect` find a server in their environment,
+which `benchmarks.wire` starts. They run in processes of their own (`python -m
 benchmarks.peers`), because each needs its own settings of Django, or none; `load` makes them, once
 for all clients.
 """

@@ -28,9 +28,15 @@ def main() -> None:
         queue.install(url)
     elif action == "run":
         batch, clients, seconds = int(rest[0]), int(rest[1]), float(rest[2])
-        warming = clients * batch * (_WARM_UP + 1)
-        queue.load(url, warming + int(_MOST_A_SECOND[batch] * seconds))
+        warming = clients * batch * (_warm_up(queue) + 1)
+        most = getattr(queue, "MOST_A_SECOND", _MOST_A_SECOND[batch])
+        queue.load(url, warming + int(most * seconds))
         print(_run(queue, url, batch, clients, seconds))
+
+
+def _warm_up(queue: Any) -> int:
+    """Cycles of each client before it is measured."""
+    return int(getattr(queue, "WARM_UP", _WARM_UP))
 
 
 def _run(queue: Any, url: str, batch: int, clients: int, seconds: float) -> int:
@@ -44,7 +50,7 @@ def _run(queue: Any, url: str, batch: int, clients: int, seconds: float) -> int:
 
     def work() -> None:
         if hasattr(queue, "work"):
-            results.put(queue.work(url, batch, _WARM_UP, start, seconds))
+            results.put(queue.work(url, batch, _warm_up(queue), start, seconds))
             return
         loop = _work_async if inspect.isasyncgenfunction(queue.client.__wrapped__) else _work
         results.put(loop(queue, url, batch, start, seconds))
@@ -61,7 +67,7 @@ def _run(queue: Any, url: str, batch: int, clients: int, seconds: float) -> int:
 
 def _work(queue: Any, url: str, batch: int, start: Callable[[], None], seconds: float) -> int:
     with queue.client(url, batch) as cycle:
-        for _ in range(_WARM_UP):
+        for _ in range(_warm_up(queue)):
             cycle()
         start()
         done = 0
@@ -74,7 +80,7 @@ def _work(queue: Any, url: str, batch: int, start: Callable[[], None], seconds: 
 def _work_async(queue: Any, url: str, batch: int, start: Callable[[], None], seconds: float) -> int:
     async def work() -> int:
         async with queue.client(url, batch) as cycle:
-            for _ in range(_WARM_UP):
+            for _ in range(_warm_up(queue)):
                 await cycle()
             start()  # blocks the loop, which has nothing else to do
             done = 0
