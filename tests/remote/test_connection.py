@@ -1,0 +1,69 @@
+"""What a call costs the database, and a connection of it that broke between two calls."""
+
+import json
+
+import pytest
+from django.db import connection
+
+from remote.verbs import tokens
+
+pytestmark = pytest.mark.one_tier
+
+
+@pytest.fixture
+def open_connection(api):
+    """The one of this thread, by which a call was answered already."""
+    assert api.get("limits").status_code == 200
+    return connection.connection
+
+
+def test_a_call_is_two_statements_whoever_is_logged_in(
+    session, transactional_db, admin_client, django_assert_num_queries
+):
+    admin_client.get("/")
+    _, shown = tokens.create(session, "w")
+    asked = {"path": "/api/v1/limits", "headers": {"Authorization": f"Bearer {shown}"}}
+    admin_client.get(**asked)  # its use is noted
+    with django_assert_num_queries(2):
+        answer = admin_client.get(**asked)
+    assert (answer.json(), answer["Content-Length"]) == ([], str(len(answer.content)))
+    assert not answer.cookies
+
+
+def test_a_connection_that_broke_is_not_the_caller_s_matter(session, api, card, open_connection):
+    card("A")
+    session.execute("SELECT pg_terminate_backend(%s)", [open_connection.info.backend_pid])
+    assert api("claim").json()["claimOwner"] == "w"
+
+
+def test_a_connection_that_writes_nothing_any_more_is_let_go_of(api, card, open_connection):
+    card("A")
+    open_connection.execute("SET default_transaction_read_only = on")
+    assert api("claim").json()["claimOwner"] == "w"
+    assert open_connection.closed
+
+
+def test_a_store_that_writes_nothing_is_away(api, session, open_connection):
+    session.execute("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on")
+    try:
+        open_connection.close()
+        connection.close()
+        answer = api.get("limits")
+    finally:
+        session.execute("ALTER ROLE CURRENT_USER RESET default_transaction_read_only")
+        connection.close()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_unavailable")
+
+
+def test_a_call_under_another_s_name_is_refused(api, card, row):
+    card("A")
+    answer = api("claim", {}, {"Host": "evil.example"})
+    assert (answer.status_code, row("status")) == (400, ("ready",))
+
+
+def test_an_export_is_streamed_without_a_length(api, card):
+    card("A")
+    answer = api.get("export")
+    assert answer.streaming
+    assert "Content-Length" not in answer
+    assert json.loads(answer.getvalue())["id"] == "A"
