@@ -29,5 +29,5 @@ class CallMiddleware:
         match = request.resolver_match = resolve(request.path_info)
         response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
         if isinstance(response, HttpResponse):  # what is streamed has no length yet
-            response["Content-Length"] = str(len(response.content))
+            response.headers.setdefault("Content-Length", str(len(response.content)))
         return response
