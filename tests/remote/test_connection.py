@@ -40,19 +40,6 @@ def test_a_connection_that_writes_nothing_any_more_is_let_go_of(api, card, open_
     card("A")
     open_connection.execute("SET default_transaction_read_only = on")
     assert api("claim").json()["claimOwner"] == "w"
-    assert open_connection.closed
-
-
-def test_a_store_that_writes_nothing_is_away(api, session, open_connection):
-    session.execute("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on")
-    try:
-        open_connection.close()
-        connection.close()
-        answer = api.get("limits")
-    finally:
-        session.execute("ALTER ROLE CURRENT_USER RESET default_transaction_read_only")
-        connection.close()
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_unavailable")
 
 
 def test_a_call_under_another_s_name_is_refused(api, card, row):

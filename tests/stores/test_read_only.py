@@ -13,6 +13,7 @@ from backlog.session import PsycopgSession, as_refusal
 from backlog.store import storage
 from backlog.verbs import claims
 from backlog.worker.link import Away, Link
+from remote.verbs import tokens
 from tests.command import On, unavailable
 from tests.servers import Server, distribution_programs, wheel_programs
 
@@ -35,6 +36,14 @@ def test_it_is_away_for_the_command(demoted, command):
     assert "read-only" in line
     assert "DATABASE_URL is to name the primary, or every host" in line
     assert command("list").out == "(no cards)\n"
+
+
+def test_it_is_away_for_a_call(demoted, session, client):
+    _, shown = tokens.create(session, "w")
+    connection.close()
+    demoted()
+    answer = client.get("/api/v1/limits", headers={"Authorization": f"Bearer {shown}"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_unavailable")
 
 
 def test_it_is_not_ready(demoted, client):
