@@ -91,11 +91,11 @@ def parse(
         raise UsageError(
             f'there is no verb "{argv[0]}"{_meant(argv[0], known)} (try {prog} --help)'
         )
-    rest, options = argv, Options()
+    rest, named = argv, dict[str, str]()
     if argv and argv[0] in known:  # no other is meant
         used = [declare(known[argv[0]])]
         parser = _grammar_of(prog, known[argv[0]], declare, _said(used[0]))
-        rest, options.verb = argv[1:], argv[0]
+        rest, named = argv[1:], {"verb": argv[0]}
     else:  # help, or a mistake
         verbs = [declare(place) for place in known.values()]
         used = [verb for verb in verbs if verb.name in argv]
@@ -105,7 +105,9 @@ def parse(
             f'"{argv[1]}" stands alone; did you mean --id {argv[1]}? (try {prog} {argv[0]} --help)'
         )
     words = _join_values(list(rest), _take_value(used))
-    given, unknown = parser.parse_known_args(words, options)
+    # Not into `Options`: what the class says would stand before what the verb says of itself.
+    read, unknown = parser.parse_known_args(words)
+    given = Options(**named, **vars(read))
     if unknown:
         meant = _meant(unknown[0].partition("=")[0], _option_names(used))
         raise UsageError(

@@ -36,6 +36,13 @@ def test_calls_at_once_do_not_hear_each_other():
         assert list(pool.map(lambda name: owner_of({"BACKLOG_OWNER": name}), names)) == names
 
 
+def test_what_a_verb_says_of_itself_is_read_with_its_words():
+    given = parse(["complete", "--id", "A"], "backlog", VERBS)
+    assert (given.verb, given.deed, given.acting) == ("complete", "complete", "owner")
+    given = parse(["plan", "apply", "-"], "backlog", VERBS)
+    assert (given.verb, given.deed, given.acting) == ("plan", "plan apply", None)
+
+
 def test_a_word_goes_before_what_the_environment_says():
     token = CALLER.set(Caller({"BACKLOG_OWNER": "w"}, io.BytesIO, has_files=False))
     try:

@@ -13,7 +13,6 @@ from backlog.session import PsycopgSession, as_refusal
 from backlog.store import storage
 from backlog.verbs import claims
 from backlog.worker.link import Away, Link
-from remote.verbs import tokens
 from tests.command import On, unavailable
 from tests.servers import Server, distribution_programs, wheel_programs
 
@@ -38,8 +37,8 @@ def test_it_is_away_for_the_command(demoted, command):
     assert command("list").out == "(no cards)\n"
 
 
-def test_it_is_away_for_a_call(demoted, session, client):
-    _, shown = tokens.create(session, "w")
+def test_it_is_away_for_a_call(demoted, call, client):
+    shown = call("token", "create", "w").out.strip()
     connection.close()
     demoted()
     answer = client.get("/api/v1/limits", headers={"Authorization": f"Bearer {shown}"})
