@@ -9,9 +9,6 @@ from tests.factories import CardFactory
 # No page depends on the store's tier.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
-# A page that took long to come is not asked for again at once.
-SOON = {"timeout": 30_000}
-
 # For each arrow of the drawing, the cards that it runs through.
 CROSSED = """[...document.querySelectorAll(".graph .arrow")].map((arrow) => {
   const boxes = [...document.querySelectorAll(".graph a")].map((link) => [
@@ -32,7 +29,7 @@ def test_a_lease_that_is_renewed_is_so_on_an_open_page(operator, complaints, liv
     shown = operator.locator("tr#claim-brief, main p", has_text="worker-3").locator("time.left")
     expect(shown).to_have_text("1 min left")
     Card.objects.renew("brief", "worker-3", 1, 1830)
-    expect(shown).to_have_text("30 min left", **SOON)
+    expect(shown).to_have_text("30 min left")
 
 
 def test_what_is_typed_open_or_focused_stays_when_a_page_changes(operator, complaints, live_server):
@@ -41,8 +38,8 @@ def test_what_is_typed_open_or_focused_stays_when_a_page_changes(operator, compl
     operator.locator("summary", has_text="As a table").click()
     Card.objects.edit("waits", title="Changed")
     Card.objects.complete("ready-1")
-    expect(operator.locator("h1")).to_have_text("Changed waits", **SOON)
-    expect(operator.locator(".graph .node.done")).to_be_visible(**SOON)
+    expect(operator.locator("h1")).to_have_text("Changed waits")
+    expect(operator.locator(".graph .node.done")).to_be_visible()
     expect(operator.get_by_label("Note")).to_have_value("half a sen")
     expect(operator.locator("#ranks table")).to_be_visible()
     expect(operator.locator("summary", has_text="As a table")).to_be_focused()
@@ -54,11 +51,11 @@ def test_a_button_in_focus_never_becomes_that_of_another_card(operator, live_ser
     operator.goto(live_server.url + "/fleet/")
     operator.get_by_role("button", name="Release one").focus()
     Card.objects.complete("one")
-    expect(operator.locator("#claim-one")).to_have_count(0, **SOON)
+    expect(operator.locator("#claim-one")).to_have_count(0)
     assert operator.evaluate("document.activeElement === document.body")
     operator.get_by_role("button", name="Release two").focus()
     Card.objects.renew("two", "w", 1, 900)
-    expect(operator.locator("#claim-two time.left")).to_have_text("14 min left", **SOON)
+    expect(operator.locator("#claim-two time.left")).to_have_text("14 min left")
     assert "two" in operator.evaluate("document.activeElement.closest('tr').textContent")
 
 
