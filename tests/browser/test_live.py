@@ -1,6 +1,7 @@
 """Pages beside the board keep themselves up to date, and draw what they say."""
 
 import pytest
+from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 
 from backlog.models import Card
@@ -57,6 +58,45 @@ def test_a_button_in_focus_never_becomes_that_of_another_card(operator, live_ser
     Card.objects.renew("two", "w", 1, 900)
     expect(operator.locator("#claim-two time.left")).to_have_text("14 min left")
     assert "two" in operator.evaluate("document.activeElement.closest('tr').textContent")
+
+
+@pytest.mark.parametrize("path", ["/", "/card/ready-1/", "/#/card/ready-1/"])
+def test_a_page_says_that_it_cannot_ask_and_goes_on_when_it_can(operator, live_server, path):
+    operator.goto(live_server.url + path)
+    shown = operator.get_by_text("ready-1").filter(visible=True).last
+    expect(shown).to_be_visible()
+    operator.context.set_offline(True)
+    said = operator.get_by_text("Not up to date").filter(visible=True)
+    expect(said.last).to_be_visible()
+    Card.objects.edit("ready-1", title="Anew")
+    operator.context.set_offline(False)
+    expect(operator.get_by_text("Anew").filter(visible=True).last).to_be_visible()
+    expect(said).to_have_count(0)
+
+
+@pytest.mark.parametrize("path", ["/", "/fleet/", "/card/held/output/"])
+def test_a_page_whose_session_is_over_leads_to_the_login(operator, live_server, path):
+    operator.goto(live_server.url + path)
+    Session.objects.all().delete()
+    expect(operator.get_by_label("Password")).to_be_visible()
+    assert f"next={path}" in operator.url
+
+
+def test_a_login_in_front_of_the_site_is_gone_to(operator, live_server):
+    operator.goto(live_server.url + "/fleet/")
+    elsewhere = live_server.url.replace("localhost", "127.0.0.1") + "/front/"
+    led = {"status": 302, "headers": {"Location": elsewhere}}
+    operator.route("**/fleet/", lambda route: route.fulfill(**led))
+    expect(operator).to_have_url(elsewhere)
+
+
+def test_htmx_runs_under_the_policy_and_evaluates_nothing(operator, complaints, live_server):
+    operator.goto(live_server.url + "/fleet/")
+    polled = operator.wait_for_event("response", lambda answer: answer.status == 204)
+    assert polled.request.headers["hx-request"] == "true"
+    config = "(({ allowEval, includeIndicatorStyles }) => [allowEval, includeIndicatorStyles])"
+    assert operator.evaluate(f"{config}(htmx.config)") == [False, False]
+    assert operator.locator("style, script:not([src])").count() == 0
 
 
 def test_no_arrow_of_the_neighbourhood_runs_behind_a_card(operator, complaints, live_server):
