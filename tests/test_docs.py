@@ -84,7 +84,7 @@ def test_every_setting_stands_in_the_table():
     for path in (path for each in packages for path in (PROJECT / each).rglob("*.py")):
         text = path.read_text()
         read |= set(re.findall(r'env\.\w+\(\s*"(\w+)"', text))
-        read |= set(re.findall(r'environ\.get\(\s*"(\w+)"', text))
+        read |= set(re.findall(r'(?:environ\.get|is_on)\(\s*"(\w+)"', text))
     named = set(re.findall(r"^\| `(\w+)` \|", README, re.M))
     assert read - {"PATH", "REMOTE_ADDR", "TERM"} <= named
 

@@ -5,7 +5,13 @@ import re
 
 import pytest
 
+from backlog.cli.parser import parse
+from backlog.errors import UsageError
+from backlog.store import storage
+from fleet import rights
 from fleet_backlog.environment import Environment
+from hooks import addresses
+from tests import plugin
 from tests.command import manage, storeless
 from tests.test_docs import README
 
@@ -58,8 +64,39 @@ def test_a_bad_value_is_refused_by_the_name_of_its_variable(store, name):
 
 @pytest.mark.parametrize("name", ["BACKLOG_ENFORCE_ROLES", "BACKLOG_WEBHOOKS_PRIVATE"])
 def test_a_site_does_not_start_with_a_switch_that_its_sweeps_would_refuse(store, name):
-    ran = manage({**os.environ, name: "yes"}, "check")
-    assert (ran.status, ran.out, ran.err) == (1, "", f"{name} must be off or on, not yes\n")
+    ran = manage({**os.environ, name: "maybe"}, "check")
+    assert (ran.status, ran.out, ran.err) == (1, "", f"{name} must be on or off, not maybe\n")
+
+
+# Whatever asks for a switch, and what it makes of it.
+SWITCHES = {
+    "BACKLOG_ENFORCE_ROLES": rights.are_enforced,
+    "BACKLOG_WEBHOOKS_PRIVATE": addresses.private,
+    "BACKLOG_PUBLIC_BOARD": lambda: Environment().bool("BACKLOG_PUBLIC_BOARD", default=False),
+    "BACKLOG_OUTPUT": lambda: _working().output == "on",
+    "PREPARE_STATEMENTS": lambda: storage.from_environment().prepare,
+}
+
+
+def _working():
+    return parse(["work", "--owner", "w", "--", "true"], "backlog")
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_every_switch_knows_the_same_words(monkeypatch, name):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://h/d")
+    for word, means in (("on", True), (" YES", True), ("1", True), ("off", False), ("No", False)):
+        monkeypatch.setenv(name, word)
+        assert SWITCHES[name]() is means, word
+    monkeypatch.setenv(name, "maybe")
+    with pytest.raises((UsageError, SystemExit), match=f"{name} must be .*, not "):
+        SWITCHES[name]()
+
+
+def test_no_test_reads_a_setting_of_whoever_runs_it():
+    assert plugin.is_of_the_shell("BACKLOG_WEBHOOKS_PRIVATE")
+    kept = ("BACKLOG_TEST_TIER", "BACKLOG_FAIL_ON_SKIP", "BACKLOG_CHAOS_SEED", "HOME")
+    assert not any(map(plugin.is_of_the_shell, kept))
 
 
 @pytest.mark.parametrize(
