@@ -4,6 +4,7 @@ import os
 import re
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from backlog.cli.parser import parse
 from backlog.errors import UsageError
@@ -66,6 +67,27 @@ def test_a_bad_value_is_refused_by_the_name_of_its_variable(store, name):
 def test_a_site_does_not_start_with_a_switch_that_its_sweeps_would_refuse(store, name):
     ran = manage({**os.environ, name: "maybe"}, "check")
     assert (ran.status, ran.out, ran.err) == (1, "", f"{name} must be on or off, not maybe\n")
+
+
+# Of what only some commands read, and no server.
+NOT_SERVED = {
+    *("BACKLOG_URL", "BACKLOG_TOKEN", "BACKLOG_OWNER", "BACKLOG_CARD_ID", "BACKLOG_ATTEMPT"),
+    *("BACKLOG_OUTPUT", "BACKLOG_TRANSFER_TO"),
+}
+# Of what names the store, which is opened before anything is served: `tests/test_serve.py`.
+OF_THE_STORE = {"BACKLOG_DATA_DIR", "BACKLOG_POSTGRES_BIN", "BACKLOG_STORE"}
+# Of what Django's settings read: `check` refuses it, and so does `serve`.
+OF_DJANGO = {name for name, (_, words) in BAD.items() if words == "check"}
+OF_DJANGO |= {"BACKLOG_ENFORCE_ROLES", "BACKLOG_WEBHOOKS_PRIVATE"}
+READ_LATER = sorted(BAD.keys() - NOT_SERVED - OF_THE_STORE - OF_DJANGO)
+
+
+@pytest.mark.parametrize("name", READ_LATER)
+def test_a_server_does_not_start_with_a_setting_that_would_be_refused_later(monkeypatch, name):
+    monkeypatch.setenv(name, BAD[name][0])
+    with pytest.raises(CommandError, match=f"^{name} must ") as refused:
+        call_command("serve", bind="127.0.0.1:0")
+    assert "\n" not in str(refused.value)
 
 
 # Whatever asks for a switch, and what it makes of it.
