@@ -6,7 +6,7 @@ from hashlib import sha256
 from http.client import responses
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
@@ -85,6 +85,8 @@ _JSON: Final = {"depends_on": list[str], "acceptance": Any, "answer": Any}
 
 def openapi(request: HttpRequest) -> HttpResponseBase:
     """The document; anybody may read it."""
+    if request.method != "GET":
+        return HttpResponseNotAllowed(["GET"])
     text, etag = _written(reverse("api:api-root"))
     response = HttpResponse(text, content_type=answers.JSON)
     response["ETag"] = etag
