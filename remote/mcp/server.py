@@ -19,6 +19,7 @@ from backlog.records import one_line
 from backlog.session import as_refusal, idle_pauses
 from remote.calls import Called
 from remote.mcp.tools import INSTRUCTIONS, MOST_SECONDS, Offered
+from remote.naming import by_names
 from remote.scopes import only_reads
 
 # More than any model reads, in characters; what changes something is answered whole.
@@ -113,7 +114,8 @@ def _result(
         found = tools.get(name)
         if found is None:
             raise UsageError(f"there is no tool {name}; there are {', '.join(tools)}")
-        return _done(do(found.called, given))
+        with by_names(found.called):
+            return _done(do(found.called, given))
     except Exception as error:
         refusal = as_refusal(error)
         if refusal is None:

@@ -133,7 +133,7 @@ def test_an_agent_works_on_a_card_to_its_end(session, card):
     [
         ("complete", {"id": "A"}, "claim_lost", "cannot complete A: the claim is not yours"),
         ("show", {"id": "B"}, "not_found", "there is no card B"),
-        ("claim", {"ttl": "soon"}, "usage", "--ttl must be a whole number"),
+        ("claim", {"ttl": "soon"}, "usage", "ttl must be a whole number"),
         ("claim", {"for": "me"}, "usage", "claim takes no for; it takes owner, ttl, id"),
         ("claim", {"wait": 600}, "usage", "wait must be between 0 and 45"),
         ("claim", {"owner": "w"}, "not_allowed", "owner must be ada, who calls"),
@@ -141,7 +141,7 @@ def test_an_agent_works_on_a_card_to_its_end(session, card):
             "signal",
             {"id": "A", "kind": "skill", "text": "t", "evidence": "@/etc/passwd"},
             "usage",
-            "--evidence must be a file of UTF-8 text after the @",
+            "evidence must be a file of UTF-8 text after the @",
         ),
         ("sing", {}, "usage", "there is no tool sing; there are create, list"),
     ],
