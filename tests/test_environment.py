@@ -24,6 +24,7 @@ SECONDS = "X must be a number of seconds above 0, a day at most"
 BAD = {
     "BACKLOG_URL": ("ftp://b", "backlog list"),
     "BACKLOG_TOKEN": ("no token", "backlog list"),
+    "BACKLOG_PLAIN_HTTP": ("maybe", "backlog list"),
     "BACKLOG_DATA_DIR": ("~of-nobody/store", "backlog list"),
     "BACKLOG_POSTGRES_BIN": ("/nowhere", "backlog store status"),
     "BACKLOG_OWNER": ("a\tb", "backlog claim"),
@@ -51,7 +52,10 @@ BAD = {
 }
 
 # What is read only beside another.
-BESIDE = {"BACKLOG_TOKEN": {"BACKLOG_URL": "http://127.0.0.1:1"}}
+BESIDE = {
+    "BACKLOG_TOKEN": {"BACKLOG_URL": "http://127.0.0.1:1"},
+    "BACKLOG_PLAIN_HTTP": {"BACKLOG_URL": "http://b", "BACKLOG_TOKEN": "flb_a_b"},
+}
 
 
 @pytest.mark.parametrize("name", re.findall(r"^\| `(BACKLOG_\w+)` \|", README, re.M))
@@ -72,7 +76,7 @@ def test_a_site_does_not_start_with_a_switch_that_its_sweeps_would_refuse(store,
 # Of what only some commands read, and no server.
 NOT_SERVED = {
     *("BACKLOG_URL", "BACKLOG_TOKEN", "BACKLOG_OWNER", "BACKLOG_CARD_ID", "BACKLOG_ATTEMPT"),
-    *("BACKLOG_OUTPUT", "BACKLOG_TRANSFER_TO"),
+    *("BACKLOG_OUTPUT", "BACKLOG_TRANSFER_TO", "BACKLOG_PLAIN_HTTP"),
 }
 # Of what names the store, which is opened before anything is served: `tests/test_serve.py`.
 OF_THE_STORE = {"BACKLOG_DATA_DIR", "BACKLOG_POSTGRES_BIN", "BACKLOG_STORE"}
