@@ -31,7 +31,7 @@ def test_the_options_of_the_verb_become_names_and_what_is_quoted_stays(verb, sen
     [
         ("complete", {"id": "A", "phase": "M"}, "ttl, phase and role are about the next"),
         ("claim", {"id": "A", "count": 2}, "id names the card: leave out phase, role, count and"),
-        ("complete", {"id": "A", "ids": ["B"]}, "argument ids: not allowed with argument id"),
+        ("complete", {"id": "A", "ids": ["B"]}, "argument id"),
         ("renew", {}, "one of the arguments id ids is required"),
     ],
 )
