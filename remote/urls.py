@@ -2,6 +2,7 @@
 
 from functools import wraps
 from typing import Any
+from urllib.parse import quote
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -10,7 +11,7 @@ from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
 from remote.api.document import openapi
-from remote.api.errors import NoSuchMethod, NoSuchVerb, refused
+from remote.api.errors import WORKER, NoSuchMethod, NoSuchVerb, refused
 from remote.api.site import API
 
 
@@ -21,13 +22,16 @@ def _of_api(view: Any) -> Any:
     @login_not_required
     @wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.method != "HEAD":
-            return _allowed(view(request, *args, **kwargs))
-        request.method = "GET"
-        try:
-            return _without_body(_allowed(view(request, *args, **kwargs)))
-        finally:
+        is_head = request.method == "HEAD"
+        if is_head:
+            request.method = "GET"
+        response = _allowed(view(request, *args, **kwargs))
+        if worker := request.META.get("backlog.worker"):
+            response[WORKER] = quote(worker)
+        if is_head:
             request.method = "HEAD"
+            response = _without_body(response)
+        return response
 
     return answer
 

@@ -167,7 +167,7 @@ def test_a_body_names_nobody_else(api, claimed, name, verb):
 
 
 def test_an_operator_s_hand_completes_what_another_holds(caller, claimed, row):
-    assert error(caller("olga", "work")("complete", {"id": "A", "owner": None}))[0] == 403
+    assert error(caller("olga", "work")("complete", {"id": "A", "owner": None}))[0] == 423
     assert error(caller("olga", "operate")("complete", {"id": "A"}))[0] == 423
     assert caller("olga", "operate")("complete", {"id": "A", "owner": None}).status_code == 200
     assert row("status") == ("done",)

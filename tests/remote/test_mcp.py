@@ -248,11 +248,12 @@ def test_over_http_the_worker_of_the_token_acts_as_far_as_its_token_lets_it(sess
     _, token = tokens.create(session, "ada", phases=["M1"])
     sql = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
     before = session.rows(sql)
-    claimed, edited, blocked = in_a_loop(
+    claimed, edited, others, blocked = in_a_loop(
         _over_http,
         token,
         ("claim", {}),
         ("edit", {"id": "A", "title": "mine"}),
+        ("block", {"id": "B", "owner": None}),
         ("block", {"id": "A", "owner": None}),
     )
     assert (claimed.structuredContent["id"], claimed.structuredContent["claimOwner"]) == (
@@ -260,9 +261,8 @@ def test_over_http_the_worker_of_the_token_acts_as_far_as_its_token_lets_it(sess
         "ada",
     )
     assert said(edited) == "edit needs a token of scope operate; this one is work"
-    assert said(blocked) == (
-        "only a token of scope operate acts without an owner: owner must be ada, whose token it is"
-    )
+    assert said(others) == "this token is for phases M1; not B"
+    assert blocked.structuredContent["status"] == "blocked"  # as who holds it
     until(lambda: session.rows(sql) == before, "no connection that is left")
 
 
