@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from time import monotonic
 from typing import Any, Final, NamedTuple
@@ -37,6 +37,8 @@ class Answer(NamedTuple):
 
 # Does a verb with what it was given, for whoever asks. It blocks. Raises `Refusal`.
 Do = Callable[[Called, Mapping[str, Any]], Answer]
+# Whether who asked has hung up, said within the request.
+Gone = Callable[[], Awaitable[bool]]
 
 
 def answering(called: Called) -> Callable[[Reply, object], Answer]:
@@ -63,8 +65,12 @@ def _reading(reply: Reply, options: object) -> Answer:
     return Answer("".join(pieces), reply.note)
 
 
-def serving(tools: Mapping[str, Offered], do: Do) -> Server[Any, Any]:
-    """A server of these tools."""
+async def _stays() -> bool:
+    return False
+
+
+def serving(tools: Mapping[str, Offered], do: Do, gone: Gone = _stays) -> Server[Any, Any]:
+    """A server of these tools; `gone` is asked while a claim waits."""
     server: Server[Any, Any] = Server("fleet-backlog", backlog.__version__, INSTRUCTIONS)
 
     async def listed(request: object) -> types.ServerResult:
@@ -78,7 +84,8 @@ def serving(tools: Mapping[str, Offered], do: Do) -> Server[Any, Any]:
             seconds = _seconds(given) if name == "claim" else 0
         except UsageError as refusal:
             return types.ServerResult(_refused(refusal))
-        return types.ServerResult(await _in_time(seconds, partial(_result, tools, do, name, given)))
+        ask = partial(_result, tools, do, name, given)
+        return types.ServerResult(await _in_time(seconds, ask, gone))
 
     # Not by the decorators: they would check what is given by the schema, in other words than ours.
     server.request_handlers[types.ListToolsRequest] = listed
@@ -91,10 +98,13 @@ def _seconds(given: dict[str, Any]) -> int:
     return values.integer(values.json_text(given.pop("wait", 0)), "wait", 0, MOST_SECONDS)
 
 
-async def _in_time(seconds: int, ask: Callable[[], types.CallToolResult]) -> types.CallToolResult:
+async def _in_time(
+    seconds: int, ask: Callable[[], types.CallToolResult], gone: Gone
+) -> types.CallToolResult:
     """What it answers first that is something, or last within these seconds.
 
-    Between two looks nothing is held, of the database nor of this process.
+    Between two looks nothing is held, of the database nor of this process. For whoever has gone
+    meanwhile nothing is claimed: it would be theirs until its lease is over.
     """
     end = monotonic() + seconds
     for pause in idle_pauses():
@@ -104,6 +114,8 @@ async def _in_time(seconds: int, ask: Callable[[], types.CallToolResult]) -> typ
         if left <= 0 or result.isError or result.content not in _NOTHING:
             return result
         await sleep(min(pause, left))
+        if await gone():
+            return result
     raise AssertionError  # the pauses never end
 
 

@@ -317,6 +317,42 @@ def test_over_http_what_is_no_value_is_refused(session, caplog, body):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_over_http_nothing_is_claimed_for_who_hung_up_while_it_waited(session, monkeypatch):
+    _, token = tokens.create(session, "ada")
+    looks = []
+
+    def look(called, given):
+        looks.append(called.name)
+        return server.Answer("null\n" if len(looks) == 1 else '{"id":"A"}\n')
+
+    monkeypatch.setattr("remote.mcp.http._do", look)
+    params = {"name": "claim", "arguments": {"wait": 30}}
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    headers = [("authorization", f"Bearer {token}"), ("content-type", "application/json")]
+    headers += [("accept", "application/json, text/event-stream"), ("host", "here")]
+    scope = {
+        "type": "http", "method": "POST", "path": PATH, "raw_path": b"", "query_string": b"",
+        "root_path": "", "scheme": "http", "client": ("127.0.0.1", 1), "server": ("here", 80),
+        "headers": [(name.encode(), value.encode()) for name, value in headers],
+    }  # fmt: skip
+    arrives = [{"type": "http.request", "body": json.dumps(asked).encode()}]
+
+    async def receive():
+        return arrives.pop() if arrives else {"type": "http.disconnect"}
+
+    async def send(message):
+        pass
+
+    async def ask():
+        app = application("full")
+        async with app.router.lifespan_context(app):
+            await app(scope, receive, send)
+
+    in_a_loop(ask)
+    assert looks == ["claim"]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_with_a_server_elsewhere_it_does_what_the_tools_ask_for(session, card, live_server):
     card("A")
     _, token = tokens.create(session, "ada")
