@@ -83,7 +83,7 @@ def serving(tools: Mapping[str, Offered], do: Do, gone: Gone = _stays) -> Server
         try:
             seconds = _seconds(given) if name == "claim" else 0
         except UsageError as refusal:
-            return types.ServerResult(_refused(refusal))
+            return types.ServerResult(refused(refusal))
         ask = partial(_result, tools, do, name, given)
         return types.ServerResult(await _in_time(seconds, ask, gone))
 
@@ -133,7 +133,7 @@ def _result(
         if refusal is None:
             _logger.exception("%s failed", name)
             refusal = Refusal(f"{name} failed: a defect, which the server's log tells")
-        return _refused(refusal)
+        return refused(refusal)
 
 
 def _done(answered: Answer) -> types.CallToolResult:
@@ -145,7 +145,8 @@ def _done(answered: Answer) -> types.CallToolResult:
     return types.CallToolResult(content=_texts(*said), structuredContent=structured)
 
 
-def _refused(refusal: Refusal) -> types.CallToolResult:
+def refused(refusal: Refusal) -> types.CallToolResult:
+    """What a tool answers that is refused."""
     said = one_line(refusal)
     error = {"error": {"code": refusal.code, "message": said}}
     return types.CallToolResult(content=_texts(said), structuredContent=error, isError=True)

@@ -407,6 +407,23 @@ def test_lines_that_are_none_of_the_protocol_s_break_nothing(command):
     assert "\x1b" not in ran.err
 
 
+def test_a_value_that_json_does_not_have_is_refused_and_not_read_as_another(command):
+    given = ("NaN", "1e400", r'"\ud800"', "9" * 5000)
+    call = '{"jsonrpc":"2.0","id":%d,"method":"%s","params":{"name":"show","arguments":{"id":%s}}}'
+    lines = [call % (number, "tools/call", value) for number, value in enumerate(given)]
+    lines += [call % (len(given), "tools/list", "NaN")]
+    lines += [r'{"id":"\ud800"}', '{"id":true,"n":NaN}', "[NaN]"]
+    ran = command("mcp", env={"BACKLOG_OWNER": "w"}, stdin="\n".join(lines) + "\n")
+    answers = {each["id"]: each for each in map(json.loads, ran.out.splitlines()) if "id" in each}
+    results = [answers[number]["result"] for number in range(len(given))]
+    assert all(each["isError"] for each in results)
+    assert [each["structuredContent"]["error"]["code"] for each in results] == ["usage"] * 4
+    said = [each["content"][0]["text"] for each in results]
+    assert said[0] == "a call must be JSON, an object: NaN is no number that JSON has"
+    assert said[2] == "a call must be text: it has half of a pair of \\u escapes"
+    assert answers[len(given)]["error"]["message"] == said[0]
+
+
 @pytest.mark.parametrize(
     ("words", "status", "sentence"),
     [
