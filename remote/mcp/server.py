@@ -141,7 +141,8 @@ def _done(answered: Answer) -> types.CallToolResult:
     structured = value if isinstance(value, dict) else None
     # What is written for a model is read as it is, not as JSON quotes it.
     text = structured.get("markdown") if structured else None
-    said = [text or answered.json.rstrip("\n"), *([answered.note] if answered.note else [])]
+    first = text if isinstance(text, str) and text else answered.json.rstrip("\n")
+    said = [first, *([answered.note] if answered.note else [])]
     return types.CallToolResult(content=_texts(*said), structuredContent=structured)
 
 
@@ -160,8 +161,13 @@ _NOTHING: Final = (_texts("null"), _texts("[]"))
 
 
 def _value(text: str) -> Any:
-    """The JSON as values; None where a number has more digits than Python reads."""
+    """The JSON as values; None where a number has more digits than Python reads, or a text is none:
+    what commands printed may be no UTF-8, and stands as halves of characters, which as values could
+    not be sent."""
     try:
-        return json.loads(text)
-    except ValueError:
+        value = json.loads(text)
+        if "\\u" in text:
+            values.json_text(value).encode()
+    except (ValueError, RecursionError):
         return None
+    return value

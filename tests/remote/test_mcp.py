@@ -195,6 +195,13 @@ def test_a_number_that_python_cannot_hold_is_exact_in_the_text(session, card):
     assert shown.structuredContent is None
 
 
+@pytest.mark.parametrize("printed", ['{"text":"\\udcff"}', '{"markdown":5}', "[" * 10**5])
+def test_what_can_be_no_value_is_told_as_it_is_written(printed):
+    (shown,) = ask(("list", {}), do=lambda *_, **__: server.Answer(printed + "\n"))
+    assert said(shown) == printed
+    assert shown.model_dump_json()
+
+
 def test_a_defect_is_told_to_the_log_alone(store, monkeypatch, caplog):
     def fail(*_, **__):
         raise LookupError("of the inside")
