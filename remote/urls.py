@@ -53,7 +53,8 @@ def _without_body(response: HttpResponseBase) -> HttpResponseBase:
     if isinstance(response, StreamingHttpResponse):
         next(iter(response), None)  # what was never begun would not close its temporary file
         response.close()
-        return HttpResponse(headers=dict(response.items()), status=response.status_code)
+        headers = dict(response.items())  # of no length: nobody knows it
+        return StreamingHttpResponse((), headers=headers, status=response.status_code)
     assert isinstance(response, HttpResponse)  # noqa: S101 (what does not stream)
     if response.content:
         response["Content-Length"] = str(len(response.content))

@@ -16,6 +16,7 @@ from backlog import schema
 from backlog.cli import sweep
 from backlog.connection import DjangoSession
 from backlog.store import files, storage
+from backlog.store.embedded import binaries
 from backlog.store.errors import ConfigurationError
 from backlog.verbs import runs
 from fleet import north_star, roles
@@ -64,10 +65,12 @@ _READ_LATER: Final[tuple[Callable[[], object], ...]] = (
 
 
 def check_settings() -> None:
-    """Raise `UsageError` for a setting that would be refused later, again and again. Those of
-    Django's settings are read already."""
+    """Raise `Refusal` for a setting that would be refused later, again and again. Those of Django's
+    settings are read already."""
     for read in _READ_LATER:
         read()
+    if isinstance(storage.from_environment(), storage.Embedded):
+        binaries.find()  # a store that runs already needs them when it is started again
 
 
 def check_secret(store: storage.Storage) -> None:

@@ -149,6 +149,7 @@ def test_a_head_is_a_get_without_its_body(api, card):
         assert headed.get("ETag") == got.get("ETag")
     export = api._client.head("/api/v1/export")
     assert (export.status_code, export["Content-Type"]) == (200, "application/x-ndjson")
+    assert "Content-Length" not in export
 
 
 def test_a_wrong_method_says_which_are_right_and_is_no_news_for_the_log(api, caplog):
