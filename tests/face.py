@@ -46,6 +46,7 @@ NOT_OVER_HTTP: Final = {
     ),
     "cli/test_process.py::test_a_worker_s_command": "it imports psycopg; see remote/test_client",
     "cli/test_process.py::test_one_query": "the statements are the server's",
+    "cli/test_process.py::test_help_and_a_mistake": "the token says who claims",
     "cli/test_terminal.py::test_a_warning": "the site in the process has set up its own log",
 }
 
