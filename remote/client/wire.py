@@ -235,15 +235,16 @@ class Wire:
 
     def _whole(self, response: HTTPResponse) -> bytes:
         """The body of the answer, unless it has no end. Raises `StoreUnavailable`."""
-        if response.length is not None and response.length <= _LONGEST:
-            return response.read()
         whole = bytearray()
+        over = time.monotonic() + self._silence  # one that comes byte by byte is never silent
         with response:  # nobody else would close what is not read to its end
-            while response.length is None and len(whole) <= _LONGEST:
-                piece = response.read(_CHUNK)
-                if not piece:
-                    return bytes(whole)
+            while len(whole) + (response.length or 0) <= _LONGEST and time.monotonic() < over:
+                piece = response.read1(_CHUNK)
                 whole += piece
+                if response.length == 0 or (response.length is None and not piece):
+                    return bytes(whole)
+                if not piece:
+                    raise IncompleteRead(bytes(whole))
         self.close()
         raise self._no_backlog(response)
 

@@ -3,6 +3,8 @@ never a traceback, and no token in what is said."""
 
 import json
 import os
+import time
+from contextlib import closing
 from itertools import repeat
 from pathlib import Path
 
@@ -10,8 +12,10 @@ import pytest
 
 from backlog.cli.options import Group
 from backlog.cli.parser import declared
+from backlog.errors import StoreUnavailable
 from remote.calls import is_called
 from remote.client import main, rows, wire
+from remote.client.address import Address
 from remote.client.wire import Answer, NotUnderstood
 from remote.command import VERBS
 from tests import face
@@ -191,6 +195,19 @@ def test_an_answer_without_an_end_is_not_read_to_it(run):
     endless = ("200 OK", repeat(b"x" * 2**16), ("Content-Type", "application/json"))
     lines = ("200 OK", repeat(b"x" * 2**16), ("Content-Type", "application/x-ndjson"))
     assert [run(["list"], endless), run(["export"], lines)] == [5, 5]
+
+
+def test_an_answer_that_comes_byte_by_byte_is_not_waited_for(hostile):
+    hostile.answers = {"": ("200 OK", slowly(), ("Content-Type", "application/json"))}
+    made = wire.Wire(Address(hostile.url, TOKEN), patience=0, silence=0.2)
+    with closing(made) as asked, pytest.raises(StoreUnavailable, match="answers 200 OK"):
+        asked.ask("list", {}, reads=True)
+
+
+def slowly():
+    while True:
+        time.sleep(0.01)
+        yield b" "
 
 
 @pytest.mark.parametrize("shape", CARDS)
