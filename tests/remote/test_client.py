@@ -44,7 +44,8 @@ READS = (
 @pytest.mark.parametrize("form", [(), ("--json",)], ids=["for people", "json"])
 def test_it_prints_and_ends_as_on_the_store(both, card, form):
     card("A", title="Zoë 🚀", body="x\u2028y", done=True)
-    card("B", needs=["A"], blocked=True, acceptance='{"n":1.10000000000000000001}')
+    long = "9" * 5000  # more digits than Python reads
+    card("B", needs=["A"], blocked=True, acceptance=f'{{"n":1.10000000000000000001,"m":{long}}}')
     for words in READS:
         here, there = both(*words.split(), *form)
         assert there == here, words
