@@ -7,6 +7,11 @@ WORK: Final = "work"
 OPERATE: Final = "operate"
 # Each may do what those before it may.
 SCOPES: Final = (READ, WORK, OPERATE)
+# What each lets do, for who chooses one.
+ABOUT: Final = (
+    "read: look at everything; work: claim, renew and end cards, comment and create as well;"
+    " operate: everything a token may, also on what others hold"
+)
 
 _READ: Final = (
     *("list", "show", "search", "history", "tail", "runs", "output", "context", "explain"),

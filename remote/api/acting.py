@@ -1,6 +1,7 @@
 """A call, done: in whose name, whether they may, and once where it has an idempotency key."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -15,13 +16,20 @@ from remote.acting import in_the_name
 from remote.api import answers, connection, waiting
 from remote.api.claiming import within
 from remote.calls import Called, call
+from remote.naming import by_names
 from remote.verbs import limits
 from remote.verbs.answers import Answer, once
 from remote.verbs.tokens import Token
 
 
 def act(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResponseBase:
-    """Do the verb with these values as the token of the request lets it. Raises `Refusal`."""
+    """Do the verb with these values as the token of the request lets it. Raises `Refusal`, to whom
+    the command itself sent it in the words of the command."""
+    with nullcontext() if answers.for_a_command(request) else by_names(called):
+        return _acted(request, called, given)
+
+
+def _acted(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResponseBase:
     token: Token = request.auth  # type: ignore[attr-defined]  # ninja's
     seconds = waiting.seconds(request, given) if called.name == "claim" else 0
     body = answers.pieces([called.name, exact_json(given)])
