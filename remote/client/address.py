@@ -117,7 +117,8 @@ def _proxy(scheme: str, host: str) -> SplitResult | None:
         is_right = False
     if not is_right:
         raise UsageError(f"{scheme.upper()}_PROXY must be an address such as http://proxy:3128")
-    return proxy
+    # What is for this host itself is sent to no other.
+    return proxy if _is_this_host(proxy.hostname or "") or not _is_this_host(host) else None
 
 
 def _of_proxy(proxy: SplitResult) -> dict[str, str]:
