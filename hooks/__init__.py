@@ -21,3 +21,9 @@ def join() -> None:
         "Not delivered",
         "Somebody was to be told, and could not be for three days.",
     )
+    beside.KINDS["webhook_off"] = Kind(
+        "hooks.verbs.failing.findings",
+        "Switched off",
+        "Nothing had arrived for days; what happens waits until somebody switches them on.",
+    )
+    beside.FIGURES["hooks"] = "hooks.verbs.figures.figures"
