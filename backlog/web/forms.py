@@ -291,6 +291,12 @@ class CardForm(ShownForm):
             self.stale = isinstance(refusal, Stale)
             refuse(self, refusal)
 
+    @property
+    def ungates(self) -> bool:
+        """Whether what was typed takes the card's gate away."""
+        gone = not self.cleaned_data["gated"]
+        return bool(self.instance.pk) and "gated" in self.changed_data and gone
+
     def write(self) -> Record:
         """Create the card, or edit what the form changed. Raises `Refusal`."""
         given = {name: self.cleaned_data[name] for name in settable.FIELDS if name in self.fields}
