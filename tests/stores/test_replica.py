@@ -8,11 +8,16 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import DatabaseError
 from django.db.utils import ConnectionHandler
 
+from backlog.models import Card
 from backlog.store import storage
-from fleet_backlog.replica import NotToBeUsed, behind
+from fleet_backlog.replica import _READING, NotToBeUsed, Router, behind
+from hooks.models import Subscription
+from remote.models import Token
 from tests.command import On
 from tests.replicas import Replica
 from tests.servers import Server, distribution_programs, wheel_programs
@@ -186,6 +191,15 @@ def test_one_that_is_away_or_promoted_is_done_without(pair, site):
     from_replica(f"{site}/card/A/")
     replica.promote()
     until(lambda: ask(f"{site}/card/A/")[0][OLD] is None, "that it is left alone")
+
+
+def test_accounts_sessions_and_tokens_are_never_read_from_it():
+    reading = _READING.set(0.0)
+    try:
+        assert {Router().db_for_read(each) for each in (User, Session, Token)} == {None}
+        assert {Router().db_for_read(each) for each in (Card, Subscription)} == {"replica"}
+    finally:
+        _READING.reset(reading)
 
 
 # What is no replica of it ------------------------------------------------------------------------
