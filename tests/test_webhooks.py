@@ -254,7 +254,9 @@ def test_an_operator_switches_one_on_on_the_page(admin_client, store, transactio
     act = {"number": made.id, "action": "test"}
     page = admin_client.post("/webhooks/act/", act, follow=True).text
     assert ("is switched off, so nothing" in page, "HTTP status 500" in page) == (True, True)
-    assert f"webhook {made.id}</th>" in admin_client.get("/doctor/").text
+    page = admin_client.get("/doctor/").text
+    assert f"webhook {made.id}</th>" in page
+    assert '<a href="/webhooks/">Webhooks</a>' in page.partition("Switched off")[2]
     act["action"] = "enable"
     assert "Switched on" in admin_client.post("/webhooks/act/", act, follow=True).text
     assert webhooks.subscriptions(session)[0].off_at is None

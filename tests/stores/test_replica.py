@@ -166,6 +166,8 @@ def test_what_it_does_not_have_yet_is_there(pair, site, tokens, held):
     headers, said = ask(f"{site}/api/v1/show?id=NEW", **_shown(tokens["read"]))
     assert (headers[OLD], '"id":"NEW"' in said) == (None, True)
     On(**pair[0].env)("delete", "--id", "NEW")
+    assert serving_ask(f"{site}/card/NEVER/")[0] == 404
+    assert serving_ask(f"{site}/api/v1/show?id=NEVER", **_shown(tokens["read"]))[0] == 404
 
 
 def test_a_token_that_is_revoked_lets_nobody_in_whatever_the_replica_has(pair, site, held):
