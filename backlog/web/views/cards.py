@@ -1,7 +1,6 @@
 """One card: everything on it, and the forms that make and change it."""
 
 import shlex
-from contextlib import ExitStack
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
@@ -24,9 +23,8 @@ from backlog.templatetags.backlog import line
 from backlog.verbs import runs
 from backlog.verbs.drop import original
 from backlog.verbs.history import COMMENT
-from backlog.verbs.rights import UNGATE, allowed
 from backlog.web import beside
-from backlog.web.access import ADD, CHANGE, VIEW, by_account, may, needs, reads
+from backlog.web.access import ADD, CHANGE, VIEW, may, needs, reads
 from backlog.web.buttons import BUTTONS, PUBLISH, SAID, offered
 from backlog.web.forms import CardForm
 from backlog.web.live import follows
@@ -226,11 +224,7 @@ def _sent(request: HttpRequest) -> QueryDict | None:
 def _written(form: CardForm, verb: str, *cards: str) -> Record | None:
     """The card, if what was typed could be written; else the form says why not."""
     if form.is_valid():
-        deeds = [by_account(each, *cards) for each in (verb, *[UNGATE] * form.ungates)]
-        session = Card.objects.session()
         # Somebody may be quicker than this, the form's second try.
-        with form.refusals_as_errors(), ExitStack() as asked:
-            for deed in deeds:
-                asked.enter_context(allowed(session, deed))
+        with form.refusals_as_errors(), form.allowed(verb, *cards):
             return form.write()
     return None
