@@ -30,7 +30,7 @@ _OPERATE: Final = (
     *("unlimit", "budget", "unbudget", "gate", "ungate", "ack", "resolve", "sweep"),
     *("north-star/ratify", "north-star/veto", "worker/add", "worker/remove"),
     *("webhook/add", "webhook/list", "webhook/remove", "webhook/test", "webhook/deliveries"),
-    *("webhook/resend", "notify/add"),
+    *("webhook/rotate", "webhook/enable", "webhook/resend", "notify/add"),
 )
 # The scope that a verb needs, by its name as `remote.calls` has it.
 NEEDED: Final = {

@@ -200,6 +200,7 @@ def replica_from_environment(environ: Mapping[str, str] = os.environ) -> dict[st
     # no replica any more.
     quick = {"connect_timeout": 2, "tcp_user_timeout": 3000}
     entry["OPTIONS"] |= {**quick, "target_session_attrs": "standby"}
+    entry["READ_ONLY"] = True  # also in the moment after it was promoted
     return entry
 
 

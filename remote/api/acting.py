@@ -1,6 +1,6 @@
 """A call, done: in whose name, whether they may, and once where it has an idempotency key."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -39,7 +39,7 @@ def _acted(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpR
         return streamed
     do = partial(run, lambda reply, options: answers.answered(request, called.name, reply))
     if scopes.only_reads(called.name):
-        answer = do()
+        answer = _read(request, called.name, token, do)
         response = answers.read(request, answer)
         # What else is cut at a limit has no cursor: it is the newest, or the best.
         if request.method == "GET" and called.name == "list" and given.get("limit"):
@@ -50,6 +50,20 @@ def _acted(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpR
     return answers.sent(
         waiting.until(request, seconds, partial(_once, called.name, token, key, body, do))
     )
+
+
+def _read(request: HttpRequest, verb: str, token: Token, do: Callable[[], Answer]) -> Answer:
+    """The answer; a little old perhaps, for a token that has nothing of its own to read again. What
+    follows events asks the primary: which transactions are under way a replica does not know.
+
+    The request has `from_replica` where the project has a replica that may be read: see
+    `fleet_backlog.replica`.
+    """
+    from_replica = getattr(request, "from_replica", None)
+    if from_replica is None or token.scope != scopes.READ or verb in answers.OF_LINES:
+        return do()
+    answer: Answer = from_replica(do)
+    return answer
 
 
 def as_token(called: Called, given: Mapping[str, Any], token: Token) -> partial[Any]:
@@ -70,7 +84,7 @@ def as_token(called: Called, given: Mapping[str, Any], token: Token) -> partial[
         called,
         said,
         token.worker,
-        connection.session,
+        connection.reading if scopes.only_reads(called.name) else connection.session,
         holds=holds,
         claiming=within(token.phases),
         ask=limits.asking(token, rights.guard(" ".join(called.words))),

@@ -25,7 +25,7 @@ OF_LINES: Final = ("export", "tail")
 # Of any length: never in memory, and never as a reply.
 STREAMED: Final = ("export",)
 # They tell a secret, once.
-WITH_SECRET: Final = ("webhook/add",)
+WITH_SECRET: Final = ("webhook/add", "webhook/rotate")
 # As JSON, and in a line for people.
 _SECRET: Final = re.compile(r'"secret":"whsec_[^"]*"|secret=whsec_[\w+/=]*')
 
