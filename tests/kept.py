@@ -27,7 +27,7 @@ _kept: dict[str, list["psycopg.Connection[Any]"]] = defaultdict(list)
 
 def keep(whose: str, used: "psycopg.Connection[Any]") -> bool:
     """Keep it, unless it cannot be had again: whether it is kept."""
-    if storage.from_environment() != _OURS or not _is_as_new(used):
+    if storage.from_environment() != _OURS or not _renewed(used):
         return False
     _kept[whose].append(used)
     return True
@@ -37,7 +37,7 @@ def from_before(whose: str) -> "psycopg.Connection[Any] | None":
     """One that was kept, and works."""
     while storage.from_environment() == _OURS and _kept[whose]:
         last = _kept[whose].pop()
-        if _is_as_new(last):  # no test has stopped the store since
+        if _renewed(last):  # no test has stopped the store since
             return last
         last.close()
     return None
@@ -75,7 +75,8 @@ def open_session() -> Iterator[PsycopgSession]:
         yield session
 
 
-def _is_as_new(used: "psycopg.Connection[Any]") -> bool:
+def _renewed(used: "psycopg.Connection[Any]") -> bool:
+    """Make it as new; whether it could be done."""
     status = TransactionStatus.UNKNOWN if used.closed else used.info.transaction_status
     if status != TransactionStatus.IDLE or not used.autocommit:
         return False
