@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Django's management commands; `backlog` among them starts without Django."""
 
+import atexit
+import gc
 import os
 import sys
 
@@ -24,6 +26,8 @@ def _run() -> None:
 
         run(sys.argv[2:], prog="manage.py backlog")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fleet_backlog.settings")
+    # The interpreter's end looks for garbage in all that was imported: a third of a short command.
+    atexit.register(gc.freeze)
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

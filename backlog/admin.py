@@ -234,8 +234,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         return super().history_view(request, object_id, extra)
 
     def save_model(self, request: HttpRequest, obj: Card, form: Any, change: bool) -> None:
-        deed = by_account("edit", obj.pk) if change else by_account("create")
-        with allowed(Card.objects.session(), deed):
+        with form.allowed("edit", obj.pk) if change else form.allowed("create"):
             written = form.write()
         obj.pk, obj.title = written.id, written.title  # the card of that idempotency key, maybe
 

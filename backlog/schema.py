@@ -1,5 +1,6 @@
 """Is the schema this code's? One cheap query says so; Django is loaded only if it is not."""
 
+import gc
 import os
 import re
 import time
@@ -189,6 +190,7 @@ def set_up_django() -> None:
     # Here and not for the whole process: what the process starts is no part of this project.
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fleet_backlog.settings")
     django.setup()
+    gc.freeze()  # the interpreter's end would look for garbage in all that
 
 
 def _waits() -> Iterator[float]:

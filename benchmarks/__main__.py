@@ -1,10 +1,10 @@
-"""`python -m benchmarks [NAME …] [--quick] [--url URL]`."""
+"""`python -m benchmarks [NAME …] [--before REVISION] [--quick] [--url URL]`."""
 
 import argparse
 import importlib
 from typing import Final
 
-from benchmarks import server
+from benchmarks import before, server
 from benchmarks.report import environment
 
 # One module each.
@@ -33,6 +33,9 @@ def main() -> None:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=", ".join(_PARTS) + " (all but growth)"
     )
+    parser.add_argument(
+        "--before", metavar="REVISION", help="claims beside the project as it was then, alone"
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes, for a trial")
     parser.add_argument("--url", help="a server to use, as a superuser; else one is started")
     options = parser.parse_args()
@@ -40,6 +43,9 @@ def main() -> None:
         parser.error(f"there is no {', '.join(sorted(unknown))}; there is {', '.join(_PARTS)}")
     with server.running(options.url) as found:
         print(environment(found.url))
+        if options.before:
+            before.run(found, options.quick, options.before)
+            return
         for name in options.names or (part for part in _PARTS if part != "growth"):
             importlib.import_module(f"benchmarks.{name}").run(found, options.quick)
 

@@ -32,10 +32,10 @@ class Server:
         self._administer("CREATE DATABASE {} TEMPLATE template0", name)
         return urlsplit(self.url)._replace(path=f"/{name}").geturl()
 
-    def backlog(self, name: str) -> str:
-        """Make a database with this project's schema; its URL."""
+    def backlog(self, name: str, tree: Path = PROJECT) -> str:
+        """Make a database with the schema of this project, or of another state of it; its URL."""
         url = self.database(name)
-        run_python("manage.py", "migrate", "--verbosity=0", url=url)
+        run_python("manage.py", "migrate", "--verbosity=0", url=url, tree=tree)
         return url
 
     def drop_databases(self) -> None:
@@ -56,11 +56,11 @@ def connect(url: str) -> Connection:
     return psycopg.connect(url, autocommit=True)
 
 
-def run_python(*words: str, url: str, **env: str) -> str:
+def run_python(*words: str, url: str, tree: Path = PROJECT, **env: str) -> str:
     """Run this interpreter in the project, on the given store; its output."""
     done = subprocess.run(
         [sys.executable, *words],
-        cwd=PROJECT,
+        cwd=tree,
         env=environment(url) | env,
         stdout=subprocess.PIPE,
         text=True,

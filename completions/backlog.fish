@@ -50,8 +50,8 @@ function _shtab_backlog_using
   test "$_shtab_backlog_cmdpath" = "$argv"
 end
 
-set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits budget unbudget budgets doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' 'store transfer' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals plan 'plan apply' 'plan publish' 'plan export' verify verdicts request-changes gate ungate gates worker 'worker add' 'worker list' 'worker remove' webhook 'webhook add' 'webhook list' 'webhook remove' 'webhook test' 'webhook deliveries' 'webhook resend' notify 'notify add' token 'token create' 'token list' 'token revoke' mcp
-set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --by --commit --concurrency --cost --count --criterion --cron --delay --delivery --dependents --depends-on --draft --due --due-before --duplicate-of --escalation --events --every --evidence --expires-in --format --from --gated --grace --http --id --idempotency-key --ids --kind --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --phases --priority --projected-cost --projected-tokens --reason --result --role --roles --scope --since --sort --stall --status --summary --text --tier --title --to --tokens --ttl --verdict --wait --webhook --zone
+set -g _shtab_backlog_commands create list claim reclaim link stats block complete cancel show search history comment tail runs output context edit unblock reopen release renew unlink delete drop archive explain pause resume paused limit unlimit limits budget unbudget budgets doctor sweep check import export work store 'store start' 'store stop' 'store status' 'store path' 'store psql' 'store dump' 'store restore' 'store transfer' roles role graph repeat repeats north-star 'north-star propose' 'north-star proposals' 'north-star ratify' 'north-star veto' escalate escalations ack resolve decide decisions heartbeat signal signals plan 'plan apply' 'plan publish' 'plan export' verify verdicts request-changes gate ungate gates worker 'worker add' 'worker list' 'worker remove' webhook 'webhook add' 'webhook list' 'webhook remove' 'webhook rotate' 'webhook enable' 'webhook test' 'webhook deliveries' 'webhook resend' notify 'notify add' token 'token create' 'token list' 'token revoke' mcp
+set -g _shtab_backlog_opts_with_value --acceptance --after --attempt --backoff --body --by --commit --concurrency --cost --count --criterion --cron --delay --delivery --dependents --depends-on --draft --due --due-before --duplicate-of --escalation --events --every --evidence --expires-in --format --from --gated --grace --hours --http --id --idempotency-key --ids --kind --limit --max --max-attempts --max-bytes --max-runtime --not-before --note --older-than --output --owner --phase --phases --priority --projected-cost --projected-tokens --reason --result --role --roles --scope --since --sort --stall --status --summary --text --tier --title --to --tokens --ttl --verdict --wait --webhook --zone
 
 complete -c backlog -e
 complete -c backlog -f
@@ -562,6 +562,15 @@ complete -c backlog -n '_shtab_backlog_using webhook; and test $_shtab_backlog_n
 complete -c backlog -n '_shtab_backlog_using webhook remove' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using webhook remove' -l json -d 'one line of JSON on stdout'
 complete -c backlog -n '_shtab_backlog_using webhook remove' -l webhook -x -d 'its number'
+complete -c backlog -n '_shtab_backlog_using webhook; and test $_shtab_backlog_npos -eq 0' -a rotate -d 'sign by a new secret, and for a while by the old one, too'
+complete -c backlog -n '_shtab_backlog_using webhook rotate' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using webhook rotate' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using webhook rotate' -l webhook -x -d 'its number'
+complete -c backlog -n '_shtab_backlog_using webhook rotate' -l hours -x -d 'for which the old one signs as well (24); 0: from now on not'
+complete -c backlog -n '_shtab_backlog_using webhook; and test $_shtab_backlog_npos -eq 0' -a enable -d 'send again to one that was switched off, and what waits for it'
+complete -c backlog -n '_shtab_backlog_using webhook enable' -s h -l help -d 'show this help message and exit'
+complete -c backlog -n '_shtab_backlog_using webhook enable' -l json -d 'one line of JSON on stdout'
+complete -c backlog -n '_shtab_backlog_using webhook enable' -l webhook -x -d 'its number'
 complete -c backlog -n '_shtab_backlog_using webhook; and test $_shtab_backlog_npos -eq 0' -a test -d 'send it a message that says nothing, with the next sweep'
 complete -c backlog -n '_shtab_backlog_using webhook test' -s h -l help -d 'show this help message and exit'
 complete -c backlog -n '_shtab_backlog_using webhook test' -l json -d 'one line of JSON on stdout'

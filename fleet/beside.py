@@ -16,6 +16,7 @@ def join() -> None:
         "fleet.verbs.escalations.findings",
         "Escalated",
         "Somebody asks an operator to see to them.",
+        ("escalations", "Escalations"),
     )
     beside.KINDS["gate"] = Kind(
         "fleet.verbs.gate.findings",

@@ -1,17 +1,12 @@
 """Whether rights are enforced: as long as they are not, nothing else of them is even read."""
 
-import os
-
-from backlog import values
+from backlog import switches
 from backlog.verbs.rights import Ask
-
-ENFORCE = "BACKLOG_ENFORCE_ROLES"
 
 
 def are_enforced() -> bool:
     """Whether what a role may not do is refused. Raises `UsageError`."""
-    said = os.environ.get("BACKLOG_ENFORCE_ROLES", "").strip()
-    return bool(said) and values.switch(said, ENFORCE)
+    return switches.is_on("BACKLOG_ENFORCE_ROLES")
 
 
 def guard(verb: str) -> Ask | None:

@@ -26,7 +26,8 @@ RIGHTS: Final = (
     *("drop", "archive", "repeat", "pause", "resume", "limit", "unlimit", "budget", "unbudget"),
     *("gate", "ungate", "north-star propose", "north-star ratify", "north-star veto"),
     *("worker add", "worker remove"),
-    *("webhook add", "webhook remove", "webhook test", "webhook resend", "notify add"),
+    *("webhook add", "webhook remove", "webhook rotate", "webhook enable", "webhook test"),
+    *("webhook resend", "notify add"),
 )
 
 

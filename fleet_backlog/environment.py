@@ -5,14 +5,14 @@ from typing import Any, Final
 
 import environ
 
+from backlog import switches
+from backlog.errors import UsageError
 from backlog.shown import flat, line
 from backlog.store import storage
 from backlog.store.errors import ConfigurationError
-from backlog.store.storage import OFF, ON
 from fleet_backlog.networks import Network, networks
 
 _WORDS: Final = {
-    bool: "on or off",
     int: "a whole number, 0 or more",
     float: "a number of seconds above 0, a day at most",
 }
@@ -59,10 +59,12 @@ class Environment(environ.Env):  # type: ignore[misc]  # (it has no types)
                 return int(said)
             if cast is float and 0 < float(said) <= _LONGEST:
                 return float(said)
-            if cast is bool and said.lower() in (*ON, *OFF):
-                return said.lower() in ON
+            if cast is bool:
+                return switches.read(said, var)
             if cast not in _WORDS:
                 return super().get_value(var, cast, *args, **kwargs)
+        except UsageError as error:
+            raise SystemExit(line(str(error))) from None
         except ValueError:
             pass
         raise SystemExit(line(f"{var} must be {_WORDS[cast]}, not {flat(said, 60)}"))
@@ -77,7 +79,7 @@ def databases(env: Environment) -> dict[str, dict[str, Any]]:
         found = {"default": storage.from_environment().django_database()}
         if replica := storage.replica_from_environment():
             found["replica"] = replica
-    except ConfigurationError as error:
+    except UsageError as error:
         raise SystemExit(line(str(error))) from None
     for entry in found.values():
         entry["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)

@@ -172,8 +172,8 @@ BACKLOG_LOGS = env.one_of("BACKLOG_LOGS", json_logs.FORMS)
 
 # Read where they count, but told now if they are wrong: else each sweep would fail, and each
 # delivery of a webhook until it is dead.
-BACKLOG_ENFORCE_ROLES = env.one_of("BACKLOG_ENFORCE_ROLES", ("off", "on"))
-BACKLOG_WEBHOOKS_PRIVATE = env.one_of("BACKLOG_WEBHOOKS_PRIVATE", ("off", "on"))
+BACKLOG_ENFORCE_ROLES = env.bool("BACKLOG_ENFORCE_ROLES", default=False)
+BACKLOG_WEBHOOKS_PRIVATE = env.bool("BACKLOG_WEBHOOKS_PRIVATE", default=False)
 
 # Django would mail errors and print nothing.
 LOGGING = {

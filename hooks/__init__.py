@@ -9,6 +9,8 @@ from backlog.watched import APPS
 
 APPS.add("hooks")
 
+_PAGE = ("webhooks", "Webhooks")
+
 
 def join() -> None:
     """What the backlog does from now on in this process, it tells others."""
@@ -20,4 +22,12 @@ def join() -> None:
         "hooks.verbs.outbox.findings",
         "Not delivered",
         "Somebody was to be told, and could not be for three days.",
+        _PAGE,
     )
+    beside.KINDS["webhook_off"] = Kind(
+        "hooks.verbs.failing.findings",
+        "Switched off",
+        "Nothing had arrived for days; what happens waits until somebody switches them on.",
+        _PAGE,
+    )
+    beside.FIGURES["hooks"] = "hooks.verbs.figures.figures"

@@ -5,14 +5,13 @@ metadata of its cloud. So a name is resolved once, every address that it has is 
 connection goes to one of those.
 """
 
-import os
 import re
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from backlog import values
+from backlog import switches
 from backlog.errors import UsageError
 from hooks.words import LONGEST_URL
 
@@ -38,8 +37,7 @@ class Target(NamedTuple):
 
 def private() -> bool:
     """Whether private addresses may be called, and without TLS. Raises `UsageError`."""
-    said = os.environ.get("BACKLOG_WEBHOOKS_PRIVATE", "").strip()
-    return bool(said) and values.switch(said, PRIVATE)
+    return switches.is_on("BACKLOG_WEBHOOKS_PRIVATE")
 
 
 def target(url: str) -> Target:

@@ -14,7 +14,9 @@ class Subscription(models.Model):
 
     `url` may have a secret in it; `secret` signs, and is kept as it is, for it must be known to
     sign. Both are shown once, to whoever adds it. `busy_until`: until then one sweep alone sends to
-    it; `turn` counts those that did.
+    it; `turn` counts those that did. `failing_since`: the first try that failed since one arrived;
+    `off_at`, `off_why`: since when nothing is sent to it, and what the last try said. `delivered`
+    and `failed` count tries, and outlast the messages.
     """
 
     kind = models.TextField(choices=[(kind, kind) for kind in KINDS])
@@ -26,6 +28,11 @@ class Subscription(models.Model):
     since = TimestampField(db_default=Now())
     busy_until = TimestampField(null=True)
     turn = models.BigIntegerField(default=0, db_default=0)
+    failing_since = TimestampField(null=True)
+    off_at = TimestampField(null=True)
+    off_why = FreeTextField(null=True)
+    delivered = models.BigIntegerField(default=0, db_default=0)
+    failed = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         db_table = "hooks_subscription"
@@ -33,6 +40,24 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
+
+
+class OldSecret(models.Model):
+    """What signed before a rotation, and does so beside the new one `until` then."""
+
+    # As that of a delivery.
+    subscription = models.ForeignKey(
+        Subscription, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    secret = models.TextField()
+    until = TimestampField()
+
+    class Meta:
+        db_table = "hooks_old_secret"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"old secret {self.pk}"
 
 
 class Delivery(models.Model):

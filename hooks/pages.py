@@ -9,14 +9,14 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from backlog import values
-from backlog.errors import NotAllowed, NotFound, Refusal
+from backlog.errors import NotAllowed, NotFound, Refusal, WrongState
 from backlog.models import Card
 from backlog.session import Session
 from backlog.verbs.rights import allowed
 from backlog.web.access import CHANGE, by_account, may, needs, reads
 from backlog.web.forms import NAME
 from hooks.verbs import outbox, webhooks
-from hooks.verbs.webhooks import Added
+from hooks.verbs.webhooks import Added, Rotated
 from hooks.words import EVENTS, LONGEST_URL
 
 # As many deliveries are shown.
@@ -74,17 +74,36 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @needs(CHANGE)
 @require_POST
+def rotate(request: HttpRequest) -> HttpResponse:
+    """A new secret, which is on the page that answers, as that of one that is added."""
+    number = _number(request)
+    session = Card.objects.session()
+    try:
+        with allowed(session, by_account("webhook rotate")):
+            made = webhooks.rotate(session, number)
+    except (NotFound, WrongState) as refusal:
+        messages.warning(request, str(refusal))
+        return redirect("webhooks")
+    return _page(request, WebhookForm(), made)
+
+
+@needs(CHANGE)
+@require_POST
 def act(request: HttpRequest) -> HttpResponse:
     """What one of the buttons says: to a subscription, or to a delivery."""
     action = values.one_of(request.POST.get("action", ""), "action", tuple(_DO))
-    number = values.integer(request.POST.get("number", ""), "number", 1, values.BIGINT_MAX)
+    number = _number(request)
     session = Card.objects.session()
     try:
         with allowed(session, by_account(f"webhook {action}")):
             messages.success(request, _DO[action](session, number))
-    except NotFound as refusal:
+    except (NotFound, WrongState) as refusal:
         messages.warning(request, str(refusal))
     return redirect("webhooks")
+
+
+def _number(request: HttpRequest) -> int:
+    return values.integer(request.POST.get("number", ""), "number", 1, values.BIGINT_MAX)
 
 
 def _remove(session: Session, number: int) -> str:
@@ -100,10 +119,17 @@ def _resend(session: Session, number: int) -> str:
     return f"Message {outbox.resend(session, number).id} goes out with the next sweep."
 
 
-_DO: Final = {"remove": _remove, "test": _test, "resend": _resend}
+def _enable(session: Session, number: int) -> str:
+    on = webhooks.enable(session, number)
+    return f"Switched on: {on.kind} {on.id}. What waits for it goes out with the next sweep."
 
 
-def _page(request: HttpRequest, form: WebhookForm, made: Added | None = None) -> HttpResponse:
+_DO: Final = {"remove": _remove, "enable": _enable, "test": _test, "resend": _resend}
+
+
+def _page(
+    request: HttpRequest, form: WebhookForm, made: Added | Rotated | None = None
+) -> HttpResponse:
     session = Card.objects.session()
     found: list[Any] = list(outbox.deliveries(session, newest=MOST))
     context = {
@@ -113,6 +139,7 @@ def _page(request: HttpRequest, form: WebhookForm, made: Added | None = None) ->
         "most": MOST,
         "form": form,
         "made": made,
+        "rotated": isinstance(made, Rotated),
         "may_change": may(request, CHANGE),
     }
     answer = render(request, "hooks/webhooks.html", context)

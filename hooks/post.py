@@ -11,6 +11,7 @@ import secrets
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from threading import Timer
 from typing import Any, Final, NamedTuple
@@ -38,17 +39,21 @@ def new_secret() -> str:
     return _PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def headers(secret: str, key: str, moment: float, body: bytes) -> dict[str, str]:
-    """What says whose message this is, and that it is from us, at this moment (seconds)."""
+def headers(secrets: Sequence[str], key: str, moment: float, body: bytes) -> dict[str, str]:
+    """What says whose message this is, and that it is from us, at this moment (seconds): signed by
+    each of the secrets, for the receiver knows one of them."""
     stamp = str(int(moment))
     signed = b".".join([key.encode(), stamp.encode(), body])
-    made = hmac.digest(base64.b64decode(secret.removeprefix(_PREFIX)), signed, "sha256")
+    made = [
+        hmac.digest(base64.b64decode(each.removeprefix(_PREFIX)), signed, "sha256")
+        for each in secrets
+    ]
     return {
         "Content-Type": "application/json",
         "User-Agent": f"fleet-backlog/{backlog.__version__}",
         "webhook-id": key,
         "webhook-timestamp": stamp,
-        "webhook-signature": f"v1,{base64.b64encode(made).decode()}",
+        "webhook-signature": " ".join(f"v1,{base64.b64encode(each).decode()}" for each in made),
     }
 
 

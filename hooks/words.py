@@ -25,3 +25,9 @@ DEAD: Final = "dead"
 # As many there may be, and an address as long.
 MOST_SUBSCRIPTIONS: Final = 100
 LONGEST_URL: Final = 2000
+
+# After a rotation the secret of before signs for so many hours, too, unless another time is said;
+# for so many at most, and as many such secrets at once.
+OLD_HOURS: Final = 24
+MOST_OLD_HOURS: Final = 720
+MOST_OLD_SECRETS: Final = 5

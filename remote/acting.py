@@ -16,18 +16,14 @@ def in_the_name(
     called: Called, given: Mapping[str, Any], worker: str, *, operates: bool
 ) -> tuple[dict[str, Any], bool]:
     """The values with this worker as whoever acts; whether what is said of a claim is said by its
-    holder: not so where `owner` is null, as whoever `operates` may say. Raises `NotAllowed`.
+    holder: not so where `owner` is null and the worker `operates`. Whoever does not may say it all
+    the same, and must hold the claim: so a command needs no owner. Raises `NotAllowed`.
     """
     said, holds = dict(given), True
     for parameter in filter(says_who_acts, called.parameters):
         name = parameter.name
         if name == "owner" and name in said and said[name] is None:
-            if not operates:
-                raise NotAllowed(
-                    "only a token of scope operate acts without an owner:"
-                    f" owner must be {worker}, whose token it is"
-                )
-            holds = False
+            holds = not operates
         elif said.get(name) not in (None, worker):
             raise NotAllowed(f"{name} must be {worker}, who calls")
         elif name == "by":

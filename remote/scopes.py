@@ -7,6 +7,11 @@ WORK: Final = "work"
 OPERATE: Final = "operate"
 # Each may do what those before it may.
 SCOPES: Final = (READ, WORK, OPERATE)
+# What each lets do, for who chooses one.
+ABOUT: Final = (
+    "read: look at everything; work: claim, renew and end cards, comment and create as well;"
+    " operate: everything a token may, also on what others hold"
+)
 
 _READ: Final = (
     *("list", "show", "search", "history", "tail", "runs", "output", "context", "explain"),
@@ -25,7 +30,7 @@ _OPERATE: Final = (
     *("unlimit", "budget", "unbudget", "gate", "ungate", "ack", "resolve", "sweep"),
     *("north-star/ratify", "north-star/veto", "worker/add", "worker/remove"),
     *("webhook/add", "webhook/list", "webhook/remove", "webhook/test", "webhook/deliveries"),
-    *("webhook/resend", "notify/add"),
+    *("webhook/rotate", "webhook/enable", "webhook/resend", "notify/add"),
 )
 # The scope that a verb needs, by its name as `remote.calls` has it.
 NEEDED: Final = {

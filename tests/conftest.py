@@ -1,14 +1,14 @@
 """What most tests need: a session on the store, cards, and the command."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
+from django.db import connections
 from hypothesis import settings
 
 from backlog.cli import connection
@@ -16,7 +16,7 @@ from backlog.cli.main import main
 from backlog.session import PsycopgSession
 from backlog.store import storage
 from remote.command import VERBS
-from tests import face
+from tests import face, kept
 from tests.budget import BUDGET
 from tests.command import On, Ran, copied_store, used_store
 from tests.embedded.children import copy
@@ -31,36 +31,25 @@ settings.load_profile(BUDGET)
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_blocker: Any) -> None:
+def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
     """The store of the run is the test database: what tests start as processes finds it too."""
     here = storage.from_environment()
     if isinstance(here, storage.Embedded) and not here.root.exists():
         copy(here.root, used_store())
+    connections.settings["default"]["ENGINE"] = "tests.backend"
+    del connections["default"]
     with django_db_blocker.unblock(), connection.open_session():
         flush.remember()
-
-
-@pytest.fixture(scope="session")
-def emptying(django_db_setup: None) -> Iterator[Callable[[], None]]:
-    """Empties the store, on a connection that is kept: a new one costs more than most tests."""
-    kept = [storage.from_environment().connect()]
-
-    def run() -> None:
-        try:
-            empty(PsycopgSession(kept[-1]))
-        except psycopg.OperationalError:  # a test has stopped the store
-            kept.append(storage.from_environment().connect())
-            empty(PsycopgSession(kept[-1]))
-
-    yield run
-    for each in kept:
-        each.close()
+    yield
+    connections.close_all()
+    kept.forget()
 
 
 @pytest.fixture
-def store(emptying: Callable[[], None]) -> None:
+def store(django_db_setup: None) -> None:
     """The store with its schema and no cards in it."""
-    emptying()
+    with kept.connected() as lent:
+        empty(PsycopgSession(lent))
 
 
 @pytest.fixture
@@ -94,15 +83,8 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def sessions(store: None) -> Iterator[Any]:
     """Makes further sessions, each on a connection of its own."""
-    opened = []
-
-    def open_one() -> PsycopgSession:
-        opened.append(storage.from_environment().connect())
-        return PsycopgSession(opened[-1])
-
-    yield open_one
-    for each in opened:
-        each.close()
+    with ExitStack() as lent:
+        yield lambda: PsycopgSession(lent.enter_context(kept.connected()))
 
 
 @pytest.fixture
@@ -160,7 +142,7 @@ def served(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
 def call(store: None, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Any:
     """Runs the command in this process: `call("claim", "--owner", "w")`; over HTTP, if the tests
     are to (`tests/face.py`)."""
-    command = partial(main, verbs=VERBS)
+    command = partial(main, open_session=kept.open_session, verbs=VERBS)
     if face.OVER_HTTP:
         command = partial(face.run, request.getfixturevalue("served"))
 

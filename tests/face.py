@@ -40,8 +40,13 @@ NOT_OVER_HTTP: Final = {
     "cli/test_history.py::test_of_an_account": "the worker of the token acts, not the account",
     "cli/test_history.py::test_a_process_names": "the worker of the token acts, not the account",
     "cli/test_parsing.py::test_it_says_which": "the version names the server as well",
+    "cli/test_parsing.py::test_a_mistake_says": "the token says who claims",
+    "cli/test_parsing.py::test_wrong_usage_is_one_line_on_stderr_and_changes_nothing[claim]": (
+        "the token says who claims"
+    ),
     "cli/test_process.py::test_a_worker_s_command": "it imports psycopg; see remote/test_client",
     "cli/test_process.py::test_one_query": "the statements are the server's",
+    "cli/test_process.py::test_help_and_a_mistake": "the token says who claims",
     "cli/test_terminal.py::test_a_warning": "the site in the process has set up its own log",
 }
 

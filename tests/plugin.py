@@ -34,10 +34,18 @@ shared_place()  # here, so that the workers of xdist find it
 _place = make_place()
 _server: Server | None = None
 
-_OURS = ("OWNER", "CARD_ID", "ATTEMPT", "MAX_ATTEMPTS", "OUTPUT", "RETENTION_DAYS")
-_OURS += ("URL", "TOKEN", "REPLICA_URL")
-for _name in ("DATABASE_URL", "SECRET_KEY", "DEBUG", *(f"BACKLOG_{name}" for name in _OURS)):
-    os.environ.pop(_name, None)
+_OF_THE_RUN: Final = ("BACKLOG_TEST_", "BACKLOG_CHAOS_", "BACKLOG_FAIL_ON_SKIP")
+
+
+def is_of_the_shell(name: str) -> bool:
+    """Whether a variable is a setting of whoever runs the tests, which no test is to read."""
+    if name.startswith("BACKLOG_"):
+        return not name.startswith(_OF_THE_RUN)
+    return name in ("DATABASE_URL", "SECRET_KEY", "DEBUG")
+
+
+for _name in filter(is_of_the_shell, list(os.environ)):
+    del os.environ[_name]
 os.environ["BACKLOG_DATA_DIR"] = str(_place / "store")
 if TIER == "server":
     _server = Server(distribution_programs() or wheel_programs())

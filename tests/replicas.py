@@ -1,7 +1,11 @@
 """Streaming replicas of a `Server`: read from, and promoted when that one is gone."""
 
+import os
 import shutil
+import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 
@@ -26,6 +30,21 @@ class Replica(Server):
         subprocess.run([*copy, *how], **_AS_USER, check=True, capture_output=True)
         self.resume()
         return self
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """It is there, and answers nothing: as with a disk that hangs."""
+        assert self._process is not None
+        with psycopg.connect(self.url) as asked:
+            others = asked.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+            every = [self._process.pid, *(pid for (pid,) in others)]
+        for pid in every:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in every:
+                os.kill(pid, signal.SIGCONT)
 
     def promote(self) -> None:
         with psycopg.connect(self.url, autocommit=True) as admin:

@@ -132,12 +132,13 @@ def test_undo_is_for_who_may_do_what_it_does(client, press, undo, other):
 
 def test_a_script_is_given_the_message_alone(admin_client, other):
     data = {"action": "complete", "card": str(Seen.of(other))}
-    page = admin_client.post(reverse("act"), data, headers={"X-Toast": "1"})
-    assert (page.status_code, "Completed D." in page.text, "<main" in page.text) == (
-        200,
-        True,
-        False,
+    page = admin_client.post(reverse("act"), data, headers={"HX-Request": "true"})
+    assert ("Completed D." in page.text, "<main" in page.text) == (True, False)
+    assert (page["HX-Retarget"], page["HX-Reselect"]) == (".messages", ".messages > *")
+    nothing = admin_client.post(
+        reverse("act"), {"action": "complete"}, headers={"HX-Request": "true"}
     )
+    assert "select a card first" in nothing.text
 
 
 @pytest.fixture

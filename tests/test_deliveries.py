@@ -20,6 +20,7 @@ from hooks import addresses, notifying, payload, post
 from hooks.verbs import deliver as sending
 from hooks.verbs import outbox, webhooks
 from hooks.verbs.deliver import deliver
+from hooks.verbs.figures import figures
 from tests.command import On
 from tests.receiver import receiving, signature, status
 from tests.worker import until
@@ -80,9 +81,103 @@ def test_it_is_signed_and_has_the_card_as_the_command_prints_it(
 
 def test_the_signature_is_the_one_of_the_standard():
     secret, key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek"
-    made = post.headers(secret, key, 1614265330.9, b'{"test": 2432232314}')
+    made = post.headers([secret, secret], key, 1614265330.9, b'{"test": 2432232314}')
     assert made["webhook-timestamp"] == "1614265330"
-    assert made["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    signed = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    assert made["webhook-signature"] == f"{signed} {signed}"
+
+
+def test_both_secrets_sign_until_the_old_one_ends(session, hook, receiver):
+    def signed(secrets):
+        webhooks.test(session, hook.id)
+        assert len(deliver(session)) == 1
+        headers, body = receiver.got[-1]
+        made = " ".join(signature(each, headers, body) for each in secrets)
+        return headers["webhook-signature"] == made
+
+    second = webhooks.rotate(session, hook.id).secret
+    third = webhooks.rotate(session, hook.id, 48).secret
+    assert signed([third, second, hook.secret])
+    session.execute("UPDATE hooks_old_secret SET until = until - interval '25 hours'")
+    assert signed([third, second])
+    assert session.execute("SELECT secret FROM hooks_old_secret").fetchall() == [(second,)]
+    assert signed([webhooks.rotate(session, hook.id, 0).secret])
+
+
+def test_a_secret_that_is_taken_away_signs_nothing_of_a_sweep_that_has_begun(
+    session, sessions, hook, receiver
+):
+    made = []
+
+    def answer(handler):
+        made.append(webhooks.rotate(sessions(), hook.id, 0).secret)
+        status(200)(handler)
+
+    receiver.answers = [answer]
+    for _ in range(2):
+        webhooks.test(session, hook.id)
+    assert len(deliver(session)) == 2
+    headers, body = receiver.got[1]
+    assert headers["webhook-signature"] == signature(made[0], headers, body)
+
+
+def _fail(session, days, tries):
+    """As if nothing had arrived for so many days, and what waits had been tried so often."""
+    sql = "UPDATE hooks_subscription SET failing_since = now() - make_interval(days => %s)"
+    session.execute(sql, (days,))
+    session.execute("UPDATE hooks_delivery SET attempts = %s", (tries,))
+
+
+def test_one_that_has_failed_for_days_is_switched_off_with_the_next_that_dies(
+    session, card, hook, receiver, found, due
+):
+    webhooks.test(session, hook.id)
+    receiver.answers = [status(500)] * 3
+    for days, tries, is_off in ((9, 0, False), (4, 9, False), (5, 9, True)):
+        _fail(session, days, tries)
+        session.execute("UPDATE hooks_delivery SET next_at = now()")
+        assert deliver(session) == []
+        assert (webhooks.subscription(session, hook.id).off_at is not None) == is_off
+    assert webhooks.subscription(session, hook.id).off_why == "HTTP status 500"
+    card("A", blocked=True)
+    assert (sending.waits(session), deliver(session), len(receiver.got)) == (False, [], 3)
+    assert [each.state for each in found()] == ["dead", "waiting"]
+    webhooks.enable(session, hook.id)
+    assert (sending.waits(session), len(deliver(session))) == (True, 1)
+    assert webhooks.subscription(session, hook.id).failing_since is None
+
+
+def test_what_arrives_begins_the_days_anew(session, hook, receiver):
+    for _ in range(2):
+        webhooks.test(session, hook.id)
+    _fail(session, 9, 9)
+    receiver.answers = [status(200), status(500)]
+    assert len(deliver(session)) == 1
+    one = webhooks.subscription(session, hook.id)
+    assert (one.off_at, one.failing_since is not None) == (None, True)
+
+
+def test_tries_are_counted_whatever_becomes_of_the_messages(session, hook, receiver, due):
+    for _ in range(3):
+        webhooks.test(session, hook.id)
+    receiver.answers = [status(200), status(500)]
+    deliver(session)
+    session.execute(
+        "UPDATE hooks_delivery SET at = at - interval '1 hour', next_at = NULL"
+        " WHERE error IS NOT NULL"
+    )
+    number = str(hook.id)
+    told = {each.name: each.samples for each in figures(session)}
+    assert told["backlog_webhook_tries"] == {
+        (number, "webhook", "delivered"): 1,
+        (number, "webhook", "failed"): 1,
+    }
+    assert told["backlog_webhook_messages"] == {
+        (number, "webhook", "waiting"): 1,
+        (number, "webhook", "dead"): 1,
+    }
+    assert 0 <= told["backlog_webhook_oldest_waiting_seconds"][number, "webhook"] < 3600
+    assert told["backlog_webhook_off"] == {(number, "webhook"): 0}
 
 
 def _drip(handler):

@@ -1,10 +1,14 @@
 """The documentation against the code: what it shows is what happens, what there is stands in it."""
 
+import json
+import os
 import pkgutil
 import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,14 +16,17 @@ from backlog import lifecycle
 from backlog.cli.store import store
 from backlog.verbs import cards
 from remote.command import VERBS
+from remote.verbs import tokens
 from tests.command import PROJECT
 from tests.plugin import TIER
+from tests.serving import serving
 
 pytestmark = pytest.mark.one_tier
 
 README = (PROJECT / "README.md").read_text()
 FLEET = (PROJECT / "docs" / "fleet.md").read_text()
 WEBHOOKS = (PROJECT / "docs" / "webhooks.md").read_text()
+API = (PROJECT / "docs" / "api.md").read_text()
 LIMITS = (PROJECT / "docs" / "limits.md").read_text()
 
 
@@ -68,6 +75,34 @@ def test_the_python_of_the_readme_finishes_a_card(session, card, code):
     assert cards.show(session, "A").status == "done"
 
 
+def _calls(page: str) -> list[str]:
+    """Each command with curl in a page's shell blocks, its continued lines joined."""
+    shown = "".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).replace("\\\n", " ")
+    return [line for line in shown.splitlines() if line.startswith("curl ")]
+
+
+def test_every_curl_of_the_page_on_the_api_is_answered_by_a_server(session):
+    assert shutil.which("curl")
+    _, token = tokens.create(session, "w1")
+    cards.create(session, "R", "ready", priority=-1)  # for claimNext: the page has one card
+    with serving(os.environ, "--no-sweep", "--workers", "1") as (_, url):
+        env = {**os.environ, "API": f"{url}/api/v1", "BACKLOG_TOKEN": token}
+        answers = [_ran(line, env) for line in _calls(API)]
+    listed, made, claimed, renewed, ended = answers
+    assert [each["id"] for each in listed] == ["R"]
+    assert (made["id"], made["status"]) == ("A4", "ready")
+    assert (claimed["id"], claimed["claimOwner"]) == ("A4", "w1")
+    assert renewed["claimTtlSeconds"] == 600
+    assert (ended["completed"]["status"], ended["claimed"]["id"]) == ("done", "R")
+
+
+def _ran(line: str, env: dict[str, str]) -> Any:
+    """What a line of a shell prints, as JSON."""
+    ran = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, ""), line
+    return json.loads(ran.stdout)
+
+
 @pytest.mark.parametrize("verb", [name for name in VERBS if name != "store"])
 def test_every_verb_has_an_example(verb):
     assert re.search(rf"^\$ python manage.py backlog {verb}\b", README + FLEET + WEBHOOKS, re.M)
@@ -84,7 +119,7 @@ def test_every_setting_stands_in_the_table():
     for path in (path for each in packages for path in (PROJECT / each).rglob("*.py")):
         text = path.read_text()
         read |= set(re.findall(r'env\.\w+\(\s*"(\w+)"', text))
-        read |= set(re.findall(r'environ\.get\(\s*"(\w+)"', text))
+        read |= set(re.findall(r'(?:environ\.get|is_on)\(\s*"(\w+)"', text))
     named = set(re.findall(r"^\| `(\w+)` \|", README, re.M))
     assert read - {"PATH", "REMOTE_ADDR", "TERM"} <= named
 

@@ -4,8 +4,15 @@ import os
 import re
 
 import pytest
+from django.core.management import CommandError, call_command
 
+from backlog.cli.parser import parse
+from backlog.errors import UsageError
+from backlog.store import storage
+from fleet import rights
 from fleet_backlog.environment import Environment
+from hooks import addresses
+from tests import plugin
 from tests.command import manage, storeless
 from tests.test_docs import README
 
@@ -17,6 +24,7 @@ SECONDS = "X must be a number of seconds above 0, a day at most"
 BAD = {
     "BACKLOG_URL": ("ftp://b", "backlog list"),
     "BACKLOG_TOKEN": ("no token", "backlog list"),
+    "BACKLOG_PLAIN_HTTP": ("maybe", "backlog list"),
     "BACKLOG_DATA_DIR": ("~of-nobody/store", "backlog list"),
     "BACKLOG_POSTGRES_BIN": ("/nowhere", "backlog store status"),
     "BACKLOG_OWNER": ("a\tb", "backlog claim"),
@@ -44,7 +52,10 @@ BAD = {
 }
 
 # What is read only beside another.
-BESIDE = {"BACKLOG_TOKEN": {"BACKLOG_URL": "http://127.0.0.1:1"}}
+BESIDE = {
+    "BACKLOG_TOKEN": {"BACKLOG_URL": "http://127.0.0.1:1"},
+    "BACKLOG_PLAIN_HTTP": {"BACKLOG_URL": "http://b", "BACKLOG_TOKEN": "flb_a_b"},
+}
 
 
 @pytest.mark.parametrize("name", re.findall(r"^\| `(BACKLOG_\w+)` \|", README, re.M))
@@ -58,8 +69,60 @@ def test_a_bad_value_is_refused_by_the_name_of_its_variable(store, name):
 
 @pytest.mark.parametrize("name", ["BACKLOG_ENFORCE_ROLES", "BACKLOG_WEBHOOKS_PRIVATE"])
 def test_a_site_does_not_start_with_a_switch_that_its_sweeps_would_refuse(store, name):
-    ran = manage({**os.environ, name: "yes"}, "check")
-    assert (ran.status, ran.out, ran.err) == (1, "", f"{name} must be off or on, not yes\n")
+    ran = manage({**os.environ, name: "maybe"}, "check")
+    assert (ran.status, ran.out, ran.err) == (1, "", f"{name} must be on or off, not maybe\n")
+
+
+# Of what only some commands read, and no server.
+NOT_SERVED = {
+    *("BACKLOG_URL", "BACKLOG_TOKEN", "BACKLOG_OWNER", "BACKLOG_CARD_ID", "BACKLOG_ATTEMPT"),
+    *("BACKLOG_OUTPUT", "BACKLOG_TRANSFER_TO", "BACKLOG_PLAIN_HTTP"),
+}
+# Of what names the store, which is opened before anything is served: `tests/test_serve.py`.
+OF_THE_STORE = {"BACKLOG_DATA_DIR", "BACKLOG_STORE"}
+# Of what Django's settings read: `check` refuses it, and so does `serve`.
+OF_DJANGO = {name for name, (_, words) in BAD.items() if words == "check"}
+OF_DJANGO |= {"BACKLOG_ENFORCE_ROLES", "BACKLOG_WEBHOOKS_PRIVATE"}
+READ_LATER = sorted(BAD.keys() - NOT_SERVED - OF_THE_STORE - OF_DJANGO)
+
+
+@pytest.mark.parametrize("name", READ_LATER)
+def test_a_server_does_not_start_with_a_setting_that_would_be_refused_later(monkeypatch, name):
+    monkeypatch.setenv(name, BAD[name][0])
+    with pytest.raises(CommandError, match=f"^{name}(=/nowhere)? (must|has) ") as refused:
+        call_command("serve", bind="127.0.0.1:0")
+    assert "\n" not in str(refused.value)
+
+
+# Whatever asks for a switch, and what it makes of it.
+SWITCHES = {
+    "BACKLOG_ENFORCE_ROLES": rights.are_enforced,
+    "BACKLOG_WEBHOOKS_PRIVATE": addresses.private,
+    "BACKLOG_PUBLIC_BOARD": lambda: Environment().bool("BACKLOG_PUBLIC_BOARD", default=False),
+    "BACKLOG_OUTPUT": lambda: _working().output == "on",
+    "PREPARE_STATEMENTS": lambda: storage.from_environment().prepare,
+}
+
+
+def _working():
+    return parse(["work", "--owner", "w", "--", "true"], "backlog")
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_every_switch_knows_the_same_words(monkeypatch, name):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://h/d")
+    for word, means in (("on", True), (" YES", True), ("1", True), ("off", False), ("No", False)):
+        monkeypatch.setenv(name, word)
+        assert SWITCHES[name]() is means, word
+    monkeypatch.setenv(name, "maybe")
+    with pytest.raises((UsageError, SystemExit), match=f"{name} must be .*, not "):
+        SWITCHES[name]()
+
+
+def test_no_test_reads_a_setting_of_whoever_runs_it():
+    assert plugin.is_of_the_shell("BACKLOG_WEBHOOKS_PRIVATE")
+    kept = ("BACKLOG_TEST_TIER", "BACKLOG_FAIL_ON_SKIP", "BACKLOG_CHAOS_SEED", "HOME")
+    assert not any(map(plugin.is_of_the_shell, kept))
 
 
 @pytest.mark.parametrize(

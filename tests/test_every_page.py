@@ -101,6 +101,13 @@ def test_a_page_beside_the_board_says_of_when_it_is(admin_client, path):
     assert re.search(r"As of <time [^>]*>\d+ \w+ \d{4} [\d:]{8} UTC<", admin_client.get(path).text)
 
 
+@pytest.mark.parametrize("path", ["/card/no/", "/card/no/output/", "/phase/no/", "/worker/no/"])
+def test_a_page_about_nothing_does_not_ask_for_itself_again_and_again(admin_client, path):
+    answer = admin_client.get(path)
+    assert (answer.status_code, "As of" in answer.text) == (404, True)
+    assert 'hx-trigger="every' not in answer.text
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_no_id_and_no_option_breaks_at_a_hyphen(admin_client, path):
     assert Reader(admin_client.get(path).text).broken == []

@@ -56,6 +56,42 @@ def test_without_its_gate_what_is_in_review_can_be_completed(session, card):
         gates.ungate(session, "M1")
 
 
+def test_a_card_that_is_gated_by_itself_stays_so_without_the_gate_of_its_phase(session, card):
+    card("A", phase="M1", gated=True)
+    card("B", phase="M1")
+    card("C", phase="M2")
+    gates.gate(session, "M1")
+    card("D", phase="M1", gated=True)
+    cards.edit(session, "B", gated=True)
+    cards.edit(session, "C", phase="M1", gated=True)
+    card("E", phase="M1")
+    assert gates.ungate(session, "M1").cards == 1
+    assert gated(session) == ["A", "B", "C", "D"]
+    assert cards.edit(session, "A", gated=False).gated is False
+
+
+def test_what_leaves_a_gated_phase_keeps_the_gate_as_its_own(session, card):
+    card("A", phase="M1")
+    for phase in ("M1", "M2"):
+        gates.gate(session, phase)
+    cards.edit(session, "A", phase="M2")  # from gate to gate: none of its own
+    cards.edit(session, "A", phase="M3")
+    gates.gate(session, "M3")
+    gates.ungate(session, "M3")
+    assert gated(session) == ["A"]
+
+
+def test_what_was_done_under_the_gate_of_its_phase_is_reopened_without_it(session, card):
+    for card_id in "AB":
+        card(card_id, phase="M1", gated=card_id == "B", claimed=True)
+    gates.gate(session, "M1")
+    session.execute("UPDATE backlog SET status = 'done', resolution = 'dropped'")
+    gates.ungate(session, "M1")
+    for card_id in "AB":
+        moves.reopen(session, card_id)
+    assert gated(session) == ["B"]
+
+
 def test_a_gate_keeps_nobody_from_claiming_by_one_statement(session, card):
     gates.gate(session, "M1")
     assert session.execute(f"SELECT {claims.GATE}").fetchone() == (True,)

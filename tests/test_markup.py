@@ -149,6 +149,12 @@ def test_many_criteria_say_how_many_more_there_are(admin_client):
     assert (more > 0) == (f"And {more} more" in page.text)
 
 
+def test_no_text_asks_the_server_for_anything():
+    html = markdown('<b hx-get="/logout/" data-hx-trigger="load">x</b> [a](/x){hx-get=/logout/}')
+    assert "<b" not in html
+    assert "&lt;b hx-get=" in html
+
+
 def test_a_task_of_a_list_is_a_box_that_nobody_ticks():
     html = markdown("- [ ] one\n- [x] *two*\n- [x]three\n\n[ ] four")
     box = '<li><input type="checkbox" disabled=""{} aria-label="{}"> '

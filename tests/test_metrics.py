@@ -15,6 +15,7 @@ from backlog.verbs import moves, rules
 from fleet.verbs import gate
 from fleet_backlog.networks import networks
 from fleet_backlog.serving import metrics
+from hooks.verbs import webhooks
 from remote import calls
 from tests.command import PROJECT
 
@@ -162,6 +163,7 @@ def test_the_dashboard_and_the_alerts_ask_for_what_there_is(figures, session, ca
     card("C", blocked=True)
     rules.pause(session, "fleet", "", "lunch")
     gate.heartbeat(session, "gate")
+    webhooks.add_webhook(session, "https://example.org/", "card.blocked")
     figures()  # counts from here on
     verbs = {each.name: each for each in calls.verbs()}
     calls.call(verbs["stats"], {}, "w", open_session, lambda *_: None)

@@ -36,6 +36,11 @@ def _page(client, name="output", **query):
     return client.get(reverse(name, args=["A"]), query)
 
 
+def _asks(page: str) -> str:
+    """The address at which the output of this page asks for what is new."""
+    return unescape(re.search(r'hx-get="([^"]*/output/live/[^"]*)"', page)[1])
+
+
 @pytest.mark.parametrize("name", ["output", "card"])
 def test_a_page_shows_colours_as_classes_and_writes_out_what_acts(admin_client, prints, name):
     prints(PRINTED)
@@ -76,12 +81,15 @@ def test_no_output_makes_a_page_longer_than_it_may_be(text):
 @pytest.mark.both_tiers
 def test_an_open_page_is_told_what_is_new_and_that_nothing_is(admin_client, prints):
     prints(b"one\n")
-    version = _page(admin_client).context["version"]
-    assert _page(admin_client, "output_live", v=version).status_code == 204
+    asks = _asks(_page(admin_client).text)
+    assert admin_client.get(asks).status_code == 204
     prints(b"one\ntwo\n")
-    fresh = _page(admin_client, "output_live", v=version).json()["html"]
-    assert "one\ntwo\n</pre>" in fresh
-    assert _page(admin_client, "output_live", v=version, end="").status_code == 200
+    fresh = admin_client.get(asks)
+    assert "one\ntwo\n</pre>" in fresh.text
+    assert admin_client.get(_asks(fresh.text)).status_code == 204
+    brief = admin_client.get(f"{asks}&end")
+    assert admin_client.get(_asks(brief.text)).status_code == 204
+    assert "&end" in _asks(brief.text)
 
 
 def test_the_card_has_the_last_lines_and_the_fleet_the_last(admin_client, prints):
@@ -96,7 +104,7 @@ def test_an_attempt_before_has_its_page_and_asks_no_more(admin_client, session, 
     prints(b"one\n", ended=True)
     moves.release(session, "A", "w", 1)
     page = _page(admin_client, attempt="1").text
-    assert ("one\n</pre>" in page, "data-live" in page) == (True, False)
+    assert ("one\n</pre>" in page, "/output/live/" in page) == (True, False)
     assert f"{reverse('output', args=['A'])}?attempt=1" in _page(admin_client, "card").text
 
 

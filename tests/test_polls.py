@@ -69,6 +69,7 @@ def test_an_open_page_is_told_in_one_query_that_nothing_changed(
     Card.objects.block("A")
     fresh = admin_client.get(path, **asked)
     assert (fresh.status_code, shown in fresh.text) == (200, False)
+    assert f'data-version="{fresh["X-Page-Version"]}"' in fresh.text
 
 
 def test_what_asks_for_an_open_page_takes_no_message_from_it(admin_client):

@@ -18,6 +18,9 @@ from tests.workers import Background
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]
 
+# What no claim returns, for it would pay for it.
+NOT_READ = ("own_gate",)
+
 
 @pytest.fixture(autouse=True)
 def three_cards(store, transactional_db):
@@ -58,7 +61,8 @@ def test_a_claim_refuses_a_slice():
 def test_a_verb_returns_a_whole_card_that_is_asked_for_nothing_more(django_assert_num_queries):
     card = Card.objects.claim("w", ttl=60).card
     with django_assert_num_queries(0):
-        returned = {field.attname: getattr(card, field.attname) for field in Card._meta.fields}
+        names = [field.attname for field in Card._meta.fields if field.attname not in NOT_READ]
+        returned = {name: getattr(card, name) for name in names}
     fresh = Card.objects.get(pk=card.pk)
     assert returned == {name: getattr(fresh, name) for name in returned}
 
@@ -189,4 +193,5 @@ def test_many_cards_are_completed_in_one_query_and_given_as_cards(django_assert_
 
 @pytest.mark.one_tier
 def test_a_record_has_the_columns_of_the_model_in_their_order():
-    assert [field.attname for field in Card._meta.concrete_fields] == list(Record._fields)
+    names = [field.attname for field in Card._meta.concrete_fields]
+    assert [name for name in names if name not in NOT_READ] == list(Record._fields)

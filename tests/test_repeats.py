@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from backlog.errors import NotFound, UsageError
-from backlog.verbs import cards
+from backlog.verbs import cards, gates
 from backlog.verbs.sweep import sweep
 from fleet import cron
+from fleet.verbs.plans import publish
 from fleet.verbs.repeats import make_due, no_repeat, repeat, repeats
 from tests.cli import refused
 from tests.workers import Background
@@ -109,6 +110,24 @@ def test_the_next_card_is_as_the_newest_is(session, due):
     copied = (card.title, card.priority, card.phase, card.role, card.acceptance, card.gated)
     assert copied == ("The report", 3, "M1", "code", '["sent"]', True)
     assert (card.status, card.claimable) == ("ready", True)
+
+
+def test_the_gate_of_a_phase_is_not_made_the_next_card_s_own(session, due):
+    gates.gate(session, "M1")
+    (made,) = make_due(session)
+    gates.ungate(session, "M1")
+    assert not cards.show(session, made).gated
+
+
+def test_while_the_newest_card_is_a_draft_its_times_pass(session, due):
+    cards.edit(session, "A", draft=True)
+    assert "(not made: A is a draft: `plan publish` lets" in make_due(session)[0]
+    (series,) = repeats(session)
+    assert (series.id, series.next_at > datetime.now(UTC)) == ("A", True)
+    publish(session)
+    assert make_due(session) == []
+    session.execute("UPDATE fleet_repeat SET next_at = '2026-01-05T08:00Z'")
+    assert not cards.show(session, make_due(session)[0]).draft
 
 
 def test_many_sweepers_make_one_card(session, sessions, due):

@@ -19,6 +19,7 @@ from backlog.cli.main import main
 from backlog.store import storage
 from backlog.store.embedded import Store
 from fleet_backlog import cookies
+from fleet_backlog.serving.sweeper import Sweeping
 from tests.command import MANAGE, manage
 from tests.servers import Server, free_port, wheel_programs
 from tests.serving import ask as _ask
@@ -337,6 +338,14 @@ def _expired(connection) -> int:
 
 
 @pytest.mark.deep
+def test_the_sweeps_are_of_the_store_that_is_served_whatever_a_client_would_ask(monkeypatch):
+    environs = []
+    monkeypatch.setenv("BACKLOG_URL", "https://backlog.example.org")
+    monkeypatch.setattr(subprocess, "Popen", lambda words, **how: environs.append(how["env"]))
+    Sweeping(15).keep()
+    assert "BACKLOG_URL" not in environs[0]
+
+
 def test_it_sweeps_and_starts_what_sweeps_again_if_it_dies(fresh):
     env = {**fresh, "SWEEP_SECONDS": "1"}
     with (

@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 
 from backlog import schema
-from backlog.errors import NotFound, Refusal, UsageError
+from backlog.errors import NotFound, Refusal, UsageError, WrongState
 from backlog.models import Card
 from backlog.verbs import budgets, cards, claims, moves, rules
 from backlog.verbs.runs import Report
@@ -165,7 +165,10 @@ def test_there_are_only_so_many(session, monkeypatch):
         webhooks.add_webhook(session, URL, "card.blocked")
 
 
-@pytest.mark.parametrize("act", [webhooks.remove, webhooks.test, outbox.resend])
+@pytest.mark.parametrize(
+    "act",
+    [webhooks.remove, webhooks.rotate, webhooks.enable, webhooks.test, outbox.resend],
+)
 def test_what_is_not_there_is_said(session, act):
     with pytest.raises(NotFound, match="there is no"):
         act(session, 1)
@@ -184,6 +187,79 @@ def test_secrets_are_shown_once(call, session):
     assert "https://example.org/…" in shown
     assert "secret" not in shown
     assert "whsec_" not in shown
+
+
+@pytest.mark.one_tier
+def test_a_new_secret_is_shown_once_and_says_how_long_the_old_one_signs(call, everything, session):
+    number = ("--webhook", str(everything.id))
+    first, second = (call("webhook", "rotate", *number, "--json").json for _ in range(2))
+    assert list(first) == ["id", "kind", "url", "secret", "oldUntil"]
+    assert len({everything.secret, first["secret"], second["secret"]}) == 3
+    listed = call("webhook", "list").out
+    assert ("old-secret-until=" in listed, "whsec_" in listed) == (True, False)
+    assert call("webhook", "rotate", *number, "--hours", "0").out.endswith("old-secret-until=-\n")
+    assert "old-secret" not in call("webhook", "list").out
+    assert session.execute("SELECT FROM hooks_old_secret").fetchall() == []
+
+
+def test_only_so_many_old_secrets_sign_and_a_notification_has_none(session, everything):
+    for _ in range(words.MOST_OLD_SECRETS):
+        webhooks.rotate(session, everything.id)
+    with pytest.raises(WrongState, match="5 old secrets of webhook"):
+        webhooks.rotate(session, everything.id)
+    sql = "UPDATE hooks_subscription SET kind = 'notify', secret = NULL"
+    session.execute(sql)
+    with pytest.raises(WrongState, match="is not signed"):
+        webhooks.rotate(session, everything.id)
+
+
+def test_what_waits_for_one_that_is_switched_off_is_kept_as_long_as_any(session, card, everything):
+    session.execute("UPDATE hooks_subscription SET off_at = now(), off_why = 'HTTP status 500'")
+    for card_id in "AB":
+        card(card_id, blocked=True)
+    old = (
+        "UPDATE hooks_delivery SET at = now() - interval '31 days' WHERE data #>> '{card,id}' = 'A'"
+    )
+    session.execute(old)
+    outbox.forget(session)
+    assert [each.about for each in outbox.deliveries(session)] == ["B"]
+
+
+@pytest.mark.one_tier
+def test_one_that_is_switched_off_says_so_wherever_it_is_asked_for(call, session, card, everything):
+    number = ("--webhook", str(everything.id))
+    session.execute("UPDATE hooks_subscription SET off_at = now(), off_why = 'HTTP status 500'")
+    card("A", blocked=True)
+    (found,) = [
+        each for each in call("doctor", "--json").json["findings"] if each["kind"] == "webhook_off"
+    ]
+    assert found["wayOut"] == f"backlog webhook enable --webhook {everything.id}"
+    assert (found["scope"], found["name"], found["count"]) == ("webhook", str(everything.id), 1)
+    said = "nothing had arrived for 5 days (HTTP status 500); 1 message waits"
+    assert said in call("doctor").out
+    assert "\tHTTP status 500\n" in call("webhook", "list").out
+    for action in ("test", "resend"):
+        ran = call("webhook", action, *number)
+        assert (ran.status, "is switched off" in ran.err) == (1, True)
+    assert call("webhook", "enable", *number, "--json").json["offAt"] is None
+    assert call("webhook", "test", *number).status == 0
+
+
+@pytest.mark.one_tier
+@pytest.mark.django_db(transaction=True)
+def test_an_operator_switches_one_on_on_the_page(admin_client, store, transactional_db):
+    session = Card.objects.session()
+    made = webhooks.add_webhook(session, URL, "card.blocked")
+    session.execute("UPDATE hooks_subscription SET off_at = now(), off_why = 'HTTP status 500'")
+    act = {"number": made.id, "action": "test"}
+    page = admin_client.post("/webhooks/act/", act, follow=True).text
+    assert ("is switched off, so nothing" in page, "HTTP status 500" in page) == (True, True)
+    page = admin_client.get("/doctor/").text
+    assert f"webhook {made.id}</th>" in page
+    assert '<a href="/webhooks/">Webhooks</a>' in page.partition("Switched off")[2]
+    act["action"] = "enable"
+    assert "Switched on" in admin_client.post("/webhooks/act/", act, follow=True).text
+    assert webhooks.subscriptions(session)[0].off_at is None
 
 
 @pytest.mark.one_tier
@@ -226,7 +302,10 @@ def test_an_operator_adds_tests_and_removes_one_on_the_page(admin_client, store,
     assert (page.text.count("whsec_"), page["Cache-Control"]) == (1, "no-store")
     act = {"number": made.id, "action": "test"}
     page = admin_client.post("/webhooks/act/", act, follow=True)
-    assert ("webhook.test" in page.text, "secret" in page.text) == (True, False)
+    assert ("webhook.test" in page.text, "a-secret-path" in page.text) == (True, False)
+    page = admin_client.post("/webhooks/rotate/", {"number": made.id})
+    assert (page.text.count("whsec_"), page["Cache-Control"]) == (1, "no-store")
+    assert "Its old secret signs, too" in page.text
     (waits,) = outbox.deliveries(session)
     act = {"number": waits.id, "action": "resend"}
     assert "goes out" in admin_client.post("/webhooks/act/", act, follow=True).text
@@ -250,5 +329,5 @@ def test_a_viewer_reads_and_changes_nothing(client, store, transactional_db):
     client.force_login(AccountFactory(viewer=True))
     page = client.get("/webhooks/").text
     assert ("https://example.org/…" in page, 'value="remove"' in page) == (True, False)
-    for url in ("add", "act"):
+    for url in ("add", "act", "rotate"):
         assert client.post(f"/webhooks/{url}/", {"number": made.id}).status_code == 403

@@ -38,18 +38,21 @@ def sweep(session: Session, options: Options) -> Reply:
     from backlog.verbs.sweep import look
     from backlog.verbs.sweep import sweep as one_pass
 
-    days = _days(os.environ)
+    old = days(os.environ)
     if options.every is not None:
-        return stream(_passes(session, options, days))
-    done = one_pass(session, *days)
+        return stream(_passes(session, options, old))
+    done = one_pass(session, *old)
     done = done._replace(others={**done.others, **beside.done_outside(session)})
     if is_large(session):
         look(session)
     return document(_answer(done), [_line(done)])
 
 
-def _days(environ: Mapping[str, str]) -> tuple[int, int]:
-    """How long history is kept, and after how long what is done is archived; 0: for ever, never."""
+def days(environ: Mapping[str, str]) -> tuple[int, int]:
+    """How long history is kept, and after how long what is done is archived; 0: for ever, never.
+
+    Raises `UsageError`.
+    """
     kept = environ.get("BACKLOG_RETENTION_DAYS") or "0"
     shown = environ.get("BACKLOG_ARCHIVE_DAYS") or "0"
     return (
@@ -58,7 +61,7 @@ def _days(environ: Mapping[str, str]) -> tuple[int, int]:
     )
 
 
-def _passes(session: Session, options: Options, days: tuple[int, int]) -> Iterator[str]:
+def _passes(session: Session, options: Options, old: tuple[int, int]) -> Iterator[str]:
     """A line for each pass that did something, until SIGTERM or SIGINT. Raises `UsageError`."""
     from backlog.verbs import beside
     from backlog.verbs.kept import is_large
@@ -73,7 +76,7 @@ def _passes(session: Session, options: Options, days: tuple[int, int]) -> Iterat
         nonlocal pruned_at
         now = time.monotonic()
         prune = pruned_at is None or now - pruned_at >= _PRUNE_EVERY_SECONDS
-        done = one_pass(session, *days) if prune else one_pass(session)
+        done = one_pass(session, *old) if prune else one_pass(session)
         if is_large(session):
             looking.go_on()
         if beside.waits(session):

@@ -6,9 +6,9 @@ from argparse import REMAINDER
 from collections.abc import Callable
 from typing import Any, Final
 
-from backlog import values
+from backlog import switches, values
 from backlog.cli.claims import NOTHING_TAKEN
-from backlog.cli.options import POOL, WORKER, Options, flag, number, text, verb
+from backlog.cli.options import POOL, WORKER, Options, Said, flag, number, text, verb
 from backlog.cli.reply import Reply
 from backlog.errors import UsageError
 from backlog.lifecycle import DEFAULT_TTL_SECONDS
@@ -36,6 +36,13 @@ _OF_THE_SERVER: Final = (
 )
 
 
+def _whether(value: str, name: str) -> str:
+    """`on` or `off`, which a variable may say as other switches do. Raises `UsageError`."""
+    if isinstance(value, Said):
+        return _SWITCH[0 if switches.read(value, name) else 1]
+    return values.one_of(value, name, _SWITCH)
+
+
 @verb(
     "work",
     "claim cards and run a command for each: work --owner W -- COMMAND",
@@ -52,7 +59,7 @@ _OF_THE_SERVER: Final = (
     flag("--pass-database", "let the command have DATABASE_URL"),
     text(
         "--output",
-        lambda value, name: values.one_of(value, name, _SWITCH),
+        _whether,
         "off: keep nothing of what commands print (on)",
         choices=_SWITCH,
         metavar="OUTPUT",

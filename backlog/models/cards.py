@@ -94,6 +94,8 @@ class Card(models.Model):
     draft = models.BooleanField(default=False, db_default=False)
     # Not done before each of its criteria has a verdict: see `backlog/sql/verdicts.sql`.
     gated = models.BooleanField(default=False, db_default=False)
+    # So by itself, whether or not its phase is gated. No verb reads it into a record: claims would.
+    own_gate = models.BooleanField(default=False, db_default=False, editable=False)
     due = TimestampField(null=True, blank=True)
     # How many seconds an attempt may take, however often its lease is renewed.
     max_runtime = SecondsField(null=True, blank=True)

@@ -23,7 +23,9 @@ BEGIN
         CASE WHEN card.draft <> was.draft THEN
             CASE WHEN card.draft THEN 'a draft' ELSE 'published' END END,
         CASE WHEN card.gated <> was.gated THEN
-            CASE WHEN card.gated THEN 'gated' ELSE 'not gated' END END,
+            CASE WHEN card.gated THEN 'gated' ELSE 'not gated' END
+            WHEN card.own_gate AND NOT was.own_gate AND card.phase IS NOT DISTINCT FROM was.phase THEN
+                'gated by itself, too' END,
         CASE WHEN card.due IS DISTINCT FROM was.due THEN
             coalesce('due ' || backlog_written(card.due), 'no longer due') END,
         CASE WHEN card.max_runtime IS DISTINCT FROM was.max_runtime THEN 'max runtime' END,
@@ -40,17 +42,26 @@ BEGIN
         CASE WHEN card.status = was.status AND card.answer IS DISTINCT FROM was.answer THEN 'answer' END), '');
 END $$;
 
+-- A gate is the card's own, or its phase's: in a phase without one it can only be its own, and what leaves
+-- a gated phase takes the gate along as that.
 CREATE FUNCTION backlog_before_gate() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM backlog_lock_phase(NEW.phase);
-    NEW.gated := NEW.gated OR backlog_phase_is_gated(NEW.phase);
+    IF backlog_phase_is_gated(NEW.phase) THEN
+        NEW.own_gate := NEW.own_gate
+            OR NEW.gated AND NOT OLD.gated AND NEW.phase IS DISTINCT FROM OLD.phase;
+        NEW.gated := true;
+    ELSE
+        NEW.own_gate := NEW.gated;
+    END IF;
     RETURN NEW;
 END $$;
 
 -- Its name puts it before those of a move: a card that comes into a gated phase and is done in one
 -- statement is judged; so is one of it whose gate is taken away.
-CREATE TRIGGER backlog_before_gate BEFORE UPDATE OF phase, gated ON backlog
-FOR EACH ROW WHEN (NEW.phase IS DISTINCT FROM OLD.phase OR OLD.gated AND NOT NEW.gated)
+CREATE TRIGGER backlog_before_gate BEFORE UPDATE OF phase, gated, own_gate ON backlog
+FOR EACH ROW WHEN (NEW.phase IS DISTINCT FROM OLD.phase
+    OR (NEW.gated, NEW.own_gate) IS DISTINCT FROM (OLD.gated, OLD.own_gate))
 EXECUTE FUNCTION backlog_before_gate();
 
 CREATE FUNCTION backlog_before_touch() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -23,6 +23,7 @@ BEGIN
     END IF;
     NEW.held := NEW.draft OR coalesce(NEW.not_before > NEW.updated_at, false);
     PERFORM backlog_lock_phase(NEW.phase);
+    NEW.own_gate := NEW.gated;
     IF backlog_phase_is_gated(NEW.phase) THEN
         NEW.gated := true;
         IF NEW.status = 'done' AND NEW.resolution IS NULL THEN

@@ -80,7 +80,7 @@ CREATE FUNCTION backlog_reopened(card backlog) RETURNS backlog LANGUAGE plpgsql 
 BEGIN
     PERFORM backlog_judge_anew(card);
     PERFORM backlog_lock_phase(card.phase);
-    card.gated := card.gated OR backlog_phase_is_gated(card.phase);
+    card.gated := card.own_gate OR backlog_phase_is_gated(card.phase);
     RETURN card;
 END $$;
 

@@ -7,8 +7,9 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from backlog import switches
 from backlog.store.embedded import Store
 from backlog.store.errors import ConfigurationError
 from backlog.store.pins import check_encoding
@@ -16,9 +17,6 @@ from backlog.store.pins import check_encoding
 if TYPE_CHECKING:
     from psycopg import Connection
 
-# What a switch says, in any case; it is empty for what it is by default.
-ON: Final = ("on", "true", "yes", "y", "1", "ok")
-OFF: Final = ("off", "false", "no", "n", "0")
 # What `BACKLOG_STORE` says to the command of a worker: better no store than another one.
 WITHHELD = "withheld"
 
@@ -164,7 +162,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Storage:
     """The store to use. Raises `ConfigurationError`."""
     url = environ.get("DATABASE_URL", "").strip()
     if url:
-        return Server(url, _switch(environ, "PREPARE_STATEMENTS")).checked()
+        return Server(url, switches.is_on("PREPARE_STATEMENTS", environ)).checked()
     if environ.get("BACKLOG_STORE", "") not in ("", WITHHELD):
         raise ConfigurationError(f"BACKLOG_STORE must be {WITHHELD}, which `work` sets, or not set")
     if environ.get("BACKLOG_STORE"):
@@ -202,14 +200,8 @@ def replica_from_environment(environ: Mapping[str, str] = os.environ) -> dict[st
     # no replica any more.
     quick = {"connect_timeout": 2, "tcp_user_timeout": 3000}
     entry["OPTIONS"] |= {**quick, "target_session_attrs": "standby"}
+    entry["READ_ONLY"] = True  # also in the moment after it was promoted
     return entry
-
-
-def _switch(environ: Mapping[str, str], name: str) -> bool:
-    said = environ.get(name, "").strip().lower()
-    if said not in (*ON, *OFF, ""):
-        raise ConfigurationError(f"{name} must be on or off, not {said[:60]}")
-    return said in ON
 
 
 def _data_dir(given: str, called: str = "BACKLOG_DATA_DIR") -> Path:

@@ -115,6 +115,7 @@ def scope(rule: Pause | Limit) -> str:
     return f"{_SCOPES.get(rule.scope, rule.scope)} {line(rule.name)}"
 
 
+_WITHOUT_PAGE: Final = ("role", "webhook")
 _SCOPES: Final = {"owner": "worker", "review": "what is in review of phase"}
 
 
@@ -218,7 +219,7 @@ def scope_link(rule: Pause | Limit) -> SafeString:
     if rule.scope == FLEET:
         return SafeString("the fleet")
     shown = who(rule.name) if rule.scope == "owner" else phase(rule.name)
-    if rule.scope == "role":
+    if rule.scope in _WITHOUT_PAGE:
         shown = whole(line(rule.name, 60))
     return format_html("{} {}", _SCOPES.get(rule.scope, rule.scope), shown)
 

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 class Kind(NamedTuple):
     """A kind of finding: where the function is that yields them, and what the doctor's page says
-    above them."""
+    above them. `page`, where there is one to see to them: the name of its address, and its title.
+    """
 
     place: str
     title: str
     about: str
+    page: tuple[str, str] | None = None
 
 
 class Outside(NamedTuple):

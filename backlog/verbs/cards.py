@@ -167,6 +167,8 @@ def _update(
     if not fields:
         return card
     names.refuse_impossible(session, set(ids) - set(card.dependencies))
+    if fields.get("gated"):
+        fields = {**fields, "own_gate": True}  # its phase may have gated it already
     if "depends_on" in fields:
         fields = {**fields, "depends_on": values.json_text(ids)}
     columns, new = ", ".join(fields), ", ".join(map(_placeholder, fields))

@@ -18,10 +18,10 @@ _GATE: Final = """
 INSERT INTO backlog_rule (kind, scope, name, actor, due)
 VALUES ('gate', 'phase', %s, backlog_actor(), %s) ON CONFLICT DO NOTHING"""
 
-# Locked in the order of ids, as whatever changes many cards.
+# Locked in the order of ids, as whatever changes many cards. What is gated by itself stays so.
 _MARK: Final = """
 UPDATE backlog SET gated = %s WHERE id = ANY (ARRAY(
-    SELECT id FROM backlog WHERE phase = %s AND status <> 'done' AND gated <> %s
+    SELECT id FROM backlog WHERE phase = %s AND status <> 'done' AND gated <> %s AND NOT own_gate
     ORDER BY id FOR NO KEY UPDATE))
 RETURNING status = 'blocked' AND block_reason = 'in_review'"""
 
@@ -69,7 +69,8 @@ def gate(session: Session, phase: str) -> Gate:
 
 @in_transaction
 def ungate(session: Session, phase: str) -> Ungated:
-    """The cards of this phase that are not done are gated no longer. Raises `NotFound`."""
+    """The cards of this phase that are not done are gated no longer, but for those that are so by
+    themselves. Raises `NotFound`."""
     name = values.line(phase, "phase")
     phase = next((each for each in (name, name.strip()) if gates(session, each)), name)
     session.execute(_LOCK, (phase,))

@@ -35,6 +35,9 @@ class Deed:
         self.of_account, self.claims_next = of_account, claims_next
 
 
+# A deed beside the verb: to take the own gate of cards away, whatever edits them.
+UNGATE: Final = "ungate"
+
 # Verbs that are about no card and are asked about in the transaction in which they are done.
 TOGETHER: Final[set[str]] = set()
 

@@ -5,9 +5,9 @@ so that 100,000 cards take seconds and the table's triggers still see every row.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from backlog.errors import Cycle, DuplicateId, DuplicateKey, Refusal, UsageError
 from backlog.records import COLUMNS, Record
@@ -20,6 +20,7 @@ from backlog.verbs.history import COLUMNS as EVENT
 from backlog.verbs.history import Event
 from backlog.verbs.lines import COLUMNS as STORED
 from backlog.verbs.lines import Line, Progress, read_lines
+from backlog.verbs.rights import UNGATE
 from backlog.verbs.runs import Run
 
 # What a card that exists is refused with.
@@ -120,6 +121,11 @@ WHERE CASE WHEN line.fresh THEN backlog.status IN ('claimed', 'done') ELSE
     IS DISTINCT FROM ({", ".join(CHANGED[column] for column in _OF_MOVES)}) END
 ORDER BY number"""
 
+_UNGATED: Final = """
+SELECT line.id FROM backlog_import line JOIN backlog AS card USING (id)
+WHERE NOT fresh AND 'gated' = ANY (given) AND NOT line.gated AND card.own_gate
+ORDER BY number"""
+
 # What cannot be a card is taken out, so that the database says what else it would refuse.
 _UNTITLED: Final = """
 DELETE FROM backlog_import line WHERE title IS NULL
@@ -155,8 +161,11 @@ class Imported(NamedTuple):
 # and locks them: it may take some out, and add faults. Perhaps again, as if for the first time.
 Look = Callable[[Session, list[Line], Faults], None]
 
-# Whether whoever writes may move these cards; else it raises `NotAllowed`.
-Allow = Callable[[list[str]], object]
+
+class Allow(Protocol):
+    """Raises `NotAllowed` if whoever writes may not move these cards, or do what `deed` says."""
+
+    def __call__(self, ids: Iterable[str], deed: str | None = None) -> object: ...
 
 
 class _Undo(Exception):
@@ -184,7 +193,7 @@ def import_cards(
     A card that exists is refused (`DuplicateId`) unless `update`: then the columns its line
     gives are changed. With `dry_run` everything is checked, by the database too, and undone.
     Unknown keys are refused, or else left out and told to `ignored`. `allow` is asked about cards
-    that their lines claim, finish, archive or take back.
+    that their lines claim, finish, archive or take back, and about those whose own gate they take.
     Raises a `Refusal` that names the lines: what is wrong by itself, or, with `dry_run`, also what
     of the others the database would refuse.
     """
@@ -251,9 +260,10 @@ def _write(
     if look:
         look(session, read, faults)
     if allow is not None:
-        moved = [card_id for (card_id,) in session.execute(_MOVED).fetchall()]
-        if moved:
-            allow(moved)
+        for sql, deed in ((_MOVED, None), (_UNGATED, UNGATE)):
+            ids = [card_id for (card_id,) in session.execute(sql).fetchall()]
+            if ids:
+                allow(ids, deed)
     if look:
         updated = session.execute(_UPDATE).rowcount
     if len(read) > _MANY:

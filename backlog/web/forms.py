@@ -1,7 +1,7 @@
 """Forms for cards: what the domain would refuse is an error of the form, in its words."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -29,6 +29,8 @@ from backlog.models import Card
 from backlog.records import Record
 from backlog.session import as_refusal
 from backlog.verbs import cards
+from backlog.verbs.rights import UNGATE, allowed
+from backlog.web.access import by_account
 from backlog.web.labels import ShownForm, refuse
 from backlog.web.notes import NoteField
 from backlog.web.roundtrip import LineInput, as_sent, digest, ids_in, ids_text, with_ends_of
@@ -290,6 +292,21 @@ class CardForm(ShownForm):
                 raise
             self.stale = isinstance(refusal, Stale)
             refuse(self, refusal)
+
+    @property
+    def ungates(self) -> bool:
+        """Whether what was typed takes the card's gate away."""
+        gone = not self.cleaned_data["gated"]
+        return bool(self.instance.pk) and "gated" in self.changed_data and gone
+
+    @contextmanager
+    def allowed(self, verb: str, *ids: str) -> Iterator[None]:
+        """Inside it the account may do the verb, and take a gate away where that was typed. Raises
+        `NotAllowed`."""
+        session = Card.objects.session()
+        ungates = allowed(session, by_account(UNGATE, *ids)) if self.ungates else nullcontext()
+        with allowed(session, by_account(verb, *ids)), ungates:
+            yield
 
     def write(self) -> Record:
         """Create the card, or edit what the form changed. Raises `Refusal`."""

@@ -19,7 +19,8 @@ from backlog.models import Card
 from backlog.session import Session
 from backlog.verbs.pool import wake
 
-# The version that an open page shows, in the header of a request for the page as it is now.
+# The version that an open page shows, in the header of a request for the page as it is now; and of
+# the answer, that of the page.
 VERSION: Final = "X-Page-Version"
 
 # The header of an answer that was read from a copy of the database: how many seconds behind it is.
@@ -84,6 +85,7 @@ def follows(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         same = request.headers[VERSION] == version
         response = HttpResponse(status=204) if same else view(request, *args, **kwargs)
         response["Cache-Control"] = "no-store"
+        response[VERSION] = version
         return response
 
     return answer

@@ -33,7 +33,8 @@ def apply(session: Session, options: Options) -> Reply:
 
     content = b"".join(read_lines(options.file, plan_files.MOST_BYTES))
     name = "standard input" if options.file == "-" else options.file
-    found = plans.apply(session, content, name, hold=options.hold, dry_run=options.dry_run)
+    how = {"hold": options.hold, "dry_run": options.dry_run, "allow": options.allow}
+    found = plans.apply(session, content, name, **how)
     refused = list(found.refusal.faults) if found.refusal else []
     answer = {
         "created": found.created,

@@ -14,7 +14,7 @@ from backlog.values import Digits
 from backlog.verbs import names
 from backlog.verbs.faults import FEW, MANY, Faults
 from backlog.verbs.lines import COLUMNS, Line, Progress, read_found
-from backlog.verbs.transfer import CHANGED, LOCK, write_cards
+from backlog.verbs.transfer import CHANGED, LOCK, Allow, write_cards
 from fleet.graph import Edge
 from fleet.verbs import plan_files
 
@@ -136,6 +136,7 @@ def apply(
     *,
     hold: bool = False,
     dry_run: bool = False,
+    allow: Allow | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> Applied:
     """Make the cards of a plan's file, which `name` calls, drafts, and change those that exist; all
@@ -144,14 +145,15 @@ def apply(
     What a card does not say stays as the card has it, but for what it waits for: a plan has every
     edge of its cards. Cards that are not in the plan stay. What is claimed, in review or done is
     not changed, but refused (`WrongState`), or with `hold` left as it is and told. With `dry_run`
-    nothing is written. Raises a `Refusal` that names the lines.
+    nothing is written. `allow`: as of `import_cards`. Raises a `Refusal` that names the lines.
     """
     faults = Faults(MANY if dry_run else FEW, lambda line, _: f"{name}, line {line}")
     cards = plan_files.cards(content, faults)
     read = read_found(cards, content.count(b"\n") + 1, progress, faults)
     trial = _Trial(hold=hold)
     try:
-        write_cards(session, list(map(_drafted, read)), faults, trial.look, dry_run, None, progress)
+        drafted = list(map(_drafted, read))
+        write_cards(session, drafted, faults, trial.look, dry_run, allow, progress)
     except Refusal as refusal:
         if not dry_run or not refusal.faults:
             raise
@@ -186,8 +188,11 @@ def publish(session: Session, phase: str | None = None) -> list[str]:
 
 
 _WRITTEN: Final = tuple(name for name, key in WIRE_NAMES.items() if key in plan_files.KEYS)
+# A card's own gate: that of its phase is no part of the plan.
+_READ: Final = {"depends_on": "depends_on::text", "acceptance": "acceptance::text"}
+_READ["gated"] = "own_gate"
 _EXPORT: Final = f"""
-SELECT {", ".join(f"{n}::text" if n in ("depends_on", "acceptance") else n for n in _WRITTEN)}
+SELECT {", ".join(_READ.get(name, name) for name in _WRITTEN)}
 FROM backlog WHERE archived_at IS NULL AND (%s::text IS NULL OR phase = %s)
 ORDER BY created_at, id LIMIT {plan_files.MOST + 1}"""
 

@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from backlog import values
-from backlog.errors import DuplicateId, NotFound, UsageError
+from backlog.errors import DuplicateId, NotFound, UsageError, WrongState
 from backlog.lifecycle import LONGEST_NAME
 from backlog.records import Record
 from backlog.session import Session, in_transaction
@@ -16,9 +16,11 @@ _COLUMNS: Final = "card_id, series, line, zone, next_at"
 
 # What the next card has of the one before.
 _COPIED: Final = (
-    *("body", "phase", "role", "priority", "acceptance", "gated", "max_attempts", "max_runtime"),
+    *("body", "phase", "role", "priority", "acceptance", "max_attempts", "max_runtime"),
     *("projected_tokens", "projected_cost"),
 )
+# That of its phase, the next card has from there.
+_OWN_GATE: Final = "SELECT own_gate FROM backlog WHERE id = %s"
 
 # What others make at this moment is left to them.
 _DUE: Final = f"""
@@ -107,8 +109,9 @@ def of_card(session: Session, card_id: str) -> Repeated | None:
 def make_due(session: Session) -> list[str]:
     """Make the cards whose time has come, one a series however many times were missed; their ids.
 
-    A series whose newest card is deleted ends. Where a card is refused, or its time cannot be told
-    on this host, the id says why, and the series comes again at its next time, or in an hour.
+    A series whose newest card is deleted ends. While that is a draft, the times of its series pass,
+    and no card is made. Where a card is refused, or its time cannot be told on this host, the id
+    says why, and the series comes again at its next time, or in an hour.
     """
     made: list[str] = []
     while (ids := _make_next(session)) is not None:
@@ -136,9 +139,11 @@ def _make_next(session: Session) -> list[str] | None:
     try:
         at = max(due.next_at, cron.latest(due.cron, due.zone, now) or due.next_at)
         said, later = _next_id(due.series, at, due.zone), cron.after(due.cron, due.zone, now)
+        if newest.draft:
+            raise WrongState(f"{newest.id} is a draft: `plan publish` lets cards follow it")
         with session.transaction():
             card_id = _create(session, said, newest)
-    except (DuplicateId, UsageError) as refusal:
+    except (DuplicateId, UsageError, WrongState) as refusal:
         said += f" (not made: {refusal})"
     session.execute(sql, (card_id, later, due.id))
     return [said]
@@ -158,6 +163,7 @@ def _create(session: Session, card_id: str, newest: Record) -> str:
     """By a key of the series and the time: once, whoever makes it; its id."""
     fields: dict[str, Any] = {name: getattr(newest, name) for name in _COPIED}
     fields = {name: value for name, value in fields.items() if value is not None}
+    (fields["gated"],) = session.execute(_OWN_GATE, (newest.id,)).fetchone()
     key = f"repeat {card_id}"
     made = cards.create(session, card_id, newest.title, idempotency_key=key, **fields)
     if made.id != card_id:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from backlog.errors import NotAllowed, NotRegistered
 from backlog.session import Session
 from backlog.shown import named
-from backlog.verbs.rights import Deed
+from backlog.verbs.rights import UNGATE, Deed
 from fleet import roles as library
 from fleet.verbs.workers import REGISTER, is_run, lock, worker
 from fleet.words import RIGHTS
@@ -86,9 +86,23 @@ def _needed(session: Session, deed: Deed) -> list[_Needed | None]:
         return []  # what is not theirs is refused by the verb
     if verb == "import" and deed.cards:
         return [_Needed(("force",), f"import what moves cards: {named(deed.cards)}")]
+    if verb == UNGATE and deed.cards:
+        return [_ungated(card_id) for card_id in _with_own_gate(session, deed.cards)]
     if verb in _OF_A_CLAIM:
         return [_of_a_claim(verb, deed.actor, *card) for card in _cards(session, deed.cards)]
     return [_Needed((verb,), verb)]
+
+
+def _with_own_gate(session: Session, ids: tuple[str, ...]) -> list[str]:
+    """Those of the cards that are gated by themselves; nobody changes them meanwhile."""
+    sql = """
+        SELECT id, own_gate FROM backlog WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE"""
+    rows = session.execute(sql, (list(ids),)).fetchall()
+    return [card_id for card_id, own_gate in rows if own_gate]
+
+
+def _ungated(card_id: str) -> _Needed:
+    return _Needed((UNGATE,), f"take away the gate of {card_id}")
 
 
 def _cards(session: Session, ids: tuple[str, ...]) -> list[Any]:

@@ -13,9 +13,14 @@ from django.db import connections, transaction
 from django.db.models import Model
 
 from backlog import schema
+from backlog.cli import sweep
 from backlog.connection import DjangoSession
 from backlog.store import files, storage
+from backlog.store.embedded import binaries
 from backlog.store.errors import ConfigurationError
+from backlog.verbs import runs
+from fleet import north_star, roles
+from fleet.verbs import escalations, gate
 
 OPERATOR = "operator"
 
@@ -46,6 +51,26 @@ def prepare(say: Callable[[str], object]) -> None:
             "It is not shown again; manage.py changepassword operator sets another."
         )
     connections.close_all()  # none may be shared with the processes to come
+
+
+# What reads a setting where it counts: in sweeps, at a click, by a verb that somebody calls.
+_READ_LATER: Final[tuple[Callable[[], object], ...]] = (
+    runs.default_cap,
+    lambda: sweep.days(os.environ),
+    escalations.patience,
+    gate.patience,
+    roles.roles,
+    north_star.from_file,
+)
+
+
+def check_settings() -> None:
+    """Raise `Refusal` for a setting that would be refused later, again and again. Those of Django's
+    settings are read already."""
+    for read in _READ_LATER:
+        read()
+    if isinstance(storage.from_environment(), storage.Embedded):
+        binaries.find()  # a store that runs already needs them when it is started again
 
 
 def check_secret(store: storage.Storage) -> None:

@@ -1,5 +1,6 @@
 """gunicorn, as `manage.py serve` runs it, on a socket that is open before anything else is done."""
 
+import gc
 import os
 import signal
 import socket
@@ -120,4 +121,5 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         templates = settings.BASE_DIR / "templates"
         for page in templates.rglob("*.html"):
             get_template(str(page.relative_to(templates)))
+        gc.freeze()  # else a collection copies every page of memory that the processes share
         return FromProxies(application, self._proxies)

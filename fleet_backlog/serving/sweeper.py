@@ -41,7 +41,7 @@ class Sweeping:
         path = os.pathsep.join(filter(None, sys.path))
         self._process = subprocess.Popen(  # noqa: S603 (no shell, our own words)
             [sys.executable, "-P", "-m", __name__, "sweep", "--every", str(self._every)],
-            env={"BACKLOG_OWNER": "sweep", **os.environ, "PYTHONPATH": path},
+            env={"BACKLOG_OWNER": "sweep", **_of_the_store(), "PYTHONPATH": path},
             stdin=subprocess.PIPE,
         )
 
@@ -54,6 +54,12 @@ class Sweeping:
         """End it, after the pass under way, and for good."""
         self.let_go()
         self._every = None
+
+
+def _of_the_store() -> dict[str, str]:
+    """The environment without what would make the sweeps a client of another server: the site
+    serves the store of this host."""
+    return {name: value for name, value in os.environ.items() if name != "BACKLOG_URL"}
 
 
 def _end_with_the_server() -> None:

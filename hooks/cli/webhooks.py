@@ -1,5 +1,6 @@
 """`webhook …`, `notify …`: who is told of what happens."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from backlog import values
@@ -7,11 +8,11 @@ from backlog.cli.options import Group, Options, flag, number, text, verb
 from backlog.cli.reply import Reply, document, each, many, one
 from backlog.records import iso, row
 from backlog.session import Session
-from hooks.words import EVENTS
+from hooks.words import EVENTS, MOST_OLD_HOURS, OLD_HOURS
 
 if TYPE_CHECKING:
     from hooks.verbs.outbox import Delivery
-    from hooks.verbs.webhooks import Added
+    from hooks.verbs.webhooks import Added, Rotated, Subscription
 
 
 def _events(value: str, name: str) -> list[str]:
@@ -45,7 +46,7 @@ def list_webhooks(session: Session, options: Options) -> Reply:
     from hooks.verbs import webhooks
 
     found = webhooks.subscriptions(session)
-    return many(found, lambda one: row(*_fields(one)), "(no webhooks)")
+    return many(found, lambda one: row(*_fields(one), *_more(one)), "(no webhooks)")
 
 
 @verb("remove", "tell it nothing more, nor what waits for it", _WEBHOOK)
@@ -54,6 +55,33 @@ def remove(session: Session, options: Options) -> Reply:
 
     gone = webhooks.remove(session, options.webhook)
     return one(gone, row(f"removed: {gone.id}", gone.url))
+
+
+@verb(
+    "rotate",
+    "sign by a new secret, and for a while by the old one, too",
+    _WEBHOOK,
+    number(
+        "--hours",
+        0,
+        "for which the old one signs as well (%(default)s); 0: from now on not",
+        high=MOST_OLD_HOURS,
+        default=OLD_HOURS,
+    ),
+)
+def rotate(session: Session, options: Options) -> Reply:
+    from hooks.verbs import webhooks
+
+    made = webhooks.rotate(session, options.webhook, options.hours)
+    return one(made, row(made.id, made.kind, made.url, f"secret={made.secret}", _old(made)))
+
+
+@verb("enable", "send again to one that was switched off, and what waits for it", _WEBHOOK)
+def enable(session: Session, options: Options) -> Reply:
+    from hooks.verbs import webhooks
+
+    made = webhooks.enable(session, options.webhook)
+    return one(made, row(*_fields(made), *_more(made)))
 
 
 @verb("test", "send it a message that says nothing, with the next sweep", _WEBHOOK)
@@ -105,7 +133,7 @@ def add_notification(session: Session, options: Options) -> Reply:
 webhook = Group(
     "webhook",
     "who is told of what happens, and what they were told",
-    (add, list_webhooks, remove, test, deliveries, resend),
+    (add, list_webhooks, remove, rotate, enable, test, deliveries, resend),
 )
 notify = Group("notify", "tell somebody by chat or mail what happens", (add_notification,))
 
@@ -113,6 +141,21 @@ notify = Group("notify", "tell somebody by chat or mail what happens", (add_noti
 def _fields(of: "Added | Any") -> tuple[object, ...]:
     phase = f"phase={of.phase or '-'}"
     return of.id, of.kind, of.url, ",".join(of.events), phase, of.actor, iso(of.since)
+
+
+def _more(of: "Subscription") -> Iterator[str]:
+    """What is said of few of them."""
+    if of.old_until is not None:
+        yield _old(of)
+    if of.off_at is not None:
+        yield f"off={iso(of.off_at)}"
+        yield of.off_why or "-"
+    elif of.failing_since is not None:
+        yield f"failing={iso(of.failing_since)}"
+
+
+def _old(of: "Subscription | Rotated") -> str:
+    return f"old-secret-until={iso(of.old_until) if of.old_until else '-'}"
 
 
 def _line(of: "Delivery") -> str:

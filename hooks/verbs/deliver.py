@@ -17,6 +17,7 @@ from hooks import payload
 from hooks.addresses import target
 from hooks.notifying import notify
 from hooks.post import Answer, headers, post
+from hooks.verbs.failing import FAILING_DAYS
 from hooks.verbs.outbox import forget
 from hooks.words import WEBHOOK
 
@@ -31,35 +32,58 @@ _BATCH: Final = 1000
 _TAKE: Final = f"""
 WITH free AS MATERIALIZED (
     SELECT id FROM hooks_subscription AS subscription
-    WHERE (busy_until IS NULL OR busy_until <= now()) AND NOT id = ANY (%s) AND EXISTS (
+    WHERE (busy_until IS NULL OR busy_until <= now()) AND off_at IS NULL AND NOT id = ANY (%s)
+    AND EXISTS (
         SELECT FROM hooks_delivery WHERE subscription_id = subscription.id AND next_at <= now())
     ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE hooks_subscription AS subscription SET
     busy_until = now() + interval '{_LEASE_SECONDS} seconds', turn = turn + 1
 FROM free WHERE subscription.id = free.id
-RETURNING subscription.id, kind, url, secret, turn"""
+RETURNING subscription.id, kind, url, turn"""
 
 # The lease, the message, and when it is tried again if nothing is heard of this: one statement.
+# What signs, too: a secret that was taken away meanwhile signs nothing more.
 _BEGIN: Final = f"""
 WITH mine AS (
     UPDATE hooks_subscription SET busy_until = now() + interval '{_LEASE_SECONDS} seconds'
-    WHERE id = %s AND turn = %s RETURNING id
+    WHERE id = %s AND turn = %s AND off_at IS NULL RETURNING id, secret
 ), due AS MATERIALIZED (
-    SELECT delivery.id FROM hooks_delivery AS delivery JOIN mine ON subscription_id = mine.id
+    SELECT delivery.id, mine.secret || ARRAY(
+        SELECT old.secret FROM hooks_old_secret AS old
+        WHERE old.subscription_id = mine.id AND until > now() ORDER BY old.id DESC) AS secrets
+    FROM hooks_delivery AS delivery JOIN mine ON subscription_id = mine.id
     WHERE next_at <= now() AND delivery.id > %s ORDER BY delivery.id LIMIT 1
 )
 UPDATE hooks_delivery AS delivery SET attempts = attempts + 1, tried_at = now(),
     next_at = now() + make_interval(secs => (%s::float8[])[least(attempts + 1, {len(PAUSES)})]
         * (1 + random() / 10))
 FROM due WHERE delivery.id = due.id
-RETURNING delivery.id, 'msg_' || replace(key::text, '-', ''), type, at, attempts"""
+RETURNING delivery.id, 'msg_' || replace(key::text, '-', ''), type, at, attempts, secrets"""
 
+# What came of the try, and what that makes of the subscription. Its row is locked first, as by
+# whoever removes it.
 _END: Final = f"""
-UPDATE hooks_delivery SET answered = %s, error = %s,
-    delivered_at = CASE WHEN %s::text IS NULL THEN now() END,
-    next_at = CASE WHEN %s::text IS NOT NULL AND attempts < {MOST_TRIES} THEN next_at END
-WHERE id = %s AND attempts = %s"""
+WITH mine AS MATERIALIZED (
+    SELECT id FROM hooks_subscription WHERE id = %s FOR NO KEY UPDATE
+), ended AS (
+    UPDATE hooks_delivery AS delivery SET answered = said.status, error = said.error,
+        delivered_at = CASE WHEN said.error IS NULL THEN now() END,
+        next_at = CASE WHEN said.error IS NOT NULL AND attempts < {MOST_TRIES} THEN next_at END
+    FROM mine, (VALUES (%s::integer, %s::text)) AS said (status, error)
+    WHERE delivery.id = %s AND subscription_id = mine.id AND attempts = %s
+    RETURNING subscription_id, said.error, next_at IS NULL AND delivered_at IS NULL AS dead
+), over AS (
+    SELECT ended.*, dead AND failing_since <= now() - interval '{FAILING_DAYS} days' AS off
+    FROM ended JOIN hooks_subscription ON id = subscription_id
+)
+UPDATE hooks_subscription SET
+    delivered = delivered + (error IS NULL)::integer,
+    failed = failed + (error IS NOT NULL)::integer,
+    failing_since = CASE WHEN error IS NOT NULL THEN coalesce(failing_since, now()) END,
+    off_at = CASE WHEN off THEN now() ELSE off_at END,
+    off_why = CASE WHEN off THEN error ELSE off_why END
+FROM over WHERE id = subscription_id"""
 
 _LET_GO: Final = "UPDATE hooks_subscription SET busy_until = NULL WHERE id = %s AND turn = %s"
 
@@ -70,30 +94,35 @@ class _Taken(NamedTuple):
     id: int
     kind: str
     url: str
-    secret: str | None
     turn: int
 
 
 class _Try(NamedTuple):
-    """A message that is about to be sent, the how manieth time."""
+    """A message that is about to be sent, the how manieth time; signed by each of the secrets."""
 
     id: int
     key: str
     kind: str
     at: datetime
     attempts: int
+    secrets: list[str]
 
 
 def waits(session: Session) -> bool:
-    """Whether anything is due: of what was sent and failed, most is not."""
-    sql = "SELECT EXISTS (SELECT FROM hooks_delivery WHERE next_at <= now())"
+    """Whether anything is due: of what was sent and failed, most is not, and nothing is of who is
+    switched off."""
+    sql = """
+        SELECT EXISTS (SELECT FROM hooks_subscription AS subscription
+            WHERE off_at IS NULL AND EXISTS (SELECT FROM hooks_delivery
+                WHERE subscription_id = subscription.id AND next_at <= now()))"""
     return bool(session.rows(sql)[0][0])
 
 
 def deliver(session: Session) -> list[str]:
     """Send all that is due and that nobody else sends; the numbers of what arrived.
 
-    A subscription whose server fails has its turn again in the next sweep, with the next message.
+    A subscription whose server fails has its turn again in the next sweep, with the next message;
+    once nothing has arrived for `FAILING_DAYS` and a message dies, it is switched off.
     """
     forget(session)
     done: list[int] = []
@@ -120,7 +149,7 @@ def _send_all(session: Session, to: _Taken) -> Iterator[int]:
         except NotFound:  # somebody has removed the subscription
             return
         error = None if answer.error is None else one_line(answer.error)
-        session.execute(_END, (answer.status, error, error, error, each.id, each.attempts))
+        session.execute(_END, (to.id, answer.status, error, each.id, each.attempts))
         if error is not None:
             return
         yield each.id
@@ -131,7 +160,7 @@ def _sent(session: Session, to: _Taken, each: _Try) -> Answer:
     try:
         if to.kind != WEBHOOK:
             return notify(to.url, said.title, said.text)
-        head = headers(to.secret or "", each.key, time.time(), said.json)
+        head = headers(each.secrets, each.key, time.time(), said.json)
         return post(target(to.url), said.json, head)
     except UsageError as refusal:  # it was allowed when it was added
         return Answer(None, str(refusal))

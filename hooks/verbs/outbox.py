@@ -9,6 +9,7 @@ from backlog.lifecycle import FLEET
 from backlog.session import Session, in_pages, in_statement
 from backlog.verbs.findings import Finding
 from backlog.verbs.ways_out import command
+from hooks.verbs.failing import refuse_off
 from hooks.words import DEAD, DELIVERED, PHASE_DONE, WAITING
 
 # What has arrived, or never will, is kept for so long.
@@ -24,10 +25,13 @@ _COLUMNS: Final = f"""id, 'msg_' || replace(key::text, '-', '') AS message, subs
     nullif({_ABOUT}, '') AS about, at, {_STATE} AS state, attempts, tried_at, next_at, answered,
     error"""
 
-# Written as its subscription went: nobody is told.
+# Written as its subscription went, or to one that is switched off: nobody is told.
 _FORGET: Final = f"""
 DELETE FROM hooks_delivery WHERE at < now() - interval '{KEPT_DAYS} days'
-    AND (next_at IS NULL OR subscription_id NOT IN (SELECT id FROM hooks_subscription))"""
+    AND (next_at IS NULL
+        OR subscription_id NOT IN (SELECT id FROM hooks_subscription WHERE off_at IS NULL))"""
+
+_FORGET_SECRETS: Final = "DELETE FROM hooks_old_secret WHERE until <= now()"
 
 
 class Delivery(NamedTuple):
@@ -82,7 +86,9 @@ def delivery(session: Session, number: int) -> Delivery:
 
 @in_statement
 def resend(session: Session, number: int) -> Delivery:
-    """Send it with the next sweep, under the same id, and as often again. Raises `NotFound`."""
+    """Send it with the next sweep, under the same id, and as often again. Raises `NotFound`;
+    `WrongState` where its webhook is switched off."""
+    refuse_off(session, delivery(session, number).webhook)
     for each in _resent(session, "id = %s", number):
         return each
     raise _missing(number)
@@ -91,12 +97,15 @@ def resend(session: Session, number: int) -> Delivery:
 @in_statement
 def resend_dead(session: Session, webhook: int) -> list[Delivery]:
     """All that is dead of this webhook, as `resend`."""
+    refuse_off(session, webhook)
     return _resent(session, f"{_IS_DEAD} AND subscription_id = %s", webhook)
 
 
 def forget(session: Session) -> None:
-    """Forget what has been over for `KEPT_DAYS`."""
+    """Forget what has been over for `KEPT_DAYS`, or has waited as long for who is switched off; and
+    secrets that sign nothing any more."""
     session.execute(_FORGET)
+    session.execute(_FORGET_SECRETS)
 
 
 def findings(session: Session) -> Iterator[Finding]:

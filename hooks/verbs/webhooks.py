@@ -6,27 +6,37 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from backlog import values
-from backlog.errors import NotFound, Refusal, UsageError
+from backlog.errors import Refusal, UsageError, WrongState
 from backlog.session import ACTOR, Session, in_statement, in_transaction
 from hooks import addresses
-from hooks.verbs import phases
+from hooks.verbs import failing, phases
+from hooks.verbs.failing import missing, refuse_off
 from hooks.words import (
     EVENTS,
     LONGEST_URL,
+    MOST_OLD_HOURS,
+    MOST_OLD_SECRETS,
     MOST_SUBSCRIPTIONS,
     NOTIFICATION,
+    OLD_HOURS,
     PHASE_DONE,
     TEST,
     WEBHOOK,
 )
 
-_COLUMNS: Final = "id, kind, url, events::text, phase, actor, since"
+_COLUMNS: Final = """id, kind, url, events::text, phase, actor, since,
+    failing_since, off_at, off_why, (SELECT max(until) FROM hooks_old_secret
+        WHERE subscription_id = hooks_subscription.id AND until > now())"""
 _WHO: Final = "coalesce(nullif(%s, ''), session_user)"
 
 
 class Subscription(NamedTuple):
     """One: its `url` without what may be a secret (`addresses.shown`); of the phase alone, if it
-    has one."""
+    has one.
+
+    `failing_since`: nothing has arrived from then on; `off_at`, `off_why`: since when it is
+    switched off, and what the last try said; `old_until`: until then an old secret signs, too.
+    """
 
     id: int
     kind: str
@@ -35,6 +45,10 @@ class Subscription(NamedTuple):
     phase: str | None
     actor: str
     since: datetime
+    failing_since: datetime | None
+    off_at: datetime | None
+    off_why: str | None
+    old_until: datetime | None
 
 
 class Added(NamedTuple):
@@ -49,6 +63,17 @@ class Added(NamedTuple):
     actor: str
     since: datetime
     secret: str | None
+
+
+class Rotated(NamedTuple):
+    """A webhook with a new secret: said here and never again. `old_until`: until then what is sent
+    is signed by the secret of before, too; None: it is not."""
+
+    id: int
+    kind: str
+    url: str
+    secret: str
+    old_until: datetime | None
 
 
 def events(value: str | Sequence[str]) -> list[str]:
@@ -95,7 +120,8 @@ def _add(session: Session, *given: Any) -> Added:
         INSERT INTO hooks_subscription (kind, url, secret, events, phase, actor)
         VALUES (%s, %s, %s, %s, %s, {_WHO}) RETURNING {_COLUMNS}"""
     params = (kind, url, secret, json.dumps(of), phase, ACTOR.get())
-    return Added(*_subscription(session.execute(sql, params).fetchone()), secret)
+    made = _subscription(session.execute(sql, params).fetchone())
+    return Added(*(getattr(made, name, secret) for name in Added._fields))
 
 
 def subscriptions(session: Session) -> list[Subscription]:
@@ -104,34 +130,91 @@ def subscriptions(session: Session) -> list[Subscription]:
     return [_subscription(row) for row in session.execute(sql).fetchall()]
 
 
+def subscription(session: Session, number: int) -> Subscription:
+    """The one of this number. Raises `NotFound`."""
+    sql = f"SELECT {_COLUMNS} FROM hooks_subscription WHERE id = %s"
+    for row in session.execute(sql, (number,)).fetchall():
+        return _subscription(row)
+    raise missing(number)
+
+
 @in_transaction
 def remove(session: Session, number: int) -> Subscription:
     """It is told nothing more, and what it was told is forgotten. Raises `NotFound`."""
     sql = f"DELETE FROM hooks_subscription WHERE id = %s RETURNING {_COLUMNS}"
     row = session.execute(sql, (number,)).fetchone()
     if row is None:
-        raise _missing(number)
+        raise missing(number)
     session.execute("DELETE FROM hooks_delivery WHERE subscription_id = %s", (number,))
+    session.execute("DELETE FROM hooks_old_secret WHERE subscription_id = %s", (number,))
     return _subscription(row)
+
+
+@in_transaction
+def rotate(session: Session, number: int, hours: int = OLD_HOURS) -> Rotated:
+    """Sign by a new secret from now on, and for so many hours by that of before, too; for 0 by no
+    other, whatever a rotation before this one has left.
+
+    Raises `NotFound`; `WrongState` for a notification, which is not signed, and where so many old
+    ones sign already that one more would be too many.
+    """
+    from hooks.post import new_secret
+
+    values.between(hours, "hours", 0, MOST_OLD_HOURS)
+    sql = "SELECT kind, url, secret FROM hooks_subscription WHERE id = %s FOR NO KEY UPDATE"
+    row = session.execute(sql, (number,)).fetchone()
+    if row is None:
+        raise missing(number)
+    kind, url, secret = row
+    if secret is None:
+        raise WrongState(f"{number} is a notification: what is sent to it is not signed")
+    until = _keep_old(session, number, secret, hours)
+    made = new_secret()
+    sql = "UPDATE hooks_subscription SET secret = %s WHERE id = %s"
+    session.execute(sql, (made, number))
+    return Rotated(number, kind, addresses.shown(url), made, until)
+
+
+def _keep_old(session: Session, number: int, secret: str, hours: int) -> datetime | None:
+    sql = "DELETE FROM hooks_old_secret WHERE subscription_id = %s AND (until <= now() OR %s = 0)"
+    session.execute(sql, (number, hours))
+    if not hours:
+        return None
+    sql = "SELECT count(*) FROM hooks_old_secret WHERE subscription_id = %s"
+    (count,) = session.execute(sql, (number,)).fetchone()
+    if count >= MOST_OLD_SECRETS:
+        raise WrongState(
+            f"{count} old secrets of webhook {number} sign already: wait until they end,"
+            " or end them with --hours 0"
+        )
+    sql = """
+        INSERT INTO hooks_old_secret (subscription_id, secret, until)
+        VALUES (%s, %s, now() + make_interval(hours => %s)) RETURNING until"""
+    until: datetime = session.execute(sql, (number, secret, hours)).fetchone()[0]
+    return until
+
+
+def enable(session: Session, number: int) -> Subscription:
+    """Send to it again, if it was switched off, and what waits for it. Raises `NotFound`."""
+    failing.enable(session, number)
+    return subscription(session, number)
 
 
 @in_statement
 def test(session: Session, number: int) -> int:
-    """Put a message into the outbox that says nothing; its number. Raises `NotFound`."""
+    """Put a message into the outbox that says nothing; its number. Raises `NotFound`, `WrongState`
+    for one that is switched off."""
+    refuse_off(session, number)
     sql = f"""
         INSERT INTO hooks_delivery (subscription_id, type, at, data)
         SELECT id, '{TEST}', statement_timestamp(), jsonb_build_object('actor', {_WHO})
         FROM hooks_subscription WHERE id = %s RETURNING id"""
     row = session.execute(sql, (ACTOR.get(), number)).fetchone()
     if row is None:
-        raise _missing(number)
+        raise missing(number)
     return int(row[0])
 
 
 def _subscription(row: Any) -> Subscription:
     number, kind, url, of, *rest = row
     return Subscription(number, kind, addresses.shown(url), json.loads(of), *rest)
-
-
-def _missing(number: int) -> NotFound:
-    return NotFound(f"there is no webhook {number}; `webhook list` has those there are")

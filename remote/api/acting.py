@@ -1,6 +1,7 @@
 """A call, done: in whose name, whether they may, and once where it has an idempotency key."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -15,13 +16,20 @@ from remote.acting import in_the_name
 from remote.api import answers, connection, waiting
 from remote.api.claiming import within
 from remote.calls import Called, call
+from remote.naming import by_names
 from remote.verbs import limits
 from remote.verbs.answers import Answer, once
 from remote.verbs.tokens import Token
 
 
 def act(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResponseBase:
-    """Do the verb with these values as the token of the request lets it. Raises `Refusal`."""
+    """Do the verb with these values as the token of the request lets it. Raises `Refusal`, to whom
+    the command itself sent it in the words of the command."""
+    with nullcontext() if answers.for_a_command(request) else by_names(called):
+        return _acted(request, called, given)
+
+
+def _acted(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResponseBase:
     token: Token = request.auth  # type: ignore[attr-defined]  # ninja's
     seconds = waiting.seconds(request, given) if called.name == "claim" else 0
     run = partial(as_token(called, given, token), as_json=not answers.for_people(request))
@@ -30,7 +38,7 @@ def act(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResp
         return streamed
     do = partial(run, lambda reply, options: answers.answered(request, called.name, reply))
     if scopes.only_reads(called.name):
-        answer = do()
+        answer = _read(request, called.name, token, do)
         response = answers.read(request, answer)
         # What else is cut at a limit has no cursor: it is the newest, or the best.
         if request.method == "GET" and called.name == "list" and given.get("limit"):
@@ -40,6 +48,20 @@ def act(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResp
     key = request.headers.get("Idempotency-Key") if called.name != "sweep" else None
     claim = partial(_once, called.name, token, key, given, do)
     return answers.sent(waiting.until(request, seconds, claim))
+
+
+def _read(request: HttpRequest, verb: str, token: Token, do: Callable[[], Answer]) -> Answer:
+    """The answer; a little old perhaps, for a token that has nothing of its own to read again. What
+    follows events asks the primary: which transactions are under way a replica does not know.
+
+    The request has `from_replica` where the project has a replica that may be read: see
+    `fleet_backlog.replica`.
+    """
+    from_replica = getattr(request, "from_replica", None)
+    if from_replica is None or token.scope != scopes.READ or verb in answers.OF_LINES:
+        return do()
+    answer: Answer = from_replica(do)
+    return answer
 
 
 def as_token(called: Called, given: Mapping[str, Any], token: Token) -> partial[Any]:
@@ -60,7 +82,7 @@ def as_token(called: Called, given: Mapping[str, Any], token: Token) -> partial[
         called,
         said,
         token.worker,
-        connection.session,
+        connection.reading if scopes.only_reads(called.name) else connection.session,
         holds=holds,
         claiming=within(token.phases),
         ask=limits.asking(token, rights.guard(" ".join(called.words))),

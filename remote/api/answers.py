@@ -25,17 +25,22 @@ OF_LINES: Final = ("export", "tail")
 # Of any length: never in memory, and never as a reply.
 STREAMED: Final = ("export",)
 # They tell a secret, once.
-WITH_SECRET: Final = ("webhook/add",)
+WITH_SECRET: Final = ("webhook/add", "webhook/rotate")
 # As JSON, and in a line for people.
 _SECRET: Final = re.compile(r'"secret":"whsec_[^"]*"|secret=whsec_[\w+/=]*')
 
 
 def answered(request: HttpRequest, verb: str, reply: Reply) -> Answer:
     """The whole answer, in the form that the request accepts."""
-    if REPLY in request.headers.get("Accept", ""):
+    if for_a_command(request):
         return Answer(reply.status, REPLY, _whole(verb, reply, for_people(request)))
     kind = LINES if verb in OF_LINES else JSON
     return Answer(reply.status, kind, "".join(reply.json))
+
+
+def for_a_command(request: HttpRequest) -> bool:
+    """Whether what is asked for is the whole reply: the command prints it, and refusals as well."""
+    return REPLY in request.headers.get("Accept", "")
 
 
 def for_people(request: HttpRequest) -> bool:

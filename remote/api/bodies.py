@@ -9,16 +9,19 @@ from typing import Any
 from backlog.errors import UsageError
 
 
-def read(body: bytes, number: Callable[[str], Any] = Decimal) -> Any:
-    """The value. `number` reads what has a point or an exponent. Raises `UsageError`."""
+def read(body: bytes, number: Callable[[str], Any] = Decimal, what: str = "the body") -> Any:
+    """The value. `number` reads what has a point or an exponent; `what` it is, for a sentence.
+
+    Raises `UsageError`.
+    """
     try:
         given = json.loads(body, parse_float=number, parse_constant=_none)
         if b"\\" in body:  # half of a pair of surrogates, which is no character
             json.dumps(given, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:
-        raise UsageError("the body must be text: it has half of a pair of \\u escapes") from None
+        raise UsageError(f"{what} must be text: it has half of a pair of \\u escapes") from None
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"the body must be JSON, an object: {error}") from None
+        raise UsageError(f"{what} must be JSON, an object: {error}") from None
     return given
 
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 from http.client import responses
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
@@ -39,11 +39,15 @@ _WAIT: Final = {
     "description": "seconds to wait for something to claim",
     "schema": {"type": "integer", "minimum": 0, "maximum": MOST_SECONDS},
 }
-_EXIT_STATUS: Final = {
+_HEADERS: Final = {
     "Backlog-Exit-Status": {
         "description": "the exit status that the command would have",
         "schema": {"type": "integer"},
-    }
+    },
+    "Backlog-Worker": {
+        "description": "whose token it is, percent-encoded, if it lets anybody in",
+        "schema": _TEXT,
+    },
 }
 _REPLY: Final = {
     "type": "object",
@@ -85,6 +89,8 @@ _JSON: Final = {"depends_on": list[str], "acceptance": Any, "answer": Any}
 
 def openapi(request: HttpRequest) -> HttpResponseBase:
     """The document; anybody may read it."""
+    if request.method != "GET":
+        return HttpResponseNotAllowed(["GET"])
     text, etag = _written(reverse("api:api-root"))
     response = HttpResponse(text, content_type=answers.JSON)
     response["ETag"] = etag
@@ -134,7 +140,7 @@ def _refusal(status: int) -> dict[str, Any]:
     """What every verb answers with this status."""
     schema = {"$ref": "#/components/schemas/Refused"}
     content = {answers.JSON: {"schema": schema}}
-    return {"description": responses[status], "headers": _EXIT_STATUS, "content": content}
+    return {"description": responses[status], "headers": _HEADERS, "content": content}
 
 
 def _complete(operation: dict[str, Any], verb: str, method: str) -> None:
@@ -161,4 +167,4 @@ def _complete(operation: dict[str, Any], verb: str, method: str) -> None:
     if verb not in answers.STREAMED:
         content[answers.REPLY] = {"schema": {"$ref": "#/components/schemas/Reply"}}
     for response in answered.values():
-        response["headers"] = _EXIT_STATUS
+        response["headers"] = _HEADERS

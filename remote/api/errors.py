@@ -14,6 +14,8 @@ from backlog.session import as_refusal
 from backlog.values import json_text
 
 EXIT_STATUS: Final = "Backlog-Exit-Status"
+# Whose token came with the call, percent-encoded: who is not told who they are can ask.
+WORKER: Final = "Backlog-Worker"
 _RETRY_SECONDS: Final = 1
 
 

@@ -7,7 +7,7 @@ from backlog.cli.options import Group, Options, number, one_of, text, verb
 from backlog.cli.reply import Reply, many, one
 from backlog.records import iso, row, to_json
 from backlog.session import Session
-from remote.scopes import SCOPES, WORK
+from remote.scopes import ABOUT, SCOPES, WORK
 
 if TYPE_CHECKING:
     from remote.verbs.tokens import Token
@@ -34,7 +34,7 @@ def _names(value: str, name: str) -> list[str]:
         "--scope",
         SCOPES,
         lambda value: values.one_of(value, "--scope", SCOPES),
-        "what it may do (%(default)s)",
+        f"{ABOUT} (%(default)s)",
         default=WORK,
     ),
     text("--phases", _names, "cards of these phases only", metavar="A,B"),

@@ -3,9 +3,11 @@
 import os
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPSConnection
+from ipaddress import ip_address
 from typing import Final, NamedTuple, Self
 from urllib.parse import SplitResult, urlsplit
 
+from backlog import switches
 from backlog.errors import UsageError
 
 _EXAMPLE: Final = "https://backlog.example.org"
@@ -41,6 +43,7 @@ class Address(NamedTuple):
             )
         if not (token.isascii() and token.isprintable()) or " " in token:
             raise UsageError("BACKLOG_TOKEN must be a token as `backlog token create` printed it")
+        _refuse_plain(url, environ)
         return cls(url, token)
 
     def way(self, timeout: float) -> Way:
@@ -59,6 +62,27 @@ class Address(NamedTuple):
             return Way(tunnel, path, {})
         plain = HTTPConnection(name, port, timeout=timeout)
         return Way(plain, f"http://{to.netloc}{path}", headers)
+
+
+def _refuse_plain(url: str, environ: Mapping[str, str]) -> None:
+    """Whoever is on the way to another host reads a token that is not encrypted. Raises
+    `UsageError` unless the environment says that nobody is."""
+    parts = urlsplit(url)
+    is_plain = parts.scheme == "http" and not _is_this_host(parts.hostname or "")
+    if is_plain and not switches.is_on("BACKLOG_PLAIN_HTTP", environ):
+        raise UsageError(
+            f"BACKLOG_URL must be https://…, or the token goes unencrypted to {parts.hostname}:"
+            " BACKLOG_PLAIN_HTTP=on allows it, within a tunnel or a network of your own"
+        )
+
+
+def _is_this_host(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name, of whatever host
+        return False
 
 
 def _parts(url: str, name: str) -> SplitResult:
@@ -93,7 +117,8 @@ def _proxy(scheme: str, host: str) -> SplitResult | None:
         is_right = False
     if not is_right:
         raise UsageError(f"{scheme.upper()}_PROXY must be an address such as http://proxy:3128")
-    return proxy
+    # What is for this host itself is sent to no other.
+    return proxy if _is_this_host(proxy.hostname or "") or not _is_this_host(host) else None
 
 
 def _of_proxy(proxy: SplitResult) -> dict[str, str]:

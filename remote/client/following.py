@@ -72,17 +72,18 @@ class _Tail:
 
     @staticmethod
     def _newest(wire: Wire, limit: int) -> list[Event]:
-        found = wire.ask("tail", {"limit": limit}, reads=True).document
-        return [rows.event(each) for each in found]
+        found = wire.ask("tail", {"limit": limit}, reads=True)
+        return found.read(lambda events: [rows.event(each) for each in events])
 
 
 def tail(wire: Any, options: Options, address: Address) -> Reply:
     """`tail --follow`."""
     events = _Tail(options.limit)
     line = to_json if options.json else line_of_all
+    first = [events.poll(wire)]  # a server that is not there, or not ours, is told now
 
     def step(wire: Any) -> Iterator[str]:
-        return map(line, events.poll(wire))
+        return map(line, first.pop() if first else events.poll(wire))
 
     return stream(repeat(wire, _another(address), step, _POLL_SECONDS, until_unread))
 
@@ -96,8 +97,8 @@ def output(wire: Any, options: Options, address: Address) -> Reply:
     """`output`, also with `--follow`."""
     if not options.follow:
         given = {"id": options.card_id, "attempt": options.attempt}
-        found = wire.ask("output", given, reads=True).document
-        return shown(iter([rows.output(found)]), options)
+        found = wire.ask("output", given, reads=True).read(rows.output)
+        return shown(iter([found]), options)
     following = _Following(options, wire)
 
     def wait(seconds: float) -> bool:
@@ -112,8 +113,8 @@ class _Following:
 
     def __init__(self, options: Options, wire: Wire) -> None:
         """Raises `NotFound` where there is no such attempt."""
-        card = wire.ask("show", {"id": options.card_id}, reads=True).document
-        attempts = int(card["attempts"])
+        card = wire.ask("show", {"id": options.card_id}, reads=True).read(rows.existing)
+        attempts = card.attempts
         attempt = attempts if options.attempt is None else options.attempt
         existing_run(options.card_id, Look(attempt, attempts, False, None))
         self._run = {"id": options.card_id, "attempt": attempt}
@@ -124,7 +125,7 @@ class _Following:
     def step(self, wire: Any) -> list[Output]:
         self.is_over = not self._goes_on(wire)
         try:
-            found = rows.output(wire.ask("output", self._run, reads=True).document)
+            found = wire.ask("output", self._run, reads=True).read(rows.output)
         except NotFound:  # it has printed nothing yet
             return []
         self.is_over |= found.ended
@@ -136,8 +137,8 @@ class _Following:
 
     def _goes_on(self, wire: Wire) -> bool:
         """Whether it is claimed still, or was a moment ago: the last words come after the end."""
-        card = wire.ask("show", {"id": self._run["id"]}, reads=True).document
-        if card["claimedAt"] and int(card["attempts"]) == self._run["attempt"]:
+        card = wire.ask("show", {"id": self._run["id"]}, reads=True).read(rows.existing)
+        if card.claimed_at and card.attempts == self._run["attempt"]:
             return True
         if self._over_at is None:
             self._over_at = time.monotonic() + LAST_WORDS_SECONDS

@@ -94,7 +94,7 @@ def reply(verb: str, found: Answer) -> Reply:
 
 
 def _pieces(verb: str, found: Answer) -> Iterator[str]:
-    """The JSON as the command prints it: of `tail`, a value a line."""
+    """The JSON as the command prints it: of `tail`, a value a line. Raises `NotUnderstood`."""
     if verb == "tail" and found.text is None:
-        return (f"{one}\n" for one in found.each)
+        return iter([f"{one}\n" for one in found.each])
     return iter([f"{found.json}\n"])

@@ -31,8 +31,15 @@ def read(
     words: dict[str, str] = {}
     options = parse(argv, prog, verbs, lambda place: _noted(declared(place), words))
     if options.check is not None:
-        options.check(options)
+        options.check(_with_somebody(options))
     return options, words
+
+
+def _with_somebody(options: Options) -> Options:
+    """The options as a check sees them: whoever acts is the worker of the token, if not named."""
+    if options.acting is None or getattr(options, options.acting) is not None:
+        return options
+    return Options(**{**vars(options), options.acting: "the worker of the token"})
 
 
 def _noted[D: (Verb, Group, Verb | Group)](found: D, words: dict[str, str]) -> D:
@@ -45,6 +52,8 @@ def _noted[D: (Verb, Group, Verb | Group)](found: D, words: dict[str, str]) -> D
 
 def _noting(option: Option, words: dict[str, str]) -> Option:
     name, settings = option
+    if name == "--by" or settings.get("env") == "BACKLOG_OWNER":
+        settings = {**settings, "required": False}
     if "action" in settings or "nargs" in settings:
         return option
     check: Callable[[str], Any] = settings.get("type", str)
@@ -81,8 +90,11 @@ def given(called: Called, options: Options, words: Mapping[str, str]) -> dict[st
         elif value is not None or (parameter.word in words and parameter.word != "--id"):
             # Read as nothing, where it is blank. An id is never that: `--ids` stands for it.
             sent[parameter.name] = _value(parameter, value, words)
-    if "attempt" in options and options.acting and getattr(options, options.acting) is None:
-        sent[options.acting] = None  # whoever holds the claim: it is an operator's hand
+    unnamed = options.acting and getattr(options, options.acting) is None
+    if unnamed and "attempt" in options and not getattr(options, "claim_next", False):
+        # Whoever holds the claim, if the token may: it is an operator's hand. (Whoever claims the
+        # next card is the worker of the token.)
+        sent[str(options.acting)] = None
     return sent
 
 

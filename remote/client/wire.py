@@ -4,15 +4,23 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from ssl import SSLCertVerificationError
 from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
 
 from backlog import errors
-from backlog.errors import Busy, ClaimLost, Refusal, StoreUnavailable, UsageError
+from backlog.errors import (
+    Busy,
+    ClaimLost,
+    Refusal,
+    SchemaTooNew,
+    StoreUnavailable,
+    UsageError,
+)
 from backlog.session import idle_pauses
-from backlog.values import exact_json, parse_json
+from backlog.values import exact_json, name, parse_json
 from remote.client.address import Address, Way
 
 _REPLY: Final = "application/vnd.backlog.reply+json"
@@ -28,6 +36,9 @@ _CHUNK: Final = 64 * 1024
 _LONGEST: Final = 2**30
 # Of a gateway without its server, of a server without its store.
 _AWAY: Final = (502, 503, 504)
+# Whose token it is, percent-encoded.
+_WORKER: Final = "Backlog-Worker"
+_MOST_STATUS: Final = 255
 # An earlier try of the same question is still at work.
 _AT_WORK: Final = "being_answered"
 # No more claims can wait there: to ask so again helps nobody.
@@ -35,7 +46,9 @@ TOO_MANY: Final = "too_many"
 
 # How a whole reply begins. Its JSON is printed as it is written: to the last digit and blank.
 _BEGIN: Final = re.compile(r'{"status":([0-9]{1,3}),"json":')
-_DECODER: Final = json.JSONDecoder()
+_BLANKS: Final = re.compile(r"[ \t\n\r]*")
+# The only answer that is read line by line: all others are whole, and of the shape above.
+_STREAMED: Final = ("export",)
 
 _KNOWN: Final = {
     each.code: each
@@ -43,34 +56,83 @@ _KNOWN: Final = {
     if isinstance(each, type) and issubclass(each, Refusal)
 }
 # What an answer that is none of ours leads to, whoever gives it.
-_OTHERS: Final = (ValueError, TypeError, KeyError, RecursionError)
+_OTHERS: Final = (
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(RecursionError, MemoryError, UsageError),
+)
 _OF_STATUS: Final = {413: UsageError, 422: UsageError, 423: ClaimLost, 503: StoreUnavailable}
+
+
+def _no_number(word: str) -> str:
+    raise ValueError(f"{word} is not JSON")
+
+
+# Numbers stay as they are written: Python converts no more than 4,300 digits.
+_DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_no_number)
+
+
+class NotUnderstood(SchemaTooNew):
+    """A backlog answers, and nothing that this command can read: it is of another version.
+
+    Nobody asks again: what was asked for may have been done, and each further claim takes a card.
+    """
+
+    code = "store_unavailable"
+    exit_status = 5
 
 
 class Answer(NamedTuple):
     """What a verb answered: its exit status, its JSON, as it was written; the lines that say the
     same to people (None: the JSON is for them as well), a word on stderr. Or `lines` of JSON that
-    are read as they come."""
+    are read as they come. `url`: whose answer it is."""
 
     status: int
     json: str
     text: list[str] | None
     note: str | None
     lines: Iterator[str] | None = None
+    url: str = ""
 
     @property
     def document(self) -> Any:
         """The value of the JSON; its numbers as they are written (`values.Digits`)."""
         return parse_json(self.json)
 
+    def read[T](self, how: Callable[[Any], T]) -> T:
+        """What this makes of the document. Raises `NotUnderstood` where it can make nothing."""
+        return self._understood(lambda: how(self.document))
+
     @property
-    def each(self) -> Iterator[str]:
-        """Of an array each value, as it was written."""
-        at = 1
-        while self.json[at] != "]":
-            _, end = _DECODER.raw_decode(self.json, at)
-            yield self.json[at:end]
-            at = end + (self.json[end] == ",")
+    def each(self) -> list[str]:
+        """Of an array each value, as it was written. Raises `NotUnderstood`."""
+        return self._understood(lambda: list(_elements(self.json)))
+
+    def _understood[T](self, read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except _OTHERS:
+            raise NotUnderstood(
+                f"{self.url} (BACKLOG_URL) answers what this command cannot read: both must be of"
+                " one version of the backlog"
+            ) from None
+
+
+def _elements(array: str) -> Iterator[str]:
+    """The values of a JSON array, as they are written. Raises `ValueError`."""
+    if not array.startswith("["):
+        raise ValueError
+    at = _past_blanks(array, 1)
+    while array[at] != "]":
+        _, end = _DECODER.raw_decode(array, at)
+        yield array[at:end]
+        at = _past_blanks(array, end)
+        if array[at] == ",":
+            at = _past_blanks(array, at + 1)
+
+
+def _past_blanks(text: str, at: int) -> int:
+    found = _BLANKS.match(text, at)
+    return found.end() if found else at
 
 
 class Wire:
@@ -88,6 +150,8 @@ class Wire:
     ) -> None:
         self._address, self._patience, self._silence = address, patience, silence
         self._way: Way | None = None
+        # Whose token it is, once anything was answered; None: the server does not say.
+        self.worker: str | None = None
 
     def ask(
         self,
@@ -135,10 +199,11 @@ class Wire:
         asks for. Raises `Refusal` where none would help."""
         try:
             response = self._response(verb, body, headers)
-            if _is_stream(response):
+            self.worker = _named(response.getheader(_WORKER))
+            if verb in _STREAMED and _is_stream(response):
                 return Answer(0, "null", None, None, self._lines(response)), 0
             content = self._whole(response)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, UnicodeError) as error:  # UnicodeError: of a host's name
             self.close()
             away = self._away(error)
             if isinstance(error, SSLCertVerificationError):
@@ -170,14 +235,16 @@ class Wire:
 
     def _whole(self, response: HTTPResponse) -> bytes:
         """The body of the answer, unless it has no end. Raises `StoreUnavailable`."""
-        if response.length is not None and response.length <= _LONGEST:
-            return response.read()
         whole = bytearray()
-        while response.length is None and len(whole) <= _LONGEST:
-            piece = response.read(_CHUNK)
-            if not piece:
-                return bytes(whole)
-            whole += piece
+        over = time.monotonic() + self._silence  # one that comes byte by byte is never silent
+        with response:  # nobody else would close what is not read to its end
+            while len(whole) + (response.length or 0) <= _LONGEST and time.monotonic() < over:
+                piece = response.read1(_CHUNK)
+                whole += piece
+                if response.length == 0 or (response.length is None and not piece):
+                    return bytes(whole)
+                if not piece:
+                    raise IncompleteRead(bytes(whole))
         self.close()
         raise self._no_backlog(response)
 
@@ -190,22 +257,27 @@ class Wire:
             _, end = _DECODER.raw_decode(whole, begin.end())
             rest = json.loads("{" + whole[end + 1 :])
             written, text, note = whole[begin.end() : end], rest["text"], rest["note"]
-            if not all(isinstance(each, str) for each in (*(text or ()), note or "")):
+            strings = all(isinstance(each, str) for each in (*(text or ()), note or ""))
+            if not strings or not isinstance(text, list | None) or int(begin[1]) > _MOST_STATUS:
                 raise ValueError
-            return Answer(int(begin[1]) % 256, written, text, note)
+            return Answer(int(begin[1]), written, text, note, url=self._address.url)
         except _OTHERS:
             raise self._no_backlog(response) from None
 
     def _lines(self, response: HTTPResponse) -> Iterator[str]:
-        begun = b""
+        begun = bytearray()
         try:
-            while piece := response.read(_CHUNK):
-                *whole, begun = (begun + piece).split(b"\n")
-                yield from (line.decode() for line in whole)
-                if len(begun) > _LONGEST:
-                    raise ValueError
-            if begun:
-                yield begun.decode()
+            with response:
+                while piece := response.read(_CHUNK):
+                    rest, *lines = piece.split(b"\n")
+                    begun += rest
+                    if len(begun) > _LONGEST:
+                        raise ValueError
+                    for line in lines:
+                        yield begun.decode()
+                        begun = bytearray(line)
+                if begun:
+                    yield begun.decode()
         except (OSError, HTTPException) as error:
             self.close()
             raise self._away(error) from None
@@ -220,6 +292,7 @@ class Wire:
             code, message = str(error["code"]), str(error["message"])
         except _OTHERS:
             return self._no_backlog(response)
+        code, message = self._harmless(code), self._harmless(message)
         if code in _KNOWN:
             return _KNOWN[code](message)
         kind = _OF_STATUS.get(response.status, Refusal)
@@ -234,13 +307,28 @@ class Wire:
         led = response.getheader("Location") if 300 <= response.status < 400 else None
         hint = f"it leads to {led}" if led else "is it the address of a backlog?"
         answered = f"{response.status} {response.reason}".strip()
-        return StoreUnavailable(f"{self._address.url} (BACKLOG_URL) answers {answered}: {hint}")
+        said = self._harmless(f"answers {answered}: {hint}")
+        return StoreUnavailable(f"{self._address.url} (BACKLOG_URL) {said}")
 
     def _away(self, error: Exception) -> StoreUnavailable:
         reason = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or error
         if isinstance(error, IncompleteRead):
             reason = "the answer broke off"
-        return StoreUnavailable(f"{self._address.url} (BACKLOG_URL) cannot be reached: {reason}")
+        said = self._harmless(f"cannot be reached: {reason}")
+        return StoreUnavailable(f"{self._address.url} (BACKLOG_URL) {said}")
+
+    def _harmless(self, said: str) -> str:
+        """What the server says, for a sentence: text, and not the token, which it may say back."""
+        whole = said.encode("utf-8", "backslashreplace").decode()
+        return whole.replace(self._address.token, "(the token)")
+
+
+def _named(worker: str | None) -> str | None:
+    """The worker that a header names; None if it names none."""
+    try:
+        return name(unquote(worker, errors="strict")) if worker else None
+    except (UnicodeError, UsageError):
+        return None
 
 
 def _is_stream(response: HTTPResponse) -> bool:

@@ -3,11 +3,13 @@
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any, Final
 
 from backlog.cli.claims import NOTHING_TAKEN
 from backlog.cli.options import Options
 from backlog.cli.reply import Reply
+from backlog.errors import UsageError
 from backlog.lifecycle import LONGEST_OUTPUT
 from backlog.logs import guard
 from backlog.records import Record
@@ -31,7 +33,13 @@ def work(options: Options, address: Address) -> Reply:
     """Work, as `backlog work` does. Raises `Refusal`."""
     guard()
     with closing(Wire(address)) as wire:
-        wire.ask("paused", {}, reads=True)  # a server that is not there, or not ours, is told now
+        # A server that is not there, or not ours, is told now.
+        wire.ask("paused", {}, reads=True).read(_an_array)
+        options.owner = options.owner or wire.worker
+    if options.owner is None:
+        raise UsageError(
+            "the server does not say whose token it is: say --owner NAME, or BACKLOG_OWNER=NAME"
+        )
 
     @contextmanager
     def connect() -> Iterator[Any]:
@@ -43,10 +51,16 @@ def work(options: Options, address: Address) -> Reply:
     return ended
 
 
+def _an_array(document: Any) -> list[Any]:
+    if not isinstance(document, list):
+        raise TypeError
+    return document
+
+
 def _claim(wire: Wire, owner: str, ttl: int, pool: Pool, count: int = 1) -> Taken[Record]:
     given = {"owner": owner, "ttl": ttl, "count": count, "exitCode": True, **_of(pool)}
     found = wire.ask("claim", given)
-    return Taken(rows.cards(found.document), _WHY.get(found.status))
+    return Taken(found.read(partial(rows.cards, most=count)), _WHY.get(found.status))
 
 
 def _complete_and_claim(
@@ -62,9 +76,9 @@ def _complete_and_claim(
 ) -> tuple[Record, Taken[Record]]:
     given = {**_claimed(card_id, owner, attempt), **_said(report)}
     given |= {"claimNext": True, "ttl": ttl, **_of(pool)}
-    found = wire.ask("complete", given).document
-    done, following = rows.card(found["completed"]), rows.card(found["claimed"])
-    assert done is not None  # else it was refused  # noqa: S101
+    done, following = wire.ask("complete", given).read(
+        lambda found: (rows.existing(found["completed"]), rows.card(found["claimed"]))
+    )
     return done, Taken([] if following is None else [following])
 
 
@@ -90,14 +104,16 @@ def _ending(verb: str) -> Callable[..., Record | None]:
             given[report.outcome] = True  # `--failed` of a release
         if not report.counted:
             given["uncounted"] = True
-        return rows.card(wire.ask(verb, given).document)
+        return wire.ask(verb, given).read(rows.card)
 
     return end
 
 
 def _ended(wire: Wire, card_id: str, attempt: int, owner: str) -> str | None:
-    runs = wire.ask("runs", {"id": card_id}, reads=True).document
-    own = [each["outcome"] for each in runs if each["attempt"] == str(attempt)]
+    runs = wire.ask("runs", {"id": card_id}, reads=True)
+    own = runs.read(
+        lambda found: [each["outcome"] for each in found if each["attempt"] == str(attempt)]
+    )
     return own[-1] if own else None
 
 
@@ -109,7 +125,7 @@ def _keep(wire: Wire, card_id: str, attempt: int, owner: str, printed: Printed) 
         "tail": b64encode(tail).decode(),
         "ended": printed.ended,
     }
-    return bool(wire.ask("keep-output", given).document)
+    return wire.ask("keep-output", given).read(bool)
 
 
 def _claimed(card_id: str, owner: str, attempt: int) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def serve(bind: str, tier: str) -> None:
 
 def application(tier: str) -> Starlette:
     """The server as an ASGI application, for one start."""
-    server: Server[Any, Any] = serving(offered(tier), _do)
+    server: Server[Any, Any] = serving(offered(tier), _do, _has_gone)
     # A process that ends takes no session with it, and there is nothing that the server would say
     # by itself.
     manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True)
@@ -70,6 +70,12 @@ def _do(called: Called, given: Mapping[str, Any]) -> Answer:
         if isinstance(refusal, StoreUnavailable):
             raise StoreUnavailable(errors.message(refusal)) from None
         raise
+
+
+async def _has_gone() -> bool:
+    request: Any = request_ctx.get().request
+    gone: bool = await request.is_disconnected()
+    return gone
 
 
 @contextmanager

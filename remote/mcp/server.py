@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from time import monotonic
 from typing import Any, Final, NamedTuple
@@ -19,6 +19,7 @@ from backlog.records import one_line
 from backlog.session import as_refusal, idle_pauses
 from remote.calls import Called
 from remote.mcp.tools import INSTRUCTIONS, MOST_SECONDS, Offered
+from remote.naming import by_names
 from remote.scopes import only_reads
 
 # More than any model reads, in characters; what changes something is answered whole.
@@ -36,6 +37,8 @@ class Answer(NamedTuple):
 
 # Does a verb with what it was given, for whoever asks. It blocks. Raises `Refusal`.
 Do = Callable[[Called, Mapping[str, Any]], Answer]
+# Whether who asked has hung up, said within the request.
+Gone = Callable[[], Awaitable[bool]]
 
 
 def answering(called: Called) -> Callable[[Reply, object], Answer]:
@@ -62,8 +65,12 @@ def _reading(reply: Reply, options: object) -> Answer:
     return Answer("".join(pieces), reply.note)
 
 
-def serving(tools: Mapping[str, Offered], do: Do) -> Server[Any, Any]:
-    """A server of these tools."""
+async def _stays() -> bool:
+    return False
+
+
+def serving(tools: Mapping[str, Offered], do: Do, gone: Gone = _stays) -> Server[Any, Any]:
+    """A server of these tools; `gone` is asked while a claim waits."""
     server: Server[Any, Any] = Server("fleet-backlog", backlog.__version__, INSTRUCTIONS)
 
     async def listed(request: object) -> types.ServerResult:
@@ -76,8 +83,9 @@ def serving(tools: Mapping[str, Offered], do: Do) -> Server[Any, Any]:
         try:
             seconds = _seconds(given) if name == "claim" else 0
         except UsageError as refusal:
-            return types.ServerResult(_refused(refusal))
-        return types.ServerResult(await _in_time(seconds, partial(_result, tools, do, name, given)))
+            return types.ServerResult(refused(refusal))
+        ask = partial(_result, tools, do, name, given)
+        return types.ServerResult(await _in_time(seconds, ask, gone))
 
     # Not by the decorators: they would check what is given by the schema, in other words than ours.
     server.request_handlers[types.ListToolsRequest] = listed
@@ -90,10 +98,13 @@ def _seconds(given: dict[str, Any]) -> int:
     return values.integer(values.json_text(given.pop("wait", 0)), "wait", 0, MOST_SECONDS)
 
 
-async def _in_time(seconds: int, ask: Callable[[], types.CallToolResult]) -> types.CallToolResult:
+async def _in_time(
+    seconds: int, ask: Callable[[], types.CallToolResult], gone: Gone
+) -> types.CallToolResult:
     """What it answers first that is something, or last within these seconds.
 
-    Between two looks nothing is held, of the database nor of this process.
+    Between two looks nothing is held, of the database nor of this process. For whoever has gone
+    meanwhile nothing is claimed: it would be theirs until its lease is over.
     """
     end = monotonic() + seconds
     for pause in idle_pauses():
@@ -103,6 +114,8 @@ async def _in_time(seconds: int, ask: Callable[[], types.CallToolResult]) -> typ
         if left <= 0 or result.isError or result.content not in _NOTHING:
             return result
         await sleep(min(pause, left))
+        if await gone():
+            return result
     raise AssertionError  # the pauses never end
 
 
@@ -113,13 +126,14 @@ def _result(
         found = tools.get(name)
         if found is None:
             raise UsageError(f"there is no tool {name}; there are {', '.join(tools)}")
-        return _done(do(found.called, given))
+        with by_names(found.called):
+            return _done(do(found.called, given))
     except Exception as error:
         refusal = as_refusal(error)
         if refusal is None:
             _logger.exception("%s failed", name)
             refusal = Refusal(f"{name} failed: a defect, which the server's log tells")
-        return _refused(refusal)
+        return refused(refusal)
 
 
 def _done(answered: Answer) -> types.CallToolResult:
@@ -127,11 +141,13 @@ def _done(answered: Answer) -> types.CallToolResult:
     structured = value if isinstance(value, dict) else None
     # What is written for a model is read as it is, not as JSON quotes it.
     text = structured.get("markdown") if structured else None
-    said = [text or answered.json.rstrip("\n"), *([answered.note] if answered.note else [])]
+    first = text if isinstance(text, str) and text else answered.json.rstrip("\n")
+    said = [first, *([answered.note] if answered.note else [])]
     return types.CallToolResult(content=_texts(*said), structuredContent=structured)
 
 
-def _refused(refusal: Refusal) -> types.CallToolResult:
+def refused(refusal: Refusal) -> types.CallToolResult:
+    """What a tool answers that is refused."""
     said = one_line(refusal)
     error = {"error": {"code": refusal.code, "message": said}}
     return types.CallToolResult(content=_texts(said), structuredContent=error, isError=True)
@@ -145,8 +161,13 @@ _NOTHING: Final = (_texts("null"), _texts("[]"))
 
 
 def _value(text: str) -> Any:
-    """The JSON as values; None where a number has more digits than Python reads."""
+    """The JSON as values; None where a number has more digits than Python reads, or a text is none:
+    what commands printed may be no UTF-8, and stands as halves of characters, which as values could
+    not be sent."""
     try:
-        return json.loads(text)
-    except ValueError:
+        value = json.loads(text)
+        if "\\u" in text:
+            values.json_text(value).encode()
+    except (ValueError, RecursionError):
         return None
+    return value

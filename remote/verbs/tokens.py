@@ -24,8 +24,17 @@ _COLUMNS: Final = (
     "key, worker, scope, phases::text, roles::text, created_at, created_by, expires_at,"
     " revoked_at, last_used_at"
 )
-# Of a token that is not there: the comparison takes as long.
-_NONE: Final = (None, bytes(32), False, False, "off")
+# A row also for a key that is not there, as long to read and to compare: which keys there are is
+# told by no clock.
+_SHOWN: Final = """
+SELECT coalesce(key, ''), coalesce(worker, ''), coalesce(scope, ''), coalesce(phases::text, '[]'),
+    coalesce(roles::text, '[]'), coalesce(created_at, now()), coalesce(created_by, ''), expires_at,
+    revoked_at, last_used_at, coalesce(digest, decode(repeat('00', 32), 'hex')),
+    key IS NOT NULL AND revoked_at IS NULL
+        AND (expires_at IS NULL OR expires_at > statement_timestamp()),
+    last_used_at IS NULL OR last_used_at < statement_timestamp() - interval '1 minute',
+    current_setting('transaction_read_only') = 'on'
+FROM (SELECT) AS always LEFT JOIN remote_token ON key = %s"""
 
 
 class Token(NamedTuple):
@@ -126,18 +135,11 @@ def found(session: Session, shown: str) -> Token | None:
     key, _, secret = rest.partition("_")
     if prefix != PREFIX or not key.isalnum() or not secret.isalnum() or not shown.isascii():
         return None
-    sql = f"""
-        SELECT {_COLUMNS}, digest, revoked_at IS NULL
-                AND (expires_at IS NULL OR expires_at > statement_timestamp()),
-            last_used_at IS NULL OR last_used_at < statement_timestamp() - interval '1 minute',
-            current_setting('transaction_read_only')
-        FROM remote_token WHERE key = %s"""
-    rows = session.rows(sql, (key,))
-    *columns, digest, is_valid, is_stale, read_only = rows[0] if rows else _NONE
+    ((*columns, digest, is_valid, is_stale, is_read_only),) = session.rows(_SHOWN, (key,))
+    if is_read_only:
+        raise StoreUnavailable("the database cannot be used: it is a standby or read-only")
     if not compare_digest(bytes(digest), _digest(secret)) or not is_valid:
         return None
-    if read_only == "on":
-        raise StoreUnavailable("the database cannot be used: it is a standby or read-only")
     if is_stale:
         session.execute(
             "UPDATE remote_token SET last_used_at = statement_timestamp() WHERE key = %s", (key,)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
+from playwright.sync_api import expect
 
 from backlog.models import Card
 from backlog.verbs.output import Printed, keep
@@ -19,6 +20,10 @@ CHROMIUM = next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 # Playwright runs an event loop in this thread; Django would refuse the ORM beside it.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+# On a machine that does much else an answer takes seconds, and a page that took long to come is not
+# asked for again at once.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session", autouse=True)

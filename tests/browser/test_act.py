@@ -106,6 +106,17 @@ def test_what_nobody_has_seen_is_not_undone(operator, live_server):
     assert Card.objects.get(pk="ready-1").status == "done"
 
 
+def test_what_nobody_answers_may_or_may_not_be_done(operator, live_server):
+    operator.goto(live_server.url + "/")
+    operator.route("**/cards/act/", lambda route: route.abort())
+    card(operator, "ready-1").locator("input").check()
+    bar(operator, "Complete").click()
+    expect(said(operator)).to_contain_text("Nobody knows whether that was done: the server is away")
+    operator.unroute("**/cards/act/")
+    bar(operator, "Complete").click()
+    expect(said(operator)).to_contain_text("Completed ready-1.")
+
+
 def test_without_javascript_there_are_a_link_to_the_form_and_an_undo(plain, live_server):
     plain.goto(live_server.url + "/")
     card(plain, "ready-1").locator(".menu-of").click()

@@ -9,8 +9,6 @@ from tests.factories import CardFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
-SOON = {"timeout": 30_000}
-
 # How many points of a drawing have the colour of this mark of the legend.
 PAINTED = """(figure, name) => {
   const drawn = figure.querySelector("canvas");
@@ -32,7 +30,7 @@ PAINTED = """(figure, name) => {
 def charts(operator, complaints, live_server):
     """The fleet's page of the last hour, where nothing complains."""
     operator.goto(live_server.url + "/fleet/?span=1h")
-    expect(operator.locator(".chart canvas")).to_have_count(2, **SOON)
+    expect(operator.locator(".chart canvas")).to_have_count(2)
     return operator
 
 
@@ -60,7 +58,7 @@ def test_a_chart_goes_on_as_its_table_does(charts):
     before = figure.evaluate(PAINTED, "done")
     CardFactory.create_batch(3, done=True)
     figure.locator("summary").click()
-    expect(figure.locator("td").first).to_have_text("4", **SOON)
+    expect(figure.locator("td").first).to_have_text("4")
     assert figure.evaluate(PAINTED, "done") > before > 0
 
 

@@ -45,7 +45,7 @@ def test_the_focus_goes_to_where_the_card_is_by_then(board, drawer):
 def test_the_drawer_is_up_to_date_and_keeps_what_is_typed(board, drawer):
     drawer.get_by_label("Comment").fill("half a sen")
     Card.objects.edit("waits", title="Changed")
-    expect(drawer.locator("h1")).to_have_text("Changed waits", timeout=30_000)
+    expect(drawer.locator("h1")).to_have_text("Changed waits")
     expect(drawer.get_by_label("Comment")).to_have_value("half a sen")
     expect(drawer.locator(".graph a")).to_have_count(3)
 
@@ -57,7 +57,7 @@ def test_what_is_typed_outlives_the_session(operator, live_server, path):
     card.get_by_label("Comment").fill("half a sen")
     Session.objects.all().delete()
     said = operator.get_by_text("what you typed stays").filter(visible=True)
-    expect(said.first).to_be_visible(timeout=30_000)
+    expect(said.first).to_be_visible()
     expect(card.get_by_label("Comment")).to_have_value("half a sen")
     card.get_by_role("button", name="Comment").click()
     expect(operator.get_by_label("Password")).to_be_visible()

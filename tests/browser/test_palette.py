@@ -72,6 +72,30 @@ def test_enter_before_anything_is_found_searches(operator, palette, live_server)
     expect(operator).to_have_url(f"{live_server.url}/search/?q=held")
 
 
+def test_what_was_asked_before_the_last_letter_is_not_marked(operator, palette):
+    found = palette("/fleet/")
+    expect(found.get_by_role("option", name="Doctor")).to_be_visible()
+    asked = []
+    operator.route("**/palette/*", lambda route: asked.append(route))
+    with operator.expect_request("**/palette/?q=held"):
+        found.get_by_role("combobox").fill("held")
+    found.get_by_role("combobox").fill("helds")
+    with operator.expect_request("**/palette/?q=helds"):
+        asked[0].continue_()
+    expect(found.get_by_role("option", name="About held")).to_be_visible()
+    expect(marked(found)).to_have_count(0)
+    asked[1].continue_()
+    expect(marked(found)).to_contain_text("Search the cards for")
+
+
+def test_a_search_that_fails_says_so(operator, live_server):
+    operator.goto(live_server.url + "/fleet/")
+    operator.route("**/palette/*", lambda route: route.abort())
+    operator.keyboard.press("Control+k")
+    said = operator.locator("#palette").get_by_role("status")
+    expect(said).to_have_text("Nothing was found: the server is away.")
+
+
 def test_without_a_script_the_button_leads_to_the_search(plain, live_server):
     plain.goto(live_server.url + "/fleet/")
     plain.get_by_role("button", name="Find").click()

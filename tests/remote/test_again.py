@@ -45,11 +45,14 @@ def test_what_was_refused_is_tried_anew(api, card, row):
 
 
 @pytest.mark.parametrize("form", ["", "; form=text"])
-def test_a_secret_is_told_once_and_not_kept(caller, session, form):
+@pytest.mark.parametrize("verb", ["webhook/add", "webhook/rotate"])
+def test_a_secret_is_told_once_and_not_kept(caller, session, verb, form):
     accept = {"Accept": f"application/vnd.backlog.reply+json{form}"}
     given = {"url": "https://example.org/", "events": "card.blocked"}
     called = caller("o", "operate")
-    first, again = (called("webhook/add", given, KEY | accept) for _ in "12")
+    if verb == "webhook/rotate":
+        given = {"webhook": called("webhook/add", given).json()["id"]}
+    first, again = (called(verb, given, KEY | accept) for _ in "12")
     assert (b"whsec_" in first.content, b"whsec_" in again.content) == (True, False)
     assert again.json()["text"] or again.json()["json"] == first.json()["json"] | {"secret": None}
     assert "whsec_" not in session.execute("SELECT body FROM remote_answer").fetchone()[0]

@@ -140,6 +140,27 @@ def test_what_changes_something_is_never_done_by_get(api):
     assert (*error(response), response["Allow"]) == (405, "method_not_allowed", "POST")
 
 
+def test_a_head_is_a_get_without_its_body(api, card):
+    card("A")
+    for path in ("list", "show?id=A", "openapi.json", "show?id=none", "claim"):
+        got, headed = (ask(f"/api/v1/{path}") for ask in (api._client.get, api._client.head))
+        assert (headed.status_code, headed.content) == (got.status_code, b"")
+        assert headed["Content-Length"] == str(len(got.content))
+        assert headed.get("ETag") == got.get("ETag")
+    export = api._client.head("/api/v1/export")
+    assert (export.status_code, export["Content-Type"]) == (200, "application/x-ndjson")
+    assert "Content-Length" not in export
+
+
+def test_a_wrong_method_says_which_are_right_and_is_no_news_for_the_log(api, caplog):
+    for path, allowed in (("list", "GET, HEAD, POST"), ("openapi.json", "GET, HEAD")):
+        response = api._client.put(f"/api/v1/{path}")
+        assert error(response) == (405, "method_not_allowed")
+        assert response["Allow"] == allowed
+        assert response.json()["error"]["message"] == f"{allowed} only"
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize(("name", "verb"), [("owner", "claim"), ("by", "verify")])
 def test_a_body_names_nobody_else(api, claimed, name, verb):
     given = {"id": "A", "criterion": 1, "evidence": "e", "pass": True} if name == "by" else {}
@@ -147,7 +168,7 @@ def test_a_body_names_nobody_else(api, claimed, name, verb):
 
 
 def test_an_operator_s_hand_completes_what_another_holds(caller, claimed, row):
-    assert error(caller("olga", "work")("complete", {"id": "A", "owner": None}))[0] == 403
+    assert error(caller("olga", "work")("complete", {"id": "A", "owner": None}))[0] == 423
     assert error(caller("olga", "operate")("complete", {"id": "A"}))[0] == 423
     assert caller("olga", "operate")("complete", {"id": "A", "owner": None}).status_code == 200
     assert row("status") == ("done",)

@@ -11,7 +11,8 @@ from remote.client import said
 from remote.command import VERBS
 from tests import face
 from tests.cli.test_process import imported_modules
-from tests.command import Ran, manage
+from tests.command import On, Ran, manage
+from tests.worker import last_run
 
 pytestmark = pytest.mark.one_tier
 
@@ -35,17 +36,59 @@ READS = (
     *("stats", "doctor", "check", "context --id B", "tail", "export", "export --runs", "graph"),
     *("roles", "role builder", "limits", "paused", "budgets", "gates", "search --text Zoë"),
     *("verdicts --id A", "worker list", "plan export", "north-star", "decisions", "signals"),
-    *("claim", "claim --owner w --id A --count 2", "complete --id B --owner w", "list --phase X"),
+    *("link --from A", "claim --owner w --id A --count 2", "complete --id B --owner w"),
+    *("list --phase X",),
 )
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)], ids=["for people", "json"])
 def test_it_prints_and_ends_as_on_the_store(both, card, form):
     card("A", title="Zoë 🚀", body="x\u2028y", done=True)
-    card("B", needs=["A"], blocked=True, acceptance='{"n":1.10000000000000000001}')
+    long = "9" * 5000  # more digits than Python reads
+    card("B", needs=["A"], blocked=True, acceptance=f'{{"n":1.10000000000000000001,"m":{long}}}')
     for words in READS:
         here, there = both(*words.split(), *form)
         assert there == here, words
+
+
+@pytest.fixture
+def as_w(store, served, monkeypatch, capsys):
+    """Runs the command over HTTP by a token of w, of this scope."""
+    monkeypatch.setenv("BACKLOG_URL", served)
+
+    def run(words, scope="work"):
+        monkeypatch.setenv("BACKLOG_TOKEN", face.token("w", scope))
+        status = face.main.main(words.split(), "backlog", VERBS)
+        return Ran(status, *capsys.readouterr())
+
+    return run
+
+
+def test_the_worker_of_the_token_is_the_owner_where_none_is_named(as_w, card, row):
+    card("A", priority=1)
+    card("B")
+    assert as_w("claim").status == 0
+    assert row("claim_owner") == ("w",)
+    assert as_w("renew --id A --attempt 1 --ttl 90").status == 0
+    assert as_w("complete --id A --attempt 1 --claim-next").status == 0
+    assert as_w("heartbeat").status == 0
+    assert (row("status, claim_owner"), row("claim_owner", "B")) == (("done", None), ("w",))
+
+
+def test_without_an_owner_an_operator_acts_on_what_others_hold_and_no_worker_does(as_w, card, row):
+    card("A", claimed=True, owner="v")
+    assert as_w("block --id A").status == 4
+    assert "must be w, who calls" in as_w("block --id A --owner v").err
+    assert as_w("block --id A", "operate").status == 0
+    assert row("status") == ("blocked",)
+
+
+def test_work_needs_no_owner_either(served, session, card):
+    card("A")
+    env = {"BACKLOG_URL": served, "BACKLOG_TOKEN": face.token("Zoë w", "work")}
+    ran = On(**env)("work", "--once", "--", "sh", "-c", "echo $BACKLOG_OWNER")
+    assert (ran.status, last_run(session, "A").owner) == (0, "Zoë w")
+    assert "Zoë w" in ran.out
 
 
 WORDS = (

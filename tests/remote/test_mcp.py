@@ -133,7 +133,7 @@ def test_an_agent_works_on_a_card_to_its_end(session, card):
     [
         ("complete", {"id": "A"}, "claim_lost", "cannot complete A: the claim is not yours"),
         ("show", {"id": "B"}, "not_found", "there is no card B"),
-        ("claim", {"ttl": "soon"}, "usage", "--ttl must be a whole number"),
+        ("claim", {"ttl": "soon"}, "usage", "ttl must be a whole number"),
         ("claim", {"for": "me"}, "usage", "claim takes no for; it takes owner, ttl, id"),
         ("claim", {"wait": 600}, "usage", "wait must be between 0 and 45"),
         ("claim", {"owner": "w"}, "not_allowed", "owner must be ada, who calls"),
@@ -141,7 +141,7 @@ def test_an_agent_works_on_a_card_to_its_end(session, card):
             "signal",
             {"id": "A", "kind": "skill", "text": "t", "evidence": "@/etc/passwd"},
             "usage",
-            "--evidence must be a file of UTF-8 text after the @",
+            "evidence must be a file of UTF-8 text after the @",
         ),
         ("sing", {}, "usage", "there is no tool sing; there are create, list"),
     ],
@@ -193,6 +193,13 @@ def test_a_number_that_python_cannot_hold_is_exact_in_the_text(session, card):
     (shown,) = ask(("show", {"id": "A"}))
     assert f'{{"most": 1{"0" * 5000}}}' in said(shown)
     assert shown.structuredContent is None
+
+
+@pytest.mark.parametrize("printed", ['{"text":"\\udcff"}', '{"markdown":5}', "[" * 10**5])
+def test_what_can_be_no_value_is_told_as_it_is_written(printed):
+    (shown,) = ask(("list", {}), do=lambda *_, **__: server.Answer(printed + "\n"))
+    assert said(shown) == printed
+    assert shown.model_dump_json()
 
 
 def test_a_defect_is_told_to_the_log_alone(store, monkeypatch, caplog):
@@ -248,11 +255,12 @@ def test_over_http_the_worker_of_the_token_acts_as_far_as_its_token_lets_it(sess
     _, token = tokens.create(session, "ada", phases=["M1"])
     sql = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
     before = session.rows(sql)
-    claimed, edited, blocked = in_a_loop(
+    claimed, edited, others, blocked = in_a_loop(
         _over_http,
         token,
         ("claim", {}),
         ("edit", {"id": "A", "title": "mine"}),
+        ("block", {"id": "B", "owner": None}),
         ("block", {"id": "A", "owner": None}),
     )
     assert (claimed.structuredContent["id"], claimed.structuredContent["claimOwner"]) == (
@@ -260,9 +268,8 @@ def test_over_http_the_worker_of_the_token_acts_as_far_as_its_token_lets_it(sess
         "ada",
     )
     assert said(edited) == "edit needs a token of scope operate; this one is work"
-    assert said(blocked) == (
-        "only a token of scope operate acts without an owner: owner must be ada, whose token it is"
-    )
+    assert said(others) == "this token is for phases M1; not B"
+    assert blocked.structuredContent["status"] == "blocked"  # as who holds it
     until(lambda: session.rows(sql) == before, "no connection that is left")
 
 
@@ -314,6 +321,42 @@ def test_over_http_what_is_no_value_is_refused(session, caplog, body):
     answer = in_a_loop(send)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "usage")
     assert caplog.text == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_over_http_nothing_is_claimed_for_who_hung_up_while_it_waited(session, monkeypatch):
+    _, token = tokens.create(session, "ada")
+    looks = []
+
+    def look(called, given):
+        looks.append(called.name)
+        return server.Answer("null\n" if len(looks) == 1 else '{"id":"A"}\n')
+
+    monkeypatch.setattr("remote.mcp.http._do", look)
+    params = {"name": "claim", "arguments": {"wait": 30}}
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    headers = [("authorization", f"Bearer {token}"), ("content-type", "application/json")]
+    headers += [("accept", "application/json, text/event-stream"), ("host", "here")]
+    scope = {
+        "type": "http", "method": "POST", "path": PATH, "raw_path": b"", "query_string": b"",
+        "root_path": "", "scheme": "http", "client": ("127.0.0.1", 1), "server": ("here", 80),
+        "headers": [(name.encode(), value.encode()) for name, value in headers],
+    }  # fmt: skip
+    arrives = [{"type": "http.request", "body": json.dumps(asked).encode()}]
+
+    async def receive():
+        return arrives.pop() if arrives else {"type": "http.disconnect"}
+
+    async def send(message):
+        pass
+
+    async def ask():
+        app = application("full")
+        async with app.router.lifespan_context(app):
+            await app(scope, receive, send)
+
+    in_a_loop(ask)
+    assert looks == ["claim"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -369,6 +412,23 @@ def test_lines_that_are_none_of_the_protocol_s_break_nothing(command):
     assert all(json.loads(line)["jsonrpc"] for line in ran.out.splitlines())
     assert "Traceback" not in ran.err
     assert "\x1b" not in ran.err
+
+
+def test_a_value_that_json_does_not_have_is_refused_and_not_read_as_another(command):
+    given = ("NaN", "1e400", r'"\ud800"', "9" * 5000)
+    call = '{"jsonrpc":"2.0","id":%d,"method":"%s","params":{"name":"show","arguments":{"id":%s}}}'
+    lines = [call % (number, "tools/call", value) for number, value in enumerate(given)]
+    lines += [call % (len(given), "tools/list", "NaN")]
+    lines += [r'{"id":"\ud800"}', '{"id":true,"n":NaN}', "[NaN]"]
+    ran = command("mcp", env={"BACKLOG_OWNER": "w"}, stdin="\n".join(lines) + "\n")
+    answers = {each["id"]: each for each in map(json.loads, ran.out.splitlines()) if "id" in each}
+    results = [answers[number]["result"] for number in range(len(given))]
+    assert all(each["isError"] for each in results)
+    assert [each["structuredContent"]["error"]["code"] for each in results] == ["usage"] * 4
+    said = [each["content"][0]["text"] for each in results]
+    assert said[0] == "a call must be JSON, an object: NaN is no number that JSON has"
+    assert said[2] == "a call must be text: it has half of a pair of \\u escapes"
+    assert answers[len(given)]["error"]["message"] == said[0]
 
 
 @pytest.mark.parametrize(

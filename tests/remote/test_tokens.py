@@ -46,6 +46,14 @@ def test_what_is_no_token_is_refused(call, words, status):
     assert call("token", *words).status == status
 
 
+def test_the_help_says_what_each_scope_lets_do(call, capsys):
+    with pytest.raises(SystemExit):
+        call("token", "create", "--help")
+    told = " ".join(capsys.readouterr().out.split())
+    assert "read: look at everything; work: claim, renew and end cards" in told
+    assert "operate: everything a token may" in told
+
+
 def status_with(header=None, **query):
     return Client().get(
         "/api/v1/limits", query, headers={"Authorization": header} if header else {}

@@ -110,6 +110,8 @@ def test_what_is_no_answer_is_a_refusal(app, kind, said):
         ({"BACKLOG_URL": "https://b?token=secret"}, "BACKLOG_URL must be an address alone"),
         ({"BACKLOG_URL": "https://b"}, "BACKLOG_TOKEN must be set"),
         ({"BACKLOG_URL": "https://b", "BACKLOG_TOKEN": "a secret"}, "BACKLOG_TOKEN must be a"),
+        ({"BACKLOG_URL": "http://b", "BACKLOG_TOKEN": "secret"}, "must be https"),
+        ({"BACKLOG_URL": "http://127.1.2.3.b", "BACKLOG_TOKEN": "secret"}, "must be https://…"),
         ({"BACKLOG_URL": "https://b", "BACKLOG_TOKEN": "secret\n"}, None),
     ],
 )  # fmt: skip
@@ -120,6 +122,19 @@ def test_an_address_is_checked_and_no_secret_repeated(named, said):
     with pytest.raises(UsageError, match=said) as refused:
         Address.of(named)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "more"),
+    [
+        ("http://127.0.0.1:8000", {}),
+        ("http://[::1]", {}),
+        ("http://localhost/of/us", {}),
+        ("http://b", {"BACKLOG_PLAIN_HTTP": "on"}),
+    ],
+)
+def test_a_token_goes_unencrypted_to_this_host_or_where_that_is_allowed(url, more):
+    assert Address.of({"BACKLOG_URL": url, "BACKLOG_TOKEN": "secret", **more}).url == url
 
 
 @pytest.mark.parametrize(

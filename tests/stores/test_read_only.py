@@ -13,6 +13,7 @@ from backlog.session import PsycopgSession, as_refusal
 from backlog.store import storage
 from backlog.verbs import claims
 from backlog.worker.link import Away, Link
+from tests import kept
 from tests.command import On, unavailable
 from tests.servers import Server, distribution_programs, wheel_programs
 
@@ -21,12 +22,16 @@ from tests.servers import Server, distribution_programs, wheel_programs
 def demoted(store, transactional_db):
     """Demotes the store: whoever connects from now on can write nothing."""
     with closing(storage.from_environment().connect()) as admin:
-        yield lambda: admin.execute(
-            "ALTER ROLE CURRENT_USER SET default_transaction_read_only = on"
-        )
+
+        def demote():
+            admin.execute("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on")
+            kept.forget()
+
+        yield demote
         admin.execute("SET default_transaction_read_only = off")
         admin.execute("ALTER ROLE CURRENT_USER RESET default_transaction_read_only")
     connection.close()
+    kept.forget()
 
 
 def test_it_is_away_for_the_command(demoted, command):

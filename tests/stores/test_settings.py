@@ -8,6 +8,7 @@ from django.db import connections
 from psycopg.sql import SQL, Literal
 
 from backlog.store import storage
+from tests import kept
 from tests.command import On, unavailable
 from tests.pgbouncer import PROGRAM, PgBouncer
 
@@ -51,6 +52,12 @@ EXTREMES = {
 }
 
 
+def begin_anew():
+    """Every connection from here on is a new one."""
+    connections["default"].close()
+    kept.forget()
+
+
 @pytest.fixture
 def said(store, transactional_db):
     """Says how connections of the store's role begin from now on: `said("TimeZone", "UTC")`."""
@@ -58,13 +65,13 @@ def said(store, transactional_db):
 
         def say(name, value):
             admin.execute(ROLE.format(SQL(name), Literal(value)))
-            connections["default"].close()
+            begin_anew()
 
         admin.execute("CREATE SCHEMA other")
         yield say
         admin.execute("ALTER ROLE CURRENT_USER RESET ALL")
         admin.execute("DROP SCHEMA other")
-    connections["default"].close()
+    begin_anew()
 
 
 @pytest.fixture

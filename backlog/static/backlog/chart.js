@@ -172,6 +172,6 @@ function redraw() {
 }
 
 draw();
-document.addEventListener("fresh", draw);
+document.addEventListener("htmx:afterSwap", draw);
 document.fonts.ready.then(redraw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

@@ -2,7 +2,7 @@
 // what follows the # is the address of the card's own page, whose content is shown.
 
 import { cards, everywhere, listen, onCard } from "./keys.js";
-import { follow } from "./live.js";
+import "./live.js";
 
 const drawer = document.getElementById("drawer");
 const content = drawer.querySelector(".content");
@@ -12,7 +12,6 @@ const above = drawer.dataset.card.slice(0, -2); // without its -/
 const messages = document.querySelector(".messages");
 let shown = null;
 let sent = null;
-let followed = null;
 
 const without = () => location.pathname + location.search;
 
@@ -25,11 +24,11 @@ function path(address) {
 }
 
 function open(card) {
-  followed?.end();
   shown = card;
   sent = null;
   own.href = card;
   footer.dataset.version = "";
+  footer.hidden = true;
   content.replaceChildren();
   drawer.setAttribute("aria-label", named(card)?.textContent.trim() ?? "Card");
   if (!drawer.open) {
@@ -38,21 +37,37 @@ function open(card) {
   }
   content.focus();
   content.scrollTop = 0;
-  const gone = () => (footer.dataset.version ? drawer.close() : location.assign(card));
-  followed = follow({ url: card, main: content, footer, adapt, gone });
+  footer.dispatchEvent(new Event("look"));
   import("./graph.js");
   import("./output.js");
 }
 
+footer.addEventListener("htmx:configRequest", (event) => {
+  event.detail.path = shown;
+  if (!shown) event.preventDefault();
+});
+
+// The card of before may still come.
+content.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.requestConfig.elt === footer && detail.pathInfo.requestPath !== shown) detail.shouldSwap = false;
+});
+
 // What is done to the card in the drawer leads back to where the drawer is.
-function adapt(main) {
-  drawer.setAttribute("aria-label", main.querySelector("h1").textContent);
-  for (const next of main.querySelectorAll("[name=next]")) next.value = without();
+content.addEventListener("htmx:afterSwap", () => {
+  drawer.setAttribute("aria-label", content.querySelector("h1").textContent);
+  for (const next of content.querySelectorAll("[name=next]")) next.value = without();
   const page = new URL(shown, location.href);
-  for (const link of main.querySelectorAll("a[href^='?'], a[href^='#']")) {
+  for (const link of content.querySelectorAll("a[href^='?'], a[href^='#']")) {
     link.href = new URL(link.getAttribute("href"), page);
   }
-}
+});
+
+footer.addEventListener("gone", (event) => {
+  event.preventDefault();
+  if (event.detail !== shown) return;
+  if (footer.dataset.version) drawer.close();
+  else location.assign(shown);
+});
 
 function sync() {
   const card = location.hash ? path(location.hash.slice(1)) : null;
@@ -76,7 +91,6 @@ function named(card) {
 }
 
 drawer.addEventListener("close", () => {
-  followed.end();
   document.getElementById("main").before(messages);
   const card = shown;
   shown = null;
@@ -96,7 +110,6 @@ document.addEventListener("acted", () => {
     sent.reset();
     sent = null;
   }
-  followed.look();
 });
 
 drawer.addEventListener("click", (event) => event.target === drawer && drawer.close());
@@ -121,4 +134,4 @@ function step(by) {
 
 listen({ ...everywhere, ...onCard(content), j: () => step(1), k: () => step(-1) }, drawer);
 addEventListener("popstate", sync);
-sync();
+document.addEventListener("DOMContentLoaded", sync); // by then htmx listens

@@ -114,4 +114,4 @@ function draw() {
 }
 
 draw();
-document.addEventListener("fresh", draw);
+document.addEventListener("htmx:afterSwap", draw);

@@ -1,70 +1,33 @@
-// Keeps a page as things are: asks for it with the version that it shows, and takes over what is
-// different. Focus, what is typed, what is open and the place on the page stay.
+// Keeps a page as things are: its footer asks for it with the version that it shows, and of the answer is
+// taken over what is different. Focus, what is typed, what is open and the place on the page stay.
 
-import { heard, now, tell } from "./times.js";
-import { depart } from "./typed.js";
+import { trouble } from "./ask.js";
+import { now, tell } from "./times.js";
 import { Idiomorph } from "./vendor/idiomorph/idiomorph.esm.js";
 
-// Of the page at `url`: `main` becomes what its own is, `footer` says of when that is, and which
-// version; without one all of it is still to come. `adapt` is given each answer's main before it is
-// taken over; `gone`: that it is another page now, or none. Returns what looks at once, and what ends it.
-export function follow({ url, main, footer, adapt = () => {}, gone = () => location.reload() }) {
-  const trouble = footer.querySelector("[role=status]");
-  const { seconds } = footer.dataset;
-  let timer;
-  let ended = false;
+for (const footer of document.querySelectorAll("footer[data-version]")) footer.hidden = true;
 
-  async function look() {
-    clearTimeout(timer);
-    const begun = performance.now();
-    try {
-      const headers = { "X-Page-Version": footer.dataset.version };
-      const answer = await fetch(url, { cache: "no-store", redirect: "manual", headers });
-      heard(answer);
-      if (ended) return;
-      // The login, or that there is nothing to see any more: a page of its own.
-      if (answer.type === "opaqueredirect" || [403, 404].includes(answer.status)) return depart(gone);
-      if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-      if (answer.status !== 204) take(await answer.text());
-      footer.querySelector("time").dateTime = new Date(now()).toISOString();
-      footer.hidden = true;
-    } catch (error) {
-      trouble.textContent = `Not up to date: ${error.message}. Trying again.`;
-      footer.hidden = false;
-      tell(footer);
-    }
-    // A page that takes long is not asked for more often than the server can bear.
-    const rest = Math.max(seconds * 1000, 5 * (performance.now() - begun));
-    if (!document.hidden && !ended) timer = setTimeout(look, rest);
-  }
+document.addEventListener("htmx:configRequest", ({ detail: { elt, headers } }) => {
+  if ("version" in elt.dataset) headers["X-Page-Version"] = elt.dataset.version;
+});
 
-  function take(html) {
-    if (ended) return;
-    const page = new DOMParser().parseFromString(html, "text/html");
-    const fresh = page.getElementById("main");
-    adapt(fresh);
-    if (footer.dataset.version) Idiomorph.morph(main, fresh.innerHTML, { morphStyle: "innerHTML", callbacks });
-    else main.replaceChildren(...fresh.childNodes);
-    for (const part of page.querySelectorAll(".top [data-signature]")) {
-      document.getElementById(part.id)?.replaceWith(part);
-    }
-    footer.dataset.version = page.getElementById("as-of").dataset.version;
-    tell(main);
-    document.dispatchEvent(new Event("fresh"));
-  }
+document.addEventListener("htmx:afterSwap", ({ detail: { xhr, requestConfig: { elt } } }) => {
+  if ("version" in elt.dataset) elt.dataset.version = xhr.getResponseHeader("X-Page-Version");
+});
 
-  const turn = () => (document.hidden ? clearTimeout(timer) : look());
-  document.addEventListener("visibilitychange", turn);
-  if (footer.dataset.version) timer = setTimeout(look, seconds * 1000);
-  else look();
-  footer.hidden = true;
-  function end() {
-    ended = true;
-    clearTimeout(timer);
-    document.removeEventListener("visibilitychange", turn);
-  }
-  return { look, end };
-}
+document.addEventListener("htmx:afterRequest", ({ target: footer, detail }) => {
+  if (!("version" in footer.dataset)) return;
+  footer.hidden = detail.successful ?? false;
+  if (detail.successful) footer.querySelector("time").dateTime = new Date(now()).toISOString();
+  else footer.querySelector("[role=status]").textContent = `Not up to date: ${trouble(detail)}. Trying again.`;
+  tell(footer);
+});
+
+htmx.defineExtension("morph", {
+  handleSwap(style, main, { firstElementChild: fresh }) {
+    return Idiomorph.morph(main, fresh.innerHTML, { morphStyle: "innerHTML", callbacks });
+  },
+});
 
 const callbacks = {
   beforeNodeMorphed: (node) => !node.classList?.contains("drawing") && !(node.matches?.("form") && isTyped(node)),
@@ -90,6 +53,3 @@ function isTyped(form) {
   const fields = [...form.querySelectorAll("input:not([type=hidden]), textarea")];
   return fields.some(typed) || [...form.querySelectorAll("select")].some(chosen);
 }
-
-const footer = document.getElementById("as-of");
-if (footer?.dataset.version) follow({ url: location.href, main: document.getElementById("main"), footer });

@@ -1,17 +1,13 @@
 // Ctrl+K on every page: cards, phases, workers and pages, as the server finds them, and the actions of
 // this page. What is chosen is a link; an action gets the focus, so that a further Enter presses it.
 
-import { depart } from "./typed.js";
+import { trouble } from "./ask.js";
 
 const palette = document.getElementById("palette");
 const input = palette.querySelector("input");
 const found = document.getElementById("found");
 const status = palette.querySelector("[role=status]");
 const opener = document.getElementById("find");
-
-const PAUSE = 120; // ms without a further letter
-let timer;
-let asked = new AbortController();
 
 const options = () => [...found.querySelectorAll("[role=option]")];
 const marked = () => found.querySelector("[aria-selected=true]");
@@ -25,22 +21,7 @@ function mark(option) {
   option.scrollIntoView({ block: "nearest" });
 }
 
-async function look() {
-  asked.abort();
-  asked = new AbortController();
-  const query = new URLSearchParams({ q: input.value });
-  try {
-    const answer = await fetch(`${found.dataset.address}?${query}`, { redirect: "manual", signal: asked.signal });
-    if (answer.type === "opaqueredirect" || answer.status === 403) return depart();
-    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-    show(await answer.text());
-  } catch (error) {
-    if (error.name !== "AbortError") status.textContent = `Nothing was found: ${error.message}.`;
-  }
-}
-
-function show(html) {
-  found.innerHTML = html;
+found.addEventListener("htmx:afterSwap", ({ detail }) => {
   const actions = actionsHere();
   if (actions.childElementCount > 1) found.append(actions);
   for (const [n, option] of options().entries()) {
@@ -48,8 +29,13 @@ function show(html) {
     option.setAttribute("aria-selected", "false");
   }
   status.textContent = `${options().length} found`;
-  if (input.value.trim()) mark(options()[0]);
-}
+  // What was typed meanwhile is still asked for.
+  if (input.value.trim() && detail.requestConfig.parameters.q === input.value) mark(options()[0]);
+});
+
+palette.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (!detail.successful) status.textContent = `Nothing was found: ${trouble(detail)}.`;
+});
 
 // The buttons that can be pressed on this page by now, in the drawer if it is open.
 function actionsHere() {
@@ -78,7 +64,7 @@ function open() {
   if (palette.open) return palette.close();
   input.value = "";
   palette.showModal();
-  look();
+  input.form.dispatchEvent(new Event("look"));
 }
 
 function move(by) {
@@ -100,17 +86,12 @@ input.addEventListener("keydown", (event) => {
   KEYS[event.key]();
 });
 
-input.addEventListener("input", () => {
-  mark(null); // what is listed is not yet what is asked for
-  asked.abort();
-  clearTimeout(timer);
-  timer = setTimeout(look, PAUSE);
-});
+// What is listed is not yet what is asked for.
+input.addEventListener("input", () => mark(null));
 
 palette.addEventListener("click", (event) => {
   if (event.target === palette || event.target.closest("a")) palette.close();
 });
-palette.addEventListener("close", () => clearTimeout(timer));
 
 document.addEventListener("keydown", (event) => {
   if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;

@@ -12,7 +12,10 @@ from backlog.store.pins import PINNED, check_encoding, check_pinned
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Pins what the code relies on, and lets go of a server that has become read-only."""
+    """Pins what the code relies on, and lets go of a server that has become read-only.
+
+    `READ_ONLY` in `DATABASES`: nothing is ever written there.
+    """
 
     @async_unsafe
     def init_connection_state(self) -> None:
@@ -20,6 +23,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             check_encoding(self.connection)
             check_pinned(*self.connection.execute(f"SELECT {PINNED}").fetchone())
+            if self.settings_dict.get("READ_ONLY"):
+                self.connection.execute("SET default_transaction_read_only = on")
         except ConfigurationError as error:
             self.connection.close()
             self.connection = None

@@ -129,7 +129,7 @@ def act(request: HttpRequest) -> HttpResponse:
 
     What the button needs to know is asked for first, a warning confirmed once. Back to `next` with
     a message; where something is refused a page says what, of one card as 409 and how it is now. A
-    page's script, which says so by `X-Toast`, is given the message alone.
+    page's script is given the message alone.
     """
     undo = request.POST.get("undo", "").split()
     presses = [Press.read(sent) for sent in (map(QueryDict, undo) if undo else [request.POST])]
@@ -142,7 +142,7 @@ def act(request: HttpRequest) -> HttpResponse:
                 "no card is in a state for it" if press.all_matching else "select a card first"
             )
             messages.warning(request, f"{press.button.label}: {nothing}.")
-            return redirect(back)
+            return _said(request, back)
         if press.asks:
             return ask(request, button, press.cards, press.form, back, unseen=press.all_matching)
     seen = [seen for press in presses for seen in press.cards]
@@ -152,6 +152,15 @@ def act(request: HttpRequest) -> HttpResponse:
     if not undo:
         context["form"] = presses[0].form
     return _answer(request, button, outcomes, context, undoing=bool(undo))
+
+
+def _said(request: HttpRequest, back: str) -> HttpResponse:
+    """Back, where the message is shown; htmx, which stays on the page, puts it there."""
+    if "HX-Request" not in request.headers:
+        return redirect(back)
+    page = render(request, "backlog/_messages.html", {"next": back})
+    page["HX-Retarget"], page["HX-Reselect"] = ".messages", ".messages > *"
+    return page
 
 
 def ask(
@@ -223,9 +232,7 @@ def _answer(
     did = button.said(only, len(outcomes) - len(refused), undoing=undoing)
     if not refused:
         messages.success(request, f"{did}.", extra_tags=context["undo"])
-        if "X-Toast" in request.headers:
-            return render(request, "backlog/_messages.html", {"next": back})
-        return redirect(back)
+        return _said(request, back)
     context |= {"button": button, "next": back, "did": did}
     if not only:
         context |= {

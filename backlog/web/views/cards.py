@@ -23,9 +23,8 @@ from backlog.templatetags.backlog import line
 from backlog.verbs import runs
 from backlog.verbs.drop import original
 from backlog.verbs.history import COMMENT
-from backlog.verbs.rights import allowed
 from backlog.web import beside
-from backlog.web.access import ADD, CHANGE, VIEW, by_account, may, needs, reads
+from backlog.web.access import ADD, CHANGE, VIEW, may, needs, reads
 from backlog.web.buttons import BUTTONS, PUBLISH, SAID, offered
 from backlog.web.forms import CardForm
 from backlog.web.live import follows
@@ -225,8 +224,7 @@ def _sent(request: HttpRequest) -> QueryDict | None:
 def _written(form: CardForm, verb: str, *cards: str) -> Record | None:
     """The card, if what was typed could be written; else the form says why not."""
     if form.is_valid():
-        deed = by_account(verb, *cards)
         # Somebody may be quicker than this, the form's second try.
-        with form.refusals_as_errors(), allowed(Card.objects.session(), deed):
+        with form.refusals_as_errors(), form.allowed(verb, *cards):
             return form.write()
     return None

@@ -48,6 +48,8 @@ _KINDS: Final = {
     ),
 }
 
+_CONTROL: Final = ("control", "Pause and limits")
+
 # What can be done here and now to the card that is found.
 _REMEDIES: Final = {
     verbs.BLOCKED: "unblock",
@@ -62,11 +64,12 @@ _REMEDIES: Final = {
 
 class Group(NamedTuple):
     """The findings of one kind; `rows`: the first of them, each with its card and the card that is
-    because of, if there are such."""
+    because of, if there are such. `page`: where those that are about no card are seen to."""
 
     kind: str
     title: str
     about: str
+    page: tuple[str, str] | None
     total: int
     remedy: Button | None
     rows: list[tuple[Finding, Card | None, Card | None]]
@@ -100,7 +103,7 @@ def _grouped(found: Diagnosis) -> list[Group]:
     return [
         Group(
             kind,
-            *(_KINDS[kind] if kind in _KINDS else beside.KINDS[kind][1:]),
+            *((*_KINDS[kind], _CONTROL) if kind in _KINDS else beside.KINDS[kind][1:]),
             len(findings) + found.more.get(kind, 0),
             BUTTONS.get(_REMEDIES.get(kind, "")),
             [

@@ -7,9 +7,8 @@ import shlex
 from typing import Any, Final
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
@@ -55,7 +54,7 @@ def live(request: HttpRequest, card_id: str) -> HttpResponse:
     if request.GET.get("v") == _version(found):
         return HttpResponse(status=204)
     context = _shown(card_id, found, asked, brief=brief)
-    response = JsonResponse({"html": render_to_string("backlog/_output.html", context)})
+    response = render(request, "backlog/_output.html", context)
     response["Cache-Control"] = "no-store"
     return response
 
@@ -75,13 +74,13 @@ def end_of_output(card_id: str) -> dict[str, Any]:
 def _shown(card_id: str, found: Look, asked: int | None, *, brief: bool = False) -> dict[str, Any]:
     text = found.output.text if found.output else ""
     last = printed.end(text, _LINES, _CHARACTERS) if brief else text
-    query = ("&end" if brief else "") + (f"&attempt={asked}" if asked else "")
+    query = f"v={_version(found)}"
+    query += ("&end" if brief else "") + (f"&attempt={asked}" if asked else "")
     return {
         "printed": found,
-        "version": _version(found),
         "text": printed.html(last),
         # An attempt that is over prints no more; of the newest, another may begin.
-        "live": f"{reverse('output_live', args=[card_id])}?{query[1:]}"
+        "live": f"{reverse('output_live', args=[card_id])}?{query}"
         if found.more or asked is None
         else "",
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,

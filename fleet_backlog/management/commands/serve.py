@@ -15,7 +15,7 @@ from backlog.records import one_line
 from backlog.shown import say, say_json, visible
 from fleet_backlog.networks import networks
 from fleet_backlog.serving.log import opened as opened_log
-from fleet_backlog.serving.prepare import prepare
+from fleet_backlog.serving.prepare import check_settings, prepare
 from fleet_backlog.serving.server import Server
 from remote.listening import address_of, listen
 
@@ -64,6 +64,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            check_settings()
             opened = listen(options["bind"])
             believed = os.environ.get("FORWARDED_ALLOW_IPS", "") or "127.0.0.1,::1"
             proxies = networks(believed, "FORWARDED_ALLOW_IPS")
