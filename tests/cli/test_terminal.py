@@ -68,6 +68,7 @@ _STREAMS = {
 # they go through `logs.Formatter`, or that of `json_logs`. A worker of functions makes each line
 # itself harmless: the log is of whoever runs it. `tracing` hands others' lines to the worker's log.
 _LOGS = {"backlog/logs.py", "backlog/schema.py", "fleet_backlog/serving/log.py"}
+_LOGS |= {"fleet_backlog/replica.py"}
 _LOGS |= {"fleet_backlog/serving/probes.py", "backlog/worker/functions.py"}
 _LOGS |= {"backlog/json_logs.py", "backlog/worker/tracing.py", "fleet_backlog/serving/metrics.py"}
 _LOGS |= {"hooks/notifying.py", "remote/api/errors.py", "remote/mcp/server.py"}
