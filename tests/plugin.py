@@ -61,6 +61,7 @@ _TOGETHER: Final = (
     "tests/test_access_log.py",
     "tests/test_addresses.py",
     "tests/test_limits.py",
+    "tests/test_serving.py",
     "tests/test_slow_clients.py",
     "tests/test_upgraded_limits.py",
 )
@@ -117,11 +118,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in once]
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """For `make quick`, import none of the many modules that have nothing quick."""
+    if config.option.markexpr == "quick" and collection_path.name.startswith("test_"):
+        return "mark.quick" not in collection_path.read_text() or None
+    return None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     """In a fresh checkout each worker compiles a part of all modules, and finds the others done."""
     given: dict[str, Any] = getattr(session.config, "workerinput", {})
     if not given or session.config.args != session.config.getini("testpaths"):
+        return
+    if session.config.option.markexpr == "quick":
         return
     here = Path(__file__).parent
     modules = [
