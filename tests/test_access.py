@@ -4,6 +4,7 @@ import pytest
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
+from django.template.backends.django import Template
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
@@ -190,10 +191,15 @@ def test_every_page_of_the_site_has_its_role_in_that_table():
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_page_answers_whom_it_should(as_role, ids, role):
+def test_a_page_answers_whom_it_should(as_role, ids, role, monkeypatch):
+    """Drawn for the first role that it answers; for those beyond, it is the view that says."""
     order = (*ROLES, "-")
     expected = {name: order.index(role) >= order.index(OPENS[name]) for name in OPENS}
-    assert {name: _lets_in(as_role(role), name, ids) for name in OPENS} == expected
+    first = [name for name in OPENS if OPENS[name] == role]
+    found = {name: _lets_in(as_role(role), name, ids) for name in first}
+    monkeypatch.setattr(Template, "render", lambda *_, **__: "")
+    rest = OPENS.keys() - found.keys()
+    assert found | {name: _lets_in(as_role(role), name, ids) for name in rest} == expected
 
 
 def test_a_public_board_is_open_for_reading_only(as_role, ids, settings):
