@@ -26,10 +26,10 @@ def sites():
     with copied_store(used_store()) as root:
         env = {**os.environ, "BACKLOG_DATA_DIR": str(root)}
         public = {**env, "BACKLOG_PUBLIC_BOARD": "1"}
-        with serving(public, "--no-sweep") as (_, opened):
+        with serving(public, "--no-sweep", "--workers", "1") as (_, opened):
             words = ["create", "--id", WIDE, "--title", "Wide", "--phase", WIDE]
             assert manage(env, "backlog", *words).status == 0
-            with serving(env, "--no-sweep") as (_, closed):
+            with serving(env, "--no-sweep", "--workers", "1") as (_, closed):
                 yield opened, closed
 
 
