@@ -47,9 +47,14 @@ elif TIER != "embedded":
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Three a core: most of the time, a test waits for a process."""
-    return 3 * len(os.sched_getaffinity(0))
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Three a core: most of the time, a test waits for a process. The quick ones wait for less."""
+    return (2 if _is_quick(config) else 3) * len(os.sched_getaffinity(0))
+
+
+def _is_quick(config: pytest.Config) -> bool:
+    """Whether this is `make quick`."""
+    return bool(config.option.markexpr == "quick")
 
 
 # Modules whose fixtures take seconds and serve all their tests, or all those of one parameter.
@@ -120,7 +125,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """For `make quick`, import none of the many modules that have nothing quick."""
-    if config.option.markexpr == "quick" and collection_path.name.startswith("test_"):
+    if _is_quick(config) and collection_path.name.startswith("test_"):
         return "mark.quick" not in collection_path.read_text() or None
     return None
 
@@ -131,7 +136,7 @@ def pytest_collection(session: pytest.Session) -> None:
     given: dict[str, Any] = getattr(session.config, "workerinput", {})
     if not given or session.config.args != session.config.getini("testpaths"):
         return
-    if session.config.option.markexpr == "quick":
+    if _is_quick(session.config):
         return
     here = Path(__file__).parent
     modules = [

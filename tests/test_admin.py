@@ -128,6 +128,7 @@ def test_the_list_shows_filters_and_orders(admin_client, query):
     assert "First" in _list(admin_client, query)
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("late_and_blocked")
 @pytest.mark.parametrize(
     ("query", "shown"),
@@ -274,6 +275,7 @@ def test_a_form_that_does_not_say_what_it_shows_is_refused(admin_client):
     assert Card.objects.get(pk="A").title == "First"
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

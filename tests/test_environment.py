@@ -9,7 +9,7 @@ from fleet_backlog.environment import Environment
 from tests.command import manage, storeless
 from tests.test_docs import README
 
-pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
+pytestmark = pytest.mark.one_tier
 
 SECONDS = "X must be a number of seconds above 0, a day at most"
 
