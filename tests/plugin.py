@@ -61,6 +61,7 @@ def _is_quick(config: pytest.Config) -> bool:
 _TOGETHER: Final = (
     "tests/cli/test_django.py",
     "tests/stores/test_settings.py",
+    "tests/stores/test_store_verbs.py",
     "tests/stores/test_tls.py",
     "tests/stores/test_unreachable.py",
     "tests/test_access_log.py",
