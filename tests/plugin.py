@@ -60,6 +60,7 @@ def _is_quick(config: pytest.Config) -> bool:
 # Modules whose fixtures take seconds and serve all their tests, or all those of one parameter.
 _TOGETHER: Final = (
     "tests/cli/test_django.py",
+    "tests/embedded/test_django.py",
     "tests/stores/test_settings.py",
     "tests/stores/test_store_verbs.py",
     "tests/stores/test_tls.py",
@@ -157,7 +158,7 @@ def pytest_collection_finish() -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     if _server and not xdist.is_xdist_controller(session):
-        _server.start()
+        _server.start(used=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -77,6 +77,7 @@ def test_a_login_leads_back_to_what_was_filtered_while_that_fits():
 @pytest.mark.parametrize(
     ("next_", "kept"),
     [("/cards/?" + "q" * 9_000, "/login/?next=/cards/"), ("/" + "x" * 9_000, "/login/")],
+    ids=["a long query", "a long path"],
 )
 def test_a_login_that_could_not_be_asked_for_leads_back_to_less(next_, kept):
     assert reachable(f"/login/?{urlencode({'next': next_}, safe='/')}") == kept

@@ -57,7 +57,7 @@ def refused_here(capsys, tmp_path, monkeypatch):
 @pytest.fixture
 def own_server():
     """A database server of the test's own, which may be paused."""
-    started = Server(wheel_programs()).start()
+    started = Server(wheel_programs()).start(used=True)
     yield started
     started.stop()
 
