@@ -74,8 +74,8 @@ def store_root() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A database server of the module's own, which may be paused."""
-    made = Server(distribution_programs() or wheel_programs()).start()
+    """A database server of the module's own, with the schema, which may be paused."""
+    made = Server(distribution_programs() or wheel_programs()).start(used=True)
     yield made
     made.stop()
 

@@ -55,20 +55,28 @@ elif TIER != "embedded":
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Three a core: most of the time, a test waits for a process."""
-    return 3 * len(os.sched_getaffinity(0))
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Three a core: most of the time, a test waits for a process. The quick ones wait for less."""
+    return (2 if _is_quick(config) else 3) * len(os.sched_getaffinity(0))
+
+
+def _is_quick(config: pytest.Config) -> bool:
+    """Whether this is `make quick`."""
+    return bool(config.option.markexpr == "quick")
 
 
 # Modules whose fixtures take seconds and serve all their tests, or all those of one parameter.
 _TOGETHER: Final = (
     "tests/cli/test_django.py",
+    "tests/embedded/test_django.py",
     "tests/stores/test_settings.py",
+    "tests/stores/test_store_verbs.py",
     "tests/stores/test_tls.py",
     "tests/stores/test_unreachable.py",
     "tests/test_access_log.py",
     "tests/test_addresses.py",
     "tests/test_limits.py",
+    "tests/test_serving.py",
     "tests/test_slow_clients.py",
     "tests/test_upgraded_limits.py",
 )
@@ -125,11 +133,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in once]
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """For `make quick`, import none of the many modules that have nothing quick."""
+    if _is_quick(config) and collection_path.name.startswith("test_"):
+        return "mark.quick" not in collection_path.read_text() or None
+    return None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     """In a fresh checkout each worker compiles a part of all modules, and finds the others done."""
     given: dict[str, Any] = getattr(session.config, "workerinput", {})
     if not given or session.config.args != session.config.getini("testpaths"):
+        return
+    if _is_quick(session.config):
         return
     here = Path(__file__).parent
     modules = [
@@ -149,7 +166,7 @@ def pytest_collection_finish() -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     if _server and not xdist.is_xdist_controller(session):
-        _server.start()
+        _server.start(used=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -75,6 +75,22 @@ def _template(programs: Path) -> Path:
     return made_once(f"server-{programs.parent.name}", make) / "data"
 
 
+def _used(programs: Path) -> Path:
+    """The data of such a server as the first use of the database left it."""
+
+    def make(root: Path) -> None:
+        from tests.command import On  # it remembers the environment, which is not yet as it will be
+
+        root.mkdir()
+        first = Server(programs).start()
+        assert On(DATABASE_URL=first.url)("list").status == 0
+        first.pause()
+        subprocess.run(["cp", "-a", first.data, root / "data"], check=True)
+        first.stop()
+
+    return made_once(f"used-server-{programs.parent.name}", make) / "data"
+
+
 class Server:
     """One server in a directory of its own, on loopback, with scram passwords."""
 
@@ -88,8 +104,10 @@ class Server:
         self.programs = programs
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> "Server":
-        subprocess.run(["cp", "-a", _template(self.programs), self.data], check=True)
+    def start(self, *, used: bool = False) -> "Server":
+        """With nothing in its database, or with the schema."""
+        origin = _used(self.programs) if used else _template(self.programs)
+        subprocess.run(["cp", "-a", origin, self.data], check=True)
         self.resume()
         return self
 

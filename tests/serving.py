@@ -3,10 +3,12 @@
 import re
 import socket
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.command import MANAGE, manage, unavailable
@@ -66,3 +68,23 @@ def answer(client: socket.socket) -> bytes:
     """All that comes until the other end closes."""
     with client, client.makefile("rb") as stream:
         return stream.read()
+
+
+def sweeps(pid: int) -> list[int]:
+    """The processes that sweep for this server."""
+    return [
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        if reads(path).startswith(
+            f"{sys.executable}\0-P\0-m\0fleet_backlog.serving.sweeper\0".encode()
+        )
+        and f"\nPPid:\t{pid}\n".encode() in reads(path.with_name("status"))
+    ]
+
+
+def reads(path: Path) -> bytes:
+    """What is in this file of a process, which may be gone."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

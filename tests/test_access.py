@@ -3,6 +3,7 @@
 import pytest
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import Group, Permission
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
@@ -103,7 +104,8 @@ def as_role(client):
             return client
         if role not in accounts:
             accounts[role] = AccountFactory(**({} if role == "nobody" else {role: True}))
-        client.force_login(accounts[role])
+        if client.session.get(SESSION_KEY) != str(accounts[role].pk):  # a page may end it
+            client.force_login(accounts[role])
         return client
 
     return as_role

@@ -12,7 +12,7 @@ from backlog.web.views import buttons
 from tests.factories import CardFactory
 from tests.forms import sent
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
 BLOCKED = "blocked again"
 STATE = ("status", "phase", "priority", "block_reason", "block_note", "claim_owner", "answer")

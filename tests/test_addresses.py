@@ -26,10 +26,10 @@ def sites():
     with copied_store(used_store()) as root:
         env = {**os.environ, "BACKLOG_DATA_DIR": str(root)}
         public = {**env, "BACKLOG_PUBLIC_BOARD": "1"}
-        with serving(public, "--no-sweep") as (_, opened):
+        with serving(public, "--no-sweep", "--workers", "1") as (_, opened):
             words = ["create", "--id", WIDE, "--title", "Wide", "--phase", WIDE]
             assert manage(env, "backlog", *words).status == 0
-            with serving(env, "--no-sweep") as (_, closed):
+            with serving(env, "--no-sweep", "--workers", "1") as (_, closed):
                 yield opened, closed
 
 
@@ -77,6 +77,7 @@ def test_a_login_leads_back_to_what_was_filtered_while_that_fits():
 @pytest.mark.parametrize(
     ("next_", "kept"),
     [("/cards/?" + "q" * 9_000, "/login/?next=/cards/"), ("/" + "x" * 9_000, "/login/")],
+    ids=["a long query", "a long path"],
 )
 def test_a_login_that_could_not_be_asked_for_leads_back_to_less(next_, kept):
     assert reachable(f"/login/?{urlencode({'next': next_}, safe='/')}") == kept

@@ -25,8 +25,6 @@ from tests.command import On
 from tests.receiver import receiving, signature, status
 from tests.worker import until
 
-pytestmark = pytest.mark.quick
-
 ANY = "card.blocked"
 
 

@@ -19,7 +19,6 @@ pytestmark = [
     pytest.mark.usefixtures("store"),
     pytest.mark.django_db(transaction=True),
     pytest.mark.one_tier,
-    pytest.mark.quick,
 ]
 
 

@@ -16,7 +16,7 @@ from tests import plugin
 from tests.command import manage, storeless
 from tests.test_docs import README
 
-pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
+pytestmark = pytest.mark.one_tier
 
 SECONDS = "X must be a number of seconds above 0, a day at most"
 

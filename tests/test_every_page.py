@@ -89,16 +89,26 @@ class Reader(HTMLParser):
             self.broken += [word for word in data.split() if "-one" in word or "--" in word]
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_no_two_landmarks_have_one_name(admin_client, path):
+def _landmarks_of_one_name(page: str) -> dict[tuple[str, str], int]:
     forms = ("form", "")  # without a name it is none
-    found = Counter(Reader(admin_client.get(path).text).landmarks)
-    assert {each: n for each, n in found.items() if n > 1 and each != forms} == {}
+    found = Counter(Reader(page).landmarks)
+    return {each: n for each, n in found.items() if n > 1 and each != forms}
 
 
-@pytest.mark.parametrize("path", PAGES[1:])
-def test_a_page_beside_the_board_says_of_when_it_is(admin_client, path):
-    assert re.search(r"As of <time [^>]*>\d+ \w+ \d{4} [\d:]{8} UTC<", admin_client.get(path).text)
+def _says_of_when_it_is(page: str) -> bool:
+    return bool(re.search(r"As of <time [^>]*>\d+ \w+ \d{4} [\d:]{8} UTC<", page))
+
+
+def _names_that_lead_nowhere(page: str, path: str) -> list[str]:
+    """Phases and workers that a page names without a link to theirs, or the other way round."""
+    page = re.sub(r"<title>.*?</title>|<h1.*?</h1>|<option.*?</option>", "", page)
+    said = re.sub("<[^>]*>", "", page)
+    pages = {"M-1": "/phase/M-1/", "worker-1": "/worker/worker-1/"}
+    return [
+        name
+        for name, url in pages.items()
+        if (name in said) != (f'href="{url}"' in page) and url != path
+    ]
 
 
 @pytest.mark.parametrize("path", ["/card/no/", "/card/no/output/", "/phase/no/", "/worker/no/"])
@@ -109,24 +119,18 @@ def test_a_page_about_nothing_does_not_ask_for_itself_again_and_again(admin_clie
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_no_id_and_no_option_breaks_at_a_hyphen(admin_client, path):
-    assert Reader(admin_client.get(path).text).broken == []
+def test_its_landmarks_ids_links_and_time_are_as_everywhere(admin_client, path):
+    page = admin_client.get(path).text
+    assert _landmarks_of_one_name(page) == {}
+    assert Reader(page).broken == [], "an id or an option breaks at a hyphen"
+    assert _says_of_when_it_is(page) or path == "/", "the board says it as it asks"
+    assert _names_that_lead_nowhere(page, path) == []
 
 
 def test_what_is_longer_than_a_line_may_break(admin_client):
     long = "x-" * 100
     CardFactory(id=long)
     assert f'<span class="id">{long}</span></h1>' in admin_client.get(f"/card/{long}/").text
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_that_names_a_phase_or_a_worker_leads_to_it(admin_client, path):
-    page = re.sub(
-        r"<title>.*?</title>|<h1.*?</h1>|<option.*?</option>", "", admin_client.get(path).text
-    )
-    said = re.sub("<[^>]*>", "", page)
-    for name, url in (("M-1", "/phase/M-1/"), ("worker-1", "/worker/worker-1/")):
-        assert (name in said) == (f'href="{url}"' in page) or url == path
 
 
 HEADED = {

@@ -204,18 +204,18 @@ def test_a_claim_that_begins_after_a_pause_committed_takes_nothing(scope, sessio
     until(lambda: len(list(cards.list_cards(crew[0], "claimed"))) >= 50)
     rules.pause(crew[0], *scope, "freeze")
     (paused,) = crew[0].execute(CLOCK).fetchone()
-    _wait_for_more(tries, 3)
+    _wait_for_more(tries)
     held = len(list(cards.list_cards(crew[0], "claimed")))
-    _wait_for_more(tries, 3)
+    _wait_for_more(tries)
     over.set()
     begun = [moment for each in racing.result() for moment in each]
     assert max(begun) < paused
     assert 50 <= len(begun) == held < 2000
 
 
-def _wait_for_more(tries: list[int], more: int) -> None:
-    """Until each of the crew has ended what it does now, and begun and ended so many claims."""
-    wanted = [count + 1 + more for count in tries]
+def _wait_for_more(tries: list[int]) -> None:
+    """Until each of the crew has ended what it does now, and begun and ended another claim."""
+    wanted = [count + 2 for count in tries]
     until(lambda: all(count >= least for count, least in zip(tries, wanted, strict=True)))
 
 

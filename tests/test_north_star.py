@@ -9,7 +9,7 @@ from fleet.verbs import north_star
 from tests.factories import AccountFactory
 from tests.forms import sent
 
-pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
+pytestmark = pytest.mark.one_tier
 
 STAR = """goals:
   - goal: It works

@@ -13,7 +13,7 @@ from backlog.verbs.faults import MANY, Faults
 from fleet.verbs import plan_files, plans
 from tests.workers import Background
 
-pytestmark = [pytest.mark.one_tier, pytest.mark.quick]
+pytestmark = pytest.mark.one_tier
 
 PLAN = """\
 phases:

@@ -6,23 +6,23 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
-import psycopg
 import pytest
+from django.core.management import load_command_class
 
 from backlog.cli.main import main
 from backlog.store import storage
 from backlog.store.embedded import Store
 from fleet_backlog import cookies
 from fleet_backlog.serving.sweeper import Sweeping
-from tests.command import MANAGE, manage
-from tests.servers import Server, free_port, wheel_programs
+from tests.command import MANAGE
+from tests.servers import Server, wheel_programs
 from tests.serving import ask as _ask
+from tests.serving import reads, sweeps
 from tests.serving import refused as _refused
 from tests.serving import serving as _serving
 
@@ -36,9 +36,29 @@ def fresh(store_root):
 
 
 @pytest.fixture
+def refused_here(capsys, tmp_path, monkeypatch):
+    """The status and the words of a serve in this process, which makes no store before it ends."""
+    monkeypatch.setenv("BACKLOG_DATA_DIR", str(tmp_path / "store"))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    def refused(*words, **env):
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            load_command_class("fleet_backlog", "serve").run_from_argv(
+                ["manage.py", "serve", *words]
+            )
+        out, err = capsys.readouterr()
+        assert (out, list(tmp_path.iterdir())) == ("", [])
+        return ended.value.code, err
+
+    return refused
+
+
+@pytest.fixture
 def own_server():
     """A database server of the test's own, which may be paused."""
-    started = Server(wheel_programs()).start()
+    started = Server(wheel_programs()).start(used=True)
     yield started
     started.stop()
 
@@ -95,8 +115,10 @@ def test_a_url_that_names_no_server_is_one_line(fresh, wrong, said):
     "bind",
     ["8000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:65536", ":80", "a b:1", "::1"],
 )
-def test_a_bind_that_is_no_address_and_port_is_one_line(fresh, bind):
-    assert "--bind must be address:port" in _refused(fresh, f"--bind={bind}")
+def test_a_bind_that_is_no_address_and_port_is_one_line(refused_here, bind):
+    status, line = refused_here(f"--bind={bind}")
+    assert (status, line.count("\n")) == (1, 1)
+    assert "--bind must be address:port" in line
 
 
 @pytest.mark.parametrize(
@@ -106,8 +128,10 @@ def test_a_bind_that_is_no_address_and_port_is_one_line(fresh, bind):
         ("no-such-host.invalid:8000", "no such address"),
     ],
 )
-def test_an_address_of_others_is_one_line(fresh, bind, reason):
-    assert f"cannot listen on {bind}: {reason}" in _refused(fresh, "--bind", bind)
+def test_an_address_of_others_is_one_line(refused_here, bind, reason):
+    status, line = refused_here("--bind", bind)
+    assert (status, line.count("\n")) == (1, 1)
+    assert f"cannot listen on {bind}: {reason}" in line
 
 
 def test_a_port_in_use_is_one_line(fresh):
@@ -140,14 +164,12 @@ def test_proxies_that_are_no_addresses_are_one_line(fresh):
 
 
 @pytest.mark.parametrize("workers", ["0", "-1", "many", "1001"])
-def test_a_number_of_workers_that_is_none_is_wrong_usage(fresh, workers):
-    for env, words, named in (
-        ({**fresh, "WEB_WORKERS": workers}, [], "WEB_WORKERS "),
-        (fresh, [f"--workers={workers}"], ""),
-    ):
-        done = manage(env, "serve", *words)
-        assert done.status == 2
-        assert f"--workers: {named}must be a whole number between 1 and 1000" in done.err
+def test_a_number_of_workers_that_is_none_is_wrong_usage(refused_here, workers):
+    right = "must be a whole number between 1 and 1000"
+    status, said = refused_here(f"--workers={workers}")
+    assert (status, f"--workers: {right}" in said) == (2, True)
+    status, said = refused_here(WEB_WORKERS=workers)
+    assert (status, f"--workers: WEB_WORKERS {right}" in said) == (2, True)
 
 
 # Its end ------------------------------------------------------------------------------------------
@@ -192,7 +214,7 @@ def test_a_running_request_ends_before_the_process_does(public):
             time.sleep(1)
             assert process.poll() is None
         assert answers[0][0] == 200
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_request_that_never_ends_is_not_waited_for_longer_than_allowed(public):
@@ -201,14 +223,15 @@ def test_a_request_that_never_ends_is_not_waited_for_longer_than_allowed(public)
         _slow_page(public, url) as answers,
     ):
         process.terminate()
-        assert process.wait(15) == 0
+        assert process.wait(60) == 0
     assert answers == []
 
 
-def test_ctrl_c_is_quick(public):
-    with _serving(public) as (process, url), _slow_page(public, url):
+def test_ctrl_c_waits_for_no_request(public):
+    for_ever = ("--graceful-timeout", "1000")
+    with _serving(public, *for_ever) as (process, url), _slow_page(public, url):
         process.send_signal(signal.SIGINT)
-        assert process.wait(5) == 0
+        assert process.wait(60) == 0
 
 
 @pytest.mark.deep
@@ -217,7 +240,7 @@ def test_a_stop_while_the_processes_begin_is_quick(fresh, sig):
     for _ in range(3):
         with _serving(fresh, "--workers", "6") as (process, _):
             process.send_signal(sig)
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
 
 
 # A database that goes away ------------------------------------------------------------------------
@@ -265,20 +288,11 @@ def test_the_embedded_store_is_started_again(fresh, public):
 # What it says, and whom it believes ---------------------------------------------------------------
 
 
-def test_the_access_log_names_no_query(fresh, tmp_path):
-    log = tmp_path / "access.log"
-    with _serving(fresh, "--no-sweep", "--access-log", str(log)) as (_, url):
-        _ask(f"{url}/healthz?q=secret", **{"X-Forwarded-For": "192.0.2.7"})
-    assert re.search(r'127\.0\.0\.1 192\.0\.2\.7 "GET /healthz" 200 3 ', log.read_text())
-    assert "secret" not in log.read_text()
-
-
-@pytest.mark.parametrize(
-    ("allowed", "status"), [("", 200), ("127.0.0.1", 200), ("*", 200), ("192.0.2.0/24", 301)]
-)
+# What else may be given, `test_health` asks the same reader of.
+@pytest.mark.parametrize(("allowed", "status"), [("", 200), ("192.0.2.0/24", 301)])
 def test_only_a_known_proxy_says_that_the_client_came_by_https(fresh, allowed, status):
     env = {**fresh, "HTTPS": "on", "FORWARDED_ALLOW_IPS": allowed}
-    with _serving(env, "--no-sweep") as (_, url):
+    with _serving(env, "--no-sweep", "--workers", "1") as (_, url):
         address = ("127.0.0.1", int(url.rpartition(":")[2]))
         with socket.create_connection(address, 20) as client:
             client.sendall(
@@ -289,40 +303,7 @@ def test_only_a_known_proxy_says_that_the_client_came_by_https(fresh, allowed, s
     assert answer.split()[1] == str(status)
 
 
-def test_a_port_that_is_given_is_the_port_and_a_second_serve_on_it_is_refused(fresh):
-    bind = f"127.0.0.1:{free_port()}"
-    with _serving(fresh, "--no-sweep", "--bind", bind) as (_, url):
-        assert url == f"http://{bind}"
-        assert "listens there already" in _refused(fresh, "--bind", bind)
-
-
-def test_no_connection_is_shared_with_the_processes(fresh, own_server):
-    env = {**fresh, "DATABASE_URL": own_server.url}
-    sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fleet-backlog'"
-    with _serving(env, "--no-sweep"), psycopg.connect(own_server.url) as watcher:
-        assert watcher.execute(sql).fetchone()[0] == 0
-
-
 # Its sweeps ---------------------------------------------------------------------------------------
-
-
-def _sweeps(pid: int) -> list[int]:
-    """The processes that sweep for this server."""
-    return [
-        int(path.parent.name)
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if _reads(path).startswith(
-            f"{sys.executable}\0-P\0-m\0fleet_backlog.serving.sweeper\0".encode()
-        )
-        and f"\nPPid:\t{pid}\n".encode() in _reads(path.with_name("status"))
-    ]
-
-
-def _reads(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
 
 
 def _soon(condition) -> None:
@@ -361,7 +342,7 @@ def test_it_sweeps_and_starts_what_sweeps_again_if_it_dies(fresh):
                 " VALUES ('A', 'A', 'claimed', 'w', 1, '2020-01-01Z')"
             )
             _soon(lambda: not _expired(connection))
-            (sweeping,) = _sweeps(process.pid)
+            (sweeping,) = sweeps(process.pid)
             os.kill(sweeping, signal.SIGKILL)
         sql = "SELECT DISTINCT actor FROM backlog_event WHERE verb = 'reclaim'"
         assert connection.execute(sql).fetchall() == [("sweep",)]
@@ -371,15 +352,8 @@ def test_it_sweeps_and_starts_what_sweeps_again_if_it_dies(fresh):
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_the_sweeps_end_with_the_server_however_it_ends(fresh, sig):
     with _serving(fresh) as (process, _):
-        _soon(lambda: _sweeps(process.pid))
-        (sweeping,) = _sweeps(process.pid)
+        _soon(lambda: sweeps(process.pid))
+        (sweeping,) = sweeps(process.pid)
         process.send_signal(sig)
         process.wait(30)
-        _soon(lambda: b"serving.sweeper" not in _reads(Path(f"/proc/{sweeping}/cmdline")))
-
-
-def test_the_sweeps_can_be_left_to_others(fresh):
-    with _serving(fresh, "--no-sweep") as (process, url):
-        assert _ask(f"{url}/healthz")[0] == 200
-        time.sleep(1.5)
-        assert _sweeps(process.pid) == []
+        _soon(lambda: b"serving.sweeper" not in reads(Path(f"/proc/{sweeping}/cmdline")))

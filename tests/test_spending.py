@@ -10,7 +10,7 @@ from backlog.verbs.runs import Report
 from backlog.verbs.sweep import look
 from tests.factories import CardFactory
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

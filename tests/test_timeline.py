@@ -9,7 +9,7 @@ from backlog.verbs.timeline import timeline
 from backlog.web.views.timeline import drawn
 from tests.factories import CardFactory
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 RUN = """
 INSERT INTO backlog_ended_run (card_id, attempt, owner, started_at, ended_at, outcome)

@@ -15,7 +15,7 @@ from backlog.session import PsycopgSession
 from backlog.store.embedded import Store, binaries
 from backlog.store.storage import Embedded, Server, Storage, from_environment
 from backlog.verbs import cards, check, claims, history, moves, pool, rules
-from tests.command import On, copied_store, manage
+from tests.command import On, copied_store, manage, used_store
 from tests.embedded.children import template
 
 ARCHIVES = sorted((Path(__file__).parent / "data" / "stores").glob("*.dump"))
@@ -187,8 +187,8 @@ def test_its_rules_are_in_force_and_what_is_due_is_let_go(earlier, upgraded):
 @pytest.mark.one_tier
 @pytest.mark.parametrize("archive", ARCHIVES, ids=lambda archive: archive.stem)
 def test_an_earlier_archive_is_restored_in_place_of_what_there_is(archive):
-    with empty_database(f"restored_{archive.stem}") as store:
-        on = on_store(store)
+    with copied_store(used_store()) as root:
+        on = On(BACKLOG_DATA_DIR=str(root))
         on("create", "--id", "new", "--title", "t")
         assert on("store", "restore", "--force", str(archive)).status == 0
         assert on("list", "--status", "done", "--json").json[0]["id"].startswith("done")

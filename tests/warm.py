@@ -37,6 +37,17 @@ _IMPORTED: Final = (
     "django.core.management.commands.migrate",
     "django.db.backends.postgresql.base",
     "django.test.signals",
+    # Of the site.
+    "django.core.handlers.wsgi",
+    "environ",
+    "gunicorn.app.base",
+    "gunicorn.workers.gthread",
+    "prometheus_client",
+    "pydantic",
+    "pydantic.deprecated.class_validators",
+    "remote.command",
+    "urllib.request",
+    "whitenoise.middleware",
 )
 # What Python, the C library and the loader read at a start and never again.
 _AT_A_START: Final = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC", "TZ")

@@ -63,7 +63,7 @@ def test_a_minute_of_work_moves_nothing_that_is_in_view(
     a_history_of_w1()
     operator.goto(live_server.url + path)
     operator.evaluate(SHIFTS)
-    chance, end = random.Random(1), monotonic() + seconds(bounded=8, full=60)  # noqa: S311 (no secret)
+    chance, end = random.Random(1), monotonic() + seconds(bounded=4, full=60)  # noqa: S311 (no secret)
     for n in count():
         something_happens(chance, n)
         operator.wait_for_event("response", looks)

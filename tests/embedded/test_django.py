@@ -45,6 +45,7 @@ def shared(copied: Copied) -> Iterator[Store]:
     clear(place)
 
 
+@pytest.mark.quick
 def test_a_query_makes_and_starts_the_store(root: Path) -> None:
     assert run(root, SITE + ASK) == "('backlog', 'backlog')"
 

@@ -29,22 +29,18 @@ def test_one_call_makes_starts_and_connects(root: Path) -> None:
     assert found == ("backlog", "backlog")
 
 
-@pytest.mark.parametrize("count", [8, 16])
-def test_many_processes_at_once_on_a_fresh_directory_share_one_server(
-    root: Path, count: int
-) -> None:
-    answers = crowd(root, count, WHICH)
+def test_many_processes_at_once_on_a_fresh_directory_share_one_server(root: Path) -> None:
+    answers = crowd(root, 16, WHICH)
 
     assert len(set(answers)) == 1
     assert starts(root) == 1
     assert not list(root.glob("init-*"))
 
 
-@pytest.mark.parametrize("count", [8, 16])
-def test_many_processes_at_once_on_a_cold_store_share_one_server(idle: Store, count: int) -> None:
+def test_many_processes_at_once_on_a_cold_store_share_one_server(idle: Store) -> None:
     before = starts(idle.root)
 
-    answers = crowd(idle.root, count, WHICH)
+    answers = crowd(idle.root, 16, WHICH)
 
     assert len(set(answers)) == 1
     assert starts(idle.root) == before + 1

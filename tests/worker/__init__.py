@@ -15,7 +15,7 @@ from backlog.session import Session
 from backlog.verbs import cards, runs
 from tests.command import MANAGE
 
-PATIENCE = 30  # seconds; a hang fails the test instead of the run
+PATIENCE = 60  # seconds; a hang fails the test instead of the run
 
 
 def until(happens: Callable[[], Any], what: str = "it") -> Any:
