@@ -223,7 +223,7 @@ def test_a_request_that_never_ends_is_not_waited_for_longer_than_allowed(public)
         _slow_page(public, url) as answers,
     ):
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(25) == 0
     assert answers == []
 
 
@@ -238,7 +238,7 @@ def test_ctrl_c_waits_for_no_request(public):
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_while_the_processes_begin_is_quick(fresh, sig):
     for _ in range(3):
-        with _serving(fresh, "--workers", "6") as (process, _):
+        with _serving(fresh, "--workers", "6", "--graceful-timeout", "1000") as (process, _):
             process.send_signal(sig)
             assert process.wait(60) == 0
 
