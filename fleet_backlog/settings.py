@@ -57,6 +57,8 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "fleet_backlog.urls"
+# Where the site is not the root of its host. Addresses of files are made before the first request.
+FORCE_SCRIPT_NAME = env.path_prefix("SCRIPT_NAME") or None
 WSGI_APPLICATION = "fleet_backlog.wsgi.application"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "board"

@@ -73,6 +73,20 @@ def test_a_site_does_not_start_with_a_switch_that_its_sweeps_would_refuse(store,
     assert (ran.status, ran.out, ran.err) == (1, "", f"{name} must be on or off, not maybe\n")
 
 
+@pytest.mark.parametrize("path", ["backlog", "/backlog/", "/", "//host", "/a b", "/a?b"])
+def test_where_the_site_hangs_is_a_path_or_is_refused(monkeypatch, path):
+    monkeypatch.setenv("X", path)
+    with pytest.raises(SystemExit, match=r"^X must be a path such as /backlog, without a slash at"):
+        Environment().path_prefix("X")
+
+
+def test_files_and_pages_are_where_the_site_hangs(store):
+    say = "from django.conf import settings as s; from django.urls import reverse as r"
+    words = ("shell", "--no-imports", "-c", f"{say}; print(s.STATIC_URL, r('board'))")
+    ran = manage({**os.environ, "SCRIPT_NAME": "/a/b"}, *words)
+    assert (ran.out, ran.err) == ("/a/b/static/ /a/b/\n", "")
+
+
 # Of what only some commands read, and no server.
 NOT_SERVED = {
     *("BACKLOG_URL", "BACKLOG_TOKEN", "BACKLOG_OWNER", "BACKLOG_CARD_ID", "BACKLOG_ATTEMPT"),
