@@ -80,11 +80,19 @@ def test_where_the_site_hangs_is_a_path_or_is_refused(monkeypatch, path):
         Environment().path_prefix("X")
 
 
-def test_files_and_pages_are_where_the_site_hangs(store):
-    say = "from django.conf import settings as s; from django.urls import reverse as r"
-    words = ("shell", "--no-imports", "-c", f"{say}; print(s.STATIC_URL, r('board'))")
-    ran = manage({**os.environ, "SCRIPT_NAME": "/a/b"}, *words)
-    assert (ran.out, ran.err) == ("/a/b/static/ /a/b/\n", "")
+def test_files_pages_and_probes_are_where_the_site_hangs(store):
+    program = """
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+from fleet_backlog.serving import arrival
+probe = Client().get("/healthz", headers={"host": "localhost"})
+alive = arrival._ALIVE.match(b"GET /a/b/healthz HTTP/1.1")
+print(settings.STATIC_URL, reverse("board"), probe.status_code, alive is not None)
+"""
+    env = {**os.environ, "SCRIPT_NAME": "/a/b", "HTTPS": "on"}
+    ran = manage(env, "shell", "--no-imports", "-c", program)
+    assert (ran.out, ran.err) == ("/a/b/static/ /a/b/ 200 True\n", "")
 
 
 # Of what only some commands read, and no server.
