@@ -320,6 +320,8 @@ class Wire:
         reason = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or error
         if isinstance(error, IncompleteRead):
             reason = "the answer broke off"
+        elif isinstance(error, TimeoutError):  # which names a line of C where it is TLS's
+            reason = "timed out"
         said = self._harmless(f"cannot be reached: {reason}")
         return StoreUnavailable(f"{self._address.url} (BACKLOG_URL) {said}")
 
