@@ -1,5 +1,6 @@
 """The environment's variables as settings want them."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ _WORDS: Final = {
 }
 _LONGEST: Final = 86_400.0
 _SHORTEST_SECRET: Final = 16
+_PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
 class Environment(environ.Env):  # type: ignore[misc]  # (it has no types)
@@ -41,6 +43,14 @@ class Environment(environ.Env):  # type: ignore[misc]  # (it has no types)
             raise SystemExit(
                 f"{var} must have {least}: openssl rand -hex {_SHORTEST_SECRET} makes one"
             )
+        return said
+
+    def path_prefix(self, var: str) -> str:
+        """What comes before every path of the site; empty, if nothing is said."""
+        said = str(self.str(var, default=""))
+        if said and not _PREFIX.fullmatch(said):
+            right = "a path such as /backlog, without a slash at its end"
+            raise SystemExit(line(f"{var} must be {right}, not {flat(said, 60)}"))
         return said
 
     def networks(self, var: str) -> list[Network]:

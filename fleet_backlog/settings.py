@@ -1,5 +1,6 @@
 """The environment as constants. Every variable is in the README's table."""
 
+import re
 import secrets
 from datetime import timedelta
 from pathlib import Path
@@ -58,6 +59,8 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "fleet_backlog.urls"
+# Where the site is not the root of its host. Addresses of files are made before the first request.
+FORCE_SCRIPT_NAME = env.path_prefix("SCRIPT_NAME") or None
 WSGI_APPLICATION = "fleet_backlog.wsgi.application"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "board"
@@ -144,7 +147,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 # Probes come from inside, past the proxy, and so does who reads the figures.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+_BELOW = re.escape(f"{FORCE_SCRIPT_NAME}/"[1:]) if FORCE_SCRIPT_NAME else ""
+SECURE_REDIRECT_EXEMPT = [f"^{_BELOW}{page}$" for page in ("healthz", "readyz", "metrics")]
 X_FRAME_OPTIONS = "DENY"
 SECURE_CSP = {
     "default-src": [CSP.NONE],

@@ -73,6 +73,28 @@ def test_a_site_does_not_start_with_a_switch_that_its_sweeps_would_refuse(store,
     assert (ran.status, ran.out, ran.err) == (1, "", f"{name} must be on or off, not maybe\n")
 
 
+@pytest.mark.parametrize("path", ["backlog", "/backlog/", "/", "//host", "/a b", "/a?b"])
+def test_where_the_site_hangs_is_a_path_or_is_refused(monkeypatch, path):
+    monkeypatch.setenv("X", path)
+    with pytest.raises(SystemExit, match=r"^X must be a path such as /backlog, without a slash at"):
+        Environment().path_prefix("X")
+
+
+def test_files_pages_and_probes_are_where_the_site_hangs(store):
+    program = """
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+from fleet_backlog.serving import arrival
+probe = Client().get("/healthz", headers={"host": "localhost"})
+alive = arrival._ALIVE.match(b"GET /a/b/healthz HTTP/1.1")
+print(settings.STATIC_URL, reverse("board"), probe.status_code, alive is not None)
+"""
+    env = {**os.environ, "SCRIPT_NAME": "/a/b", "HTTPS": "on"}
+    ran = manage(env, "shell", "--no-imports", "-c", program)
+    assert (ran.out, ran.err) == ("/a/b/static/ /a/b/ 200 True\n", "")
+
+
 # Of what only some commands read, and no server.
 NOT_SERVED = {
     *("BACKLOG_URL", "BACKLOG_TOKEN", "BACKLOG_OWNER", "BACKLOG_CARD_ID", "BACKLOG_ATTEMPT"),

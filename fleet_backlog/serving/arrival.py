@@ -37,7 +37,8 @@ _LAST_CHUNK: Final = b"0\r\n\r\n"
 _TOO_LONG: Final = json.dumps(
     {"error": {"code": "too_large", "message": "the body is too large: 10 MiB are the most"}}
 ).encode()
-_ALIVE: Final = re.compile(rb"(?:GET|HEAD) /healthz[ ?]")
+_BELOW: Final = re.escape((settings.FORCE_SCRIPT_NAME or "").encode())
+_ALIVE: Final = re.compile(rb"(?:GET|HEAD) %b/healthz[ ?]" % _BELOW)
 
 
 class _Socket(socket.socket):

@@ -29,7 +29,9 @@ _LINES: Final = "application/x-ndjson"
 
 # How long a question that met no answer is asked again: who was restarted is back by then.
 PATIENCE_SECONDS: Final = 10.0
-# A connection that says nothing for so long is given up; an import may take its time.
+# So long a connection may take to be there, greetings of TLS and a proxy included.
+_REACHED_SECONDS: Final = 10.0
+# One that says nothing for so long is given up; an import may take its time.
 _SILENCE_SECONDS: Final = 300.0
 _CHUNK: Final = 64 * 1024
 # No answer, and no line of one, is as long: whoever sends that is no backlog, or means harm.
@@ -225,7 +227,11 @@ class Wire:
                 return self._sent(self._way, verb, body, headers)
             except ConnectionError:
                 self.close()  # the server did, while nothing was asked
-        self._way = self._address.way(self._silence)
+        self._way = self._address.way(min(_REACHED_SECONDS, self._silence))
+        connection = self._way.connection
+        connection.connect()
+        connection.timeout = self._silence  # of one that opens by itself, after `close`
+        connection.sock.settimeout(self._silence)
         return self._sent(self._way, verb, body, headers)
 
     @staticmethod
@@ -314,6 +320,8 @@ class Wire:
         reason = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or error
         if isinstance(error, IncompleteRead):
             reason = "the answer broke off"
+        elif isinstance(error, TimeoutError):  # which names a line of C where it is TLS's
+            reason = "timed out"
         said = self._harmless(f"cannot be reached: {reason}")
         return StoreUnavailable(f"{self._address.url} (BACKLOG_URL) {said}")
 

@@ -1,5 +1,8 @@
 """An operator acts where the cards are: in the bar, in a menu, by dragging; and takes it back."""
 
+import re
+from typing import Any
+
 import pytest
 from playwright.sync_api import expect
 
@@ -115,6 +118,52 @@ def test_what_nobody_answers_may_or_may_not_be_done(operator, live_server):
     operator.unroute("**/cards/act/")
     bar(operator, "Complete").click()
     expect(said(operator)).to_contain_text("Completed ready-1.")
+
+
+def test_what_is_pressed_typed_and_selected_before_the_answer_is_not_lost(operator, live_server):
+    operator.goto(live_server.url + "/")
+    held: list[Any] = []
+    operator.route("**/cards/act/", lambda route: held.append(route))
+    card(operator, "ready-1").locator("input").check()
+    bar(operator, "Complete").dblclick()
+    card(operator, "ready-1").locator("input").uncheck()
+    card(operator, "ready-2").locator("input").check()
+    bar(operator, "Complete").click()
+    held[0].continue_()
+    expect(operator.locator(".messages")).to_contain_text("Completed ready-1.")
+    expect(operator.locator(".messages")).to_contain_text("meanwhile was not sent")
+    expect(card(operator, "ready-2").locator("input")).to_be_checked()
+    bar(operator, "Complete").dblclick()
+    held[1].continue_()
+    expect(operator.locator(".messages")).to_have_text(re.compile("Completed ready-2.\\s+Undo"))
+    assert len(held) == 2
+
+
+def test_what_is_typed_while_a_comment_is_on_its_way_is_the_next_one(operator, live_server):
+    operator.goto(f"{live_server.url}/#/card/ready-1/")
+    held: list[Any] = []
+    operator.route("**/cards/act/", lambda route: held.append(route))
+    drawer = operator.locator("#drawer")
+    note, button = drawer.get_by_label("Comment"), drawer.get_by_role("button", name="Comment")
+    note.fill("first")
+    button.click()
+    note.fill("second")
+    held[0].continue_()
+    expect(said(operator)).to_contain_text("Commented on ready-1.")
+    expect(note).to_have_value("second")
+    button.click()
+    held[1].continue_()
+    expect(note).to_have_value("")
+    expect(drawer.locator(".history, #main, .content")).to_contain_text("second")
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_what_another_answers_in_the_servers_place_is_no_answer(operator, live_server, status):
+    operator.goto(live_server.url + "/")
+    operator.route("**/cards/act/", lambda route: route.fulfill(status=status, body=""))
+    card(operator, "ready-1").locator("input").check()
+    bar(operator, "Complete").click()
+    expect(said(operator)).to_contain_text("Nobody knows whether that was done")
 
 
 def test_without_javascript_there_are_a_link_to_the_form_and_an_undo(plain, live_server):

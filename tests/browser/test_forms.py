@@ -70,6 +70,7 @@ def test_an_answer_stays_while_the_board_changes_and_is_given(board, phase):
     board.get_by_role("button", name="Answer and unblock").first.click()
     expect(board.get_by_text("Answered and unblocked stopped.")).to_be_visible()
     assert Card.objects.get(pk="stopped").answer == "the second"
+    expect(board.locator('[data-needs="stopped"]')).to_have_count(0)
 
 
 EDITS = ("/card/ready-1/edit/", f"{LIST}ready-1/change/")

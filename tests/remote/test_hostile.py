@@ -3,6 +3,7 @@ never a traceback, and no token in what is said."""
 
 import json
 import os
+import socket
 import time
 from contextlib import closing
 from itertools import repeat
@@ -202,6 +203,15 @@ def test_an_answer_that_comes_byte_by_byte_is_not_waited_for(hostile):
     made = wire.Wire(Address(hostile.url, TOKEN), patience=0, silence=0.2)
     with closing(made) as asked, pytest.raises(StoreUnavailable, match="answers 200 OK"):
         asked.ask("list", {}, reads=True)
+
+
+def test_who_takes_a_connection_and_greets_nobody_is_away(monkeypatch):
+    monkeypatch.setattr(wire, "_REACHED_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # as what speaks no TLS, where it should
+        url = "https://127.0.0.1:{1}".format(*mute.getsockname())
+        made = wire.Wire(Address(url, TOKEN), patience=0)
+        with closing(made) as asked, pytest.raises(StoreUnavailable, match="timed out"):
+            asked.ask("list", {}, reads=True)
 
 
 def slowly():

@@ -21,6 +21,13 @@ document.addEventListener("htmx:afterRequest", ({ detail: { requestConfig: { elt
   restsUntil.set(elt, performance.now() + 5 * (performance.now() - begun));
 });
 
+// Who hears nothing for so long is told that. What a press does may take its time.
+export const PATIENCE = 30_000;
+
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.verb === "get") detail.timeout = PATIENCE;
+});
+
 // Another address than was asked for is the login; who may not see a page, or where none is any more, goes, too.
 document.addEventListener("htmx:beforeOnLoad", (event) => {
   const { xhr, pathInfo, requestConfig: { elt, verb } } = event.detail;

@@ -1,6 +1,7 @@
 // Keeps the board as the cards are: asks whether anything changed, fetches the cells that did,
 // and puts them in place without taking the focus, the selection or the place on the page away.
 
+import { PATIENCE } from "./ask.js";
 import "./drag.js";
 import "./drawer.js";
 import { cards, listen, search, select, step } from "./keys.js";
@@ -25,7 +26,10 @@ function address(url, values) {
 
 // Null: nothing to read. A redirect is the login page: the session is over.
 async function read(url) {
-  const answer = await fetch(url, { cache: "no-store", redirect: "manual" });
+  const signal = AbortSignal.timeout(PATIENCE);
+  const answer = await fetch(url, { cache: "no-store", redirect: "manual", signal }).catch(() => {
+    throw new Error("the server is away");
+  });
   heard(answer);
   if (answer.type === "opaqueredirect" || answer.status === 403) depart();
   if (answer.status === 204) return null;

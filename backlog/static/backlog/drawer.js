@@ -11,7 +11,6 @@ const own = drawer.querySelector(".own");
 const above = drawer.dataset.card.slice(0, -2); // without its -/
 const messages = document.querySelector(".messages");
 let shown = null;
-let sent = null;
 
 const without = () => location.pathname + location.search;
 
@@ -25,7 +24,6 @@ function path(address) {
 
 function open(card) {
   shown = card;
-  sent = null;
   own.href = card;
   footer.dataset.version = "";
   footer.hidden = true;
@@ -100,16 +98,6 @@ drawer.addEventListener("close", () => {
   if (!location.hash) return;
   if (history.state?.drawer) history.back();
   else history.replaceState(null, "", without());
-});
-
-// What was said is said, and the next thing can be; what was refused stays as it was typed.
-content.addEventListener("submit", ({ target }) => (sent = target));
-document.addEventListener("acted", () => {
-  if (!drawer.open) return;
-  if (sent && !document.querySelector("dialog.asked[open]") && !messages.querySelector(".error")) {
-    sent.reset();
-    sent = null;
-  }
 });
 
 drawer.addEventListener("click", (event) => event.target === drawer && drawer.close());

@@ -7,7 +7,7 @@ let from;
 
 // What the value of a box says, as the server wrote it: status, time, id.
 export const statusOf = (seen) => seen.split(" ", 1)[0];
-const idOf = (seen) => seen.split(" ").slice(2).join(" ");
+export const idOf = (seen) => seen.split(" ").slice(2).join(" ");
 
 export const isFor = (element, status) => element.dataset.statuses.split(" ").includes(status);
 
