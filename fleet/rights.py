@@ -1,12 +1,7 @@
-"""Whether rights are enforced: as long as they are not, nothing else of them is even read."""
+"""Who is asked whether a verb may be done, once rights are enforced."""
 
-from backlog import switches
 from backlog.verbs.rights import Ask
-
-
-def are_enforced() -> bool:
-    """Whether what a role may not do is refused. Raises `UsageError`."""
-    return switches.is_on("BACKLOG_ENFORCE_ROLES")
+from fleet.enforced import are_enforced
 
 
 def guard(verb: str) -> Ask | None:

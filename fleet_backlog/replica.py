@@ -139,6 +139,7 @@ class ReplicaMiddleware:
                 self._acted,
                 "1",
                 max_age=age,
+                path=settings.SESSION_COOKIE_PATH,
                 httponly=True,
                 secure=settings.SESSION_COOKIE_SECURE,
                 samesite="Lax",

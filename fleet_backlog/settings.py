@@ -137,6 +137,8 @@ SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_AGE = 7 * 24 * 60 * 60
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+# Another program of the same host is sent neither.
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{FORCE_SCRIPT_NAME or ''}/"
 # Cookies know hosts, not ports: those of another store on this host have other names. Messages
 # would be a third cookie; they are in the session.
 SESSION_COOKIE_NAME = f"sessionid_{cookies.suffix(DATABASES['default'])}"

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from backlog.cli.parser import parse
 from backlog.errors import UsageError
 from backlog.store import storage
-from fleet import rights
+from fleet.enforced import are_enforced
 from fleet_backlog.environment import Environment
 from hooks import addresses
 from tests import plugin
@@ -89,10 +89,11 @@ from fleet_backlog.serving import arrival
 probe = Client().get("/healthz", headers={"host": "localhost"})
 alive = arrival._ALIVE.match(b"GET /a/b/healthz HTTP/1.1")
 print(settings.STATIC_URL, reverse("board"), probe.status_code, alive is not None)
+print(settings.SESSION_COOKIE_PATH, settings.CSRF_COOKIE_PATH)
 """
     env = {**os.environ, "SCRIPT_NAME": "/a/b", "HTTPS": "on"}
     ran = manage(env, "shell", "--no-imports", "-c", program)
-    assert (ran.out, ran.err) == ("/a/b/static/ /a/b/ 200 True\n", "")
+    assert (ran.out, ran.err) == ("/a/b/static/ /a/b/ 200 True\n/a/b/ /a/b/\n", "")
 
 
 # Of what only some commands read, and no server.
@@ -118,7 +119,7 @@ def test_a_server_does_not_start_with_a_setting_that_would_be_refused_later(monk
 
 # Whatever asks for a switch, and what it makes of it.
 SWITCHES = {
-    "BACKLOG_ENFORCE_ROLES": rights.are_enforced,
+    "BACKLOG_ENFORCE_ROLES": are_enforced,
     "BACKLOG_WEBHOOKS_PRIVATE": addresses.private,
     "BACKLOG_PUBLIC_BOARD": lambda: Environment().bool("BACKLOG_PUBLIC_BOARD", default=False),
     "BACKLOG_OUTPUT": lambda: _working().output == "on",

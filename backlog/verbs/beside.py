@@ -4,7 +4,7 @@ It says where its function of a session is, as `package.module.function`: none i
 it is used.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from backlog.errors import Refusal
@@ -12,7 +12,6 @@ from backlog.session import Session
 
 if TYPE_CHECKING:
     from backlog.verbs.doctor import Diagnosis
-    from backlog.verbs.figures import Figure
     from backlog.verbs.findings import Finding
 
 
@@ -75,13 +74,12 @@ def done_outside(session: Session) -> dict[str, list[str]]:
 
 def found(session: Session) -> "Iterator[Finding]":
     """What needs an operator as of now: time alone may bring it about."""
-    for kind in KINDS.values():
-        yield from _function(kind.place)(session)
+    return told(session, [kind.place for kind in KINDS.values()])
 
 
-def figures(session: Session) -> "Iterator[Figure]":
-    """What else a monitoring system is told."""
-    for place in FIGURES.values():
+def told(session: Session, places: Iterable[str]) -> Iterator[Any]:
+    """What the functions there yield, one after the other."""
+    for place in places:
         yield from _function(place)(session)
 
 

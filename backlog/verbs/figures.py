@@ -57,7 +57,7 @@ def figures(session: Session) -> list[Figure]:
             len(budgets.spent(session)),
         ),
         *_of_history(session),
-        *beside.figures(session),
+        *beside.told(session, beside.FIGURES.values()),
     ]
 
 

@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 from backlog import values
 from backlog.errors import NotFound, UsageError, WrongState
 from backlog.session import Session, in_transaction
-from fleet import rights
 from fleet import roles as library
+from fleet.enforced import are_enforced
 
 REGISTER: Final = "worker add"  # the right to
 MOST_ROLES: Final = 50
@@ -39,7 +39,7 @@ def is_run(session: Session) -> bool:
 def _still_run(session: Session, name: str) -> Iterator[None]:
     """Where rights are enforced, somebody is left who may register others, or it is refused."""
     lock(session)
-    was_run = rights.are_enforced() and is_run(session)
+    was_run = are_enforced() and is_run(session)
     yield
     if was_run and not is_run(session):
         raise WrongState(
