@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 NO_PAGES = {"act", "save_view", "remove_view", "sample", "pause", "resume", "limit", "unlimit"}
 NO_PAGES |= {"act_on_escalation", "live", "live_cells", "output_live", "palette"}
 NO_PAGES |= {"budget", "unbudget"}
-NO_PAGES |= {"webhook_add", "act_on_webhook"}
+NO_PAGES |= {"webhook_add", "webhook_rotate", "act_on_webhook"}
 NO_PAGES |= {"north_star_propose", "north_star_decide"}
 NO_PAGES |= {"repeat", "repeat_off", "gate", "ungate"}
 
