@@ -23,6 +23,9 @@ def guard() -> None:
     """For a process that sets up no logging of its own: warnings go to stderr by this."""
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(Formatter())
+    # What it ignores of a connection that breaks, the error says that broke it; and a line of its
+    # own would stand among those of JSON that `work` writes.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 def to_stderr() -> None:

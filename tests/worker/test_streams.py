@@ -3,13 +3,14 @@
 import json
 import signal
 import subprocess
+import sys
 
 import pytest
 
 from backlog.lifecycle import LONGEST_OUTPUT
 from backlog.verbs import output
 from backlog.worker.output import LONGEST_LINE, Answers, Complaints, Tail
-from tests.command import MANAGE
+from tests.command import MANAGE, PROJECT
 from tests.hostile import HOSTILE, acting
 from tests.worker import alive, begun, last_run, until, working
 
@@ -140,6 +141,21 @@ def test_what_a_command_says_of_its_end_does_not_act_in_the_log(card, work, form
 
 
 # What is kept of it -------------------------------------------------------------------------------
+
+
+def test_no_line_of_psycopg_s_stands_among_those_of_the_log():
+    warns = "import logging; from backlog.logs import guard; {}; "
+    warns += "logging.getLogger('psycopg').warning('error ignored terminating')"
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", warns.format(guarded)],
+            cwd=PROJECT,
+            capture_output=True,
+            check=True,
+        ).stderr
+        for guarded in ("pass", "guard()")
+    ]
+    assert said == [b"error ignored terminating\n", b""]
 
 
 def test_of_what_is_printed_the_last_bytes_stay_from_a_whole_character_on():
