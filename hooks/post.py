@@ -108,7 +108,8 @@ class _Connection(http.client.HTTPConnection):
         """What was wrong, in words."""
         if time.monotonic() >= self._deadline:
             return f"no answer within {SECONDS:.0f} seconds"
-        return str(error) or type(error).__name__
+        # Without the number, which is the system's.
+        return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
     def _connected(self) -> socket.socket:
         """To the first of the addresses that answers."""

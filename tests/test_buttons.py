@@ -106,6 +106,7 @@ def test_what_was_typed_comes_back_with_a_refusal(admin_client):
     Card.objects.edit("A", title="Changed meanwhile")
     page = _post(admin_client, "answer", asks, note="take <8080>")
     assert "take <8080>" in unescape(page.text)
+    assert "Answer and unblock after all" in page.text
     admin_client.post(reverse("act"), {**sent(page.text, "note"), "action": "answer"})
     assert Card.objects.get(pk="A").answer == "take <8080>"
 
@@ -196,6 +197,7 @@ def test_a_cycle_is_refused_in_plain_words(admin_client, card_a):
     Card.objects.link("D", "A")
     answer = _post(admin_client, "link", card_a, dependency="D")
     assert (answer.status_code, "waits for A" in unescape(answer.text)) == (409, True)
+    assert ("Try again" in answer.text, "after all" in answer.text) == (True, False)
 
 
 def test_nothing_selected_is_said(admin_client):

@@ -9,6 +9,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Event
+from unittest.mock import Mock
 
 import pytest
 
@@ -334,6 +335,15 @@ def test_no_name_leads_to_a_private_address(session, monkeypatch, found, private
     webhooks.test(session, hook.id)
     assert deliver(session) == []
     assert f"{private} is no public address" in found()[0].error
+
+
+def test_why_nothing_was_sent_is_said_without_the_system_s_number(session, monkeypatch, found):
+    hook = webhooks.add_webhook(session, "https://example.org/", ANY)
+    unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    monkeypatch.setattr(socket, "getaddrinfo", Mock(side_effect=unknown))
+    webhooks.test(session, hook.id)
+    deliver(session)
+    assert found()[0].error == "Name or service not known"
 
 
 def test_a_name_is_looked_up_once_and_that_address_is_called(session, receiver, monkeypatch):

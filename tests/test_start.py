@@ -1,15 +1,17 @@
 """The first steps of a fleet: what an empty board says, and the marks of what is done."""
 
+import re
 import shlex
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
 from django.urls import reverse
 
 from backlog.models import Card
+from backlog.web import shell
 from backlog.web.queries.start import progress
-from backlog.web.views import start
 from tests.command import PROJECT
 from tests.factories import AccountFactory, CardFactory
 
@@ -68,11 +70,23 @@ def test_the_command_is_for_who_may_change_cards(admin_client, client):
     assert str(PROJECT) not in client.get("/start/").text
 
 
+def test_commands_begin_alike_on_every_page(admin_client, monkeypatch):
+    monkeypatch.setattr(shell, "_PROGRAM", PROJECT / "manage.py")
+    site = f"BACKLOG_DATA_DIR={shell.data_dir()} {sys.executable} {PROJECT / 'manage.py'} backlog "
+    for path, words in {
+        "/start/": ("create", "import", "work"),
+        "/fleet/": ("claim",),
+        "/card/nope/": ("create",),
+    }.items():
+        said = unescape(re.sub("<[^>]*>", "", admin_client.get(path).text))
+        assert [word for word in words if site + word not in said] == []
+
+
 def test_the_command_works_from_anywhere(command, admin_client, tmp_path, monkeypatch):
     CardFactory(id="A", body="three small words")
-    monkeypatch.setattr(start, "_PROGRAM", PROJECT / "manage.py")
-    store, python, manage, *words = shlex.split(start._command())
-    assert store == f"BACKLOG_DATA_DIR={start._data_dir()}"
+    monkeypatch.setattr(shell, "_PROGRAM", PROJECT / "manage.py")
+    store, python, manage, *words = shlex.split(admin_client.get("/start/").context["command"])
+    assert store == f"BACKLOG_DATA_DIR={shell.data_dir()}"
     assert (python, Path(manage)) == (sys.executable, PROJECT / "manage.py")
     monkeypatch.chdir(tmp_path)
     assert command(*words[1:]).status == 0
@@ -87,4 +101,4 @@ def test_the_command_works_from_anywhere(command, admin_client, tmp_path, monkey
     ],
 )
 def test_the_command_is_called_as_the_site_was_started_or_as_it_is_installed(program, words):
-    assert start._backlog(Path(program)) == words
+    assert shell.command(Path(program)) == words

@@ -14,7 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from backlog.models import Card
 from backlog.verbs import search
-from backlog.web import beside
+from backlog.web import beside, shell
 from backlog.web.typed import typed
 
 # Of each page the name of its URL, its label, and its icon.
@@ -49,8 +49,9 @@ def pages(request: HttpRequest) -> dict[str, Any]:
     """`pages`: those of `PAGES`, and of other apps those where something waits, with how much;
     `more_pages`: their others; `now`: the site's clock, in milliseconds; `poll_seconds`: how often
     an open page asks whether it is up to date; `login`: the address of the login that leads back
-    here; `typed`: what somebody wrote into a form that is not carried out; `waiting`: how much
-    waits, by page, and on the `menu` in all. What takes work is worked out where it is shown."""
+    here; `shell`: how a command begins in a shell; `typed`: what somebody wrote into a form that is
+    not carried out; `waiting`: how much waits, by page, and on the `menu` in all. What
+    takes work is worked out where it is shown."""
     counted = cache(lambda: beside.counts(Card.objects.session()))
 
     def login() -> str:
@@ -64,6 +65,7 @@ def pages(request: HttpRequest) -> dict[str, Any]:
         "now": int(time.time() * 1000),
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,
         "login": login,
+        "shell": lambda: shell.of(request),
         "typed": lambda: typed(request),
     }
 

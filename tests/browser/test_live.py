@@ -68,6 +68,7 @@ def test_a_page_says_that_it_cannot_ask_and_goes_on_when_it_can(operator, live_s
     operator.context.set_offline(True)
     said = operator.get_by_text("Not up to date").filter(visible=True)
     expect(said.last).to_be_visible()
+    expect(said.last).to_be_in_viewport()
     Card.objects.edit("ready-1", title="Anew")
     operator.context.set_offline(False)
     expect(operator.get_by_text("Anew").filter(visible=True).last).to_be_visible()

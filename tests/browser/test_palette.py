@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_browser import in_light_and_dark
+from tests.factories import CardFactory
 
 # No page depends on the store's tier.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
@@ -64,6 +65,21 @@ def test_an_action_gets_the_focus_and_is_not_done(operator, palette):
     expect(found).to_be_hidden()
 
 
+def test_what_is_of_a_selection_is_offered_once_something_is_selected(operator, palette):
+    found = palette("/")
+    expect(found.get_by_role("option", name="Doctor")).to_be_visible()
+    expect(found.get_by_role("option", name="Complete")).to_have_count(0)
+    operator.keyboard.press("Escape")
+    CardFactory(id="Z", title="Complete all of it", phase="M1")
+    operator.locator('[data-card="ready-1"] input').check()
+    operator.keyboard.press("Control+k")
+    operator.keyboard.type("complete")
+    expect(found.get_by_role("option", name="Complete all of it")).to_be_visible()
+    expect(marked(found)).to_have_text("Complete")
+    operator.keyboard.press("Enter")
+    expect(operator.locator("#toolbar").get_by_role("button", name="Complete")).to_be_focused()
+
+
 def test_enter_before_anything_is_found_searches(operator, palette, live_server):
     palette("/fleet/")
     operator.route("**/palette/*", lambda route: None)
@@ -94,6 +110,7 @@ def test_a_search_that_fails_says_so(operator, live_server):
     operator.keyboard.press("Control+k")
     said = operator.locator("#palette").get_by_role("status")
     expect(said).to_have_text("Nothing was found: the server is away.")
+    expect(said).not_to_have_css("position", "absolute")  # as what is for readers alone
 
 
 def test_without_a_script_the_button_leads_to_the_search(plain, live_server):

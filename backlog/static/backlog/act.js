@@ -63,6 +63,13 @@ function say(text) {
   const item = document.createElement("div");
   item.className = "message error";
   item.textContent = text;
+  // As `_messages.html` has it.
+  const close = document.createElement("button");
+  close.type = "button";
+  close.className = "bare close";
+  close.ariaLabel = "Dismiss";
+  close.textContent = "×";
+  item.append(close);
   messages.append(item);
 }
 

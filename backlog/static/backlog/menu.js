@@ -28,7 +28,7 @@ function open(link) {
 function place(by) {
   const { width, height } = menu.getBoundingClientRect();
   const room = (at, size, most) => `${Math.max(8, Math.min(at, most - size - 8))}px`;
-  menu.style.left = room(by.right - width, width, document.documentElement.clientWidth);
+  menu.style.left = room(by.left, width, document.documentElement.clientWidth);
   menu.style.top = room(by.bottom + 4, height, innerHeight);
 }
 

@@ -22,32 +22,43 @@ function mark(option) {
 }
 
 found.addEventListener("htmx:afterSwap", ({ detail }) => {
-  const actions = actionsHere();
-  if (actions.childElementCount > 1) found.append(actions);
+  const [actions, isNamed] = actionsHere();
+  // What is typed to its last letter is meant, whatever else has it within.
+  if (actions.childElementCount > 1) found[isNamed ? "prepend" : "append"](actions);
   for (const [n, option] of options().entries()) {
     option.id = `found-${n}`;
     option.setAttribute("aria-selected", "false");
   }
   status.textContent = `${options().length} found`;
+  status.className = "sr"; // who sees the list sees how many
   // What was typed meanwhile is still asked for.
   if (input.value.trim() && detail.requestConfig.parameters.q === input.value) mark(options()[0]);
 });
 
 palette.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (!detail.successful) status.textContent = `Nothing was found: ${trouble(detail)}.`;
+  if (detail.successful) return;
+  found.replaceChildren();
+  status.textContent = `Nothing was found: ${trouble(detail)}.`;
+  status.className = "refusal";
 });
 
-// The buttons that can be pressed on this page by now, in the drawer if it is open.
+// The buttons that can be pressed on this page by now, in the drawer if it is open, and whether one of them,
+// which is the first then, is called exactly as was typed.
 function actionsHere() {
   const group = document.createElement("div");
   group.innerHTML = '<span class="of" aria-hidden="true">Actions</span>';
   group.role = "group";
   group.ariaLabel = "Actions";
   const root = document.querySelector("dialog[open]:not(#palette)") ?? document.getElementById("main");
-  const words = input.value.toLowerCase().split(/\s+/);
+  const typed = input.value.trim().toLowerCase();
+  const words = typed.split(/\s+/);
+  // The bar of what is selected waits out of sight, but is there.
+  const isSelected = root.querySelector(":is([name=card], [name=matching]):checked");
+  let named;
   for (const button of root.querySelectorAll("button[name=action]")) {
     const label = button.textContent.trim();
     if (!button.checkVisibility() || !words.every((word) => label.toLowerCase().includes(word))) continue;
+    if (button.closest("#toolbar") && !isSelected) continue;
     const option = document.createElement("div");
     option.role = "option";
     option.textContent = label;
@@ -56,8 +67,10 @@ function actionsHere() {
       button.focus();
     });
     group.append(option);
+    if (label.toLowerCase().replace(/…$/, "") === typed) named ??= option;
   }
-  return group;
+  if (named) group.firstElementChild.after(named);
+  return [group, Boolean(named)];
 }
 
 function open() {

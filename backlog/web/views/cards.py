@@ -172,9 +172,10 @@ def _criteria(acceptance: str | None) -> tuple[Any, int]:
 @needs(ADD)
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponse:
-    """A form for a new card, filled in with `phase` and `priority` of the URL: those of the last
-    one, where another is asked for."""
-    given = {name: request.GET[name] for name in ("phase", "priority") if name in request.GET}
+    """A form for a new card, filled in with what the URL says of `id`, `phase` and `priority`:
+    the last two are those of the last one, where another is asked for."""
+    filled = ("id", "phase", "priority")
+    given = {name: request.GET[name] for name in filled if name in request.GET}
     form = CardForm(_sent(request), initial=given)
     made = _written(form, "create")
     if made is None:

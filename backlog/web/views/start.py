@@ -1,13 +1,10 @@
 """The first steps: cards, a worker, and what becomes of them."""
 
-import os
 import shlex
-import sys
 from pathlib import Path
 from typing import Final
 
 from django.contrib import messages
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -15,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from backlog.models import Card
 from backlog.verbs.rules import pauses
 from backlog.verbs.transfer import import_cards
+from backlog.web import shell
 from backlog.web.access import ADD, CHANGE, acts, may, needs, reads
 from backlog.web.live import follows
 from backlog.web.queries.start import progress
@@ -24,8 +22,6 @@ _APP: Final = Path(__file__).resolve().parents[2]
 _EXAMPLES: Final = next(
     (each for each in (_APP.parent / "examples", _APP / "examples") if each.is_dir()), None
 )
-# What this process was started as, before anybody changed the directory.
-_PROGRAM: Final = Path(sys.argv[0]).absolute()
 
 
 @reads
@@ -42,7 +38,7 @@ def start(request: HttpRequest) -> HttpResponse:
         "may_change": may(request, CHANGE),
     }
     if may(request, CHANGE):  # paths of this machine are nobody else's business
-        context |= {"command": _command(), "server": not _data_dir()}
+        context |= {"command": _command(request), "server": not shell.data_dir()}
     return render(request, "backlog/start.html", context)
 
 
@@ -61,23 +57,8 @@ def sample(request: HttpRequest) -> HttpResponse:
     return redirect("start")
 
 
-def _command() -> str:
-    """A worker on this site's store, as a shell of this machine takes it, wherever it stands."""
-    store = [f"BACKLOG_DATA_DIR={shlex.quote(_data_dir())}"] if _data_dir() else []
+def _command(request: HttpRequest) -> str:
+    """A worker on this site's store."""
     worker = str(_EXAMPLES / "worker") if _EXAMPLES else "YOUR-COMMAND"
-    words = [*_backlog(_PROGRAM), "work", "--owner", "first-worker", "--drain", "--", worker]
-    return " ".join([*store, *map(shlex.quote, words)])
-
-
-def _backlog(program: Path) -> list[str]:
-    """How the command is called: by the script that serves this site, or the one installed with
-    this Python."""
-    if program.name == "manage.py":
-        return [sys.executable, str(program), "backlog"]
-    script = Path(sys.executable).with_name("backlog")
-    return [str(script)] if os.access(script, os.X_OK) else ["python", "manage.py", "backlog"]
-
-
-def _data_dir() -> str:
-    """Of the embedded store; a server's address may have a password in it."""
-    return str(connection.settings_dict["OPTIONS"].get("root", ""))
+    work = f"work --owner first-worker --drain -- {shlex.quote(worker)}"
+    return f"{shell.of(request)} {work}"
