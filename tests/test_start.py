@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.urls import reverse
 
-from backlog.models import Card
+from backlog.models import Card, Run
 from backlog.web.queries.start import progress
 from backlog.web.views import start
 from tests.command import PROJECT
@@ -70,6 +70,7 @@ def test_the_command_is_for_who_may_change_cards(admin_client, client):
 
 def test_the_command_works_from_anywhere(command, admin_client, tmp_path, monkeypatch):
     CardFactory(id="A", body="three small words")
+    CardFactory(id="B", body=None, title="Two words")
     monkeypatch.setattr(start, "_PROGRAM", PROJECT / "manage.py")
     store, python, manage, *words = shlex.split(start._command())
     assert store == f"BACKLOG_DATA_DIR={start._data_dir()}"
@@ -77,6 +78,10 @@ def test_the_command_works_from_anywhere(command, admin_client, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     assert command(*words[1:]).status == 0
     assert progress().completed
+    assert list(Run.objects.order_by("card_id").values_list("summary", flat=True)) == [
+        "3 words",
+        "2 words",
+    ]
 
 
 @pytest.mark.parametrize(

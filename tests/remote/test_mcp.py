@@ -134,7 +134,12 @@ def test_an_agent_works_on_a_card_to_its_end(session, card):
         ("complete", {"id": "A"}, "claim_lost", "cannot complete A: the claim is not yours"),
         ("show", {"id": "B"}, "not_found", "there is no card B"),
         ("claim", {"ttl": "soon"}, "usage", "ttl must be a whole number"),
-        ("claim", {"for": "me"}, "usage", "claim takes no for; it takes owner, ttl, id"),
+        (
+            "claim",
+            {"for": "me"},
+            "usage",
+            "claim takes no for; it takes ttl, id, phase, role, count, wait",
+        ),
         ("claim", {"wait": 600}, "usage", "wait must be between 0 and 45"),
         ("claim", {"owner": "w"}, "not_allowed", "owner must be ada, who calls"),
         (
