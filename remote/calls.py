@@ -90,6 +90,11 @@ class Called:
         )
 
 
+def takes_none(name: str, unknown: Iterable[str], taken: Iterable[str]) -> str:
+    """What is said of names that the call of this name does not take; `taken`: those it does."""
+    return f"{name} takes no {', '.join(unknown)}; it takes {', '.join(taken) or 'nothing'}"
+
+
 def _name(word: str) -> str:
     """The name in JSON of an option: `claimNext` of `--claim-next`."""
     first, *more = word.lstrip("-").split("-")
@@ -152,11 +157,8 @@ def call[T](
 def _words(called: Called, given: Mapping[str, Any]) -> tuple[list[str], bytes]:
     """The words of the command that say the same, and what is fed to it. Raises `UsageError`."""
     known = {each.name: each for each in called.parameters}
-    for name in given:
-        if name not in known:
-            raise UsageError(
-                f"{called.name} takes no {name}; it takes {', '.join(known) or 'nothing'}"
-            )
+    if unknown := [name for name in given if name not in known]:
+        raise UsageError(takes_none(called.name, unknown, known))
     words, fed = [*called.words], b""
     for name, value in given.items():
         if value is None:

@@ -21,6 +21,11 @@ from backlog.store import storage
 _OURS: Final = storage.from_environment()
 _AS_NEW: Final = "RESET ALL; RESET ROLE; SELECT pg_advisory_unlock_all(); DISCARD TEMP; UNLISTEN *"
 
+# How many connections somebody has: those that are kept count for closed. What was run last on
+# one is `_AS_NEW`.
+IN_USE: Final = """SELECT count(*) FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND NOT starts_with(query, 'RESET ALL;')"""
+
 # By who may have them again.
 _kept: dict[str, list["psycopg.Connection[Any]"]] = defaultdict(list)
 

@@ -114,7 +114,7 @@ def test_what_was_typed_comes_back_with_a_refusal(admin_client):
 def test_a_drop_that_does_not_say_what_becomes_of_others_is_sent_again(admin_client, card_a):
     CardFactory(id="B", depends_on=["A"])
     page = _post(admin_client, "drop", card_a, reason="twice", duplicate_of="B")
-    assert (page.status_code, "B wait for it" in page.text) == (409, True)
+    assert (page.status_code, "B waits for it;" in page.text) == (409, True)
     form = {**sent(page.text, "duplicate_of"), "dependents": "proceed", "action": "drop"}
     assert (form["reason"], form["duplicate_of"]) == (["twice"], ["B"])
     assert admin_client.post(reverse("act"), form).status_code == 302

@@ -12,12 +12,13 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from django.core.management import load_command_class
+from django.core.management import call_command, load_command_class
 
 from backlog.cli.main import main
 from backlog.store import storage
 from backlog.store.embedded import Store
 from fleet_backlog import cookies
+from fleet_backlog.management.commands import serve
 from fleet_backlog.serving.sweeper import Sweeping
 from tests.command import MANAGE
 from tests.servers import Server, wheel_programs
@@ -119,6 +120,24 @@ def test_a_bind_that_is_no_address_and_port_is_one_line(refused_here, bind):
     status, line = refused_here(f"--bind={bind}")
     assert (status, line.count("\n")) == (1, 1)
     assert "--bind must be address:port" in line
+
+
+@pytest.mark.parametrize(("prefix", "path"), [(None, "/"), ("/backlog", "/backlog/")])
+def test_it_says_the_address_that_the_site_answers_at(capsys, monkeypatch, settings, prefix, path):
+    class Announcing:
+        """A server that says that it is there, and serves nobody."""
+
+        def __init__(self, opened, proxies, announce, **options):
+            opened.close()
+            self.run = lambda: announce(None)
+
+    monkeypatch.setattr(serve, "Server", Announcing)
+    monkeypatch.setattr(serve, "prepare", lambda tell: None)
+    monkeypatch.setattr(serve, "address_of", lambda opened: "127.0.0.1:8002")
+    settings.FORCE_SCRIPT_NAME = prefix
+    call_command("serve", bind="127.0.0.1:0")
+    said = f"Serving on http://127.0.0.1:8002{path} (Ctrl-C stops it)\n"
+    assert capsys.readouterr().out == said
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.urls import reverse
 
-from backlog.models import Card
+from backlog.models import Card, Run
 from backlog.web import shell
 from backlog.web.queries.start import progress
 from tests.command import PROJECT
@@ -84,6 +84,7 @@ def test_commands_begin_alike_on_every_page(admin_client, monkeypatch):
 
 def test_the_command_works_from_anywhere(command, admin_client, tmp_path, monkeypatch):
     CardFactory(id="A", body="three small words")
+    CardFactory(id="B", body=None, title="Two words")
     monkeypatch.setattr(shell, "_PROGRAM", PROJECT / "manage.py")
     store, python, manage, *words = shlex.split(admin_client.get("/start/").context["command"])
     assert store == f"BACKLOG_DATA_DIR={shell.data_dir()}"
@@ -91,6 +92,10 @@ def test_the_command_works_from_anywhere(command, admin_client, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     assert command(*words[1:]).status == 0
     assert progress().completed
+    assert list(Run.objects.order_by("card_id").values_list("summary", flat=True)) == [
+        "3 words",
+        "2 words",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
 import backlog
+from backlog import values
 from backlog.cli.options import Group, Option, Options, Said, Verb, attempt_of
 from backlog.errors import UsageError
 
@@ -94,16 +95,13 @@ def parse(
     rest, named = argv, dict[str, str]()
     if argv and argv[0] in known:  # no other is meant
         used = [declare(known[argv[0]])]
+        _refuse_alone(argv, used[0], prog)
         parser = _grammar_of(prog, known[argv[0]], declare, _said(used[0]))
         rest, named = argv[1:], {"verb": argv[0]}
     else:  # help, or a mistake
         verbs = [declare(place) for place in known.values()]
         used = [verb for verb in verbs if verb.name in argv]
         parser = grammar(prog, verbs, listed=not used)
-    if len(argv) > 1 and used and _stands_alone(argv[1], used[0]):
-        raise UsageError(
-            f'"{argv[1]}" stands alone; did you mean --id {argv[1]}? (try {prog} {argv[0]} --help)'
-        )
     words = _join_values(list(rest), _take_value(used))
     # Not into `Options`: what the class says would stand before what the verb says of itself.
     read, unknown = parser.parse_known_args(words)
@@ -222,11 +220,35 @@ def _meant(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _stands_alone(word: str, verb: Verb | Group) -> bool:
-    """Whether a verb about a card got a word without an option: most likely the card's id."""
-    id_like = not word.startswith("-") and len(word.split()) == 1
-    names = dict(verb.options) if isinstance(verb, Verb) else {}
-    return id_like and "--id" in names and not names.get("--owner", {}).get("required")
+def _refuse_alone(argv: Sequence[str], verb: Verb | Group, prog: str) -> None:
+    """A word without an option is most likely what the verb is about. Raises `UsageError`."""
+    said, rest = argv[:1], argv[1:]
+    if isinstance(verb, Group):
+        named = [each for each in verb.actions if each.name in rest[:1]]
+        if not named:
+            return
+        verb, said, rest = named[0], argv[:2], argv[2:]
+    word = rest[0] if rest else ""
+    option = _is_about(verb, word)
+    if option and not word.startswith("-") and len(word.split()) == 1:
+        helps = " ".join([prog, *said])
+        raise UsageError(
+            f'"{word}" stands alone; did you mean {option} {word}? (try {helps} --help)'
+        )
+
+
+def _is_about(verb: Verb, word: str) -> str | None:
+    """The option that names what the verb is about: the card; or else, if the word is a number, the
+    only option that it needs, if that is one, too."""
+    names = dict(verb.options)
+    if "--id" in names:
+        return None if names.get("--owner", {}).get("required") else "--id"
+    needed = [name for name, settings in verb.options if settings.get("required")]
+    if len(needed) != 1 or not word.isdecimal() or not all(name.startswith("-") for name in names):
+        return None
+    read = names[needed[0]].get("type")
+    is_number = isinstance(read, partial) and read.func is values.integer
+    return needed[0] if is_number else None
 
 
 def _option_names(verbs: Iterable[Verb | Group]) -> Iterator[str]:

@@ -158,7 +158,8 @@ def _who_waits(card_id: str, waiting: Sequence[Record]) -> str:
     some = ", ".join(each.id for each in waiting[:10])
     more = f", … and {len(waiting) - 10:,} more" if len(waiting) > 10 else ""
     choices = ", ".join(f"{name} ({what})" for name, what in WAITING_FOR_DROPPED.items())
-    return f"cannot drop {card_id}: {some}{more} wait for it; say of these dependents: {choices}"
+    wait = "waits" if len(waiting) == 1 else "wait"
+    return f"cannot drop {card_id}: {some}{more} {wait} for it; say of these dependents: {choices}"
 
 
 def _drop(session: Session, ids: list[str], resolution: str, note: str) -> None:

@@ -1,6 +1,7 @@
 """What is refused, as HTTP says it: a status, and the JSON that the command prints."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.core.exceptions import RequestDataTooBig
@@ -12,6 +13,7 @@ from backlog.errors import ClaimLost, Refusal, StoreUnavailable, UsageError
 from backlog.records import one_line
 from backlog.session import as_refusal
 from backlog.values import json_text
+from remote.calls import takes_none
 
 EXIT_STATUS: Final = "Backlog-Exit-Status"
 # Whose token came with the call, percent-encoded: who is not told who they are can ask.
@@ -76,7 +78,7 @@ _STATUSES: Final[tuple[tuple[type[Refusal], int], ...]] = (
 
 # What pydantic finds, in the words of the command.
 _MUST_BE: Final = "must be "
-_WRONG: Final = {"missing": "is missing", "extra_forbidden": "is no name that is taken here"}
+_UNKNOWN: Final = "extra_forbidden"
 _KINDS: Final = {
     "bool": "true or false",
     "decimal": "a number",
@@ -112,8 +114,9 @@ def refused(refusal: Refusal) -> HttpResponse:
     return response
 
 
-def answer_errors(api: NinjaAPI) -> None:
-    """From now on each error of this API is answered in this form."""
+def answer_errors(api: NinjaAPI, taken: Mapping[str, Sequence[str]]) -> None:
+    """From now on each error of this API is answered in this form; `taken`: the names that each
+    verb takes, by the name of its URL."""
 
     @api.exception_handler(Exception)
     def any_error(request: HttpRequest, error: Exception) -> HttpResponse:
@@ -131,7 +134,12 @@ def answer_errors(api: NinjaAPI) -> None:
 
     @api.exception_handler(ValidationError)
     def wrong_shape(request: HttpRequest, error: ValidationError) -> HttpResponse:
-        return refused(UsageError(_faults(error.errors)))
+        unknown = [_where(each["loc"]) for each in error.errors if each["type"] == _UNKNOWN]
+        said = [_faults([each for each in error.errors if each["type"] != _UNKNOWN])]
+        if unknown and request.resolver_match:
+            verb = str(request.resolver_match.url_name)
+            said.append(takes_none(verb, unknown, taken[verb]))
+        return refused(UsageError("; ".join(filter(None, said))))
 
     @api.exception_handler(HttpError)
     def unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
@@ -163,8 +171,8 @@ def _where(place: tuple[int | str, ...]) -> str:
 
 def _wanted(error: dict[str, Any]) -> str:
     kind, limits = error["type"], error.get("ctx", {})
-    if kind in _WRONG:
-        return _WRONG[kind]
+    if kind == "missing":
+        return "is missing"
     if kind == "greater_than_equal":
         return f"{_MUST_BE}{limits['ge']} or more"
     if kind == "less_than_equal":

@@ -13,7 +13,7 @@ from remote import scopes
 from remote.api import bodies, errors, models
 from remote.api.access import BearerToken
 from remote.api.acting import act
-from remote.calls import Called, verbs
+from remote.calls import Called, takes_none, verbs
 
 ABOUT: Final = "Every verb of the command: the same checks, the same refusals, the same JSON."
 
@@ -25,21 +25,26 @@ class _Parser(Parser):
         return bodies.read(request.body)
 
 
-def _operations(api: NinjaAPI) -> None:
+def _operations(api: NinjaAPI) -> dict[str, list[str]]:
+    """Make them; the names that each verb takes, by the name of its URL, which is the verb's."""
+    taken = {}
     for called in verbs():
         model = models.of(called)
+        taken[called.name] = [str(field.alias) for field in model.model_fields.values()]
         how: dict[str, Any] = {
             "auth": BearerToken(),
             "response": {200: Any},  # refusals, the same everywhere, are of the document
             "summary": called.verb.help,
             "tags": [scopes.NEEDED[called.name]],
             "by_alias": True,
+            "url_name": called.name,
         }
         name = called.name.replace("/", "_").replace("-", "_")
         api.post(f"/{called.name}", operation_id=name, **how)(_posted(called, model))
         if scopes.only_reads(called.name):
             got = _got(called, model)
             api.get(f"/{called.name}", operation_id=f"get_{name}", **how)(got)
+    return taken
 
 
 def _posted(called: Called, model: type[models.Given]) -> Any:
@@ -57,14 +62,13 @@ def _posted(called: Called, model: type[models.Given]) -> Any:
 
 
 def _got(called: Called, model: type[models.Given]) -> Any:
-    known = {parameter.name for parameter in called.parameters}
+    known = [parameter.name for parameter in called.parameters]
     many = {parameter.name for parameter in called.parameters if parameter.is_list}
 
     def done(request: HttpRequest, values: dict[str, Any]) -> HttpResponseBase:
+        if unknown := [name for name in request.GET if name not in known]:
+            raise UsageError(takes_none(called.name, unknown, known))
         for name in request.GET:
-            if name not in known:
-                takes = ", ".join(sorted(known)) or "nothing"
-                raise UsageError(f"{called.name} takes no {name}; it takes {takes}")
             if name not in many and len(request.GET.getlist(name)) > 1:
                 raise UsageError(f"{name} is given twice")
         return act(request, called, values)
@@ -86,8 +90,7 @@ def _made() -> NinjaAPI:
         parser=_Parser(),
         urls_namespace="api",
     )
-    errors.answer_errors(api)
-    _operations(api)
+    errors.answer_errors(api, _operations(api))
     return api
 
 

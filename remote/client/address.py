@@ -31,10 +31,7 @@ class Address(NamedTuple):
     @classmethod
     def of(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """The one that the environment names. Raises `UsageError`, which never shows the token."""
-        url = environ.get("BACKLOG_URL", "").strip().rstrip("/")
-        _parts(url, "BACKLOG_URL")
-        if url.endswith("/api/v1"):
-            raise UsageError("BACKLOG_URL must be the address of the site, without /api/v1")
+        url = site(environ)
         token = environ.get("BACKLOG_TOKEN", "").strip()
         if not token:
             raise UsageError(
@@ -62,6 +59,16 @@ class Address(NamedTuple):
             return Way(tunnel, path, {})
         plain = HTTPConnection(name, port, timeout=timeout)
         return Way(plain, f"http://{to.netloc}{path}", headers)
+
+
+def site(environ: Mapping[str, str] = os.environ) -> str:
+    """The URL of the site that the environment names, without a slash at the end. Raises
+    `UsageError`."""
+    url = environ.get("BACKLOG_URL", "").strip().rstrip("/")
+    _parts(url, "BACKLOG_URL")
+    if url.endswith("/api/v1"):
+        raise UsageError("BACKLOG_URL must be the address of the site, without /api/v1")
+    return url
 
 
 def _refuse_plain(url: str, environ: Mapping[str, str]) -> None:

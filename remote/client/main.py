@@ -15,7 +15,7 @@ from backlog.shown import say
 from remote import scopes
 from remote.calls import is_called
 from remote.client import said
-from remote.client.address import Address
+from remote.client.address import Address, site
 from remote.client.wire import Answer, Wire
 
 
@@ -50,9 +50,11 @@ def _act(argv: Sequence[str], prog: str, verbs: Mapping[str, str]) -> int:
 
 
 def _version() -> str:
-    """And which server it talks to: that is not seen else where DATABASE_URL is set as well."""
+    """And which server it talks to: that is not seen else where DATABASE_URL is set as well.
+
+    No token is asked for, since none is sent."""
     instead = ", not of DATABASE_URL" if os.environ.get("DATABASE_URL", "").strip() else ""
-    return f"fleet-backlog {backlog.__version__}, of {Address.of().url} (BACKLOG_URL){instead}"
+    return f"fleet-backlog {backlog.__version__}, of {site()} (BACKLOG_URL){instead}"
 
 
 def _refuse_of_the_host(options: Options) -> None:

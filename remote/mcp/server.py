@@ -17,7 +17,7 @@ from backlog.cli.reply import Reply
 from backlog.errors import Refusal, UsageError
 from backlog.records import one_line
 from backlog.session import as_refusal, idle_pauses
-from remote.calls import Called
+from remote.calls import Called, takes_none
 from remote.mcp.tools import INSTRUCTIONS, MOST_SECONDS, Offered
 from remote.naming import by_names
 from remote.scopes import only_reads
@@ -126,6 +126,7 @@ def _result(
         found = tools.get(name)
         if found is None:
             raise UsageError(f"there is no tool {name}; there are {', '.join(tools)}")
+        _check_names(found, given)
         with by_names(found.called):
             return _done(do(found.called, given))
     except Exception as error:
@@ -134,6 +135,15 @@ def _result(
             _logger.exception("%s failed", name)
             refusal = Refusal(f"{name} failed: a defect, which the server's log tells")
         return refused(refusal)
+
+
+def _check_names(found: Offered, given: Mapping[str, Any]) -> None:
+    """Raises `UsageError`, which names what this tool takes: the verb takes more, such as who acts,
+    and has a sentence of its own about that."""
+    taken = found.tool.inputSchema["properties"]
+    known = {*taken, *(parameter.name for parameter in found.called.parameters)}
+    if unknown := [name for name in given if name not in known]:
+        raise UsageError(takes_none(found.tool.name, unknown, taken))
 
 
 def _done(answered: Answer) -> types.CallToolResult:

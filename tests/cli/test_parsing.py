@@ -97,6 +97,13 @@ def test_a_mistake_says_what_would_be_right(call):
     assert call("complete", "A2").err == (
         '"A2" stands alone; did you mean --id A2? (try backlog complete --help)\n'
     )
+    assert call("webhook", "remove", "1").err == (
+        '"1" stands alone; did you mean --webhook 1? (try backlog webhook remove --help)\n'
+    )
+    assert call("ack", "1").err == (
+        '"1" stands alone; did you mean --escalation 1? (try backlog ack --help)\n'
+    )
+    assert "did you mean" not in call("north-star", "ratify", "1").err
     assert call("cancel", "--id", "A", "--owner", "w").err == (
         "unrecognized arguments: --owner w (try backlog cancel --help)\n"
     )

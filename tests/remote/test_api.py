@@ -100,7 +100,8 @@ def test_a_body_in_chunks_is_refused_and_not_left_out(api, card, row):
         (
             "claim",
             {"ttl": "x", "tll": 1},
-            "ttl must be a whole number; tll is no name that is taken here",
+            "ttl must be a whole number; claim takes no tll; it takes owner, ttl, id, phase, role,"
+            " count, exitCode, wait",
         ),
         ("claim", {"ttl": 0}, "ttl must be 1 or more"),
         ("claim", {"exitCode": "maybe"}, "exitCode must be true or false"),

@@ -152,9 +152,9 @@ def test_what_is_of_the_host_with_the_database_says_so(monkeypatch, capsys, word
     assert said in capsys.readouterr().err
 
 
-def test_the_version_says_which_server_is_used(monkeypatch, capsys):
+def test_the_version_says_which_server_is_used_to_who_has_no_token_too(monkeypatch, capsys):
     monkeypatch.setenv("BACKLOG_URL", "https://b.example/of/us/")
-    monkeypatch.setenv("BACKLOG_TOKEN", "flb_a_b")
+    monkeypatch.delenv("BACKLOG_TOKEN", raising=False)
     monkeypatch.setenv("DATABASE_URL", "postgresql://db/b")
     assert face.main.main(["--version"], "backlog", VERBS) == 0
     said = ", of https://b.example/of/us (BACKLOG_URL), not of DATABASE_URL\n"

@@ -26,6 +26,7 @@ from remote.mcp.doing import Kept, by_wire, here
 from remote.mcp.http import PATH, application
 from remote.mcp.tools import SMALL, offered
 from remote.verbs import tokens
+from tests import kept
 from tests.command import MANAGE, PROJECT, storeless
 from tests.worker import until
 
@@ -134,7 +135,12 @@ def test_an_agent_works_on_a_card_to_its_end(session, card):
         ("complete", {"id": "A"}, "claim_lost", "cannot complete A: the claim is not yours"),
         ("show", {"id": "B"}, "not_found", "there is no card B"),
         ("claim", {"ttl": "soon"}, "usage", "ttl must be a whole number"),
-        ("claim", {"for": "me"}, "usage", "claim takes no for; it takes owner, ttl, id"),
+        (
+            "claim",
+            {"for": "me"},
+            "usage",
+            "claim takes no for; it takes ttl, id, phase, role, count, wait",
+        ),
         ("claim", {"wait": 600}, "usage", "wait must be between 0 and 45"),
         ("claim", {"owner": "w"}, "not_allowed", "owner must be ada, who calls"),
         (
@@ -253,8 +259,7 @@ def test_over_http_the_worker_of_the_token_acts_as_far_as_its_token_lets_it(sess
     card("A", phase="M1")
     card("B", phase="M2", priority=9)
     _, token = tokens.create(session, "ada", phases=["M1"])
-    sql = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
-    before = session.rows(sql)
+    before = session.rows(kept.IN_USE)
     claimed, edited, others, blocked = in_a_loop(
         _over_http,
         token,
@@ -270,7 +275,7 @@ def test_over_http_the_worker_of_the_token_acts_as_far_as_its_token_lets_it(sess
     assert said(edited) == "edit needs a token of scope operate; this one is work"
     assert said(others) == "this token is for phases M1; not B"
     assert blocked.structuredContent["status"] == "blocked"  # as who holds it
-    until(lambda: session.rows(sql) == before, "no connection that is left")
+    until(lambda: session.rows(kept.IN_USE) == before, "no connection that is left")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -19,6 +19,7 @@ from backlog.store import storage
 from backlog.store.embedded import Store
 from backlog.verbs import check, moves, runs
 from backlog.worker import Worker
+from tests import kept
 from tests.command import PROJECT
 from tests.worker import last_run, status_of, until
 
@@ -193,11 +194,10 @@ def test_a_function_may_use_the_orm_and_leaves_no_connection_open(session, card)
 
     card("A")
     used = []
-    count = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
-    before = session.execute(count).fetchone()
+    before = session.execute(kept.IN_USE).fetchone()
     Worker(work, "w", until="drain", concurrency=3, store=open_session).run()
     assert last_run(session, "A").result == '"Card A"'
-    until(lambda: session.execute(count).fetchone() == before)
+    until(lambda: session.execute(kept.IN_USE).fetchone() == before)
 
 
 @pytest.fixture

@@ -75,7 +75,8 @@ class Command(BaseCommand):
             raise SystemExit(_INTERRUPTED) from None
         except (OperationalError, Refusal) as error:
             raise CommandError(visible(one_line(error))) from None
-        line = f"Serving on http://{address_of(opened)}/ (Ctrl-C stops it)"
+        site = f"http://{address_of(opened)}{settings.FORCE_SCRIPT_NAME or ''}/"
+        line = f"Serving on {site} (Ctrl-C stops it)"
 
         def announce(arbiter: Any) -> None:
             self._tell(line)
