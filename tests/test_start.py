@@ -72,7 +72,8 @@ def test_the_command_is_for_who_may_change_cards(admin_client, client):
 
 def test_commands_begin_alike_on_every_page(admin_client, monkeypatch):
     monkeypatch.setattr(shell, "_PROGRAM", PROJECT / "manage.py")
-    site = f"BACKLOG_DATA_DIR={shell.data_dir()} {sys.executable} {PROJECT / 'manage.py'} backlog "
+    program = shlex.join([sys.executable, str(PROJECT / "manage.py"), "backlog"])
+    site = f"BACKLOG_DATA_DIR={shlex.quote(shell.data_dir())} {program} "
     for path, words in {
         "/start/": ("create", "import", "work"),
         "/fleet/": ("claim",),
