@@ -139,12 +139,14 @@ class Cursors:
 
 def _prepare_anew(connection: "Connection[Any]") -> None:
     """What was to be prepared after what failed in a pipeline was not, and psycopg believes it was:
-    every execution to come would fail. A rollback makes it forget, and so does this.
+    every execution to come would fail. A rollback makes it forget. (`DEALLOCATE ALL`, run as a
+    statement, does not always: psycopg looks at its answer only where it sees it for the first time
+    since it forgot.)
     """
     idle = connection.pgconn.transaction_status == _IDLE
     if idle and connection.prepare_threshold is not None:
-        with suppress(Exception):  # what is broken is told already
-            connection.execute("DEALLOCATE ALL")
+        with suppress(Exception), connection.transaction(force_rollback=True):
+            pass  # suppressed: what is broken is told already
 
 
 class PsycopgSession(Cursors):

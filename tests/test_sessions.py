@@ -17,8 +17,11 @@ NUMBERS = "SELECT i FROM generate_series(1, %s) AS i"
 
 
 @pytest.fixture(params=[PsycopgSession, DjangoSession])
-def any_session(request, session, transactional_db):
-    return session if request.param is PsycopgSession else DjangoSession("default")
+def any_session(request, session, transactional_db, monkeypatch):
+    if request.param is DjangoSession:
+        return DjangoSession("default")
+    monkeypatch.setattr(session._connection, "prepare_threshold", 5)  # as the command's does
+    return session
 
 
 def test_rows_are_not_touched_by_the_same_statement_run_again(any_session):
@@ -36,14 +39,17 @@ def test_a_statement_that_failed_succeeds_when_its_parameters_are_right(any_sess
 
 @pytest.mark.parametrize("trips", [0, 4, 5, 6])
 def test_a_trip_that_failed_succeeds_the_next_time(any_session, trips):
-    """Also if its second statement was to be prepared just then."""
-    first, second = f"SELECT {trips} / %s::integer", f"SELECT {trips} + %s::integer"
-    for _ in range(trips):
-        any_session.trip((first, (1,)), (second, (1,)))
-    with pytest.raises(Exception, match="division by zero"):
-        any_session.trip((first, (0,)), (second, (1,)))
-    for _ in range(8):
-        assert any_session.trip((first, (1,)), (second, (1,))) == [[(trips,)], [(trips + 1,)]]
+    """Also if its second statement was to be prepared just then, and if others failed before it:
+    one with nothing prepared, one with something.
+    """
+    for n, before in enumerate((0, 5, trips)):
+        a, b = f"SELECT {n} / %s::integer", f"SELECT {n} + %s::integer"
+        for _ in range(before):
+            any_session.trip((a, (1,)), (b, (1,)))
+        with pytest.raises(Exception, match="division by zero"):
+            any_session.trip((a, (0,)), (b, (1,)))
+        for _ in range(8):
+            assert any_session.trip((a, (1,)), (b, (1,))) == [[(n,)], [(n + 1,)]]
 
 
 def test_pages_may_be_read_within_pages(any_session):
