@@ -13,8 +13,7 @@ from stat import S_ISREG
 from typing import Any, Final, NamedTuple
 
 from backlog import values
-from backlog.errors import UsageError
-from backlog.store.errors import ConfigurationError
+from backlog.errors import ConfigurationError, UsageError
 from fleet.marked import Fault, Marked, plain
 
 FILE: Final = "BACKLOG_NORTH_STAR"

@@ -12,8 +12,7 @@ from stat import S_ISREG
 from typing import Any, Final, NamedTuple
 
 from backlog import values
-from backlog.errors import NotFound, UsageError
-from backlog.store.errors import ConfigurationError
+from backlog.errors import ConfigurationError, NotFound, UsageError
 from fleet.marked import Fault, Marked, plain
 from fleet.words import RIGHTS
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from backlog import switches
+from backlog.errors import ConfigurationError
 from backlog.store.embedded import Store
-from backlog.store.errors import ConfigurationError
 from backlog.store.pins import check_encoding
 
 if TYPE_CHECKING:
