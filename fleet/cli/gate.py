@@ -1,6 +1,6 @@
 """`decide`, `decisions`, `heartbeat`: what the gate decides, and that it is there."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from backlog import values
 from backlog.cli.options import ID, OPTIONAL_ID, WORKER, Options, flag, number, one_of, text, verb
@@ -13,20 +13,12 @@ from fleet.words import VERDICTS
 if TYPE_CHECKING:
     from fleet.verbs.gate import Decision
 
-_VERDICT: Final = one_of(
-    "--verdict",
-    VERDICTS,
-    lambda value: values.one_of(value, "--verdict", VERDICTS),
-    ", ".join(VERDICTS),
-    required=True,
-)
-
 
 @verb(
     "decide",
     "put on record what the gate decided about a card; exit status 6 if nothing merges now",
     ID,
-    _VERDICT,
+    one_of("--verdict", VERDICTS, ", ".join(VERDICTS), required=True),
     text("--reason", values.line, "why", required=True),
     text("--commit", values.key, "what was merged, held or rejected"),
     text("--owner", values.name, "who decides (you)", env="BACKLOG_OWNER"),

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from backlog import values
-from backlog.cli.options import ID, OPTIONAL_ID, Option, Options, one_of, text, verb
+from backlog.cli.options import ID, OPTIONAL_ID, Options, one_of, text, verb
 from backlog.cli.reply import Reply, joined, kept, one
 from backlog.records import iso, row, to_json
 from backlog.session import Session
@@ -17,13 +17,6 @@ if TYPE_CHECKING:
     from fleet.verbs.signals import Signal
 
 
-def _kind(help: str, **more: Any) -> Option:
-    def read(value: str) -> str:
-        return values.one_of(value, "--kind", KINDS_OF_SIGNALS)
-
-    return one_of("--kind", KINDS_OF_SIGNALS, read, help, **more)
-
-
 _KINDS: Final = ", ".join(KINDS_OF_SIGNALS)
 
 
@@ -31,7 +24,7 @@ _KINDS: Final = ", ".join(KINDS_OF_SIGNALS)
     "signal",
     "record what somebody noticed on looking back at a card",
     ID,
-    _kind(_KINDS, required=True),
+    one_of("--kind", KINDS_OF_SIGNALS, _KINDS, required=True),
     text("--text", values.line, "what it was", required=True),
     EVIDENCE,
     text("--owner", values.name, "who noticed (you)", env="BACKLOG_OWNER"),
@@ -47,7 +40,7 @@ def signal(session: Session, options: Options) -> Reply:
 @verb(
     "signals",
     "what was noticed, oldest first, and how often of each kind",
-    _kind(f"of this kind: {_KINDS}"),
+    one_of("--kind", KINDS_OF_SIGNALS, f"of this kind: {_KINDS}"),
     OPTIONAL_ID,
     text("--since", values.moment, "from then on, such as 2026-01-31T08:00Z"),
 )
