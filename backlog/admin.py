@@ -130,10 +130,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
             "Who claims it, and when",
             {"fields": ("role", "draft", "not_before", "due", "max_attempts", "max_runtime")},
         ),
-        (
-            "What it takes",
-            {"fields": ("gated", "projected_tokens", "projected_cost")},
-        ),
+        ("What it takes", {"fields": ("gated", "projected_tokens", "projected_cost")}),
         ("Dependencies and criteria", {"fields": ("depends_on", "acceptance")}),
         ("Written by the backlog itself", {"fields": readonly_fields}),
         ("More", {"fields": ("idempotency_key",), "classes": ["collapse"]}),

@@ -155,10 +155,7 @@ def as_mermaid(drawn: Graph) -> Iterator[str]:
         yield f"  class {','.join(numbers[each] for each in drawn.critical)} critical"
 
 
-FORMATS: Final[dict[str, Callable[[Graph], Iterator[str]]]] = {
-    "dot": as_dot,
-    "mermaid": as_mermaid,
-}
+FORMATS: Final[dict[str, Callable[[Graph], Iterator[str]]]] = {"dot": as_dot, "mermaid": as_mermaid}
 
 
 def _title(node: Node) -> str:

@@ -157,10 +157,7 @@ def release_report(options: Options) -> Report:
 
 
 @verb(
-    "renew",
-    "extend a lease from now",
-    *_CLAIMS,
-    number("--ttl", 1, "seconds from now (as before)"),
+    "renew", "extend a lease from now", *_CLAIMS, number("--ttl", 1, "seconds from now (as before)")
 )
 def renew(session: Session, options: Options) -> Reply:
     return one_card(moves.renew(session, *_claimed(options), options.ttl, texts=options.json))

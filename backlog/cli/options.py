@@ -13,7 +13,7 @@ from backlog.errors import UsageError
 if TYPE_CHECKING:
     from backlog.session import Opener, Session
     from backlog.verbs.claims import Claiming
-    from backlog.worker.deeds import Deeds
+    from backlog.worker.plan import Deeds
 
 # The words of `add_argument`; with `env`, the variable that stands for the option.
 Option = tuple[str, dict[str, Any]]

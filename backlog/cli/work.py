@@ -79,9 +79,8 @@ def work(options: Options) -> Reply:
         raise UsageError(f"--concurrency must be at most {_MOST_AT_ONCE}, and 1 with --once")
     log_line = _log_line(options)
     from backlog.verbs.pool import Pool
-    from backlog.worker.deeds import by
     from backlog.worker.first import stand_aside
-    from backlog.worker.plan import DRAIN, FOREVER, ONCE, Plan
+    from backlog.worker.plan import DRAIN, FOREVER, ONCE, Plan, by
     from backlog.worker.worker import DONE, FAILED
     from backlog.worker.worker import work as run
 

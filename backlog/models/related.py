@@ -213,7 +213,7 @@ class RunOutput(models.Model):
                 & Q(LessThanOrEqual(_BYTES_OF_TAIL, lifecycle.LONGEST_OUTPUT))
                 & Q(LessThanOrEqual(Length("last_line"), lifecycle.LONGEST_LAST_LINE)),
                 name="backlog_output_bounds",
-            ),
+            )
         ]
 
     def __str__(self) -> str:

@@ -29,17 +29,7 @@ from backlog.querysets.compiled import Compiled
 from backlog.records import Record, json_value
 from backlog.session import Session
 from backlog.values import document
-from backlog.verbs import (
-    archive,
-    batches,
-    cards,
-    claims,
-    drop,
-    history,
-    moves,
-    pool,
-    verdicts,
-)
+from backlog.verbs import archive, batches, cards, claims, drop, history, moves, pool, verdicts
 from backlog.verbs.batches import Outcome
 from backlog.verbs.claims import Taken
 from backlog.verbs.moves import NOTHING_SAID

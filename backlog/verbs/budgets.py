@@ -103,8 +103,8 @@ SELECT count(*) FROM (
 
 def running_out(session: Session) -> "Iterator[Finding]":
     """What the doctor says of budgets that warn or are spent, of phases that are not done."""
-    from backlog.verbs.findings import Finding  # the help, which reads this module, does without
-    from backlog.verbs.ways_out import command
+    # Here: the help, which reads this module, does without.
+    from backlog.verbs.findings import Finding, command
 
     for each in budgets(session):
         if each.state == OK:

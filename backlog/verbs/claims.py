@@ -20,22 +20,9 @@ from backlog.lifecycle import (
 )
 from backlog.planner import is_true_unindexed
 from backlog.records import Record
-from backlog.session import (
-    Session,
-    idle_pauses,
-    in_transaction,
-    pauses,
-    telling,
-)
+from backlog.session import Session, idle_pauses, in_transaction, pauses, telling
 from backlog.verbs import rules
-from backlog.verbs.moves import (
-    NOTHING_SAID,
-    complete,
-    completion,
-    existing,
-    holding,
-    move_card,
-)
+from backlog.verbs.moves import NOTHING_SAID, complete, completion, existing, holding, move_card
 from backlog.verbs.pool import ANY_CARD, GATE, Source, let_go
 from backlog.verbs.runs import Report
 from backlog.verbs.taking import (

@@ -12,7 +12,7 @@ from backlog.lifecycle import FLEET, why_blocked
 from backlog.session import Session, in_pages
 from backlog.verbs import check, rules
 from backlog.verbs.budgets import running_out
-from backlog.verbs.findings import Finding
+from backlog.verbs.findings import Finding, command, literal, psql
 from backlog.verbs.kept import Kept, is_large, kept
 from backlog.verbs.overdue import (
     DRAFT,
@@ -20,14 +20,13 @@ from backlog.verbs.overdue import (
     LONG_IN_REVIEW,
     OVERRUN,
     REVIEW,
+    TOO_LONG,
     late,
     long_in_review,
     old_drafts,
     overrun,
 )
-from backlog.verbs.overruns import TOO_LONG
 from backlog.verbs.stuck import CYCLE, MISSING, Stuck, stuck
-from backlog.verbs.ways_out import command, literal, psql
 
 BLOCKED: Final = lifecycle.BLOCKED
 EXHAUSTED: Final = "exhausted"

@@ -209,11 +209,7 @@ def of_nothing(
 
 
 def unknown(
-    session: Session,
-    scope: str,
-    name: str,
-    so: str = "",
-    known: dict[str, list[str]] | None = None,
+    session: Session, scope: str, name: str, so: str = "", known: dict[str, list[str]] | None = None
 ) -> str | None:
     """What to say of a name that nobody has: no card of the phase or role, no trace of the worker;
     `so` goes on from there, and the name that is like it is named. None of one that somebody has.

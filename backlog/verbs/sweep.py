@@ -10,7 +10,7 @@ from backlog.session import Session, in_statement
 from backlog.verbs import beside, doctor, flow, moves, pool, search, spend
 from backlog.verbs.archive import archive_older
 from backlog.verbs.kept import keep
-from backlog.verbs.overruns import end_overruns
+from backlog.verbs.overdue import end_overruns
 
 _BATCH: Final = 10_000
 # Of the words of new cards, in one pass: 100,000 cards. More, and expired claims would wait.

@@ -61,10 +61,5 @@ def heartbeat(session: Session, options: Options) -> Reply:
 
 def _line(made: "Decision") -> str:
     return row(
-        made.card_id,
-        f"[{made.verdict}]",
-        made.actor,
-        iso(made.at),
-        made.commit or "-",
-        made.reason,
+        made.card_id, f"[{made.verdict}]", made.actor, iso(made.at), made.commit or "-", made.reason
     )

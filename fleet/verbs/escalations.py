@@ -10,9 +10,8 @@ from backlog.errors import NotFound, WrongState
 from backlog.lifecycle import FLEET, MOST_COUNTED
 from backlog.records import iso
 from backlog.session import TELLING, Session, in_pages, in_statement, in_transaction, telling
-from backlog.verbs.findings import Finding
+from backlog.verbs.findings import Finding, command
 from backlog.verbs.history import ESCALATE, say
-from backlog.verbs.ways_out import command
 from fleet.words import RESOLVED, state_of
 
 # Until one that nobody acknowledges is raised again; twice as long each time, up to a year.

@@ -11,10 +11,9 @@ from backlog.lifecycle import FLEET, LONGEST_TEXT
 from backlog.records import iso
 from backlog.session import TELLING, Session, in_pages, in_statement, in_transaction, telling
 from backlog.shown import cut
-from backlog.verbs.findings import Finding
+from backlog.verbs.findings import Finding, command
 from backlog.verbs.history import DECIDE, say
 from backlog.verbs.rules import Pause, pauses
-from backlog.verbs.ways_out import command
 from fleet.words import HELD, MERGED, VERDICTS
 
 _DEFAULT_SECONDS: Final = 900
