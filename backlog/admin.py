@@ -27,7 +27,7 @@ from backlog.changelist import (
 )
 from backlog.lifecycle import BLOCKED, CANCELLED, READY, REASON_IN_WORDS, is_cancelled
 from backlog.models import Card
-from backlog.reading import dot, quoted
+from backlog.reading import column, dot, quoted
 from backlog.templatetags.backlog import IDS, ids, line
 from backlog.verbs.rights import allowed
 from backlog.web.access import by_account
@@ -109,20 +109,9 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     change_form_template = "admin/backlog/card/change_form.html"
     object_history_template = "admin/backlog/card/object_history.html"
     readonly_fields = (
-        "state",
-        "claim_owner",
-        "claim_ttl_seconds",
-        "claimed_at",
-        "claim_expires_at",
-        "attempts",
-        "open_dependencies",
-        "reason",
-        "block_note",
-        "block_count",
-        "answer",
-        "status_changed_at",
-        "created_at",
-        "updated_at",
+        *("state", "claim_owner", "claim_ttl_seconds", "claimed_at", "claim_expires_at"),
+        *("attempts", "open_dependencies", "reason", "block_note", "block_count", "answer"),
+        *("status_changed_at", "created_at", "updated_at"),
     )
     fieldsets = (
         (None, {"fields": ("id", "title", "body", "phase", "priority", "seen", "shown")}),
@@ -139,13 +128,8 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         _admin_action(button) for button in BUTTONS.values() if button.name not in _ELSEWHERE
     )
 
-    @admin.display(description="title", ordering="title")
-    def title_line(self, card: Card) -> str:
-        return line(card.title)
-
-    @admin.display(description="claim owner", ordering="claim_owner", empty_value="-")
-    def owner_line(self, card: Card) -> str:
-        return line(card.claim_owner)
+    title_line = column("title", lambda card: line(card.title), "title")
+    owner_line = column("claim owner", lambda card: line(card.claim_owner), "claim_owner")
 
     @admin.display(description="state", ordering="status")
     def state(self, card: Card) -> str:
@@ -164,7 +148,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
             return dot("blocked", f"blocked: {self.reason(card)}")
         return dot(card.status, "expired" if card.expired else card.status)
 
-    @admin.display(description="block reason", empty_value="-")
+    @admin.display(description="block reason")
     def reason(self, card: Card) -> str:
         return REASON_IN_WORDS.get(card.block_reason or "", "")
 

@@ -1,6 +1,7 @@
 """What the admin only shows: events, runs and verdicts of cards, pauses and limits."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import wraps
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
@@ -77,6 +78,20 @@ def _link(text: str, page: str, *args: str, **query: str) -> SafeString:
     )
 
 
+def column(title: str, show: Callable[[Any], Any], ordering: str | None = None) -> Any:
+    """A column of a list, or a field of a page: what `show` makes of the row."""
+
+    @admin.display(description=title, ordering=ordering)
+    def shown(self: Any, row: Any) -> Any:
+        return show(row)
+
+    return shown
+
+
+def moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def dot(tone: str, word: str) -> SafeString:
     """A state, as on the pages: the dot of its colour, then its name."""
     return format_html('<span class="state {}">{}</span>', tone, word)
@@ -146,9 +161,8 @@ class ReadAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         """What is shown if no card is named."""
         raise NotImplementedError
 
-    @admin.display(description="card")
-    def card_link(self, row: Any) -> str:
-        return _link(row.card_id, "card_change", quote(row.card_id))
+    when = column("when", lambda row: moment(row.at))
+    card_link = column("card", lambda row: _link(row.card_id, "card_change", quote(row.card_id)))
 
     @admin.display(description="more of the card")
     def beside(self, row: Any) -> str:
@@ -175,21 +189,11 @@ class EventAdmin(ReadAdmin):
     def newest(self, queryset: Any) -> QuerySet[Event]:
         return activity.recent(queryset)
 
-    @admin.display(description="when")
-    def when(self, event: Event) -> str:
-        return f"{event.at:%Y-%m-%d %H:%M:%S} UTC"
-
-    @admin.display(description="who")
-    def who_line(self, event: Any) -> str:
-        return whole(line(event.who))
-
-    @admin.display(description="became", empty_value="-")
-    def became(self, event: Event) -> str | None:
-        return event.to_status and dot(event.to_status, event.to_status)
-
-    @admin.display(description="note", empty_value="-")
-    def note_line(self, event: Any) -> str:
-        return line(event.said)
+    who_line = column("who", lambda event: whole(line(event.who)))
+    became = column(
+        "became", lambda event: event.to_status and dot(event.to_status, event.to_status)
+    )
+    note_line = column("note", lambda event: line(event.said))
 
 
 # The board's colours: what went well, what goes on, and what an operator may want to know.
@@ -200,13 +204,7 @@ class RunAdmin(ReadAdmin):
     """Attempts at cards, those at work first, then the newest."""
 
     list_display = (
-        "started",
-        "card_link",
-        "attempt",
-        "owner_line",
-        "how",
-        "took_line",
-        "summed_up",
+        *("started", "card_link", "attempt", "owner_line", "how", "took_line", "summed_up"),
     )
     list_filter = (OutcomeFilter, OwnerFilter)
     search_help_text = (
@@ -223,13 +221,12 @@ class RunAdmin(ReadAdmin):
     def newest(self, queryset: Any) -> QuerySet[Run]:
         return activity.recent_runs(queryset)
 
-    @admin.display(description="started")
-    def started(self, run: Run) -> str:
-        return f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC"
-
-    @admin.display(description="worker")
-    def owner_line(self, run: Run) -> str:
-        return whole(line(run.owner))
+    started = column("started", lambda run: moment(run.started_at))
+    owner_line = column("worker", lambda run: whole(line(run.owner)))
+    took_line = column("took", lambda run: duration(run.took))
+    summed_up = column("summary", lambda run: line(run.said))
+    tokens_line = column("tokens", lambda run: amount(run.tokens))
+    cost_line = column("cost, in your currency", lambda run: amount(run.cost))
 
     @admin.display(description="outcome")
     def how(self, run: Run) -> str:
@@ -237,28 +234,12 @@ class RunAdmin(ReadAdmin):
             return dot(CLAIMED, "at work")
         return dot(_TONES.get(run.outcome, READY), run.outcome)
 
-    @admin.display(description="took", empty_value="-")
-    def took_line(self, run: Run) -> str:
-        return duration(run.took)
-
-    @admin.display(description="summary", empty_value="-")
-    def summed_up(self, run: Any) -> str:
-        return line(run.said)
-
-    @admin.display(description="result", empty_value="-")
+    @admin.display(description="result")
     def result_text(self, run: Run) -> str | None:
         """Whole, and as text: Python would round its numbers."""
         of_run = Run.objects.filter(card_id=run.card_id, id=run.id)
         whole: str | None = of_run.values_list(lines.text("result"), flat=True).first()
         return whole
-
-    @admin.display(description="tokens", empty_value="-")
-    def tokens_line(self, run: Run) -> str:
-        return amount(run.tokens)
-
-    @admin.display(description="cost, in your currency", empty_value="-")
-    def cost_line(self, run: Run) -> str:
-        return amount(run.cost)
 
 
 class RuleAdmin(ReadAdmin):
@@ -279,7 +260,7 @@ class RuleAdmin(ReadAdmin):
     def newest(self, queryset: Any) -> QuerySet[Rule]:
         return queryset  # type: ignore[no-any-return]  # untyped
 
-    @admin.display(description="name", empty_value="-")
+    @admin.display(description="name")
     def about(self, rule: Rule) -> str | None:
         """To the cards of the phase, or to those that the worker holds."""
         if rule.scope in ("phase", "review"):
@@ -289,13 +270,8 @@ class RuleAdmin(ReadAdmin):
             return _link(rule.name, "card_changelist", **held)
         return line(rule.name) if rule.name else None
 
-    @admin.display(description="reason", empty_value="-")
-    def reason_line(self, rule: Rule) -> str:
-        return line(rule.reason)
-
-    @admin.display(description="since")
-    def since_when(self, rule: Rule) -> str:
-        return f"{rule.since:%Y-%m-%d %H:%M:%S} UTC"
+    reason_line = column("reason", lambda rule: line(rule.reason))
+    since_when = column("since", lambda rule: moment(rule.since))
 
 
 class VerdictAdmin(ReadAdmin):
@@ -311,19 +287,13 @@ class VerdictAdmin(ReadAdmin):
     def newest(self, queryset: Any) -> QuerySet[Verdict]:
         return queryset.none()  # type: ignore[no-any-return]  # untyped
 
-    @admin.display(description="when")
-    def when(self, verdict: Verdict) -> str:
-        return f"{verdict.at:%Y-%m-%d %H:%M:%S} UTC"
+    evidence_line = column("evidence", lambda verdict: line(verdict.evidence))
 
     @admin.display(description="verdict")
     def how(self, verdict: Verdict) -> str:
         if verdict.criterion is None:
             return "from here on all are judged anew"
         return dot(READY, "passed") if verdict.passed else dot(BLOCKED, "failed")
-
-    @admin.display(description="evidence", empty_value="-")
-    def evidence_line(self, verdict: Verdict) -> str:
-        return line(verdict.evidence)
 
 
 # Not by `admin.register`, which takes no model with a composite key: its forms could not save one.
