@@ -66,7 +66,7 @@ def _json(each: "Finding") -> str:
 
 
 def _finding(each: "Finding") -> dict[str, Any]:
-    given = {name: getattr(each, name) for name in each.__slots__ if name != "message"}
+    given = {name: getattr(each, name) for name in each._fields if name != "message"}
     return {wire_name(name): value for name, value in given.items() if value is not None}
 
 

@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from backlog import values
 from backlog.errors import Busy, NotFound, UsageError
 from backlog.lifecycle import BUDGET
 from backlog.session import Session, in_transaction, sqlstate
 from backlog.verbs import names
-
-if TYPE_CHECKING:
-    from backlog.verbs.findings import Finding
+from backlog.verbs.findings import Finding, command
 
 # From this share on a budget warns.
 WARNED_AT: Final = Decimal("0.8")
@@ -101,11 +99,8 @@ SELECT count(*) FROM (
     SELECT FROM backlog WHERE phase = %s AND status <> 'done' LIMIT 100000) AS some_cards"""
 
 
-def running_out(session: Session) -> "Iterator[Finding]":
+def running_out(session: Session) -> Iterator[Finding]:
     """What the doctor says of budgets that warn or are spent, of phases that are not done."""
-    # Here: the help, which reads this module, does without.
-    from backlog.verbs.findings import Finding, command
-
     for each in budgets(session):
         if each.state == OK:
             continue

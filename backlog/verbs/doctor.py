@@ -3,7 +3,6 @@ with the command that lets it go on."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -82,7 +81,7 @@ def doctor(session: Session) -> Diagnosis:
     totals.update(Counter(each.kind for each in still))
     found = [*still, *_paused(session), *_limited(session), *running_out(session)]
     for kind, those in _FOUND_AT_ONCE.items():
-        first = [replace(each, holds_up=holds_up.get(each.id)) for each in those(session, FEW)]
+        first = [each._replace(holds_up=holds_up.get(each.id)) for each in those(session, FEW)]
         found += first
         if len(first) == FEW:
             sql = f"SELECT count(*) FROM backlog WHERE {_OF_KIND[kind]}"
@@ -111,7 +110,7 @@ def look(session: Session) -> Any:
         if each.kind in (BLOCKED, EXHAUSTED):
             holds_up[each.id] = each.holds_up
         elif each.kind in _LASTING:
-            first.append(asdict(each))
+            first.append(each._asdict())
     return {kind: totals[kind] for kind in _LASTING}, holds_up, first
 
 

@@ -1,12 +1,10 @@
 """What the doctor finds: one thing that is wrong, and the command that lets it go on."""
 
 import shlex
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing that is wrong: with the card `id`, or with what `scope` and `name` say.
 
     `because` is the card (or the missing id) at the root of it, `reason` what is the matter with
@@ -23,7 +21,7 @@ class Finding:
     because: str | None = None
     reason: str | None = None
     note: str | None = None
-    count: int | None = None
+    count: int | None = None  # type: ignore[assignment]  # a tuple can count, too
     holds_up: int | None = None
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from backlog import values
 from backlog.cli.options import ID, OPTIONAL_ID, Options, one_of, text, verb
@@ -11,11 +11,9 @@ from backlog.records import iso, row, to_json
 from backlog.session import Session
 from backlog.values import json_text
 from fleet.cli.evidence import EVIDENCE
+from fleet.verbs import signals as verbs
+from fleet.verbs.signals import Signal
 from fleet.words import KINDS_OF_SIGNALS
-
-if TYPE_CHECKING:
-    from fleet.verbs.signals import Signal
-
 
 _KINDS: Final = ", ".join(KINDS_OF_SIGNALS)
 
@@ -30,8 +28,6 @@ _KINDS: Final = ", ".join(KINDS_OF_SIGNALS)
     text("--owner", values.name, "who noticed (you)", env="BACKLOG_OWNER"),
 )
 def signal(session: Session, options: Options) -> Reply:
-    from fleet.verbs import signals as verbs
-
     said = options.kind, options.text, options.evidence, options.owner
     made = verbs.signal(session, options.card_id, *said)
     return one(made, _line(made))
@@ -45,8 +41,6 @@ def signal(session: Session, options: Options) -> Reply:
     text("--since", values.moment, "from then on, such as 2026-01-31T08:00Z"),
 )
 def signals(session: Session, options: Options) -> Reply:
-    from fleet.verbs import signals as verbs
-
     counts = verbs.counts(session, options.card_id, options.since)
     found = verbs.signals(session, options.kind, options.card_id, options.since)
     lines = kept(map(to_json if options.json else _line, found))
@@ -59,5 +53,5 @@ def _counted(counts: Mapping[str, int], lines: Iterator[str]) -> Iterator[str]:
     yield from lines
 
 
-def _line(made: "Signal") -> str:
+def _line(made: Signal) -> str:
     return row(made.card_id, f"[{made.kind}]", made.actor, iso(made.at), made.text)

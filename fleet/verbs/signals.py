@@ -50,15 +50,11 @@ def signals(
     kind: str | None = None,
     card_id: str | None = None,
     since: datetime | None = None,
-    newest: int | None = None,
 ) -> Iterator[Signal]:
-    """Those of the kind, of the card, since then; oldest first: all, or the `newest` so many."""
+    """Those of the kind, of the card, since then; oldest first."""
     where, params = _chosen(kind, card_id, since)
-    sql = f"""
-        SELECT {_COLUMNS} FROM (
-            SELECT * FROM fleet_signal WHERE {where} ORDER BY id DESC LIMIT %s
-        ) AS signal ORDER BY id"""
-    return map(Signal._make, in_pages(session, sql, (*params, newest)))
+    sql = f"SELECT {_COLUMNS} FROM fleet_signal AS signal WHERE {where} ORDER BY id"
+    return map(Signal._make, in_pages(session, sql, params))
 
 
 def counts(
