@@ -15,14 +15,7 @@ from django.urls.converters import PathConverter
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from backlog.changelist import (
-    ActorFilter,
-    BoundedPaginator,
-    OutcomeFilter,
-    OwnerFilter,
-    ReadChangeList,
-    VerbFilter,
-)
+from backlog import changelist
 from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY
 from backlog.models import Card, Event, Rule, Run, Verdict
 from backlog.templatetags.backlog import LINE, amount, duration, line, whole
@@ -106,7 +99,7 @@ class ReadAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     key: ClassVar[tuple[str, ...]] = ("id", "card_id")
     form = ShownForm
     actions = None
-    paginator = BoundedPaginator
+    paginator = changelist.BoundedPaginator
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -131,8 +124,10 @@ class ReadAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         pages = ("_changelist", "_change")
         return quoted(url for url in super().get_urls() if str(url.name).endswith(pages))
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ReadChangeList]:
-        return ReadChangeList
+    def get_changelist(
+        self, request: HttpRequest, **kwargs: Any
+    ) -> type[changelist.ReadChangeList]:
+        return changelist.ReadChangeList
 
     def address(self, row: Model) -> str:
         """What stands for the row in the address of its page."""
@@ -176,7 +171,7 @@ class EventAdmin(ReadAdmin):
     """What happened to cards, the newest first."""
 
     list_display = ("when", "verb", "card_link", "who_line", "became", "attempt", "note_line")
-    list_filter = (VerbFilter, ActorFilter)
+    list_filter = (changelist.VerbFilter, changelist.ActorFilter)
     search_help_text = f"The id of a card. Without one: of the last {activity.RECENT:,} events."
     fields = readonly_fields = (
         *("when", "verb", "card_link", "beside", "actor", "from_status", "became"),
@@ -206,7 +201,7 @@ class RunAdmin(ReadAdmin):
     list_display = (
         *("started", "card_link", "attempt", "owner_line", "how", "took_line", "summed_up"),
     )
-    list_filter = (OutcomeFilter, OwnerFilter)
+    list_filter = (changelist.OutcomeFilter, changelist.OwnerFilter)
     search_help_text = (
         f"The id of a card. Without one: of the cards of the last {activity.RECENT:,} events."
     )

@@ -9,22 +9,10 @@ from typing import Any, Final, NamedTuple
 from backlog import lifecycle
 from backlog.lifecycle import FLEET, why_blocked
 from backlog.session import Session, in_pages
-from backlog.verbs import check, rules
+from backlog.verbs import check, overdue, rules
 from backlog.verbs.budgets import running_out
 from backlog.verbs.findings import Finding, command, literal, psql
 from backlog.verbs.kept import Kept, is_large, kept
-from backlog.verbs.overdue import (
-    DRAFT,
-    LATE,
-    LONG_IN_REVIEW,
-    OVERRUN,
-    REVIEW,
-    TOO_LONG,
-    late,
-    long_in_review,
-    old_drafts,
-    overrun,
-)
 from backlog.verbs.stuck import CYCLE, MISSING, Stuck, stuck
 
 BLOCKED: Final = lifecycle.BLOCKED
@@ -39,8 +27,9 @@ BEYOND: Final = "beyond"
 
 # In the order in which findings are listed: causes before what they hold up.
 KINDS: Final = (
-    *(BLOCKED, EXHAUSTED, CYCLE, MISSING, WAITING, EXPIRED, OVERRUN, LATE, REVIEW),
-    *(PAUSED, LIMIT, BUDGET, DRAFT, DRIFT, BEYOND),
+    *(BLOCKED, EXHAUSTED, CYCLE, MISSING, WAITING, EXPIRED),
+    *(overdue.OVERRUN, overdue.LATE, overdue.REVIEW),
+    *(PAUSED, LIMIT, BUDGET, overdue.DRAFT, DRIFT, BEYOND),
 )
 
 # What a sweep keeps of it; as many findings of a kind; as many cards are counted behind a pause.
@@ -114,7 +103,7 @@ def look(session: Session) -> Any:
     return {kind: totals[kind] for kind in _LASTING}, holds_up, first
 
 
-_LASTING: Final = (CYCLE, MISSING, WAITING, LATE, DRAFT, DRIFT, BEYOND)
+_LASTING: Final = (CYCLE, MISSING, WAITING, overdue.LATE, overdue.DRAFT, DRIFT, BEYOND)
 
 
 def everything(session: Session) -> Iterator[Finding]:
@@ -132,13 +121,13 @@ def everything(session: Session) -> Iterator[Finding]:
     vain.sort(key=lambda each: KINDS.index(_kind(each)))  # what waits stays behind its cause
     yield from _waiting(vain, exhausted)
     yield from _expired(session)
-    yield from overrun(session)
-    yield from late(session)
-    yield from long_in_review(session)
+    yield from overdue.overrun(session)
+    yield from overdue.late(session)
+    yield from overdue.long_in_review(session)
     yield from _paused(session)
     yield from _limited(session)
     yield from running_out(session)
-    yield from old_drafts(session)
+    yield from overdue.old_drafts(session)
     yield from _derived(session)
 
 
@@ -167,8 +156,8 @@ _OF_KIND: Final = {
     BLOCKED: "status = 'blocked' AND block_reason NOT IN ('attempts_exhausted', 'in_review')",
     EXHAUSTED: "status = 'blocked' AND block_reason = 'attempts_exhausted'",
     EXPIRED: "claim_expires_at <= now()",
-    OVERRUN: TOO_LONG.format(grace=0),
-    REVIEW: LONG_IN_REVIEW,
+    overdue.OVERRUN: overdue.TOO_LONG.format(grace=0),
+    overdue.REVIEW: overdue.LONG_IN_REVIEW,
 }
 
 
@@ -245,8 +234,8 @@ _FOUND_AT_ONCE: Final[dict[str, Callable[[Session, int], Iterator[Finding]]]] = 
     BLOCKED: lambda session, most: _blocked(session, BLOCKED, most),
     EXHAUSTED: lambda session, most: _blocked(session, EXHAUSTED, most),
     EXPIRED: _expired,
-    OVERRUN: overrun,
-    REVIEW: long_in_review,
+    overdue.OVERRUN: overdue.overrun,
+    overdue.REVIEW: overdue.long_in_review,
 }
 
 
