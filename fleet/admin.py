@@ -123,9 +123,6 @@ class _ReadAdmin(ReadAdmin):
     def get_search_fields(self, request: HttpRequest) -> Any:
         return ("card_id__exact",) if "card_id" in self.get_fields(request) else ()
 
-    def newest(self, queryset: Any) -> QuerySet[Any]:
-        return queryset  # type: ignore[no-any-return]  # untyped
-
 
 # What a list has no room for; and what may be as long as a book.
 _TEXTS = ("text", "evidence", "resolution", "why")

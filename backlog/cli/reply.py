@@ -103,11 +103,6 @@ def _read(file: "SpooledTemporaryFile[str]") -> Iterator[str]:
             yield line.removesuffix("\n")
 
 
-def report[Row](rows: Sequence[Row], line: Callable[[Row], str]) -> Iterator[str]:
-    """A line for each of the first rows, and how many more there are."""
-    return few(map(line, rows))
-
-
 def few(lines: Iterable[str]) -> Iterator[str]:
     """The first of the lines, and how many more there are; all are read, not all are kept."""
     others = 0

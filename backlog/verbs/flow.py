@@ -207,31 +207,15 @@ def _flow(session: Session, span: Span, stats: Stats, past: list[Part]) -> Flow:
 
 
 def look(session: Session) -> Any:
-    """What `flow` asks of a sweep, as JSON."""
+    """What `flow` asks of a sweep."""
     stats = pool.stats(session)
     days = parts(session, max(SPANS.values(), key=lambda each: each.part * each.number), stats.ever)
     content = {}
     for name, span in SPANS.items():
         by_day = span.part == DAY
         past = days[-span.number :] if by_day else parts(session, span, stats.ever)
-        content[name] = _kept(_flow(session, span, stats, past))
+        content[name] = _flow(session, span, stats, past)._asdict()
     return content
-
-
-def _kept(flow: Flow) -> Any:
-    return {
-        "stats": flow.stats,
-        "parts": [
-            (part.at.isoformat(), *part[1:4], _text(part.cost), part.standing)
-            for part in flow.parts
-        ],
-        "times": [[*each[:2], *map(_seconds, each[2:])] for each in flow.times],
-        "spending": [
-            (each.phase, each.runs, each.tokens and int(each.tokens), _text(each.cost))
-            for each in flow.spending
-        ],
-        "timeline": [moment.isoformat() for moment in flow.timeline[:2]] + list(flow.timeline[2:]),
-    }
 
 
 def _of(seen: Any, at: datetime) -> Flow:
@@ -244,7 +228,7 @@ def _of(seen: Any, at: datetime) -> Flow:
         ],
         [Spread(*each[:2], *map(_interval, each[2:])) for each in seen["times"]],
         [
-            Spent(phase, runs, tokens, _number(cost))
+            Spent(phase, runs, _number(tokens), _number(cost))
             for phase, runs, tokens, cost in seen["spending"]
         ],
         Timeline(
@@ -257,16 +241,8 @@ def _of(seen: Any, at: datetime) -> Flow:
     )
 
 
-def _text(cost: Decimal | None) -> str | None:
-    return None if cost is None else str(cost)
-
-
-def _number(cost: str | None) -> Decimal | None:
-    return None if cost is None else Decimal(cost)
-
-
-def _seconds(interval: timedelta | None) -> float | None:
-    return None if interval is None else interval.total_seconds()
+def _number(written: str | None) -> Decimal | None:
+    return None if written is None else Decimal(written)
 
 
 def _interval(seconds: float | None) -> timedelta | None:

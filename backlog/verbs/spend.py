@@ -132,9 +132,5 @@ def phases(
 
 
 def look(session: Session) -> Any:
-    """What `phases` asks of a sweep, as JSON."""
-    found = spending(session).phases
-    return [
-        (name, [None if each is None else str(each) for each in sums[:6]])
-        for name, sums in found.items()
-    ]
+    """What `phases` asks of a sweep."""
+    return [(name, sums[:6]) for name, sums in spending(session).phases.items()]
