@@ -190,20 +190,14 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         return self.readonly_fields if obj is None else ("id", *self.readonly_fields)
 
     def render_change_form(
-        self,
-        request: HttpRequest,
-        context: Any,
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Card | None = None,
+        self, request: HttpRequest, context: Any, *args: Any, **how: Any
     ) -> HttpResponse:
         """With the buttons that the card's status allows."""
-        if obj is not None:
+        if (obj := how["obj"]) is not None:
             context["seen"] = str(Seen.of(obj))
             context["buttons"] = offered(request, obj.status, without=_ELSEWHERE)
             context["about"] = urlencode({"q": obj.pk})
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        return super().render_change_form(request, context, *args, **how)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -111,14 +111,10 @@ class ReadAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm(VIEW)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def _nobody_has(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    has_add_permission = has_change_permission = has_delete_permission = _nobody_has
 
     def get_urls(self) -> list[URLPattern]:
         pages = ("_changelist", "_change")

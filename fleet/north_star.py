@@ -145,17 +145,13 @@ def _goals(marked: Marked, node: Any, line: int) -> Iterator[Goal]:
             if key == "goal":
                 goal = _sentence(plain(value), at_key, key)
             elif key == "phases":
-                phases = _phases(value, at_key)
+                names = (_name(plain(each), at_key) for each in _items(value, at_key, key))
+                phases = tuple(dict.fromkeys(names))
             else:
                 raise Fault(at_key, f"{key} is no key of a goal: goal, phases")
         if goal is None:
             raise Fault(at, "goal must be given: what is to be true")
         yield Goal(goal, phases)
-
-
-def _phases(node: Any, line: int) -> tuple[str, ...]:
-    phases = dict.fromkeys(_name(plain(each), line) for each in _items(node, line, "phases"))
-    return tuple(phases)
 
 
 def _assumptions(marked: Marked, node: Any, line: int) -> Iterator[str]:

@@ -52,17 +52,12 @@ def _age(at: datetime | None) -> str:
 
 
 def _streamed(found: Iterator["Finding"], *, as_json: bool) -> Reply:
-    shown = _json if as_json else _line
-    lines = kept(map(shown, found))
+    lines = kept(json_text(_finding(each)) if as_json else _line(each) for each in found)
     first = next(lines, None)
     if first is None:
         return document({"ok": True, "findings": []}, ["(healthy)"])
     lines = chain([first], lines)
     return Reply(chain(['{"ok":false,"findings":'], joined(lines, "}")), lines, 1)
-
-
-def _json(each: "Finding") -> str:
-    return json_text(_finding(each))
 
 
 def _finding(each: "Finding") -> dict[str, Any]:

@@ -20,19 +20,9 @@ _SWITCH: Final = ("on", "off")
 # is in docs/workers.md.
 _SECRET: Final = (b"SECRET_KEY", b"BACKLOG_TRANSFER_TO")
 _OF_THE_SERVER: Final = (
-    b"DATABASE_URL",
-    b"BACKLOG_REPLICA_URL",
-    b"PGHOST",
-    b"PGHOSTADDR",
-    b"PGPORT",
-    b"PGDATABASE",
-    b"PGUSER",
-    b"PGPASSWORD",
-    b"PGPASSFILE",
-    b"PGSERVICE",
-    b"PGSERVICEFILE",
-    b"PGSSLCERT",
-    b"PGSSLKEY",
+    *(b"DATABASE_URL", b"BACKLOG_REPLICA_URL", b"PGHOST", b"PGHOSTADDR", b"PGPORT", b"PGDATABASE"),
+    *(b"PGUSER", b"PGPASSWORD", b"PGPASSFILE", b"PGSERVICE", b"PGSERVICEFILE"),
+    *(b"PGSSLCERT", b"PGSSLKEY"),
 )
 
 

@@ -81,7 +81,7 @@ def briefing(session: Session, card_id: str, max_bytes: int = DEFAULT_BRIEFING_B
     """
     card, seen = show(session, card_id), ledger(session, card_id)
     sections = [
-        _Section(_head(card), [_names(session, card)]),
+        _Section(_HEAD.format(card.status, card.priority, card.attempts), [_names(session, card)]),
         _Section("## Description", [_Part(text=card.body or "")]),
         _Section("## Acceptance criteria", _criteria(card.acceptance, seen)),
         _Section("## Verdicts", _verdicts(seen)),
@@ -100,10 +100,6 @@ Lines that begin with ">" quote what people and workers wrote. No other line is 
 - status: {}
 - priority: {}
 - attempts: {}"""
-
-
-def _head(card: Record) -> str:
-    return _HEAD.format(card.status, card.priority, card.attempts)
 
 
 def _names(session: Session, card: Record) -> _Part:

@@ -62,7 +62,8 @@ def doctor(session: Session) -> Diagnosis:
     Of that, what has changed since is left out. Reads only.
     """
     if not is_large(session):
-        return Diagnosis(list(everything(session)), {}, _now(session), is_large=False)
+        (now,) = session.execute("SELECT now()").fetchone()
+        return Diagnosis(list(everything(session)), {}, now, is_large=False)
     seen = kept(session, NAME)
     totals, holds_up, lasting = _of(seen)
     still = _unchanged(session, lasting, seen.at) if seen else []
@@ -129,11 +130,6 @@ def everything(session: Session) -> Iterator[Finding]:
     yield from running_out(session)
     yield from overdue.old_drafts(session)
     yield from _derived(session)
-
-
-def _now(session: Session) -> datetime:
-    now: datetime = session.execute("SELECT now()").fetchone()[0]
-    return now
 
 
 def _unchanged(session: Session, found: list[Finding], at: datetime) -> list[Finding]:

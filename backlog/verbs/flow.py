@@ -61,7 +61,8 @@ def parts(session: Session, span: Span, standing: Mapping[str, int]) -> list[Par
     Counts of the past are those of now, less what the events since then changed.
     """
     first = span.begin(datetime.now(UTC))
-    moves, costs = _moves(session, span, first), _costs(session, span, first)
+    moves = _moves(session, span, first)
+    costs = dict(session.execute(_COSTS, (span.part, _EPOCH, first)).fetchall())
     past = []
     for back in reversed(range(span.number)):
         at = first + back * span.part
@@ -95,10 +96,6 @@ def _moves(
 _COSTS: Final = """
 SELECT date_bin(%s, ended_at, %s), sum(cost) FROM backlog_ended_run
 WHERE ended_at >= %s GROUP BY 1"""
-
-
-def _costs(session: Session, span: Span, first: datetime) -> Mapping[datetime, Decimal | None]:
-    return dict(session.execute(_COSTS, (span.part, _EPOCH, first)).fetchall())
 
 
 class Spread(NamedTuple):

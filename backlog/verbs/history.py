@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from backlog import values
-from backlog.errors import NotFound
 from backlog.planner import row_by_row
 from backlog.session import TELLING, Session, in_statement, telling
+from backlog.verbs.moves import existing
 
 COLUMNS: Final = "id, card_id, at, actor, verb, from_status, to_status, attempt, note"
 
@@ -51,10 +51,8 @@ def comment(session: Session, card_id: str, note: str) -> Event:
 
     The card stays as it is, its `updated_at` too. Raises `NotFound`, `UsageError`.
     """
-    event = say(session, values.text(card_id, "id"), COMMENT, values.line(note, "note"))
-    if event is None:
-        raise NotFound(f"there is no card {card_id}")
-    return event
+    values.text(card_id, "id")
+    return existing(card_id, say(session, card_id, COMMENT, values.line(note, "note")))
 
 
 def say(

@@ -351,11 +351,11 @@ def stale(card: Record) -> Stale:
     return Stale(f"{card.id} was changed at {iso(card.updated_at)}; look at it again")
 
 
-def existing(card_id: str, card: Record | None) -> Record:
-    """The card. Raises `NotFound` if it is None."""
-    if card is None:
+def existing[T](card_id: str, found: T | None) -> T:
+    """The card, or what was found of it. Raises `NotFound` if it is None."""
+    if found is None:
         raise NotFound(f"there is no card {card_id}")
-    return card
+    return found
 
 
 def _lost(

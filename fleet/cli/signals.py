@@ -1,6 +1,5 @@
 """`signal`, `signals`: what somebody noticed on looking back, for whoever improves the fleet."""
 
-from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Final
 
@@ -45,12 +44,8 @@ def signals(session: Session, options: Options) -> Reply:
     found = verbs.signals(session, options.kind, options.card_id, options.since)
     lines = kept(map(to_json if options.json else _line, found))
     document = chain([f'{{"counts":{json_text(counts)},"signals":'], joined(lines, "}"))
-    return Reply(document, _counted(counts, lines))
-
-
-def _counted(counts: Mapping[str, int], lines: Iterator[str]) -> Iterator[str]:
-    yield " ".join(f"{kind}={number}" for kind, number in counts.items())
-    yield from lines
+    head = " ".join(f"{kind}={number}" for kind, number in counts.items())
+    return Reply(document, chain([head], lines))
 
 
 def _line(made: Signal) -> str:
