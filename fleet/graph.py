@@ -68,7 +68,7 @@ def graph(
     waits = [Edge(card, dependency) for card, *_, needed in rows for dependency in needed]
     found = {row[0]: Node(*row[:-1]) for row in rows}
     others = {edge.dependency for edge in waits} - found.keys()
-    for row in session.execute(_OTHERS, (sorted(others),)).fetchall():
+    for row in session.execute(_OTHERS, (sorted(others),)):
         found[row[0]] = Node(*row)
     for each in sorted(others - found.keys()):
         found[each] = Node(each, "there is no such card", None, MISSING, 0)

@@ -85,7 +85,7 @@ def written(number: int | Decimal) -> str:
 
 def budgets(session: Session, phase: str | None = None) -> list[Budget]:
     """Every budget, by phase; or that of this very phase, if it has one."""
-    return [Budget._make(row) for row in session.execute(_BUDGETS, (phase, phase)).fetchall()]
+    return [Budget._make(row) for row in session.execute(_BUDGETS, (phase, phase))]
 
 
 def spent(session: Session) -> list[Budget]:

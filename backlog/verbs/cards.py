@@ -223,8 +223,7 @@ def _delete(session: Session, card_ids: Sequence[str], force: bool) -> list[Reco
         others = f", … and {len(waiting) - 10:,} more" if len(waiting) > 10 else ""
         raise HasDependents(f"cannot delete: {some}{others}; unlink first")
     sql = f"DELETE FROM backlog WHERE id = ANY (%s) RETURNING {COLUMNS}"
-    rows = session.execute(sql, (list(card_ids),)).fetchall()
-    return [Record._make(row) for row in rows]
+    return [Record._make(row) for row in session.execute(sql, (list(card_ids),))]
 
 
 def unfinished_dependents(session: Session, card_ids: Sequence[str]) -> list[tuple[str, str]]:
@@ -234,7 +233,7 @@ def unfinished_dependents(session: Session, card_ids: Sequence[str]) -> list[tup
         WHERE dependency_id = ANY (%s) AND status <> 'done' AND id <> ALL (%s)
         ORDER BY id, dependency_id"""
     ids = _checked(card_ids)
-    return [(row[0], row[1]) for row in session.execute(sql, (ids, ids)).fetchall()]
+    return [(row[0], row[1]) for row in session.execute(sql, (ids, ids))]
 
 
 @in_transaction

@@ -136,7 +136,7 @@ def _unchanged(session: Session, found: list[Finding], at: datetime) -> list[Fin
     """Those that say of cards, and of what does not exist, what was not changed since."""
     ids = {id for each in found for id in (each.id, each.because) if id is not None}
     sql = "SELECT id, updated_at <= %s FROM backlog WHERE id = ANY (%s)"
-    same = dict(session.execute(sql, (at, list(ids))).fetchall())
+    same = dict(session.execute(sql, (at, list(ids))))
 
     def stands(each: Finding) -> bool:
         if each.kind in (DRIFT, BEYOND):  # mended by what need not change the card

@@ -137,7 +137,7 @@ def _locked(session: Session, card_id: str, *, all_behind: bool) -> dict[str, Re
     """
     locked: dict[str, Record] = {}
     while (ids := _behind(session, card_id, all_behind=all_behind)) - locked.keys():
-        rows = session.execute(_LOCK, (sorted(ids),)).fetchall()
+        rows = session.execute(_LOCK, (sorted(ids),))
         locked = {row[0]: Record._make(row) for row in rows}
         if card_id not in locked:
             return {}
@@ -173,4 +173,4 @@ def _block(session: Session, card_id: str, reason: str, waiting: Sequence[Record
     note = f"waits for {card_id}, which was dropped: {reason}"
     ids = [each.id for each in waiting if each.status not in (CLAIMED, BLOCKED)]
     given = (*change.blocked("dependency", note)[1], ids, *telling())
-    return sorted(row[0] for row in session.execute(_BLOCK, given).fetchall())
+    return sorted(row[0] for row in session.execute(_BLOCK, given))

@@ -62,7 +62,7 @@ def parts(session: Session, span: Span, standing: Mapping[str, int]) -> list[Par
     """
     first = span.begin(datetime.now(UTC))
     moves = _moves(session, span, first)
-    costs = dict(session.execute(_COSTS, (span.part, _EPOCH, first)).fetchall())
+    costs = dict(session.execute(_COSTS, (span.part, _EPOCH, first)))
     past = []
     for back in reversed(range(span.number)):
         at = first + back * span.part
@@ -88,7 +88,7 @@ def _moves(
 ) -> Mapping[datetime, Iterable[tuple[str, str | None, str | None, int]]]:
     """Of each part: verb, status before, status after, and how many cards."""
     by_part = defaultdict(list)
-    for at, *move in session.execute(_MOVES, (span.part, _EPOCH, first)).fetchall():
+    for at, *move in session.execute(_MOVES, (span.part, _EPOCH, first)):
         by_part[at].append(tuple(move))
     return by_part
 
@@ -141,7 +141,7 @@ SELECT name, number, times[1], times[2], times[3] FROM spread"""
 def times(session: Session, span: Span) -> list[Spread]:
     """How long the cards done in the span took, and how old open ones are."""
     since = span.begin(datetime.now(UTC))
-    return [Spread._make(row) for row in session.execute(_TIMES, (since,)).fetchall()]
+    return [Spread._make(row) for row in session.execute(_TIMES, (since,))]
 
 
 class Spent(NamedTuple):
@@ -166,7 +166,7 @@ def spending(session: Session, span: Span) -> list[Spent]:
     Cards that are deleted by now have no phase.
     """
     since = span.begin(datetime.now(UTC))
-    return [Spent._make(row) for row in session.execute(_SPENDING, (since,)).fetchall()]
+    return [Spent._make(row) for row in session.execute(_SPENDING, (since,))]
 
 
 class Flow(NamedTuple):

@@ -82,7 +82,7 @@ def ungate(session: Session, phase: str) -> Ungated:
 
 def gates(session: Session, phase: str | None = None) -> list[Gate]:
     """Every gated phase, by name; or this one, if it is gated."""
-    return [Gate._make(row) for row in session.execute(_GATES, (phase,)).fetchall()]
+    return [Gate._make(row) for row in session.execute(_GATES, (phase,))]
 
 
 def of_nothing(session: Session, made: Gate) -> str | None:

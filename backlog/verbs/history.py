@@ -75,7 +75,7 @@ def history(session: Session, card_id: str, limit: int | None = None) -> list[Ev
         SELECT {COLUMNS} FROM (
             SELECT {COLUMNS} FROM backlog_event WHERE card_id = %s ORDER BY id DESC LIMIT %s
         ) AS newest ORDER BY id"""
-    return [Event._make(row) for row in session.execute(sql, (card_id, limit)).fetchall()]
+    return [Event._make(row) for row in session.execute(sql, (card_id, limit))]
 
 
 def last_id(session: Session) -> int:

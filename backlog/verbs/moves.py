@@ -251,10 +251,8 @@ def reclaim(session: Session, among: Condition = EVERYTHING) -> list[str]:
         )
         UPDATE backlog SET status = 'ready' FROM expired
         WHERE backlog.id = expired.id AND {TELLING} IS NOT NULL RETURNING backlog.id"""
-    rows = session.execute(
-        sql, (*params, *telling(report=Report().text(None, back=True)))
-    ).fetchall()
-    return sorted(row[0] for row in rows)
+    params = (*params, *telling(report=Report().text(None, back=True)))
+    return sorted(row[0] for row in session.execute(sql, params))
 
 
 def reclaim_card(session: Session, card_id: str, *, seen: datetime | None = None) -> list[str]:

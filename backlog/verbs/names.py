@@ -45,7 +45,7 @@ def of_rule(session: Session, column: str, name: str, what: str) -> str:
 def missing(session: Session, ids: Iterable[str]) -> list[str]:
     """Those of the ids that no card has, in their order."""
     given = list(ids)
-    rows = session.execute("SELECT id FROM backlog WHERE id = ANY (%s)", (given,)).fetchall()
+    rows = session.execute("SELECT id FROM backlog WHERE id = ANY (%s)", (given,))
     there = {row[0] for row in rows}
     return [each for each in given if each not in there]
 

@@ -82,8 +82,7 @@ class Overrun(NamedTuple):
 
 def overruns(session: Session, limit: int | None = None, grace: int = 0) -> list[Overrun]:
     """Attempts that have taken longer than their card's `max_runtime` by so many seconds."""
-    rows = session.execute(_FIND.format(grace=grace), (limit,)).fetchall()
-    return [Overrun._make(row) for row in rows]
+    return [Overrun._make(row) for row in session.execute(_FIND.format(grace=grace), (limit,))]
 
 
 def end_overruns(session: Session) -> list[str]:

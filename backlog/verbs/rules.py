@@ -112,8 +112,7 @@ def pauses(session: Session, phase: str | None = None, owner: str | None = None)
         _, phase = _ruled(session, "pause", "phase", phase, PAUSE_SCOPES)
     if owner is not None:
         _, owner = _ruled(session, "pause", "owner", owner, PAUSE_SCOPES)
-    rows = session.execute(sql, (phase, owner, phase, owner)).fetchall()
-    return [Pause._make(row) for row in rows]
+    return [Pause._make(row) for row in session.execute(sql, (phase, owner, phase, owner))]
 
 
 @in_transaction
@@ -170,7 +169,7 @@ class Rules(NamedTuple):
 def in_force(session: Session) -> Rules:
     """Every pause and every limit, read by one statement."""
     pauses, limits = [], []
-    for kind, scope, name, reason, most, actor, since, used in session.execute(_RULES).fetchall():
+    for kind, scope, name, reason, most, actor, since, used in session.execute(_RULES):
         if kind == "pause":
             pauses.append(Pause(scope, name, reason, actor, since))
         else:
@@ -181,7 +180,7 @@ def in_force(session: Session) -> Rules:
 def spent_phases(session: Session) -> set[str]:
     """The phases whose budget is spent: nothing of them is claimed."""
     sql = "SELECT name FROM backlog_rule WHERE kind = 'budget' AND due <= statement_timestamp()"
-    return {row[0] for row in session.execute(sql).fetchall()}
+    return {row[0] for row in session.execute(sql)}
 
 
 def locked_limits(session: Session) -> list[Limit]:
@@ -216,7 +215,7 @@ def unknown(
     said = f"{who} {name}{so}"
     known = {} if known is None else known
     if scope not in known:
-        known[scope] = [row[0] for row in session.execute(_KNOWN[scope]).fetchall()]
+        known[scope] = [row[0] for row in session.execute(_KNOWN[scope])]
     meant = _like(name, known[scope])
     return said if meant is None else f"{said}; did you mean {meant}?"
 

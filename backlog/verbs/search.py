@@ -124,7 +124,7 @@ def make_words(session: Session) -> int:
     What others make at this moment is left to them.
     """
     with indexed(session):
-        ids = [row[0] for row in session.execute(_TO_MAKE, (MOST_MADE,)).fetchall()]
+        ids = [row[0] for row in session.execute(_TO_MAKE, (MOST_MADE,))]
         return session.execute(_MAKE, (ids,)).rowcount if ids else 0
 
 

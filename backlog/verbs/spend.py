@@ -66,7 +66,7 @@ def spending(session: Session, phase: str | None = None) -> Spending:
     of_all = phase is None
     among, params = ("", ()) if of_all else (" AND phase = %s", (phase, phase))
     sql = _SPENDING.format(among=among, join="LEFT JOIN" if of_all else "JOIN")
-    rows = session.execute(sql, params).fetchall()
+    rows = session.execute(sql, params)
     phases, roles, owners, total = _Sums(), _Sums(), _Sums(), _Sums()
     for phase, role, owner, of_tokens, of_cost, is_done, tokens, cost in rows:
         projected = of_tokens, of_cost

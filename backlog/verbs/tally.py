@@ -117,14 +117,14 @@ def _count(session: Session, event: int, run: int) -> Any:
 def _add(session: Session, content: Any) -> None:
     counted, seen = _Mark(*content["counted"]), _Mark(*content["seen"])
     events = defaultdict(int, content["events"])
-    for verb, number in session.execute(_EVENTS, (counted.event, seen.event)).fetchall():
+    for verb, number in session.execute(_EVENTS, (counted.event, seen.event)):
         events[verb] += number
     runs = {outcome: _spent(*sums) for outcome, sums in content["runs"].items()}
     params: tuple[int, ...] = (counted.run, seen.run)
     cards = ""
     if counted.event:  # else it is all of them
         cards, params = _OF_CHANGED, (*params, counted.event)
-    for outcome, *more in session.execute(_RUNS.format(cards=cards), params).fetchall():
+    for outcome, *more in session.execute(_RUNS.format(cards=cards), params):
         runs[outcome] = Spent(*map(add, runs.get(outcome, Spent()), _spent(*more)))
     content.update(events=events, runs=runs, counted=seen)
 

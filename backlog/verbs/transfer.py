@@ -261,7 +261,7 @@ def _write(
         look(session, read, faults)
     if allow is not None:
         for sql, deed in ((_MOVED, None), (_UNGATED, UNGATE)):
-            ids = [card_id for (card_id,) in session.execute(sql).fetchall()]
+            ids = [card_id for (card_id,) in session.execute(sql)]
             if ids:
                 allow(ids, deed)
     if look:
@@ -307,7 +307,7 @@ def _load(session: Session, read: list[Line], faults: Faults, progress: Progress
 
 def _taken_out(session: Session, sql: str, *params: Any) -> list[Any]:
     """Rows of lines that cannot be written, in their order; the others go on without them."""
-    return sorted(session.execute(sql, params).fetchall())
+    return sorted(session.execute(sql, params))
 
 
 def _conflict(card_id: str, known: bool, key: str | None) -> Refusal:
@@ -317,7 +317,7 @@ def _conflict(card_id: str, known: bool, key: str | None) -> Refusal:
 
 
 def _find_cycles(session: Session, read: list[Line], faults: Faults) -> None:
-    edges: dict[str, list[str]] = dict(session.execute(_EDGES).fetchall())
+    edges: dict[str, list[str]] = dict(session.execute(_EDGES))
     while not faults.full:
         try:
             TopologicalSorter(edges).prepare()

@@ -111,7 +111,7 @@ def proposals(
     """Those that nobody has decided, oldest first; or those that somebody has, the newest first."""
     which = "ratified IS NOT NULL ORDER BY decided_at DESC, id DESC" if decided else _OPEN
     sql = f"SELECT {_COLUMNS} FROM fleet_proposal WHERE {which} LIMIT %s"
-    return [Proposal._make(row) for row in session.execute(sql, (most,)).fetchall()]
+    return [Proposal._make(row) for row in session.execute(sql, (most,))]
 
 
 _OPEN: Final = "ratified IS NULL ORDER BY id"

@@ -76,7 +76,7 @@ def no_repeat(session: Session, card_id: str) -> Repeat:
 def repeats(session: Session) -> list[Repeat]:
     """Every series, the one whose next card comes first at the top."""
     sql = f"SELECT {_COLUMNS} FROM fleet_repeat ORDER BY next_at, card_id"
-    return [Repeat._make(row) for row in session.execute(sql).fetchall()]
+    return [Repeat._make(row) for row in session.execute(sql)]
 
 
 # What the first card of the series is called stands before the time in the id of each other one.

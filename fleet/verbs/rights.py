@@ -123,7 +123,7 @@ def _claimed_for(session: Session, deed: Deed, roles: tuple[str, ...]) -> tuple[
     own = tuple(each for each in roles if "claim" in library.granted([each]))
     if deed.verb == "claim" and deed.cards:
         sql = "SELECT role FROM backlog WHERE id = ANY (%s) FOR NO KEY UPDATE"
-        wanted = [role for (role,) in session.execute(sql, (list(deed.cards),)).fetchall()]
+        wanted = [role for (role,) in session.execute(sql, (list(deed.cards),))]
     else:
         wanted = [deed.role]
     for role in wanted:

@@ -63,7 +63,7 @@ def counts(
     """Of each kind how many there are, of the card, since then."""
     where, params = _chosen(None, card_id, since)
     sql = f"SELECT kind, count(*) FROM fleet_signal WHERE {where} GROUP BY kind"
-    found = dict(session.execute(sql, params).fetchall())
+    found = dict(session.execute(sql, params))
     return {kind: found.get(kind, 0) for kind in KINDS_OF_SIGNALS}
 
 

@@ -33,7 +33,7 @@ ORDER BY role"""
 def unserved(session: Session) -> Iterator[Finding]:
     """Each role that claimable cards need, and no registered worker has; none while nobody is
     registered."""
-    for role, count, first in session.execute(_UNSERVED).fetchall():
+    for role, count, first in session.execute(_UNSERVED):
         yield Finding(
             "unserved",
             f"for {role}, which nobody is; {count} claimable, {first} the first",

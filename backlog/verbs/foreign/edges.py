@@ -13,7 +13,7 @@ def settle(session: Session, items: Sequence[Item], ids: dict[str, str], report:
     """
     away = {key for item in items for key in item.waits if key not in ids}
     rows = session.execute("SELECT id FROM backlog WHERE id = ANY (%s)", (_possible(away),))
-    stored = {row[0] for row in rows.fetchall()}
+    stored = {row[0] for row in rows}
     for item in items:
         for key in dict.fromkeys(item.waits):
             if key not in ids and key not in stored:
