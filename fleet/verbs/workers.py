@@ -84,7 +84,6 @@ def workers(session: Session) -> list[Worker]:
 
 
 def worker(session: Session, name: str) -> Worker | None:
-    """Who is registered by this name."""
     sql = f"SELECT {_COLUMNS} FROM fleet_worker WHERE name = %s"
     row = session.execute(sql, (name,)).fetchone()
     return None if row is None else _worker(row)
