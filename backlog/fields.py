@@ -18,7 +18,6 @@ class _InDomain:
         cls.domain = domain
 
     def db_type(self, connection: Any) -> str:
-        """The column's type in the database."""
         return self.domain
 
 
@@ -86,5 +85,4 @@ class WordsField(models.Field):  # type: ignore[type-arg]
     """The words of a text, for a search; nobody reads them."""
 
     def db_type(self, connection: Any) -> str:
-        """The column's type in the database."""
         return "tsvector"

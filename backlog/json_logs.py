@@ -81,7 +81,6 @@ class Formatter(logging.Formatter):
         return _line(at, level, record.name, self.message(record), _told(known))
 
     def message(self, record: logging.LogRecord) -> str:
-        """The words of it."""
         return record.getMessage()
 
     def fields(self, record: logging.LogRecord) -> Mapping[str, Any]:

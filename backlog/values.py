@@ -127,19 +127,16 @@ def optional_key(value: str, name: str) -> str | None:
 
 
 def one_of(value: str, name: str, known: Iterable[str]) -> str:
-    """One of the values that there are."""
     if value not in known:
         raise UsageError(f"{name} must be one of {', '.join(known)}, not {_short(value)}")
     return value
 
 
 def status(value: str) -> str:
-    """One of the four statuses."""
     return one_of(value, "status", lifecycle.STATUSES)
 
 
 def block_reason(value: str) -> str:
-    """One of the reasons for a block that somebody may give."""
     return one_of(text(value, "reason"), "reason", lifecycle.GIVEN_REASONS)
 
 
@@ -376,7 +373,6 @@ _COST: Final = re.compile(r"[0-9]{1,14}(\.[0-9]{1,6})?")
 
 
 def tokens(value: int, name: str) -> int:
-    """How many tokens."""
     return between(value, name, 0, BIGINT_MAX)
 
 

@@ -143,7 +143,6 @@ class NamedOwner(Named):
 
 
 def number(name: str, low: int, help: str, high: int = values.INT_MAX, **more: Any) -> Option:
-    """An option that is a whole number."""
     check = partial(values.integer, name=name, low=low, high=high)
     return name, {"type": check, "help": help, **more}
 

@@ -47,7 +47,6 @@ class Embedded(NamedTuple):
         return Store(self.root).connect(autocommit=True, **_ENCODING)
 
     def django_database(self) -> dict[str, Any]:
-        """An entry of Django's DATABASES."""
         address = Store(self.root).connect_params()
         return {
             "ENGINE": "backlog.store.embedded.backend",
@@ -93,7 +92,6 @@ class Server(NamedTuple):
         return connection
 
     def django_database(self) -> dict[str, Any]:
-        """An entry of Django's DATABASES."""
         from psycopg import IsolationLevel
 
         parameters = self._parameters()

@@ -89,7 +89,6 @@ def budgets(session: Session, phase: str | None = None) -> list[Budget]:
 
 
 def spent(session: Session) -> list[Budget]:
-    """The budgets that are spent."""
     return [each for each in budgets(session) if each.state == SPENT]
 
 
