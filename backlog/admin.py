@@ -205,8 +205,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         """What the database kept of every change, whoever made it."""
         card = self.get_object(request, object_id)
         events = lines.events(card.events.newest_first())[:EVENTS] if card else []
-        extra = {**(extra_context or {}), "events": events}
-        return super().history_view(request, object_id, extra)
+        return super().history_view(request, object_id, {**(extra_context or {}), "events": events})
 
     def save_model(self, request: HttpRequest, obj: Card, form: Any, change: bool) -> None:
         with form.allowed("edit", obj.pk) if change else form.allowed("create"):

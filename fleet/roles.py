@@ -120,8 +120,7 @@ def _as_it_was(path: Path, is_own: bool, *_when: int) -> Role:
     said = _fixed("\n".join(lines[1:end]))
     contract = "\n".join(lines[end + 1 :]).strip()
     name = said.get("alias") or said["class"]
-    boundaries = tuple(said["boundaries"])
-    texts = (said["mandate"], boundaries, said["persona"], contract)
+    texts = (said["mandate"], tuple(said["boundaries"]), said["persona"], contract)
     may = tuple(said["may"]) if "may" in said else None
     return Role(name, said["class"], said["kind"], *texts, is_own, may)
 

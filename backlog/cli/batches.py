@@ -35,8 +35,7 @@ def block(session: Session, options: Options) -> Reply:
 
 
 def cancel(session: Session, options: Options) -> Reply:
-    named = _ids(session, options)
-    return _answer(batches.cancel_many(session, named, reason=options.reason))
+    return _answer(batches.cancel_many(session, _ids(session, options), reason=options.reason))
 
 
 def reopen(session: Session, options: Options) -> Reply:

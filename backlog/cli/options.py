@@ -173,9 +173,7 @@ def flag(name: str, help: str) -> Option:
 
 ID: Final = text("--id", Named, "the card", required=True, dest="card_id")
 # Of the claim that the environment describes, as `work` hands it to its command.
-CLAIMED_ID: Final = text(
-    "--id", Named, "the card", required=True, dest="card_id", env="BACKLOG_CARD_ID"
-)
+CLAIMED_ID: Final = (ID[0], {**ID[1], "env": "BACKLOG_CARD_ID"})
 
 
 def ids(value: str) -> str | list[str]:

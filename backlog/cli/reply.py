@@ -70,8 +70,7 @@ def joined(lines: Iterable[str], end: str = "") -> Iterator[str]:
 
 
 def _or(lines: Iterator[str], nothing: str) -> Iterator[str]:
-    first = next(lines, nothing)
-    yield first
+    yield next(lines, nothing)
     yield from lines
 
 

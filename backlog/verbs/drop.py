@@ -137,8 +137,7 @@ def _locked(session: Session, card_id: str, *, all_behind: bool) -> dict[str, Re
     """
     locked: dict[str, Record] = {}
     while (ids := _behind(session, card_id, all_behind=all_behind)) - locked.keys():
-        rows = session.execute(_LOCK, (sorted(ids),))
-        locked = {row[0]: Record._make(row) for row in rows}
+        locked = {row[0]: Record._make(row) for row in session.execute(_LOCK, (sorted(ids),))}
         if card_id not in locked:
             return {}
     return locked

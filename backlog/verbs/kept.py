@@ -46,8 +46,7 @@ class Kept(NamedTuple):
 
 def is_large(session: Session, most: int | None = None) -> bool:
     """Whether there are more than about so many cards (None: more than `SMALL`)."""
-    found = session.execute(_IS_LARGE, (SMALL if most is None else most,)).fetchone()
-    return bool(found[0])
+    return bool(session.execute(_IS_LARGE, (SMALL if most is None else most,)).fetchone()[0])
 
 
 def kept(session: Session, name: str) -> Kept | None:
@@ -62,8 +61,7 @@ def keep(session: Session, name: str, look: Callable[[Session], Any], *, paced: 
     if begun:
         start = time.monotonic()
         content = json.dumps(look(session), default=_plain)
-        took = time.monotonic() - start
-        session.execute(_KEEP, (begun[0], took, content, name))
+        session.execute(_KEEP, (begun[0], time.monotonic() - start, content, name))
 
 
 def _plain(value: datetime | timedelta | Decimal) -> str | float:

@@ -108,8 +108,7 @@ def look(session: Session, card_id: str, attempt: int | None = None, seen: int =
 
     Without an attempt, of the newest.
     """
-    given = (LAST_WORDS_SECONDS, seen, seen, attempt, card_id)
-    row = session.execute(_LOOK, given).fetchone()
+    row = session.execute(_LOOK, (LAST_WORDS_SECONDS, seen, seen, attempt, card_id)).fetchone()
     if row is None:
         return None
     found, attempts, more, before, written_at, ended, tail = row

@@ -194,6 +194,5 @@ def _places(words: tuple[str, ...], text: str) -> Iterator[re.Match[str]]:
     """Where a word of the text begins with one of these."""
     if not words:
         return iter(())
-    longest_first = sorted(words, key=len, reverse=True)
-    either: Any = "|".join(map(re.escape, longest_first))
+    either: Any = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
     return re.finditer(rf"(?<![^\W_])(?:{either})", text, re.IGNORECASE)

@@ -70,8 +70,7 @@ def spending(session: Session, phase: str | None = None) -> Spending:
     phases, roles, owners, total = _Sums(), _Sums(), _Sums(), _Sums()
     for phase, role, owner, of_tokens, of_cost, is_done, tokens, cost in rows:
         projected = of_tokens, of_cost
-        groups = (phases[phase], roles[role], owners[owner], total[None])
-        for sums in groups:
+        for sums in (phases[phase], roles[role], owners[owner], total[None]):
             if is_done is None:
                 _add(sums, 4, (tokens, cost))
             else:

@@ -146,8 +146,7 @@ def request_changes(
     said = Report().text(card_id, "request-changes")
     acting = ACTOR.set(values.name(by, "by"))
     try:
-        expected = Expected(seen=seen)
-        card = transition(session, lifecycle.SEND_BACK, card_id, expected, said, changes)
+        card = transition(session, lifecycle.SEND_BACK, card_id, Expected(seen=seen), said, changes)
     finally:
         ACTOR.reset(acting)
     return existing(card_id, card)

@@ -43,8 +43,7 @@ class Said(NamedTuple):
 
 def outcome_of(status: int) -> str:
     """How an attempt ends whose command ended so."""
-    meaning = {SUCCESS: COMPLETED, TEMPORARY: RELEASED, NEEDS_A_PERSON: BLOCKED}
-    return meaning.get(status, FAILED)
+    return {SUCCESS: COMPLETED, TEMPORARY: RELEASED, NEEDS_A_PERSON: BLOCKED}.get(status, FAILED)
 
 
 def ending(status: int, last_line: str | None) -> str:

@@ -152,8 +152,7 @@ class Task(Lease):
             raise TypeError("it gave what is to be awaited: make the function `async def`")
         if isinstance(result, Generator | AsyncGenerator):
             raise TypeError("it gave a generator, of which nothing has run: return, do not yield")
-        said = self._said(result=result)
-        return lease.judged(COMPLETED, said, "", None, None)
+        return lease.judged(COMPLETED, self._said(result=result), "", None, None)
 
     def _failed(self, error: BaseException) -> End:
         words = ""

@@ -36,8 +36,7 @@ def _show(session: Session, options: Options) -> Reply:
 def _propose(session: Session, options: Options) -> Reply:
     from fleet.verbs import north_star
 
-    made = north_star.propose(session, text_of(options.file), options.reason)
-    return _one(session, made)
+    return _one(session, north_star.propose(session, text_of(options.file), options.reason))
 
 
 @verb(

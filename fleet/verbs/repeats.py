@@ -46,8 +46,7 @@ def repeat(session: Session, card_id: str, line: str, zone: str = "UTC") -> Repe
     Named by its newest card or its first, a series has another line from now on. Raises
     `NotFound`, `UsageError`.
     """
-    now = session.execute("SELECT now()").fetchone()[0]
-    next_at = cron.after(line, cron.zone(zone), now)
+    next_at = cron.after(line, cron.zone(zone), session.execute("SELECT now()").fetchone()[0])
     sql = f"""
         UPDATE fleet_repeat SET line = %s, zone = %s, next_at = %s
         WHERE card_id = %s OR series = %s RETURNING {_COLUMNS}"""

@@ -65,8 +65,7 @@ def read(lines: Sequence[bytes], report: Report, faults: Faults) -> list[Item]:
     by_own: dict[tuple[str, str], list[str]] = {}
     for task in found:
         if task.within:
-            own = text(task.record, "id").strip()
-            by_own.setdefault((task.tag, own), []).append(task.key)
+            by_own.setdefault((task.tag, text(task.record, "id").strip()), []).append(task.key)
     return [_item(task, keys, by_own, report) for task in found]
 
 
