@@ -71,10 +71,8 @@ def _about_the_next(options: Options) -> None:
 def complete(session: Session, options: Options) -> Reply:
     if options.claim_next:
         return _complete_and_claim(session, options)
-    done = moves.complete(
-        session, *_claimed(options), report=report_of(options), texts=options.json
-    )
-    return one_card(done)
+    report = report_of(options)
+    return one_card(moves.complete(session, *_claimed(options), report=report, texts=options.json))
 
 
 def _complete_and_claim(session: Session, options: Options) -> Reply:

@@ -23,9 +23,8 @@ _POLL_SECONDS: Final = 1.0
 )
 def output(session: Session, options: Options) -> Reply:
     if options.follow:
-        run = verbs.existing_run(
-            options.card_id, verbs.look(session, options.card_id, options.attempt)
-        )
+        found = verbs.look(session, options.card_id, options.attempt)
+        run = verbs.existing_run(options.card_id, found)
         options.attempt = run.attempt  # another may begin meanwhile
         if run.more:
             return shown(_follow(session, options), options)

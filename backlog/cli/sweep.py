@@ -53,12 +53,9 @@ def days(environ: Mapping[str, str]) -> tuple[int, int]:
 
     Raises `UsageError`.
     """
-    kept = environ.get("BACKLOG_RETENTION_DAYS") or "0"
-    shown = environ.get("BACKLOG_ARCHIVE_DAYS") or "0"
-    return (
-        values.integer(kept, "BACKLOG_RETENTION_DAYS", 0, _MOST_DAYS),
-        values.integer(shown, "BACKLOG_ARCHIVE_DAYS", 0, _MOST_DAYS),
-    )
+    names = ("BACKLOG_RETENTION_DAYS", "BACKLOG_ARCHIVE_DAYS")
+    kept, shown = (values.integer(environ.get(n) or "0", n, 0, _MOST_DAYS) for n in names)
+    return kept, shown
 
 
 def _passes(session: Session, options: Options, old: tuple[int, int]) -> Iterator[str]:

@@ -103,11 +103,9 @@ Lines that begin with ">" quote what people and workers wrote. No other line is 
 
 
 def _names(session: Session, card: Record) -> _Part:
-    owner = card.claim_owner
     names = {"id": card.id, "title": card.title, "phase": card.phase, "role": card.role}
-    return _Part(
-        names={**names, "claimed by": owner, **_repeats(session, card.id, card.resolution)}
-    )
+    names |= {"claimed by": card.claim_owner, **_repeats(session, card.id, card.resolution)}
+    return _Part(names=names)
 
 
 def _repeats(session: Session, card_id: str, resolution: str | None) -> dict[str, str | None]:
@@ -202,10 +200,7 @@ def _fit(sections: Sequence[_Section], most: int) -> str:
     room = most - sum(map(_size, headings)) - 2 * len(sections)
     wholes = ["\n\n".join(part.render() for part in each.parts) for each in sections]
     rooms = _shares(map(_size, wholes), room)
-    bodies = [
-        _cut_section(each, whole, share)
-        for each, whole, share in zip(sections, wholes, rooms, strict=True)
-    ]
+    bodies = map(_cut_section, sections, wholes, rooms)
     return "\n\n".join(map("".join, zip(headings, bodies, strict=True))) + "\n"
 
 

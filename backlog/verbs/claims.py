@@ -183,7 +183,7 @@ def _claim_by_rules(
         if not rows:
             break
         cards.append(Record._make(rows[0]))
-        allowance.count(cards[-1])
+        allowance.claimed(cards[-1])
     return Taken(cards) if cards else _why_none(session, pool, allowance)
 
 
@@ -204,20 +204,15 @@ def _why_none(session: Session, pool: Source, allowance: "_Allowance") -> Taken[
     return Taken([], allowance.why_of(is_paused, is_spent) if is_any else EMPTY)
 
 
-class _Allowance:
+class _Allowance(NamedTuple):
     """What the rules leave an owner to claim now; limits are counted under their lock."""
 
-    def __init__(
-        self,
-        why: str | None,
-        room: int,
-        paused: set[str],
-        spent: set[str],
-        rooms: dict[str, int],
-        of_roles: dict[str, int],
-    ) -> None:
-        self.why, self.room, self.paused, self.spent = why, room, paused, spent
-        self._rooms, self._of_roles = rooms, of_roles
+    why: str | None
+    room: int
+    paused: set[str]
+    spent: set[str]
+    of_phases: dict[str, int]
+    of_roles: dict[str, int]
 
     @classmethod
     def of(cls, session: Session, owner: str) -> Self:
@@ -241,7 +236,7 @@ class _Allowance:
     @property
     def closed(self) -> list[str]:
         """The phases of which nothing may be claimed: paused, spent, or full."""
-        full = {phase for phase, room in self._rooms.items() if room <= 0}
+        full = {phase for phase, room in self.of_phases.items() if room <= 0}
         return sorted(self.paused | self.spent | full)
 
     @staticmethod
@@ -252,11 +247,11 @@ class _Allowance:
     @property
     def roles(self) -> list[str]:
         """The roles of whose cards no more may be claimed."""
-        return sorted(role for role, room in self._of_roles.items() if room <= 0)
+        return sorted(role for role, room in self.of_roles.items() if room <= 0)
 
-    def count(self, card: Record) -> None:
-        """One more is claimed of its phase and its role."""
-        for name, rooms in ((card.phase, self._rooms), (card.role, self._of_roles)):
+    def claimed(self, card: Record) -> None:
+        """One more is, of its phase and its role."""
+        for name, rooms in ((card.phase, self.of_phases), (card.role, self.of_roles)):
             if name in rooms:
                 rooms[name] -= 1
 

@@ -121,15 +121,11 @@ def everything(session: Session) -> Iterator[Finding]:
         yield each
     vain.sort(key=lambda each: KINDS.index(_kind(each)))  # what waits stays behind its cause
     yield from _waiting(vain, exhausted)
-    yield from _expired(session)
-    yield from overdue.overrun(session)
-    yield from overdue.late(session)
-    yield from overdue.long_in_review(session)
-    yield from _paused(session)
-    yield from _limited(session)
-    yield from running_out(session)
-    yield from overdue.old_drafts(session)
-    yield from _derived(session)
+    for found in (_expired, overdue.overrun, overdue.late, overdue.long_in_review):
+        yield from found(session)
+    for found in (_paused, _limited, running_out, overdue.old_drafts):
+        yield from found(session)
+    yield from (_DERIVED[part](*row) for part, row in check.differences(session))
 
 
 def _unchanged(session: Session, found: list[Finding], at: datetime) -> list[Finding]:
@@ -296,11 +292,6 @@ _MENDED: Final = {
     check.NO_WORDS: "INSERT INTO backlog_search (card_id) VALUES ({})",
     check.NO_CARD: "DELETE FROM backlog_search WHERE card_id = {}",
 }
-
-
-def _derived(session: Session) -> Iterator[Finding]:
-    for part, row in check.differences(session):
-        yield _DERIVED[part](*row)
 
 
 # What the database derives and is wrong about: only a statement of SQL puts it right.

@@ -217,23 +217,13 @@ def look(session: Session) -> Any:
 
 def _of(seen: Any, at: datetime) -> Flow:
     since, until, rows, workers = seen["timeline"]
+    moment = datetime.fromisoformat
     return Flow(
         Stats(*seen["stats"]),
-        [
-            Part(datetime.fromisoformat(begun), created, claimed, done, _number(cost), standing)
-            for begun, created, claimed, done, cost, standing in seen["parts"]
-        ],
+        [Part._make((moment(at), *n, _number(cost), now)) for at, *n, cost, now in seen["parts"]],
         [Spread(*each[:2], *map(_interval, each[2:])) for each in seen["times"]],
-        [
-            Spent(phase, runs, _number(tokens), _number(cost))
-            for phase, runs, tokens, cost in seen["spending"]
-        ],
-        Timeline(
-            datetime.fromisoformat(since),
-            datetime.fromisoformat(until),
-            [Row(*row) for row in rows],
-            workers,
-        ),
+        [Spent(*each[:2], *map(_number, each[2:])) for each in seen["spending"]],
+        Timeline(moment(since), moment(until), [Row(*row) for row in rows], workers),
         at,
     )
 

@@ -46,11 +46,8 @@ def read_lines(
     """The cards that are right; `faults` is told of the others, and `ignored` of unknown keys,
     which are faults without it. `progress` is told of each card.
     """
-    found = ((*each, _NO_LINES) for each in backlog(lines))
+    found = ((*each, dict[str, int]()) for each in backlog(lines))
     return read_found(found, len(lines), progress, faults, ignored)
-
-
-_NO_LINES: Final[Mapping[str, int]] = {}
 
 
 def read_found(
