@@ -17,14 +17,7 @@ from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from backlog.changelist import (
-    BlockReasonFilter,
-    BoundedPaginator,
-    CardChangeList,
-    PhaseFilter,
-    RoleFilter,
-    StateFilter,
-)
+from backlog import changelist
 from backlog.lifecycle import BLOCKED, CANCELLED, READY, REASON_IN_WORDS, is_cancelled
 from backlog.models import Card
 from backlog.reading import column, dot, quoted
@@ -97,9 +90,15 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
 
     form = CardForm
     action_form = FreshActionForm
-    paginator = BoundedPaginator
+    paginator = changelist.BoundedPaginator
     list_display = ("id", "title_line", "phase", "priority", "state", "owner_line", "attempts")
-    list_filter = ("status", StateFilter, BlockReasonFilter, PhaseFilter, RoleFilter)
+    list_filter = (
+        "status",
+        changelist.StateFilter,
+        changelist.BlockReasonFilter,
+        changelist.PhaseFilter,
+        changelist.RoleFilter,
+    )
     search_fields = ("id", "title", "claim_owner", "=phase")
     date_hierarchy = "created_at"
     ordering = ("-priority", "created_at", "id")
@@ -161,8 +160,10 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     def get_urls(self) -> list[URLPattern]:
         return quoted(super().get_urls())
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CardChangeList]:
-        return CardChangeList
+    def get_changelist(
+        self, request: HttpRequest, **kwargs: Any
+    ) -> type[changelist.CardChangeList]:
+        return changelist.CardChangeList
 
     def action_checkbox(self, obj: Card) -> SafeString:
         """With what is shown of the card: one that has changed since is not acted on."""

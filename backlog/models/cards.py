@@ -10,17 +10,8 @@ from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 from django.utils.text import Truncator
 
-from backlog import fields
-from backlog.lifecycle import (
-    BLOCK_REASONS,
-    BLOCKED,
-    CLAIMED,
-    DONE,
-    IN_REVIEW,
-    READY,
-    RESOLUTIONS,
-    STATUSES,
-)
+from backlog import fields, lifecycle
+from backlog.lifecycle import BLOCKED, CLAIMED, DONE, IN_REVIEW, READY, STATUSES
 from backlog.querysets import CardQuerySet
 
 _DEPENDS_ON_ITSELF = Func(
@@ -65,7 +56,7 @@ class Card(models.Model):
 
     # Why it was blocked last, and how often in a row for that reason; kept when it is unblocked.
     block_reason = fields.BlockReasonField(
-        choices=[(reason, reason.replace("_", " ")) for reason in BLOCK_REASONS],
+        choices=[(reason, reason.replace("_", " ")) for reason in lifecycle.BLOCK_REASONS],
         null=True,
         blank=True,
         editable=False,
@@ -88,7 +79,10 @@ class Card(models.Model):
     projected_cost = fields.CostField(max_digits=20, decimal_places=6, null=True, blank=True)
     # Of a card that is done: what became of it instead of its completion; None: it was completed.
     resolution = fields.ResolutionField(
-        choices=[(each, each) for each in RESOLUTIONS], null=True, blank=True, editable=False
+        choices=[(each, each) for each in lifecycle.RESOLUTIONS],
+        null=True,
+        blank=True,
+        editable=False,
     )
     # Out of lists and off the board since then; done.
     archived_at = fields.TimestampField(null=True, blank=True, editable=False)

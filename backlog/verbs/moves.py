@@ -104,11 +104,9 @@ def complete(
     its worker into review, unless all of its criteria have passed; from review and from ready it is
     refused then, as `NotAccepted`.
     """
-    expected = Expected(owner, attempt, seen)
+    expected, changes = Expected(owner, attempt, seen), change.DONE_ALONE
     said = report.text(card_id)
-    return transition(
-        session, lifecycle.COMPLETE, card_id, expected, said, change.DONE_ALONE, texts=texts
-    )
+    return transition(session, lifecycle.COMPLETE, card_id, expected, said, changes, texts=texts)
 
 
 def holding(card_id: str, owner: str, attempt: int | None, report: Report) -> Condition:
@@ -149,8 +147,7 @@ def block(
     what is given and raised are those of `complete`, but `WrongState` is from done. A blocked card
     stays as it is.
     """
-    changes = change.blocked(reason, note)
-    expected = Expected(owner, attempt, seen)
+    expected, changes = Expected(owner, attempt, seen), change.blocked(reason, note)
     said = report.text(card_id)
     return transition(session, lifecycle.BLOCK, card_id, expected, said, changes, texts=texts)
 
@@ -203,13 +200,10 @@ def release(
     After its last attempt (`max_attempts`) it is blocked instead. Raises `NotFound`,
     `WrongState`, `ClaimLost`, `Stale`.
     """
-    changes = change.given_back(delay)
-    expected = Expected(owner, attempt, seen)
+    expected, changes = Expected(owner, attempt, seen), change.given_back(delay)
     said = change.said_back(report, card_id)
-    return existing(
-        card_id,
-        transition(session, lifecycle.RELEASE, card_id, expected, said, changes, texts=texts),
-    )
+    card = transition(session, lifecycle.RELEASE, card_id, expected, said, changes, texts=texts)
+    return existing(card_id, card)
 
 
 def renew(
@@ -227,13 +221,9 @@ def renew(
     was cancelled raises `Cancelled`; else `NotFound`, `WrongState`, `ClaimLost`. `updated_at`
     stays: a heartbeat is no change of the card.
     """
-    expected = Expected(owner, attempt)
-    return existing(
-        card_id,
-        transition(
-            session, lifecycle.RENEW, card_id, expected, "", change.renewed(ttl), texts=texts
-        ),
-    )
+    expected, changes = Expected(owner, attempt), change.renewed(ttl)
+    card = transition(session, lifecycle.RENEW, card_id, expected, "", changes, texts=texts)
+    return existing(card_id, card)
 
 
 @in_statement
