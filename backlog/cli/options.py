@@ -147,6 +147,12 @@ def number(name: str, low: int, help: str, high: int = values.INT_MAX, **more: A
     return name, {"type": check, "help": help, **more}
 
 
+def word(name: str, check: Callable[[str, str], Any], help: str) -> Option:
+    """What stands without a name of its own before it."""
+    shown = name.upper()
+    return name, {"metavar": shown, "type": lambda value: check(value, shown), "help": help}
+
+
 def one_of(
     name: str,
     known: Iterable[str],
