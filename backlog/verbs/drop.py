@@ -82,12 +82,9 @@ def drop(
     _drop(session, [card_id], resolution, note)
     others = [each.id for each in waiting] if dependents == lifecycle.DROP_TOO else []
     _drop(session, others, DROPPED, reason)
-    blocked = _block(session, card_id, reason, waiting) if dependents == lifecycle.WAIT else []
-    left = (
-        [each.id for each in waiting if each.id not in blocked]
-        if dependents == lifecycle.WAIT
-        else []
-    )
+    waits = dependents == lifecycle.WAIT
+    blocked = _block(session, card_id, reason, waiting) if waits else []
+    left = [each.id for each in waiting if waits and each.id not in blocked]
     return Dropped(existing(card_id, find(session, card_id)), others, blocked, left)
 
 
