@@ -104,12 +104,8 @@ class _ReadAdmin(ReadAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         texts = [field.name for field in self.opts.fields if isinstance(field, _LONG)]
-        begun = (
-            super()
-            .get_queryset(request)
-            .annotate(**{f"{name}_start": start(name) for name in texts})
-        )
-        return begun.defer(*texts)  # type: ignore[no-any-return]  # untyped
+        begun = {f"{name}_start": start(name) for name in texts}
+        return super().get_queryset(request).annotate(**begun).defer(*texts)  # type: ignore[no-any-return]  # untyped
 
     def get_list_display(self, request: HttpRequest) -> Any:
         return [
