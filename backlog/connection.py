@@ -55,8 +55,7 @@ class DjangoSession:
     def trip(self, *statements: Statement) -> list[list[Any]]:
         self._ready()
         with self._connection.wrap_database_errors:
-            opened = self._connection.connection
-            return self._cursors().together(statements, opened, self._run)
+            return self._cursors().together(statements, self._connection.connection, self._run)
 
     def _ready(self) -> None:
         self._connection.close_if_health_check_failed()  # once a request: it may have restarted

@@ -51,6 +51,7 @@ class Result(Protocol):
 
     @property
     def rowcount(self) -> int: ...
+    def __iter__(self) -> Iterator[Any]: ...
     def fetchone(self) -> Any: ...
     def fetchall(self) -> list[Any]: ...
 
@@ -267,7 +268,7 @@ def sqlstate(error: BaseException) -> str | None:
 _UNAVAILABLE: Final = ("08", "28", "3D", "53", "57", "58", "25006", "25P03", "25P04")
 # What would be right, where the server does not say so.
 _ADVICE: Final = {
-    "25006": "it is a standby or read-only: DATABASE_URL is to name the primary, or every host",
+    "25006": "it is a standby or read-only: DATABASE_URL is to name the primary, or every host"
 }
 
 

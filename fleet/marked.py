@@ -1,7 +1,11 @@
 """YAML as it stands in a file: each value with its line, none made into more than its text."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
+
+from backlog import values
+from backlog.errors import UsageError
 
 _TEXT: Final = "tag:yaml.org,2002:str"
 
@@ -12,6 +16,15 @@ class Fault(Exception):
     def __init__(self, line: int, what: str) -> None:
         super().__init__(what)
         self.line = line
+
+
+@contextmanager
+def at(line: int) -> Iterator[None]:
+    """Whatever cannot be is a fault of this line, unless it names another."""
+    try:
+        yield
+    except UsageError as error:
+        raise Fault(line, str(error)) from None
 
 
 class Marked:
@@ -40,7 +53,6 @@ class Marked:
         return node
 
     def line(self, node: Any) -> int:
-        """Where the node begins."""
         line: int = node.start_mark.line
         return line + self._first
 
@@ -66,3 +78,10 @@ def plain(node: Any) -> object:
 def text(node: Any) -> str | None:
     """The text; None if it is none."""
     return node.value if node.id == "scalar" and node.tag == _TEXT else None
+
+
+def sentence(value: object, what: str) -> str:
+    """Text that is a line, of what is `plain`. Raises `UsageError`."""
+    if not isinstance(value, str):
+        raise UsageError(f"{what} must be text (quote it if it is a number or a word like yes)")
+    return values.line(value, what)

@@ -4,9 +4,8 @@ import os
 
 import pytest
 
-from backlog.errors import NotFound
+from backlog.errors import ConfigurationError, NotFound
 from backlog.models import Card
-from backlog.store.errors import ConfigurationError
 from fleet import roles as library
 from fleet.verbs import workers
 from tests.factories import AccountFactory

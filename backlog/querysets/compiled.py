@@ -47,8 +47,7 @@ class Compiled:
     ) -> Statement:
         if not self._whole:
             return _compile(self._cards, self._pool, self._using, count, gated, closed, roles)
-        shape = self._pool.shape
-        sql = _kept(self._using, shape, count, gated, len(closed), len(roles))
+        sql = _kept(self._using, self._pool.shape, count, gated, len(closed), len(roles))
         return sql, (*self._pool.given, *closed, *roles)
 
 

@@ -230,8 +230,7 @@ def whole(text: Any) -> SafeString:
     within the `--` of an option. What is longer than a line of a phone may break, as it must."""
     if "-" not in str(text):
         return SafeString(html.escape(str(text)))
-    words = re.split(r"(\s+)", str(text))
-    return SafeString("".join(map(_kept, words)))
+    return SafeString("".join(map(_kept, re.split(r"(\s+)", str(text)))))
 
 
 def _kept(word: str) -> str:

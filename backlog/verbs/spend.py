@@ -66,12 +66,11 @@ def spending(session: Session, phase: str | None = None) -> Spending:
     of_all = phase is None
     among, params = ("", ()) if of_all else (" AND phase = %s", (phase, phase))
     sql = _SPENDING.format(among=among, join="LEFT JOIN" if of_all else "JOIN")
-    rows = session.execute(sql, params).fetchall()
+    rows = session.execute(sql, params)
     phases, roles, owners, total = _Sums(), _Sums(), _Sums(), _Sums()
     for phase, role, owner, of_tokens, of_cost, is_done, tokens, cost in rows:
         projected = of_tokens, of_cost
-        groups = (phases[phase], roles[role], owners[owner], total[None])
-        for sums in groups:
+        for sums in (phases[phase], roles[role], owners[owner], total[None]):
             if is_done is None:
                 _add(sums, 4, (tokens, cost))
             else:
@@ -132,9 +131,5 @@ def phases(
 
 
 def look(session: Session) -> Any:
-    """What `phases` asks of a sweep, as JSON."""
-    found = spending(session).phases
-    return [
-        (name, [None if each is None else str(each) for each in sums[:6]])
-        for name, sums in found.items()
-    ]
+    """What `phases` asks of a sweep."""
+    return [(name, sums[:6]) for name, sums in spending(session).phases.items()]

@@ -87,29 +87,18 @@ def _needed(session: Session, deed: Deed) -> list[_Needed | None]:
     if verb == "import" and deed.cards:
         return [_Needed(("force",), f"import what moves cards: {named(deed.cards)}")]
     if verb == UNGATE and deed.cards:
-        return [_ungated(card_id) for card_id in _with_own_gate(session, deed.cards)]
+        own = [card_id for card_id, *_, own_gate in _cards(session, deed.cards) if own_gate]
+        return [_Needed((UNGATE,), f"take away the gate of {card_id}") for card_id in own]
     if verb in _OF_A_CLAIM:
-        return [_of_a_claim(verb, deed.actor, *card) for card in _cards(session, deed.cards)]
+        return [_of_a_claim(verb, deed.actor, *card[:3]) for card in _cards(session, deed.cards)]
     return [_Needed((verb,), verb)]
 
 
-def _with_own_gate(session: Session, ids: tuple[str, ...]) -> list[str]:
-    """Those of the cards that are gated by themselves; nobody changes them meanwhile."""
-    sql = """
-        SELECT id, own_gate FROM backlog WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE"""
-    rows = session.execute(sql, (list(ids),)).fetchall()
-    return [card_id for card_id, own_gate in rows if own_gate]
-
-
-def _ungated(card_id: str) -> _Needed:
-    return _Needed((UNGATE,), f"take away the gate of {card_id}")
-
-
 def _cards(session: Session, ids: tuple[str, ...]) -> list[Any]:
-    """The id of each of the cards, who holds it, and whether it is gated; nobody changes them
-    until the transaction ends."""
+    """The id of each of the cards, who holds it, whether it is gated, and so by itself; nobody
+    changes them until the transaction ends."""
     sql = """
-        SELECT id, claim_owner, gated FROM backlog WHERE id = ANY (%s)
+        SELECT id, claim_owner, gated, own_gate FROM backlog WHERE id = ANY (%s)
         ORDER BY id FOR NO KEY UPDATE"""
     return session.execute(sql, (list(ids),)).fetchall() if ids else []
 
@@ -134,7 +123,7 @@ def _claimed_for(session: Session, deed: Deed, roles: tuple[str, ...]) -> tuple[
     own = tuple(each for each in roles if "claim" in library.granted([each]))
     if deed.verb == "claim" and deed.cards:
         sql = "SELECT role FROM backlog WHERE id = ANY (%s) FOR NO KEY UPDATE"
-        wanted = [role for (role,) in session.execute(sql, (list(deed.cards),)).fetchall()]
+        wanted = [role for (role,) in session.execute(sql, (list(deed.cards),))]
     else:
         wanted = [deed.role]
     for role in wanted:

@@ -6,8 +6,7 @@ from typing import Final
 from backlog.errors import NotFound, WrongState
 from backlog.records import iso
 from backlog.session import Session, in_transaction
-from backlog.verbs.findings import Finding
-from backlog.verbs.ways_out import command
+from backlog.verbs.findings import Finding, command
 from hooks.addresses import shown
 from hooks.words import WEBHOOK
 

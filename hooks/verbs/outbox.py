@@ -7,8 +7,7 @@ from typing import Any, Final, NamedTuple
 from backlog.errors import NotFound
 from backlog.lifecycle import FLEET
 from backlog.session import Session, in_pages, in_statement
-from backlog.verbs.findings import Finding
-from backlog.verbs.ways_out import command
+from backlog.verbs.findings import Finding, command
 from hooks.verbs.failing import refuse_off
 from hooks.words import DEAD, DELIVERED, PHASE_DONE, WAITING
 

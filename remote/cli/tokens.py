@@ -33,7 +33,6 @@ def _names(value: str, name: str) -> list[str]:
     one_of(
         "--scope",
         SCOPES,
-        lambda value: values.one_of(value, "--scope", SCOPES),
         f"{ABOUT} (%(default)s)",
         default=WORK,
     ),

@@ -17,7 +17,7 @@ from backlog.verbs.claims import Taken
 from backlog.verbs.output import Printed
 from backlog.verbs.pool import Pool
 from backlog.verbs.runs import Report
-from backlog.worker.deeds import Deeds
+from backlog.worker.plan import Deeds
 from remote.client import rows
 from remote.client.address import Address
 from remote.client.wire import Wire
