@@ -8,18 +8,18 @@ import io
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from backlog.cli.caller import CALLER, STDIN, Caller
 from backlog.cli.main import perform
-from backlog.cli.options import Options, Verb
+from backlog.cli.options import Option, Options, Verb
 from backlog.cli.parser import declared, parse
 from backlog.cli.reply import Reply
-from backlog.errors import UsageError
+from backlog.errors import NotAllowed, UsageError
 from backlog.json_logs import about
 from backlog.session import ACTOR, Opener
-from backlog.values import Digits, exact_json
+from backlog.values import Digits, exact_json, integer
 from hooks import command
 
 if TYPE_CHECKING:
@@ -46,6 +46,32 @@ class Parameter(NamedTuple):
     name: str
     word: str
     settings: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, option: Option) -> Self:
+        """The value that an option of the command is here: `claimNext` of `--claim-next`."""
+        word, settings = option
+        first, *more = word.lstrip("-").split("-")
+        return cls(first + "".join(map(str.capitalize, more)), word, settings)
+
+    @property
+    def is_actor(self) -> bool:
+        """Names whoever does the verb."""
+        return self.name == "by" or self.settings.get("env") == "BACKLOG_OWNER"
+
+    @property
+    def is_required(self) -> bool:
+        """Must be given; who acts is known without."""
+        is_named = self.word.startswith("-")
+        return not self.is_actor and bool(self.settings.get("required") or not is_named)
+
+    @property
+    def bounds(self) -> tuple[int, int] | None:
+        """The least and the greatest value of a whole number; None: it is something else."""
+        check = self.settings.get("type")
+        if isinstance(check, partial) and check.func is integer:
+            return check.keywords["low"], check.keywords["high"]
+        return None
 
     @property
     def is_flag(self) -> bool:
@@ -81,24 +107,21 @@ class Called:
         return "/".join(self.words)
 
     @cached_property
+    def identifier(self) -> str:
+        """As programs name things: `plan_apply`."""
+        return self.name.replace("/", "_").replace("-", "_")
+
+    @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """What it may be given."""
         return tuple(
-            Parameter(_name(word), word, settings)
-            for word, settings in self.verb.options
-            if word not in _NOT_GIVEN
+            Parameter.of(option) for option in self.verb.options if option[0] not in _NOT_GIVEN
         )
 
 
 def takes_none(name: str, unknown: Iterable[str], taken: Iterable[str]) -> str:
     """What is said of names that the call of this name does not take; `taken`: those it does."""
     return f"{name} takes no {', '.join(unknown)}; it takes {', '.join(taken) or 'nothing'}"
-
-
-def _name(word: str) -> str:
-    """The name in JSON of an option: `claimNext` of `--claim-next`."""
-    first, *more = word.lstrip("-").split("-")
-    return first + "".join(map(str.capitalize, more))
 
 
 def is_called(name: str) -> bool:
@@ -118,6 +141,24 @@ def verbs() -> Iterable[Called]:
         if found.alone is not None:
             yield Called((name,), found.alone)
         yield from (Called((name, action.name), action) for action in found.actions)
+
+
+def in_the_name(
+    called: Called, given: Mapping[str, Any], worker: str, *, operates: bool
+) -> tuple[dict[str, Any], bool]:
+    """The values with this worker as whoever acts, and whether what is said of a claim is said by
+    its holder: not if `owner` is null and the worker `operates`. Whoever does not may leave `owner`
+    null all the same, and must hold the claim then. Raises `NotAllowed` if they name another.
+    """
+    said, holds = dict(given), True
+    for name in (each.name for each in called.parameters if each.is_actor):
+        if name == "owner" and name in said and said[name] is None:
+            holds = not operates
+        elif said.get(name) not in (None, worker):
+            raise NotAllowed(f"{name} must be {worker}, who calls")
+        elif name == "by":
+            said[name] = worker
+    return said, holds
 
 
 def call[T](

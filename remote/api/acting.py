@@ -12,10 +12,9 @@ from backlog.errors import NotAllowed
 from backlog.values import exact_json
 from backlog.verbs import rights
 from remote import scopes
-from remote.acting import in_the_name
 from remote.api import answers, connection, waiting
 from remote.api.claiming import within
-from remote.calls import Called, call
+from remote.calls import Called, call, in_the_name
 from remote.naming import by_names
 from remote.verbs import limits
 from remote.verbs.answers import Answer, once

@@ -4,7 +4,6 @@ The values are the command's to check: it says what would be right.
 """
 
 from decimal import Decimal
-from functools import partial
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -18,11 +17,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from backlog.values import Digits, integer
+from backlog.values import Digits
 from remote.calls import Called, Parameter
 
 MOST_SECONDS: Final = 60
-
 
 _MOST_DIGITS: Final = 20
 _NUMBER: Final = StrictInt | str  # "" where an edit takes it away
@@ -78,12 +76,11 @@ def of(called: Called) -> type[Given]:
         about = "seconds to wait for something to claim; ?wait= is the same"
         wait = Field(None, description=about, alias="wait")
         fields["wait_"] = (_whole(0, MOST_SECONDS) | None, wait)
-    name = "".join(each.title() for each in called.name.replace("/", "-").split("-"))
+    name = called.identifier.title().replace("_", "")
     return create_model(name, __base__=Given, **fields)
 
 
 def _type(parameter: Parameter) -> Any:
-    check = parameter.settings.get("type")
     if parameter.name in _TYPES:
         kind = _TYPES[parameter.name]
     elif parameter.is_flag:
@@ -92,11 +89,11 @@ def _type(parameter: Parameter) -> Any:
         kind = StrictBool | str
     elif parameter.is_list:
         kind = str | list[str]
-    elif isinstance(check, partial) and check.func is integer:
-        kind = _whole(check.keywords["low"], check.keywords["high"])
+    elif parameter.bounds is not None:
+        kind = _whole(*parameter.bounds)
     else:
         kind = str
-    return kind if _is_required(parameter) else kind | None
+    return kind if parameter.is_required else kind | None
 
 
 def _field(parameter: Parameter) -> Any:
@@ -104,7 +101,7 @@ def _field(parameter: Parameter) -> Any:
     how: dict[str, Any] = {"description": _help(parameter), "alias": parameter.name}
     if settings.get("choices"):
         how["json_schema_extra"] = {"enum": [*settings["choices"], None]}
-    return Field(... if _is_required(parameter) else None, **how)
+    return Field(... if parameter.is_required else None, **how)
 
 
 def _help(parameter: Parameter) -> str:
@@ -114,14 +111,6 @@ def _help(parameter: Parameter) -> str:
         return "the content of the file, or a list of its lines as objects"
     default = str(parameter.settings.get("default"))
     return str(parameter.settings.get("help", "")).replace("%(default)s", default)
-
-
-def _is_required(parameter: Parameter) -> bool:
-    """Whether a call must give it; who acts is known without."""
-    settings = parameter.settings
-    if parameter.name == "by" or settings.get("env") == "BACKLOG_OWNER":
-        return False
-    return bool(settings.get("required")) or not parameter.word.startswith("-")
 
 
 def _exact(value: Any) -> Any:

@@ -39,11 +39,10 @@ def _operations(api: NinjaAPI) -> dict[str, list[str]]:
             "by_alias": True,
             "url_name": called.name,
         }
-        name = called.name.replace("/", "_").replace("-", "_")
-        api.post(f"/{called.name}", operation_id=name, **how)(_posted(called, model))
+        api.post(f"/{called.name}", operation_id=called.identifier, **how)(_posted(called, model))
         if scopes.only_reads(called.name):
             got = _got(called, model)
-            api.get(f"/{called.name}", operation_id=f"get_{name}", **how)(got)
+            api.get(f"/{called.name}", operation_id=f"get_{called.identifier}", **how)(got)
     return taken
 
 

@@ -52,7 +52,7 @@ def _noted[D: (Verb, Group, Verb | Group)](found: D, words: dict[str, str]) -> D
 
 def _noting(option: Option, words: dict[str, str]) -> Option:
     name, settings = option
-    if name == "--by" or settings.get("env") == "BACKLOG_OWNER":
+    if Parameter.of(option).is_actor:
         settings = {**settings, "required": False}
     if "action" in settings or "nargs" in settings:
         return option

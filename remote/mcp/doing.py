@@ -5,8 +5,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from backlog.session import Opener, Session
-from remote.acting import in_the_name
-from remote.calls import Called, call
+from remote.calls import Called, call, in_the_name
 from remote.client.main import reply
 from remote.client.wire import Wire
 from remote.mcp.server import Answer, Do, answering

@@ -2,13 +2,10 @@
 
 from argparse import SUPPRESS
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 from mcp import types
 
-from backlog import values
-from remote.acting import says_who_acts
 from remote.calls import Called, Parameter, verbs
 from remote.scopes import only_reads
 
@@ -123,7 +120,7 @@ def _tool(called: Called, *, small: bool) -> types.Tool:
     help = called.verb.help
     return types.Tool(
         # Not all clients take other characters.
-        name=called.name.replace("/", "_").replace("-", "_"),
+        name=called.identifier,
         description=_SAID.get(called.name, f"{help[0].upper()}{help[1:]}."),
         inputSchema=schema,
         annotations=types.ToolAnnotations(
@@ -136,7 +133,7 @@ def _tool(called: Called, *, small: bool) -> types.Tool:
 
 def _is_asked_for(called: Called, parameter: Parameter, *, small: bool) -> bool:
     """Not who acts, which the server knows, nor what is about the command."""
-    if says_who_acts(parameter):
+    if parameter.is_actor:
         return not small and called.name in _FENCED
     return parameter.name not in (_MANY if small else _OF_THE_COMMAND)
 
@@ -145,11 +142,11 @@ def _is_required(given: list[Parameter], parameter: Parameter) -> bool:
     """Of several, of which one is needed, none is by itself: not every client reads more."""
     if parameter.settings.get("either"):
         return sum(bool(each.settings.get("either")) for each in given) == 1
-    return bool(parameter.settings.get("required")) or not parameter.word.startswith("-")
+    return parameter.is_required
 
 
 def _schema(parameter: Parameter) -> dict[str, Any]:
-    if says_who_acts(parameter):
+    if parameter.is_actor:
         return _AS_OPERATOR
     settings = parameter.settings
     default = settings.get("default")
@@ -161,7 +158,6 @@ def _schema(parameter: Parameter) -> dict[str, Any]:
 
 
 def _type(parameter: Parameter) -> Mapping[str, Any]:
-    read = parameter.settings.get("type")
     if parameter.name in _TYPES:
         return _TYPES[parameter.name]
     if parameter.is_flag:
@@ -170,7 +166,7 @@ def _type(parameter: Parameter) -> Mapping[str, Any]:
         return {"type": "string", "enum": [*parameter.settings["choices"]]}
     if parameter.is_list:
         return {"type": "array", "items": {"type": "string"}}
-    if isinstance(read, partial) and read.func is values.integer:
-        low, high = read.keywords["low"], read.keywords["high"]
+    if parameter.bounds is not None:
+        low, high = parameter.bounds
         return {"type": "integer", "minimum": low, "maximum": high}
     return {"type": "string"}
