@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from hooks import command
-from remote import beside
+from remote import join
 
 # As `parser.VERBS`.
 VERBS: Final = {
@@ -22,5 +22,5 @@ def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
         from remote.client import main
 
         main.run(argv, prog, VERBS)
-    beside.join()
+    join()
     command.run(argv, prog, VERBS)
