@@ -78,16 +78,19 @@ def sent(answer: Answer) -> HttpResponse:
 def read(request: HttpRequest, answer: Answer) -> HttpResponseBase:
     """The answer of a verb that only reads: 304 if the caller has it already."""
     response = sent(answer)
-    etag = f'"{sha256(answer.body.encode()).hexdigest()[:32]}"'
-    response["ETag"] = etag
+    tag = response["ETag"] = etag(answer.body)
     response["Cache-Control"] = "private, no-cache"
     patch_vary_headers(response, ["Accept", "Authorization"])
     if request.method not in ("GET", "HEAD"):
         return response
-    found = get_conditional_response(request, etag=etag, response=response)
-    if found is not None and found is not response:
-        found[EXIT_STATUS] = answer.exit_status
-    return found or response
+    found = get_conditional_response(request, etag=tag, response=response) or response
+    found[EXIT_STATUS] = answer.exit_status
+    return found
+
+
+def etag(text: str) -> str:
+    """The `ETag` of an answer: what it says, and not when."""
+    return f'"{sha256(text.encode()).hexdigest()[:32]}"'
 
 
 def link_to_next(request: HttpRequest, response: HttpResponseBase, limit: int, body: str) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from functools import cache
-from hashlib import sha256
 from http.client import responses
 from typing import Any, Final
 
@@ -92,8 +91,7 @@ def openapi(request: HttpRequest) -> HttpResponseBase:
     if request.method != "GET":
         return HttpResponseNotAllowed(["GET"])
     text, etag = _written(reverse("api:api-root"))
-    response = HttpResponse(text, content_type=answers.JSON)
-    response["ETag"] = etag
+    response = HttpResponse(text, content_type=answers.JSON, headers={"ETag": etag})
     response["Cache-Control"] = "public, no-cache"
     return get_conditional_response(request, etag=etag, response=response) or response
 
@@ -101,7 +99,7 @@ def openapi(request: HttpRequest) -> HttpResponseBase:
 @cache
 def _written(root: str) -> tuple[str, str]:
     text = json.dumps(document(root), ensure_ascii=False)
-    return text, f'"{sha256(text.encode()).hexdigest()[:32]}"'
+    return text, answers.etag(text)
 
 
 def document(root: str) -> dict[str, Any]:
@@ -131,9 +129,8 @@ def _card() -> dict[str, Any]:
 
 def _refusals(verb: str) -> tuple[int, ...]:
     """The statuses that a refusal of this verb may have."""
-    if scopes.only_reads(verb):
-        return (401, 403, 404, 409, 413, 422, 429, 503)
-    return (401, 403, 404, 409, 413, 422, 423, 429, 503)
+    lost = () if scopes.only_reads(verb) else (423,)
+    return (401, 403, 404, 409, 413, 422, *lost, 429, 503)
 
 
 def _refusal(status: int) -> dict[str, Any]:

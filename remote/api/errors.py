@@ -102,9 +102,7 @@ def refused(refusal: Refusal) -> HttpResponse:
     """The answer that says so."""
     statuses = [status for kind, status in _STATUSES if isinstance(refusal, kind)]
     status = statuses[0] if statuses else refusal.http_status
-    body = json_text({"error": {"code": refusal.code, "message": message(refusal)}})
-    response = HttpResponse(f"{body}\n", status=status, content_type="application/json")
-    response[EXIT_STATUS] = refusal.exit_status
+    response = _answer(status, refusal.code, message(refusal), refusal.exit_status)
     response["Cache-Control"] = "no-store"
     response._has_been_logged = True  # type: ignore[attr-defined]  # Django would warn of each
     if status == 401:
@@ -112,6 +110,12 @@ def refused(refusal: Refusal) -> HttpResponse:
     if status in (429, 503):
         response["Retry-After"] = getattr(refusal, "retry_after", _RETRY_SECONDS)
     return response
+
+
+def _answer(status: int, code: str, message: str, exit_status: int = 1) -> HttpResponse:
+    body = json_text({"error": {"code": code, "message": message}})
+    headers = {EXIT_STATUS: exit_status}
+    return HttpResponse(f"{body}\n", "application/json", status, headers=headers)
 
 
 def answer_errors(api: NinjaAPI, taken: Mapping[str, Sequence[str]]) -> None:
@@ -125,12 +129,7 @@ def answer_errors(api: NinjaAPI, taken: Mapping[str, Sequence[str]]) -> None:
             return refused(refusal)
         # Without what was sent, and without the headers, which have the token.
         logging.getLogger("django.request").error("%s", request.path, exc_info=error)
-        body = json_text(
-            {"error": {"code": "internal", "message": "this is a defect; the log has it"}}
-        )
-        response = HttpResponse(f"{body}\n", status=500, content_type="application/json")
-        response[EXIT_STATUS] = 1
-        return response
+        return _answer(500, "internal", "this is a defect; the log has it")
 
     @api.exception_handler(ValidationError)
     def wrong_shape(request: HttpRequest, error: ValidationError) -> HttpResponse:

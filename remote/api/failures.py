@@ -6,7 +6,6 @@ key there is, is looked at as ever: behind one proxy nobody is kept out by a nei
 
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Collection
 from threading import Lock
 from typing import Final
@@ -24,7 +23,7 @@ class Failures:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._counts: dict[str, tuple[float, int]] = {}  # the last one that failed last
         self._keys: Collection[str] = ()
         self._asked = float("-inf")
 
@@ -50,7 +49,7 @@ class Failures:
                 began, count = now, 0
             self._counts[address] = began, count + 1
             if len(self._counts) > _KEPT:
-                self._counts.popitem(last=False)
+                del self._counts[next(iter(self._counts))]
 
 
 FAILURES: Final = Failures()
