@@ -98,7 +98,8 @@ class _Taken(NamedTuple):
 
 
 class _Try(NamedTuple):
-    """A message that is about to be sent, the how manieth time; signed by each of the secrets."""
+    """A message that is about to be sent, which is try number `attempts`; signed by each of the
+    secrets."""
 
     id: int
     key: str

@@ -11,7 +11,7 @@ from hooks.words import PHASE_DONE
 
 # Each phase one step in the index `backlog_lanes`, as `backlog.verbs.rules` walks them, and two
 # looks into it. What is claimed is little.
-_OPEN: Final = """
+_LOOK: Final = f"""
 WITH RECURSIVE walk (phase) AS (
     (SELECT phase FROM backlog WHERE status <> 'claimed' AND archived_at IS NULL
         ORDER BY phase LIMIT 1)
@@ -27,9 +27,7 @@ WITH RECURSIVE walk (phase) AS (
         OR EXISTS (SELECT FROM backlog WHERE backlog.phase = walk.phase AND status = 'blocked'
             AND archived_at IS NULL))
     UNION SELECT phase FROM backlog WHERE claim_expires_at IS NOT NULL AND phase IS NOT NULL
-)"""
-
-_LOOK: Final = f"""{_OPEN}, unfinished_again AS (
+), unfinished_again AS (
     DELETE FROM hooks_done_phase AS done USING unfinished WHERE done.phase = unfinished.phase
 ), newly AS (
     INSERT INTO hooks_done_phase
