@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from backlog.verbs.claims import Claiming
     from backlog.verbs.rights import Ask
 
-# Those of the command, and what only a worker elsewhere has a use for.
+# The verbs of the command, and one that only a worker elsewhere needs.
 VERBS: Final = {**command.VERBS, "keep-output": "remote.keep_output.keep_output"}
-# Of this machine: its processes, its files, its store.
+# They are about this machine: its processes, its files, its store.
 _NOT_CALLED: Final = frozenset({"work", "store"})
-# What never ends, or keeps somebody waiting on a connection of the database.
+# With them a verb never ends, or waits while it holds a connection to the database.
 _NOT_GIVEN: Final = frozenset({"--follow", "--every", "--wait", "--json"})
 
 # What each call is done within, given the name of its verb: whoever serves measures it, say.
@@ -120,7 +120,7 @@ class Called:
 
 
 def takes_none(name: str, unknown: Iterable[str], taken: Iterable[str]) -> str:
-    """What is said of names that the call of this name does not take; `taken`: those it does."""
+    """The refusal of `unknown` names by the call of this name, which takes those in `taken`."""
     return f"{name} takes no {', '.join(unknown)}; it takes {', '.join(taken) or 'nothing'}"
 
 
@@ -173,11 +173,11 @@ def call[T](
     ask: "Ask | None" = None,
     as_json: bool = True,
 ) -> T:
-    """Do the verb in the name of this worker; what `answer` makes of its reply, which is the one of
-    `--json`, or (unless `as_json`) the one for people.
+    """Do the verb in the name of this worker; returns what `answer` makes of its reply, while the
+    session is open. The reply is that of `--json`, or the one for people, unless `as_json`.
 
-    `holds`: what is said of a claim is said by whoever holds it, who is this worker; else it is the
-    operator's hand, as without `--owner`. Raises `Refusal`, and what the database raises.
+    `holds`: the worker acts on a claim as its holder, as with `--owner`; else as an operator does.
+    Raises `Refusal`, and what the database raises.
     """
     words, fed = _words(called, given)
     words += ["--json"] if as_json else []

@@ -16,7 +16,8 @@ from remote.api.site import API
 
 
 def _of_api(view: Any) -> Any:
-    """The view, which asks for a token of its own: a form of another site carries none."""
+    """The view for whoever calls: without a login and the check of forms, for it asks for a token,
+    which no form of another site carries; and with HEAD answered as GET is."""
 
     @csrf_exempt
     @login_not_required
@@ -64,7 +65,7 @@ def _without_body(response: HttpResponseBase) -> HttpResponseBase:
 
 @_of_api
 def unknown(request: HttpRequest) -> HttpResponse:
-    """404, and where all that is there is told."""
+    """404, and where the verbs are listed."""
     return refused(NoSuchVerb("there is no such verb; /api/v1/openapi.json has those there are"))
 
 

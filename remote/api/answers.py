@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
@@ -39,17 +38,18 @@ def answered(request: HttpRequest, verb: str, reply: Reply) -> Answer:
 
 
 def for_a_command(request: HttpRequest) -> bool:
-    """Whether what is asked for is the whole reply: the command prints it, and refusals as well."""
+    """Whether the command asks, which prints the whole reply, and refusals as they are."""
     return REPLY in request.headers.get("Accept", "")
 
 
 def for_people(request: HttpRequest) -> bool:
-    """Whether the whole reply is to have the lines in place of the JSON: the command makes of what
-    it has read either the one or the other."""
+    """Whether the whole reply is to have the lines for people in place of the JSON. It never has
+    both: the verb makes one of them as it reads."""
     return f"{REPLY}; form=text" in request.headers.get("Accept", "")
 
 
 def _whole(verb: str, reply: Reply, as_text: bool) -> str:
+    """The reply as JSON, in which its own JSON stands as it was written."""
     text = list(reply.text) if as_text and reply.text is not None else None
     value = "".join(reply.json).rstrip("\n") if text is None else "null"
     if text is None and verb in OF_LINES:
@@ -107,8 +107,3 @@ def link_to_next(request: HttpRequest, response: HttpResponseBase, limit: int, b
 def without_secret(body: str) -> str:
     """The answer without what signs for a webhook."""
     return _SECRET.sub(lambda found: "secret=-" if "=" in found[0][:7] else '"secret":null', body)
-
-
-def pieces(texts: Iterable[str]) -> bytes:
-    """A digest of texts, none of which can be moved into its neighbour."""
-    return sha256(json_text(list(texts)).encode()).digest()

@@ -14,7 +14,7 @@ from pydantic import create_model
 from backlog.records import WIRE_NAMES, Record
 from remote import scopes
 from remote.api import answers
-from remote.api.models import MOST_SECONDS
+from remote.api.schemas import MOST_SECONDS
 from remote.api.site import API
 from remote.calls import verbs
 from remote.verbs.answers import LONGEST_KEY
@@ -141,6 +141,7 @@ def _refusal(status: int) -> dict[str, Any]:
 
 
 def _complete(operation: dict[str, Any], verb: str, method: str) -> None:
+    """Say in the operation what ninja does not know of the verb."""
     operation["description"] = f"Scope: {scopes.NEEDED[verb]}."
     parameters, answered = operation["parameters"], operation["responses"]
     if "requestBody" in operation:

@@ -16,7 +16,7 @@ from backlog.values import json_text
 from remote.calls import takes_none
 
 EXIT_STATUS: Final = "Backlog-Exit-Status"
-# Whose token came with the call, percent-encoded: who is not told who they are can ask.
+# The worker whose token came with the call, percent-encoded.
 WORKER: Final = "Backlog-Worker"
 _RETRY_SECONDS: Final = 1
 
@@ -67,7 +67,7 @@ class NoLength(UsageError):
     code = "length_required"
 
 
-# What differs from the status that the refusal has on a page.
+# Statuses that are others than on a page.
 _STATUSES: Final[tuple[tuple[type[Refusal], int], ...]] = (
     (TooLarge, 413),
     (NoLength, 411),
@@ -99,7 +99,7 @@ def message(refusal: Refusal) -> str:
 
 
 def refused(refusal: Refusal) -> HttpResponse:
-    """The answer that says so."""
+    """The answer to a call that is refused."""
     statuses = [status for kind, status in _STATUSES if isinstance(refusal, kind)]
     status = statuses[0] if statuses else refusal.http_status
     response = _answer(status, refusal.code, message(refusal), refusal.exit_status)
@@ -119,8 +119,8 @@ def _answer(status: int, code: str, message: str, exit_status: int = 1) -> HttpR
 
 
 def answer_errors(api: NinjaAPI, taken: Mapping[str, Sequence[str]]) -> None:
-    """From now on each error of this API is answered in this form; `taken`: the names that each
-    verb takes, by the name of its URL."""
+    """Have each error of this API answered in this form. `taken`: the names of the parameters, by
+    the verb's name, which its URL has."""
 
     @api.exception_handler(Exception)
     def any_error(request: HttpRequest, error: Exception) -> HttpResponse:
@@ -151,7 +151,7 @@ def answer_errors(api: NinjaAPI, taken: Mapping[str, Sequence[str]]) -> None:
 
 
 def _faults(errors: list[dict[str, Any]]) -> str:
-    """The faults of a shape in words: where, and what would be right; never what was sent."""
+    """The faults of a body in words: where, and what would be right; never what was sent."""
     kinds: dict[str, dict[str, None]] = {}
     found = [(_where(each["loc"]), each) for each in errors]
     for where, error in found:
@@ -164,7 +164,7 @@ def _faults(errors: list[dict[str, Any]]) -> str:
 def _where(place: tuple[int | str, ...]) -> str:
     """The name that it has in the body or in the query, and which of a list it is."""
     name, *rest = place[2 if place[0] == "body" else 1 :] or ("the body",)
-    # What else is in it are the kinds that it might have had.
+    # The words behind it are the types that pydantic has tried.
     return ".".join([str(name), *(str(each) for each in rest if isinstance(each, int))])
 
 

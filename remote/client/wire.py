@@ -27,16 +27,16 @@ _REPLY: Final = "application/vnd.backlog.reply+json"
 _FOR_PEOPLE: Final = "; form=text"
 _LINES: Final = "application/x-ndjson"
 
-# How long a question that met no answer is asked again: who was restarted is back by then.
+# How long a question without an answer is asked again: a server that restarts is back by then.
 PATIENCE_SECONDS: Final = 10.0
-# So long a connection may take to be there, greetings of TLS and a proxy included.
+# How long it may take to connect, through a proxy and TLS.
 _REACHED_SECONDS: Final = 10.0
-# One that says nothing for so long is given up; an import may take its time.
+# How long a connection may be silent; an import may take its time.
 _SILENCE_SECONDS: Final = 300.0
 _CHUNK: Final = 64 * 1024
-# No answer, and no line of one, is as long: whoever sends that is no backlog, or means harm.
+# The most bytes of an answer, or of a line of one: whoever sends more is no backlog, or means harm.
 _LONGEST: Final = 2**30
-# Of a gateway without its server, of a server without its store.
+# What a gateway says without its server, and a server without its store.
 _AWAY: Final = (502, 503, 504)
 # Whose token it is, percent-encoded.
 _WORKER: Final = "Backlog-Worker"
@@ -57,7 +57,7 @@ _KNOWN: Final = {
     for each in vars(errors).values()
     if isinstance(each, type) and issubclass(each, Refusal)
 }
-# What an answer that is none of ours leads to, whoever gives it.
+# What reading an answer raises if it is not one of ours.
 _OTHERS: Final = (
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
     *(RecursionError, MemoryError, UsageError),
@@ -197,8 +197,8 @@ class Wire:
     def _try(
         self, verb: str, body: bytes, headers: dict[str, str]
     ) -> tuple[Answer | Refusal, float]:
-        """The answer; or why there is none yet, and the seconds before the next try that the server
-        asks for. Raises `Refusal` where none would help."""
+        """The answer; or why there is none yet, and how many seconds the server says to wait.
+        Raises `Refusal` where another try would not help."""
         try:
             response = self._response(verb, body, headers)
             self.worker = _named(response.getheader(_WORKER))
@@ -240,7 +240,7 @@ class Wire:
         return way.connection.getresponse()
 
     def _whole(self, response: HTTPResponse) -> bytes:
-        """The body of the answer, unless it has no end. Raises `StoreUnavailable`."""
+        """The body of the answer. Raises `StoreUnavailable` if it is too long or takes too long."""
         whole = bytearray()
         over = time.monotonic() + self._silence  # one that comes byte by byte is never silent
         with response:  # nobody else would close what is not read to its end
@@ -292,7 +292,7 @@ class Wire:
             raise self._no_backlog(response) from None
 
     def _refusal(self, response: HTTPResponse, content: bytes) -> Refusal:
-        """What the server refuses, or that it is none of ours."""
+        """What the server refuses; or that it is no backlog."""
         try:
             error = json.loads(content)["error"]
             code, message = str(error["code"]), str(error["message"])

@@ -1,4 +1,4 @@
-"""Who does what a tool asks for: the verb, on the store; or the server that BACKLOG_URL names."""
+"""What a tool calls: the verb, on the store here, or on the server that BACKLOG_URL names."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,7 +19,7 @@ def here(called: Called, given: Mapping[str, Any], *, worker: str, connect: Open
 
 
 def by_wire(wire: Wire) -> Do:
-    """Has the server there do verbs, for the worker of the token."""
+    """Has the server do verbs, for the worker of the token that `wire` shows."""
 
     def do(called: Called, given: Mapping[str, Any]) -> Answer:
         found = wire.ask(called.name, given, reads=only_reads(called.name))
@@ -51,7 +51,7 @@ class Kept:
 
 
 def _answers(session: Session) -> bool:
-    """A server may have been started again since the last verb, hours ago."""
+    """Whether its server still does: it may have been restarted since the last verb, hours ago."""
     with suppress(Exception):
         session.execute("SELECT 1")
         return True

@@ -1,6 +1,6 @@
-"""What a verb may be given, as a pydantic model: it checks the shape of a body, and documents it.
+"""The parameters of a verb as a pydantic model, which checks the shape of a body and documents it.
 
-The values are the command's to check: it says what would be right.
+The values themselves are checked by the command, which says what would be right.
 """
 
 from decimal import Decimal
@@ -40,8 +40,8 @@ _TYPES: Final[dict[str, Any]] = {
 
 
 def _countable(value: Any) -> Any:
-    """True is no 1: a lease of a second is nobody's wish. And pydantic would write all zeros of
-    1e9999999 out, which takes hours, before it refuses it."""
+    """Refuse what pydantic would take for a whole number: True as 1, which nobody means; and
+    1e9999999, whose zeros it would write out for hours before it refuses them."""
     if isinstance(value, bool) or (isinstance(value, Decimal) and value.adjusted() > _MOST_DIGITS):
         raise PydanticCustomError("int_type", "a whole number")
     return value
@@ -114,7 +114,7 @@ def _help(parameter: Parameter) -> str:
 
 
 def _exact(value: Any) -> Any:
-    """Numbers with a point as they were written, which JSON is written from again."""
+    """The value, with its decimals as they were written, so that JSON has the same digits again."""
     if isinstance(value, Decimal):
         return Digits(value)
     if isinstance(value, list):
