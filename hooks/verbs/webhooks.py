@@ -1,4 +1,4 @@
-"""Who is told of what: subscriptions, by webhook or by what apprise knows."""
+"""Who is told of what: subscriptions, by webhook or by apprise."""
 
 import json
 from collections.abc import Sequence
@@ -211,8 +211,8 @@ def enable(session: Session, number: int) -> Subscription:
 
 @in_statement
 def test(session: Session, number: int) -> int:
-    """Put a message into the outbox that says nothing; its number. Raises `NotFound`, `WrongState`
-    for one that is switched off."""
+    """Put a message into the outbox that says nothing. Returns its number. Raises `NotFound`, and
+    `WrongState` if the webhook is switched off."""
     refuse_off(session, number)
     sql = f"""
         INSERT INTO hooks_delivery (subscription_id, type, at, data)
