@@ -15,11 +15,7 @@ from backlog.web.forms import CardForm
 from backlog.web.markup import LONGEST, markdown
 from tests.factories import AccountFactory, CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 
 def _save(client, card: Card, **changes: str):

@@ -24,18 +24,16 @@ LOCK_A = "SELECT FROM backlog WHERE id = 'A' FOR UPDATE"
 # Nothing to claim, or only nothing that is free? -----------------------------------------------
 
 
-def test_a_claim_takes_the_next_card_when_the_first_is_locked(session, sessions, card):
+def test_a_claim_takes_the_next_card_when_the_first_is_locked(session, other, card):
     card("A", priority=1)
     card("B")
-    other = sessions()
     with other.transaction():
         other.execute(LOCK_A)
         assert claims.claim(session, "w").card.id == "B"
 
 
-def test_a_claim_gets_the_only_card_when_its_lock_is_given_up(sessions, card):
+def test_a_claim_gets_the_only_card_when_its_lock_is_given_up(other, sessions, card):
     card("A")
-    other = sessions()
     with other.transaction():
         other.execute(LOCK_A)
         claim = Background(sessions(), claim_first, "w")
@@ -45,9 +43,8 @@ def test_a_claim_gets_the_only_card_when_its_lock_is_given_up(sessions, card):
     assert claim.result().id == "A"
 
 
-def test_a_claim_of_what_another_claim_took_meanwhile_is_none(sessions, card):
+def test_a_claim_of_what_another_claim_took_meanwhile_is_none(other, sessions, card):
     card("A")
-    other = sessions()
     with other.transaction():
         claims.claim(other, "first")
         claim = Background(sessions(), claim_first, "second")
@@ -86,10 +83,9 @@ def test_a_card_that_changes_between_a_claim_s_look_and_its_lock_is_claimed_as_i
         assert claims.claim(session, "w").card.id == "B"
 
 
-def test_a_claim_of_what_is_locked_for_ever_is_busy(session, sessions, card, monkeypatch):
+def test_a_claim_of_what_is_locked_for_ever_is_busy(session, other, card, monkeypatch):
     monkeypatch.setattr(claims, "MOST_TRIES", 5)
     card("A")
-    other = sessions()
     with other.transaction():
         other.execute(LOCK_A)
         with pytest.raises(Busy):
@@ -116,9 +112,8 @@ def test_a_claim_looks_for_about_ten_seconds():
     assert 6 < sum(pauses(claims.MOST_TRIES)) < 12
 
 
-def test_a_locked_card_that_waits_is_nothing_to_claim(session, sessions, card):
+def test_a_locked_card_that_waits_is_nothing_to_claim(session, other, card):
     card("A", needs=["B"])
-    other = sessions()
     with other.transaction():
         other.execute(LOCK_A)
         assert claims.claim(session, "w").card is None
@@ -127,9 +122,8 @@ def test_a_locked_card_that_waits_is_nothing_to_claim(session, sessions, card):
 # A claim by id waits, then decides ---------------------------------------------------------------
 
 
-def test_a_claim_by_id_gets_the_card_if_its_change_is_undone(sessions, card):
+def test_a_claim_by_id_gets_the_card_if_its_change_is_undone(other, sessions, card):
     card("A")
-    other = sessions()
     with other.transaction():
         moves.block(other, "A")
         claim = Background(sessions(), claim_card, "A", "w")
@@ -139,9 +133,8 @@ def test_a_claim_by_id_gets_the_card_if_its_change_is_undone(sessions, card):
 
 
 @pytest.mark.parametrize("verb", [moves.block, moves.complete, cards.delete])
-def test_a_claim_by_id_is_none_if_the_card_has_left_the_pool(verb, sessions, card):
+def test_a_claim_by_id_is_none_if_the_card_has_left_the_pool(verb, other, sessions, card):
     card("A")
-    other = sessions()
     with other.transaction():
         verb(other, "A")
         claim = Background(sessions(), claim_card, "A", "w")
@@ -149,10 +142,9 @@ def test_a_claim_by_id_is_none_if_the_card_has_left_the_pool(verb, sessions, car
     assert claim.result() is None
 
 
-def test_a_claim_by_id_gets_the_card_whose_last_dependency_is_being_finished(sessions, card):
+def test_a_claim_by_id_gets_the_card_whose_last_dependency_is_being_finished(other, sessions, card):
     card("B")
     card("A", needs=["B"])
-    other = sessions()
     with other.transaction():
         moves.complete(other, "B")
         claim = Background(sessions(), claim_card, "A", "w")
@@ -160,10 +152,9 @@ def test_a_claim_by_id_gets_the_card_whose_last_dependency_is_being_finished(ses
     assert claim.result().claim_owner == "w"
 
 
-def test_a_claim_by_id_is_none_if_a_dependency_is_being_reopened(sessions, card):
+def test_a_claim_by_id_is_none_if_a_dependency_is_being_reopened(other, sessions, card):
     card("B")
     card("A", needs=["B"])
-    other = sessions()
     moves.complete(other, "B")
     with other.transaction():
         moves.reopen(other, "B")
@@ -366,10 +357,11 @@ def test_a_deadlock_is_not_shown(verb, sessions, card):
     assert running.result() is not None
 
 
-def test_a_deadlock_inside_an_atomic_block_costs_only_the_verb(sessions, card, django_db_blocker):
+def test_a_deadlock_inside_an_atomic_block_costs_only_the_verb(
+    other, sessions, card, django_db_blocker
+):
     card("A")
     card("X", needs=["A"])
-    other = sessions()
     other.execute("SET deadlock_timeout = '30s'")
     with django_db_blocker.unblock():
         with other.transaction():

@@ -15,11 +15,7 @@ from backlog.web.roundtrip import ids_in, ids_text
 from tests.factories import CardFactory
 from tests.forms import sent
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 # As a browser is sent to a card's form, and the name of the form's URL.
 FACES = ("edit", "admin:backlog_card_change")

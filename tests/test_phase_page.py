@@ -11,11 +11,7 @@ from backlog.verbs.sweep import look
 from backlog.web.queries import phase as queries
 from tests.factories import CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 
 def _text(client, path: str = "/phase/M1/") -> str:

@@ -15,11 +15,7 @@ from backlog.web.queries import worker as queries
 from backlog.web.queries.worker import covered, figures, heard, runs, titles
 from tests.factories import CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 
 def _text(client, path: str = "/worker/w/") -> str:

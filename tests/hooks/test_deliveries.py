@@ -213,13 +213,12 @@ def test_they_go_out_in_order_and_one_that_fails_is_no_bar_to_the_next_sweep(
 
 
 def test_one_sweep_sends_to_a_server_and_holds_no_transaction_meanwhile(
-    session, sessions, hook, receiver
+    session, other, hook, receiver
 ):
     arrived, answer = Event(), Event()
     receiver.answers = [lambda handler: (arrived.set(), answer.wait(9), status(200)(handler))]
     for _ in range(2):
         webhooks.test(session, hook.id)
-    other = sessions()
     (pid,) = other.execute("SELECT pg_backend_pid()").fetchone()
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(deliver, other)
