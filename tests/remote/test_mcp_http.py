@@ -29,6 +29,16 @@ async def _http(**headers):
         yield http, f"http://here{PATH}"
 
 
+def _posted(headers, **body):
+    """What the server answers to a POST of this body."""
+
+    async def send():
+        async with _http(**headers) as (http, url):
+            return await http.post(url, **body)
+
+    return in_a_loop(send)
+
+
 async def _over_http(token, *calls):
     """What an agent gets that shows this token."""
     async with (
@@ -74,11 +84,7 @@ def test_over_http_the_worker_of_the_token_acts_as_far_as_its_token_lets_it(sess
     ],
 )
 def test_over_http_whoever_has_no_token_or_is_a_page_is_refused(store, headers, status, code):
-    async def send():
-        async with _http(**headers) as (http, url):
-            return await http.post(url, json={})
-
-    answer = in_a_loop(send)
+    answer = _posted(headers, json={})
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
@@ -90,11 +96,7 @@ def test_over_http_no_body_is_read_beyond_ten_megabytes(session):
         while True:
             yield bytes(2**20)
 
-    async def send():
-        async with _http(Authorization=f"Bearer {token}") as (http, url):
-            return await http.post(url, content=endless())
-
-    answer = in_a_loop(send)
+    answer = _posted({"Authorization": f"Bearer {token}"}, content=endless())
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
 
 
@@ -104,12 +106,7 @@ def test_over_http_no_body_is_read_beyond_ten_megabytes(session):
 )
 def test_over_http_what_is_no_value_is_refused(session, caplog, body):
     _, token = tokens.create(session, "ada")
-
-    async def send():
-        async with _http(Authorization=f"Bearer {token}") as (http, url):
-            return await http.post(url, content=body)
-
-    answer = in_a_loop(send)
+    answer = _posted({"Authorization": f"Bearer {token}"}, content=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "usage")
     assert caplog.text == ""
 
