@@ -8,11 +8,7 @@ from hooks import command
 from remote import join
 
 # As `parser.VERBS`.
-VERBS: Final = {
-    **command.VERBS,
-    "token": "remote.cli.tokens.token",
-    "mcp": "remote.cli.mcp.mcp",
-}
+VERBS: Final = {**command.VERBS, "token": "remote.cli.tokens.token", "mcp": "remote.cli.mcp.mcp"}
 
 
 def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:

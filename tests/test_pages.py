@@ -18,21 +18,8 @@ from tests.factories import CardFactory
 
 pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier, pytest.mark.quick]
 
-ODD = [
-    "a/b",
-    "..",
-    ".",
-    "ü ñ",
-    "<i>",
-    "a_2Fb",
-    "a?b#c",
-    "100%",
-    'quo"te',
-    "a;b&c=d",
-    "_",
-    "a+b",
-    "\\",
-]
+ODD = ["a/b", "..", ".", "ü ñ", "<i>", "a_2Fb", "a?b#c", "100%", 'quo"te', "a;b&c=d", "_", "a+b"]
+ODD += ["\\"]
 
 
 def _page(client, card_id: str):

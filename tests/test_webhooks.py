@@ -165,8 +165,7 @@ def test_there_are_only_so_many(session, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "act",
-    [webhooks.remove, webhooks.rotate, webhooks.enable, webhooks.test, outbox.resend],
+    "act", [webhooks.remove, webhooks.rotate, webhooks.enable, webhooks.test, outbox.resend]
 )
 def test_what_is_not_there_is_said(session, act):
     with pytest.raises(NotFound, match="there is no"):

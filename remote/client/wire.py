@@ -11,14 +11,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from backlog import errors
-from backlog.errors import (
-    Busy,
-    ClaimLost,
-    Refusal,
-    SchemaTooNew,
-    StoreUnavailable,
-    UsageError,
-)
+from backlog.errors import Busy, ClaimLost, Refusal, SchemaTooNew, StoreUnavailable, UsageError
 from backlog.session import idle_pauses
 from backlog.values import exact_json, name, parse_json
 from remote.client.address import Address, Way
@@ -156,12 +149,7 @@ class Wire:
         self.worker: str | None = None
 
     def ask(
-        self,
-        verb: str,
-        given: Mapping[str, Any],
-        *,
-        reads: bool = False,
-        as_json: bool = True,
+        self, verb: str, given: Mapping[str, Any], *, reads: bool = False, as_json: bool = True
     ) -> Answer:
         """What the verb of this name (`plan/apply`) answers, given values of JSON; as lines for
         people, unless `as_json`.
