@@ -16,6 +16,7 @@ from backlog.templatetags.backlog import line
 from backlog.web.access import ADMINISTER
 from remote.models import Token
 from remote.verbs import tokens
+from remote.words import MOST_DAYS
 
 
 @contextmanager
@@ -49,7 +50,7 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the st
         "roles", "Cards for these roles, and those for none: code,review. Empty: for any."
     )
     expires_in = forms.IntegerField(
-        required=False, min_value=1, max_value=tokens.MOST_DAYS, label="Days until it is over"
+        required=False, min_value=1, max_value=MOST_DAYS, label="Days until it is over"
     )
 
     class Meta:

@@ -11,8 +11,9 @@ from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
 from remote.api.document import openapi
-from remote.api.errors import WORKER, NoSuchMethod, NoSuchVerb, refused
+from remote.api.errors import NoSuchMethod, NoSuchVerb, refused
 from remote.api.site import API
+from remote.words import WORKER
 
 
 def _of_api(view: Any) -> Any:

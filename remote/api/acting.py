@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from backlog.errors import NotAllowed
 from backlog.values import exact_json, json_text
 from backlog.verbs import rights
-from remote import scopes
+from remote import scopes, words
 from remote.api import answers, connection, waiting
 from remote.api.claiming import within
 from remote.calls import Called, call, in_the_name
@@ -35,7 +35,7 @@ def _acted(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpR
     token: Token = request.auth  # type: ignore[attr-defined]  # ninja's
     seconds = waiting.seconds(request, given) if called.name == "claim" else 0
     run = partial(as_token(called, given, token), as_json=not answers.for_people(request))
-    if called.name in answers.STREAMED:
+    if called.name in words.STREAMED:
         streamed: HttpResponseBase = run(lambda reply, options: answers.streamed(reply))
         return streamed
     do = partial(run, lambda reply, options: answers.answered(request, called.name, reply))
@@ -60,7 +60,7 @@ def _read(request: HttpRequest, verb: str, token: Token, do: Callable[[], Answer
     The request has `from_replica` if the project has a replica: see `fleet_backlog.replica`.
     """
     from_replica = getattr(request, "from_replica", None)
-    if from_replica is None or token.scope != scopes.READ or verb in answers.OF_LINES:
+    if from_replica is None or token.scope != scopes.READ or verb in words.OF_LINES:
         return do()
     answer: Answer = from_replica(do)
     return answer

@@ -11,18 +11,9 @@ from django.utils.cache import get_conditional_response, patch_vary_headers
 
 from backlog.cli.reply import Reply
 from backlog.values import json_text
-from remote.api.errors import EXIT_STATUS
 from remote.verbs.answers import Answer
+from remote.words import EXIT_STATUS, FOR_PEOPLE, JSON, LINES, OF_LINES, REPLY
 
-JSON: Final = "application/json"
-# What the command prints, JSON and lines, and how it ends: for a client that prints it.
-REPLY: Final = "application/vnd.backlog.reply+json"
-LINES: Final = "application/x-ndjson"
-
-# Their JSON is one value a line.
-OF_LINES: Final = ("export", "tail")
-# Of any length: never in memory, and never as a reply.
-STREAMED: Final = ("export",)
 # They tell a secret, once.
 WITH_SECRET: Final = ("webhook/add", "webhook/rotate")
 # As JSON, and in a line for people.
@@ -45,7 +36,7 @@ def for_a_command(request: HttpRequest) -> bool:
 def for_people(request: HttpRequest) -> bool:
     """Whether the whole reply is to have the lines for people in place of the JSON. It never has
     both: the verb makes one of them as it reads."""
-    return f"{REPLY}; form=text" in request.headers.get("Accept", "")
+    return FOR_PEOPLE in request.headers.get("Accept", "")
 
 
 def _whole(verb: str, reply: Reply, as_text: bool) -> str:

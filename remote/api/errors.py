@@ -14,10 +14,8 @@ from backlog.records import one_line
 from backlog.session import as_refusal
 from backlog.values import json_text
 from remote.calls import takes_none
+from remote.words import EXIT_STATUS, JSON, TOO_MANY
 
-EXIT_STATUS: Final = "Backlog-Exit-Status"
-# The worker whose token came with the call, percent-encoded.
-WORKER: Final = "Backlog-Worker"
 _RETRY_SECONDS: Final = 1
 
 
@@ -42,7 +40,7 @@ class TooManyFailures(Refusal):
 class TooMany(Refusal):
     """As many calls wait as there is room for."""
 
-    code = "too_many"
+    code = TOO_MANY
     http_status = 503
 
 
@@ -115,7 +113,7 @@ def refused(refusal: Refusal) -> HttpResponse:
 def _answer(status: int, code: str, message: str, exit_status: int = 1) -> HttpResponse:
     body = json_text({"error": {"code": code, "message": message}})
     headers = {EXIT_STATUS: exit_status}
-    return HttpResponse(f"{body}\n", "application/json", status, headers=headers)
+    return HttpResponse(f"{body}\n", JSON, status, headers=headers)
 
 
 def answer_errors(api: NinjaAPI, taken: Mapping[str, Sequence[str]]) -> None:

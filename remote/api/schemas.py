@@ -19,8 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from backlog.values import Digits
 from remote.calls import Called, Parameter
-
-MOST_SECONDS: Final = 60
+from remote.words import MOST_SECONDS
 
 _MOST_DIGITS: Final = 20
 _NUMBER: Final = StrictInt | str  # "" where an edit takes it away

@@ -20,9 +20,9 @@ from backlog.session import PsycopgSession, idle_pauses
 from backlog.store import storage
 from backlog.values import integer
 from remote.api.errors import TooMany
-from remote.api.schemas import MOST_SECONDS
 from remote.verbs.answers import Answer
 from remote.verbs.waiting import has_reason
+from remote.words import MOST_SECONDS
 
 _LOOK_SECONDS: Final = 0.1
 

@@ -8,6 +8,7 @@ from backlog.cli.reply import Reply, many, one
 from backlog.records import iso, row, to_json
 from backlog.session import Session
 from remote.scopes import ABOUT, SCOPES, WORK
+from remote.words import MOST_DAYS
 
 if TYPE_CHECKING:
     from remote.verbs.tokens import Token
@@ -39,7 +40,7 @@ def _names(value: str, name: str) -> list[str]:
     ),
     text("--phases", _names, "cards of these phases only", metavar="A,B"),
     text("--roles", _names, "cards for these roles, and those for none, only", metavar="A,B"),
-    number("--expires-in", 1, "days until it is over", high=3650),
+    number("--expires-in", 1, "days until it is over", high=MOST_DAYS),
 )
 def create(session: Session, options: Options) -> Reply:
     from remote.verbs import tokens

@@ -18,10 +18,9 @@ from backlog.verbs.history import Event
 from backlog.verbs.output import LAST_WORDS_SECONDS, Look, Output, existing_run
 from remote.client import rows
 from remote.client.address import Address
-from remote.client.wire import TOO_MANY, Answer, Wire
+from remote.client.wire import Answer, Wire
+from remote.words import MOST_SECONDS, TOO_MANY
 
-# A server lets a claim wait so long at most.
-_LONGEST_WAIT_SECONDS: Final = 60
 _POLL_SECONDS: Final = 1.0
 # How many of the newest events are read each time. An event may be committed after later ones were:
 # it is found as long as it is among so many.
@@ -35,7 +34,7 @@ def claim(wire: Wire, given: Mapping[str, Any], options: Options) -> Answer:
     given = {**given, "exitCode": True}
     for pause in idle_pauses():
         left = max(0.0, end - time.monotonic())
-        waiting = {**given, "wait": min(_LONGEST_WAIT_SECONDS, math.ceil(left))}
+        waiting = {**given, "wait": min(MOST_SECONDS, math.ceil(left))}
         try:
             found = wire.ask("claim", waiting, as_json=options.json)
         except StoreUnavailable as refusal:

@@ -17,6 +17,7 @@ from remote.calls import is_called
 from remote.client import said
 from remote.client.address import Address, site
 from remote.client.wire import Answer, Wire
+from remote.words import OF_LINES
 
 
 def run(argv: Sequence[str] | None, prog: str, verbs: Mapping[str, str]) -> NoReturn:
@@ -90,6 +91,5 @@ def reply(verb: str, found: Answer) -> Reply:
     """The verb's reply, as its answer has it. Raises `NotUnderstood`."""
     if found.lines is not None:
         return Reply((f"{line}\n" for line in kept(found.lines)), None)
-    is_a_value_a_line = verb == "tail" and found.text is None
-    values = found.each if is_a_value_a_line else [found.json]
+    values = found.each if verb in OF_LINES and found.text is None else [found.json]
     return Reply([f"{value}\n" for value in values], found.text, found.status, found.note)

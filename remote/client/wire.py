@@ -14,11 +14,8 @@ from backlog import errors
 from backlog.errors import Busy, ClaimLost, Refusal, SchemaTooNew, StoreUnavailable, UsageError
 from backlog.session import idle_pauses
 from backlog.values import exact_json, name, parse_json
+from remote import words
 from remote.client.address import Address, Way
-
-_REPLY: Final = "application/vnd.backlog.reply+json"
-_FOR_PEOPLE: Final = "; form=text"
-_LINES: Final = "application/x-ndjson"
 
 # How long a question without an answer is asked again: a server that restarts is back by then.
 PATIENCE_SECONDS: Final = 10.0
@@ -31,19 +28,11 @@ _CHUNK: Final = 64 * 1024
 _LONGEST: Final = 2**30
 # What a gateway says without its server, and a server without its store.
 _AWAY: Final = (502, 503, 504)
-# Whose token it is, percent-encoded.
-_WORKER: Final = "Backlog-Worker"
 _MOST_STATUS: Final = 255
-# An earlier try of the same question is still at work.
-_AT_WORK: Final = "being_answered"
-# No more claims can wait there: to ask so again helps nobody.
-TOO_MANY: Final = "too_many"
 
 # How a whole reply begins. Its JSON is printed as it is written: to the last digit and blank.
 _BEGIN: Final = re.compile(r'{"status":([0-9]{1,3}),"json":')
 _BLANKS: Final = re.compile(r"[ \t\n\r]*")
-# The only answer that is read line by line: all others are whole, and of the shape above.
-_STREAMED: Final = ("export",)
 
 _KNOWN: Final = {
     each.code: each
@@ -159,8 +148,8 @@ class Wire:
         """
         headers = {
             "Authorization": f"Bearer {self._address.token}",
-            "Accept": f"{_REPLY}{'' if as_json else _FOR_PEOPLE}, {_LINES}",
-            "Content-Type": "application/json",
+            "Accept": f"{words.REPLY if as_json else words.FOR_PEOPLE}, {words.LINES}",
+            "Content-Type": words.JSON,
         }
         if not reads:
             headers["Idempotency-Key"] = os.urandom(16).hex()
@@ -189,8 +178,9 @@ class Wire:
         Raises `Refusal` where another try would not help."""
         try:
             response = self._response(verb, body, headers)
-            self.worker = _named(response.getheader(_WORKER))
-            if verb in _STREAMED and _is_stream(response):
+            self.worker = _named(response.getheader(words.WORKER))
+            kind = response.getheader("Content-Type") or ""
+            if verb in words.STREAMED and response.status == 200 and kind.startswith(words.LINES):
                 return Answer(0, "null", None, None, self._lines(response)), 0
             content = self._whole(response)
         except (OSError, HTTPException, UnicodeError) as error:  # UnicodeError: of a host's name
@@ -202,9 +192,10 @@ class Wire:
         if response.status == 200:
             return self._answer(response, content), 0
         refusal = self._refusal(response, content)
-        if refusal.code == _AT_WORK:
+        may_pass = response.status in _AWAY and isinstance(refusal, StoreUnavailable | Busy)
+        if refusal.code == words.BEING_ANSWERED:
             refusal = StoreUnavailable(str(refusal))  # for whoever asks again: no answer yet
-        elif refusal.code == TOO_MANY or not self._may_pass(response, refusal):
+        elif refusal.code == words.TOO_MANY or not may_pass:
             raise refusal
         said = response.getheader("Retry-After") or ""
         return refusal, float(said) if said.isascii() and said.isdigit() else 0
@@ -293,10 +284,6 @@ class Wire:
         told: Refusal = type("Told", (kind,), {"code": code})(message)
         return told
 
-    @staticmethod
-    def _may_pass(response: HTTPResponse, refusal: Refusal) -> bool:
-        return response.status in _AWAY and isinstance(refusal, StoreUnavailable | Busy)
-
     def _no_backlog(self, response: HTTPResponse) -> StoreUnavailable:
         led = response.getheader("Location") if 300 <= response.status < 400 else None
         hint = f"it leads to {led}" if led else "is it the address of a backlog?"
@@ -325,8 +312,3 @@ def _named(worker: str | None) -> str | None:
         return name(unquote(worker, errors="strict")) if worker else None
     except (UnicodeError, UsageError):
         return None
-
-
-def _is_stream(response: HTTPResponse) -> bool:
-    kind = response.getheader("Content-Type") or ""
-    return response.status == 200 and kind.startswith(_LINES)
