@@ -17,12 +17,7 @@ from tests.factories import CardFactory
 
 LATELY = datetime(2026, 1, 1, tzinfo=UTC)
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.quick,
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.quick, pytest.mark.one_tier]
 
 
 def _board(**chosen):

@@ -10,12 +10,7 @@ from backlog.web.seen import Seen
 from fleet.verbs.plans import publish
 from tests.factories import AccountFactory, CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-    pytest.mark.quick,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier, pytest.mark.quick]
 
 PUBLISH = 'value="publish"'
 MARK = 'class="draft" href="/card/A/#press-publish">draft</a>'

@@ -10,11 +10,7 @@ from backlog.web.markup import LONGEST, Room, items, markdown, plain, short
 from backlog.web.views.cards import BODY_BYTES, CRITERIA_BYTES
 from tests.factories import CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 
 def _of(unit: str, length: int = LONGEST) -> str:

@@ -234,10 +234,7 @@ def test_a_series_whose_time_cannot_be_told_here_keeps_no_other_from_being_made(
 
     monkeypatch.setattr(cron, "latest", told_here)
     refused_one, made = make_due(session)
-    assert (refused_one, made[:2]) == (
-        "A (not made: there is no such zone on this host)",
-        "B@",
-    )
+    assert (refused_one, made[:2]) == ("A (not made: there is no such zone on this host)", "B@")
     assert make_due(session) == []
 
 

@@ -15,11 +15,7 @@ from backlog.web.queries.start import progress
 from tests.command import PROJECT
 from tests.factories import AccountFactory, CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 
 def test_an_empty_board_is_the_first_steps_and_nothing_empty(admin_client):

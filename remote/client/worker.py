@@ -1,4 +1,4 @@
-"""`work` on a server: the same worker, whose store is asked over HTTP."""
+"""`work` on a server: the same worker as on a store, which does its deeds over HTTP."""
 
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from remote.client import rows
 from remote.client.address import Address
 from remote.client.wire import Wire
 
-# Who keeps a lease asks again himself, and sooner; and nobody waits for long on a dead connection.
+# The worker tries again by itself; and it cannot renew in time on a connection that is dead.
 _PATIENCE_SECONDS: Final = 2.0
 _SILENCE_SECONDS: Final = 30.0
 

@@ -15,7 +15,8 @@ _OF_NO_CARD: Final = ("claim", "create", "heartbeat")
 
 
 def check(token: Token, verb: str, given: Mapping[str, Any]) -> None:
-    """Whether the token may call this verb so; at the cards `ask` looks. Raises `NotAllowed`."""
+    """Raise `NotAllowed` if the token is limited, and the verb, given this, goes beyond its limits.
+    Whether the cards are within them is known in the transaction only: `asking`."""
     if not (token.phases or token.roles) or only_reads(verb):
         return
     if verb not in _OF_NO_CARD and not (given.get("id") or given.get("ids")):
@@ -31,8 +32,8 @@ def check(token: Token, verb: str, given: Mapping[str, Any]) -> None:
 
 
 def asking(token: Token, guard: Ask | None) -> Ask | None:
-    """Whom to ask about what the token does: the `guard` of rights, if there is one, and whether
-    these cards are among the token's. None: it may do all."""
+    """What is to be asked before the token does something: the `guard` of rights, if there is one,
+    and whether the cards are the token's. None: nothing."""
     if not (token.phases or token.roles):
         return guard
 
@@ -52,7 +53,7 @@ def asking(token: Token, guard: Ask | None) -> Ask | None:
 
 
 def _others(session: Session, token: Token, ids: tuple[str, ...]) -> list[str]:
-    """Those of the cards that are none of the token's; nobody changes the cards meanwhile."""
+    """Those of the cards that are beyond the token's limits. Locks all of them."""
     sql = "SELECT id, phase, role FROM backlog WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE"
     rows = session.execute(sql, (list(ids),)).fetchall() if ids else []
     return [
