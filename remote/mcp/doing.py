@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from backlog.session import Opener, Session
+from backlog.worker.link import is_away
 from remote.acting import in_the_name
 from remote.calls import Called, call
 from remote.client.main import reply
@@ -43,7 +44,12 @@ class Kept:
             self.close()
         if self._session is None:
             self._session = self._opened.enter_context(self._connect())
-        yield self._session
+        try:
+            yield self._session
+        except Exception as error:
+            if is_away(error):  # a standby by now, say, which goes on answering
+                self.close()
+            raise
 
     def close(self) -> None:
         self._session = None
