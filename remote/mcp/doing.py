@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from backlog.session import Opener, Session
+from backlog.worker.link import is_away
 from remote.calls import Called, call, in_the_name
 from remote.client.main import reply
 from remote.client.wire import Wire
@@ -42,7 +43,12 @@ class Kept:
             self.close()
         if self._session is None:
             self._session = self._opened.enter_context(self._connect())
-        yield self._session
+        try:
+            yield self._session
+        except Exception as error:
+            if is_away(error):  # a standby by now, say, which goes on answering
+                self.close()
+            raise
 
     def close(self) -> None:
         self._session = None

@@ -181,6 +181,16 @@ def test_a_defect_is_told_to_the_log_alone(store, monkeypatch, caplog):
     assert "of the inside" in caplog.text
 
 
+def test_a_connection_that_writes_nothing_any_more_is_not_kept(store):
+    kept = Kept(open_session)
+    create = ("create", {"id": "A", "title": "t"})
+    with kept() as session:
+        session.execute("SET default_transaction_read_only = on")
+    with closing(kept):
+        refused, done = ask(create, create, connect=kept)
+    assert ("read-only" in said(refused), json.loads(said(done))["id"]) == (True, "A")
+
+
 def test_a_connection_that_is_kept_is_made_anew_when_it_broke(session, card):
     card("A")
     kept, pids = Kept(open_session), []

@@ -33,8 +33,8 @@ class Watched(PsycopgSession):
         super().__init__(opened)
         self._words, self._seen, self._meddle = words, seen, meddle
 
-    def rows(self, sql, params=(), *more):
-        return self._run([(sql, params)], lambda: super(Watched, self).rows(sql, params, *more))
+    def rows(self, sql, params=()):
+        return self._run([(sql, params)], lambda: super(Watched, self).rows(sql, params))
 
     def trip(self, *statements):
         return self._run(statements, lambda: super(Watched, self).trip(*statements))
