@@ -9,6 +9,24 @@ from backlog.errors import UsageError
 
 _TEXT: Final = "tag:yaml.org,2002:str"
 
+# What parsers of YAML say of what people write most often, and what would be right.
+_RIGHT: Final = {
+    "cannot start any token": "a tab cannot indent, blanks do; a text that begins so is quoted",
+    "mapping values are not allowed": "keys that belong together are indented alike, and a text"
+    " with a colon in it is quoted",
+    "could not find expected ':'": "a key has a colon after it",
+    "expected key": "what belongs together is indented alike",
+    "expected <block end>": "what belongs together is indented alike",
+    "unexpected end of stream": "a quote is not closed",
+    "unknown escape": "a backslash between double quotes is written twice",
+}
+
+
+def in_words(problem: str | None) -> str:
+    """What is wrong, as a parser says it, and what would be right."""
+    said = problem or "this cannot be read as YAML"
+    return next((f"{said}; {right}" for part, right in _RIGHT.items() if part in said), said)
+
 
 class Fault(Exception):
     """What is wrong in a line of the file, the first of which is 1."""
@@ -46,7 +64,7 @@ class Marked:
             raise Fault(line, f"U+{error.character:04X} cannot stand in YAML") from None
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            what = getattr(error, "problem", None) or "this cannot be read as YAML"
+            what = in_words(getattr(error, "problem", None))
             raise Fault(mark.line + self._first if mark else 1, what) from None
         if not isinstance(node, yaml.MappingNode):
             raise Fault(self._first, f"{needed} must be given, each as `key: value`")

@@ -104,8 +104,9 @@ def _read(path: Path, is_own: bool) -> Role:
         return _as_it_was(path, is_own, status.st_mtime_ns, status.st_size)
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{path} must be UTF-8") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{path}, line {line}: this must be UTF-8") from None
     except Fault as fault:
         raise ConfigurationError(f"{path}, line {fault.line}: {fault}") from None
 

@@ -80,7 +80,7 @@ def _complete_and_claim(session: Session, options: Options) -> Reply:
         session,
         *_claimed(options),
         ttl=options.ttl or DEFAULT_TTL_SECONDS,
-        pool=pool_of(session, options.phase, options.role, options.roles_of_actor),
+        pool=pool_of(session, options.phase, options.role, *options.of_actor),
         report=report_of(options),
     )
     following = taken.card

@@ -28,7 +28,7 @@ from backlog.records import WIRE_NAMES
 from backlog.values import Digits
 from backlog.verbs.faults import Faults, likely
 from backlog.verbs.lines import Object
-from fleet.marked import Fault
+from fleet.marked import Fault, in_words
 
 MOST: Final = 100_000
 MOST_BYTES: Final = 64_000_000
@@ -177,7 +177,7 @@ def _tree(content: bytes) -> Node:
         raise Fault(line, f"U+{error.character:04X} cannot stand in it") from None
     except yaml.YAMLError as error:
         mark: Any = getattr(error, "problem_mark", None)
-        what = getattr(error, "problem", None) or "it cannot be read as YAML or JSON"
+        what = in_words(getattr(error, "problem", None))
         raise Fault(mark.line + 1 if mark else 1, what) from None
     return tree
 

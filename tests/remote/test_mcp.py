@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from contextlib import closing
 
 import pytest
 
