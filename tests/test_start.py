@@ -79,6 +79,23 @@ def test_commands_begin_alike_on_every_page(admin_client, monkeypatch):
         assert [word for word in words if site + word not in said] == []
 
 
+def test_no_page_names_the_program_without_saying_how_it_is_called():
+    named = re.compile(r"<(?:code|pre)\b[^>]*>[^<]*\bbacklog [a-z]")
+    pages = (PROJECT / "templates").rglob("*.html")
+    assert [page.name for page in pages if named.search(page.read_text())] == []
+
+
+def test_the_doctor_names_commands_that_can_be_run(command, admin_client, monkeypatch):
+    monkeypatch.setattr(shell, "_PROGRAM", PROJECT / "manage.py")
+    CardFactory(id="it's", blocked=True)
+    [code] = re.findall(r'<code class="command">(.*?)</code>', admin_client.get("/doctor/").text)
+    store, python, manage, program, *words = shlex.split(unescape(re.sub("<[^>]*>", "", code)))
+    assert store == f"BACKLOG_DATA_DIR={shell.data_dir()}"
+    assert (python, Path(manage), program) == (sys.executable, PROJECT / "manage.py", "backlog")
+    assert command(*words).status == 0
+    assert Card.objects.get(pk="it's").status == "ready"
+
+
 def test_the_command_works_from_anywhere(command, admin_client, tmp_path, monkeypatch):
     CardFactory(id="A", body="three small words")
     CardFactory(id="B", body=None, title="Two words")
