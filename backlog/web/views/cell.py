@@ -21,7 +21,7 @@ from backlog.web.seen import Seen
 # As wide, in its own units, is the bar of a lane; as many cards of a cell are seen at first
 # where there are many lanes.
 _BAR: Final = 100
-_FIRST: Final = 2
+_FIRST: Final = 1
 
 _CELL: Final = """
 <section class="cell {name}" id="{key}" data-signature="{signature}">
@@ -30,7 +30,8 @@ _CELL: Final = """
 _LATE: Final = ' <span class="expired">{number} expired</span>'
 _CARDS: Final = '<ul class="cards" data-rows>{cards}</ul>'
 _REST: Final = '<p class="rest">{folded}{more}</p>'
-_FOLDED: Final = '<button type="button" class="bare more">{number} more</button> '
+_FOLDED: Final = """
+<button type="button" class="bare more">+{number}<span class="sr"> more {name}</span></button>"""
 _ALL: Final = (
     '<a class="all" href="{url}?phase={phase}&amp;status={name}{kept}">all {total} {name}</a>'
 )
@@ -49,7 +50,7 @@ _EXPIRED: Final = SafeString('<strong class="expired">expired</strong>')
 _ATTEMPT: Final = ' <span class="extra">attempt {number}</span>'
 _HOLDS_UP: Final = ' <span class="extra">holds up {number}</span>'
 _HELD: Final = '<p class="chips">held back, {until}</p>'
-_WAITS: Final = '<p class="chips">waits for {chips}{more}</p>'
+_WAITS: Final = '<p class="chips"><span class="what">waits for</span> {chips}{more}</p>'
 # To what publishes it, on its page.
 _DRAFT: Final = ' <a class="draft" href="{url}#press-publish">draft</a>'
 _IS_LATE: Final = SafeString('<strong class="late">late</strong>')
@@ -87,7 +88,7 @@ def _rest(cell: Cell, kept: str) -> SafeString:
         more = put(_ALL, url=_list(), phase=phase, name=cell.name, kept=kept, total=cell.total)
     if folded <= 0 and not more:
         return _NOTHING
-    button = put(_FOLDED, number=folded) if folded > 0 else _NOTHING
+    button = put(_FOLDED, number=folded, name=cell.name) if folded > 0 else _NOTHING
     return put(_REST, folded=button, more=more)
 
 
