@@ -4,6 +4,8 @@ import pytest
 from playwright.sync_api import expect
 
 from backlog.models import Card
+from tests.browser.test_browser import RULES, violations
+from tests.browser.test_everywhere import COVERED
 
 pytestmark = pytest.mark.one_tier
 
@@ -50,7 +52,7 @@ ROOM = """of => {
 }"""
 
 CUT = """of => [...document.querySelectorAll(of)].filter((each) =>
-    each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight).length"""
+    each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight + 2).length"""
 
 
 def test_every_claim_five_questions_and_ten_lanes_are_on_one_screen(
@@ -62,6 +64,14 @@ def test_every_claim_five_questions_and_ten_lanes_are_on_one_screen(
     assert (claims, questions) == (8, 5)
     assert lanes >= 10
     assert operator.evaluate(CUT, ".dense .facts-line, .attention .answering") == 0
+
+
+def test_nothing_lies_over_what_can_be_pressed(backlog_of_1500, operator, live_server):
+    operator.goto(live_server.url + "/")
+    for width in (390, 1440):
+        operator.set_viewport_size({"width": width, "height": 900})
+        assert operator.evaluate(COVERED) == []
+    assert violations(operator, RULES) == []
 
 
 def test_a_cell_is_opened_by_keyboard_and_has_its_titles_whole(

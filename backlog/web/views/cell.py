@@ -51,6 +51,7 @@ _ATTEMPT: Final = ' <span class="extra">attempt {number}</span>'
 _HOLDS_UP: Final = ' <span class="extra">holds up {number}</span>'
 _HELD: Final = '<p class="chips">held back, {until}</p>'
 _WAITS: Final = '<p class="chips"><span class="what">waits for</span> {chips}{more}</p>'
+_AND: Final = ' <span class="what">and {left} more</span>'
 # To what publishes it, on its page.
 _DRAFT: Final = ' <a class="draft" href="{url}#press-publish">draft</a>'
 _IS_LATE: Final = SafeString('<strong class="late">late</strong>')
@@ -171,7 +172,7 @@ def _waits(card: Shown) -> SafeString:
         return held
     chips = " ".join(put(_CHIP, state=s, url=card_url(i), id=i) for i, s in card.waits_for)
     left = card.open_dependencies - len(card.waits_for)
-    more = f" and {left} more" if left else ""
+    more = put(_AND, left=left) if left else _NOTHING
     return SafeString(held + put(_WAITS, chips=SafeString(chips), more=more))
 
 
