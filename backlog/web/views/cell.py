@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from backlog.templatetags.backlog import card_url, line, put, whole, why_blocked, worker
+from backlog.templatetags.backlog import card_url, counted, line, put, whole, why_blocked, worker
 from backlog.web.queries.board import Cell, Heading
 from backlog.web.queries.shown import Shown
 from backlog.web.seen import Seen
@@ -74,7 +74,7 @@ def cell_html(cell: Cell, kept: str = "") -> SafeString:
         name=cell.name,
         key=cell.key,
         signature=cell.signature,
-        total=cell.total,
+        total=counted(cell.total),
         expired=put(_LATE, number=cell.expired) if cell.expired else _NOTHING,
         cards=put(_CARDS, cards=cards) if cell.name != "done" else _NOTHING,
         rest=_rest(cell, kept),
@@ -86,10 +86,13 @@ def _rest(cell: Cell, kept: str) -> SafeString:
     folded, more = len(cell.cards) - _FIRST, _NOTHING
     if cell.total > len(cell.cards):
         phase = SafeString("&amp;phase=") if cell.phase is None else quote(cell.phase, safe="")
-        more = put(_ALL, url=_list(), phase=phase, name=cell.name, kept=kept, total=cell.total)
+        total = counted(cell.total)
+        more = put(_ALL, url=_list(), phase=phase, name=cell.name, kept=kept, total=total)
     if folded <= 0 and not more:
         return _NOTHING
-    button = put(_FOLDED, number=folded, name=cell.name) if folded > 0 else _NOTHING
+    # Of all of them, though no more than the first ten are here.
+    number = counted(cell.total - _FIRST)
+    button = put(_FOLDED, number=number, name=cell.name) if folded > 0 else _NOTHING
     return put(_REST, folded=button, more=more)
 
 
