@@ -193,6 +193,25 @@ def test_of_the_whole_backlog_what_has_needed_an_operator_longest_stands_first(a
     assert {card.id for card in listed} == {"old", "new", *(f"B{n}" for n in range(7))}
 
 
+def test_large_numbers_are_in_groups_of_three(admin_client):
+    Card.objects.session().execute("""
+        INSERT INTO backlog (id, title, phase)
+        SELECT n, n, 'M1' FROM generate_series(1, 1200) AS n""")
+    page = admin_client.get("/").text
+    for said in ("<b>1,200</b> ready", "0 of 1,200 done", "all 1,200 ready", "+1,199<"):
+        assert said in page
+    assert "1 to 50 of 1,200," in admin_client.get("/cards/").text
+
+
+def test_cards_that_ask_the_same_are_one_row_and_lead_to_the_list_of_them(admin_client):
+    for n in range(3):
+        CardFactory(id=f"B{n}", blocked=True, note="which one?")
+    CardFactory(id="C", blocked=True)
+    page = admin_client.get("/")
+    assert len(page.context["board"].attention.questions) == 2
+    assert ">all 4</a>" in page.text
+
+
 @pytest.mark.both_tiers
 def test_what_waits_for_a_card_that_does_not_exist_needs_an_operator(admin_client):
     CardFactory(id="A", depends_on=["gone"])

@@ -33,6 +33,16 @@ def _text(client) -> str:
     return text(_page(client))
 
 
+def test_what_a_card_has_none_of_has_no_heading(admin_client):
+    CardFactory(id="A")
+    headings = {"Description", "Acceptance", "Depends on", "Needed by"}
+    assert not headings & set(re.findall("<h2[^>]*>([^<]*)</h2>", _page(admin_client).text))
+    CardFactory(id="B", body="Some.", acceptance=[], depends_on=["A"])
+    of_b = set(re.findall("<h2[^>]*>([^<]*)</h2>", _page(admin_client, "B").text))
+    assert headings & of_b == headings - {"Needed by"}
+    assert "Needed by" in _page(admin_client).text
+
+
 def test_none_of_many_dependencies_is_said_to_be_missing(admin_client):
     needed = CardFactory.create_batch(230)
     CardFactory(id="A", depends_on=[card.pk for card in needed])

@@ -313,6 +313,11 @@ def test_charts_begin_with_the_first_card_and_say_so(admin_client):
     assert "before that there was no card" in shown.text
 
 
+def test_without_any_card_the_fleet_draws_no_chart(admin_client):
+    page = admin_client.get("/fleet/").text
+    assert ("<figure" in page, "There was no card in this time" in page) == (False, True)
+
+
 def test_a_large_chart_is_the_table_of_its_figures_the_latest_first(admin_client):
     CardFactory(id="A", claimed=True, owner="w")
     Card.objects.complete("A", "w", report=Report(cost="1234.5"))

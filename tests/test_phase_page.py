@@ -69,6 +69,8 @@ def test_no_more_cards_are_looked_at_than_a_page_can_bear(admin_client, chain, m
     graph = _graph()
     assert (graph.looked_at, graph.in_part) == (2, True)
     assert "Of the 2 that are claimed next" in _text(admin_client)
+    monkeypatch.setattr(queries, "MOST", 1)
+    assert "They wait for none of the cards that were looked at" in _text(admin_client)
 
 
 @pytest.mark.both_tiers

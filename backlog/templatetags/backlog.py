@@ -104,8 +104,8 @@ def digits(number: int | Decimal | str | None) -> str:
 
 @register.filter
 def counted(number: int) -> str:
-    """A count as it says itself: `1,000+` of one that was not ended."""
-    return str(number)
+    """A count in groups of three, or as it says itself: `1,000+` of one that was not ended."""
+    return f"{number:,}" if type(number) is int else str(number)
 
 
 @register.filter

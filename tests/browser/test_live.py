@@ -46,6 +46,17 @@ def test_what_is_typed_open_or_focused_stays_when_a_page_changes(operator, compl
     expect(operator.locator("summary", has_text="As a table")).to_be_focused()
 
 
+def test_a_worker_that_takes_the_next_card_moves_no_column(operator, live_server):
+    CardFactory(id="next", title="A much longer title than any of the others " * 2)
+    operator.set_viewport_size({"width": 1440, "height": 900})
+    operator.goto(live_server.url + "/fleet/")
+    lease = operator.locator("#claim-held [data-label=Lease]")
+    before = lease.bounding_box()
+    Card.objects.claim("worker-1", card_id="next")
+    expect(operator.locator("#claim-next")).to_be_visible()
+    assert lease.bounding_box()["x"] == before["x"]
+
+
 def test_a_button_in_focus_never_becomes_that_of_another_card(operator, live_server):
     for n, card_id in enumerate(("one", "two", "three")):
         CardFactory(id=card_id, claimed=True, ttl=60 + n)

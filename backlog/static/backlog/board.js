@@ -276,7 +276,11 @@ lanes.addEventListener("toggle", offerTurn, { capture: true }); // of each lane:
 
 // Of a cell the first cards are seen, and by its button the others.
 lanes.addEventListener("click", (event) => {
-  event.target.closest(".more")?.closest(".cell").classList.add("whole");
+  const cell = event.target.closest(".more")?.closest(".cell");
+  if (!cell) return;
+  const first = cards(cell).length;
+  cell.classList.add("whole");
+  cards(cell)[first]?.querySelector("a").focus({ preventScroll: true }); // the button is gone
 });
 
 const card = (element) => element.closest("[data-card]").dataset.card;

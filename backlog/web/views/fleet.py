@@ -121,11 +121,13 @@ def _moments(flowed: Flow) -> dict[str, datetime | None]:
 
 
 def _lived(past: Sequence[Part]) -> list[Part]:
-    """The parts from the first on that had a card; the last one, if none had."""
-    lived = dropwhile(
-        lambda part: not any((part.created, part.claimed, part.done, *part.standing.values())), past
+    """The parts from the first on that had a card."""
+    return list(
+        dropwhile(
+            lambda part: not any((part.created, part.claimed, part.done, *part.standing.values())),
+            past,
+        )
     )
-    return list(lived) or list(past[-1:])
 
 
 def spark(values: Sequence[float]) -> str:
