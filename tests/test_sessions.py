@@ -2,15 +2,16 @@
 
 import gc
 import weakref
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 from django.db import connection, transaction
-from psycopg import Connection, Cursor
+from psycopg import Connection, Cursor, OperationalError, Pipeline
 
 from backlog.connection import DjangoSession
 from backlog.models import Card
 from backlog.session import Cursors, PsycopgSession, in_pages, in_transaction
+from backlog.store import storage
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]
 
@@ -58,6 +59,20 @@ def test_a_trip_that_failed_succeeds_the_next_time(any_session, trips):
             any_session.trip((a, (0,)), (b, (1,)))
         for _ in range(8):
             assert any_session.trip((a, (1,)), (b, (1,))) == [[(n,)], [(n + 1,)]]
+
+
+def test_a_connection_that_broke_in_the_middle_of_a_trip_is_closed(store, monkeypatch):
+    """Else every statement to come would find it in the middle of this one."""
+
+    def broken(pipeline):
+        raise OperationalError("flush request failed")
+        yield
+
+    with closing(storage.from_environment().connect()) as connection:
+        monkeypatch.setattr(Pipeline, "_exit_gen", broken)
+        with pytest.raises(OperationalError):
+            PsycopgSession(connection).trip((NUMBERS, (1,)), (NUMBERS, (2,)))
+        assert connection.closed
 
 
 MADE = "CREATE DOMAIN nth AS integer; CREATE TABLE numbers (n nth)"
