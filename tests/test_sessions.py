@@ -2,10 +2,11 @@
 
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from psycopg import Connection, Cursor, OperationalError, Pipeline
 
 from backlog.connection import DjangoSession
@@ -166,6 +167,14 @@ def test_a_verb_outlives_the_connection_it_was_first_asked_on(store):
     assert Card.objects.claim("w").card
     connection.close()
     assert Card.objects.claim("w").card is None
+
+
+def test_another_thread_has_to_ask_for_a_session_of_its_own(store):
+    """Its transactions are on a connection of its own, and would undo nothing here."""
+    mine = Card.objects.session()
+    with ThreadPoolExecutor(1) as thread, pytest.raises(DatabaseError, match="same thread"):
+        thread.submit(mine.rows, "SELECT 1").result()
+    assert mine.rows("SELECT 1") == [(1,)]
 
 
 def test_a_wrapper_of_statements_sees_those_of_the_verbs(store):
