@@ -6,9 +6,12 @@ import { depart } from "./typed.js";
 
 const restsUntil = new WeakMap();
 
+// The version of a page of what is there no more; nobody asks for it again.
+export const GONE = "gone";
+
 document.addEventListener("htmx:confirm", (event) => {
   const { elt, triggeringEvent } = event.detail; // without an event the time has come: `every`
-  if (document.hidden || (!triggeringEvent && performance.now() < restsUntil.get(elt))) event.preventDefault();
+  if (document.hidden || elt.dataset.version === GONE || (!triggeringEvent && performance.now() < restsUntil.get(elt))) event.preventDefault();
 });
 
 document.addEventListener("htmx:beforeRequest", ({ detail: { requestConfig } }) => {
