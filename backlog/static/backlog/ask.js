@@ -25,7 +25,7 @@ document.addEventListener("htmx:afterRequest", ({ detail: { requestConfig: { elt
 });
 
 // Who hears nothing for so long is told that. What a press does may take its time.
-export const PATIENCE = 30_000;
+export const PATIENCE = Number(document.documentElement.dataset.patience) * 1000;
 
 document.addEventListener("htmx:configRequest", ({ detail }) => {
   if (detail.verb === "get") detail.timeout = PATIENCE;
