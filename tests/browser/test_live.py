@@ -14,11 +14,11 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 CROSSED = """[...document.querySelectorAll(".graph .arrow")].map((arrow) => {
   const boxes = [...document.querySelectorAll(".graph a")].map((link) => [
     link.querySelector(".id").textContent, link.querySelector("rect").getBoundingClientRect()]);
-  const { x, y } = arrow.ownerSVGElement.getBoundingClientRect();
+  const onScreen = arrow.getScreenCTM(); // it may be drawn smaller
   const points = Array.from({ length: 400 }, (_, n) =>
-    arrow.getPointAtLength((arrow.getTotalLength() * (n + 0.5)) / 400));
-  const inside = (box) => points.some((at) => at.x + x > box.left && at.x + x < box.right
-    && at.y + y > box.top && at.y + y < box.bottom);
+    arrow.getPointAtLength((arrow.getTotalLength() * (n + 0.5)) / 400).matrixTransform(onScreen));
+  const inside = (box) => points.some((at) => at.x > box.left && at.x < box.right
+    && at.y > box.top && at.y < box.bottom);
   return boxes.filter(([, box]) => inside(box)).map(([id]) => id);
 })"""
 
