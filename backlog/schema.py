@@ -93,7 +93,7 @@ def is_current(session: Session) -> bool:
     """
     applied: dict[str, set[str]] = {app: set() for app in APPS}
     try:
-        for *pinned, app, name in session.execute(_APPLIED, (sorted(APPS),)).fetchall():
+        for *pinned, app, name in session.execute(_APPLIED, (sorted(APPS),)):
             check_pinned(*pinned)
             applied[app].add(name)
     except Exception as error:
@@ -171,7 +171,7 @@ def applied(session: Session) -> set[tuple[str, str]]:
     """
     if session.execute("SELECT to_regclass('django_migrations')").fetchone() == (None,):
         return set()
-    rows = session.execute("SELECT app, name FROM django_migrations").fetchall()
+    rows = session.execute("SELECT app, name FROM django_migrations")
     return {(app, name) for app, name in rows if app != "backlog" or name not in REPLACED}
 
 

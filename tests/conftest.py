@@ -93,6 +93,17 @@ def session(sessions: Any) -> PsycopgSession:
 
 
 @pytest.fixture
+def other(sessions: Any) -> PsycopgSession:
+    """Somebody else's session."""
+    return sessions()
+
+
+@pytest.fixture
+def django_store(store: None, transactional_db: None) -> None:
+    """The store with no cards in it, for Django: its models, its client, the pages."""
+
+
+@pytest.fixture
 def card(session: PsycopgSession) -> Any:
     """Makes a card: `card("A", needs=["B"], priority=3)`, `card("C", claimed=True)`."""
 

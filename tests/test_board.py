@@ -17,12 +17,7 @@ from tests.factories import CardFactory
 
 LATELY = datetime(2026, 1, 1, tzinfo=UTC)
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.quick,
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.quick, pytest.mark.one_tier]
 
 
 def _board(**chosen):
@@ -415,3 +410,15 @@ def test_whatever_a_card_says_is_text_in_its_cell(admin_client):
 @pytest.mark.parametrize("card_id", ["fleet-001", "a_b", "a.b", "..", "ä b", "%/?#"])
 def test_the_address_of_a_card_is_what_the_urls_say(card_id):
     assert card_url(card_id) == reverse("card", args=[card_id])
+
+
+@pytest.mark.parametrize(("asked", "opened"), [("", 0), ("open", 8), ("folded", 0)])
+def test_all_lanes_are_open_or_folded_if_the_address_says_so(admin_client, asked, opened):
+    for n in range(8):
+        CardFactory(phase=f"P{n}")
+    page = admin_client.get("/", {"lanes": asked}).text
+    assert page.count("<details open>") == opened
+
+
+def test_what_lanes_cannot_be_is_refused(admin_client):
+    assert admin_client.get("/?lanes=half").status_code == 400

@@ -14,12 +14,9 @@ from backlog.verbs.runs import Report
 from backlog.web.forms import CardForm
 from backlog.web.markup import LONGEST, markdown
 from tests.factories import AccountFactory, CardFactory
+from tests.pages import text
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 
 def _save(client, card: Card, **changes: str):
@@ -33,7 +30,7 @@ def _page(client, card_id: str = "A"):
 
 def _text(client) -> str:
     """What the page of A says, on one line."""
-    return " ".join(unescape(re.sub("<[^>]*>", " ", _page(client).text)).split())
+    return text(_page(client))
 
 
 def test_what_a_card_has_none_of_has_no_heading(admin_client):
@@ -188,9 +185,7 @@ def test_a_stale_form_carries_role_cap_and_time_over(admin_client):
     assert Card.objects.get(pk="A").role == "reviewer"
 
 
-def test_a_question_is_answered_below_it_and_what_is_said_stands_whole_in_the_history(
-    admin_client,
-):
+def test_a_question_is_answered_below_it_and_what_is_said_stands_whole_in_the_history(admin_client):
     CardFactory(id="A", blocked=True, note="<which> port?")
     Card.objects.comment("A", "long & " * 100)
     page = _page(admin_client)

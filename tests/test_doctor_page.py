@@ -15,11 +15,7 @@ from backlog.web.views import doctor as views
 from tests.factories import AccountFactory, CardFactory
 from tests.forms import sent
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 
 def _groups(client) -> dict[str, list[str | None]]:

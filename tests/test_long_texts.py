@@ -11,11 +11,7 @@ from fleet.verbs import escalations, north_star, signals
 from fleet.verbs import gate as verdict
 from tests.factories import CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 BOOK = "b" * 2_000_000
 PAGES = ["/", "/cards/", "/fleet/", "/activity/", "/doctor/", "/control/", "/card/near/"]
@@ -24,7 +20,7 @@ ADMIN = ["/admin/backlog/card/", "/admin/backlog/card/long/history/"]
 
 
 @pytest.fixture
-def books(past_triggers):
+def books(django_store, past_triggers):
     """Cards whose title and notes are books, and whose owner has a name as long as there may be."""
     CardFactory(id="long", title=BOOK, blocked=True, note=BOOK)
     CardFactory(id="held", title=BOOK, claimed=True)

@@ -2,8 +2,7 @@
 
 import pytest
 
-from backlog.errors import NotFound, Stale, UsageError, WrongState
-from backlog.store.errors import ConfigurationError
+from backlog.errors import ConfigurationError, NotFound, Stale, UsageError, WrongState
 from fleet import north_star as texts
 from fleet.verbs import north_star
 from tests.factories import AccountFactory

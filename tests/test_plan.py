@@ -12,12 +12,7 @@ from backlog.verbs.outline import MOST, plan, read
 from tests.factories import AccountFactory, CardFactory
 from tests.forms import sent
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-    pytest.mark.quick,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier, pytest.mark.quick]
 
 OUTLINE = """\
 - Ship the parser @M1 p5 #parser

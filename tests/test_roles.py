@@ -4,9 +4,8 @@ import os
 
 import pytest
 
-from backlog.errors import NotFound
+from backlog.errors import ConfigurationError, NotFound
 from backlog.models import Card
-from backlog.store.errors import ConfigurationError
 from fleet import roles as library
 from fleet.verbs import workers
 from tests.factories import AccountFactory
@@ -87,7 +86,7 @@ def test_a_file_that_is_no_role_is_told_where(directory, text, said):
 
 def test_what_cannot_be_read_is_named(directory):
     (directory / "a.md").write_bytes(b"---\n\xff")
-    with pytest.raises(ConfigurationError, match=r"a\.md must be UTF-8"):
+    with pytest.raises(ConfigurationError, match=r"a\.md, line 2: this must be UTF-8"):
         library.roles()
     (directory / "a.md").write_text(OWN + "x" * 100_000)
     with pytest.raises(ConfigurationError, match=r"a\.md has more than 100000 bytes"):

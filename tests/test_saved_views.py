@@ -11,11 +11,7 @@ from backlog.web.queries.listing import SORTS
 from backlog.web.views.saved import MOST
 from tests.factories import AccountFactory, CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 
 @pytest.fixture

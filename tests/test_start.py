@@ -15,11 +15,7 @@ from backlog.web.queries.start import progress
 from tests.command import PROJECT
 from tests.factories import AccountFactory, CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 
 def test_an_empty_board_is_the_first_steps_and_nothing_empty(admin_client):
@@ -81,6 +77,23 @@ def test_commands_begin_alike_on_every_page(admin_client, monkeypatch):
     }.items():
         said = unescape(re.sub("<[^>]*>", "", admin_client.get(path).text))
         assert [word for word in words if site + word not in said] == []
+
+
+def test_no_page_names_the_program_without_saying_how_it_is_called():
+    named = re.compile(r"<(?:code|pre)\b[^>]*>[^<]*\bbacklog [a-z]")
+    pages = (PROJECT / "templates").rglob("*.html")
+    assert [page.name for page in pages if named.search(page.read_text())] == []
+
+
+def test_the_doctor_names_commands_that_can_be_run(command, admin_client, monkeypatch):
+    monkeypatch.setattr(shell, "_PROGRAM", PROJECT / "manage.py")
+    CardFactory(id="it's", blocked=True)
+    [code] = re.findall(r'<code class="command">(.*?)</code>', admin_client.get("/doctor/").text)
+    store, python, manage, program, *words = shlex.split(unescape(re.sub("<[^>]*>", "", code)))
+    assert store == f"BACKLOG_DATA_DIR={shell.data_dir()}"
+    assert (python, Path(manage), program) == (sys.executable, PROJECT / "manage.py", "backlog")
+    assert command(*words).status == 0
+    assert Card.objects.get(pk="it's").status == "ready"
 
 
 def test_the_command_works_from_anywhere(command, admin_client, tmp_path, monkeypatch):

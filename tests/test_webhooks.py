@@ -100,12 +100,11 @@ def test_an_escalation_is_told_each_time_it_is_raised(session, everything, told)
 
 
 def test_a_phase_that_two_end_at_once_is_told_once_and_again_after_it_was_open(
-    session, sessions, card, told
+    session, other, card, told
 ):
     for each in ("before", "A", "B"):
         card(each, phase="old" if each == "before" else "M1", done=each == "before")
     webhooks.add_webhook(session, URL, "phase.done")
-    other = sessions()
     with other.transaction(), session.transaction():
         moves.complete(other, "A")
         moves.complete(session, "B")
@@ -166,8 +165,7 @@ def test_there_are_only_so_many(session, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "act",
-    [webhooks.remove, webhooks.rotate, webhooks.enable, webhooks.test, outbox.resend],
+    "act", [webhooks.remove, webhooks.rotate, webhooks.enable, webhooks.test, outbox.resend]
 )
 def test_what_is_not_there_is_said(session, act):
     with pytest.raises(NotFound, match="there is no"):

@@ -55,11 +55,7 @@ def stats(session: Session, options: Options) -> Reply:
 @verb("explain", "claimable, or exactly what it waits for", CLAIMED_ID)
 def explain(session: Session, options: Options) -> Reply:
     found = pool.explain(session, options.card_id)
-    lists = {
-        "unfinished": found.unfinished,
-        "blocked": found.blocked,
-        "missing": found.missing,
-    }
+    lists = {"unfinished": found.unfinished, "blocked": found.blocked, "missing": found.missing}
     state = "claimable" if found.claimable else found.status
     if state == "ready":
         state = "waiting"

@@ -29,17 +29,7 @@ from backlog.querysets.compiled import Compiled
 from backlog.records import Record, json_value
 from backlog.session import Session
 from backlog.values import document
-from backlog.verbs import (
-    archive,
-    batches,
-    cards,
-    claims,
-    drop,
-    history,
-    moves,
-    pool,
-    verdicts,
-)
+from backlog.verbs import archive, batches, cards, claims, drop, history, moves, pool, verdicts
 from backlog.verbs.batches import Outcome
 from backlog.verbs.claims import Taken
 from backlog.verbs.moves import NOTHING_SAID
@@ -133,8 +123,7 @@ class CardQuerySet(models.QuerySet["Card"]):
             in_vain = Q(Exists(edges.filter(missing | blocked, card=OuterRef("pk"))))
         else:
             in_vain = Q(pk__in=edges.filter(missing).union(edges.filter(blocked), all=True))
-        waits_in_vain = in_cell("waiting") & in_vain
-        return self.filter(_stuck() | EXPIRED | waits_in_vain)
+        return self.filter(_stuck() | EXPIRED | (in_cell("waiting") & in_vain))
 
     def in_cells(self, *cells: str) -> Self:
         """Those in any of these of `lifecycle.CELLS`."""

@@ -126,7 +126,7 @@ def make_words(session: Session) -> int:
     What others make at this moment is left to them.
     """
     with indexed(session):
-        ids = [row[0] for row in session.execute(_TO_MAKE, (MOST_MADE,)).fetchall()]
+        ids = [row[0] for row in session.execute(_TO_MAKE, (MOST_MADE,))]
         return session.execute(_MAKE, (ids,)).rowcount if ids else 0
 
 
@@ -160,27 +160,12 @@ def _all_of(words: list[str]) -> str:
     return " & ".join(f"'{word}':*" for word in quoted)
 
 
-def _hit(
-    words: tuple[str, ...],
-    card_id: str,
-    title: str,
-    phase: str | None,
-    status: str,
-    claimable: bool,
-    archived: bool,
-    body: str | None,
-    acceptance: str | None,
-    attempt: int | None,
-    summary: str | None,
-    note: str | None,
-) -> Hit:
-    texts = {
-        "title": f"{card_id} {title}",
-        "body": body or "",
-        "acceptance": acceptance or "",
-        "summary": summary or "",
-        "note": note or "",
-    }
+def _hit(words: tuple[str, ...], *row: Any) -> Hit:
+    """Of a row of `_FIND`, without its last two columns."""
+    card_id, title, phase, status, claimable, archived, body, acceptance, attempt, *said = row
+    found = (f"{card_id} {title}", body, acceptance, *said)
+    names = ("title", "body", "acceptance", "summary", "note")
+    texts = {name: text or "" for name, text in zip(names, found, strict=True)}
     where = max(texts, key=lambda name: _number(words, texts[name]))  # of equals the first
     shown = texts["body" if where == "title" else where]
     cell = CELL_OF[status, claimable]
@@ -211,6 +196,5 @@ def _places(words: tuple[str, ...], text: str) -> Iterator[re.Match[str]]:
     """Where a word of the text begins with one of these."""
     if not words:
         return iter(())
-    longest_first = sorted(words, key=len, reverse=True)
-    either: Any = "|".join(map(re.escape, longest_first))
+    either: Any = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
     return re.finditer(rf"(?<![^\W_])(?:{either})", text, re.IGNORECASE)

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from backlog.session import Session
-from backlog.verbs.findings import Finding
-from backlog.verbs.ways_out import command
+from backlog.verbs.findings import Finding, command
 
 # A step in the index of claims by role for each role, not a look at each card. Who has claimed a
 # card of a role within a day, or holds one, serves it, registered or not.
@@ -34,7 +33,7 @@ ORDER BY role"""
 def unserved(session: Session) -> Iterator[Finding]:
     """Each role that claimable cards need, and no registered worker has; none while nobody is
     registered."""
-    for role, count, first in session.execute(_UNSERVED).fetchall():
+    for role, count, first in session.execute(_UNSERVED):
         yield Finding(
             "unserved",
             f"for {role}, which nobody is; {count} claimable, {first} the first",

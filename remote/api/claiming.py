@@ -17,7 +17,10 @@ def within(phases: list[str]) -> Claiming | None:
 
 
 def _among(phases: list[str], pool: Pool) -> tuple[Any, dict[str, Any]]:
-    return Card.objects.filter(phase__in=phases), {**pool._asdict(), "as_records": True}
+    cards, among = Card.objects.filter(phase__in=phases), pool._asdict()
+    if among.pop("named"):
+        cards = cards.filter(role__isnull=False)
+    return cards, {**among, "as_records": True}
 
 
 def _claim(

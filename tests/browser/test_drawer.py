@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 
 from backlog.models import Card
 from tests.browser.test_browser import in_light_and_dark
+from tests.factories import AccountFactory
 
 # No page depends on the store's tier.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
@@ -145,3 +146,29 @@ def test_a_card_that_is_deleted_in_the_drawer_is_gone_with_it(operator, live_ser
 def test_a_label_in_the_drawer_is_of_its_own_field(board, drawer):
     drawer.get_by_text("Reason to cancel").click()
     expect(drawer.get_by_label("Reason to cancel")).to_be_focused()
+
+
+def log_in_by_hand(page) -> None:
+    """As an operator, after a first try with another's password."""
+    AccountFactory(operator=True, username="ada")
+    for password in ("wrong", "secret"):
+        page.get_by_label("Username").fill("ada")
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Log in").click()
+
+
+@pytest.mark.parametrize("path", ["/?status=waiting", "/cards/"])
+def test_a_login_leads_back_to_the_card_that_the_address_names(page, complaints, live_server, path):
+    page.goto(f"{live_server.url}{path}#/card/waits/")
+    log_in_by_hand(page)
+    expect(page.locator("#drawer h1")).to_have_text("Waits waits")
+    expect(page).to_have_url(f"{live_server.url}{path}#/card/waits/")
+
+
+def test_a_session_that_ends_in_the_drawer_begins_there_again(operator, live_server):
+    operator.goto(live_server.url + "/#/card/waits/")
+    expect(operator.locator("#drawer h1")).to_have_text("Waits waits")
+    Session.objects.all().delete()
+    expect(operator.get_by_label("Password")).to_be_visible()
+    log_in_by_hand(operator)
+    expect(operator.locator("#drawer h1")).to_have_text("Waits waits")

@@ -22,8 +22,7 @@ from backlog.verbs.pool import Pool
 
 def _cards(pool: Pool) -> tuple[Any, dict[str, Any]]:
     """The manager, and how its verbs are told the pool and that the command prints records."""
-    among = {**pool._asdict(), "as_records": True}
-    return Card.objects.using(DEFAULT_DB_ALIAS), among
+    return Card.objects.using(DEFAULT_DB_ALIAS), {**pool._asdict(), "as_records": True}
 
 
 def _claim(session: Session, owner: str, ttl: int, pool: Pool, count: int = 1, **how: Any) -> Any:

@@ -113,6 +113,7 @@ async function rebuild(all = false) {
     }
   });
   if (!left.length) version = dataset.version;
+  offerTurn();
   tellWhatMatters();
 }
 
@@ -236,10 +237,42 @@ function fold(some) {
 lanes.addEventListener("click", (event) => {
   const lane = event.target.closest(".lane > details > summary")?.closest(".lane");
   if (!lane) return;
-  folds.delete(lane.dataset.phase);
-  folds.set(lane.dataset.phase, !box(lane).open); // it is about to turn
+  keepFold(lane, !box(lane).open); // it is about to turn
   remember();
 });
+
+function keepFold(lane, open) {
+  folds.delete(lane.dataset.phase);
+  folds.set(lane.dataset.phase, open);
+}
+
+// The button of all lanes opens them as long as one of them is folded.
+const every = document.getElementById("every-lane");
+const turn = every.querySelector("button");
+
+function offerTurn() {
+  const open = laneList().every((lane) => box(lane).open);
+  every.hidden = laneList().length < 2;
+  turn.value = open ? "folded" : "open";
+  turn.textContent = open ? "Fold all lanes" : "Open all lanes";
+}
+
+function turnAll() {
+  const at = document.activeElement.closest(".lane");
+  const open = turn.value === "open";
+  for (const lane of laneList()) {
+    box(lane).open = open;
+    keepFold(lane, open);
+  }
+  remember();
+  if (at && !document.activeElement.checkVisibility()) at.querySelector("summary").focus();
+}
+
+every.addEventListener("submit", (event) => {
+  event.preventDefault();
+  turnAll();
+});
+lanes.addEventListener("toggle", offerTurn, { capture: true }); // of each lane: it does not bubble
 
 // Of a cell the first cards are seen, and by its button the others.
 lanes.addEventListener("click", (event) => {
@@ -262,6 +295,7 @@ listen({
   k: () => step(cards(lanes), -1),
   l: () => step(inCells(), 1),
   h: () => step(inCells(), -1),
+  o: turnAll,
   x: select,
   r: () => look(true),
   "/": search,
@@ -270,4 +304,5 @@ listen({
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look(true)));
 document.addEventListener("acted", () => look());
 fold(laneList());
+offerTurn();
 timer = setTimeout(look, seconds());

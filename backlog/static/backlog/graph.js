@@ -6,6 +6,8 @@ const WIDTH = 168;
 const HEIGHT = 44;
 const MOST_LETTERS = 20;
 const TIP = 7;
+// Of its size it has as much where there is no more room.
+const SMALLEST = 0.8;
 
 let drawn;
 
@@ -88,13 +90,15 @@ function picture(cards) {
   const boxes = cards.map((each, number) => box(each, graph.node(String(number))));
   const tip = element("path", { d: "M0,0 L8,4 L0,8 z", class: "tip" });
   const size = { viewBox: "0 0 8 8", refX: 1, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" };
-  return element(
+  const drawing = element(
     "svg",
     { class: "graph", width, height, viewBox: `0 0 ${width} ${height}`, role: "group" },
     element("defs", {}, element("marker", { id: "tip", ...size }, tip)),
     ...arrows,
     ...boxes,
   );
+  drawing.style.minWidth = `${SMALLEST * width}px`;
+  return drawing;
 }
 
 function draw() {

@@ -3,7 +3,6 @@
 It may hold what nobody meant to show: a board that everybody may read does not show it.
 """
 
-import shlex
 from typing import Any, Final
 
 from django.conf import settings
@@ -31,8 +30,7 @@ def output(request: HttpRequest, card_id: str) -> HttpResponse:
     asked = _attempt(request)
     found = look(Card.objects.session(), card_id, asked)
     if found is None:
-        missing = {"card_id": card_id, "quoted": shlex.quote(card_id)}
-        return render(request, "backlog/no_card.html", missing, status=404)
+        return render(request, "backlog/no_card.html", {"card_id": card_id}, status=404)
     if asked is not None and asked > found.attempts:
         raise Http404
     attempts = attempts_with_output(Card.objects.session(), card_id, _ATTEMPTS)
