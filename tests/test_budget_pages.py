@@ -105,7 +105,11 @@ def test_the_fleet_s_page_sums_by_role_and_by_worker_too(admin_client):
 def test_where_no_worker_told_a_cost_the_figure_says_so(admin_client):
     assert "cost in 24 hours not told" in text(admin_client.get("/fleet/"))
     Card.objects.complete("B", report=Report(cost="0"))
-    assert "cost in 24 hours 0" in text(admin_client.get("/fleet/"))
+    assert "cost in 24 hours 0 " in text(admin_client.get("/fleet/"))
+    for card_id, cost, shown in (("X", "0.0004", "0.0004"), ("Y", "1234.5678", "1,234.57")):
+        CardFactory(id=card_id)
+        Card.objects.complete(card_id, report=Report(cost=cost))
+        assert f"cost in 24 hours {shown} " in text(admin_client.get("/fleet/"))
 
 
 def test_of_a_large_backlog_spend_is_as_a_sweep_saw_it(admin_client, session, monkeypatch):

@@ -69,12 +69,13 @@ _MAKE: Final = """
 UPDATE backlog_search SET document = backlog_card_words(id, title, body, acceptance)
 FROM backlog WHERE id = card_id AND card_id = ANY (%s)"""
 
-# Parameters: the text, the query three times, the page. What has the same rank comes by id.
+# Parameters: the text twice, the query three times, the page. What has the same rank comes by id.
 _FIND: Final = f"""
 WITH found (place, card_id, rank, run, event) AS (
     SELECT 1, id, 'Infinity'::real, NULL::bigint, NULL::bigint FROM backlog WHERE id = %s
     UNION ALL (
-        SELECT 2, card_id, ts_rank(document, query), NULL, NULL FROM (
+        SELECT 2, card_id, CASE WHEN lower(card_id) = lower(%s) THEN 'Infinity'
+            ELSE ts_rank(document, query) END, NULL, NULL FROM (
             SELECT card_id, document, query FROM backlog_search, CAST(%s AS tsquery) AS query
             WHERE document @@ query LIMIT {MOST_RANKED}) AS some_cards)
     UNION ALL (
@@ -102,7 +103,8 @@ ORDER BY rank DESC, card.id"""
 
 
 def search(session: Session, text: str, limit: int = 20, page: int = 1) -> Found:
-    """The cards that the words lead to, the best first; first of all the one of that id.
+    """The cards that the words lead to, the best first; first of all the one of that id, in
+    small letters or capitals.
 
     A page of `limit`, from 1. Of a word that very many have, some cards only: `in_part`. Raises
     `UsageError` for a text that is blank or longer than `LONGEST`.
@@ -111,7 +113,7 @@ def search(session: Session, text: str, limit: int = 20, page: int = 1) -> Found
     to_come = make_words(session) == MOST_MADE
     words, query = _query(session, text)
     with indexed(session):
-        sought = (text.strip(), *[query] * 3, limit, (page - 1) * limit)
+        sought = (*[text.strip()] * 2, *[query] * 3, limit, (page - 1) * limit)
         rows = session.execute(_FIND, sought).fetchall()
     hits = [_hit(words, *row[:11]) for row in rows]
     total, in_part = rows[0][11:] if rows else (0, False)

@@ -107,7 +107,9 @@ def _cost(past: Sequence[Decimal | None]) -> Tile:
     if all(each is None for each in past):
         return Tile("cost", "not told")
     told = [each or Decimal(0) for each in past]
-    return Tile("cost", _written(sum(told)), course=spark([float(each) for each in told]))
+    total = sum(told)
+    number = f"{total:,.2f}" if total >= 1 else _written(total)
+    return Tile("cost", number, course=spark([float(each) for each in told]))
 
 
 def _written(number: Decimal | int) -> str:
