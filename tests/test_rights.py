@@ -169,7 +169,7 @@ def test_what_is_gated_is_completed_by_the_merge_gate_alone(fleet, session, card
     card("A", gated=True, claimed=True, owner="code")
     card("B", gated=True)
     for card_id in ("A", "B"):
-        assert ask(session, "complete", "merge-gate", card_id) == ()
+        assert ask(session, "complete", "merge-gate", card_id) == rights.NOT_NARROWED
         for who in ("operator", "review"):
             with pytest.raises(NotAllowed, match=f"only merge-gate may complete {card_id}, which"):
                 ask(session, "complete", who, card_id)
@@ -240,6 +240,21 @@ def test_who_claims_without_a_role_gets_cards_for_their_roles_and_for_none(call,
     assert call(*words).json["claimed"]["id"] == "E"
     claims.claim(session, "w", pool=Pool(role="code"))
     assert "only code may claim" in refused(call, 1, *words[:-1], "--id", "A", "--role", "code")
+
+
+def test_who_may_not_claim_cards_for_no_role_gets_none_by_naming_their_own(
+    call, command, enforce, session
+):
+    workers.add(session, "w", ["planner"])
+    for card_id, role in {"A": None, "B": "planner", "C": "planner"}.items():
+        CardFactory(session=session, id=card_id, role=role)
+    words = ("--owner", "w", "--role", "planner", "--json")
+    assert call("claim", *words).json["id"] == "B"
+    assert call("complete", "--id", "B", "--claim-next", *words).json["claimed"]["id"] == "C"
+    call("complete", "--id", "C", "--owner", "w")
+    assert call("claim", *words).json is None
+    assert "what=claimed" not in command("work", *words[:4], "--drain", "--", "true").err
+    assert "may claim cards for no role" in refused(call, 1, "claim", "--owner", "w", "--id", "A")
 
 
 def test_a_worker_asks_before_it_starts(fleet, command, card, row):
@@ -314,7 +329,7 @@ def test_as_long_as_it_is_off_nothing_of_it_is_read(card, session, monkeypatch):
     card("A")
     monkeypatch.setenv("BACKLOG_ENFORCE_ROLES", "off")
     monkeypatch.setattr(enforced, "ask", pytest.fail)
-    assert ask(session, "pause", "eve") == ask(session, "claim", "eve") == ()
+    assert ask(session, "pause", "eve") == ask(session, "claim", "eve") == rights.NOT_NARROWED
 
 
 def test_a_role_that_no_worker_has_and_nobody_claims_for_is_found(session, call, card):

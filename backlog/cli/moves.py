@@ -88,7 +88,7 @@ def _complete_and_claim(session: Session, options: Options) -> Reply:
         session,
         *_claimed(options),
         ttl=options.ttl or DEFAULT_TTL_SECONDS,
-        pool=pool_of(session, options.phase, options.role, options.roles_of_actor),
+        pool=pool_of(session, options.phase, options.role, *options.of_actor),
         report=_report(options),
     )
     following = taken.card

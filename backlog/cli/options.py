@@ -13,6 +13,7 @@ from backlog.errors import UsageError
 if TYPE_CHECKING:
     from backlog.session import Opener
     from backlog.verbs.claims import Claiming
+    from backlog.verbs.rights import Narrowed
     from backlog.worker.deeds import Deeds
 
 # The words of `add_argument`; with `env`, the variable that stands for the option.
@@ -33,9 +34,9 @@ class Options(Namespace):
     deed: str  # the verb, with the group that it is of
     acting: str | None = None  # the option that says who acts
     # Where rights are enforced (`backlog.cli.rights`): whether these cards may be acted on, which
-    # are known later; the roles whose cards a claim may take.
+    # are known later; the cards that a claim may take.
     allow: Callable[[Iterable[str]], object] | None = None
-    roles_of_actor: tuple[str, ...] = ()
+    of_actor: "Narrowed" = ((), False)
 
     @property
     def claiming(self) -> "Claiming":

@@ -89,7 +89,7 @@ def work(options: Options) -> Reply:
         owner=options.owner,
         argv=argv,
         environ=environ,
-        pool=Pool(options.phase, options.role, options.roles_of_actor),
+        pool=Pool(options.phase, options.role, *options.of_actor),
         ttl=options.ttl,
         concurrency=options.concurrency,
         until=ONCE if options.once else DRAIN if options.drain else FOREVER,

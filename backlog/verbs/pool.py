@@ -47,7 +47,7 @@ class Source(Protocol):
 
 class Pool(NamedTuple):
     """Which cards a claim may take: those of a phase, those for a role and those for none; None: of
-    any. With `roles`, those for one of these and those for none.
+    any. With `roles`, those for one of these and those for none; `named`: none that are for none.
 
     What the ORM compiles from `CardQuerySet.next_to_claim`, for the command, which starts without
     Django (`tests/test_querysets.py` compares the two).
@@ -56,11 +56,12 @@ class Pool(NamedTuple):
     phase: str | None = None
     role: str | None = None
     roles: tuple[str, ...] = ()
+    named: bool = False
 
     @property
     def shape(self) -> "Shape":
         """All of it but the names."""
-        return self.phase is not None, self.role is not None, len(self.roles)
+        return self.phase is not None, self.role is not None, len(self.roles), self.named
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -79,22 +80,28 @@ class Pool(NamedTuple):
         return sql, (*self.given, *closed, *roles)
 
 
-# Whether there is a phase, whether there is a role, and how many roles of whoever claims.
-Shape = tuple[bool, bool, int]
+# Whether there is a phase, whether there is a role, how many roles of whoever claims, and whether
+# a card must be for one.
+Shape = tuple[bool, bool, int, bool]
 
 
 ANY_CARD: Final = Pool()
 
 
 def pool_of(
-    session: Session, phase: str | None, role: str | None, roles: tuple[str, ...] = ()
+    session: Session,
+    phase: str | None,
+    role: str | None,
+    roles: tuple[str, ...] = (),
+    named: bool = False,
 ) -> Pool:
     """The pool that a caller names. Raises `UsageError`."""
-    return Pool(names.found(session, "phase", phase), names.found(session, "role", role), roles)
+    phase, role = names.found(session, "phase", phase), names.found(session, "role", role)
+    return Pool(phase, role, roles, named)
 
 
 def _of(shape: Shape) -> list[str]:
-    of_phase, of_role, roles = shape
+    of_phase, of_role, roles, named = shape
     conditions = []
     if of_phase:
         # The status, which a claimable card has anyway, as it is not archived, makes it a range of
@@ -108,6 +115,8 @@ def _of(shape: Shape) -> list[str]:
     if roles:
         names = ", ".join(["%s"] * roles)
         conditions.append(f'("backlog"."role" IN ({names}) OR "backlog"."role" IS NULL)')
+    if named:
+        conditions.append('"backlog"."role" IS NOT NULL')
     return conditions
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from backlog.errors import NotAllowed, NotRegistered
 from backlog.session import Session
 from backlog.shown import named
-from backlog.verbs.rights import UNGATE, Deed
+from backlog.verbs.rights import NOT_NARROWED, UNGATE, Deed, Narrowed
 from fleet import roles as library
 from fleet.verbs.workers import REGISTER, is_run, lock, worker
 from fleet.words import RIGHTS
@@ -30,7 +30,7 @@ class _Needed(NamedTuple):
     what: str
 
 
-def ask(session: Session, deed: Deed) -> tuple[str, ...]:
+def ask(session: Session, deed: Deed) -> Narrowed:
     """Whether it may be done: as `backlog.verbs.rights.Ask`.
 
     Raises `NotAllowed`, `NotRegistered`, `ConfigurationError`.
@@ -38,15 +38,15 @@ def ask(session: Session, deed: Deed) -> tuple[str, ...]:
     needed = [each for each in _needed(session, deed) if each is not None]
     claims = deed.verb in _CLAIMS or deed.claims_next
     if not needed and not claims:
-        return ()
+        return NOT_NARROWED
     if deed.verb == REGISTER:
         lock(session)  # of two who come at once, one is the first
         if not is_run(session):
-            return ()  # else nobody could ever be
+            return NOT_NARROWED  # else nobody could ever be
     roles = _roles_of(session, deed)
     for each in needed:
         check(deed.actor, roles, each.rights, each.what)
-    return _claimed_for(session, deed, roles) if claims else ()
+    return _claimed_for(session, deed, roles) if claims else NOT_NARROWED
 
 
 def check(actor: str, roles: Iterable[str], rights: Iterable[str], what: str) -> None:
@@ -128,9 +128,9 @@ def _of_a_claim(
     return _Needed((verb,), f"{verb} {card_id}") if verb in RIGHTS else None
 
 
-def _claimed_for(session: Session, deed: Deed, roles: tuple[str, ...]) -> tuple[str, ...]:
-    """The roles whose cards the claim may take, beside those for no role; none: it names one, or
-    its card. Raises `NotAllowed`."""
+def _claimed_for(session: Session, deed: Deed, roles: tuple[str, ...]) -> Narrowed:
+    """The roles whose cards the claim may take; none: it names one, or its card. Raises
+    `NotAllowed`."""
     own = tuple(each for each in roles if "claim" in library.granted([each]))
     if deed.verb == "claim" and deed.cards:
         sql = "SELECT role FROM backlog WHERE id = ANY (%s) FOR NO KEY UPDATE"
@@ -143,4 +143,4 @@ def _claimed_for(session: Session, deed: Deed, roles: tuple[str, ...]) -> tuple[
             check(deed.actor, roles, ["claim-any"], f"claim cards for no role{advice}")
         elif role not in own:
             raise NotAllowed(f"only {role} may claim cards for {role}; {_is(deed.actor, roles)}")
-    return own if wanted == [None] else ()
+    return (own, False) if wanted == [None] else ((), "claim-any" not in library.granted(roles))

@@ -6,7 +6,7 @@ from typing import Any, Final
 from backlog.errors import NotAllowed
 from backlog.session import Session
 from backlog.shown import named
-from backlog.verbs.rights import Ask, Deed
+from backlog.verbs.rights import NOT_NARROWED, Ask, Deed, Narrowed
 from remote.scopes import only_reads
 from remote.verbs.tokens import Token
 
@@ -36,17 +36,17 @@ def asking(token: Token, guard: Ask | None) -> Ask | None:
     if not (token.phases or token.roles):
         return guard
 
-    def ask(session: Session, deed: Deed) -> tuple[str, ...]:
-        roles = guard(session, deed) if guard is not None else ()
+    def ask(session: Session, deed: Deed) -> Narrowed:
+        roles, only_named = guard(session, deed) if guard is not None else NOT_NARROWED
         others = _others(session, token, deed.cards)
         if others:
             raise NotAllowed(f"{_whose(token)}; not {named(others)}")
         if deed.role is not None or not token.roles:
-            return roles
+            return roles, only_named
         both = tuple(each for each in token.roles if not roles or each in roles)
         if not both:
             raise NotAllowed(f"{_whose(token)}; {deed.actor} may claim for {', '.join(roles)}")
-        return both
+        return both, only_named
 
     return ask
 
