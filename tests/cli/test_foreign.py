@@ -251,7 +251,7 @@ def test_front_matter_that_means_no_good_is_refused_at_its_place(call, tmp_path,
         ("github", {"title": "t"}, "line 2: number is missing"),
         ("taskmaster", {"id": "A"}, "line 2: there are no tasks in it"),
         ("taskmaster", {"tasks": [{}]}, "a task of master: it has no id"),
-        ("backlog-md", "", "is no directory; backlog-md has a file a task"),
+        ("backlog-md", "", "give the project's directory, or the one in it that has tasks/"),
     ],
 )
 def test_what_is_no_backlog_is_refused_at_its_place(call, tmp_path, tracker, line, reason):

@@ -69,7 +69,7 @@ def file_of(tracker: str, given: str) -> str | None:
     if not files:
         raise UsageError(
             f"{given or 'a file without a name'} is no directory; {tracker} has a file a task:"
-            " give the directory that they are in, or the project's"
+            " give the project's directory, or the one in it that has tasks/"
         )
     return given
 
