@@ -107,8 +107,7 @@ def test_update_moves_cards_and_gates_dependents(call, tmp_path):
     assert call("check").status == 0
 
 
-def test_update_of_attempts_never_goes_down(call, card, tmp_path):
-    card("A", claimed=True)
+def test_update_of_attempts_never_goes_down(call, claimed, tmp_path):
     call("import", lines(tmp_path, {"id": "A", "attempts": 0}), "--update")
     assert call("show", "--id", "A", "--json").json["attempts"] == 1
 
