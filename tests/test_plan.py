@@ -9,7 +9,7 @@ from backlog.errors import Refusal, UsageError
 from backlog.models import Card
 from backlog.verbs.faults import MANY, Faults
 from backlog.verbs.outline import MOST, plan, read
-from tests.factories import AccountFactory, CardFactory
+from tests.factories import CardFactory
 from tests.forms import sent
 
 pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier, pytest.mark.quick]
@@ -142,11 +142,10 @@ def test_another_card_begins_with_the_phase_and_the_priority_of_the_last(admin_c
     assert (shown["phase"], shown["priority"]) == (["M 1"], ["3"])
 
 
-def test_a_lane_leads_to_a_new_card_in_it_for_who_may_add_one(admin_client, client):
+def test_a_lane_leads_to_a_new_card_in_it_for_who_may_add_one(admin_client, viewer):
     CardFactory(id="A", phase="M&1")
     CardFactory(id="B")
     page = admin_client.get("/").text
     links = re.findall(r'class="add"\s+href="([^"]*)"', page)
     assert sorted(links) == ["/cards/new/", "/cards/new/?phase=M%261"]
-    client.force_login(AccountFactory(viewer=True))
-    assert 'class="add"' not in client.get("/").text
+    assert 'class="add"' not in viewer.get("/").text

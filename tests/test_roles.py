@@ -156,10 +156,9 @@ def test_the_pages_lead_to_each_other(admin_client, store, directory):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_broken_file_is_told_to_staff_alone(admin_client, client, store, directory):
+def test_a_broken_file_is_told_to_staff_alone(admin_client, viewer, store, directory):
     (directory / "a.md").write_text("")
-    client.force_login(AccountFactory(viewer=True))
-    for who, is_told in ((admin_client, True), (client, False)):
+    for who, is_told in ((admin_client, True), (viewer, False)):
         for path in ("/roles/", "/roles/code/"):
             page = who.get(path)
             assert (page.status_code, "a.md, line 1" in page.text) == (503, is_told)
