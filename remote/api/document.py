@@ -132,8 +132,8 @@ def _card() -> dict[str, Any]:
 def _refusals(verb: str) -> tuple[int, ...]:
     """The statuses that a refusal of this verb may have."""
     if scopes.only_reads(verb):
-        return (401, 403, 404, 409, 413, 422, 429, 503)
-    return (401, 403, 404, 409, 413, 422, 423, 429, 503)
+        return (401, 403, 404, 409, 413, 415, 422, 429, 503)
+    return (401, 403, 404, 409, 413, 415, 422, 423, 429, 503)
 
 
 def _refusal(status: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from backlog.errors import ClaimLost, Refusal, StoreUnavailable, UsageError
 from backlog.records import one_line
 from backlog.session import as_refusal
 from backlog.values import json_text
+from remote.api.bodies import NotTaken
 from remote.calls import takes_none
 
 EXIT_STATUS: Final = "Backlog-Exit-Status"
@@ -72,6 +73,7 @@ _STATUSES: Final[tuple[tuple[type[Refusal], int], ...]] = (
     (TooLarge, 413),
     (NoLength, 411),
     (NoSuchMethod, 405),
+    (NotTaken, 415),
     (UsageError, 422),
     (ClaimLost, 423),
 )

@@ -99,6 +99,8 @@ def seconds(request: HttpRequest, given: dict[str, Any]) -> int:
     Raises `UsageError`.
     """
     said = given.pop("wait", None)
+    if said is not None and "wait" in request.GET:
+        raise UsageError("wait is given twice: in the address, and in the body")
     said = request.GET.get("wait", 0 if said is None else said)
     seconds = integer(str(said), "wait", 0, MOST_SECONDS)
     if seconds and given.get("id") is not None:

@@ -101,6 +101,8 @@ class _Guarded:
             address = request.client.host if request.client else ""
             token = shown(request.headers.get("authorization", ""))
             request.state.token = await to_thread.run_sync(_let_in, token, address)
+            # What it is said to be, the library looks at.
+            bodies.check_kind("", request.headers.get("content-encoding", ""))
             arrived = await _whole(receive)
         except Exception as error:
             refusal = as_refusal(error)

@@ -102,7 +102,13 @@ def test_there_is_room_for_some_who_wait(api, card, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("given", "query"), [({"id": "A"}, {"wait": 1}), ({}, {"wait": 61}), ({}, {"wait": "x"})]
+    ("given", "query"),
+    [
+        ({"id": "A"}, {"wait": 1}),
+        ({}, {"wait": 61}),
+        ({}, {"wait": "x"}),
+        ({"wait": 1}, {"wait": 1}),
+    ],
 )
 def test_a_wait_that_makes_no_sense_is_refused(api, given, query):
     assert api("claim", given, **query).status_code == 422

@@ -297,6 +297,19 @@ def test_over_http_whoever_has_no_token_or_is_a_page_is_refused(store, headers, 
 
 
 @pytest.mark.django_db(transaction=True)
+def test_over_http_what_is_said_to_be_packed_is_not_read_as_it_is(session):
+    _, token = tokens.create(session, "ada")
+
+    async def send():
+        async with _http(Authorization=f"Bearer {token}") as (http, url):
+            return await http.post(url, content=b"{}", headers={"Content-Encoding": "gzip"})
+
+    answer = in_a_loop(send)
+    code = answer.json()["error"]["code"]
+    assert (answer.status_code, code) == (415, "unsupported_media_type")
+
+
+@pytest.mark.django_db(transaction=True)
 def test_over_http_no_body_is_read_beyond_ten_megabytes(session):
     _, token = tokens.create(session, "ada")
 
@@ -314,7 +327,8 @@ def test_over_http_no_body_is_read_beyond_ten_megabytes(session):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    "body", ["[" * 10**5, '{"a":1e400}', '{"a":NaN}', r'{"a":"\ud800"}', "9" * 5000]
+    "body",
+    ["[" * 10**5, '{"a":1e400}', '{"a":NaN}', r'{"a":"\ud800"}', "9" * 5000, '[{"a":1,"a":2}]'],
 )
 def test_over_http_what_is_no_value_is_refused(session, caplog, body):
     _, token = tokens.create(session, "ada")
@@ -420,7 +434,7 @@ def test_lines_that_are_none_of_the_protocol_s_break_nothing(command):
 
 
 def test_a_value_that_json_does_not_have_is_refused_and_not_read_as_another(command):
-    given = ("NaN", "1e400", r'"\ud800"', "9" * 5000)
+    given = ("NaN", "1e400", r'"\ud800"', "9" * 5000, '"A","id":"B"')
     call = '{"jsonrpc":"2.0","id":%d,"method":"%s","params":{"name":"show","arguments":{"id":%s}}}'
     lines = [call % (number, "tools/call", value) for number, value in enumerate(given)]
     lines += [call % (len(given), "tools/list", "NaN")]
@@ -429,10 +443,11 @@ def test_a_value_that_json_does_not_have_is_refused_and_not_read_as_another(comm
     answers = {each["id"]: each for each in map(json.loads, ran.out.splitlines()) if "id" in each}
     results = [answers[number]["result"] for number in range(len(given))]
     assert all(each["isError"] for each in results)
-    assert [each["structuredContent"]["error"]["code"] for each in results] == ["usage"] * 4
+    assert {each["structuredContent"]["error"]["code"] for each in results} == {"usage"}
     said = [each["content"][0]["text"] for each in results]
     assert said[0] == "a call must be JSON, an object: NaN is no number that JSON has"
     assert said[2] == "a call must be text: it has half of a pair of \\u escapes"
+    assert said[4] == "a call must have each name once in an object: id is there twice"
     assert answers[len(given)]["error"]["message"] == said[0]
 
 
