@@ -21,6 +21,7 @@ from backlog.errors import (
 )
 from backlog.session import idle_pauses
 from backlog.values import exact_json, name, parse_json
+from remote.client import arriving
 from remote.client.address import Address, Way
 
 _REPLY: Final = "application/vnd.backlog.reply+json"
@@ -31,7 +32,7 @@ _LINES: Final = "application/x-ndjson"
 PATIENCE_SECONDS: Final = 10.0
 # So long a connection may take to be there, greetings of TLS and a proxy included.
 _REACHED_SECONDS: Final = 10.0
-# One that says nothing for so long is given up; an import may take its time.
+# An answer that is not whole after so long is given up; an import may take its time.
 _SILENCE_SECONDS: Final = 300.0
 _CHUNK: Final = 64 * 1024
 # No answer, and no line of one, is as long: whoever sends that is no backlog, or means harm.
@@ -140,8 +141,8 @@ def _past_blanks(text: str, at: int) -> int:
 class Wire:
     """A connection to the server, for one thread; opened when it is needed, and anew when it broke.
 
-    A question that meets no answer is asked again for `patience` seconds; on a connection that is
-    silent for `silence` seconds nobody waits for one any more.
+    A question that meets no answer is asked again for `patience` seconds; one that is not here
+    after `silence` seconds, nobody waits for any more.
     """
 
     def __init__(
@@ -221,7 +222,7 @@ class Wire:
         said = response.getheader("Retry-After") or ""
         return refusal, float(said) if said.isascii() and said.isdigit() else 0
 
-    def _response(self, verb: str, body: bytes, headers: dict[str, str]) -> HTTPResponse:
+    def _response(self, verb: str, body: bytes, headers: dict[str, str]) -> arriving.Answer:
         if self._way is not None:
             try:
                 return self._sent(self._way, verb, body, headers)
@@ -231,20 +232,21 @@ class Wire:
         connection = self._way.connection
         connection.connect()
         connection.timeout = self._silence  # of one that opens by itself, after `close`
-        connection.sock.settimeout(self._silence)
         return self._sent(self._way, verb, body, headers)
 
-    @staticmethod
-    def _sent(way: Way, verb: str, body: bytes, headers: dict[str, str]) -> HTTPResponse:
+    def _sent(self, way: Way, verb: str, body: bytes, headers: dict[str, str]) -> arriving.Answer:
+        if way.connection.sock is not None:  # which has what the last answer left of its time
+            way.connection.sock.settimeout(self._silence)
         way.connection.request("POST", way.path + verb, body, {**headers, **way.headers})
-        return way.connection.getresponse()
+        response = way.connection.getresponse()
+        assert isinstance(response, arriving.Answer)  # noqa: S101 (the way makes no other)
+        return response
 
     def _whole(self, response: HTTPResponse) -> bytes:
         """The body of the answer, unless it has no end. Raises `StoreUnavailable`."""
         whole = bytearray()
-        over = time.monotonic() + self._silence  # one that comes byte by byte is never silent
         with response:  # nobody else would close what is not read to its end
-            while len(whole) + (response.length or 0) <= _LONGEST and time.monotonic() < over:
+            while len(whole) + (response.length or 0) <= _LONGEST:
                 piece = response.read1(_CHUNK)
                 whole += piece
                 if response.length == 0 or (response.length is None and not piece):
@@ -270,11 +272,12 @@ class Wire:
         except _OTHERS:
             raise self._no_backlog(response) from None
 
-    def _lines(self, response: HTTPResponse) -> Iterator[str]:
+    def _lines(self, response: arriving.Answer) -> Iterator[str]:
         begun = bytearray()
         try:
             with response:
                 while piece := response.read(_CHUNK):
+                    response.go_on()
                     rest, *lines = piece.split(b"\n")
                     begun += rest
                     if len(begun) > _LONGEST:
