@@ -97,11 +97,23 @@ def _once(
     do: Any,
     *,
     keeps: Any = lambda answer: True,
+    check: Any = None,
 ) -> Answer:
-    if key is None:
+    """What `do` answers; undone if `check`, which is given it, raises anything."""
+    if key is None and check is None:
         answer: Answer = do()
         return answer
-    asked = answers.pieces([verb, exact_json(given)])
-    hides = answers.without_secret if verb in answers.WITH_SECRET else str
+
+    def checked() -> Answer:
+        answer: Answer = do()
+        if check is not None:
+            check(answer)
+        return answer
+
     with connection.session() as session:
-        return once(session, token.key, key, asked, do, keeps=keeps, hides=hides)
+        if key is None:
+            with session.transaction():
+                return checked()
+        asked = answers.pieces([verb, exact_json(given)])
+        hides = answers.without_secret if verb in answers.WITH_SECRET else str
+        return once(session, token.key, key, asked, checked, keeps=keeps, hides=hides)

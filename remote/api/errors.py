@@ -47,6 +47,13 @@ class TooMany(Refusal):
     http_status = 503
 
 
+class Gone(Refusal):
+    """Nobody reads the answer; the status is nginx's for that, and stands in the log alone."""
+
+    code = "gone"
+    http_status = 499
+
+
 class NoSuchVerb(Refusal):
     code = "not_found"
     http_status = 404

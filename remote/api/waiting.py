@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Protocol
 
 import psycopg
@@ -19,7 +20,7 @@ from backlog.errors import Refusal, UsageError
 from backlog.session import PsycopgSession, idle_pauses
 from backlog.store import storage
 from backlog.values import integer
-from remote.api.errors import TooMany
+from remote.api.errors import Gone, TooMany
 from remote.api.models import MOST_SECONDS
 from remote.verbs.answers import Answer
 from remote.verbs.waiting import has_reason
@@ -88,9 +89,15 @@ ROOM: Final = _Room(4)
 
 
 class Try(Protocol):
-    """Makes the claim, once; the answer is kept if `keeps` says so."""
+    """Makes the claim, once; the answer is kept if `keeps` says so, and the claim undone if `check`
+    raises anything of it."""
 
-    def __call__(self, *, keeps: Callable[[Answer], bool] = ...) -> Answer: ...
+    def __call__(
+        self,
+        *,
+        keeps: Callable[[Answer], bool] = ...,
+        check: Callable[[Answer], None] | None = ...,
+    ) -> Answer: ...
 
 
 def seconds(request: HttpRequest, given: dict[str, Any]) -> int:
@@ -111,11 +118,14 @@ def seconds(request: HttpRequest, given: dict[str, Any]) -> int:
 def until(request: HttpRequest, seconds: int, claim: Try) -> Answer:
     """The answer of the first claim that takes something, or of the last one after these seconds.
 
-    Raises `TooMany` where there is no room to wait, and whatever the claim raises.
+    Raises `TooMany` where there is no room to wait, `Gone`, and whatever the claim raises.
     """
     if not seconds:
         return claim()
     end = time.monotonic() + seconds
+    # Who hangs up while this claims gets no card either; from then on only a second try with the
+    # same key, or the end of the lease, finds what was claimed.
+    claim = partial(claim, check=lambda answer: _check_stays(request) if _took(answer) else None)
     answer = claim(keeps=_took)
     if _took(answer):
         return answer
@@ -128,8 +138,7 @@ def until(request: HttpRequest, seconds: int, claim: Try) -> Answer:
             connections[DEFAULT_DB_ALIAS].close()
             left = end - time.monotonic()
             ended = ROOM.ended.wait(max(0, min(pause, left)))
-            if _has_gone(request):
-                return answer  # to nobody: a claim would be theirs until its lease is over
+            _check_stays(request)
             is_last = ended or left <= pause
             if not is_last and not ROOM.look.has_reason():
                 continue
@@ -144,6 +153,12 @@ def until(request: HttpRequest, seconds: int, claim: Try) -> Answer:
 def _took(answer: Answer) -> bool:
     """Whether a card was claimed: the JSON of a claim that was not is `null`, or an empty list."""
     return '"id":' in answer.body
+
+
+def _check_stays(request: HttpRequest) -> None:
+    """Raise `Gone`, for whom a claim would be theirs until its lease is over."""
+    if _has_gone(request):
+        raise Gone("whoever asked has hung up")
 
 
 def _has_gone(request: HttpRequest) -> bool:

@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
-from anyio import to_thread
+from anyio import from_thread, to_thread
 from django.conf import settings
 from django.db import connections
 from mcp.server.lowlevel.server import Server, request_ctx
@@ -21,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backlog.errors import NotAllowed, StoreUnavailable
 from backlog.session import as_refusal
 from backlog.shown import say
-from remote.api import bodies, errors
+from remote.api import bodies, connection, errors
 from remote.api.access import let_in, shown
 from remote.api.acting import as_token
 from remote.calls import Called
@@ -63,13 +64,22 @@ def _do(called: Called, given: Mapping[str, Any]) -> Answer:
     request: Any = request_ctx.get().request
     try:
         with _no_connection_left():
-            done: Answer = as_token(called, given, request.state.token)(answering(called))
-            return done
+            do = partial(as_token(called, given, request.state.token), answering(called))
+            return _claimed(do, request) if called.name == "claim" else do()
     except Exception as error:
         refusal = as_refusal(error)
         if isinstance(refusal, StoreUnavailable):
             raise StoreUnavailable(errors.message(refusal)) from None
         raise
+
+
+def _claimed(do: Callable[[], Answer], request: Request) -> Answer:
+    """What is claimed, unless whoever asked has hung up by then. Raises `Gone`."""
+    with connection.session() as session, session.transaction():
+        done = do()
+        if from_thread.run(request.is_disconnected):
+            raise errors.Gone("whoever asked has hung up")
+        return done
 
 
 async def _has_gone() -> bool:

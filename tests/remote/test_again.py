@@ -87,6 +87,19 @@ def test_a_claim_waits_without_a_connection_and_takes_what_comes(api, session, m
     assert api("claim", {}, KEY, wait=60).json()["id"] == "A"
 
 
+@pytest.mark.parametrize("headers", [KEY, {}], ids=["with a key", "without"])
+def test_who_hangs_up_while_it_is_claimed_has_claimed_nothing(
+    api, session, row, monkeypatch, headers
+):
+    gone = iter([False, True])
+    monkeypatch.setattr(waiting, "_has_gone", lambda request: next(gone))
+    monkeypatch.setattr(waiting.ROOM.ended, "wait", lambda _: cards.create(session, "A", "title"))
+    assert api("claim", {}, headers, wait=60).status_code == 499
+    assert row("status, attempts, claim_owner") == ("ready", 0, None)
+    monkeypatch.undo()
+    assert api("claim", {}, headers, wait=60).json()["attempts"] == 1
+
+
 def test_a_wait_ends_with_its_time_and_with_the_server(api, monkeypatch):
     assert api("claim", {"wait": 1}).content == b"null\n"
     monkeypatch.setattr(waiting.ROOM.ended, "wait", lambda seconds: True)

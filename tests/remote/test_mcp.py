@@ -21,7 +21,7 @@ from backlog.verbs import history, runs
 from remote.calls import verbs
 from remote.client.address import Address
 from remote.client.wire import Wire
-from remote.mcp import server
+from remote.mcp import http, server
 from remote.mcp.doing import Kept, by_wire, here
 from remote.mcp.http import PATH, application
 from remote.mcp.tools import SMALL, offered
@@ -352,6 +352,29 @@ def test_over_http_nothing_is_claimed_for_who_hung_up_while_it_waited(session, m
         return server.Answer("null\n" if len(looks) == 1 else '{"id":"A"}\n')
 
     monkeypatch.setattr("remote.mcp.http._do", look)
+    _claim_and_hang_up(token, lambda: True)
+    assert looks == ["claim"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_over_http_who_hangs_up_while_it_is_claimed_has_claimed_nothing(
+    session, card, row, monkeypatch
+):
+    card("A")
+    _, token = tokens.create(session, "ada")
+    claimed, do = [], http.as_token
+
+    def claiming(*asked):
+        return lambda answer: claimed.append(do(*asked)(answer)) or claimed[0]
+
+    monkeypatch.setattr(http, "as_token", claiming)
+    _claim_and_hang_up(token, lambda: claimed)
+    assert '"claimOwner":"ada"' in claimed[0].json
+    assert row("status, attempts, claim_owner") == ("ready", 0, None)
+
+
+def _claim_and_hang_up(token, is_time):
+    """Claim by a request of this token, whose client goes when it is time."""
     params = {"name": "claim", "arguments": {"wait": 30}}
     asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     headers = [("authorization", f"Bearer {token}"), ("content-type", "application/json")]
@@ -364,7 +387,11 @@ def test_over_http_nothing_is_claimed_for_who_hung_up_while_it_waited(session, m
     arrives = [{"type": "http.request", "body": json.dumps(asked).encode()}]
 
     async def receive():
-        return arrives.pop() if arrives else {"type": "http.disconnect"}
+        if arrives:
+            return arrives.pop()
+        while not is_time():
+            await anyio.sleep(0.01)
+        return {"type": "http.disconnect"}
 
     async def send(message):
         pass
@@ -375,7 +402,6 @@ def test_over_http_nothing_is_claimed_for_who_hung_up_while_it_waited(session, m
             await app(scope, receive, send)
 
     in_a_loop(ask)
-    assert looks == ["claim"]
 
 
 @pytest.mark.django_db(transaction=True)
