@@ -16,6 +16,7 @@ import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpRequest
 
+from backlog import schema
 from backlog.errors import Refusal, UsageError
 from backlog.session import PsycopgSession, idle_pauses
 from backlog.store import storage
@@ -43,6 +44,7 @@ class _Look:
                 try:
                     if self._connection is None:
                         self._connection = storage.from_environment().connect()
+                        schema.pin(PsycopgSession(self._connection))
                     self._found = has_reason(PsycopgSession(self._connection))
                 except (Refusal, psycopg.Error):
                     self._close()
