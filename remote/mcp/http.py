@@ -35,7 +35,7 @@ PATH: Final = "/mcp"
 
 def serve(bind: str, tier: str) -> None:
     """Serve at `address:port` until SIGTERM or Ctrl-C. Raises `Refusal`."""
-    app = application(tier)
+    app = application(tier, lambda: running.should_exit)
     opened = listen(bind, "--http")
     config = uvicorn.Config(
         app,
@@ -46,12 +46,19 @@ def serve(bind: str, tier: str) -> None:
     )
     say(sys.stdout, [f"Serving tools on http://{address_of(opened)}{PATH} (Ctrl-C stops it)"])
     sys.stdout.flush()
-    uvicorn.Server(config).run(sockets=[opened])
+    running = uvicorn.Server(config)
+    running.run(sockets=[opened])
 
 
-def application(tier: str) -> Starlette:
-    """The server as an ASGI application, for one start."""
-    server: Server[Any, Any] = serving(offered(tier), _do, _has_gone)
+def application(tier: str, ends: Callable[[], bool] = lambda: False) -> Starlette:
+    """The server as an ASGI application, for one start; a claim waits until it `ends`."""
+
+    async def over() -> bool:
+        request: Any = request_ctx.get().request
+        gone: bool = await request.is_disconnected()
+        return gone or ends()
+
+    server: Server[Any, Any] = serving(offered(tier), _do, over)
     # A process that ends takes no session with it, and there is nothing that the server would say
     # by itself.
     manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True)
@@ -80,12 +87,6 @@ def _claimed(do: Callable[[], Answer], request: Request) -> Answer:
         if from_thread.run(request.is_disconnected):
             raise errors.Gone("whoever asked has hung up")
         return done
-
-
-async def _has_gone() -> bool:
-    request: Any = request_ctx.get().request
-    gone: bool = await request.is_disconnected()
-    return gone
 
 
 @contextmanager

@@ -236,17 +236,17 @@ def test_a_connection_that_is_kept_is_made_anew_when_it_broke(session, card):
 
 
 @asynccontextmanager
-async def _http(**headers):
-    app = application("full")
+async def _http(ends=lambda: False, **headers):
+    app = application("full", ends)
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app), headers=headers)
     async with app.router.lifespan_context(app), http:
         yield http, f"http://here{PATH}"
 
 
-async def _over_http(token, *calls):
+async def _over_http(token, *calls, **how):
     """What an agent gets that shows this token."""
     async with (
-        _http(Authorization=f"Bearer {token}") as (http, url),
+        _http(Authorization=f"Bearer {token}", **how) as (http, url),
         streamable_http_client(url, http_client=http) as (reads, writes, _),
         ClientSession(reads, writes) as client,
     ):
@@ -371,6 +371,14 @@ def test_over_http_who_hangs_up_while_it_is_claimed_has_claimed_nothing(
     _claim_and_hang_up(token, lambda: claimed)
     assert '"claimOwner":"ada"' in claimed[0].json
     assert row("status, attempts, claim_owner") == ("ready", 0, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_over_http_a_server_that_ends_answers_who_waits(session):
+    _, token = tokens.create(session, "ada")
+    waits = partial(_over_http, token, ("claim", {"wait": 45}), ends=lambda: True)
+    (answer,) = in_a_loop(waits)
+    assert said(answer) == "null"
 
 
 def _claim_and_hang_up(token, is_time):
