@@ -109,6 +109,8 @@ class _Guarded:
         try:
             if "origin" in request.headers:
                 raise NotAllowed("no page of a browser may call the tools")
+            if request.method != "POST":  # by GET clients listen, to who has nothing to say
+                raise errors.NoSuchMethod("POST only")
             address = request.client.host if request.client else ""
             token = shown(request.headers.get("authorization", ""))
             request.state.token = await to_thread.run_sync(_let_in, token, address)
@@ -120,6 +122,8 @@ class _Guarded:
             if refusal is None:
                 raise
             said = errors.refused(refusal)
+            if isinstance(refusal, errors.NoSuchMethod):
+                said["Allow"] = "POST"
             await Response(said.content, said.status_code, dict(said.items()))(scope, receive, send)
             return
         await self._app(scope, arrived, send)

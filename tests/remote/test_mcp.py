@@ -296,6 +296,16 @@ def test_over_http_whoever_has_no_token_or_is_a_page_is_refused(store, headers, 
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE", "HEAD"])
+def test_over_http_nobody_is_kept_listening_to_who_says_nothing(method):
+    async def send():
+        async with _http(Accept="text/event-stream") as (http, url):
+            return await http.request(method, url)
+
+    answer = in_a_loop(send)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_over_http_what_is_said_to_be_packed_is_not_read_as_it_is(session):
     _, token = tokens.create(session, "ada")
