@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPException, HTTPResponse, IncompleteRead
-from ssl import SSLCertVerificationError
+from ssl import SSLCertVerificationError, SSLError
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
@@ -209,7 +209,7 @@ class Wire:
         except (OSError, HTTPException, UnicodeError) as error:  # UnicodeError: of a host's name
             self.close()
             away = self._away(error)
-            if isinstance(error, SSLCertVerificationError):
+            if isinstance(error, SSLCertVerificationError) or _is_no_tls(error):
                 raise away from None
             return away, 0
         if response.status == 200:
@@ -325,6 +325,8 @@ class Wire:
             reason = "the answer broke off"
         elif isinstance(error, TimeoutError):  # which names a line of C where it is TLS's
             reason = "timed out"
+        elif _is_no_tls(error):
+            reason = "it speaks no TLS; is it http://…?"
         said = self._harmless(f"cannot be reached: {reason}")
         return StoreUnavailable(f"{self._address.url} (BACKLOG_URL) {said}")
 
@@ -332,6 +334,10 @@ class Wire:
         """What the server says, for a sentence: text, and not the token, which it may say back."""
         whole = said.encode("utf-8", "backslashreplace").decode()
         return whole.replace(self._address.token, "(the token)")
+
+
+def _is_no_tls(error: Exception) -> bool:
+    return isinstance(error, SSLError) and error.reason == "WRONG_VERSION_NUMBER"
 
 
 def _named(worker: str | None) -> str | None:
