@@ -122,6 +122,7 @@ def until(request: HttpRequest, seconds: int, claim: Try) -> Answer:
 
     Raises `TooMany` where there is no room to wait, `Gone`, and whatever the claim raises.
     """
+    _check_stays(request)  # it may have stood in the queue of a busy server for long
     if not seconds:
         return claim()
     end = time.monotonic() + seconds

@@ -87,11 +87,26 @@ def test_a_claim_waits_without_a_connection_and_takes_what_comes(api, session, m
     assert api("claim", {}, KEY, wait=60).json()["id"] == "A"
 
 
+def test_who_hung_up_before_a_busy_server_came_to_it_has_claimed_nothing(
+    api, card, row, monkeypatch
+):
+    card("A")
+    monkeypatch.setattr(waiting, "_has_gone", lambda request: True)
+    assert api("claim").status_code == 499
+    assert row("status, attempts") == ("ready", 0)
+
+
+def test_what_else_is_asked_is_done_for_who_has_hung_up(api, claimed, row, monkeypatch):
+    monkeypatch.setattr(waiting, "_has_gone", lambda request: True)
+    assert api("complete", {"id": "A", "attempt": 1}).status_code == 200
+    assert row("status") == ("done",)
+
+
 @pytest.mark.parametrize("headers", [KEY, {}], ids=["with a key", "without"])
 def test_who_hangs_up_while_it_is_claimed_has_claimed_nothing(
     api, session, row, monkeypatch, headers
 ):
-    gone = iter([False, True])
+    gone = iter([False, False, True])
     monkeypatch.setattr(waiting, "_has_gone", lambda request: next(gone))
     monkeypatch.setattr(waiting.ROOM.ended, "wait", lambda _: cards.create(session, "A", "title"))
     assert api("claim", {}, headers, wait=60).status_code == 499
