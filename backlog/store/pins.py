@@ -15,6 +15,7 @@ _PINS: Final = {
     "IntervalStyle": "postgres",
     "TimeZone": "UTC",
     "extra_float_digits": "1",
+    "bytea_output": "hex",
     # How statements and values are read.
     "standard_conforming_strings": "on",
     "transform_null_equals": "off",

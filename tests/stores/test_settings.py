@@ -257,6 +257,7 @@ def test_an_archive_goes_back_in_whatever_the_role_says(server, tmp_path):
         for name, value in (("DateStyle", "German"), ("client_encoding", "LATIN1")):
             admin.execute(ROLE.format(SQL(name), Literal(value)))
         admin.execute(ROLE.format(SQL("plpgsql.extra_errors"), Literal("all")))
+        admin.execute(ROLE.format(SQL("idle_in_transaction_session_timeout"), Literal("200ms")))
         assert on("store", "dump", str(tmp_path / "archive")).err == ""
         assert on("store", "restore", str(tmp_path / "archive"), "--force").err == ""
         assert on("store", "psql", "--", "-XAtc", "SELECT 'Zoë'").out == "Zoë\n"
