@@ -4,15 +4,15 @@ import gc
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from backlog.errors import Busy, NotUpgraded, Refusal, SchemaTooNew
+from backlog.errors import Busy, NotUpgraded, Refusal, SchemaTooNew, StoreUnavailable
 from backlog.records import iso
-from backlog.session import RETRIED, Session, sqlstate
+from backlog.session import RETRIED, Session, as_refusal, sqlstate
 from backlog.store.pins import PINNED, check_pinned
 from backlog.watched import APPS
 
@@ -31,8 +31,10 @@ REPLACED: Final = (
     "0007_completions",
     "0007_cycles",
 )
-# A session pins what the code relies on with the same question: no round trip of its own.
-_APPLIED: Final = f"SELECT {PINNED}, app, name FROM django_migrations WHERE app = ANY (%s)"  # noqa: S608 (our own words)
+# Without parameters (our own words): a statement that has some comes alone.
+_APPLIED: Final = "SELECT app, name FROM django_migrations WHERE app = ANY ('{%s}')"
+# A session pins what the code relies on in the same trip, and before the question is read.
+_PIN_FIRST: Final = f"SELECT {PINNED}; {_APPLIED}"
 _UNDEFINED_TABLE: Final = "42P01"
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 _OTHER: Final = "other"  # what Django calls a store that is not the environment's
@@ -74,27 +76,42 @@ _CHECK: Final = r"CONSTRAINT (\w+)\s+CHECK \((.*?)\)(?=;\n|\s+CONSTRAINT)"
 
 
 def ensure(session: Session) -> None:
-    """Pin the session, and bring the schema up to date if it is older than the code.
+    """Pin the command's session, and bring the schema up to date if it is older than the code.
 
     Raises `SchemaTooNew`, `ConfigurationError`.
     """
-    if is_current(session):
+    if pin(session):
         return
-    # Without tables nothing is pinned yet; a search path that named no schema hides them.
+    # What failed has pinned nothing.
     check_pinned(*session.execute(f"SELECT {PINNED}").fetchone())
-    if not is_current(session):
-        migrate()
+    migrate()
+
+
+def pin(session: Session) -> bool:
+    """Pin the command's session; whether the schema is current, as `is_current` has it."""
+
+    def ask() -> Iterable[Any]:
+        asked = session.execute(_PIN_FIRST % ",".join(sorted(APPS)))
+        check_pinned(*asked.fetchone())
+        asked.nextset()
+        return asked
+
+    return _is_current(ask)
 
 
 def is_current(session: Session) -> bool:
-    """Whether the newest migration of each app is the newest that was applied.
+    """Whether the newest migration of each app is the newest that was applied, asked of a session
+    that is pinned, as Django's are.
 
     Raises `SchemaTooNew` if the store has one that the code does not know.
     """
+    return _is_current(lambda: session.execute(_APPLIED % ",".join(sorted(APPS))))
+
+
+def _is_current(ask: Callable[[], Iterable[Any]]) -> bool:
     applied: dict[str, set[str]] = {app: set() for app in APPS}
     try:
-        for *pinned, app, name in session.execute(_APPLIED, (sorted(APPS),)):
-            check_pinned(*pinned)
+        for app, name in ask():
             applied[app].add(name)
     except Exception as error:
         if sqlstate(error) != _UNDEFINED_TABLE:
@@ -149,6 +166,9 @@ def migrate(into: "Embedded | Server | None" = None) -> None:
                     raise NotUpgraded(_breaking(error)) from error
                 _wait(seconds)
     except MigrationSchemaMissing as error:
+        away = as_refusal(error.__context__) if error.__context__ else None
+        if isinstance(away, StoreUnavailable):
+            raise away from None
         reason = str(error).partition("\n")[0]
         raise Refusal(f"{reason}: the role needs CREATE on a schema of its search_path") from None
     connection.close()

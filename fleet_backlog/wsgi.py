@@ -4,6 +4,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from fleet_backlog.serving.texts import InUtf8
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fleet_backlog.settings")
 
-application = get_wsgi_application()
+application = InUtf8(get_wsgi_application())

@@ -121,7 +121,7 @@ def test_every_setting_stands_in_the_table():
         read |= set(re.findall(r'env\.\w+\(\s*"(\w+)"', text))
         read |= set(re.findall(r'(?:environ\.get|is_on)\(\s*"(\w+)"', text))
     named = set(re.findall(r"^\| `(\w+)` \|", README, re.M))
-    assert read - {"PATH", "REMOTE_ADDR", "TERM"} <= named
+    assert read - {"CONTENT_TYPE", "PATH", "REMOTE_ADDR", "TERM"} <= named
 
 
 _LIMITS = re.findall(r"^\|.*?\| (-?[\d,]+) \|.*\| `([\w.]+)` \|$", LIMITS, re.M)

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from fleet_backlog.serving.proxies import NOWHERE, address
+from fleet_backlog.wsgi import application
 from tests.factories import AccountFactory
 
 # No page depends on the store's tier.
@@ -50,6 +51,16 @@ def test_whatever_is_answered_carries_the_policy(client, superuser, path):
     answer = client.get(path)
     answer.close()  # a static file is open until then
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/login/", "/api/v1/list"])
+@pytest.mark.parametrize("kind", ["a/b; charset=hex", "a/b; charset=latin-1", "a/b; x*=none''%ff"])
+def test_texts_that_are_said_to_be_no_utf_8_are_not_read(store, path, kind):
+    asked = {**RequestFactory().get(path, {"next": "é"}).environ, "CONTENT_TYPE": kind}
+    began = []
+    (said,) = application(asked, lambda status, headers: began.append(status))
+    assert began == ["415 Unsupported Media Type"]
+    assert b"must be UTF-8" in said
 
 
 def test_no_script_reads_the_session_and_no_other_site_posts_with_it(client, superuser):

@@ -2,10 +2,13 @@
 
 import json
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 
+from backlog.errors import StoreUnavailable
+from remote.client.address import Address
+from remote.client.wire import Wire
 from tests.command import copied_store, used_store
 from tests.serving import answer, send, serving
 
@@ -52,6 +55,12 @@ def is_open(client) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def test_who_was_told_https_need_not_wait_to_see_that_it_is_none(site):
+    made = Wire(Address(site.replace("http:", "https:"), "flb_key_secret"))
+    with closing(made) as asked, pytest.raises(StoreUnavailable, match="it speaks no TLS"):
+        asked.ask("list", {}, reads=True)
 
 
 @pytest.mark.parametrize("begun", SLOW.values(), ids=SLOW)

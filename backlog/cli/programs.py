@@ -66,11 +66,12 @@ def restore(archive: Path) -> None:
     how = ("--clean", "--if-exists", "--no-owner", "--file=-", str(archive))
     target = ("-Xq", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--output={os.devnull}")
     terse = "--set=VERBOSITY=terse"  # the last line is the reason, whatever its language
+    # `--clean` drops what the archive names; an earlier one does not name all of it.
+    first = (f"SELECT {PINNED}", schema.UNHURRIED, schema.IMPATIENT, schema.dropping())
     with _piped("pg_restore", *how) as script, _piped("psql", *target, terse) as psql:
         with suppress(BrokenPipeError):  # psql has ended, and says why
-            psql.stdin.write(f"SELECT {PINNED};\n{schema.IMPATIENT};\n".encode())
-            # `--clean` drops what the archive names; an earlier one does not name all of it.
-            psql.stdin.write(schema.dropping().encode())
+            psql.stdin.write(";\n".join(first).encode())
+            psql.stdin.flush()  # before its transaction has stood idle for longer than it may
             psql.stdin.writelines(line for line in script.stdout if not _SKIPPED.fullmatch(line))
             psql.stdin.write(b"RESET ALL;\n")  # a pooler gives this connection to others
         script.stdout.close()

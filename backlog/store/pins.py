@@ -15,6 +15,7 @@ _PINS: Final = {
     "IntervalStyle": "postgres",
     "TimeZone": "UTC",
     "extra_float_digits": "1",
+    "bytea_output": "hex",
     # How statements and values are read.
     "standard_conforming_strings": "on",
     "transform_null_equals": "off",
@@ -30,13 +31,16 @@ _PINS: Final = {
 }
 
 # An expression that pins what differs, and knows what this server has no name for. A search path
-# may name the backlog's schema, and stays, unless it names none where a table could be.
+# may name the backlog's schema, and stays, unless it names none where a table could be; what was
+# made in that of temporary tables, where it comes first, would be gone with the connection.
 _VALUES: Final = ", ".join(f"('{name}', '{value}')" for name, value in _PINS.items())
 _PIN: Final = f"""(
     SELECT count(set_config(name, value, false)) FROM (
         VALUES {_VALUES}
-        UNION ALL SELECT 'search_path', 'public' WHERE coalesce(current_schema(), '') IN
-            ('', 'pg_catalog', 'information_schema')
+        UNION ALL SELECT 'search_path', CASE WHEN coalesce(current_schema(), '') IN
+            ('', 'pg_catalog', 'information_schema') THEN 'public'
+            ELSE coalesce(nullif(regexp_replace(
+                current_setting('search_path'), '^"?pg_temp"?(, *|$)', ''), ''), 'public') END
     ) AS pin (name, value) WHERE current_setting(name, true) <> value
 )"""  # noqa: S608 (our own words)
 # What a SELECT gives, in this order, to a function of the same name.

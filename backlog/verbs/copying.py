@@ -179,7 +179,10 @@ def _copy(source: "Connection[Any]", target: "Connection[Any]", table: _Table) -
         target.execute("SELECT setval(%s, %s, %s)", (its, *(at or ())))
     sent, came = (_sum(each, table) for each in (source, target))
     if sent != came:
-        raise Refusal(f"nothing is transferred: of {name}, {sent} was sent and {came} came")
+        raise Refusal(
+            f"nothing is transferred: of {name}, {sent.rows} rows were sent (checksum"
+            f" {sent.checksum}) and {came.rows} came (checksum {came.checksum})"
+        )
     return sent
 
 

@@ -32,6 +32,6 @@ def _of_environment() -> Iterator[PsycopgSession]:
 def _of_server(server: storage.Server) -> Iterator[PsycopgSession]:
     with closing(server.connect()) as connection:
         session = PsycopgSession(connection)
-        if not schema.is_current(session):  # which Django would upgrade in its own database
+        if not schema.pin(session):  # which Django would upgrade in its own database
             raise Refusal("the store is to be upgraded: run `backlog stats` there, by DATABASE_URL")
         yield session

@@ -34,6 +34,8 @@ _END: Final = b"\r\n\r\n"
 _LONGEST_HEAD: Final = 128 * 1024  # more than gunicorn takes
 _HAS_BODY: Final = re.compile(rb"\r\n(?:content-length|transfer-encoding|expect)[ \t]*:", re.I)
 _LAST_CHUNK: Final = b"0\r\n\r\n"
+# How a client begins that was told https: it need not wait to see that nobody here speaks it.
+_TLS: Final = b"\x16\x03"
 _TOO_LONG: Final = json.dumps(
     {"error": {"code": "too_large", "message": "the body is too large: 10 MiB are the most"}}
 ).encode()
@@ -93,7 +95,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         if self._whole is None:
             end = self.arrived.find(_END)
             if end < 0:
-                return len(self.arrived) > _LONGEST_HEAD
+                return len(self.arrived) > _LONGEST_HEAD or self.arrived.startswith(_TLS)
             self._whole = end + len(_END)
             if _HAS_BODY.search(self.arrived, 0, end):
                 self._read_head(bytes(self.arrived[: self._whole]))

@@ -48,8 +48,10 @@ def _acted(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpR
         return response
     # A sweep is many transactions, and may be made as often as anybody likes.
     key = request.headers.get("Idempotency-Key") if called.name != "sweep" else None
-    claim = partial(_once, called.name, token, key, given, do)
-    return answers.sent(waiting.until(request, seconds, claim))
+    done = partial(_once, called.name, token, key, given, do)
+    # All else is done, whether or not anybody still reads the answer.
+    is_claim = called.name == "claim"
+    return answers.sent(waiting.until(request, seconds, done) if is_claim else done())
 
 
 def _read(request: HttpRequest, verb: str, token: Token, do: Callable[[], Answer]) -> Answer:
@@ -99,12 +101,26 @@ def _once(
     do: Any,
     *,
     keeps: Any = lambda answer: True,
+    check: Any = None,
 ) -> Answer:
-    """What `do` answers; with a key, what it did when the same was asked with this key before."""
-    if key is None:
+    """What `do` answers; with a key, what it did when the same was asked with this key before.
+
+    `check` is given the answer; whatever it raises undoes what was done.
+    """
+    if key is None and check is None:
         answer: Answer = do()
         return answer
-    asked = sha256(json_text([verb, exact_json(given)]).encode()).digest()
-    hides = answers.without_secret if verb in answers.WITH_SECRET else str
+
+    def checked() -> Answer:
+        answer: Answer = do()
+        if check is not None:
+            check(answer)
+        return answer
+
     with connection.session() as session:
-        return once(session, token.key, key, asked, do, keeps=keeps, hides=hides)
+        if key is None:
+            with session.transaction():
+                return checked()
+        asked = sha256(json_text([verb, exact_json(given)]).encode()).digest()
+        hides = answers.without_secret if verb in answers.WITH_SECRET else str
+        return once(session, token.key, key, asked, checked, keeps=keeps, hides=hides)

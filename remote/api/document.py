@@ -129,7 +129,7 @@ def _card() -> dict[str, Any]:
 def _refusals(verb: str) -> tuple[int, ...]:
     """The statuses that a refusal of this verb may have."""
     lost = () if scopes.only_reads(verb) else (423,)
-    return (401, 403, 404, 409, 413, 422, *lost, 429, 503)
+    return (401, 403, 404, 409, 413, 415, 422, *lost, 429, 503)
 
 
 def _refusal(status: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from backlog.errors import ClaimLost, Refusal, StoreUnavailable, UsageError
 from backlog.records import one_line
 from backlog.session import as_refusal
 from backlog.values import json_text
+from remote.api.bodies import NotTaken
 from remote.calls import takes_none
 from remote.words import EXIT_STATUS, JSON, TOO_MANY
 
@@ -44,6 +45,13 @@ class TooMany(Refusal):
     http_status = 503
 
 
+class Gone(Refusal):
+    """Nobody reads the answer; the status is nginx's for that, and stands in the log alone."""
+
+    code = "gone"
+    http_status = 499
+
+
 class NoSuchVerb(Refusal):
     code = "not_found"
     http_status = 404
@@ -70,6 +78,7 @@ _STATUSES: Final[tuple[tuple[type[Refusal], int], ...]] = (
     (TooLarge, 413),
     (NoLength, 411),
     (NoSuchMethod, 405),
+    (NotTaken, 415),
     (UsageError, 422),
     (ClaimLost, 423),
 )

@@ -1,6 +1,7 @@
 """The API: an operation for each verb that can be called, made from the command's own table."""
 
 from typing import Any, Final
+from urllib.parse import unquote
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -22,6 +23,8 @@ class _Parser(Parser):
     """Reads JSON so that its numbers keep every digit."""
 
     def parse_body(self, request: HttpRequest) -> Any:
+        encoding = request.headers.get("Content-Encoding", "")
+        bodies.check_kind(request.content_type or "", encoding)
         return bodies.read(request.body)
 
 
@@ -56,6 +59,7 @@ def _posted(called: Called, model: type[schemas.Given]) -> Any:
                 raise UsageError(
                     f"{name} belongs into the body; of a claim wait may be in the address"
                 )
+            _once(request, name)
         return act(request, called, given.values())  # type: ignore[attr-defined]  # as above
 
     return posted
@@ -70,8 +74,9 @@ def _got(called: Called, model: type[schemas.Given]) -> Any:
         if unknown := [name for name in request.GET if name not in known]:
             raise UsageError(takes_none(called.name, unknown, known))
         for name in request.GET:
-            if name not in many and len(request.GET.getlist(name)) > 1:
-                raise UsageError(f"{name} is given twice")
+            if name not in many:
+                _once(request, name)
+        _refuse_unread(request)
         return act(request, called, values)
 
     def got(request: HttpRequest, given: Query[model]) -> HttpResponseBase:  # type: ignore[valid-type]  # ninja's way
@@ -79,6 +84,22 @@ def _got(called: Called, model: type[schemas.Given]) -> Any:
 
     # Ninja looks for no query of a model without fields, and so would give the view nothing.
     return got if known else lambda request: done(request, {})
+
+
+def _once(request: HttpRequest, name: str) -> None:
+    if len(request.GET.getlist(name)) > 1:
+        raise UsageError(f"{name} is given twice")
+
+
+def _refuse_unread(request: HttpRequest) -> None:
+    """What would be passed over, or read as another text: a card would be looked for that nobody
+    named."""
+    if request.body:
+        raise UsageError("a GET says all in its address, and has no body; a POST has it there")
+    try:
+        unquote(request.META.get("QUERY_STRING", ""), errors="strict")
+    except UnicodeDecodeError:
+        raise UsageError("the address must be text in UTF-8") from None
 
 
 def _made() -> NinjaAPI:

@@ -9,17 +9,19 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Protocol
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpRequest
 
+from backlog import schema
 from backlog.errors import Refusal, UsageError
 from backlog.session import PsycopgSession, idle_pauses
 from backlog.store import storage
 from backlog.values import integer
-from remote.api.errors import TooMany
+from remote.api.errors import Gone, TooMany
 from remote.verbs.answers import Answer
 from remote.verbs.waiting import has_reason
 from remote.words import MOST_SECONDS
@@ -42,6 +44,7 @@ class _Look:
                 try:
                     if self._connection is None:
                         self._connection = storage.from_environment().connect()
+                        schema.pin(PsycopgSession(self._connection))
                     self._found = has_reason(PsycopgSession(self._connection))
                 except (Refusal, psycopg.Error):
                     self._close()
@@ -88,9 +91,15 @@ ROOM: Final = _Room(4)
 
 
 class Try(Protocol):
-    """Makes the claim once. `keeps` says whether its answer is the one to keep for the key."""
+    """Makes the claim once. `keeps` says whether its answer is the one to keep for the key; what
+    `check` raises of the answer undoes the claim."""
 
-    def __call__(self, *, keeps: Callable[[Answer], bool] = ...) -> Answer: ...
+    def __call__(
+        self,
+        *,
+        keeps: Callable[[Answer], bool] = ...,
+        check: Callable[[Answer], None] | None = ...,
+    ) -> Answer: ...
 
 
 def seconds(request: HttpRequest, given: dict[str, Any]) -> int:
@@ -99,6 +108,8 @@ def seconds(request: HttpRequest, given: dict[str, Any]) -> int:
     Raises `UsageError`.
     """
     said = given.pop("wait", None)
+    if said is not None and "wait" in request.GET:
+        raise UsageError("wait is given twice: in the address, and in the body")
     said = request.GET.get("wait", 0 if said is None else said)
     seconds = integer(str(said), "wait", 0, MOST_SECONDS)
     if seconds and given.get("id") is not None:
@@ -110,11 +121,16 @@ def until(request: HttpRequest, seconds: int, claim: Try) -> Answer:
     """The answer of the first claim that takes something, or of the last one when the seconds are
     over.
 
-    Raises `TooMany` if there is no room to wait, and whatever the claim raises.
+    Raises `TooMany` if there is no room to wait, `Gone` if the client has hung up, and whatever the
+    claim raises.
     """
+    _check_stays(request)  # it may have stood in the queue of a busy server for long
     if not seconds:
         return claim()
     end = time.monotonic() + seconds
+    # Who hangs up while this claims gets no card either; from then on only a second try with the
+    # same key, or the end of the lease, finds what was claimed.
+    claim = partial(claim, check=lambda answer: _check_stays(request) if _took(answer) else None)
     answer = claim(keeps=_took)
     if _took(answer):
         return answer
@@ -127,8 +143,7 @@ def until(request: HttpRequest, seconds: int, claim: Try) -> Answer:
             connections[DEFAULT_DB_ALIAS].close()
             left = end - time.monotonic()
             ended = ROOM.ended.wait(max(0, min(pause, left)))
-            if _has_gone(request):
-                return answer  # to nobody: a claim would be theirs until its lease is over
+            _check_stays(request)
             is_last = ended or left <= pause
             if not is_last and not ROOM.look.has_reason():
                 continue
@@ -143,6 +158,12 @@ def until(request: HttpRequest, seconds: int, claim: Try) -> Answer:
 def _took(answer: Answer) -> bool:
     """Whether a card was claimed: the JSON of a claim that was not is `null`, or an empty list."""
     return '"id":' in answer.body
+
+
+def _check_stays(request: HttpRequest) -> None:
+    """Raise `Gone`, for whom a claim would be theirs until its lease is over."""
+    if _has_gone(request):
+        raise Gone("whoever asked has hung up")
 
 
 def _has_gone(request: HttpRequest) -> bool:

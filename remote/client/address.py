@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from backlog import switches
 from backlog.errors import UsageError
+from remote.client.arriving import Answer
 
 _EXAMPLE: Final = "https://backlog.example.org"
 
@@ -49,16 +50,16 @@ class Address(NamedTuple):
         to = _parts(self.url)
         host, path = to.hostname or "", f"{to.path}/api/v1/"
         proxy = _proxy(to.scheme, host)
+        first = proxy or to
+        kind = HTTPSConnection if to.scheme == "https" else HTTPConnection
+        connection = kind(first.hostname or "", first.port, timeout=timeout)
+        connection.response_class = Answer
         if proxy is None:
-            kind = HTTPSConnection if to.scheme == "https" else HTTPConnection
-            return Way(kind(host, to.port, timeout=timeout), path, {})
-        name, port, headers = proxy.hostname or "", proxy.port, _of_proxy(proxy)
+            return Way(connection, path, {})
         if to.scheme == "https":
-            tunnel = HTTPSConnection(name, port, timeout=timeout)
-            tunnel.set_tunnel(host, to.port, headers)
-            return Way(tunnel, path, {})
-        plain = HTTPConnection(name, port, timeout=timeout)
-        return Way(plain, f"http://{to.netloc}{path}", headers)
+            connection.set_tunnel(host, to.port, _of_proxy(proxy))
+            return Way(connection, path, {})
+        return Way(connection, f"http://{to.netloc}{path}", _of_proxy(proxy))
 
 
 def site(environ: Mapping[str, str] = os.environ) -> str:

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPException, HTTPResponse, IncompleteRead
-from ssl import SSLCertVerificationError
+from ssl import SSLCertVerificationError, SSLError
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
@@ -15,13 +15,14 @@ from backlog.errors import Busy, ClaimLost, Refusal, SchemaTooNew, StoreUnavaila
 from backlog.session import idle_pauses
 from backlog.values import exact_json, name, parse_json
 from remote import words
+from remote.client import arriving
 from remote.client.address import Address, Way
 
 # How long a question without an answer is asked again: a server that restarts is back by then.
 PATIENCE_SECONDS: Final = 10.0
 # How long it may take to connect, through a proxy and TLS.
 _REACHED_SECONDS: Final = 10.0
-# How long a connection may be silent; an import may take its time.
+# How long an answer may take until it is whole; an import may take its time.
 _SILENCE_SECONDS: Final = 300.0
 _CHUNK: Final = 64 * 1024
 # The most bytes of an answer, or of a line of one: whoever sends more is no backlog, or means harm.
@@ -122,8 +123,8 @@ def _past_blanks(text: str, at: int) -> int:
 class Wire:
     """A connection to the server, for one thread; opened when it is needed, and anew when it broke.
 
-    A question that meets no answer is asked again for `patience` seconds; on a connection that is
-    silent for `silence` seconds nobody waits for one any more.
+    A question that meets no answer is asked again for `patience` seconds; one that is not here
+    after `silence` seconds, nobody waits for any more.
     """
 
     def __init__(
@@ -186,7 +187,7 @@ class Wire:
         except (OSError, HTTPException, UnicodeError) as error:  # UnicodeError: of a host's name
             self.close()
             away = self._away(error)
-            if isinstance(error, SSLCertVerificationError):
+            if isinstance(error, SSLCertVerificationError) or _is_no_tls(error):
                 raise away from None
             return away, 0
         if response.status == 200:
@@ -200,7 +201,7 @@ class Wire:
         said = response.getheader("Retry-After") or ""
         return refusal, float(said) if said.isascii() and said.isdigit() else 0
 
-    def _response(self, verb: str, body: bytes, headers: dict[str, str]) -> HTTPResponse:
+    def _response(self, verb: str, body: bytes, headers: dict[str, str]) -> arriving.Answer:
         if self._way is not None:
             try:
                 return self._sent(self._way, verb, body, headers)
@@ -210,20 +211,21 @@ class Wire:
         connection = self._way.connection
         connection.connect()
         connection.timeout = self._silence  # of one that opens by itself, after `close`
-        connection.sock.settimeout(self._silence)
         return self._sent(self._way, verb, body, headers)
 
-    @staticmethod
-    def _sent(way: Way, verb: str, body: bytes, headers: dict[str, str]) -> HTTPResponse:
+    def _sent(self, way: Way, verb: str, body: bytes, headers: dict[str, str]) -> arriving.Answer:
+        if way.connection.sock is not None:  # which has what the last answer left of its time
+            way.connection.sock.settimeout(self._silence)
         way.connection.request("POST", way.path + verb, body, {**headers, **way.headers})
-        return way.connection.getresponse()
+        response = way.connection.getresponse()
+        assert isinstance(response, arriving.Answer)  # noqa: S101 (the way makes no other)
+        return response
 
     def _whole(self, response: HTTPResponse) -> bytes:
         """The body of the answer. Raises `StoreUnavailable` if it is too long or takes too long."""
         whole = bytearray()
-        over = time.monotonic() + self._silence  # one that comes byte by byte is never silent
         with response:  # nobody else would close what is not read to its end
-            while len(whole) + (response.length or 0) <= _LONGEST and time.monotonic() < over:
+            while len(whole) + (response.length or 0) <= _LONGEST:
                 piece = response.read1(_CHUNK)
                 whole += piece
                 if response.length == 0 or (response.length is None and not piece):
@@ -249,11 +251,12 @@ class Wire:
         except _OTHERS:
             raise self._no_backlog(response) from None
 
-    def _lines(self, response: HTTPResponse) -> Iterator[str]:
+    def _lines(self, response: arriving.Answer) -> Iterator[str]:
         begun = bytearray()
         try:
             with response:
                 while piece := response.read(_CHUNK):
+                    response.go_on()
                     rest, *lines = piece.split(b"\n")
                     begun += rest
                     if len(begun) > _LONGEST:
@@ -297,6 +300,8 @@ class Wire:
             reason = "the answer broke off"
         elif isinstance(error, TimeoutError):  # which names a line of C where it is TLS's
             reason = "timed out"
+        elif _is_no_tls(error):
+            reason = "it speaks no TLS; is it http://…?"
         said = self._harmless(f"cannot be reached: {reason}")
         return StoreUnavailable(f"{self._address.url} (BACKLOG_URL) {said}")
 
@@ -304,6 +309,10 @@ class Wire:
         """What the server says, for a sentence: text, and not the token, which it may say back."""
         whole = said.encode("utf-8", "backslashreplace").decode()
         return whole.replace(self._address.token, "(the token)")
+
+
+def _is_no_tls(error: Exception) -> bool:
+    return isinstance(error, SSLError) and error.reason == "WRONG_VERSION_NUMBER"
 
 
 def _named(worker: str | None) -> str | None:

@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
-from anyio import to_thread
+from anyio import from_thread, to_thread
 from django.conf import settings
 from django.db import connections
 from mcp.server.lowlevel.server import Server, request_ctx
@@ -21,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backlog.errors import NotAllowed, StoreUnavailable
 from backlog.session import as_refusal
 from backlog.shown import say
-from remote.api import bodies, errors
+from remote.api import bodies, connection, errors
 from remote.api.access import let_in, shown
 from remote.api.acting import as_token
 from remote.calls import Called
@@ -34,7 +35,7 @@ PATH: Final = "/mcp"
 
 def serve(bind: str, tier: str) -> None:
     """Serve at `address:port` until SIGTERM or Ctrl-C. Raises `Refusal`."""
-    app = application(tier)
+    app = application(tier, lambda: running.should_exit)
     opened = listen(bind, "--http")
     config = uvicorn.Config(
         app,
@@ -45,12 +46,19 @@ def serve(bind: str, tier: str) -> None:
     )
     say(sys.stdout, [f"Serving tools on http://{address_of(opened)}{PATH} (Ctrl-C stops it)"])
     sys.stdout.flush()
-    uvicorn.Server(config).run(sockets=[opened])
+    running = uvicorn.Server(config)
+    running.run(sockets=[opened])
 
 
-def application(tier: str) -> Starlette:
-    """The server as an ASGI application, for one start."""
-    server: Server[Any, Any] = serving(offered(tier), _do, _has_gone)
+def application(tier: str, ends: Callable[[], bool] = lambda: False) -> Starlette:
+    """The server as an ASGI application, for one start; a claim waits until it `ends`."""
+
+    async def over() -> bool:
+        request: Any = request_ctx.get().request
+        gone: bool = await request.is_disconnected()
+        return gone or ends()
+
+    server: Server[Any, Any] = serving(offered(tier), _do, over)
     # Stateless: no session is lost when the process ends, and the server says nothing by itself.
     manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True)
     route = Route(PATH, _Guarded(manager.handle_request))
@@ -62,8 +70,8 @@ def _do(called: Called, given: Mapping[str, Any]) -> Answer:
     request: Any = request_ctx.get().request
     try:
         with _no_connection_left():
-            done: Answer = as_token(called, given, request.state.token)(answering(called))
-            return done
+            do = partial(as_token(called, given, request.state.token), answering(called))
+            return _claimed(do, request) if called.name == "claim" else do()
     except Exception as error:
         refusal = as_refusal(error)
         if isinstance(refusal, StoreUnavailable):
@@ -71,10 +79,13 @@ def _do(called: Called, given: Mapping[str, Any]) -> Answer:
         raise
 
 
-async def _has_gone() -> bool:
-    request: Any = request_ctx.get().request
-    gone: bool = await request.is_disconnected()
-    return gone
+def _claimed(do: Callable[[], Answer], request: Request) -> Answer:
+    """What is claimed, unless whoever asked has hung up by then. Raises `Gone`."""
+    with connection.session() as session, session.transaction():
+        done = do()
+        if from_thread.run(request.is_disconnected):
+            raise errors.Gone("whoever asked has hung up")
+        return done
 
 
 @contextmanager
@@ -97,15 +108,21 @@ class _Guarded:
         try:
             if "origin" in request.headers:
                 raise NotAllowed("no page of a browser may call the tools")
+            if request.method != "POST":  # by GET clients listen, to who has nothing to say
+                raise errors.NoSuchMethod("POST only")
             address = request.client.host if request.client else ""
             token = shown(request.headers.get("authorization", ""))
             request.state.token = await to_thread.run_sync(_let_in, token, address)
+            # What it is said to be, the library looks at.
+            bodies.check_kind("", request.headers.get("content-encoding", ""))
             arrived = await _whole(receive)
         except Exception as error:
             refusal = as_refusal(error)
             if refusal is None:
                 raise
             said = errors.refused(refusal)
+            if isinstance(refusal, errors.NoSuchMethod):
+                said["Allow"] = "POST"
             await Response(said.content, said.status_code, dict(said.items()))(scope, receive, send)
             return
         await self._app(scope, arrived, send)

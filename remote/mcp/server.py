@@ -37,8 +37,9 @@ class Answer(NamedTuple):
 
 # Does a verb with these values, for whoever calls. It blocks. Raises `Refusal`.
 Do = Callable[[Called, Mapping[str, Any]], Answer]
-# Whether the caller of this request has hung up.
-Gone = Callable[[], Awaitable[bool]]
+# Whether nobody waits any more for the answer of this request: its caller has hung up, or the
+# server ends.
+Over = Callable[[], Awaitable[bool]]
 
 
 def answering(called: Called) -> Callable[[Reply, object], Answer]:
@@ -65,12 +66,12 @@ def _reading(reply: Reply, options: object) -> Answer:
     return Answer("".join(pieces), reply.note)
 
 
-async def _stays() -> bool:
+async def _goes_on() -> bool:
     return False
 
 
-def serving(tools: Mapping[str, Offered], do: Do, gone: Gone = _stays) -> Server[Any, Any]:
-    """A server of these tools; `gone` is asked while a claim waits."""
+def serving(tools: Mapping[str, Offered], do: Do, over: Over = _goes_on) -> Server[Any, Any]:
+    """A server of these tools; whether it is `over` is asked while a claim waits."""
     server: Server[Any, Any] = Server("fleet-backlog", backlog.__version__, INSTRUCTIONS)
 
     async def listed(request: object) -> types.ServerResult:
@@ -85,7 +86,7 @@ def serving(tools: Mapping[str, Offered], do: Do, gone: Gone = _stays) -> Server
         except UsageError as refusal:
             return types.ServerResult(refused(refusal))
         ask = partial(_result, tools, do, name, given)
-        return types.ServerResult(await _in_time(seconds, ask, gone))
+        return types.ServerResult(await _in_time(seconds, ask, over))
 
     # Not by the decorators: they would check what is given by the schema, in other words than ours.
     server.request_handlers[types.ListToolsRequest] = listed
@@ -99,7 +100,7 @@ def _seconds(given: dict[str, Any]) -> int:
 
 
 async def _in_time(
-    seconds: int, ask: Callable[[], types.CallToolResult], gone: Gone
+    seconds: int, ask: Callable[[], types.CallToolResult], over: Over
 ) -> types.CallToolResult:
     """The first answer of `ask` that is not nothing, or the last one within these seconds.
 
@@ -114,7 +115,7 @@ async def _in_time(
         if left <= 0 or result.isError or result.content not in _NOTHING:
             return result
         await sleep(min(pause, left))
-        if await gone():
+        if await over():
             return result
     raise AssertionError  # the pauses never end
 

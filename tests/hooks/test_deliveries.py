@@ -148,6 +148,13 @@ def _drip(handler):
         Event().wait(0.05)
 
 
+def _go_on(handler):
+    """As long as nobody hangs up: the standard library's client passes over each."""
+    while True:
+        handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        Event().wait(0.05)
+
+
 def _flood(handler):
     handler.send_response(200)
     handler.end_headers()
@@ -162,9 +169,10 @@ def _flood(handler):
         (status(302, Location="/"), (302, "HTTP status 302")),
         (lambda handler: handler.wfile.write(b"what?\r\n\r\n"), (None, "what?")),
         (_drip, (None, "no answer within 0 seconds")),
+        (_go_on, (None, "no answer within 0 seconds")),
         (_flood, (200, None)),
     ],
-    ids=["error", "redirect", "garbage", "slow", "endless"],
+    ids=["error", "redirect", "garbage", "slow", "never begun", "endless"],
 )
 def test_what_a_server_may_do(session, hook, receiver, found, monkeypatch, answer, said):
     monkeypatch.setattr(post, "SECONDS", 0.4)

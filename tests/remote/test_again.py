@@ -87,6 +87,34 @@ def test_a_claim_waits_without_a_connection_and_takes_what_comes(api, session, m
     assert api("claim", {}, KEY, wait=60).json()["id"] == "A"
 
 
+def test_who_hung_up_before_a_busy_server_came_to_it_has_claimed_nothing(
+    api, card, row, monkeypatch
+):
+    card("A")
+    monkeypatch.setattr(waiting, "_has_gone", lambda request: True)
+    assert api("claim").status_code == 499
+    assert row("status, attempts") == ("ready", 0)
+
+
+def test_what_else_is_asked_is_done_for_who_has_hung_up(api, claimed, row, monkeypatch):
+    monkeypatch.setattr(waiting, "_has_gone", lambda request: True)
+    assert api("complete", {"id": "A", "attempt": 1}).status_code == 200
+    assert row("status") == ("done",)
+
+
+@pytest.mark.parametrize("headers", [KEY, {}], ids=["with a key", "without"])
+def test_who_hangs_up_while_it_is_claimed_has_claimed_nothing(
+    api, session, row, monkeypatch, headers
+):
+    gone = iter([False, False, True])
+    monkeypatch.setattr(waiting, "_has_gone", lambda request: next(gone))
+    monkeypatch.setattr(waiting.ROOM.ended, "wait", lambda _: cards.create(session, "A", "title"))
+    assert api("claim", {}, headers, wait=60).status_code == 499
+    assert row("status, attempts, claim_owner") == ("ready", 0, None)
+    monkeypatch.undo()
+    assert api("claim", {}, headers, wait=60).json()["attempts"] == 1
+
+
 def test_a_wait_ends_with_its_time_and_with_the_server(api, monkeypatch):
     assert api("claim", {"wait": 1}).content == b"null\n"
     monkeypatch.setattr(waiting.ROOM.ended, "wait", lambda seconds: True)
@@ -102,7 +130,13 @@ def test_there_is_room_for_some_who_wait(api, card, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("given", "query"), [({"id": "A"}, {"wait": 1}), ({}, {"wait": 61}), ({}, {"wait": "x"})]
+    ("given", "query"),
+    [
+        ({"id": "A"}, {"wait": 1}),
+        ({}, {"wait": 61}),
+        ({}, {"wait": "x"}),
+        ({"wait": 1}, {"wait": 1}),
+    ],
 )
 def test_a_wait_that_makes_no_sense_is_refused(api, given, query):
     assert api("claim", given, **query).status_code == 422

@@ -15,8 +15,8 @@ def error(response):
     return response.status_code, response.json()["error"]["code"]
 
 
-def raw(api, verb, body):
-    return api._client.post(f"/api/v1/{verb}", body, content_type="application/json")
+def raw(api, verb, body, kind="application/json", **headers):
+    return api._client.post(f"/api/v1/{verb}", body, content_type=kind, headers=headers)
 
 
 def test_a_claim_and_its_end_are_the_token_s_worker_s(api, card, row):
@@ -72,6 +72,40 @@ def test_json_that_is_none_and_half_a_character_are_refused(api, body):
 
 
 @pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ('{"id": "A", "id": "B", "title": "t"}', "id"),
+        ('{"id": "A", "title": "t", "acceptance": [{"x": 1, "y": 2, "x": 1}]}', "x"),
+        (r'{"id": "A", "title": "t", "acceptance": {"\u0065": 1, "e": 2}}', "e"),
+    ],
+)
+def test_of_a_name_that_stands_twice_nobody_guesses_which_was_meant(api, body, name):
+    refused = raw(api, "create", body)
+    assert error(refused) == (422, "usage")
+    assert refused.json()["error"]["message"] == (
+        f"the body must have each name once in an object: {name} is there twice"
+    )
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/vnd.x+json", ""])
+def test_json_may_be_said_to_be_json_or_nothing(api, kind):
+    assert raw(api, "claim", "{}", kind, **{"Content-Encoding": "identity"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/xml", "multipart/form-data; boundary=x", "application/yaml"]
+)
+def test_what_is_said_to_be_no_json_is_not_read_as_json(api, kind):
+    assert error(raw(api, "claim", "{}", kind)) == (415, "unsupported_media_type")
+
+
+def test_what_is_said_to_be_packed_is_not_read_as_it_is(api):
+    refused = raw(api, "claim", "{}", **{"Content-Encoding": "gzip"})
+    assert error(refused) == (415, "unsupported_media_type")
+    assert "not with Content-Encoding: gzip" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
     ("verb", "given"),
     [
         ("claim", '"ttl": %s'),
@@ -124,8 +158,21 @@ def test_what_is_wrong_with_a_query_names_it(api, verb, given, message):
     assert api.get(verb, **given).json()["error"]["message"] == message
 
 
+def test_what_a_get_would_pass_over_or_read_as_another_text_is_refused(api):
+    there = api._client.generic("GET", "/api/v1/list", b'{"limit": 1}')
+    assert "has no body" in there.json()["error"]["message"]
+    broken = api._client.get("/api/v1/show?id=%ff")
+    assert broken.json()["error"]["message"] == "the address must be text in UTF-8"
+
+
 @pytest.mark.parametrize(
-    ("path", "status"), [("claim?wait=0", 200), ("claim?wiat=5", 422), ("claim?ttl=5", 422)]
+    ("path", "status"),
+    [
+        ("claim?wait=0", 200),
+        ("claim?wiat=5", 422),
+        ("claim?ttl=5", 422),
+        ("claim?wait=0&wait=5", 422),
+    ],
 )
 def test_a_name_in_the_address_of_a_post_is_not_passed_over(api, path, status):
     assert api(path, {}).status_code == status

@@ -201,8 +201,48 @@ def test_an_answer_without_an_end_is_not_read_to_it(run):
 def test_an_answer_that_comes_byte_by_byte_is_not_waited_for(hostile):
     hostile.answers = {"": ("200 OK", slowly(), ("Content-Type", "application/json"))}
     made = wire.Wire(Address(hostile.url, TOKEN), patience=0, silence=0.2)
-    with closing(made) as asked, pytest.raises(StoreUnavailable, match="answers 200 OK"):
+    with closing(made) as asked, pytest.raises(StoreUnavailable, match="timed out"):
         asked.ask("list", {}, reads=True)
+
+
+GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+CHUNK = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+ENDLESS = {
+    "go on": (GO_ON, GO_ON),
+    "a head": (b"HTTP/1.1 200 OK\r\nx: ", b"x"),
+    "lines behind the body": (CHUNK % b"application/json", b"x: y\r\n"),
+    "lines behind an export": (CHUNK % b"application/x-ndjson", b"x: y\r\n"),
+}
+
+
+@pytest.mark.parametrize("pause", [0.01, 0], ids=["now and then", "at once"])
+@pytest.mark.parametrize(("begin", "again"), ENDLESS.values(), ids=ENDLESS)
+def test_what_goes_on_around_an_answer_is_not_waited_for(begin, again, pause):
+    with face.serving(pouring(begin, again, pause)) as url:
+        made = wire.Wire(Address(url, TOKEN), patience=0, silence=0.2)
+        with closing(made) as asked, pytest.raises(StoreUnavailable, match="cannot be reached"):
+            list(asked.ask("export", {}, reads=True).lines)
+
+
+def test_a_proxy_that_goes_on_is_not_waited_for(monkeypatch):
+    with face.serving(pouring(b"HTTP/1.1 200 OK\r\nx: ", b"x", 0.01)) as url:
+        monkeypatch.setenv("HTTPS_PROXY", url)
+        made = wire.Wire(Address("https://backlog.example.org", TOKEN), patience=0, silence=0.2)
+        with closing(made) as asked, pytest.raises(StoreUnavailable, match="timed out"):
+            asked.ask("list", {}, reads=True)
+
+
+def pouring(begin, again, pause):
+    """A server that begins so, and goes on until nobody listens."""
+
+    def answer(environ, start):
+        client = environ["connection"]
+        client.sendall(begin)
+        while True:
+            time.sleep(pause)
+            client.sendall(again)
+
+    return answer
 
 
 def test_who_takes_a_connection_and_greets_nobody_is_away(monkeypatch):

@@ -2,7 +2,9 @@
 
 import json
 from contextlib import asynccontextmanager, closing
+from functools import partial
 
+import anyio
 import httpx
 import pytest
 from mcp import ClientSession
@@ -10,7 +12,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from remote.client.address import Address
 from remote.client.wire import Wire
-from remote.mcp import server
+from remote.mcp import http, server
 from remote.mcp.doing import by_wire
 from remote.mcp.http import PATH, application
 from remote.verbs import tokens
@@ -22,8 +24,8 @@ pytestmark = pytest.mark.one_tier
 
 
 @asynccontextmanager
-async def _http(**headers):
-    app = application("full")
+async def _http(ends=lambda: False, **headers):
+    app = application("full", ends)
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app), headers=headers)
     async with app.router.lifespan_context(app), http:
         yield http, f"http://here{PATH}"
@@ -39,10 +41,10 @@ def _posted(headers, **body):
     return in_a_loop(send)
 
 
-async def _over_http(token, *calls):
+async def _over_http(token, *calls, **how):
     """What an agent gets that shows this token."""
     async with (
-        _http(Authorization=f"Bearer {token}") as (http, url),
+        _http(Authorization=f"Bearer {token}", **how) as (http, url),
         streamable_http_client(url, http_client=http) as (reads, writes, _),
         ClientSession(reads, writes) as client,
     ):
@@ -88,6 +90,25 @@ def test_over_http_whoever_has_no_token_or_is_a_page_is_refused(store, headers, 
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE", "HEAD"])
+def test_over_http_nobody_is_kept_listening_to_who_says_nothing(method):
+    async def send():
+        async with _http(Accept="text/event-stream") as (http, url):
+            return await http.request(method, url)
+
+    answer = in_a_loop(send)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_over_http_what_is_said_to_be_packed_is_not_read_as_it_is(session):
+    _, token = tokens.create(session, "ada")
+    packed = {"Authorization": f"Bearer {token}", "Content-Encoding": "gzip"}
+    answer = _posted(packed, content=b"{}")
+    code = answer.json()["error"]["code"]
+    assert (answer.status_code, code) == (415, "unsupported_media_type")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_over_http_no_body_is_read_beyond_ten_megabytes(session):
     _, token = tokens.create(session, "ada")
@@ -102,7 +123,8 @@ def test_over_http_no_body_is_read_beyond_ten_megabytes(session):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    "body", ["[" * 10**5, '{"a":1e400}', '{"a":NaN}', r'{"a":"\ud800"}', "9" * 5000]
+    "body",
+    ["[" * 10**5, '{"a":1e400}', '{"a":NaN}', r'{"a":"\ud800"}', "9" * 5000, '[{"a":1,"a":2}]'],
 )
 def test_over_http_what_is_no_value_is_refused(session, caplog, body):
     _, token = tokens.create(session, "ada")
@@ -121,6 +143,37 @@ def test_over_http_nothing_is_claimed_for_who_hung_up_while_it_waited(session, m
         return server.Answer("null\n" if len(looks) == 1 else '{"id":"A"}\n')
 
     monkeypatch.setattr("remote.mcp.http._do", look)
+    _claim_and_hang_up(token, lambda: True)
+    assert looks == ["claim"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_over_http_who_hangs_up_while_it_is_claimed_has_claimed_nothing(
+    session, card, row, monkeypatch
+):
+    card("A")
+    _, token = tokens.create(session, "ada")
+    claimed, do = [], http.as_token
+
+    def claiming(*asked):
+        return lambda answer: claimed.append(do(*asked)(answer)) or claimed[0]
+
+    monkeypatch.setattr(http, "as_token", claiming)
+    _claim_and_hang_up(token, lambda: claimed)
+    assert '"claimOwner":"ada"' in claimed[0].json
+    assert row("status, attempts, claim_owner") == ("ready", 0, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_over_http_a_server_that_ends_answers_who_waits(session):
+    _, token = tokens.create(session, "ada")
+    waits = partial(_over_http, token, ("claim", {"wait": 45}), ends=lambda: True)
+    (answer,) = in_a_loop(waits)
+    assert said(answer) == "null"
+
+
+def _claim_and_hang_up(token, is_time):
+    """Claim by a request of this token, whose client goes when it is time."""
     params = {"name": "claim", "arguments": {"wait": 30}}
     asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     headers = [("authorization", f"Bearer {token}"), ("content-type", "application/json")]
@@ -133,7 +186,11 @@ def test_over_http_nothing_is_claimed_for_who_hung_up_while_it_waited(session, m
     arrives = [{"type": "http.request", "body": json.dumps(asked).encode()}]
 
     async def receive():
-        return arrives.pop() if arrives else {"type": "http.disconnect"}
+        if arrives:
+            return arrives.pop()
+        while not is_time():
+            await anyio.sleep(0.01)
+        return {"type": "http.disconnect"}
 
     async def send(message):
         pass
@@ -144,7 +201,6 @@ def test_over_http_nothing_is_claimed_for_who_hung_up_while_it_waited(session, m
             await app(scope, receive, send)
 
     in_a_loop(ask)
-    assert looks == ["claim"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -50,7 +50,7 @@ def test_lines_that_are_none_of_the_protocol_s_break_nothing(command):
 
 
 def test_a_value_that_json_does_not_have_is_refused_and_not_read_as_another(command):
-    given = ("NaN", "1e400", r'"\ud800"', "9" * 5000)
+    given = ("NaN", "1e400", r'"\ud800"', "9" * 5000, '"A","id":"B"')
     call = '{"jsonrpc":"2.0","id":%d,"method":"%s","params":{"name":"show","arguments":{"id":%s}}}'
     lines = [call % (number, "tools/call", value) for number, value in enumerate(given)]
     lines += [call % (len(given), "tools/list", "NaN")]
@@ -59,10 +59,11 @@ def test_a_value_that_json_does_not_have_is_refused_and_not_read_as_another(comm
     answers = {each["id"]: each for each in map(json.loads, ran.out.splitlines()) if "id" in each}
     results = [answers[number]["result"] for number in range(len(given))]
     assert all(each["isError"] for each in results)
-    assert [each["structuredContent"]["error"]["code"] for each in results] == ["usage"] * 4
+    assert {each["structuredContent"]["error"]["code"] for each in results} == {"usage"}
     said = [each["content"][0]["text"] for each in results]
     assert said[0] == "a call must be JSON, an object: NaN is no number that JSON has"
     assert said[2] == "a call must be text: it has half of a pair of \\u escapes"
+    assert said[4] == "a call must have each name once in an object: id is there twice"
     assert answers[len(given)]["error"]["message"] == said[0]
 
 

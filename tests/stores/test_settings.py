@@ -8,6 +8,8 @@ from django.db import connections
 from psycopg.sql import SQL, Literal
 
 from backlog.store import storage
+from backlog.worker.stores import opener
+from remote.api import waiting
 from tests import kept
 from tests.command import On, unavailable
 from tests.pgbouncer import PROGRAM, PgBouncer
@@ -23,19 +25,18 @@ ODD = {
     "IntervalStyle": ["iso_8601"],
     "TimeZone": ["Asia/Kathmandu", "<foo>-03"],
     "client_encoding": ["LATIN1", "SQL_ASCII"],
-    "search_path": ["", "nowhere", "pg_catalog", "other, public"],
+    "search_path": ["", "nowhere", "pg_catalog", "other, public", "pg_temp, public"],
     "standard_conforming_strings": ["off"],
     "default_transaction_isolation": ["serializable", "repeatable read"],
     "plpgsql.extra_errors": ["all"],
     "client_min_messages": ["debug5"],
     "default_tablespace": ["nowhere"],
+    "exit_on_error": ["on"],
 }
 ROUNDS = [
     {name: values[n % len(values)] for name, values in ODD.items()}
     for n in range(max(map(len, ODD.values())))
 ]
-# By itself: beside a search path that leads nowhere it ends a session with its first statement.
-ROUNDS += [{"exit_on_error": "on"}]
 
 SETTINGS = """
 SELECT name, vartype, reset_val, min_val, max_val, enumvals FROM pg_settings
@@ -131,6 +132,14 @@ def test_they_do_not_mind_all_settings_at_once(said_at_once, call, client, setti
     look(client, settings)
 
 
+@pytest.mark.one_tier
+def test_who_waits_for_a_card_over_http_does_not_mind(said):
+    said("search_path", "")
+    look = waiting._Look()
+    assert not look.has_reason()
+    look.close()
+
+
 def test_a_role_for_which_no_trigger_runs_is_refused(said, call, client):
     said("session_replication_role", "replica")
     ran = call("claim", "--owner", "w")
@@ -159,6 +168,38 @@ def test_what_libpq_s_environment_says_is_pinned(server, call):
     odd["PGOPTIONS"] = "-c search_path= -c standard_conforming_strings=off"
     live(On(DATABASE_URL=server.url, **odd))
     On(DATABASE_URL=server.url)("delete", "--id", "B")
+
+
+@pytest.mark.one_tier
+@pytest.mark.parametrize("path", ["", "pg_temp", "pg_temp, public"])
+def test_the_first_use_makes_what_stays_whatever_the_role_says(server, path):
+    name = f"first_{len(path)}"
+    with psycopg.connect(server.url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+        for setting, value in (("exit_on_error", "on"), ("search_path", path)):
+            admin.execute(f"ALTER DATABASE {name} SET {setting} = {value or chr(39) * 2}")
+    on = On(DATABASE_URL=server.url.replace("/backlog", f"/{name}"))
+    made = on("create", "--id", "A", "--title", "t")
+    assert (made.status, made.err) == (0, "")
+    assert on("claim", "--owner", "w", "--json").json["id"] == "A"
+
+
+@pytest.mark.one_tier
+def test_what_may_not_be_written_is_away_at_the_first_use_as_ever(server):
+    with psycopg.connect(server.url, autocommit=True) as admin:
+        admin.execute("CREATE DATABASE read_only TEMPLATE template0 ENCODING 'UTF8'")
+        admin.execute("ALTER DATABASE read_only SET default_transaction_read_only = on")
+    on = On(DATABASE_URL=server.url.replace("/backlog", "/read_only"))
+    assert "it is a standby or read-only" in unavailable(on("stats"), server.password)
+
+
+@pytest.mark.one_tier
+def test_a_worker_of_functions_that_names_a_server_does_not_mind(server):
+    with psycopg.connect(server.url, autocommit=True) as admin:
+        admin.execute(ROLE.format(SQL("search_path"), Literal("")))
+        with opener(server.url)() as session:
+            assert session.rows("SELECT count(*) FROM backlog WHERE id = 'no'") == [(0,)]
+        admin.execute("ALTER ROLE CURRENT_USER RESET ALL")
 
 
 @pytest.mark.one_tier
@@ -212,6 +253,7 @@ def test_an_archive_goes_back_in_whatever_the_role_says(server, tmp_path):
         for name, value in (("DateStyle", "German"), ("client_encoding", "LATIN1")):
             admin.execute(ROLE.format(SQL(name), Literal(value)))
         admin.execute(ROLE.format(SQL("plpgsql.extra_errors"), Literal("all")))
+        admin.execute(ROLE.format(SQL("idle_in_transaction_session_timeout"), Literal("200ms")))
         assert on("store", "dump", str(tmp_path / "archive")).err == ""
         assert on("store", "restore", str(tmp_path / "archive"), "--force").err == ""
         assert on("store", "psql", "--", "-XAtc", "SELECT 'Zoë'").out == "Zoë\n"

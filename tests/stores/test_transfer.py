@@ -86,6 +86,20 @@ def test_to_a_server_and_back_everything_is_as_it_was_and_goes_on(origin, made):
         assert here("complete", "--id", "C", "--owner", "v", "--attempt", "1").status == 0
 
 
+def test_bytes_are_counted_the_same_however_the_target_writes_them(unused, made):
+    kept = (
+        "INSERT INTO remote_answer (token_key, idempotency_key, asked, exit_status, content_type,"
+    )
+    kept += r" body) VALUES ('k', 'k', '\x00ff5c', 0, 't', 'b')"
+    assert unused("store", "psql", "--", "-c", kept).status == 0
+    url = made()
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("ALTER ROLE CURRENT_USER SET bytea_output = 'escape'")
+    ran = unused("store", "transfer", "--to", url)
+    assert (ran.status, ran.err) == (0, "")
+    assert "remote_answer: 1 rows" in ran.out
+
+
 def test_what_is_not_empty_is_left_as_it_is(unused, made):
     there = On(DATABASE_URL=made())
     there("create", "--id", "mine", "--title", "t")
