@@ -51,8 +51,8 @@ def target(url: str) -> Target:
         port = parts.port
     except ValueError as error:
         raise UsageError(f"URL cannot be read: {error}") from None
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise UsageError("URL must be https://HOST/…")
+    if parts.scheme not in _PORTS or not parts.hostname or port == 0:
+        raise UsageError("URL must be https://HOST/… or https://HOST:PORT/…")
     if parts.scheme == "http" and not private():
         raise UsageError(f"URL must be https://…, unless {PRIVATE}=on")
     if "@" in parts.netloc:

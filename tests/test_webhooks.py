@@ -142,6 +142,7 @@ def test_who_removes_a_subscription_waits_for_no_card_and_no_card_for_them(
         ("http://example.org/", "must be https://"),
         ("ftp://example.org/", "must be https://HOST"),
         ("https:///in", "must be https://HOST"),
+        ("https://example.org:0/", "https://HOST:PORT/"),
         ("https://a:b@example.org/", "no user and no password"),
         ("https://example.org:x/", "cannot be read"),
         ("https://bücher.example/", "ASCII"),
