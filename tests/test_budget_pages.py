@@ -98,6 +98,16 @@ def test_what_was_projected_stands_beside_what_was_taken(admin_client):
     assert "M1 1,200 850 -350 0.5" in _text(admin_client.get("/fleet/"))
 
 
+def test_the_fleet_s_page_sums_by_role_and_by_worker_too(admin_client):
+    assert "By role" not in _text(admin_client.get("/fleet/"))
+    Card.objects.edit("A", role="code")
+    Card.objects.claim("ada", card_id="B")
+    Card.objects.complete("B", "ada", report=Report(cost="0.75"))
+    page = _text(admin_client.get("/fleet/"))
+    assert "No role 0.5 0.75 0.25 code 1,200 850 -350 By worker" in page
+    assert "ada 0.5 0.75 0.25" in page.partition("By worker")[2]
+
+
 def test_where_no_worker_told_a_cost_the_figure_says_so(admin_client):
     assert "cost in 24 hours not told" in _text(admin_client.get("/fleet/"))
     Card.objects.complete("B", report=Report(cost="0"))
@@ -106,7 +116,10 @@ def test_where_no_worker_told_a_cost_the_figure_says_so(admin_client):
 
 def test_of_a_large_backlog_spend_is_as_a_sweep_saw_it(admin_client, session, monkeypatch):
     monkeypatch.setattr("backlog.verbs.kept.SMALL", 0)
+    Card.objects.edit("A", role="code")
     session.execute("ANALYZE backlog")
     assert "Tokens projected" not in admin_client.get("/fleet/").text
     look(session)
-    assert "M1 1,200 850 -350 0.5" in _text(admin_client.get("/fleet/"))
+    page = _text(admin_client.get("/fleet/"))
+    assert "M1 1,200 850 -350 0.5" in page
+    assert "code 1,200 850 -350" in page

@@ -20,7 +20,7 @@ from backlog.web.live import follows
 from backlog.web.queries.board import counts
 from backlog.web.queries.fleet import MOST_CLAIMS, by_worker, claims
 from backlog.web.queries.large import AtLeast
-from backlog.web.queries.spend import by_phase
+from backlog.web.queries.spend import spent
 from backlog.web.seen import Seen
 from backlog.web.views.spans import span_of
 from backlog.web.views.timeline import drawn
@@ -53,7 +53,7 @@ def fleet(request: HttpRequest) -> HttpResponse:
         "span": name,
         "span_label": SPANS[name].label,
         "most_phases": MOST_PHASES,
-        "spend": by_phase(Card.objects.session()),
+        "spend": spent(Card.objects.session()),
         "may_change": may(request, CHANGE),
     }
     return render(request, "backlog/fleet.html", context)
