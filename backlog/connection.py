@@ -62,6 +62,8 @@ class DjangoSession:
             return as_prepared(opened, together)
 
     def _opened(self) -> Any:
+        # Another thread's transactions would be on another connection. Django asks so of a cursor.
+        self._connection.validate_thread_sharing()
         self._connection.close_if_health_check_failed()  # once a request: it may have restarted
         self._connection.ensure_connection()
         return self._connection.connection

@@ -30,7 +30,9 @@ _TRIES: Final = 30
 _KEPT_CURSORS: Final = 32
 _PAGE: Final = 1000
 _CURSORS: Final = itertools.count()
-_IDLE: Final = 0  # psycopg.pq.TransactionStatus.IDLE; psycopg is imported where it is needed
+# psycopg.pq.TransactionStatus.IDLE and ACTIVE; psycopg is imported where it is needed.
+_IDLE: Final = 0
+_ACTIVE: Final = 1
 
 # Who acts, for the events of what follows in this context; empty: the database's role.
 ACTOR: ContextVar[str] = ContextVar("backlog_actor", default="")
@@ -140,6 +142,8 @@ class Cursors:
             # What was to be prepared after what failed was not, and psycopg believes it was: every
             # execution to come would fail.
             _prepare_anew(connection)
+            if connection.pgconn.transaction_status == _ACTIVE:
+                connection.close()  # it broke where libpq waits for an answer yet, and always would
             raise
         return [self._end(each) for each in begun]
 

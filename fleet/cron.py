@@ -1,7 +1,8 @@
 """The times of a line of cron in a time zone, as Debian's cron keeps them.
 
 Daylight saving is heeded as there: what stands in the hour that is left out comes right after it,
-and what stands in the hour that comes twice comes once.
+and what stands in the hour that comes twice comes once. A line whose minute or hour begins with a
+star goes by the clock alone.
 """
 
 from datetime import UTC, datetime, timedelta, tzinfo

@@ -70,6 +70,14 @@ def role(name: str) -> Role:
     raise NotFound(f'there is no role "{name}"; {advice}')
 
 
+def called(name: str) -> str | None:
+    """What cards and workers say for the role of that name, or of that class; None: there is none.
+    Raises `ConfigurationError`."""
+    known = roles()
+    said = {each.role_class: each.name for each in known} | {each.name: each.name for each in known}
+    return said.get(name)
+
+
 def granted(names: Iterable[str]) -> set[str]:
     """The rights that the roles of these names have together. Raises `ConfigurationError`."""
     named = set(names)

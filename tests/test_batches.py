@@ -98,8 +98,7 @@ def test_what_is_said_of_each_card_is_kept_in_its_run(verb, session, card):
     assert [(run.summary, run.tokens) for run in kept] == [("of A", 1), (None, None), ("of C", 0)]
 
 
-def test_what_is_said_of_a_card_holds_for_one_move_of_it(session, card):
-    card("A", claimed=True)
+def test_what_is_said_of_a_card_holds_for_one_move_of_it(session, claimed):
     with session.transaction():
         batches.release_many(session, [Held("A", 1, Report("said", outcome="failed"))])
         session.execute("UPDATE backlog SET status = 'done' WHERE id = 'A'")
@@ -204,8 +203,7 @@ def test_a_claim_that_is_lost_undoes_no_other_and_no_claim(session, card):
     assert [each.id for each in taken.cards] == ["C"]
 
 
-def test_with_nothing_to_claim_cards_are_finished_all_the_same(session, card):
-    card("A", claimed=True)
+def test_with_nothing_to_claim_cards_are_finished_all_the_same(session, claimed):
     outcomes, taken = batches.complete_many_and_claim(session, [Held("A", 1)], "w", 5)
     assert (outcomes[0].card.status, taken) == ("done", ([], "empty"))
 

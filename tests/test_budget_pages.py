@@ -7,7 +7,7 @@ from backlog.verbs import budgets
 from backlog.verbs.runs import Report
 from backlog.verbs.sweep import look
 from backlog.web.queries.board import board
-from tests.factories import AccountFactory, CardFactory
+from tests.factories import CardFactory
 from tests.pages import text
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
@@ -52,12 +52,11 @@ def test_what_is_no_budget_is_an_error_of_the_form(admin_client, changes, said):
     assert budgets.budgets(Card.objects.session()) == []
 
 
-def test_who_may_only_look_sees_budgets_and_sets_none(client):
-    client.force_login(AccountFactory(viewer=True))
+def test_who_may_only_look_sees_budgets_and_sets_none(viewer):
     budgets.budget(Card.objects.session(), "M1", tokens=1000)
-    assert client.post("/control/budget/", M1).status_code == 403
-    assert client.post("/control/unbudget/", M1).status_code == 403
-    page = client.get("/control/")
+    assert viewer.post("/control/budget/", M1).status_code == 403
+    assert viewer.post("/control/unbudget/", M1).status_code == 403
+    page = viewer.get("/control/")
     assert "85 % of its budget" in text(page)
     assert "/control/budget/" not in page.text
 

@@ -13,7 +13,7 @@ from backlog.verbs import cards, moves, rules
 from backlog.verbs.runs import Report
 from backlog.web.forms import CardForm
 from backlog.web.markup import LONGEST, markdown
-from tests.factories import AccountFactory, CardFactory
+from tests.factories import CardFactory
 from tests.pages import text
 
 pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
@@ -197,13 +197,12 @@ def test_a_question_is_answered_below_it_and_what_is_said_stands_whole_in_the_hi
     assert "<8080>" in _text(admin_client)
 
 
-def test_a_viewer_reads_what_was_said_and_says_nothing(client):
-    client.force_login(AccountFactory(viewer=True))
+def test_a_viewer_reads_what_was_said_and_says_nothing(viewer):
     CardFactory(id="A", blocked=True)
     Card.objects.comment("A", "hm")
-    page = _page(client).text
+    page = _page(viewer).text
     assert (">hm<" in page, "<textarea" in page) == (True, False)
-    assert "<textarea" not in client.get("/").text
+    assert "<textarea" not in viewer.get("/").text
 
 
 def test_claims_that_are_not_listed_are_mentioned(admin_client, monkeypatch):

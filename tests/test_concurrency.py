@@ -170,8 +170,7 @@ def test_of_two_claims_by_id_one_wins(sessions, card):
 EXPIRE = "UPDATE backlog SET claimed_at = now() - interval '1 hour' WHERE id = %s"
 
 
-def test_an_expired_card_that_is_being_renewed_is_left_to_its_holder(session, sessions, card):
-    card("A", claimed=True)
+def test_an_expired_card_that_is_being_renewed_is_left_to_its_holder(session, sessions, claimed):
     session.execute(EXPIRE, ["A"])
     holder = sessions()
     with holder.transaction():
@@ -363,8 +362,7 @@ def _create_and_complete(_: PsycopgSession) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("verb", [moves.block, moves.release, moves.renew])
-def test_a_serialization_failure_is_not_shown(verb, session, sessions, card):
-    card("A", claimed=True)
+def test_a_serialization_failure_is_not_shown(verb, session, sessions, claimed):
     other, mine = sessions(), sessions()
     mine.execute("SET default_transaction_isolation = 'repeatable read'")
     with other.transaction():

@@ -99,13 +99,9 @@ def test_a_question_about_many_cards_names_some_and_asks_for_all(admin_client):
 
 def test_what_the_admin_did_to_many_is_a_message_of_some(admin_client):
     made = CardFactory.create_batch(30, done=True)
-    chosen = {
-        "action": "reopen",
-        "confirmed": "1",
-        "card": [f"done {card.updated_at.isoformat()} {card.pk}" for card in made],
-        "_selected_action": [card.pk for card in made],
-        "seen": [f"done {card.updated_at.isoformat()} {card.pk}" for card in made],
-    }
+    seen = [f"done {card.updated_at.isoformat()} {card.pk}" for card in made]
+    chosen = {"action": "reopen", "confirmed": "1", "card": seen, "seen": seen}
+    chosen["_selected_action"] = [card.pk for card in made]
     page = admin_client.post("/admin/backlog/card/", chosen, follow=True)
     assert "and 10 more" in page.text
 

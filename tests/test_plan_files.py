@@ -144,8 +144,7 @@ def test_a_claim_that_is_made_meanwhile_is_waited_for_and_heeded(session, sessio
     assert verbs.show(session, "A").title == "Card A"
 
 
-def test_what_is_in_work_and_as_the_plan_says_is_no_matter(session, card):
-    card("A", claimed=True)
+def test_what_is_in_work_and_as_the_plan_says_is_no_matter(session, claimed):
     assert _apply(session, "cards: [{id: A, title: Card A}]").unchanged == 1
 
 

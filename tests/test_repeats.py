@@ -40,6 +40,8 @@ def due(session, card):
         # In the hour that is left out, and in the one that comes twice.
         ("30 2 * * *", BERLIN, "2026-03-28T12:00", ["2026-03-29T01:00", "2026-03-30T00:30"]),
         ("30 2 * * *", BERLIN, "2026-10-24T12:00", ["2026-10-25T00:30", "2026-10-26T01:30"]),
+        ("*/30 2 * * *", BERLIN, "2026-03-29T00:00", ["2026-03-30T00:00", "2026-03-30T00:30"]),
+        ("0 */2 * * *", BERLIN, "2026-10-24T23:00", ["2026-10-25T00:00", "2026-10-25T01:00"]),
     ],
 )
 def test_times_are_those_of_the_zones_clocks(line, zone, since, times):

@@ -14,13 +14,6 @@ from tests.factories import AccountFactory, CardFactory
 pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 
-@pytest.fixture
-def viewer(client):
-    """The browser of somebody who may only look."""
-    client.force_login(AccountFactory(viewer=True))
-    return client
-
-
 def _save(client, name: str = "Mine", page: str = "cards", query: str = "status=done", **more):
     data = {"name": name, "page": page, "query": query, **more}
     return client.post(reverse("save_view"), data)

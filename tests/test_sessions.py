@@ -2,15 +2,17 @@
 
 import gc
 import weakref
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 
 import pytest
-from django.db import connection, transaction
-from psycopg import Connection, Cursor
+from django.db import DatabaseError, connection, transaction
+from psycopg import Connection, Cursor, OperationalError, Pipeline
 
 from backlog.connection import DjangoSession
 from backlog.models import Card
 from backlog.session import Cursors, PsycopgSession, in_pages, in_transaction
+from backlog.store import storage
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]
 
@@ -58,6 +60,20 @@ def test_a_trip_that_failed_succeeds_the_next_time(any_session, trips):
             any_session.trip((a, (0,)), (b, (1,)))
         for _ in range(8):
             assert any_session.trip((a, (1,)), (b, (1,))) == [[(n,)], [(n + 1,)]]
+
+
+def test_a_connection_that_broke_in_the_middle_of_a_trip_is_closed(store, monkeypatch):
+    """Else every statement to come would find it in the middle of this one."""
+
+    def broken(pipeline):
+        raise OperationalError("flush request failed")
+        yield
+
+    with closing(storage.from_environment().connect()) as connection:
+        monkeypatch.setattr(Pipeline, "_exit_gen", broken)
+        with pytest.raises(OperationalError):
+            PsycopgSession(connection).trip((NUMBERS, (1,)), (NUMBERS, (2,)))
+        assert connection.closed
 
 
 MADE = "CREATE DOMAIN nth AS integer; CREATE TABLE numbers (n nth)"
@@ -150,6 +166,14 @@ def test_a_verb_outlives_the_connection_it_was_first_asked_on(store):
     assert Card.objects.claim("w").card
     connection.close()
     assert Card.objects.claim("w").card is None
+
+
+def test_another_thread_has_to_ask_for_a_session_of_its_own(store):
+    """Its transactions are on a connection of its own, and would undo nothing here."""
+    mine = Card.objects.session()
+    with ThreadPoolExecutor(1) as thread, pytest.raises(DatabaseError, match="same thread"):
+        thread.submit(mine.rows, "SELECT 1").result()
+    assert mine.rows("SELECT 1") == [(1,)]
 
 
 def test_a_wrapper_of_statements_sees_those_of_the_verbs(store):

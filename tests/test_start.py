@@ -13,7 +13,7 @@ from backlog.models import Card, Run
 from backlog.web import shell
 from backlog.web.queries.start import progress
 from tests.command import PROJECT
-from tests.factories import AccountFactory, CardFactory
+from tests.factories import CardFactory
 
 pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
@@ -60,10 +60,9 @@ def test_the_sample_is_imported_and_a_second_time_refused(admin_client):
     assert (again.status_code, Card.objects.count()) == (409, 180)
 
 
-def test_the_command_is_for_who_may_change_cards(admin_client, client):
+def test_the_command_is_for_who_may_change_cards(admin_client, viewer):
     assert str(PROJECT / "examples/worker") in admin_client.get("/start/").text
-    client.force_login(AccountFactory(viewer=True))
-    assert str(PROJECT) not in client.get("/start/").text
+    assert str(PROJECT) not in viewer.get("/start/").text
 
 
 def test_commands_begin_alike_on_every_page(admin_client, monkeypatch):

@@ -217,8 +217,7 @@ def test_nobody_gets_past_it(statement, session, card, in_review):
     assert cards.show(session, "A").in_review
 
 
-def test_a_claimed_card_that_is_done_and_gated_by_one_statement_goes_into_review(session, card):
-    card("A", claimed=True)
+def test_a_claimed_card_that_is_done_and_gated_by_one_statement_goes_into_review(session, claimed):
     gates.gate(session, "M1")
     session.execute("UPDATE backlog SET status = 'done', phase = 'M1'")
     assert cards.show(session, "A").in_review

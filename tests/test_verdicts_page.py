@@ -75,13 +75,12 @@ def test_a_verdict_on_a_card_that_changed_since_is_not_given(admin_client):
                   evidence="e").status_code == 409  # fmt: skip
 
 
-def test_who_only_looks_sees_the_checklist_and_no_form(client):
-    client.force_login(AccountFactory(viewer=True))
-    page = client.get("/card/A/")
+def test_who_only_looks_sees_the_checklist_and_no_form(viewer):
+    page = viewer.get("/card/A/")
     assert "In review : 2 of its criteria have not passed" in text(page)
     assert 'value="verify"' not in page.text
     assert 'value="request-changes"' not in page.text
-    refused = _judge(client, 1)
+    refused = _judge(viewer, 1)
     assert (refused.status_code, "second line" in refused.text) == (403, True)
 
 

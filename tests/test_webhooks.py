@@ -13,7 +13,6 @@ from fleet.verbs import escalations
 from hooks import words
 from hooks.verbs import outbox, phases, webhooks
 from hooks.verbs.deliver import deliver
-from tests.factories import AccountFactory
 
 pytestmark = pytest.mark.quick
 
@@ -322,10 +321,9 @@ def test_what_the_form_cannot_have_is_said_beside_it(admin_client, store, transa
 
 @pytest.mark.one_tier
 @pytest.mark.django_db(transaction=True)
-def test_a_viewer_reads_and_changes_nothing(client, store, transactional_db):
+def test_a_viewer_reads_and_changes_nothing(viewer, store, transactional_db):
     made = webhooks.add_webhook(Card.objects.session(), URL, "card.blocked")
-    client.force_login(AccountFactory(viewer=True))
-    page = client.get("/webhooks/").text
+    page = viewer.get("/webhooks/").text
     assert ("https://example.org/…" in page, 'value="remove"' in page) == (True, False)
     for url in ("add", "act", "rotate"):
-        assert client.post(f"/webhooks/{url}/", {"number": made.id}).status_code == 403
+        assert viewer.post(f"/webhooks/{url}/", {"number": made.id}).status_code == 403

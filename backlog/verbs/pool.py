@@ -222,7 +222,8 @@ class Explanation(NamedTuple):
     """Whether a card can be claimed, or what it waits for: three lists of ids, disjoint.
 
     `not_before` is set while the card is held back until then, `draft` until it is published,
-    `block_reason` and perhaps `block_note` while it is blocked. A claimable card, and no other, may
+    `block_reason` and perhaps `block_note` while it is blocked, `open_criteria` of one in review
+    until each has passed. A claimable card, and no other, may
     still be kept from claims by pauses of the fleet or its phase, by a full limit on the fleet, its
     phase or its role, and by the spent budget of its phase.
     """
@@ -240,6 +241,7 @@ class Explanation(NamedTuple):
     block_note: str | None
     draft: bool
     spent: "list[Budget]"
+    open_criteria: list[int]
 
 
 def explain(session: Session, card_id: str) -> Explanation:
@@ -250,7 +252,9 @@ def explain(session: Session, card_id: str) -> Explanation:
     sql = """
         SELECT card.role, card.status, card.open_dependencies = 0, card.phase,
             CASE WHEN card.not_before > now() THEN card.not_before END, card.block_reason,
-            card.block_note, card.draft, d.id, d.status
+            card.block_note, card.draft,
+            CASE WHEN card.block_reason = 'in_review' THEN backlog_open_criteria(card) END,
+            d.id, d.status
         FROM backlog card LEFT JOIN LATERAL (
             SELECT d.id, d.n, b.status
             FROM jsonb_array_elements_text(card.depends_on) WITH ORDINALITY AS d (id, n)
@@ -260,8 +264,8 @@ def explain(session: Session, card_id: str) -> Explanation:
     rows = session.execute(sql, (card_id,)).fetchall()
     if not rows:
         raise NotFound(f"there is no card {card_id}")
-    waits = [row[8:] for row in rows if row[8] is not None]
-    role, status, met, phase, not_before, reason, note, draft = rows[0][:8]
+    waits = [row[9:] for row in rows if row[9] is not None]
+    role, status, met, phase, not_before, reason, note, draft, judged = rows[0][:9]
     scopes = ((FLEET, ""), ("phase", phase), ("review", phase), ("role", role))
     claimable = status == READY and met and not_before is None and not draft
     pauses = rules.pauses(session) if claimable else []
@@ -280,4 +284,5 @@ def explain(session: Session, card_id: str) -> Explanation:
         block_note=note if status == BLOCKED else None,
         draft=draft,
         spent=[each for each in budgets.spent(session) if each.phase == phase] if claimable else [],
+        open_criteria=judged or [] if status == BLOCKED else [],
     )

@@ -131,5 +131,13 @@ def _claimed_for(session: Session, deed: Deed, roles: tuple[str, ...]) -> Narrow
             advice = f" (for {own[0]}: --role {own[0]})" if own else ""
             check(deed.actor, roles, ["claim-any"], f"claim cards for no role{advice}")
         elif role not in own:
-            raise NotAllowed(f"only {role} may claim cards for {role}; {_is(deed.actor, roles)}")
+            raise NotAllowed(f"{_who_claims_for(role)}; {_is(deed.actor, roles)}")
     return (own, False) if wanted == [None] else ((), "claim-any" not in library.granted(roles))
+
+
+def _who_claims_for(role: str) -> str:
+    called = library.called(role)
+    if called == role:
+        return f"only {role} may claim cards for {role}"
+    why = f"cards say {called} for it" if called else "`roles` lists those there are"
+    return f"nobody may claim cards for {role}, which is the name of no role: {why}"

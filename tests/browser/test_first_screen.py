@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 from backlog.models import Card
 from tests.browser.test_browser import RULES, violations
 from tests.browser.test_everywhere import COVERED
+from tests.factories import CardFactory
 
 pytestmark = pytest.mark.one_tier
 
@@ -133,3 +134,15 @@ def test_the_first_claim_is_on_the_first_screen_of_a_phone(backlog_of_1500, oper
     operator.set_viewport_size({"width": 390, "height": 844})
     operator.goto(live_server.url + "/")
     assert operator.evaluate(SCREEN)[0] >= 1
+
+
+def test_who_let_a_lease_run_out_is_named_on_its_card(backlog_of_1500, operator, live_server):
+    late = {"expired": True, "owner": "worker-that-slept"}
+    CardFactory(id="late", title="Late", phase="phase-0", priority=9, **late)
+    operator.set_viewport_size({"width": 1440, "height": 900})
+    operator.goto(live_server.url + "/")
+    card = operator.locator('.claimed [data-card="late"]')
+    assert card.locator(".worker").bounding_box()["width"] >= 24
+    line = card.locator(".facts-line")
+    assert line.evaluate("line => line.scrollWidth <= line.clientWidth")
+    expect(card.get_by_text("expired")).to_be_visible()

@@ -14,9 +14,9 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 CROSSED = """[...document.querySelectorAll(".graph .arrow")].map((arrow) => {
   const boxes = [...document.querySelectorAll(".graph a")].map((link) => [
     link.querySelector(".id").textContent, link.querySelector("rect").getBoundingClientRect()]);
-  const shown = arrow.getScreenCTM(); // a wide one is drawn smaller
+  const onScreen = arrow.getScreenCTM(); // it may be drawn smaller
   const points = Array.from({ length: 400 }, (_, n) =>
-    arrow.getPointAtLength((arrow.getTotalLength() * (n + 0.5)) / 400).matrixTransform(shown));
+    arrow.getPointAtLength((arrow.getTotalLength() * (n + 0.5)) / 400).matrixTransform(onScreen));
   const inside = (box) => points.some((at) => at.x > box.left && at.x < box.right
     && at.y > box.top && at.y < box.bottom);
   return boxes.filter(([, box]) => inside(box)).map(([id]) => id);

@@ -1,5 +1,6 @@
 """Who is registered, as what, and what a role of the fleet's own may."""
 
+import re
 from functools import partial
 
 import pytest
@@ -110,3 +111,36 @@ def test_a_role_of_a_fleet_may_what_it_says(tmp_path, monkeypatch, name, kind, m
     monkeypatch.setenv("BACKLOG_ROLES_DIR", str(tmp_path))
     (tmp_path / "a.md").write_text(_OWN.format(name, kind, may))
     assert library.granted([name]) == expected
+
+
+def test_a_role_that_is_none_is_told_with_what_it_is_called(call, session, card, monkeypatch):
+    for card_id, role in (("A", "code"), ("B", "orchestrator"), ("C", "site")):
+        card(card_id, role=role)
+    workers.add(session, "w", ["review"])
+    outs = [each["wayOut"] for each in call("doctor", "--json").json["findings"]]
+    assert outs == [
+        "backlog worker add NAME --roles code",
+        "backlog edit --id B --role planner",
+        "backlog edit --id C --role ROLE",
+    ]
+    monkeypatch.setenv("BACKLOG_ROLES_DIR", "/none")  # what is wrong with it, `roles` says
+    outs = [each["wayOut"] for each in call("doctor", "--json").json["findings"]]
+    assert outs[2] == "backlog worker add NAME --roles site"
+
+
+@pytest.mark.parametrize(
+    ("role", "said"),
+    [
+        ("code", "only code may claim cards for code; w is planner"),
+        (
+            "orchestrator",
+            "nobody may claim cards for orchestrator, .*: cards say planner for it; w",
+        ),
+        ("site", "nobody may claim cards for site, .*: `roles` lists those there are; w is"),
+    ],
+)
+def test_who_claims_for_a_role_that_is_none_is_told_what_it_is_called(
+    call, enforce, session, role, said
+):
+    workers.add(session, "w", ["planner"])
+    assert re.search(said, refused(call, 1, "claim", "--owner", "w", "--role", role))

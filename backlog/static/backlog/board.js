@@ -24,17 +24,18 @@ function address(url, values) {
   return `${url}?${query}`;
 }
 
-// Null: nothing to read. A redirect is the login page: the session is over.
-async function read(url) {
-  const signal = AbortSignal.timeout(PATIENCE);
-  const answer = await fetch(url, { cache: "no-store", redirect: "manual", signal }).catch(() => {
+// What `as` says: "json" or "text". Null: nothing to read. A redirect is the login page: the session is over.
+async function read(url, as) {
+  const away = () => {
     throw new Error("the server is away");
-  });
+  };
+  const signal = AbortSignal.timeout(PATIENCE);
+  const answer = await fetch(url, { cache: "no-store", redirect: "manual", signal }).catch(away);
   heard(answer);
   if (answer.type === "opaqueredirect" || answer.status === 403) depart();
   if (answer.status === 204) return null;
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-  return answer;
+  return answer[as]().catch(away); // it may fall silent in the middle
 }
 
 // Servers and what stands before them refuse an address of more bytes than some thousands.
@@ -44,8 +45,7 @@ const LONGEST = 4000;
 async function look(all = false) {
   clearTimeout(timer);
   try {
-    const answer = await read(address(lanes.dataset.live, [["v", version]]));
-    const now = await answer?.json();
+    const now = await read(address(lanes.dataset.live, [["v", version]]), "json");
     if (!dragging()) {
       if (now) await take(now);
       if (late.size && (all || performance.now() - touched > ALONE)) await rebuild(true);
@@ -78,7 +78,7 @@ async function take(now) {
   const free = changed.filter((key) => !busy(here.get(key)));
   const asked = address(lanes.dataset.cells, free.map((key) => ["key", key]));
   if (asked.length > LONGEST) return rebuild();
-  const parts = await (await read(asked)).json();
+  const parts = await read(asked, "json");
   if (dragging()) return;
   keeping(() => {
     for (const key of free) if (parts.cells[key]) put(key, parts.cells[key]);
@@ -96,7 +96,7 @@ function busy(part) {
 
 // Lanes came or went, or more changed than can be asked for: the page as it is now has all.
 async function rebuild(all = false) {
-  const page = await (await read(location.href)).text();
+  const page = await read(location.href, "text");
   if (dragging()) return;
   const fresh = new DOMParser().parseFromString(page, "text/html");
   if (!fresh.getElementById("lanes")) return depart(); // the last card has gone

@@ -41,17 +41,16 @@ def output(request: HttpRequest, card_id: str) -> HttpResponse:
 @needs(VIEW)
 @require_safe
 def live(request: HttpRequest, card_id: str) -> HttpResponse:
-    """204 if the page is still at version `v`; else its part as it is now.
+    """204 if the page is still at version `v`; else its part as it is now; of a card that was
+    deleted one that asks for no more.
 
     With `end` the last lines only.
     """
     asked, brief = _attempt(request), "end" in request.GET
     found = look(Card.objects.session(), card_id, asked)
-    if found is None:
-        raise Http404
-    if request.GET.get("v") == _version(found):
+    if found and request.GET.get("v") == _version(found):
         return HttpResponse(status=204)
-    context = _shown(card_id, found, asked, brief=brief)
+    context = _shown(card_id, found, asked, brief=brief) if found else {}
     response = render(request, "backlog/_output.html", context)
     response["Cache-Control"] = "no-store"
     return response
