@@ -193,7 +193,8 @@ def test_a_card_that_somebody_deletes_is_told_once_and_what_is_typed_stays(
     card = operator.locator("#drawer" if "#" in path else "body")
     card.get_by_label("Comment").fill(typed)
     delete(Card.objects.session(), "held", force=True)
-    expect(card.get_by_role("status").filter(has_text="Card held was deleted.")).to_be_visible()
+    said = card.get_by_role("status").filter(has_text="Card held was deleted.")
+    expect(said).to_be_in_viewport(ratio=1)
     if typed:
         expect(card.get_by_label("Comment")).to_have_value(typed)
         expect(card.get_by_text("What you typed stays here")).to_be_visible()

@@ -201,3 +201,12 @@ def test_what_has_come_below_the_edge_of_a_part_that_keeps_its_height_is_hinted_
     running.evaluate("part => part.scrollTop = 9999")
     board.wait_for_function("() => new Promise(requestAnimationFrame)")
     assert running.evaluate(fades) == "0px"
+
+
+def test_the_shadow_of_a_claim_stands_as_the_claim_did(board):
+    row = board.locator(".running li")
+    places = "row => [...row.children].map(part => part.getBoundingClientRect().x)"
+    before = row.evaluate(places)
+    Card.objects.complete("held")
+    expect(board.locator(".running li.gone")).to_be_attached()
+    assert board.locator(".running li.gone").evaluate(places) == before

@@ -87,6 +87,30 @@ def test_on_a_phone_the_actions_are_on_the_first_screen(operator, complaints, li
     assert Card.objects.get(pk="wide").block_note == "which way?"
 
 
+@pytest.mark.parametrize("who", ["operator", "plain"])
+def test_on_a_phone_a_field_that_is_asked_for_begins_with_what_the_card_has(
+    request, live_server, who
+):
+    page = request.getfixturevalue(who)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(live_server.url + "/card/wide/")
+    page.get_by_role("button", name="Set phase…").click()
+    expect(page.get_by_role("heading", name="Set the phase of wide")).to_be_visible()
+    expect(page.get_by_label("Phase").filter(visible=True)).to_have_value("M1")
+
+
+@pytest.mark.parametrize("path", ["/phase/M1/", "/worker/worker-1/"])
+def test_on_a_phone_what_holds_back_is_a_link_away(plain, live_server, path):
+    plain.set_viewport_size({"width": 390, "height": 844})
+    plain.goto(live_server.url + path)
+    link = plain.get_by_role("link", name="Pause and limit", exact=True).filter(visible=True)
+    expect(link).to_be_in_viewport()
+    link.click()
+    expect(plain.get_by_role("button", name="Pause", exact=True)).to_be_in_viewport()
+    plain.set_viewport_size({"width": 1440, "height": 900})
+    expect(plain.locator(".below")).to_be_hidden()
+
+
 def test_on_a_phone_a_card_is_deleted_and_what_a_link_leads_to_is_there(plain, live_server):
     plain.set_viewport_size({"width": 390, "height": 844})
     plain.goto(live_server.url + "/card/wide/#press-block")
