@@ -17,17 +17,10 @@ from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from backlog.changelist import (
-    BlockReasonFilter,
-    BoundedPaginator,
-    CardChangeList,
-    PhaseFilter,
-    RoleFilter,
-    StateFilter,
-)
+from backlog import changelist
 from backlog.lifecycle import BLOCKED, CANCELLED, READY, REASON_IN_WORDS, is_cancelled
 from backlog.models import Card
-from backlog.reading import dot, quoted
+from backlog.reading import column, dot, quoted
 from backlog.templatetags.backlog import IDS, ids, line
 from backlog.verbs.rights import allowed
 from backlog.web.access import by_account
@@ -97,9 +90,15 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
 
     form = CardForm
     action_form = FreshActionForm
-    paginator = BoundedPaginator
+    paginator = changelist.BoundedPaginator
     list_display = ("id", "title_line", "phase", "priority", "state", "owner_line", "attempts")
-    list_filter = ("status", StateFilter, BlockReasonFilter, PhaseFilter, RoleFilter)
+    list_filter = (
+        "status",
+        changelist.StateFilter,
+        changelist.BlockReasonFilter,
+        changelist.PhaseFilter,
+        changelist.RoleFilter,
+    )
     search_fields = ("id", "title", "claim_owner", "=phase")
     date_hierarchy = "created_at"
     ordering = ("-priority", "created_at", "id")
@@ -109,20 +108,9 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     change_form_template = "admin/backlog/card/change_form.html"
     object_history_template = "admin/backlog/card/object_history.html"
     readonly_fields = (
-        "state",
-        "claim_owner",
-        "claim_ttl_seconds",
-        "claimed_at",
-        "claim_expires_at",
-        "attempts",
-        "open_dependencies",
-        "reason",
-        "block_note",
-        "block_count",
-        "answer",
-        "status_changed_at",
-        "created_at",
-        "updated_at",
+        *("state", "claim_owner", "claim_ttl_seconds", "claimed_at", "claim_expires_at"),
+        *("attempts", "open_dependencies", "reason", "block_note", "block_count", "answer"),
+        *("status_changed_at", "created_at", "updated_at"),
     )
     fieldsets = (
         (None, {"fields": ("id", "title", "body", "phase", "priority", "seen", "shown")}),
@@ -130,10 +118,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
             "Who claims it, and when",
             {"fields": ("role", "draft", "not_before", "due", "max_attempts", "max_runtime")},
         ),
-        (
-            "What it takes",
-            {"fields": ("gated", "projected_tokens", "projected_cost")},
-        ),
+        ("What it takes", {"fields": ("gated", "projected_tokens", "projected_cost")}),
         ("Dependencies and criteria", {"fields": ("depends_on", "acceptance")}),
         ("Written by the backlog itself", {"fields": readonly_fields}),
         ("More", {"fields": ("idempotency_key",), "classes": ["collapse"]}),
@@ -142,13 +127,8 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         _admin_action(button) for button in BUTTONS.values() if button.name not in _ELSEWHERE
     )
 
-    @admin.display(description="title", ordering="title")
-    def title_line(self, card: Card) -> str:
-        return line(card.title)
-
-    @admin.display(description="claim owner", ordering="claim_owner", empty_value="-")
-    def owner_line(self, card: Card) -> str:
-        return line(card.claim_owner)
+    title_line = column("title", lambda card: line(card.title), "title")
+    owner_line = column("claim owner", lambda card: line(card.claim_owner), "claim_owner")
 
     @admin.display(description="state", ordering="status")
     def state(self, card: Card) -> str:
@@ -167,7 +147,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
             return dot("blocked", f"blocked: {self.reason(card)}")
         return dot(card.status, "expired" if card.expired else card.status)
 
-    @admin.display(description="block reason", empty_value="-")
+    @admin.display(description="block reason")
     def reason(self, card: Card) -> str:
         return REASON_IN_WORDS.get(card.block_reason or "", "")
 
@@ -180,8 +160,10 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     def get_urls(self) -> list[URLPattern]:
         return quoted(super().get_urls())
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CardChangeList]:
-        return CardChangeList
+    def get_changelist(
+        self, request: HttpRequest, **kwargs: Any
+    ) -> type[changelist.CardChangeList]:
+        return changelist.CardChangeList
 
     def action_checkbox(self, obj: Card) -> SafeString:
         """With what is shown of the card: one that has changed since is not acted on."""
@@ -209,20 +191,14 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         return self.readonly_fields if obj is None else ("id", *self.readonly_fields)
 
     def render_change_form(
-        self,
-        request: HttpRequest,
-        context: Any,
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Card | None = None,
+        self, request: HttpRequest, context: Any, *args: Any, **how: Any
     ) -> HttpResponse:
         """With the buttons that the card's status allows."""
-        if obj is not None:
+        if (obj := how["obj"]) is not None:
             context["seen"] = str(Seen.of(obj))
             context["buttons"] = offered(request, obj.status, without=_ELSEWHERE)
             context["about"] = urlencode({"q": obj.pk})
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        return super().render_change_form(request, context, *args, **how)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -230,8 +206,7 @@ class CardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         """What the database kept of every change, whoever made it."""
         card = self.get_object(request, object_id)
         events = lines.events(card.events.newest_first())[:EVENTS] if card else []
-        extra = {**(extra_context or {}), "events": events}
-        return super().history_view(request, object_id, extra)
+        return super().history_view(request, object_id, {**(extra_context or {}), "events": events})
 
     def save_model(self, request: HttpRequest, obj: Card, form: Any, change: bool) -> None:
         with form.allowed("edit", obj.pk) if change else form.allowed("create"):

@@ -2,10 +2,10 @@
 on each page is bounded or served by an index."""
 
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -48,37 +48,39 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the s
         return found if found <= self.furthest else AtLeast(self.furthest)
 
 
-class StateFilter(admin.SimpleListFilter):
+class ChoiceFilter(admin.SimpleListFilter):
+    """Listed from what may be, not from what is: each parameter, and what is shown of it."""
+
+    offered: ClassVar[Mapping[str, str]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(self.offered.items())
+
+
+class StateFilter(ChoiceFilter):
     """What can happen to a card next, where its status does not say it.
 
     A parameter is the name of the queryset's method.
     """
 
-    title = "state"
-    parameter_name = "state"
-    states = (
-        ("claimable", "claimable"),
-        ("waiting", "waiting"),
-        ("expired", "expired claim"),
-        ("stuck", "stuck"),
-    )
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
-        return self.states
+    title = parameter_name = "state"
+    offered = {
+        "claimable": "claimable",
+        "waiting": "waiting",
+        "expired": "expired claim",
+        "stuck": "stuck",
+    }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> QuerySet[Card]:
         chosen = self.value()
-        return getattr(queryset, chosen)() if chosen in dict(self.states) else queryset
+        return getattr(queryset, chosen)() if chosen in self.offered else queryset
 
 
-class BlockReasonFilter(admin.SimpleListFilter):
+class BlockReasonFilter(ChoiceFilter):
     """Why a card is blocked now; the reason of an earlier block is kept, and is not meant."""
 
-    title = "why it is blocked"
-    parameter_name = "blocked"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(REASON_IN_WORDS.items())
+    title, parameter_name = "why it is blocked", "blocked"
+    offered = REASON_IN_WORDS
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> QuerySet[Card]:
         chosen = self.value()
@@ -137,26 +139,19 @@ class OwnerFilter(ActorFilter):
     title, parameter_name = "worker", "owner"
 
 
-class VerbFilter(admin.SimpleListFilter):
-    """What happened; listed from what may, not from what did."""
-
-    title = "what happened"
-    parameter_name = "verb"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(verb, verb) for verb in VERBS]
+class VerbFilter(ChoiceFilter):
+    title, parameter_name = "what happened", "verb"
+    offered = {verb: verb for verb in VERBS}
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(verb=self.value()) if self.value() else queryset
 
 
-class OutcomeFilter(admin.SimpleListFilter):
+class OutcomeFilter(ChoiceFilter):
     """How runs ended, or that they have not."""
 
     title = parameter_name = "outcome"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("open", "at work"), *((outcome, outcome) for outcome in OUTCOMES)]
+    offered = {"open": "at work", **{outcome: outcome for outcome in OUTCOMES}}
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()

@@ -10,7 +10,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.postgresql.base import ServerBindingCursor
 from psycopg.pq import Format
 
-from backlog.session import Cursors, Statement
+from backlog.session import Cursors, Statement, as_prepared
 
 # Of each of Django's connections: what it has open, and that one's cursors.
 _CURSORS: Final[WeakKeyDictionary[Any, tuple[Any, Cursors]]] = WeakKeyDictionary()
@@ -43,24 +43,30 @@ class DjangoSession:
         self._connection = connections[using]
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> Any:
-        self._ready()
-        cursor = _cursor(self._connection.connection)
-        self._run(cursor, sql, params)
-        return cursor
+        def run() -> Any:
+            cursor = _cursor(opened)
+            self._run(cursor, sql, params)
+            return cursor
+
+        opened = self._opened()
+        return as_prepared(opened, run)
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
-        self._ready()
-        return self._cursors().rows(sql, params, self._run)
+        opened = self._opened()
+        return as_prepared(opened, lambda: self._cursors().rows(sql, params, self._run))
 
     def trip(self, *statements: Statement) -> list[list[Any]]:
-        self._ready()
+        opened = self._opened()
+        together = partial(self._cursors().together, statements, opened, self._run)
         with self._connection.wrap_database_errors:
-            opened = self._connection.connection
-            return self._cursors().together(statements, opened, self._run)
+            return as_prepared(opened, together)
 
-    def _ready(self) -> None:
+    def _opened(self) -> Any:
+        # Another thread's transactions would be on another connection. Django asks so of a cursor.
+        self._connection.validate_thread_sharing()
         self._connection.close_if_health_check_failed()  # once a request: it may have restarted
         self._connection.ensure_connection()
+        return self._connection.connection
 
     def _run(self, cursor: Any, sql: str, params: Sequence[Any]) -> None:
         # Error classes, logging and wrappers stay Django's; the last two only if somebody listens.

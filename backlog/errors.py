@@ -23,6 +23,10 @@ class UsageError(Refusal):
     http_status = 400
 
 
+class ConfigurationError(UsageError):
+    """The environment does not say what it must; the message says what would."""
+
+
 class NotFound(Refusal):
     code = "not_found"
     http_status = 404

@@ -13,102 +13,76 @@ class _InDomain:
 
     domain: str
 
+    def __init_subclass__(cls, domain: str, **others: Any) -> None:
+        super().__init_subclass__(**others)
+        cls.domain = domain
+
     def db_type(self, connection: Any) -> str:
-        """The column's type in the database."""
         return self.domain
 
 
-class LineField(_InDomain, models.TextField):  # type: ignore[type-arg]
+class LineField(_InDomain, models.TextField, domain="backlog_line"):  # type: ignore[type-arg]
     """Text that is not blank, up to `lifecycle.LONGEST_TEXT`."""
 
-    domain = "backlog_line"
 
-
-class NameField(_InDomain, models.TextField):  # type: ignore[type-arg]
+class NameField(_InDomain, models.TextField, domain="backlog_name"):  # type: ignore[type-arg]
     """The id of a card, or an owner: not blank, up to `lifecycle.LONGEST_NAME`."""
-
-    domain = "backlog_name"
 
     def rel_db_type(self, connection: Any) -> str:
         """What refers to a card may have any text: the card need not exist."""
         return "text"
 
 
-class LabelField(_InDomain, models.TextField):  # type: ignore[type-arg]
+class LabelField(_InDomain, models.TextField, domain="backlog_label"):  # type: ignore[type-arg]
     """A phase or a role: up to `lifecycle.LONGEST_NAME`."""
 
-    domain = "backlog_label"
 
-
-class KeyField(_InDomain, models.TextField):  # type: ignore[type-arg]
+class KeyField(_InDomain, models.TextField, domain="backlog_key"):  # type: ignore[type-arg]
     """An idempotency key: up to `lifecycle.LONGEST_KEY`."""
 
-    domain = "backlog_key"
 
-
-class FreeTextField(_InDomain, models.TextField):  # type: ignore[type-arg]
+class FreeTextField(_InDomain, models.TextField, domain="backlog_text"):  # type: ignore[type-arg]
     """Whatever somebody writes, up to `lifecycle.LONGEST_TEXT`."""
 
-    domain = "backlog_text"
 
-
-class IdsField(_InDomain, models.JSONField):
+class IdsField(_InDomain, models.JSONField, domain="backlog_ids"):
     """A list of names of cards, up to `lifecycle.LONGEST_JSON` as it is written."""
 
-    domain = "backlog_ids"
 
-
-class DocumentField(_InDomain, models.JSONField):
+class DocumentField(_InDomain, models.JSONField, domain="backlog_document"):
     """JSON, up to `lifecycle.LONGEST_JSON` as it is written, numbers with all their zeros."""
 
-    domain = "backlog_document"
 
-
-class CountField(_InDomain, models.IntegerField):  # type: ignore[type-arg]
+class CountField(_InDomain, models.IntegerField, domain="backlog_count"):  # type: ignore[type-arg]
     """From 0 to `lifecycle.MOST_COUNTED`."""
 
-    domain = "backlog_count"
 
-
-class TokensField(_InDomain, models.BigIntegerField):  # type: ignore[type-arg]
+class TokensField(_InDomain, models.BigIntegerField, domain="backlog_tokens"):  # type: ignore[type-arg]
     """Not negative."""
 
-    domain = "backlog_tokens"
 
-
-class CostField(_InDomain, models.DecimalField):  # type: ignore[type-arg]
+class CostField(_InDomain, models.DecimalField, domain="backlog_cost"):  # type: ignore[type-arg]
     """A number, not negative, as large as its column holds; not NaN."""
 
-    domain = "backlog_cost"
 
-
-class BlockReasonField(_InDomain, models.TextField):  # type: ignore[type-arg]
+class BlockReasonField(_InDomain, models.TextField, domain="backlog_block_reason"):  # type: ignore[type-arg]
     """One of `lifecycle.BLOCK_REASONS`."""
 
-    domain = "backlog_block_reason"
 
-
-class ResolutionField(_InDomain, models.TextField):  # type: ignore[type-arg]
+class ResolutionField(_InDomain, models.TextField, domain="backlog_resolution"):  # type: ignore[type-arg]
     """One of `lifecycle.RESOLUTIONS`."""
 
-    domain = "backlog_resolution"
 
-
-class SecondsField(_InDomain, models.IntegerField):  # type: ignore[type-arg]
+class SecondsField(_InDomain, models.IntegerField, domain="backlog_seconds"):  # type: ignore[type-arg]
     """At least one."""
 
-    domain = "backlog_seconds"
 
-
-class TimestampField(_InDomain, models.DateTimeField):  # type: ignore[type-arg]
+class TimestampField(_InDomain, models.DateTimeField, domain="backlog_timestamp"):  # type: ignore[type-arg]
     """Between the years 1000 and 9100."""
-
-    domain = "backlog_timestamp"
 
 
 class WordsField(models.Field):  # type: ignore[type-arg]
     """The words of a text, for a search; nobody reads them."""
 
     def db_type(self, connection: Any) -> str:
-        """The column's type in the database."""
         return "tsvector"

@@ -77,11 +77,9 @@ class Formatter(logging.Formatter):
             known |= getattr(record.exc_info[1], "about", {})
             known["error"] = self.formatException(record.exc_info)
         at = datetime.fromtimestamp(record.created, UTC)
-        level = record.levelname.lower()
-        return _line(at, level, record.name, self.message(record), _told(known))
+        return _line(at, record.levelname.lower(), record.name, self.message(record), _told(known))
 
     def message(self, record: logging.LogRecord) -> str:
-        """The words of it."""
         return record.getMessage()
 
     def fields(self, record: logging.LogRecord) -> Mapping[str, Any]:

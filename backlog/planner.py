@@ -5,7 +5,7 @@ rows now. Each function says in SQL that a shortcut is not to be taken, and why.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from backlog.session import Session
 
@@ -54,23 +54,29 @@ def by_itself(select: str) -> str:
 
 
 @contextmanager
-def no_nested_loops(session: Session) -> Iterator[None]:
-    """A transaction whose statements join much of one table with much of another.
+def _without(session: Session, way: str) -> Iterator[None]:
+    """A transaction in which the planner takes this way only where there is no other.
 
-    With old statistics the planner would compare each row with each. A plan with nested loops
-    switched off looks so expensive that PostgreSQL would compile it, which takes longer than it
-    runs; so compiling is switched off as well.
+    A plan without it may look so expensive that PostgreSQL would compile it, which takes longer
+    than it runs; so compiling is switched off as well.
     """
     with session.transaction():
-        session.execute("SET LOCAL enable_nestloop = off")
-        session.execute("SET LOCAL jit = off")
+        for name in (way, "jit"):
+            session.execute(f"SET LOCAL {name} = off")
         yield
-        session.execute("SET LOCAL enable_nestloop TO DEFAULT")
-        session.execute("SET LOCAL jit TO DEFAULT")
+        for name in (way, "jit"):
+            session.execute(f"SET LOCAL {name} TO DEFAULT")
 
 
-@contextmanager
-def indexed(session: Session) -> Iterator[None]:
+def no_nested_loops(session: Session) -> AbstractContextManager[None]:
+    """A transaction whose statements join much of one table with much of another.
+
+    With old statistics the planner would compare each row with each.
+    """
+    return _without(session, "enable_nestloop")
+
+
+def indexed(session: Session) -> AbstractContextManager[None]:
     """A transaction whose statement is about few rows, whatever the statistics say of it, or finds
     in an index all that it asks for.
 
@@ -78,9 +84,4 @@ def indexed(session: Session) -> Iterator[None]:
     and where processors are to spare it reads a table rather than an index of a quarter its size,
     at the cost of what others have in memory.
     """
-    with session.transaction():
-        session.execute("SET LOCAL enable_seqscan = off")
-        session.execute("SET LOCAL jit = off")
-        yield
-        session.execute("SET LOCAL enable_seqscan TO DEFAULT")
-        session.execute("SET LOCAL jit TO DEFAULT")
+    return _without(session, "enable_seqscan")

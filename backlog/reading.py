@@ -1,6 +1,7 @@
 """What the admin only shows: events, runs and verdicts of cards, pauses and limits."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import wraps
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
@@ -14,14 +15,7 @@ from django.urls.converters import PathConverter
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from backlog.changelist import (
-    ActorFilter,
-    BoundedPaginator,
-    OutcomeFilter,
-    OwnerFilter,
-    ReadChangeList,
-    VerbFilter,
-)
+from backlog import changelist
 from backlog.lifecycle import BLOCKED, CLAIMED, DONE, READY
 from backlog.models import Card, Event, Rule, Run, Verdict
 from backlog.templatetags.backlog import LINE, amount, duration, line, whole
@@ -77,6 +71,20 @@ def _link(text: str, page: str, *args: str, **query: str) -> SafeString:
     )
 
 
+def column(title: str, show: Callable[[Any], Any], ordering: str | None = None) -> Any:
+    """A column of a list, or a field of a page: what `show` makes of the row."""
+
+    @admin.display(description=title, ordering=ordering)
+    def shown(self: Any, row: Any) -> Any:
+        return show(row)
+
+    return shown
+
+
+def moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def dot(tone: str, word: str) -> SafeString:
     """A state, as on the pages: the dot of its colour, then its name."""
     return format_html('<span class="state {}">{}</span>', tone, word)
@@ -91,7 +99,7 @@ class ReadAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     key: ClassVar[tuple[str, ...]] = ("id", "card_id")
     form = ShownForm
     actions = None
-    paginator = BoundedPaginator
+    paginator = changelist.BoundedPaginator
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -103,21 +111,19 @@ class ReadAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm(VIEW)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def _nobody_has(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    has_add_permission = has_change_permission = has_delete_permission = _nobody_has
 
     def get_urls(self) -> list[URLPattern]:
         pages = ("_changelist", "_change")
         return quoted(url for url in super().get_urls() if str(url.name).endswith(pages))
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ReadChangeList]:
-        return ReadChangeList
+    def get_changelist(
+        self, request: HttpRequest, **kwargs: Any
+    ) -> type[changelist.ReadChangeList]:
+        return changelist.ReadChangeList
 
     def address(self, row: Model) -> str:
         """What stands for the row in the address of its page."""
@@ -144,11 +150,10 @@ class ReadAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
 
     def newest(self, queryset: Any) -> QuerySet[Any]:
         """What is shown if no card is named."""
-        raise NotImplementedError
+        return queryset  # type: ignore[no-any-return]  # untyped
 
-    @admin.display(description="card")
-    def card_link(self, row: Any) -> str:
-        return _link(row.card_id, "card_change", quote(row.card_id))
+    when = column("when", lambda row: moment(row.at))
+    card_link = column("card", lambda row: _link(row.card_id, "card_change", quote(row.card_id)))
 
     @admin.display(description="more of the card")
     def beside(self, row: Any) -> str:
@@ -162,7 +167,7 @@ class EventAdmin(ReadAdmin):
     """What happened to cards, the newest first."""
 
     list_display = ("when", "verb", "card_link", "who_line", "became", "attempt", "note_line")
-    list_filter = (VerbFilter, ActorFilter)
+    list_filter = (changelist.VerbFilter, changelist.ActorFilter)
     search_help_text = f"The id of a card. Without one: of the last {activity.RECENT:,} events."
     fields = readonly_fields = (
         *("when", "verb", "card_link", "beside", "actor", "from_status", "became"),
@@ -175,21 +180,11 @@ class EventAdmin(ReadAdmin):
     def newest(self, queryset: Any) -> QuerySet[Event]:
         return activity.recent(queryset)
 
-    @admin.display(description="when")
-    def when(self, event: Event) -> str:
-        return f"{event.at:%Y-%m-%d %H:%M:%S} UTC"
-
-    @admin.display(description="who")
-    def who_line(self, event: Any) -> str:
-        return whole(line(event.who))
-
-    @admin.display(description="became", empty_value="-")
-    def became(self, event: Event) -> str | None:
-        return event.to_status and dot(event.to_status, event.to_status)
-
-    @admin.display(description="note", empty_value="-")
-    def note_line(self, event: Any) -> str:
-        return line(event.said)
+    who_line = column("who", lambda event: whole(line(event.who)))
+    became = column(
+        "became", lambda event: event.to_status and dot(event.to_status, event.to_status)
+    )
+    note_line = column("note", lambda event: line(event.said))
 
 
 # The board's colours: what went well, what goes on, and what an operator may want to know.
@@ -200,15 +195,9 @@ class RunAdmin(ReadAdmin):
     """Attempts at cards, those at work first, then the newest."""
 
     list_display = (
-        "started",
-        "card_link",
-        "attempt",
-        "owner_line",
-        "how",
-        "took_line",
-        "summed_up",
+        *("started", "card_link", "attempt", "owner_line", "how", "took_line", "summed_up"),
     )
-    list_filter = (OutcomeFilter, OwnerFilter)
+    list_filter = (changelist.OutcomeFilter, changelist.OwnerFilter)
     search_help_text = (
         f"The id of a card. Without one: of the cards of the last {activity.RECENT:,} events."
     )
@@ -223,13 +212,12 @@ class RunAdmin(ReadAdmin):
     def newest(self, queryset: Any) -> QuerySet[Run]:
         return activity.recent_runs(queryset)
 
-    @admin.display(description="started")
-    def started(self, run: Run) -> str:
-        return f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC"
-
-    @admin.display(description="worker")
-    def owner_line(self, run: Run) -> str:
-        return whole(line(run.owner))
+    started = column("started", lambda run: moment(run.started_at))
+    owner_line = column("worker", lambda run: whole(line(run.owner)))
+    took_line = column("took", lambda run: duration(run.took))
+    summed_up = column("summary", lambda run: line(run.said))
+    tokens_line = column("tokens", lambda run: amount(run.tokens))
+    cost_line = column("cost, in your currency", lambda run: amount(run.cost))
 
     @admin.display(description="outcome")
     def how(self, run: Run) -> str:
@@ -237,28 +225,12 @@ class RunAdmin(ReadAdmin):
             return dot(CLAIMED, "at work")
         return dot(_TONES.get(run.outcome, READY), run.outcome)
 
-    @admin.display(description="took", empty_value="-")
-    def took_line(self, run: Run) -> str:
-        return duration(run.took)
-
-    @admin.display(description="summary", empty_value="-")
-    def summed_up(self, run: Any) -> str:
-        return line(run.said)
-
-    @admin.display(description="result", empty_value="-")
+    @admin.display(description="result")
     def result_text(self, run: Run) -> str | None:
         """Whole, and as text: Python would round its numbers."""
         of_run = Run.objects.filter(card_id=run.card_id, id=run.id)
         whole: str | None = of_run.values_list(lines.text("result"), flat=True).first()
         return whole
-
-    @admin.display(description="tokens", empty_value="-")
-    def tokens_line(self, run: Run) -> str:
-        return amount(run.tokens)
-
-    @admin.display(description="cost, in your currency", empty_value="-")
-    def cost_line(self, run: Run) -> str:
-        return amount(run.cost)
 
 
 class RuleAdmin(ReadAdmin):
@@ -276,10 +248,7 @@ class RuleAdmin(ReadAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Rule]:
         return super().get_queryset(request).exclude(kind="hold")
 
-    def newest(self, queryset: Any) -> QuerySet[Rule]:
-        return queryset  # type: ignore[no-any-return]  # untyped
-
-    @admin.display(description="name", empty_value="-")
+    @admin.display(description="name")
     def about(self, rule: Rule) -> str | None:
         """To the cards of the phase, or to those that the worker holds."""
         if rule.scope in ("phase", "review"):
@@ -289,13 +258,8 @@ class RuleAdmin(ReadAdmin):
             return _link(rule.name, "card_changelist", **held)
         return line(rule.name) if rule.name else None
 
-    @admin.display(description="reason", empty_value="-")
-    def reason_line(self, rule: Rule) -> str:
-        return line(rule.reason)
-
-    @admin.display(description="since")
-    def since_when(self, rule: Rule) -> str:
-        return f"{rule.since:%Y-%m-%d %H:%M:%S} UTC"
+    reason_line = column("reason", lambda rule: line(rule.reason))
+    since_when = column("since", lambda rule: moment(rule.since))
 
 
 class VerdictAdmin(ReadAdmin):
@@ -311,19 +275,13 @@ class VerdictAdmin(ReadAdmin):
     def newest(self, queryset: Any) -> QuerySet[Verdict]:
         return queryset.none()  # type: ignore[no-any-return]  # untyped
 
-    @admin.display(description="when")
-    def when(self, verdict: Verdict) -> str:
-        return f"{verdict.at:%Y-%m-%d %H:%M:%S} UTC"
+    evidence_line = column("evidence", lambda verdict: line(verdict.evidence))
 
     @admin.display(description="verdict")
     def how(self, verdict: Verdict) -> str:
         if verdict.criterion is None:
             return "from here on all are judged anew"
         return dot(READY, "passed") if verdict.passed else dot(BLOCKED, "failed")
-
-    @admin.display(description="evidence", empty_value="-")
-    def evidence_line(self, verdict: Verdict) -> str:
-        return line(verdict.evidence)
 
 
 # Not by `admin.register`, which takes no model with a composite key: its forms could not save one.

@@ -191,7 +191,7 @@ def applied(session: Session) -> set[tuple[str, str]]:
     """
     if session.execute("SELECT to_regclass('django_migrations')").fetchone() == (None,):
         return set()
-    rows = session.execute("SELECT app, name FROM django_migrations").fetchall()
+    rows = session.execute("SELECT app, name FROM django_migrations")
     return {(app, name) for app, name in rows if app != "backlog" or name not in REPLACED}
 
 

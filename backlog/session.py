@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 # Serialization failure, deadlock: nothing has changed, and the next try may well succeed.
 RETRIED: Final = ("40001", "40P01")
 UNIQUE_VIOLATION: Final = "23505"
+# What was prepared is about what the server has no more: tables and types were made anew since, by
+# a restore or an upgrade ("cached plan must not change result type", "cache lookup failed"), or it
+# was let go of by somebody else (DISCARD ALL). Nothing has changed; prepared anew, it runs.
+_PREPARED_FOR_ELSE: Final = ("0A000", "26000", "XX000")
 
 _TRIES: Final = 30
 _KEPT_CURSORS: Final = 32
 _PAGE: Final = 1000
 _CURSORS: Final = itertools.count()
-_IDLE: Final = 0  # psycopg.pq.TransactionStatus.IDLE; psycopg is imported where it is needed
+# psycopg.pq.TransactionStatus.IDLE and ACTIVE; psycopg is imported where it is needed.
+_IDLE: Final = 0
+_ACTIVE: Final = 1
 
 # Who acts, for the events of what follows in this context; empty: the database's role.
 ACTOR: ContextVar[str] = ContextVar("backlog_actor", default="")
@@ -51,6 +57,7 @@ class Result(Protocol):
 
     @property
     def rowcount(self) -> int: ...
+    def __iter__(self) -> Iterator[Any]: ...
     def fetchone(self) -> Any: ...
     def fetchall(self) -> list[Any]: ...
     def nextset(self) -> bool | None: ...
@@ -133,36 +140,54 @@ class Cursors:
             with connection.pipeline():
                 begun = [self._begin(*statement, run) for statement in statements]
         except BaseException:
+            # What was to be prepared after what failed was not, and psycopg believes it was: every
+            # execution to come would fail.
             _prepare_anew(connection)
+            if connection.pgconn.transaction_status == _ACTIVE:
+                connection.close()  # it broke where libpq waits for an answer yet, and always would
             raise
         return [self._end(each) for each in begun]
 
 
-def _prepare_anew(connection: "Connection[Any]") -> None:
-    """What was to be prepared after what failed in a pipeline was not, and psycopg believes it was:
-    every execution to come would fail. A rollback makes it forget. (`DEALLOCATE ALL`, run as a
-    statement, does not always: psycopg looks at its answer only where it sees it for the first time
-    since it forgot.)
+def _prepare_anew(connection: "Connection[Any]") -> bool:
+    """Have psycopg forget what it believes to be prepared; False inside a transaction, whose
+    rollback does it. (`DEALLOCATE ALL`, run as a statement, does not always: psycopg looks at its
+    answer only where it sees it for the first time since it forgot.)
     """
     idle = connection.pgconn.transaction_status == _IDLE
     if idle and connection.prepare_threshold is not None:
         with suppress(Exception), connection.transaction(force_rollback=True):
             pass  # suppressed: what is broken is told already
+    return idle
 
 
-class PsycopgSession(Cursors):
+def as_prepared[T](connection: "Connection[Any]", run: Callable[[], T]) -> T:
+    """What it gives; once more, if what is prepared is not what the server has now."""
+    try:
+        return run()
+    except Exception as error:
+        if sqlstate(error) not in _PREPARED_FOR_ELSE or not _prepare_anew(connection):
+            raise
+    return run()
+
+
+class PsycopgSession:
     """A psycopg connection in autocommit mode as the verbs use it."""
 
     def __init__(self, connection: "Connection[Any]") -> None:
-        super().__init__(connection.cursor)
         self._connection = connection
+        self._cursors = Cursors(connection.cursor)
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> Result:
-        return self._connection.execute(sql, params)
+        return as_prepared(self._connection, lambda: self._connection.execute(sql, params))
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
+        return as_prepared(self._connection, lambda: self._cursors.rows(sql, params))
 
     def trip(self, *statements: Statement) -> list[list[Any]]:
         # Without a BEGIN, what is sent up to the end of a pipeline is one transaction.
-        return self.together(statements, self._connection)
+        opened = self._connection
+        return as_prepared(opened, lambda: self._cursors.together(statements, opened))
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
@@ -225,12 +250,17 @@ def in_statement[**P, T](verb: Verb[P, T]) -> Verb[P, T]:
 
 def _again[T](within: Callable[[], AbstractContextManager[Any]], work: Callable[[], T]) -> T:
     tries = pauses(_TRIES)
+    prepared = True
     while True:
         try:
             with within():
                 return work()
         except Exception as error:
-            if sqlstate(error) not in RETRIED:
+            state = sqlstate(error)
+            if state in _PREPARED_FOR_ELSE and prepared:
+                prepared = False  # it is forgotten, by the rollback
+                continue
+            if state not in RETRIED:
                 raise
         pause = next(tries, None)
         if pause is None:
@@ -268,7 +298,7 @@ def sqlstate(error: BaseException) -> str | None:
 _UNAVAILABLE: Final = ("08", "28", "3D", "53", "57", "58", "25006", "25P03", "25P04")
 # What would be right, where the server does not say so.
 _ADVICE: Final = {
-    "25006": "it is a standby or read-only: DATABASE_URL is to name the primary, or every host",
+    "25006": "it is a standby or read-only: DATABASE_URL is to name the primary, or every host"
 }
 
 

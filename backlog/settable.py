@@ -6,13 +6,6 @@ from typing import Any, Final
 from backlog import values
 from backlog.errors import UsageError
 
-
-def _whether(value: bool, name: str) -> bool:
-    if type(value) is not bool:
-        raise UsageError(f"{name} must be true or false")
-    return value
-
-
 FIELDS: Final[dict[str, Callable[[Any], Any]]] = {
     "title": lambda value: values.line(value, "title"),
     "body": lambda value: values.text(value, "body"),
@@ -28,8 +21,8 @@ FIELDS: Final[dict[str, Callable[[Any], Any]]] = {
     "max_runtime": lambda value: values.at_least(value, "max_runtime", 1),
     "projected_tokens": lambda value: values.tokens(value, "projected_tokens"),
     "projected_cost": lambda value: values.cost(value, "projected_cost"),
-    "gated": lambda value: _whether(value, "gated"),
-    "draft": lambda value: _whether(value, "draft"),
+    "gated": lambda value: values.whether(value, "gated"),
+    "draft": lambda value: values.whether(value, "draft"),
 }
 
 _REQUIRED: Final = ("title", "priority", "depends_on", "gated", "draft")

@@ -10,18 +10,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from backlog import lifecycle
 from backlog.errors import Cycle, UsageError
-from backlog.lifecycle import (
-    EARLIEST,
-    GIVEN_REASONS,
-    LATEST,
-    LONGEST_JSON,
-    LONGEST_KEY,
-    LONGEST_NAME,
-    LONGEST_TEXT,
-    MOST_COUNTED,
-    STATUSES,
-)
 
 INT_MIN: Final = -(2**31)
 INT_MAX: Final = 2**31 - 1
@@ -38,7 +28,7 @@ _LONGEST_ACTOR: Final = 200
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def text(value: str, name: str = "text", longest: int = LONGEST_TEXT) -> str:
+def text(value: str, name: str = "text", longest: int = lifecycle.LONGEST_TEXT) -> str:
     """Any text the database can hold: no NUL byte, valid Unicode, no longer than that."""
     if not isinstance(value, str):
         raise UsageError(f"{name} must be text, not {_shown(value)}")
@@ -53,7 +43,7 @@ def text(value: str, name: str = "text", longest: int = LONGEST_TEXT) -> str:
     return value
 
 
-def line(value: str, name: str, longest: int = LONGEST_TEXT) -> str:
+def line(value: str, name: str, longest: int = lifecycle.LONGEST_TEXT) -> str:
     """Text that is not blank."""
     if not text(value, name, longest).strip():
         raise UsageError(f"{name} must not be blank")
@@ -62,7 +52,7 @@ def line(value: str, name: str, longest: int = LONGEST_TEXT) -> str:
 
 def key(value: str, name: str = "idempotency key") -> str:
     """What deduplicates: as it was given, to the last blank."""
-    return line(value, name, LONGEST_KEY)
+    return line(value, name, lifecycle.LONGEST_KEY)
 
 
 def name(value: str, what: str = "name") -> str:
@@ -71,7 +61,7 @@ def name(value: str, what: str = "name") -> str:
     What is called otherwise, from before or by psql, is still found as it is called:
     `verbs.names`.
     """
-    trimmed = text(line(value, what).strip(), what, LONGEST_NAME)
+    trimmed = text(line(value, what).strip(), what, lifecycle.LONGEST_NAME)
     if not (trimmed.isascii() and trimmed.isprintable()):  # else there is nothing to find
         from backlog.visible import refuse_unseen
 
@@ -137,20 +127,17 @@ def optional_key(value: str, name: str) -> str | None:
 
 
 def one_of(value: str, name: str, known: Iterable[str]) -> str:
-    """One of the values that there are."""
     if value not in known:
         raise UsageError(f"{name} must be one of {', '.join(known)}, not {_short(value)}")
     return value
 
 
 def status(value: str) -> str:
-    """One of the four statuses."""
-    return one_of(value, "status", STATUSES)
+    return one_of(value, "status", lifecycle.STATUSES)
 
 
 def block_reason(value: str) -> str:
-    """One of the reasons for a block that somebody may give."""
-    return one_of(text(value, "reason"), "reason", GIVEN_REASONS)
+    return one_of(text(value, "reason"), "reason", lifecycle.GIVEN_REASONS)
 
 
 def dependencies(ids: Iterable[str], own_id: str | None = None) -> list[str]:
@@ -175,8 +162,9 @@ def json_text(value: Any) -> str:
 def ids_text(ids: list[str]) -> str:
     """JSON text of a card's dependencies. Raises `UsageError` if they are too many."""
     written = json_text(ids)
-    if (length := len(written) + len(ids[1:])) > LONGEST_JSON:  # PostgreSQL puts blanks between
-        refused = f"{LONGEST_JSON} characters at most, written as JSON, not {length}"
+    length = len(written) + len(ids[1:])  # PostgreSQL puts blanks between
+    if length > lifecycle.LONGEST_JSON:
+        refused = f"{lifecycle.LONGEST_JSON} characters at most, written as JSON, not {length}"
         raise UsageError(f"dependencies must have {refused}")
     return written
 
@@ -193,8 +181,7 @@ def acceptance(value: str) -> str | None:
     except ValueError:
         parts = [p.strip() for p in re.split(r"[\n;]", value) if p.strip()]
         return json_text(parts) if value.strip() else None
-    check_json(document, "acceptance")
-    return None if document is None else exact_json(document)
+    return None if document is None else checked_json(document, "acceptance")
 
 
 def document(value: str, name: str) -> str:
@@ -204,8 +191,7 @@ def document(value: str, name: str) -> str:
         parsed = parse_json(value)
     except ValueError as error:
         raise UsageError(f"{name} must be JSON: {getattr(error, 'msg', error)}") from None
-    check_json(parsed, name)
-    return exact_json(parsed)
+    return checked_json(parsed, name)
 
 
 def parse_json(value: str) -> Any:
@@ -234,6 +220,12 @@ def exact_json(document: Any) -> str:
     return json_text(document)
 
 
+def checked_json(document: Any, name: str) -> str:
+    """As `exact_json`, of what the database can hold: see `check_json`."""
+    check_json(document, name)
+    return exact_json(document)
+
+
 def _no_constant(word: str) -> None:
     raise ValueError(f"{word} is not JSON")
 
@@ -257,9 +249,9 @@ def check_json(document: Any, name: str, depth: int = 0) -> None:
         for key, item in document.items():
             text(key, name)
             check_json(item, name, depth + 1)
-    if not depth and written_length(document) > LONGEST_JSON:
+    if not depth and written_length(document) > lifecycle.LONGEST_JSON:
         raise UsageError(
-            f"{name} is longer than {LONGEST_JSON} characters, its numbers written out"
+            f"{name} is longer than {lifecycle.LONGEST_JSON} characters, its numbers written out"
             " (1e9 is a 1 with nine zeros)"
         )
 
@@ -285,7 +277,7 @@ def _digits(number: Digits) -> tuple[int, int]:
     found = _NUMBER.fullmatch(number)
     whole, fraction, exponent = found.groups(default="") if found else (number, "", "")
     size = exponent.lstrip("+-0")
-    shift = int(size or 0) if len(size) < 10 else LONGEST_JSON  # no number has as many
+    shift = int(size or 0) if len(size) < 10 else lifecycle.LONGEST_JSON  # no number has as many
     shift *= -1 if exponent.startswith("-") else 1
     seen = (whole + fraction).lstrip("0")
     return max(1, len(seen) + shift - len(fraction) if seen else 1), max(0, len(fraction) - shift)
@@ -306,8 +298,8 @@ def moment(value: str, name: str) -> datetime:
 
 
 def _in_range(value: datetime, name: str) -> datetime:
-    if not EARLIEST <= value <= LATEST:
-        years = f"from the year {EARLIEST:%Y} on and before {LATEST:%Y}"
+    if not lifecycle.EARLIEST <= value <= lifecycle.LATEST:
+        years = f"from the year {lifecycle.EARLIEST:%Y} on and before {lifecycle.LATEST:%Y}"
         raise UsageError(f"{name} must be {years}, not in {value:%Y}")
     return value
 
@@ -341,7 +333,7 @@ def at_least(value: int, name: str, low: int) -> int:
 
 def count(value: int, name: str) -> int:
     """How often, or how many: what something may be added to."""
-    return between(value, name, 0, MOST_COUNTED)
+    return between(value, name, 0, lifecycle.MOST_COUNTED)
 
 
 def between(value: int, name: str, low: int, high: int) -> int:
@@ -381,8 +373,14 @@ _COST: Final = re.compile(r"[0-9]{1,14}(\.[0-9]{1,6})?")
 
 
 def tokens(value: int, name: str) -> int:
-    """How many tokens."""
     return between(value, name, 0, BIGINT_MAX)
+
+
+def whether(value: Any, name: str) -> bool:
+    """True or false, and nothing that means the same."""
+    if not isinstance(value, bool):
+        raise UsageError(f"{name} must be true or false")
+    return value
 
 
 def switch(value: str, name: str) -> bool:

@@ -27,8 +27,7 @@ _PARTS: Final = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="benchmarks",
-        description="; ".join(f"{name}: {what}" for name, what in _PARTS.items()),
+        prog="benchmarks", description="; ".join(f"{name}: {what}" for name, what in _PARTS.items())
     )
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=", ".join(_PARTS) + " (all but growth)"

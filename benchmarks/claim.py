@@ -130,9 +130,7 @@ def _figures(
 ) -> list[Figure]:
     small, large = sizes
     ours, ours_small = subjects[shape, large][0], subjects[shape, small][0]
-    pairs = [
-        (f"{shape}, {large:,} cards to {small:,}", ours.claims, ours_small.claims, aim),
-    ]
+    pairs = [(f"{shape}, {large:,} cards to {small:,}", ours.claims, ours_small.claims, aim)]
     if shape != "flat":
         flat = subjects["flat", small][0].claims
         pairs.append((f"{shape}, {large:,} cards to flat {small:,}", ours.claims, flat, aim))

@@ -50,10 +50,7 @@ def run(server: Server, quick: bool) -> None:
         ]
         + [
             in_pairs(
-                f"`{way} …`, from eight shells at once",
-                per_second,
-                together[way],
-                together["bare"],
+                f"`{way} …`, from eight shells at once", per_second, together[way], together["bare"]
             )
             for way in _OURS
         ],

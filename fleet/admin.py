@@ -12,7 +12,7 @@ from backlog import values
 from backlog.errors import Refusal, UsageError
 from backlog.fields import FreeTextField, LineField
 from backlog.models import Card
-from backlog.reading import ReadAdmin, quoted
+from backlog.reading import ReadAdmin, column, quoted
 from backlog.templatetags.backlog import line
 from backlog.web.access import ADMINISTER
 from backlog.web.queries.lines import start
@@ -67,9 +67,7 @@ class WorkerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
     has_view_permission = has_change_permission = has_delete_permission = has_module_permission
     has_add_permission = has_module_permission
 
-    @admin.display(description="roles")
-    def as_line(self, worker: Worker) -> str:
-        return line(", ".join(worker.roles))
+    as_line = column("roles", lambda worker: line(", ".join(worker.roles)))
 
     def get_urls(self) -> list[URLPattern]:
         return quoted(super().get_urls())
@@ -106,12 +104,8 @@ class _ReadAdmin(ReadAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         texts = [field.name for field in self.opts.fields if isinstance(field, _LONG)]
-        begun = (
-            super()
-            .get_queryset(request)
-            .annotate(**{f"{name}_start": start(name) for name in texts})
-        )
-        return begun.defer(*texts)  # type: ignore[no-any-return]  # untyped
+        begun = {f"{name}_start": start(name) for name in texts}
+        return super().get_queryset(request).annotate(**begun).defer(*texts)  # type: ignore[no-any-return]  # untyped
 
     def get_list_display(self, request: HttpRequest) -> Any:
         return [
@@ -120,15 +114,10 @@ class _ReadAdmin(ReadAdmin):
             if name not in _TEXTS
         ]
 
-    @admin.display(description="reason", empty_value="-")
-    def reason_line(self, row: Any) -> str:
-        return line(row.reason_start)
+    reason_line = column("reason", lambda row: line(row.reason_start))
 
     def get_search_fields(self, request: HttpRequest) -> Any:
         return ("card_id__exact",) if "card_id" in self.get_fields(request) else ()
-
-    def newest(self, queryset: Any) -> QuerySet[Any]:
-        return queryset  # type: ignore[no-any-return]  # untyped
 
 
 # What a list has no room for; and what may be as long as a book.

@@ -19,9 +19,7 @@ def join() -> None:
         ("escalations", "Escalations"),
     )
     beside.KINDS["gate"] = Kind(
-        "fleet.verbs.gate.findings",
-        "Gate not heard of",
-        "Nothing is merged while it is away.",
+        "fleet.verbs.gate.findings", "Gate not heard of", "Nothing is merged while it is away."
     )
     beside.KINDS["unserved"] = Kind(
         "fleet.verbs.unserved.unserved",

@@ -1,7 +1,8 @@
 """The times of a line of cron in a time zone, as Debian's cron keeps them.
 
 Daylight saving is heeded as there: what stands in the hour that is left out comes right after it,
-and what stands in the hour that comes twice comes once.
+and what stands in the hour that comes twice comes once. A line whose minute or hour begins with a
+star goes by the clock alone.
 """
 
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -15,23 +16,38 @@ from backlog.errors import UsageError
 
 _LONGEST_LINE: Final = 200
 _FIELDS: Final = 5
+# What may stand in each of them, as `CronSim` calls it.
+_RIGHT: Final = {
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day-of-month": "1 to 31, L or LW, and a day that such a month has",
+    "month": "1 to 12 or JAN to DEC",
+    "day-of-week": "0 (SUN) to 6 (SAT), or 7 (SUN)",
+}
 # They lie among the zones: what this host is set to, and what one is that is set to nothing.
 _NO_ZONES: Final = {"localtime", "Factory"}
+
+# As long as any zone's clocks were ever turned back for the summer's end, and more. Where an hour
+# comes twice, a moment of its second time is told from one of its first in UTC alone: `CronSim`
+# goes on, or back, from whatever the clock shows.
+_LONGEST_TWICE: Final = timedelta(hours=3)
 
 
 def after(line: str, zone: str, moment: datetime) -> datetime:
     """The first of its times after this one, in UTC. Raises `UsageError` if there is none."""
-    found = next(_times(line, moment.astimezone(_zone(zone))), None)
-    if found is None:
-        raise UsageError(f"the line {line} has no time in the years to come")
-    return found.astimezone(UTC)
+    for found in _times(line, moment.astimezone(_zone(zone))):
+        if (time := found.astimezone(UTC)) > moment:
+            return time
+    raise UsageError(f"the line {line} has no time in the years to come")
 
 
 def latest(line: str, zone: str, moment: datetime) -> datetime | None:
     """The last of its times until this one, in UTC."""
-    end = moment.replace(microsecond=0) + timedelta(seconds=1)
-    found = next(_times(line, end.astimezone(_zone(zone)), back=True), None)
-    return found and found.astimezone(UTC)
+    later = moment.replace(microsecond=0) + _LONGEST_TWICE
+    for found in _times(line, later.astimezone(_zone(zone)), back=True):
+        if (time := found.astimezone(UTC)) <= moment:
+            return time
+    return None
 
 
 def written(moment: datetime, zone: str) -> str:
@@ -51,7 +67,8 @@ def _times(line: str, moment: datetime, *, back: bool = False) -> CronSim:
         return CronSim(line, moment, reverse=back)
     except CronSimError as error:
         said = str(error).removeprefix("Bad ")
-        raise UsageError(f'in the line of cron "{line}" this is wrong: {said}') from None
+        wrong = f'in the line of cron "{line}" this is wrong: {said}'
+        raise UsageError(f"{wrong}, which is {_RIGHT[said]}, or *; a range goes upwards") from None
 
 
 def zone(name: str) -> str:

@@ -68,7 +68,7 @@ def graph(
     waits = [Edge(card, dependency) for card, *_, needed in rows for dependency in needed]
     found = {row[0]: Node(*row[:-1]) for row in rows}
     others = {edge.dependency for edge in waits} - found.keys()
-    for row in session.execute(_OTHERS, (sorted(others),)).fetchall():
+    for row in session.execute(_OTHERS, (sorted(others),)):
         found[row[0]] = Node(*row)
     for each in sorted(others - found.keys()):
         found[each] = Node(each, "there is no such card", None, MISSING, 0)
@@ -155,10 +155,7 @@ def as_mermaid(drawn: Graph) -> Iterator[str]:
         yield f"  class {','.join(numbers[each] for each in drawn.critical)} critical"
 
 
-FORMATS: Final[dict[str, Callable[[Graph], Iterator[str]]]] = {
-    "dot": as_dot,
-    "mermaid": as_mermaid,
-}
+FORMATS: Final[dict[str, Callable[[Graph], Iterator[str]]]] = {"dot": as_dot, "mermaid": as_mermaid}
 
 
 def _title(node: Node) -> str:

@@ -4,25 +4,16 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from backlog.fields import (
-    CountField,
-    DocumentField,
-    FreeTextField,
-    KeyField,
-    LabelField,
-    LineField,
-    NameField,
-    TimestampField,
-)
+from backlog import fields
 from fleet.words import KINDS_OF_SIGNALS, VERDICTS, state_of
 
 
 class Worker(models.Model):
     """Somebody who is known to the fleet, and the roles they may act in: a list of names."""
 
-    name = NameField(primary_key=True, db_collation="C")
-    roles = DocumentField(default=list)
-    registered_at = TimestampField(db_default=Now(), editable=False)
+    name = fields.NameField(primary_key=True, db_collation="C")
+    roles = fields.DocumentField(default=list)
+    registered_at = fields.TimestampField(db_default=Now(), editable=False)
 
     class Meta:
         db_table = "fleet_worker"
@@ -38,16 +29,16 @@ class Escalation(models.Model):
     """
 
     card_id = models.TextField(null=True, blank=True)
-    reason = LineField()
+    reason = fields.LineField()
     actor = models.TextField()
-    raised_at = TimestampField(db_default=Now(), editable=False)
-    raised = CountField(default=1, db_default=1)
-    again_at = TimestampField(null=True)
-    acknowledged_at = TimestampField(null=True)
+    raised_at = fields.TimestampField(db_default=Now(), editable=False)
+    raised = fields.CountField(default=1, db_default=1)
+    again_at = fields.TimestampField(null=True)
+    acknowledged_at = fields.TimestampField(null=True)
     acknowledged_by = models.TextField(null=True)
-    resolved_at = TimestampField(null=True)
+    resolved_at = fields.TimestampField(null=True)
     resolved_by = models.TextField(null=True)
-    resolution = FreeTextField(null=True)
+    resolution = fields.FreeTextField(null=True)
 
     class Meta:
         db_table = "fleet_escalation"
@@ -70,10 +61,10 @@ class Decision(models.Model):
 
     card_id = models.TextField()
     verdict = models.TextField(choices=[(verdict, verdict) for verdict in VERDICTS])
-    reason = LineField()
+    reason = fields.LineField()
     actor = models.TextField()
-    at = TimestampField(db_default=Now(), editable=False)
-    commit = KeyField(null=True)
+    at = fields.TimestampField(db_default=Now(), editable=False)
+    commit = fields.KeyField(null=True)
 
     class Meta:
         db_table = "fleet_decision"
@@ -86,8 +77,8 @@ class Decision(models.Model):
 class Heartbeat(models.Model):
     """When somebody was heard of last: the gate says so with each decision, and between them."""
 
-    name = NameField(primary_key=True)
-    at = TimestampField()
+    name = fields.NameField(primary_key=True)
+    at = fields.TimestampField()
 
     class Meta:
         db_table = "fleet_heartbeat"
@@ -105,10 +96,10 @@ class Signal(models.Model):
 
     card_id = models.TextField()
     kind = models.TextField(choices=[(kind, kind) for kind in KINDS_OF_SIGNALS])
-    text = LineField()
-    evidence = FreeTextField(null=True)
+    text = fields.LineField()
+    evidence = fields.FreeTextField(null=True)
     actor = models.TextField()
-    at = TimestampField(db_default=Now(), editable=False)
+    at = fields.TimestampField(db_default=Now(), editable=False)
 
     class Meta:
         db_table = "fleet_signal"
@@ -128,10 +119,10 @@ class Repeat(models.Model):
     """
 
     card_id = models.TextField(primary_key=True)
-    series = NameField()
+    series = fields.NameField()
     line = models.TextField()
-    zone = LabelField()
-    next_at = TimestampField()
+    zone = fields.LabelField()
+    next_at = fields.TimestampField()
 
     class Meta:
         db_table = "fleet_repeat"
@@ -147,15 +138,15 @@ class Proposal(models.Model):
     `against`: a digest of the one that it is to replace; empty if there was none.
     """
 
-    text = FreeTextField()
+    text = fields.FreeTextField()
     against = models.TextField(blank=True)
-    reason = FreeTextField(null=True)
+    reason = fields.FreeTextField(null=True)
     actor = models.TextField()
-    at = TimestampField(db_default=Now(), editable=False)
-    decided_at = TimestampField(null=True)
+    at = fields.TimestampField(db_default=Now(), editable=False)
+    decided_at = fields.TimestampField(null=True)
     decided_by = models.TextField(null=True)
     ratified = models.BooleanField(null=True)
-    why = FreeTextField(null=True)
+    why = fields.FreeTextField(null=True)
 
     class Meta:
         db_table = "fleet_proposal"

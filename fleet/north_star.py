@@ -13,9 +13,8 @@ from stat import S_ISREG
 from typing import Any, Final, NamedTuple
 
 from backlog import values
-from backlog.errors import UsageError
-from backlog.store.errors import ConfigurationError
-from fleet.marked import Fault, Marked, plain
+from backlog.errors import ConfigurationError, UsageError
+from fleet.marked import Fault, Marked, at, plain, sentence
 
 FILE: Final = "BACKLOG_NORTH_STAR"
 # A page shows all of it, and beside it what is proposed, line by line.
@@ -23,9 +22,6 @@ MOST_BYTES: Final = 100_000
 MOST_LINES: Final = 2_000
 # Of goals, of phases of one, of assumptions, of projections.
 MOST: Final = 200
-
-_KEYS: Final = ("goals", "assumptions", "projections")
-_TAKES: Final = ("tokens", "cost")
 
 
 class Goal(NamedTuple):
@@ -124,92 +120,79 @@ def _read(text: str) -> NorthStar:
     marked = Marked()
     said: dict[str, Any] = {}
     for key, node, line in marked.pairs(marked.mapping(text, "goals")):
-        if key not in _KEYS:
-            raise Fault(line, f"{key} is no key of a north star: {', '.join(_KEYS)}")
-        said[key] = tuple(_READERS[key](marked, node, line))
-        if len(said[key]) > MOST:
-            raise Fault(line, f"{key} are {MOST} at most")
+        with at(line):
+            if key not in _READERS:
+                raise UsageError(f"{key} is no key of a north star: {', '.join(_READERS)}")
+            said[key] = tuple(_READERS[key](marked, node))
+            if len(said[key]) > MOST:
+                raise UsageError(f"{key} are {MOST} at most")
     if not said.get("goals"):
         raise Fault(1, "goals must be given")
     return NorthStar(**said)
 
 
-def _goals(marked: Marked, node: Any, line: int) -> Iterator[Goal]:
-    for each in _items(node, line, "goals"):
-        at = marked.line(each)
-        if each.id != "mapping":
-            yield Goal(_sentence(plain(each), at, "a goal"), ())
-            continue
-        goal: str | None = None
-        phases: tuple[str, ...] = ()
-        for key, value, at_key in marked.pairs(each):
-            if key == "goal":
-                goal = _sentence(plain(value), at_key, key)
-            elif key == "phases":
-                phases = _phases(value, at_key)
-            else:
-                raise Fault(at_key, f"{key} is no key of a goal: goal, phases")
-        if goal is None:
-            raise Fault(at, "goal must be given: what is to be true")
-        yield Goal(goal, phases)
+def _goals(marked: Marked, node: Any) -> Iterator[Goal]:
+    for each in _items(node, "goals"):
+        with at(marked.line(each)):
+            yield _goal(marked, each)
 
 
-def _phases(node: Any, line: int) -> tuple[str, ...]:
-    phases = dict.fromkeys(_name(plain(each), line) for each in _items(node, line, "phases"))
-    return tuple(phases)
-
-
-def _assumptions(marked: Marked, node: Any, line: int) -> Iterator[str]:
-    for each in _items(node, line, "assumptions"):
-        yield _sentence(plain(each), marked.line(each), "an assumption")
-
-
-def _projections(marked: Marked, node: Any, line: int) -> Iterator[Projection]:
+def _goal(marked: Marked, node: Any) -> Goal:
     if node.id != "mapping":
-        raise Fault(line, "projections must be phases, each with tokens, cost or both")
-    for phase, value, at in marked.pairs(node):
-        if value.id != "mapping":
-            raise Fault(at, f"the projection of {phase} must give tokens, cost or both")
-        takes = {key: _number(key, each, line) for key, each, line in marked.pairs(value)}
-        if not takes:
-            raise Fault(at, f"the projection of {phase} must give tokens, cost or both")
-        yield Projection(_name(phase, at), takes.get("tokens"), takes.get("cost"))
+        return Goal(sentence(plain(node), "a goal"), ())
+    goal: str | None = None
+    phases: tuple[str, ...] = ()
+    for key, value, line in marked.pairs(node):
+        with at(line):
+            if key == "goal":
+                goal = sentence(plain(value), key)
+            elif key == "phases":
+                phases = tuple(dict.fromkeys(_name(plain(each)) for each in _items(value, key)))
+            else:
+                raise UsageError(f"{key} is no key of a goal: goal, phases")
+    if goal is None:
+        raise UsageError("goal must be given: what is to be true")
+    return Goal(goal, phases)
+
+
+def _assumptions(marked: Marked, node: Any) -> Iterator[str]:
+    for each in _items(node, "assumptions"):
+        with at(marked.line(each)):
+            yield sentence(plain(each), "an assumption")
+
+
+def _projections(marked: Marked, node: Any) -> Iterator[Projection]:
+    if node.id != "mapping":
+        raise UsageError("projections must be phases, each with tokens, cost or both")
+    for phase, value, line in marked.pairs(node):
+        with at(line):
+            numbers = marked.pairs(value) if value.id == "mapping" else ()
+            takes = {key: _number(key, each, line) for key, each, line in numbers}
+            if not takes:
+                raise UsageError(f"the projection of {phase} must give tokens, cost or both")
+            yield Projection(_name(phase), **takes)
 
 
 _READERS: Final = {"goals": _goals, "assumptions": _assumptions, "projections": _projections}
 
 
-def _items(node: Any, line: int, what: str) -> list[Any]:
+def _items(node: Any, what: str) -> list[Any]:
     if node.id != "sequence" or len(node.value) > MOST:
-        raise Fault(line, f"{what} must be a list, of {MOST} at most")
+        raise UsageError(f"{what} must be a list, of {MOST} at most")
     items: list[Any] = node.value
     return items
 
 
 def _number(key: str, node: Any, line: int) -> Any:
-    if key not in _TAKES:
-        raise Fault(line, f"{key} is no key of a projection: {', '.join(_TAKES)}")
-    if node.id != "scalar":
-        raise Fault(line, f"{key} must be a number")
-    try:
+    with at(line):
+        if key not in ("tokens", "cost"):
+            raise UsageError(f"{key} is no key of a projection: tokens, cost")
+        if node.id != "scalar":
+            raise UsageError(f"{key} must be a number")
         if key == "tokens":
             return values.integer(node.value, key, 0, values.BIGINT_MAX)
         return values.cost(node.value, key)
-    except UsageError as error:
-        raise Fault(line, str(error)) from None
 
 
-def _sentence(value: object, line: int, what: str) -> str:
-    if not isinstance(value, str):
-        raise Fault(line, f"{what} must be text (quote it if it is a number or a word like yes)")
-    try:
-        return values.line(value, what)
-    except UsageError as error:
-        raise Fault(line, str(error)) from None
-
-
-def _name(value: object, line: int) -> str:
-    try:
-        return values.name(_sentence(value, line, "a phase"), "a phase")
-    except UsageError as error:
-        raise Fault(line, str(error)) from None
+def _name(value: object) -> str:
+    return values.name(sentence(value, "a phase"), "a phase")

@@ -12,9 +12,8 @@ from stat import S_ISREG
 from typing import Any, Final, NamedTuple
 
 from backlog import values
-from backlog.errors import NotFound, UsageError
-from backlog.store.errors import ConfigurationError
-from fleet.marked import Fault, Marked, plain
+from backlog.errors import ConfigurationError, NotFound, UsageError
+from fleet.marked import Fault, Marked, at, plain, sentence
 from fleet.words import RIGHTS
 
 DIRECTORY: Final = "BACKLOG_ROLES_DIR"
@@ -71,6 +70,14 @@ def role(name: str) -> Role:
     raise NotFound(f'there is no role "{name}"; {advice}')
 
 
+def called(name: str) -> str | None:
+    """What cards and workers say for the role of that name, or of that class; None: there is none.
+    Raises `ConfigurationError`."""
+    known = roles()
+    said = {each.role_class: each.name for each in known} | {each.name: each.name for each in known}
+    return said.get(name)
+
+
 def granted(names: Iterable[str]) -> set[str]:
     """The rights that the roles of these names have together. Raises `ConfigurationError`."""
     named = set(names)
@@ -105,8 +112,9 @@ def _read(path: Path, is_own: bool) -> Role:
         return _as_it_was(path, is_own, status.st_mtime_ns, status.st_size)
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{path} must be UTF-8") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{path}, line {line}: this must be UTF-8") from None
     except Fault as fault:
         raise ConfigurationError(f"{path}, line {fault.line}: {fault}") from None
 
@@ -121,8 +129,7 @@ def _as_it_was(path: Path, is_own: bool, *_when: int) -> Role:
     said = _fixed("\n".join(lines[1:end]))
     contract = "\n".join(lines[end + 1 :]).strip()
     name = said.get("alias") or said["class"]
-    boundaries = tuple(said["boundaries"])
-    texts = (said["mandate"], boundaries, said["persona"], contract)
+    texts = (said["mandate"], tuple(said["boundaries"]), said["persona"], contract)
     may = tuple(said["may"]) if "may" in said else None
     return Role(name, said["class"], said["kind"], *texts, is_own, may)
 
@@ -132,10 +139,8 @@ def _fixed(front: str) -> dict[str, Any]:
     marked = Marked(2)  # the fence is the first
     said: dict[str, Any] = {}
     for key, value, line in marked.pairs(marked.mapping(front, ", ".join(_NEEDED))):
-        try:
+        with at(line):
             said[key] = _checked(key, plain(value))
-        except UsageError as error:
-            raise Fault(line, str(error)) from None
     if missing := [key for key in _NEEDED if key not in said]:
         raise Fault(1, f"{' and '.join(missing)} must be given")
     return said
@@ -145,26 +150,20 @@ def _checked(key: str, value: object) -> object:
     if key == "boundaries":
         if not isinstance(value, list) or not value:
             raise UsageError("boundaries must be a list of what the role does not do")
-        return [_sentence(each, "a boundary") for each in value]
+        return [sentence(each, "a boundary") for each in value]
     if key == "may":
         if not isinstance(value, list):
             raise UsageError(f"may must be a list of rights: {', '.join(RIGHTS)}")
-        return [values.one_of(_sentence(each, "a right"), "a right", RIGHTS) for each in value]
+        return [values.one_of(sentence(each, "a right"), "a right", RIGHTS) for each in value]
     if key not in (*_NEEDED, "alias"):
         raise UsageError(f"{key} is no key of a role: {', '.join(_NEEDED)}, alias, may")
-    sentence = _sentence(value, key)
+    said = sentence(value, key)
     if key == "kind":
-        return values.one_of(sentence, key, KINDS)
-    return _name(sentence, key) if key in ("class", "alias") else sentence
+        return values.one_of(said, key, KINDS)
+    return _name(said, key) if key in ("class", "alias") else said
 
 
 def _name(value: str, what: str) -> str:
     if "," in values.name(value, what):
         raise UsageError(f"{what} must not contain a comma, where lists of roles are split")
     return values.name(value, what)
-
-
-def _sentence(value: object, what: str) -> str:
-    if not isinstance(value, str):
-        raise UsageError(f"{what} must be text (quote it if it is a number or a word like yes)")
-    return values.line(value, what)

@@ -2,12 +2,11 @@
 
 from django.urls import path
 
-from fleet import views
-from fleet.pages import escalations, north_star, repeats, signals
+from fleet.pages import escalations, north_star, repeats, roles, signals
 
 urlpatterns = [
-    path("roles/", views.roles, name="roles"),
-    path("roles/<name:name>/", views.role, name="role"),
+    path("roles/", roles.roles, name="roles"),
+    path("roles/<name:name>/", roles.role, name="role"),
     path("repeats/", repeats.page, name="repeats"),
     path("repeats/repeat/", repeats.repeat, name="repeat"),
     path("repeats/off/", repeats.off, name="repeat_off"),

@@ -7,10 +7,9 @@ from typing import Any, Final
 import environ
 
 from backlog import switches
-from backlog.errors import UsageError
+from backlog.errors import ConfigurationError, UsageError
 from backlog.shown import flat, line
 from backlog.store import storage
-from backlog.store.errors import ConfigurationError
 from fleet_backlog.networks import Network, networks
 
 _WORDS: Final = {

@@ -85,8 +85,7 @@ class Login(LoginView):
     def get_redirect_url(self, request: HttpRequest | None = None) -> str:
         """Where the login leads: not back to itself, nor to what takes no visit."""
         wanted = super().get_redirect_url(request)
-        nowhere = (reverse("login"), reverse("logout"))
-        return "" if urlsplit(wanted).path in nowhere else wanted
+        return "" if urlsplit(wanted).path in (reverse("login"), reverse("logout")) else wanted
 
     def form_valid(self, form: Any) -> HttpResponse:
         if kept := _carried(self.request):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from backlog.store.errors import ConfigurationError
+from backlog.errors import ConfigurationError
 
 Network = IPv4Network | IPv6Network
 

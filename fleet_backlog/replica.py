@@ -33,7 +33,7 @@ ALIAS: Final = "replica"
 
 # Whose pages; whose tables. Accounts, sessions and tokens are always the primary's, and so is the
 # administration.
-_PAGES: Final = ("backlog.web.", "fleet.pages.", "fleet.views", "hooks.pages")
+_PAGES: Final = ("backlog.web.", "fleet.pages.", "hooks.pages")
 _APPS: Final = frozenset({"backlog", "fleet", "hooks"})
 # A measure serves all pages of a process for so long; one that failed for longer.
 _MEASURE_SECONDS: Final = 0.5

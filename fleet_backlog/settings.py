@@ -169,6 +169,8 @@ SECURE_CSP = {
 BACKLOG_PUBLIC_BOARD = env.bool("BACKLOG_PUBLIC_BOARD", default=False)
 # Seconds between two looks of an open board at what has changed.
 BACKLOG_POLL_SECONDS = env.float("BACKLOG_POLL_SECONDS", default=2.0)
+# Seconds after which an open page gives up an answer, and says that it is not up to date.
+BACKLOG_PATIENCE_SECONDS = 30
 
 # Who reads /metrics: what they show, where they come from. Nobody, unless one is set.
 BACKLOG_METRICS_TOKEN = env.secret("BACKLOG_METRICS_TOKEN")

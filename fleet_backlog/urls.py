@@ -22,9 +22,6 @@ urlpatterns = [
     path("", include("hooks.urls")),
     path("login/", Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
-    path(
-        "favicon.ico",
-        login_not_required(RedirectView.as_view(url=static("backlog/icon.svg"))),
-    ),
+    path("favicon.ico", login_not_required(RedirectView.as_view(url=static("backlog/icon.svg")))),
     path("admin/", admin.site.urls),
 ]

@@ -1,4 +1,4 @@
-"""Where a webhook may go: what its URL must be, and which addresses are nobody's to call.
+"""Where a webhook may go: what its URL must be, and which addresses may not be called.
 
 A server that posts wherever it is told reaches what only it can reach: itself, its network, the
 metadata of its cloud. So a name is resolved once, every address that it has is looked at, and the
@@ -17,7 +17,7 @@ from hooks.words import LONGEST_URL
 
 PRIVATE: Final = "BACKLOG_WEBHOOKS_PRIVATE"
 
-# IPv4 in the clothes of IPv6, which a gateway on the way may take off again.
+# IPv4 written as IPv6, which a gateway on the way may translate back.
 _TRANSLATED: Final = IPv6Network("64:ff9b::/96")
 _PORTS: Final = {"https": 443, "http": 80}
 

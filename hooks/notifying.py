@@ -1,8 +1,8 @@
 """Chat and mail by apprise (the extra `chat`), in a process of its own.
 
-Apprise connects by many libraries, none of which can be told which addresses are allowed. So the
-interpreter itself is watched: as a process of its own it can be, it can be ended when it takes too
-long, and the sweeps never import it.
+Apprise connects by many libraries, none of which can be told which addresses are allowed. So an
+audit hook watches all that the interpreter does, and has a process that does nothing else. That can
+also be ended when it takes too long, and no sweep imports apprise.
 """
 
 import json
@@ -19,7 +19,7 @@ from hooks import addresses
 from hooks.post import Answer
 
 SECONDS: Final = 30
-# What a notification has no need of: to start programs.
+# Events of the interpreter: a program is started, which no notification needs; something is called.
 _PROGRAMS: Final = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork")
 _CALLS: Final = ("socket.connect", "socket.sendto", "socket.sendmsg")
 
@@ -27,7 +27,7 @@ _INSTALL: Final = "notifications need apprise: pip install 'fleet-backlog[chat]'
 
 
 def check(url: str) -> None:
-    """Raise `UsageError` for what apprise cannot read, `Refusal` if it is not installed."""
+    """Raise `UsageError` for a URL that apprise cannot read, `Refusal` if it is not installed."""
     try:
         import apprise
     except ModuleNotFoundError:
@@ -40,7 +40,7 @@ def check(url: str) -> None:
 
 
 def _forget_files() -> None:
-    """A URL may name a file of this machine, such as the template of what is sent."""
+    """Have apprise read no file of this machine: a URL may name one, as a template say."""
     import apprise
 
     manager: Any = apprise.AttachmentManager  # without types
@@ -50,7 +50,8 @@ def _forget_files() -> None:
 
 
 def notify(url: str, title: str, text: str) -> Answer:
-    """Tell somebody. Raises `UsageError` if the environment says neither on nor off."""
+    """Tell whoever the URL names; what came of it. Raises `UsageError` if the environment says
+    neither on nor off."""
     said = {"url": url, "title": title, "text": text, "private": addresses.private()}
     path = os.pathsep.join(filter(None, sys.path))
     try:

@@ -1,6 +1,8 @@
 """Webhooks and notifications: who is told of what, what became of it, and the form for more."""
 
-from typing import Any, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
 
 from django import forms
 from django.contrib import messages
@@ -60,9 +62,8 @@ def add(request: HttpRequest) -> HttpResponse:
     given = form.cleaned_data
     is_webhook = given["url"].startswith(("https://", "http://"))
     verb = webhooks.add_webhook if is_webhook else webhooks.add_notification
-    session = Card.objects.session()
     try:
-        with allowed(session, by_account("webhook add" if is_webhook else "notify add")):
+        with _may_do("webhook add" if is_webhook else "notify add") as session:
             made = verb(session, given["url"], given["events"], given["phase"] or None)
     except NotAllowed:
         raise
@@ -77,9 +78,8 @@ def add(request: HttpRequest) -> HttpResponse:
 def rotate(request: HttpRequest) -> HttpResponse:
     """A new secret, which is on the page that answers, as that of one that is added."""
     number = _number(request)
-    session = Card.objects.session()
     try:
-        with allowed(session, by_account("webhook rotate")):
+        with _may_do("webhook rotate") as session:
             made = webhooks.rotate(session, number)
     except (NotFound, WrongState) as refusal:
         messages.warning(request, str(refusal))
@@ -93,13 +93,20 @@ def act(request: HttpRequest) -> HttpResponse:
     """What one of the buttons says: to a subscription, or to a delivery."""
     action = values.one_of(request.POST.get("action", ""), "action", tuple(_DO))
     number = _number(request)
-    session = Card.objects.session()
     try:
-        with allowed(session, by_account(f"webhook {action}")):
+        with _may_do(f"webhook {action}") as session:
             messages.success(request, _DO[action](session, number))
     except (NotFound, WrongState) as refusal:
         messages.warning(request, str(refusal))
     return redirect("webhooks")
+
+
+@contextmanager
+def _may_do(verb: str) -> Iterator[Session]:
+    """A session to do this verb in, for an account that may. Raises `NotAllowed`."""
+    session = Card.objects.session()
+    with allowed(session, by_account(verb)):
+        yield session
 
 
 def _number(request: HttpRequest) -> int:
@@ -131,11 +138,10 @@ def _page(
     request: HttpRequest, form: WebhookForm, made: Added | Rotated | None = None
 ) -> HttpResponse:
     session = Card.objects.session()
-    found: list[Any] = list(outbox.deliveries(session, newest=MOST))
     context = {
         "webhooks": webhooks.subscriptions(session),
         "dead": list(outbox.deliveries(session, dead=True, newest=MOST)),
-        "deliveries": found[::-1],
+        "deliveries": list(outbox.deliveries(session, newest=MOST))[::-1],
         "most": MOST,
         "form": form,
         "made": made,

@@ -37,20 +37,20 @@ class Done(NamedTuple):
 
 
 class Test(NamedTuple):
-    """Nothing, said by somebody who wants to see it arrive."""
+    """A message that says nothing but who wants to see it arrive."""
 
     actor: str
 
 
 class Message(NamedTuple):
-    """JSON of at most `MOST` bytes; the same in a line, and in lines, of no card's whole texts."""
+    """JSON of at most `MOST` bytes; and for people a title of a line, and a text of a few."""
 
     json: bytes
     title: str
     text: str
 
 
-# A row as it was then, with the types that it has in its table.
+# A row as it was when the message was written, with the types of its table.
 _ROW: Final = """
 FROM hooks_delivery AS delivery, jsonb_populate_record(NULL::{table}, data -> '{key}') AS {table}
 WHERE delivery.id = %s AND data -> '{key}' <> 'null'"""
@@ -85,7 +85,7 @@ _BESIDE: Final = "SELECT data ->> 'actor', data ->> 'held_by' FROM hooks_deliver
 
 
 def message(session: Session, delivery: int, kind: str, at: datetime) -> Message:
-    """What this delivery says, of the `type` that it has and the moment it happened.
+    """What this delivery says: something of this `kind` (its `type`) has happened at this moment.
 
     Raises `NotFound` if it is gone, with its subscription.
     """
@@ -125,7 +125,7 @@ def _value(value: Any) -> str:
 
 
 def _shorter(row: Any, more: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Without what is long: null, and its name among those that are `omitted`."""
+    """Both with null for each long text, whose names are said in `omitted`."""
     omitted = [*_long(row), *(name for each in more.values() for name in _long(each))]
     shorter = {name: _without(value) for name, value in more.items()}
     return _without(row), {**shorter, "omitted": [wire_name(name) for name in omitted]}
@@ -141,7 +141,7 @@ def _without(row: Any) -> Any:
 
 
 def _lines(row: Any, more: dict[str, Any]) -> Iterator[str]:
-    """For people: what it is about, then the rest."""
+    """The lines for people, the first of which is the title."""
     if isinstance(row, Record):
         yield f"{row.id} {row.title}"
         yield to_line(row)

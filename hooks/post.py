@@ -1,7 +1,7 @@
 """A request to a webhook, signed as Standard Webhooks has it; within a time, and to no other place.
 
-By the standard library: of the clients that are kept well none connects to an address that was
-looked at and checks the certificate against the name.
+Made with the standard library: no well-kept client connects to an address that it is given, and
+checks the certificate against the name nevertheless.
 """
 
 import base64
@@ -22,7 +22,7 @@ from hooks.addresses import Target
 
 # From looking up the name to the last byte of the answer.
 SECONDS: Final = 10.0
-# So much of an answer is taken off the line, and thrown away.
+# The most bytes of an answer that are read, and thrown away.
 _MOST_READ: Final = 2**16
 _PREFIX: Final = "whsec_"
 
@@ -35,13 +35,13 @@ class Answer(NamedTuple):
 
 
 def new_secret() -> str:
-    """Something to sign with, as receivers know it."""
+    """A new key to sign with, as Standard Webhooks writes one."""
     return _PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def headers(secrets: Sequence[str], key: str, moment: float, body: bytes) -> dict[str, str]:
-    """What says whose message this is, and that it is from us, at this moment (seconds): signed by
-    each of the secrets, for the receiver knows one of them."""
+    """The headers of a message with this id (`key`) that is sent at this moment, in seconds since
+    1970: signed by each of the secrets, one of which the receiver knows."""
     stamp = str(int(moment))
     signed = b".".join([key.encode(), stamp.encode(), body])
     made = [
@@ -58,7 +58,7 @@ def headers(secrets: Sequence[str], key: str, moment: float, body: bytes) -> dic
 
 
 def post(found: Target, body: bytes, head: dict[str, str]) -> Answer:
-    """Send it; a redirect is not followed. Nothing of the answer but its status is looked at."""
+    """Send it; what came of it. Only the status of an answer counts; no redirect is followed."""
     connection = _Connection(found, time.monotonic() + SECONDS)
     try:
         with closing(connection):
@@ -82,7 +82,7 @@ class _Connection(http.client.HTTPConnection):
 
     def __init__(self, found: Target, deadline: float) -> None:
         super().__init__(found.host, found.port)
-        self.default_port = 443 if found.tls else 80  # which stands in no header
+        self.default_port = 443 if found.tls else 80  # left out of the header Host
         self._found, self._deadline = found, deadline
         self._timer: Timer | None = None
 

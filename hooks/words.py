@@ -22,12 +22,12 @@ WAITING: Final = "waiting"
 DELIVERED: Final = "delivered"
 DEAD: Final = "dead"
 
-# As many there may be, and an address as long.
+# The most subscriptions that there may be, and the longest URL of one.
 MOST_SUBSCRIPTIONS: Final = 100
 LONGEST_URL: Final = 2000
 
-# After a rotation the secret of before signs for so many hours, too, unless another time is said;
-# for so many at most, and as many such secrets at once.
+# For how many hours the old secret signs as well after a rotation, unless told otherwise, and at
+# most; and how many old secrets of a webhook at once.
 OLD_HOURS: Final = 24
 MOST_OLD_HOURS: Final = 720
 MOST_OLD_SECRETS: Final = 5

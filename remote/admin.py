@@ -1,5 +1,7 @@
 """Tokens in Django's admin: made, and revoked; the secret is shown once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django import forms
@@ -14,26 +16,41 @@ from backlog.templatetags.backlog import line
 from backlog.web.access import ADMINISTER
 from remote.models import Token
 from remote.verbs import tokens
+from remote.words import MOST_DAYS
+
+
+@contextmanager
+def _told_by_the_form() -> Iterator[None]:
+    """What a value is refused for stands at its field."""
+    try:
+        yield
+    except UsageError as refusal:
+        raise forms.ValidationError(str(refusal)) from None
 
 
 class _Names(forms.CharField):
-    """Names at commas."""
+    """Names at commas, of what a token is limited to."""
+
+    def __init__(self, what: str, help_text: str) -> None:
+        super().__init__(required=False, help_text=help_text)
+        self._what = what
 
     def clean(self, value: Any) -> list[str]:
         given = super().clean(value)
-        return [each.strip() for each in given.split(",")] if given else []
+        with _told_by_the_form():
+            named = [each.strip() for each in given.split(",")] if given else []
+            return tokens.names(named, self._what)
 
 
 class TokenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
     """Whose it is, and how far it goes."""
 
-    phases = _Names(required=False, help_text="Cards of these phases only: M1,M2. Empty: of any.")
+    phases = _Names("phases", "Cards of these phases only: M1,M2. Empty: of any.")
     roles = _Names(
-        required=False,
-        help_text="Cards for these roles, and those for none: code,review. Empty: for any.",
+        "roles", "Cards for these roles, and those for none: code,review. Empty: for any."
     )
     expires_in = forms.IntegerField(
-        required=False, min_value=1, max_value=tokens.MOST_DAYS, label="Days until it is over"
+        required=False, min_value=1, max_value=MOST_DAYS, label="Days until it is over"
     )
 
     class Meta:
@@ -41,22 +58,8 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the st
         fields = ("worker", "scope")
 
     def clean_worker(self) -> str:
-        try:
+        with _told_by_the_form():
             return values.name(self.cleaned_data["worker"], "worker")
-        except UsageError as refusal:
-            raise forms.ValidationError(str(refusal)) from None
-
-    def _named(self, what: str) -> list[str]:
-        try:
-            return tokens.names(self.cleaned_data[what], what)
-        except UsageError as refusal:
-            raise forms.ValidationError(str(refusal)) from None
-
-    def clean_phases(self) -> list[str]:
-        return self._named("phases")
-
-    def clean_roles(self) -> list[str]:
-        return self._named("roles")
 
 
 @admin.register(Token)

@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from remote import beside
+import remote
 
 
 class RemoteConfig(AppConfig):
@@ -8,4 +8,4 @@ class RemoteConfig(AppConfig):
     verbose_name = "Access over the wire"
 
     def ready(self) -> None:
-        beside.join()
+        remote.join()

@@ -8,29 +8,29 @@ import io
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from backlog.cli.caller import CALLER, STDIN, Caller
 from backlog.cli.main import perform
-from backlog.cli.options import Options, Verb
+from backlog.cli.options import Option, Options, Verb
 from backlog.cli.parser import declared, parse
 from backlog.cli.reply import Reply
-from backlog.errors import UsageError
+from backlog.errors import NotAllowed, UsageError
 from backlog.json_logs import about
 from backlog.session import ACTOR, Opener
-from backlog.values import Digits, exact_json
+from backlog.values import Digits, exact_json, integer
 from hooks import command
 
 if TYPE_CHECKING:
     from backlog.verbs.claims import Claiming
     from backlog.verbs.rights import Ask
 
-# Those of the command, and what only a worker elsewhere has a use for.
+# The verbs of the command, and one that only a worker elsewhere needs.
 VERBS: Final = {**command.VERBS, "keep-output": "remote.keep_output.keep_output"}
-# Of this machine: its processes, its files, its store.
+# They are about this machine: its processes, its files, its store.
 _NOT_CALLED: Final = frozenset({"work", "store"})
-# What never ends, or keeps somebody waiting on a connection of the database.
+# With them a verb never ends, or waits while it holds a connection to the database.
 _NOT_GIVEN: Final = frozenset({"--follow", "--every", "--wait", "--json"})
 
 # What each call is done within, given the name of its verb: whoever serves measures it, say.
@@ -46,6 +46,32 @@ class Parameter(NamedTuple):
     name: str
     word: str
     settings: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, option: Option) -> Self:
+        """The value that an option of the command is here: `claimNext` of `--claim-next`."""
+        word, settings = option
+        first, *more = word.lstrip("-").split("-")
+        return cls(first + "".join(map(str.capitalize, more)), word, settings)
+
+    @property
+    def is_actor(self) -> bool:
+        """Names whoever does the verb."""
+        return self.name == "by" or self.settings.get("env") == "BACKLOG_OWNER"
+
+    @property
+    def is_required(self) -> bool:
+        """Must be given; who acts is known without."""
+        is_named = self.word.startswith("-")
+        return not self.is_actor and bool(self.settings.get("required") or not is_named)
+
+    @property
+    def bounds(self) -> tuple[int, int] | None:
+        """The least and the greatest value of a whole number; None: it is something else."""
+        check = self.settings.get("type")
+        if isinstance(check, partial) and check.func is integer:
+            return check.keywords["low"], check.keywords["high"]
+        return None
 
     @property
     def is_flag(self) -> bool:
@@ -81,24 +107,21 @@ class Called:
         return "/".join(self.words)
 
     @cached_property
+    def identifier(self) -> str:
+        """As programs name things: `plan_apply`."""
+        return self.name.replace("/", "_").replace("-", "_")
+
+    @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """What it may be given."""
         return tuple(
-            Parameter(_name(word), word, settings)
-            for word, settings in self.verb.options
-            if word not in _NOT_GIVEN
+            Parameter.of(option) for option in self.verb.options if option[0] not in _NOT_GIVEN
         )
 
 
 def takes_none(name: str, unknown: Iterable[str], taken: Iterable[str]) -> str:
-    """What is said of names that the call of this name does not take; `taken`: those it does."""
+    """The refusal of `unknown` names by the call of this name, which takes those in `taken`."""
     return f"{name} takes no {', '.join(unknown)}; it takes {', '.join(taken) or 'nothing'}"
-
-
-def _name(word: str) -> str:
-    """The name in JSON of an option: `claimNext` of `--claim-next`."""
-    first, *more = word.lstrip("-").split("-")
-    return first + "".join(map(str.capitalize, more))
 
 
 def is_called(name: str) -> bool:
@@ -120,6 +143,24 @@ def verbs() -> Iterable[Called]:
         yield from (Called((name, action.name), action) for action in found.actions)
 
 
+def in_the_name(
+    called: Called, given: Mapping[str, Any], worker: str, *, operates: bool
+) -> tuple[dict[str, Any], bool]:
+    """The values with this worker as whoever acts, and whether what is said of a claim is said by
+    its holder: not if `owner` is null and the worker `operates`. Whoever does not may leave `owner`
+    null all the same, and must hold the claim then. Raises `NotAllowed` if they name another.
+    """
+    said, holds = dict(given), True
+    for name in (each.name for each in called.parameters if each.is_actor):
+        if name == "owner" and name in said and said[name] is None:
+            holds = not operates
+        elif said.get(name) not in (None, worker):
+            raise NotAllowed(f"{name} must be {worker}, who calls")
+        elif name == "by":
+            said[name] = worker
+    return said, holds
+
+
 def call[T](
     called: Called,
     given: Mapping[str, Any],
@@ -132,11 +173,11 @@ def call[T](
     ask: "Ask | None" = None,
     as_json: bool = True,
 ) -> T:
-    """Do the verb in the name of this worker; what `answer` makes of its reply, which is the one of
-    `--json`, or (unless `as_json`) the one for people.
+    """Do the verb in the name of this worker; returns what `answer` makes of its reply, while the
+    session is open. The reply is that of `--json`, or the one for people, unless `as_json`.
 
-    `holds`: what is said of a claim is said by whoever holds it, who is this worker; else it is the
-    operator's hand, as without `--owner`. Raises `Refusal`, and what the database raises.
+    `holds`: the worker acts on a claim as its holder, as with `--owner`; else as an operator does.
+    Raises `Refusal`, and what the database raises.
     """
     words, fed = _words(called, given)
     words += ["--json"] if as_json else []

@@ -5,14 +5,10 @@ from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from hooks import command
-from remote import beside
+from remote import join
 
 # As `parser.VERBS`.
-VERBS: Final = {
-    **command.VERBS,
-    "token": "remote.cli.tokens.token",
-    "mcp": "remote.cli.mcp.mcp",
-}
+VERBS: Final = {**command.VERBS, "token": "remote.cli.tokens.token", "mcp": "remote.cli.mcp.mcp"}
 
 
 def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
@@ -22,5 +18,5 @@ def run(argv: Sequence[str] | None = None, prog: str = "backlog") -> NoReturn:
         from remote.client import main
 
         main.run(argv, prog, VERBS)
-    beside.join()
+    join()
     command.run(argv, prog, VERBS)

@@ -1,4 +1,4 @@
-"""`keep-output`: what a worker elsewhere writes down of its commands; of the wire alone."""
+"""`keep-output`: a worker elsewhere sends what its command printed. Only calls have this verb."""
 
 import binascii
 from base64 import b64decode

@@ -31,17 +31,14 @@ def listen(bind: str, option: str = "--bind") -> socket.socket:
         opened.listen()  # Linux lets two sockets bind one port until one of them listens
     except OSError as error:
         opened.close()
-        reason = _advice(option).get(error.errno or 0, error.strerror)
+        advice = {
+            errno.EADDRINUSE: f"something listens there already; {option} takes another address",
+            errno.EACCES: "not permitted; a port below 1024 is for a proxy in front",
+            errno.EADDRNOTAVAIL: "this machine has no such address",
+        }
+        reason = advice.get(error.errno or 0, error.strerror)
         raise Refusal(f"cannot listen on {bind}: {reason}") from None
     return opened
-
-
-def _advice(option: str) -> dict[int, str]:
-    return {
-        errno.EADDRINUSE: f"something listens there already; {option} takes another address",
-        errno.EACCES: "not permitted; a port below 1024 is for a proxy in front",
-        errno.EADDRNOTAVAIL: "this machine has no such address",
-    }
 
 
 def address_of(opened: socket.socket) -> str:

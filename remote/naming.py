@@ -1,7 +1,7 @@
-"""Refusals in the names that a call has: `id`, where the command says `--id`.
+"""Refusals in the names of a call: `id`, where the command says `--id`.
 
-The domain and the grammar speak of the command's options, whoever calls. What is quoted in a
-sentence, a value or a command to type, is left as it is.
+Verbs and the grammar name the command's options, whoever calls. What a sentence quotes, a value or
+a command to type, stays as it is.
 """
 
 import re

@@ -11,12 +11,14 @@ from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
 from remote.api.document import openapi
-from remote.api.errors import WORKER, NoSuchMethod, NoSuchVerb, refused
+from remote.api.errors import NoSuchMethod, NoSuchVerb, refused
 from remote.api.site import API
+from remote.words import WORKER
 
 
 def _of_api(view: Any) -> Any:
-    """The view, which asks for a token of its own: a form of another site carries none."""
+    """The view for whoever calls: without a login and the check of forms, for it asks for a token,
+    which no form of another site carries; and with HEAD answered as GET is."""
 
     @csrf_exempt
     @login_not_required
@@ -64,7 +66,7 @@ def _without_body(response: HttpResponseBase) -> HttpResponseBase:
 
 @_of_api
 def unknown(request: HttpRequest) -> HttpResponse:
-    """404, and where all that is there is told."""
+    """404, and where the verbs are listed."""
     return refused(NoSuchVerb("there is no such verb; /api/v1/openapi.json has those there are"))
 
 

@@ -20,7 +20,7 @@ from tests import face, kept
 from tests.budget import BUDGET
 from tests.command import On, Ran, copied_store, used_store
 from tests.embedded.children import copy
-from tests.factories import CardFactory, empty
+from tests.factories import AccountFactory, CardFactory, empty
 from tests.management.commands import flush
 from tests.servers import Server, distribution_programs, wheel_programs
 from tests.worker import until
@@ -90,6 +90,24 @@ def sessions(store: None) -> Iterator[Any]:
 @pytest.fixture
 def session(sessions: Any) -> PsycopgSession:
     return sessions()
+
+
+@pytest.fixture
+def other(sessions: Any) -> PsycopgSession:
+    """Somebody else's session."""
+    return sessions()
+
+
+@pytest.fixture
+def django_store(store: None, transactional_db: None) -> None:
+    """The store with no cards in it, for Django: its models, its client, the pages."""
+
+
+@pytest.fixture
+def viewer(client: Any, transactional_db: None) -> Any:
+    """Django's client, for somebody who may only look."""
+    client.force_login(AccountFactory(viewer=True))
+    return client
 
 
 @pytest.fixture

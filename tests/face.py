@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -21,11 +20,11 @@ from django.core.servers.basehttp import WSGIRequestHandler, WSGIServer
 
 from backlog.errors import UsageError
 from backlog.session import PsycopgSession
-from backlog.store import storage
 from backlog.values import actor
 from remote.client import main
 from remote.command import VERBS
 from remote.verbs import tokens
+from tests import kept
 
 OVER_HTTP: Final = os.environ.get("BACKLOG_TEST_FACE", "") == "http"
 
@@ -114,13 +113,8 @@ def serving(app: Any = None, tls: tuple[Path, Path] | None = None) -> Iterator[s
 
 def token(worker: str = "w", scope: str = "operate", **limits: Any) -> str:
     """What this worker shows."""
-    return tokens.create(_session(), worker, scope, **limits)[1]
-
-
-@cache
-def _session() -> PsycopgSession:
-    """One that is kept."""
-    return PsycopgSession(storage.from_environment().connect())
+    with kept.connected() as lent:
+        return tokens.create(PsycopgSession(lent), worker, scope, **limits)[1]
 
 
 def names(url: str, *words: str) -> dict[str, str]:

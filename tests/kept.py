@@ -1,7 +1,8 @@
 """Connections that are kept from test to test: a new one costs more than most tests do.
 
-Each is given as if it were new: without a transaction, settings, locks or temporary tables of
-whoever had it before. Only what is about the connection's own beginning wants a new one (`forget`).
+Each is given as if it were new: without a transaction, settings, locks, temporary tables, cursors
+or prepared statements of whoever had it before. Only what is about the connection's own beginning
+wants a new one (`forget`).
 """
 
 from collections import defaultdict
@@ -19,12 +20,12 @@ from backlog.store import storage
 
 # The store of the run. Of a test's own store nothing is kept: it goes with the test.
 _OURS: Final = storage.from_environment()
-_AS_NEW: Final = "RESET ALL; RESET ROLE; SELECT pg_advisory_unlock_all(); DISCARD TEMP; UNLISTEN *"
+_AS_NEW: Final = "DISCARD ALL"
 
 # How many connections somebody has: those that are kept count for closed. What was run last on
 # one is `_AS_NEW`.
 IN_USE: Final = """SELECT count(*) FROM pg_stat_activity
-    WHERE backend_type = 'client backend' AND NOT starts_with(query, 'RESET ALL;')"""
+    WHERE backend_type = 'client backend' AND query <> 'DISCARD ALL'"""
 
 # By who may have them again.
 _kept: dict[str, list["psycopg.Connection[Any]"]] = defaultdict(list)
@@ -86,6 +87,8 @@ def _renewed(used: "psycopg.Connection[Any]") -> bool:
     if status != TransactionStatus.IDLE or not used.autocommit:
         return False
     try:
+        with used.transaction(force_rollback=True):
+            pass  # psycopg forgets what it prepared, and what it counted
         used.execute(_AS_NEW, prepare=False)
     except psycopg.Error:
         return False

@@ -28,6 +28,7 @@ TIER = os.environ.get("BACKLOG_TEST_TIER", "embedded")
 
 # A run in the background ignores these, and so would every process that a test starts and stops.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 shared_place()  # here, so that the workers of xdist find it

@@ -68,23 +68,9 @@ OPENS = {
     **{f"admin:{model}_add": "-" for model in AXES},
 }
 POSTED = {
-    *DECIDING,
-    *SAVING,
-    "act_on_escalation",
-    "gate",
-    "ungate",
-    "budget",
-    "unbudget",
-    "repeat",
-    "repeat_off",
-    "sample",
-    "act",
-    "pause",
-    "resume",
-    "limit",
-    "unlimit",
-    "logout",
-    "admin:logout",
+    *(*DECIDING, *SAVING, "act_on_escalation", "act", "sample", "logout", "admin:logout"),
+    *("gate", "ungate", "budget", "unbudget", "repeat", "repeat_off"),
+    *("pause", "resume", "limit", "unlimit"),
 }
 
 

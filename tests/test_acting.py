@@ -19,7 +19,7 @@ STATE = ("status", "phase", "priority", "block_reason", "block_note", "claim_own
 
 
 @pytest.fixture(autouse=True)
-def other(store, transactional_db):
+def card_d(store, transactional_db):
     return CardFactory(id="D", phase="M1", priority=3)
 
 
@@ -70,8 +70,8 @@ def test_undo_leaves_a_card_as_it_was_and_says_so(press, undo, name, before, fie
     assert f"Undone: A is {again}." in undone.text
 
 
-def test_a_block_is_undone_but_for_the_trace_of_it(press, undo, other):
-    undo(press("block", other, reason="other", note="hm"))
+def test_a_block_is_undone_but_for_the_trace_of_it(press, undo, card_d):
+    undo(press("block", card_d, reason="other", note="hm"))
     assert Card.objects.get(pk="D").status == "ready"
 
 
@@ -104,34 +104,34 @@ def test_a_note_that_no_form_would_send_again_has_no_undo(press, note):
 
 
 @pytest.mark.parametrize("back", ["nowhere", "cards", "//elsewhere/", "javascript:alert(1)"])
-def test_what_is_done_leads_back_to_a_path_of_this_site(admin_client, other, back):
-    data = {"action": "complete", "card": str(Seen.of(other)), "next": back}
+def test_what_is_done_leads_back_to_a_path_of_this_site(admin_client, card_d, back):
+    data = {"action": "complete", "card": str(Seen.of(card_d)), "next": back}
     assert admin_client.post(reverse("act"), data)["Location"] == reverse("board")
 
 
-def test_a_change_in_between_is_not_undone(press, undo, other):
-    page = press("phase", other, phase="M2")
+def test_a_change_in_between_is_not_undone(press, undo, card_d):
+    page = press("phase", card_d, phase="M2")
     Card.objects.edit("D", title="Changed meanwhile")
     answer = undo(page)
     assert (answer.status_code, "Changed meanwhile" in answer.text) == (409, True)
     assert state("D")["phase"] == "M2"
 
 
-def test_cards_of_several_phases_go_back_each_to_its_own(press, undo, other):
-    page = press("phase", other, CardFactory(id="A", phase="M2"), phase="M9")
+def test_cards_of_several_phases_go_back_each_to_its_own(press, undo, card_d):
+    page = press("phase", card_d, CardFactory(id="A", phase="M2"), phase="M9")
     assert "Set the phase of 2 cards." in page.text
     assert "Undone: 2 cards are in the phase of before." in undo(page).text
     assert (state("A")["phase"], state("D")["phase"]) == ("M2", "M1")
 
 
-def test_undo_is_for_who_may_do_what_it_does(client, press, undo, other):
-    fields = sent(press("phase", other, phase="M2").text, "undo")
+def test_undo_is_for_who_may_do_what_it_does(client, press, undo, card_d):
+    fields = sent(press("phase", card_d, phase="M2").text, "undo")
     assert client.post(reverse("act"), fields).status_code in (302, 403)
     assert state("D")["phase"] == "M2"
 
 
-def test_a_script_is_given_the_message_alone(admin_client, other):
-    data = {"action": "complete", "card": str(Seen.of(other))}
+def test_a_script_is_given_the_message_alone(admin_client, card_d):
+    data = {"action": "complete", "card": str(Seen.of(card_d))}
     page = admin_client.post(reverse("act"), data, headers={"HX-Request": "true"})
     assert ("Completed D." in page.text, "<main" in page.text) == (True, False)
     assert (page["HX-Retarget"], page["HX-Reselect"]) == (".messages", ".messages > *")
@@ -160,7 +160,7 @@ def test_all_that_match_are_numbered_and_confirmed(admin_client, all_of_m1):
 
 @pytest.mark.parametrize("many", [1, 100])
 def test_of_all_that_match_what_changes_meanwhile_is_left_and_counted(
-    admin_client, other, monkeypatch, many
+    admin_client, card_d, monkeypatch, many
 ):
     monkeypatch.setattr(buttons, "MANY", many)
     CardFactory(id="A", phase="M1")
@@ -172,7 +172,7 @@ def test_of_all_that_match_what_changes_meanwhile_is_left_and_counted(
     assert (state("A")["status"], state("D")["status"]) == ("done", "ready")
 
 
-def test_more_than_anybody_means_is_refused(admin_client, other, monkeypatch):
+def test_more_than_anybody_means_is_refused(admin_client, card_d, monkeypatch):
     monkeypatch.setattr(buttons, "MOST", 0)
     answer = admin_client.post(reverse("act"), {"action": "complete", "matching": ""})
     assert (answer.status_code, "filter the list first" in answer.text) == (400, True)

@@ -9,12 +9,7 @@ from backlog.web.queries import activity as verbs
 from backlog.web.queries.activity import activity
 from tests.factories import CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.quick,
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.quick, pytest.mark.one_tier]
 
 
 @pytest.fixture

@@ -170,20 +170,10 @@ def test_the_list_says_what_keeps_a_card_beside_a_dot_of_its_colour(
 @pytest.mark.parametrize(
     "query",
     [
-        "?status=%00",
-        "?phase=%00",
-        "?q=%00",
-        "?created_at__year=9999",
-        "?created_at__year=2026&created_at__day=3",
-        "?created_at__month=5",
-        "?created_at__year=x",
-        "?p=99999",
-        "?o=99",
-        "?runs=x",
-        "?not_before__year=0",
-        "?max_attempts__range=1",
-        "?status__in=",
-        "?dependents__in=x",
+        *("?status=%00", "?phase=%00", "?q=%00", "?p=99999", "?o=99", "?runs=x"),
+        *("?created_at__year=9999", "?created_at__year=x", "?created_at__month=5"),
+        *("?created_at__year=2026&created_at__day=3", "?not_before__year=0"),
+        *("?max_attempts__range=1", "?status__in=", "?dependents__in=x"),
     ],
 )
 def test_a_question_without_sense_is_no_error_of_the_server(admin_client, query):

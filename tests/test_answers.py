@@ -87,9 +87,8 @@ def test_a_comment_leaves_the_card_as_it_was_seen(session, card, state):
     ],
     ids=["edit", "claim", "block"],
 )
-def test_a_comment_and_a_change_do_not_wait_for_each_other(session, sessions, card, change):
+def test_a_comment_and_a_change_do_not_wait_for_each_other(session, other, card, change):
     card("A")
-    other = sessions()
     other.execute("SET lock_timeout = '1s'")
     with session.transaction():
         comment(session, "A", "before")

@@ -19,13 +19,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from backlog.cli.main import main
-from backlog.lifecycle import (
-    BLOCK_REASONS,
-    LONGEST_KEY,
-    LONGEST_NAME,
-    MOST_COUNTED,
-    STATUSES,
-)
+from backlog.lifecycle import BLOCK_REASONS, LONGEST_KEY, LONGEST_NAME, MOST_COUNTED, STATUSES
 from backlog.values import INT_MAX, INT_MIN
 from tests.budget import seconds
 from tests.factories import CardFactory, empty
@@ -92,28 +86,14 @@ OF_ALL = {
     "doctor --json": {0, 1},
 }
 OF_ONE = (
-    *(
-        "show",
-        "history",
-        "runs",
-        "output",
-        "context",
-        "explain",
-        "claim --owner odd",
-        "renew --owner odd",
-    ),
+    *("show", "history", "runs", "output", "context", "explain"),
+    *("claim --owner odd", "renew --owner odd"),
     *("release --owner odd", "block --reason other --note odd", "unblock", "cancel", "complete"),
     *("reopen", "edit --priority 3", "link --to plain", "unlink --to plain", "reclaim"),
     *("show --json", "context --json", "comment --note odd", "delete --force"),
 )
 PAGES = (
-    "board",
-    "cards",
-    "fleet",
-    "no_phase",
-    "activity",
-    "doctor",
-    "control",
+    *("board", "cards", "fleet", "no_phase", "activity", "doctor", "control"),
     "admin:backlog_card_changelist",
 )
 OF_ITS_OWN = ("card", "output", "edit")

@@ -61,8 +61,7 @@ def test_a_sweep_archives_if_it_is_told_to(session, old, days, archived):
     assert sweep(session, archive_days=days).archived == archived
 
 
-def test_who_changes_a_card_is_not_waited_for(session, sessions, old):
-    other = sessions()
+def test_who_changes_a_card_is_not_waited_for(session, other, old):
     with other.transaction():
         other.execute("SELECT FROM backlog WHERE id = 'A' FOR UPDATE")
         assert archive_older(session, 30) == 1

@@ -98,19 +98,17 @@ def test_what_is_said_of_each_card_is_kept_in_its_run(verb, session, card):
     assert [(run.summary, run.tokens) for run in kept] == [("of A", 1), (None, None), ("of C", 0)]
 
 
-def test_what_is_said_of_a_card_holds_for_one_move_of_it(session, card):
-    card("A", claimed=True)
+def test_what_is_said_of_a_card_holds_for_one_move_of_it(session, claimed):
     with session.transaction():
         batches.release_many(session, [Held("A", 1, Report("said", outcome="failed"))])
         session.execute("UPDATE backlog SET status = 'done' WHERE id = 'A'")
     assert [run.summary for run in runs.runs(session, "A")] == ["said", None]
 
 
-def test_a_batch_locks_in_the_order_of_ids_however_it_is_given(session, sessions, card):
+def test_a_batch_locks_in_the_order_of_ids_however_it_is_given(session, other, sessions, card):
     """So two of them cannot wait for each other."""
     for card_id in "ABC":
         card(card_id, claimed=True)
-    other = sessions()
     with other.transaction():
         moves.renew(other, "B")
         batch = Background(sessions(), batches.complete_many, [Held(card_id) for card_id in "CBA"])
@@ -121,10 +119,9 @@ def test_a_batch_locks_in_the_order_of_ids_however_it_is_given(session, sessions
 
 
 @pytest.mark.parametrize("verb", [batches.release_many, batches.block_many])
-def test_a_batch_moves_what_is_free_before_it_waits(verb, session, sessions, card):
+def test_a_batch_moves_what_is_free_before_it_waits(verb, session, other, sessions, card):
     for card_id in "ABC":
         card(card_id, claimed=True)
-    other = sessions()
     with other.transaction():
         moves.renew(other, "B")
         batch = Background(sessions(), verb, [Held(card_id) for card_id in "ABC"])
@@ -134,10 +131,9 @@ def test_a_batch_moves_what_is_free_before_it_waits(verb, session, sessions, car
     assert [each.refusal for each in batch.result()] == [None] * 3
 
 
-def test_a_renewal_that_does_not_wait_says_which_card_is_locked(session, sessions, card):
+def test_a_renewal_that_does_not_wait_says_which_card_is_locked(session, other, card):
     for card_id in "ABC":
         card(card_id, claimed=True)
-    other = sessions()
     with other.transaction():
         other.execute("SELECT FROM backlog WHERE id = 'B' FOR UPDATE")
         held = [Held(card_id, 1) for card_id in "ABCX"]
@@ -146,10 +142,9 @@ def test_a_renewal_that_does_not_wait_says_which_card_is_locked(session, session
     assert said == [type(None), Busy, type(None), ClaimLost]
 
 
-def test_a_card_whose_claim_ends_while_a_batch_waits_is_lost_and_no_other(sessions, card):
+def test_a_card_whose_claim_ends_while_a_batch_waits_is_lost_and_no_other(other, sessions, card):
     for card_id in "ABC":
         card(card_id, claimed=True)
-    other = sessions()
     with other.transaction():
         moves.release(other, "B")
         held = [Held(card_id, 1) for card_id in "ABC"]
@@ -208,19 +203,17 @@ def test_a_claim_that_is_lost_undoes_no_other_and_no_claim(session, card):
     assert [each.id for each in taken.cards] == ["C"]
 
 
-def test_with_nothing_to_claim_cards_are_finished_all_the_same(session, card):
-    card("A", claimed=True)
+def test_with_nothing_to_claim_cards_are_finished_all_the_same(session, claimed):
     outcomes, taken = batches.complete_many_and_claim(session, [Held("A", 1)], "w", 5)
     assert (outcomes[0].card.status, taken) == ("done", ([], "empty"))
 
 
 def test_a_card_that_another_locks_is_waited_for_and_then_the_next_is_claimed(
-    session, sessions, card
+    session, other, sessions, card
 ):
     for each in "AB":
         card(each, claimed=True)
     card("C")
-    other = sessions()
     with other.transaction():
         moves.renew(other, "A")
         held = [Held("A", 1), Held("B", 1)]

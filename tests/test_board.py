@@ -1,7 +1,6 @@
 """The board and the list: lanes, filters, and what an open page is told of changes."""
 
 import re
-from datetime import UTC, datetime
 from html import unescape
 
 import pytest
@@ -9,20 +8,12 @@ from django.urls import reverse
 
 from backlog.models import Card
 from backlog.templatetags.backlog import card_url
-from backlog.verbs import doctor, kept
 from backlog.web.live import Live
 from backlog.web.queries.board import board
 from backlog.web.queries.filters import Filter
 from tests.factories import CardFactory
 
-LATELY = datetime(2026, 1, 1, tzinfo=UTC)
-
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.quick,
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.quick, pytest.mark.one_tier]
 
 
 def _board(**chosen):
@@ -172,57 +163,14 @@ def test_a_cell_is_made_anew_when_the_same_cards_show_something_else(admin_clien
     assert "Renamed" in admin_client.get("/").text
 
 
-@pytest.mark.both_tiers
-def test_what_needs_an_operator_stands_first_with_its_button(admin_client):
-    CardFactory(id="A", expired=True)
-    CardFactory(id="B", blocked=True)
-    CardFactory(id="C")
-    page = admin_client.get("/")
-    assert [card.id for card, _ in page.context["board"].attention.questions] == ["A", "B"]
-    button = re.search(r'name="one"\s+value="(reclaim [^"]+)"', page.text)[1]
-    admin_client.post("/cards/act/", {"one": button})
-    assert Card.objects.get(pk="A").status == "ready"
-
-
-@pytest.mark.both_tiers
-def test_of_the_whole_backlog_what_has_needed_an_operator_longest_stands_first(admin_client):
-    CardFactory(id="new", phase="M1", expired=True, claimed_at=LATELY)
-    for n in range(7):
-        CardFactory(id=f"B{n}", phase="M2", blocked=True, note=f"question {n}")
-    CardFactory(id="old", phase="M3", expired=True)
-    page = admin_client.get("/?phase=M1")
-    found = page.context["board"].attention
-    assert [card.id for card, _ in found.questions] == ["old", "new", "B0", "B1", "B2"]
-    (all_of_it,) = re.findall(r'href="([^"]*)">all 9</a>', page.text)
-    listed = admin_client.get(unescape(all_of_it)).context["found"]
-    assert {card.id for card in listed} == {"old", "new", *(f"B{n}" for n in range(7))}
-
-
-@pytest.mark.both_tiers
-def test_what_waits_for_a_card_that_does_not_exist_needs_an_operator(admin_client):
-    CardFactory(id="A", depends_on=["gone"])
-    CardFactory(id="B", blocked=True)
-    CardFactory(id="C", depends_on=["B"])
-    CardFactory(id="D", depends_on=["gone", "lost"])
-    page = admin_client.get("/")
-    found = page.context["board"].attention
-    assert [(card.id, [each.id for each in others]) for card, others in found.questions] == [
-        ("A", ["D"]),
-        ("B", []),
-    ]
-    assert (found.total, "waits for gone, which does not exist" in page.text) == (3, True)
-    CardFactory(id="gone")
-    assert [card.id for card, _ in _board().attention.questions] == ["B", "D"]
-
-
-def test_of_a_large_backlog_a_sweep_finds_what_waits_for_nothing(monkeypatch, session):
-    CardFactory(id="A", depends_on=["gone"])
-    CardFactory(id="B", depends_on=["lost"])
-    monkeypatch.setattr("backlog.web.queries.attention.is_large", lambda session: True)
-    assert _board().attention.questions == []
-    kept.keep(session, doctor.NAME, doctor.look, paced=False)
-    CardFactory(id="lost")
-    assert [card.id for card, _ in _board().attention.questions] == ["A"]
+def test_large_numbers_are_in_groups_of_three(admin_client):
+    Card.objects.session().execute("""
+        INSERT INTO backlog (id, title, phase)
+        SELECT n, n, 'M1' FROM generate_series(1, 1200) AS n""")
+    page = admin_client.get("/").text
+    for said in ("<b>1,200</b> ready", "0 of 1,200 done", "all 1,200 ready", "+1,199<"):
+        assert said in page
+    assert "1 to 50 of 1,200," in admin_client.get("/cards/").text
 
 
 def test_a_name_that_is_read_from_the_right_is_cut_at_its_end(admin_client):
@@ -286,30 +234,6 @@ def test_no_browser_puts_a_check_mark_back_over_another_card(admin_client, path)
     boxes = re.findall(r"<input[^>]*value=[^>]*\bA\b[^>]*>", admin_client.get(path).text)
     assert boxes
     assert all('autocomplete="off"' in box for box in boxes if "checkbox" in box)
-
-
-@pytest.mark.both_tiers
-def test_one_answer_unblocks_all_that_ask_the_same_but_what_changed_since(admin_client):
-    for name, note in (("A", "which port?"), ("B", "which port?"), ("C", "why?")):
-        CardFactory(id=name, blocked=True, reason="needs_input", note=note)
-    page = admin_client.get("/")
-    shown = page.context["board"].attention.questions
-    assert [(card.id, [each.id for each in others]) for card, others in shown] == [
-        ("A", ["B"]),
-        ("C", []),
-    ]
-    Card.objects.edit("B", priority=7)
-    form = page.text.partition('class="answer"')[2].partition("</form>")[0]
-    cards = re.findall(r'name="card"\s+value="([^"]+)"', form)
-    said = admin_client.post("/cards/act/", {"action": "answer", "card": cards, "note": "8080"})
-    assert "Answered and unblocked 1 card; 1 refused" in said.text
-    assert [Card.objects.get(pk=each).answer for each in "ABC"] == ["8080", None, None]
-
-
-def test_long_questions_that_begin_alike_are_two():
-    for name in "AB":
-        CardFactory(id=name, blocked=True, note="x" * 300 + name)
-    assert [card.id for card, _ in _board().attention.questions] == ["A", "B"]
 
 
 def test_a_title_is_text_and_never_markup(admin_client):
@@ -396,3 +320,15 @@ def test_whatever_a_card_says_is_text_in_its_cell(admin_client):
 @pytest.mark.parametrize("card_id", ["fleet-001", "a_b", "a.b", "..", "ä b", "%/?#"])
 def test_the_address_of_a_card_is_what_the_urls_say(card_id):
     assert card_url(card_id) == reverse("card", args=[card_id])
+
+
+@pytest.mark.parametrize(("asked", "opened"), [("", 0), ("open", 8), ("folded", 0)])
+def test_all_lanes_are_open_or_folded_if_the_address_says_so(admin_client, asked, opened):
+    for n in range(8):
+        CardFactory(phase=f"P{n}")
+    page = admin_client.get("/", {"lanes": asked}).text
+    assert page.count("<details open>") == opened
+
+
+def test_what_lanes_cannot_be_is_refused(admin_client):
+    assert admin_client.get("/?lanes=half").status_code == 400

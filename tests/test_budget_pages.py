@@ -1,8 +1,5 @@
 """Budgets and spend on the pages: who sets them, and where they are seen."""
 
-import re
-from html import unescape
-
 import pytest
 
 from backlog.models import Card
@@ -10,7 +7,8 @@ from backlog.verbs import budgets
 from backlog.verbs.runs import Report
 from backlog.verbs.sweep import look
 from backlog.web.queries.board import board
-from tests.factories import AccountFactory, CardFactory
+from tests.factories import CardFactory
+from tests.pages import text
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
@@ -26,10 +24,6 @@ def spent(store, transactional_db):
     Card.objects.complete("A", report=Report(tokens=850))
 
 
-def _text(page) -> str:
-    return " ".join(unescape(re.sub("<[^>]*>", " ", page.text)).split())
-
-
 @pytest.mark.both_tiers
 def test_an_operator_sets_raises_and_removes_a_budget(admin_client):
     for path, fields, said in (
@@ -39,7 +33,7 @@ def test_an_operator_sets_raises_and_removes_a_budget(admin_client):
         ("unbudget", M1, "There are no budgets."),
         ("unbudget", M1, "there is no budget of phase M1"),
     ):
-        assert said in _text(admin_client.post(f"/control/{path}/", fields, follow=True))
+        assert said in text(admin_client.post(f"/control/{path}/", fields, follow=True))
 
 
 @pytest.mark.parametrize(
@@ -54,26 +48,25 @@ def test_an_operator_sets_raises_and_removes_a_budget(admin_client):
 )
 def test_what_is_no_budget_is_an_error_of_the_form(admin_client, changes, said):
     page = admin_client.post("/control/budget/", {**M1, **changes})
-    assert (page.status_code, said in _text(page)) == (200, True)
+    assert (page.status_code, said in text(page)) == (200, True)
     assert budgets.budgets(Card.objects.session()) == []
 
 
-def test_who_may_only_look_sees_budgets_and_sets_none(client):
-    client.force_login(AccountFactory(viewer=True))
+def test_who_may_only_look_sees_budgets_and_sets_none(viewer):
     budgets.budget(Card.objects.session(), "M1", tokens=1000)
-    assert client.post("/control/budget/", M1).status_code == 403
-    assert client.post("/control/unbudget/", M1).status_code == 403
-    page = client.get("/control/")
-    assert "85 % of its budget" in _text(page)
+    assert viewer.post("/control/budget/", M1).status_code == 403
+    assert viewer.post("/control/unbudget/", M1).status_code == 403
+    page = viewer.get("/control/")
+    assert "85 % of its budget" in text(page)
     assert "/control/budget/" not in page.text
 
 
 def test_a_budget_is_seen_in_its_lane_on_its_phase_s_page_and_at_the_doctor(admin_client):
     budgets.budget(Card.objects.session(), "M1", tokens=850)
     for path in ("/", "/phase/M1/", "/fleet/", "/control/"):
-        assert "budget spent: 850 of 850 tokens" in _text(admin_client.get(path)), path
-    assert "its budget is spent: 850 of 850 tokens" in _text(admin_client.get("/doctor/"))
-    assert "Spent is the budget of phase M1" in _text(admin_client.get("/card/B/"))
+        assert "budget spent: 850 of 850 tokens" in text(admin_client.get(path)), path
+    assert "its budget is spent: 850 of 850 tokens" in text(admin_client.get("/doctor/"))
+    assert "Spent is the budget of phase M1" in text(admin_client.get("/card/B/"))
 
 
 def test_what_a_run_took_changes_the_heading_of_its_lane_alone(session):
@@ -87,26 +80,43 @@ def test_what_a_run_took_changes_the_heading_of_its_lane_alone(session):
 
 def test_a_budget_of_a_phase_without_cards_has_a_page(admin_client):
     budgets.budget(Card.objects.session(), "M9", cost="1")
-    assert "0 % of its budget: 0 of 1 in cost" in _text(admin_client.get("/phase/M9/"))
+    assert "0 % of its budget: 0 of 1 in cost" in text(admin_client.get("/phase/M9/"))
 
 
 def test_what_was_projected_stands_beside_what_was_taken(admin_client):
-    assert "Tokens 850 of 1,200 projected" in _text(admin_client.get("/card/A/"))
-    assert "Cost none told of 0.5 projected" in _text(admin_client.get("/card/B/"))
-    page = _text(admin_client.get("/phase/M1/"))
+    assert "Tokens 850 of 1,200 projected" in text(admin_client.get("/card/A/"))
+    assert "Cost none told of 0.5 projected" in text(admin_client.get("/card/B/"))
+    page = text(admin_client.get("/phase/M1/"))
     assert "Tokens projected 1,200 Cost projected 0.5 (0.5 of it not done)" in page
-    assert "M1 1,200 850 -350 0.5" in _text(admin_client.get("/fleet/"))
+    assert "M1 1,200 850 -350 0.5" in text(admin_client.get("/fleet/"))
+
+
+def test_the_fleet_s_page_sums_by_role_and_by_worker_too(admin_client):
+    assert "By role" not in text(admin_client.get("/fleet/"))
+    Card.objects.edit("A", role="code")
+    Card.objects.claim("ada", card_id="B")
+    Card.objects.complete("B", "ada", report=Report(cost="0.75"))
+    page = text(admin_client.get("/fleet/"))
+    assert "No role 0.5 0.75 0.25 code 1,200 850 -350 By worker" in page
+    assert "ada 0.5 0.75 0.25" in page.partition("By worker")[2]
 
 
 def test_where_no_worker_told_a_cost_the_figure_says_so(admin_client):
-    assert "cost in 24 hours not told" in _text(admin_client.get("/fleet/"))
+    assert "cost in 24 hours not told" in text(admin_client.get("/fleet/"))
     Card.objects.complete("B", report=Report(cost="0"))
-    assert "cost in 24 hours 0" in _text(admin_client.get("/fleet/"))
+    assert "cost in 24 hours 0 " in text(admin_client.get("/fleet/"))
+    for card_id, cost, shown in (("X", "0.0004", "0.0004"), ("Y", "1234.5678", "1,234.57")):
+        CardFactory(id=card_id)
+        Card.objects.complete(card_id, report=Report(cost=cost))
+        assert f"cost in 24 hours {shown} " in text(admin_client.get("/fleet/"))
 
 
 def test_of_a_large_backlog_spend_is_as_a_sweep_saw_it(admin_client, session, monkeypatch):
     monkeypatch.setattr("backlog.verbs.kept.SMALL", 0)
+    Card.objects.edit("A", role="code")
     session.execute("ANALYZE backlog")
     assert "Tokens projected" not in admin_client.get("/fleet/").text
     look(session)
-    assert "M1 1,200 850 -350 0.5" in _text(admin_client.get("/fleet/"))
+    page = text(admin_client.get("/fleet/"))
+    assert "M1 1,200 850 -350 0.5" in page
+    assert "code 1,200 850 -350" in page

@@ -138,10 +138,9 @@ def test_what_is_not_given_stays_and_the_last_bound_is_not_taken_away(session, c
 
 
 def test_a_run_that_is_ending_is_waited_for_and_told_who_cannot_wait(
-    session, sessions, crowd, monkeypatch
+    session, other, crowd, monkeypatch
 ):
     monkeypatch.setattr(budgets, "_TO_WAIT", "50ms")
-    other = sessions()
     with other.transaction():
         moves.complete(other, "A0", report=HUNDRED)
         with pytest.raises(Busy, match="try again"):

@@ -18,12 +18,12 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pyt
 
 
 @pytest.fixture(autouse=True)
-def other(store, transactional_db):
+def card_d(store, transactional_db):
     return CardFactory(id="D")
 
 
 @pytest.fixture
-def card_a(other):
+def card_a(card_d):
     return CardFactory(id="A")
 
 
@@ -151,8 +151,8 @@ def test_a_cancel_of_work_asks_once_and_keeps_the_reason_that_was_typed(admin_cl
     assert Card.objects.get(pk="A").status == CLAIMED
 
 
-def test_many_cards_are_cancelled_for_one_reason(admin_client, card_a, other):
-    page = _post(admin_client, "cancel", card_a, other, reason="late")
+def test_many_cards_are_cancelled_for_one_reason(admin_client, card_a, card_d):
+    page = _post(admin_client, "cancel", card_a, card_d, reason="late")
     assert page.status_code == 302
     assert {*Card.objects.values_list("block_note", flat=True)} == {"cancelled: late"}
 
@@ -186,9 +186,9 @@ def test_a_wrong_value_is_an_error_of_the_form(admin_client, card_a):
     assert (page.status_code, "Enter a whole number" in page.text) == (200, True)
 
 
-def test_many_cards_have_an_outcome_each(admin_client, card_a, other):
+def test_many_cards_have_an_outcome_each(admin_client, card_a, card_d):
     Card.objects.edit("D", title="Changed")
-    page = unescape(_post(admin_client, "complete", card_a, other).text)
+    page = unescape(_post(admin_client, "complete", card_a, card_d).text)
     assert "Completed 1 card; 1 refused" in page
     assert "look at it again" in page
 

@@ -13,13 +13,10 @@ from backlog.verbs import cards, moves, rules
 from backlog.verbs.runs import Report
 from backlog.web.forms import CardForm
 from backlog.web.markup import LONGEST, markdown
-from tests.factories import AccountFactory, CardFactory
+from tests.factories import CardFactory
+from tests.pages import text
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 
 def _save(client, card: Card, **changes: str):
@@ -33,7 +30,17 @@ def _page(client, card_id: str = "A"):
 
 def _text(client) -> str:
     """What the page of A says, on one line."""
-    return " ".join(unescape(re.sub("<[^>]*>", " ", _page(client).text)).split())
+    return text(_page(client))
+
+
+def test_what_a_card_has_none_of_has_no_heading(admin_client):
+    CardFactory(id="A")
+    headings = {"Description", "Acceptance", "Depends on", "Needed by"}
+    assert not headings & set(re.findall("<h2[^>]*>([^<]*)</h2>", _page(admin_client).text))
+    CardFactory(id="B", body="Some.", acceptance=[], depends_on=["A"])
+    of_b = set(re.findall("<h2[^>]*>([^<]*)</h2>", _page(admin_client, "B").text))
+    assert headings & of_b == headings - {"Needed by"}
+    assert "Needed by" in _page(admin_client).text
 
 
 def test_none_of_many_dependencies_is_said_to_be_missing(admin_client):
@@ -178,9 +185,7 @@ def test_a_stale_form_carries_role_cap_and_time_over(admin_client):
     assert Card.objects.get(pk="A").role == "reviewer"
 
 
-def test_a_question_is_answered_below_it_and_what_is_said_stands_whole_in_the_history(
-    admin_client,
-):
+def test_a_question_is_answered_below_it_and_what_is_said_stands_whole_in_the_history(admin_client):
     CardFactory(id="A", blocked=True, note="<which> port?")
     Card.objects.comment("A", "long & " * 100)
     page = _page(admin_client)
@@ -192,13 +197,12 @@ def test_a_question_is_answered_below_it_and_what_is_said_stands_whole_in_the_hi
     assert "<8080>" in _text(admin_client)
 
 
-def test_a_viewer_reads_what_was_said_and_says_nothing(client):
-    client.force_login(AccountFactory(viewer=True))
+def test_a_viewer_reads_what_was_said_and_says_nothing(viewer):
     CardFactory(id="A", blocked=True)
     Card.objects.comment("A", "hm")
-    page = _page(client).text
+    page = _page(viewer).text
     assert (">hm<" in page, "<textarea" in page) == (True, False)
-    assert "<textarea" not in client.get("/").text
+    assert "<textarea" not in viewer.get("/").text
 
 
 def test_claims_that_are_not_listed_are_mentioned(admin_client, monkeypatch):

@@ -62,7 +62,7 @@ def test_every_command_of_a_page_prints_what_it_shows(
         ran = command(*shlex.split(words)[3:])
         if target:
             (tmp_path / target).write_text(ran.out)
-        printed = ran.err or ("" if target else ran.out)
+        printed = ("" if target else ran.out) + ran.err
         assert _timeless(printed) == _timeless(shown), line
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from backlog.verbs import moves
 from backlog.verbs.doctor import everything
+from backlog.verbs.findings import command
 from backlog.verbs.verdicts import verify
-from backlog.verbs.ways_out import command
 from tests.diagnosis import findings, follow, link_raw
 
 

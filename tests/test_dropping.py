@@ -26,12 +26,8 @@ def waiting(session, card):
 
 def states(session):
     """Of each card its resolution, else its status."""
-    return {
-        row[0]: row[1]
-        for row in session.execute(
-            "SELECT id, coalesce(resolution, status) FROM backlog ORDER BY id"
-        ).fetchall()
-    }
+    sql = "SELECT id, coalesce(resolution, status) FROM backlog ORDER BY id"
+    return dict(session.execute(sql).fetchall())
 
 
 @pytest.mark.parametrize("given", [{}, {"gated": True}, {"blocked": True}, {"waiting": True}])

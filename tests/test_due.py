@@ -47,8 +47,7 @@ def test_the_doctor_tells_of_what_is_late(session, three):
 
 @pytest.mark.one_tier
 @pytest.mark.parametrize(
-    ("query", "titles"),
-    [("?late=1", ["Past"]), ("?sort=due", ["Past", "Over", "Far", "Free"])],
+    ("query", "titles"), [("?late=1", ["Past"]), ("?sort=due", ["Past", "Over", "Far", "Free"])]
 )
 def test_the_page_of_cards_filters_and_sorts_by_it(admin_client, three, query, titles):
     page = admin_client.get(f"/cards/{query}")

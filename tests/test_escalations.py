@@ -13,7 +13,7 @@ from backlog.verbs.history import history
 from backlog.verbs.sweep import sweep
 from fleet.models import Escalation
 from fleet.verbs import escalations as verbs
-from tests.factories import AccountFactory, CardFactory
+from tests.factories import CardFactory
 from tests.forms import sent
 
 pytestmark = pytest.mark.quick
@@ -207,10 +207,9 @@ def test_what_no_button_sends_is_a_bad_request(admin_client, escalation, fields)
 
 @pytest.mark.one_tier
 @pytest.mark.django_db(transaction=True)
-def test_a_viewer_reads_and_is_offered_no_button(client, escalation):
-    client.force_login(AccountFactory(viewer=True))
+def test_a_viewer_reads_and_is_offered_no_button(viewer, escalation):
     for url in (URL, "/card/A/"):
-        page = client.get(url)
+        page = viewer.get(url)
         assert ("which one?" in page.text, 'value="ack"' in page.text) == (True, False)
 
 

@@ -15,11 +15,7 @@ from backlog.web.roundtrip import ids_in, ids_text
 from tests.factories import CardFactory
 from tests.forms import sent
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 # As a browser is sent to a card's form, and the name of the form's URL.
 FACES = ("edit", "admin:backlog_card_change")
@@ -35,17 +31,9 @@ ODD: dict[str, list[Any]] = {
         "no\u00a0break\u2028and\x85more\x0b\x0c\ufeff",
         "&lt; <b> \" ' &#10;",
     ],
-    "phase": [
-        "M1 ",
-        "\n",
-    ],
-    "role": [
-        " r",
-    ],
-    "idempotency_key": [
-        " k",
-        "k\n",
-    ],
+    "phase": ["M1 ", "\n"],
+    "role": [" r"],
+    "idempotency_key": [" k", "k\n"],
     "body": [
         "crlf\r\nends\r\n",
         "mixed\r\nends\n",
@@ -54,10 +42,7 @@ ODD: dict[str, list[Any]] = {
         " ",
         "e\u0301 \u200b",
     ],
-    "depends_on": [
-        ["a,b"],
-        ["c", "a,b", " c", '"c"', "two\nlines", 'say "x, y"', "a\\nb"],
-    ],
+    "depends_on": [["a,b"], ["c", "a,b", " c", '"c"', "two\nlines", 'say "x, y"', "a\\nb"]],
     "acceptance": [
         '{ "b" : 1.50,\n"a":[ ] }',
         '["a;b", " c"]',
@@ -70,12 +55,8 @@ ODD: dict[str, list[Any]] = {
         datetime(2030, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
         datetime(1000, 1, 1, tzinfo=UTC),
     ],
-    "max_attempts": [
-        2_000_000_000,
-    ],
-    "priority": [
-        -(2**31),
-    ],
+    "max_attempts": [2_000_000_000],
+    "priority": [-(2**31)],
 }
 ROUNDS = [
     {name: values[n % len(values)] for name, values in ODD.items()}

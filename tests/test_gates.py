@@ -33,8 +33,7 @@ def test_what_comes_into_the_phase_later_is_gated(session, card):
     assert gated(session) == ["A", "B"]
 
 
-def test_what_is_coming_into_the_phase_at_this_moment_is_gated(session, sessions, card):
-    other = sessions()
+def test_what_is_coming_into_the_phase_at_this_moment_is_gated(session, other, card):
     with other.transaction():
         cards.create(other, "A", "t", phase="M1")
         gating = Background(session, gates.gate, "M1")

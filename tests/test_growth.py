@@ -219,12 +219,7 @@ def test_dependencies_of_an_imported_line_are_so_too(call, tmp_path):
 # Who only moves a card ---------------------------------------------------------------------------
 
 
-MOVES = {
-    "complete": moves.complete,
-    "block": moves.block,
-    "release": moves.release,
-    "renew": moves.renew,
-}
+MOVES = {verb.__name__: verb for verb in (moves.complete, moves.block, moves.release, moves.renew)}
 
 
 @pytest.mark.parametrize("verb", MOVES.values(), ids=MOVES)
@@ -235,12 +230,8 @@ def test_who_only_moves_a_card_is_sent_none_of_its_texts(verb, seen, session, ca
         verb(session, "A")
     moved = verb(session, "A", texts=False)
     whole = cards.show(session, "A")
-    assert (moved.body, moved.acceptance, whole.body, whole.acceptance) == (
-        None,
-        None,
-        "b",
-        '["c"]',
-    )
+    assert (moved.body, moved.acceptance) == (None, None)
+    assert (whole.body, whole.acceptance) == ("b", '["c"]')
     assert moved == whole._replace(body=None, acceptance=None)
 
 

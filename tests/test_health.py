@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connections
 
 from backlog import schema
-from backlog.store.errors import ConfigurationError
+from backlog.errors import ConfigurationError
 from fleet_backlog.networks import networks
 from fleet_backlog.serving import probes
 from fleet_backlog.serving.proxies import FromProxies

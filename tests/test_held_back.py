@@ -40,11 +40,10 @@ def test_a_due_card_goes_before_what_could_be_claimed_all_along(session, card):
     assert taken(session) == ["A"]
 
 
-def test_a_due_card_that_somebody_locks_holds_nobody_up(session, sessions, card):
+def test_a_due_card_that_somebody_locks_holds_nobody_up(session, other, card):
     card("A", priority=9, claimed=True)
     card("B")
     moves.release(session, "A", delay=0)
-    other = sessions()
     with other.transaction():
         other.execute("SELECT FROM backlog WHERE id = 'A' FOR UPDATE")
         assert taken(session) == ["B"]
@@ -102,8 +101,7 @@ def due(session, card):
     wait_until_due(session)
 
 
-def test_a_card_that_is_locked_when_it_is_due_is_let_go_later(session, sessions, due):
-    other = sessions()
+def test_a_card_that_is_locked_when_it_is_due_is_let_go_later(session, other, due):
     with other.transaction():
         other.execute("SELECT FROM backlog FOR UPDATE")
         assert pool.wake(session) == 0
@@ -112,9 +110,8 @@ def test_a_card_that_is_locked_when_it_is_due_is_let_go_later(session, sessions,
     assert session.execute(HOLDS).fetchall() == []
 
 
-def test_a_card_held_again_while_others_let_go_is_let_go_when_it_is_due(session, sessions, due):
+def test_a_card_held_again_while_others_let_go_is_let_go_when_it_is_due(session, other, due):
     """The one who holds it has not committed yet when the others look."""
-    other = sessions()
     with other.transaction():
         other.execute("UPDATE backlog SET not_before = clock_timestamp() + interval '0.5 s'")
         assert pool.wake(session) == 0
@@ -286,11 +283,10 @@ def test_several_at_once_stay_within_the_limits(session, card):
     assert taken(session, count=6) == ["A0", "A1", "A4"]
 
 
-def test_a_limit_counts_what_another_claim_took_a_moment_ago(session, sessions, card):
+def test_a_limit_counts_what_another_claim_took_a_moment_ago(session, other, card):
     card("A", phase="M1")
     card("B", phase="M1")
     rules.limit(session, "phase", "M1", 1)
-    other = sessions()
     with other.transaction():
         assert taken(other) == ["A"]
         claim = Background(session, claims.claim, "v")
@@ -375,11 +371,10 @@ def test_what_is_finished_twice_in_one_transaction_claims_the_next_once(session,
 
 
 def test_a_card_is_finished_also_where_others_lock_the_next(
-    session, sessions, card, claimed, monkeypatch
+    session, other, card, claimed, monkeypatch
 ):
     monkeypatch.setattr(claims, "MOST_TRIES", 2)
     card("B")
-    other = sessions()
     with other.transaction():
         other.execute("SELECT FROM backlog WHERE id = 'B' FOR UPDATE")
         done, following = claims.complete_and_claim(session, "A", "w", 1)

@@ -190,8 +190,7 @@ def test_no_change_is_no_event(before, verb, session, card, events):
     assert events() == []
 
 
-def test_a_heartbeat_is_no_event_and_no_change(session, card, events, row):
-    card("A", claimed=True)
+def test_a_heartbeat_is_no_event_and_no_change(session, claimed, events, row):
     before = row("updated_at, status_changed_at, attempts")
     events()
     moves.renew(session, "A", "w", ttl=60)
@@ -215,8 +214,7 @@ class _Undo(Exception):
     pass
 
 
-def test_an_event_has_the_time_of_its_change(session, card):
-    card("A", claimed=True)
+def test_an_event_has_the_time_of_its_change(session, claimed):
     assert history(session, "A")[-1].at == cards.show(session, "A").updated_at
     moves.block(session, "A")
     assert history(session, "A")[-1].at == cards.show(session, "A").updated_at
@@ -263,8 +261,7 @@ def test_a_claim_by_hand_is_an_event_of_its_owner(session, card, events):
     assert events() == [CLAIM]
 
 
-def test_a_takeover_by_hand_is_the_next_claim(session, card, events):
-    card("A", claimed=True)
+def test_a_takeover_by_hand_is_the_next_claim(session, claimed, events):
     events()
     session.execute("UPDATE backlog SET claim_owner = 'v'")
     assert events() == [("claim", "claimed", "claimed", "v", 2, None)]

@@ -224,15 +224,8 @@ def aged(session, card, row):
 
 
 CHANGES = [
-    "title = 'new'",
-    "title = title",
-    "body = 'new'",
-    "phase = 'new'",
-    "priority = 5",
-    "status = 'ready'",
-    "depends_on = '[]'",
-    "idempotency_key = 'new'",
-    "acceptance = '[]'",
+    *("title = 'new'", "title = title", "body = 'new'", "phase = 'new'", "idempotency_key = 'new'"),
+    *("priority = 5", "status = 'ready'", "depends_on = '[]'", "acceptance = '[]'"),
     f"updated_at = {LONG_AGO}",
 ]
 

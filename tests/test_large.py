@@ -10,10 +10,7 @@ from backlog.web.queries.filters import Filter
 from backlog.web.queries.large import AtLeast
 from tests.factories import CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-]
+pytestmark = pytest.mark.usefixtures("django_store")
 
 
 @pytest.fixture

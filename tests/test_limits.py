@@ -92,13 +92,18 @@ def test_of_64_claims_at_once_an_owner_gets_its_limit(session, crew):
     assert owners == {"w0": OWNER_LIMIT, "w1": CREW // 2}
 
 
-def test_what_is_not_limited_is_taken_by_all_others(session, crew):
+@pytest.mark.parametrize(
+    ("rule", "said", "left"), [(rules.limit, PHASE_LIMIT, PHASE_LIMIT), (rules.pause, "freeze", 0)]
+)
+def test_what_a_limit_or_a_pause_is_not_about_is_taken_by_all_others(
+    rule, said, left, session, crew
+):
     many(session, CREW)
     many(session, CREW, phase="M2")
-    rules.limit(session, "phase", "M1", PHASE_LIMIT)
+    rule(session, "phase", "M1", said)
     taken = at_once(crew, hold, Pool())
     phases = Counter(card.phase for each in taken for card in each.cards)
-    assert phases == {"M1": PHASE_LIMIT, "M2": CREW - PHASE_LIMIT}
+    assert phases == Counter({"M1": left, "M2": CREW - left})
 
 
 def test_a_slot_that_is_given_back_is_taken_by_one_of_64(session, crew):
@@ -237,14 +242,6 @@ def go_on(session: PsycopgSession, number: int) -> tuple[Any, ...]:
     renewed = moves.renew(session, f"M1-{number}", "w", 1)
     done = moves.complete(session, f"M1-{number}", "w", 1)
     return renewed.status, done.status, claims.claim(session, "w", 600, M1).why
-
-
-def test_a_pause_of_one_phase_leaves_64_claims_to_the_others(session, crew):
-    many(session, CREW)
-    many(session, CREW, phase="M2")
-    rules.pause(session, "phase", "M1", "freeze")
-    taken = at_once(crew, hold, Pool())
-    assert Counter(card.phase for each in taken for card in each.cards) == {"M2": CREW}
 
 
 def test_a_pause_and_its_end_over_and_over_lose_no_card(session, crew):

@@ -12,11 +12,7 @@ from fleet_backlog.serving.answers import server_error
 from tests.factories import AccountFactory, CardFactory
 from tests.forms import sent
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 HERE = {"Origin": "http://testserver"}
 LONG = 'Words of an hour,\r\n\r\n<b>"with" & without ends.\r\n'

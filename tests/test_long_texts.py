@@ -11,11 +11,7 @@ from fleet.verbs import escalations, north_star, signals
 from fleet.verbs import gate as verdict
 from tests.factories import CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 BOOK = "b" * 2_000_000
 PAGES = ["/", "/cards/", "/fleet/", "/activity/", "/doctor/", "/control/", "/card/near/"]
@@ -24,7 +20,7 @@ ADMIN = ["/admin/backlog/card/", "/admin/backlog/card/long/history/"]
 
 
 @pytest.fixture
-def books(past_triggers):
+def books(django_store, past_triggers):
     """Cards whose title and notes are books, and whose owner has a name as long as there may be."""
     CardFactory(id="long", title=BOOK, blocked=True, note=BOOK)
     CardFactory(id="held", title=BOOK, claimed=True)
@@ -103,13 +99,9 @@ def test_a_question_about_many_cards_names_some_and_asks_for_all(admin_client):
 
 def test_what_the_admin_did_to_many_is_a_message_of_some(admin_client):
     made = CardFactory.create_batch(30, done=True)
-    chosen = {
-        "action": "reopen",
-        "confirmed": "1",
-        "card": [f"done {card.updated_at.isoformat()} {card.pk}" for card in made],
-        "_selected_action": [card.pk for card in made],
-        "seen": [f"done {card.updated_at.isoformat()} {card.pk}" for card in made],
-    }
+    seen = [f"done {card.updated_at.isoformat()} {card.pk}" for card in made]
+    chosen = {"action": "reopen", "confirmed": "1", "card": seen, "seen": seen}
+    chosen["_selected_action"] = [card.pk for card in made]
     page = admin_client.post("/admin/backlog/card/", chosen, follow=True)
     assert "and 10 more" in page.text
 

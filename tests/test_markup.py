@@ -10,11 +10,7 @@ from backlog.web.markup import LONGEST, Room, items, markdown, plain, short
 from backlog.web.views.cards import BODY_BYTES, CRITERIA_BYTES
 from tests.factories import CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 
 def _of(unit: str, length: int = LONGEST) -> str:
@@ -130,7 +126,7 @@ def test_a_long_body_is_shown_in_part_and_says_where_all_of_it_is(admin_client):
     CardFactory(id="A", body="y" * 4_000_000)
     page = admin_client.get(reverse("card", args=["A"]))
     assert len(page.content) < BODY_BYTES + 50_000
-    assert "<code>backlog show --json</code> has all" in page.text
+    assert "the verb <code>show --json</code> has all" in page.text
 
 
 @pytest.mark.parametrize("acceptance", [["*a*"] * 500_000, ["z" * 3_000_000], {"a": "&" * 999_000}])

@@ -269,17 +269,8 @@ def test_a_rule_about_nothing_says_so_on_its_page(admin_client, store):
 
 # What is called otherwise already -----------------------------------------------------------------
 
-OLD = [
-    "a,b",
-    "A1\u200b",
-    "\u200b",
-    "\u202eA",
-    "e\u0301",
-    " A ",
-    "a\nb",
-    "a\x1bb",
-    "x" * 156 + "," * 99,
-]
+OLD = ["a,b", "A1\u200b", "\u200b", "\u202eA", "e\u0301", " A ", "a\nb", "a\x1bb"]
+OLD += ["x" * 156 + "," * 99]
 old = pytest.mark.parametrize("card_id", OLD, ids=ascii)
 
 
@@ -378,11 +369,9 @@ def test_an_old_owner_finishes_what_it_holds(call, session, odd, owner):
 
 def test_an_old_rule_is_ended_by_its_name(call, session):
     for name in ("ada", "ada "):
-        session.execute(
-            "INSERT INTO backlog_rule (kind, scope, name, reason, actor)"
-            " VALUES ('pause', 'owner', %s, 'r', 'o')",
-            (name,),
-        )
+        sql = """INSERT INTO backlog_rule (kind, scope, name, reason, actor)
+            VALUES ('pause', 'owner', %s, 'r', 'o')"""
+        session.execute(sql, (name,))
     for name in ("ada ", "ada"):
         assert call("resume", "--owner", "ada ", "--json").json["name"] == name
 

@@ -12,11 +12,7 @@ from backlog.verbs.output import Printed
 from backlog.web.printed import MOST_BYTES, html
 from tests.factories import CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 PRINTED = b"\x1b[1;32mok\x1b[0m <script>alert(1)</script>\x1b[2J\x00\xff\n"
 

@@ -45,9 +45,8 @@ def test_after_its_last_attempt_it_is_blocked(session, running):
     assert cards.show(session, "A").block_reason == "attempts_exhausted"
 
 
-def test_who_changes_the_card_is_left_alone(session, sessions, running):
+def test_who_changes_the_card_is_left_alone(session, other, running):
     running(75)
-    other = sessions()
     with other.transaction():
         other.execute("SELECT FROM backlog WHERE id = 'A' FOR UPDATE")
         assert sweep(session).overrun == ()

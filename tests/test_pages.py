@@ -16,28 +16,10 @@ from backlog.web.queries.fleet import by_worker, claims
 from backlog.web.queries.neighbourhood import neighbourhood
 from tests.factories import CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-    pytest.mark.quick,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier, pytest.mark.quick]
 
-ODD = [
-    "a/b",
-    "..",
-    ".",
-    "ü ñ",
-    "<i>",
-    "a_2Fb",
-    "a?b#c",
-    "100%",
-    'quo"te',
-    "a;b&c=d",
-    "_",
-    "a+b",
-    "\\",
-]
+ODD = ["a/b", "..", ".", "ü ñ", "<i>", "a_2Fb", "a?b#c", "100%", 'quo"te', "a;b&c=d", "_", "a+b"]
+ODD += ["\\"]
 
 
 def _page(client, card_id: str):
@@ -329,6 +311,11 @@ def test_charts_begin_with_the_first_card_and_say_so(admin_client):
     shown = admin_client.get("/fleet/")
     assert len(shown.context["past"]) == 1
     assert "before that there was no card" in shown.text
+
+
+def test_without_any_card_the_fleet_draws_no_chart(admin_client):
+    page = admin_client.get("/fleet/").text
+    assert ("<figure" in page, "There was no card in this time" in page) == (False, True)
 
 
 def test_a_large_chart_is_the_table_of_its_figures_the_latest_first(admin_client):

@@ -7,11 +7,7 @@ import pytest
 from backlog.models import Card
 from tests.factories import CardFactory
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-    pytest.mark.quick,
-]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier, pytest.mark.quick]
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,5 @@
 """The page of a phase: progress, what its runs took, its graph, who works there."""
 
-import re
-from html import unescape
-
 import pytest
 
 from backlog.models import Card
@@ -10,16 +7,13 @@ from backlog.verbs.runs import Report
 from backlog.verbs.sweep import look
 from backlog.web.queries import phase as queries
 from tests.factories import CardFactory
+from tests.pages import text
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 
 def _text(client, path: str = "/phase/M1/") -> str:
-    return " ".join(unescape(re.sub("<[^>]*>", " ", client.get(path).text)).split())
+    return text(client.get(path))
 
 
 def _graph(total: int = 5, phase: str | None = "M1") -> queries.Graph:
@@ -75,6 +69,8 @@ def test_no_more_cards_are_looked_at_than_a_page_can_bear(admin_client, chain, m
     graph = _graph()
     assert (graph.looked_at, graph.in_part) == (2, True)
     assert "Of the 2 that are claimed next" in _text(admin_client)
+    monkeypatch.setattr(queries, "MOST", 1)
+    assert "They wait for none of the cards that were looked at" in _text(admin_client)
 
 
 @pytest.mark.both_tiers

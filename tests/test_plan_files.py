@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backlog import values
+from backlog.errors import UsageError
 from backlog.verbs import cards as verbs
 from backlog.verbs import claims, moves
 from backlog.verbs.faults import MANY, Faults
+from fleet import north_star
 from fleet.verbs import plan_files, plans
 from tests.workers import Background
 
@@ -142,8 +144,7 @@ def test_a_claim_that_is_made_meanwhile_is_waited_for_and_heeded(session, sessio
     assert verbs.show(session, "A").title == "Card A"
 
 
-def test_what_is_in_work_and_as_the_plan_says_is_no_matter(session, card):
-    card("A", claimed=True)
+def test_what_is_in_work_and_as_the_plan_says_is_no_matter(session, claimed):
     assert _apply(session, "cards: [{id: A, title: Card A}]").unchanged == 1
 
 
@@ -181,6 +182,24 @@ def test_drafts_are_claimed_once_they_are_published(session, card):
 )
 def test_what_is_no_plan_is_told_with_its_line(text, told):
     assert _of(text)[0].startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("goals:\n\t- A", "a tab cannot indent, blanks do"),
+        ("goals:\n- @A", "a text that begins so is quoted"),
+        ("goals:\n- goal: fix: it", "a text with a colon in it is quoted"),
+        ("goals:\n- goal: A\n  phases\n  a: b", "a key has a colon after it"),
+        ("goals:\n  - goal: A\n - goal: B", "what belongs together is indented alike"),
+        ("goals:\n- 'A", "a quote is not closed"),
+        ('goals:\n- "\\q"', "a backslash between double quotes is written twice"),
+    ],
+)
+def test_what_is_no_yaml_says_what_would_be_right(text, right):
+    assert right in _of(text)[0]
+    with pytest.raises(UsageError, match=right):
+        north_star.read(text)
 
 
 def test_every_card_that_is_wrong_is_told_at_its_key(session):

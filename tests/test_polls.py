@@ -82,11 +82,10 @@ def test_what_asks_for_an_open_page_takes_no_message_from_it(admin_client):
 @pytest.mark.usefixtures("no_autovacuum")
 @pytest.mark.parametrize("secure", [False, True])
 def test_it_carries_every_header_of_the_answer_that_it_repeats(
-    client, settings, django_assert_num_queries, secure
+    viewer, settings, django_assert_num_queries, secure
 ):
     settings.SECURE_HSTS_SECONDS = 3600
-    client.force_login(AccountFactory(viewer=True))
-    reader = Reader(client)
+    reader = Reader(viewer)
     first = reader.poll(secure=secure)
     with django_assert_num_queries(1):
         again = reader.poll(secure=secure)

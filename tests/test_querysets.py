@@ -124,7 +124,8 @@ def test_a_claim_is_one_query(django_assert_num_queries):
 @pytest.mark.parametrize(
     "among",
     [Pool(p, r) for p in (None, "M1") for r in (None, "code")]
-    + [Pool(roles=("code",)), Pool("M1", roles=("code", "review"))],
+    + [Pool(roles=("code",)), Pool("M1", roles=("code", "review"))]
+    + [Pool(named=True), Pool("M1", "code", named=True)],
 )
 def test_the_command_claims_by_what_the_orm_compiles(among, count, gated, closed):
     for roles in ((), closed):

@@ -40,6 +40,8 @@ def due(session, card):
         # In the hour that is left out, and in the one that comes twice.
         ("30 2 * * *", BERLIN, "2026-03-28T12:00", ["2026-03-29T01:00", "2026-03-30T00:30"]),
         ("30 2 * * *", BERLIN, "2026-10-24T12:00", ["2026-10-25T00:30", "2026-10-26T01:30"]),
+        ("*/30 2 * * *", BERLIN, "2026-03-29T00:00", ["2026-03-30T00:00", "2026-03-30T00:30"]),
+        ("0 */2 * * *", BERLIN, "2026-10-24T23:00", ["2026-10-25T00:00", "2026-10-25T01:00"]),
     ],
 )
 def test_times_are_those_of_the_zones_clocks(line, zone, since, times):
@@ -49,12 +51,28 @@ def test_times_are_those_of_the_zones_clocks(line, zone, since, times):
 
 
 @pytest.mark.parametrize(
+    ("line", "since", "last", "first"),
+    [
+        ("30 2 * * *", "2026-10-25T01:10", "2026-10-25T00:30", "2026-10-26T01:30"),
+        ("0,30 1-3 * * *", "2026-10-25T01:10", "2026-10-25T00:30", "2026-10-25T02:00"),
+        ("*/30 * * * *", "2026-10-25T01:10", "2026-10-25T01:00", "2026-10-25T01:30"),
+        ("30 2 * * *", "2026-10-25T00:10", "2026-10-24T00:30", "2026-10-25T00:30"),
+        ("30 2 * * *", "2026-03-29T01:00", "2026-03-29T01:00", "2026-03-30T00:30"),
+    ],
+)
+def test_also_in_an_hour_that_comes_twice_what_comes_next_is_to_come(line, since, last, first):
+    assert cron.after(line, BERLIN, moment(since)) == moment(first)
+    assert cron.latest(line, BERLIN, moment(since)) == moment(last)
+
+
+@pytest.mark.parametrize(
     ("line", "zone", "said"),
     [
         ("9 * *", "UTC", "five fields"),
         ("0 9 * * 1 2026", "UTC", "five fields"),
-        ("61 * * * *", "UTC", "this is wrong: minute"),
-        ("0 0 30 2 *", "UTC", "this is wrong: day-of-month"),
+        ("61 * * * *", "UTC", "this is wrong: minute, which is 0 to 59"),
+        ("0 0 30 2 *", "UTC", "this is wrong: day-of-month, which is 1 to 31"),
+        ("0 0 * * MON-SUN", "UTC", "or 7 .SUN., or .; a range goes upwards"),
         ("@daily", "UTC", "five fields"),
         ("0 9 * * 1", "Mars/Base", "Europe/Berlin is one"),
         ("0 9 * * 1", "../../etc/passwd", "Europe/Berlin is one"),
@@ -234,10 +252,7 @@ def test_a_series_whose_time_cannot_be_told_here_keeps_no_other_from_being_made(
 
     monkeypatch.setattr(cron, "latest", told_here)
     refused_one, made = make_due(session)
-    assert (refused_one, made[:2]) == (
-        "A (not made: there is no such zone on this host)",
-        "B@",
-    )
+    assert (refused_one, made[:2]) == ("A (not made: there is no such zone on this host)", "B@")
     assert make_due(session) == []
 
 

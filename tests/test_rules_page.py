@@ -11,6 +11,7 @@ from backlog.models import Card
 from backlog.verbs import rules
 from backlog.web.queries.board import board
 from tests.factories import CardFactory
+from tests.pages import text
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
@@ -21,11 +22,6 @@ M1 = {"scope": "phase", "name": "M1"}
 @pytest.fixture(autouse=True)
 def card_a(store, transactional_db):
     return CardFactory(id="A", phase="M1")
-
-
-def _text(page) -> str:
-    """What a page says, on one line."""
-    return " ".join(unescape(re.sub("<[^>]*>", " ", page.text)).split())
 
 
 def _pauses() -> list[tuple[str, ...]]:
@@ -40,11 +36,11 @@ def _pauses() -> list[tuple[str, ...]]:
 def test_an_operator_pauses_and_resumes(admin_client, scope, name, said):
     fields = {"scope": scope, "name": name, "reason": "release freeze"}
     page = admin_client.post("/control/pause/", fields, follow=True)
-    assert f"Paused: {said}" in _text(page)
+    assert f"Paused: {said}" in text(page)
     assert _pauses() == [(scope, name, "release freeze", "admin")]
     assert Card.objects.claim("w").card is None
     page = admin_client.post("/control/resume/", {"scope": scope, "name": name}, follow=True)
-    assert f"Resumed: {said}" in _text(page)
+    assert f"Resumed: {said}" in text(page)
     assert Card.objects.claim("w").card is not None
 
 
@@ -60,7 +56,7 @@ def test_an_operator_pauses_and_resumes(admin_client, scope, name, said):
 )
 def test_what_cannot_be_paused_is_an_error_of_the_form(admin_client, changes, said):
     page = admin_client.post("/control/pause/", {**M1, "reason": "freeze", **changes})
-    assert (page.status_code, said in _text(page)) == (200, True)
+    assert (page.status_code, said in text(page)) == (200, True)
     assert _pauses() == []
 
 
@@ -91,7 +87,7 @@ def test_an_operator_sets_changes_and_removes_a_limit(admin_client):
             "what is in review of phase M1 0 of 0 cards in review at its limit",
         ),
     ):
-        assert said in _text(admin_client.post(f"/control/{path}/", fields, follow=True))
+        assert said in text(admin_client.post(f"/control/{path}/", fields, follow=True))
 
 
 @pytest.mark.parametrize("most", ["", "-1", "many", "9" * 30])
@@ -105,7 +101,7 @@ def test_what_is_no_limit_is_an_error_of_the_form(admin_client, most):
 def test_a_pause_is_a_banner_with_who_why_and_a_way_out(admin_client, session, path):
     rules.pause(session, "phase", "M1", "<i>freeze</i>")
     page = admin_client.get(path)
-    assert "Paused: phase M1 . <i>freeze</i>" in _text(page)
+    assert "Paused: phase M1 . <i>freeze</i>" in text(page)
     back = unescape(re.search(r'name="next"\s+value="([^"]*)"', page.text)[1])
     assert admin_client.post("/control/resume/", {**M1, "next": back}).url == path
 
@@ -125,10 +121,10 @@ def test_a_lane_says_that_it_is_paused_or_at_its_limit(admin_client, session):
     Card.objects.claim("w")
     rules.pause(session, "phase", "M1", "freeze")
     rules.limit(session, "phase", "M1", 1)
-    page = _text(admin_client.get("/"))
+    page = text(admin_client.get("/"))
     assert "paused: freeze at its limit: 1 of 1 claimed" in page
     rules.limit(session, "phase", "M1", 2)
-    assert "paused: freeze 1 of 2 claimed" in _text(admin_client.get("/"))
+    assert "paused: freeze 1 of 2 claimed" in text(admin_client.get("/"))
 
 
 @pytest.mark.parametrize(
@@ -171,7 +167,7 @@ def test_all_that_holds_claims_back_is_one_look(session, django_assert_num_queri
 
 def test_a_card_that_is_held_back_says_so_wherever_it_is_shown(admin_client):
     Card.objects.edit("A", not_before=datetime(2030, 1, 2, 3, 4, tzinfo=UTC))
-    assert "held back, until 2 Jan 03:04" in _text(admin_client.get("/"))
-    assert "held back, until 2 Jan 2030 03:04" in _text(admin_client.get("/cards/"))
+    assert "held back, until 2 Jan 03:04" in text(admin_client.get("/"))
+    assert "held back, until 2 Jan 2030 03:04" in text(admin_client.get("/cards/"))
     admin = reverse("admin:backlog_card_changelist")
-    assert "held back until 2030-01-02 03:04 UTC" in _text(admin_client.get(admin))
+    assert "held back until 2030-01-02 03:04 UTC" in text(admin_client.get(admin))

@@ -11,18 +11,7 @@ from backlog.web.queries.listing import SORTS
 from backlog.web.views.saved import MOST
 from tests.factories import AccountFactory, CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
-
-
-@pytest.fixture
-def viewer(client):
-    """The browser of somebody who may only look."""
-    client.force_login(AccountFactory(viewer=True))
-    return client
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 
 def _save(client, name: str = "Mine", page: str = "cards", query: str = "status=done", **more):

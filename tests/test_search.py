@@ -74,6 +74,7 @@ def test_the_card_of_that_id_is_first_then_titles_then_bodies(card, found):
     card("B", title="after A-1")
     card("A-1", title="something else")
     assert found("A-1") == ["A-1", "B", "C"]
+    assert found("a-1") == ["A-1", "B", "C"]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,7 @@ from backlog.models import Card
 from backlog.web.views import search as views
 from tests.factories import CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.quick,
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.quick, pytest.mark.one_tier]
 
 
 @pytest.mark.both_tiers

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from backlog.errors import ConfigurationError
 from backlog.store import files, storage
-from backlog.store.errors import ConfigurationError
 from fleet_backlog.serving.prepare import check_secret, kept_secret
 from tests.command import On, unavailable
 from tests.serving import ask, refused, serving

@@ -95,10 +95,7 @@ def test_a_database_that_is_down_is_one_line(fresh):
     ("wrong", "said"),
     [
         ({"DATABASE_URL": "mysql://h/d"}, "DATABASE_URL must begin with postgres://"),
-        (
-            {"BACKLOG_REPLICA_URL": "postgresql://h/d"},
-            "a replica of the server of DATABASE_URL",
-        ),
+        ({"BACKLOG_REPLICA_URL": "postgresql://h/d"}, "a replica of the server of DATABASE_URL"),
         (
             {"DATABASE_URL": "postgresql://h/d", "BACKLOG_REPLICA_URL": "h:s3cret@d"},
             "BACKLOG_REPLICA_URL must begin with postgres://",

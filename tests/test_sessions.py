@@ -2,14 +2,17 @@
 
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 
 import pytest
-from django.db import connection, transaction
-from psycopg import Connection, Cursor
+from django.db import DatabaseError, connection, transaction
+from psycopg import Connection, Cursor, OperationalError, Pipeline
 
 from backlog.connection import DjangoSession
 from backlog.models import Card
-from backlog.session import Cursors, PsycopgSession, in_pages
+from backlog.session import Cursors, PsycopgSession, in_pages, in_transaction
+from backlog.store import storage
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.quick]
 
@@ -18,10 +21,17 @@ NUMBERS = "SELECT i FROM generate_series(1, %s) AS i"
 
 @pytest.fixture(params=[PsycopgSession, DjangoSession])
 def any_session(request, session, transactional_db, monkeypatch):
-    if request.param is DjangoSession:
-        return DjangoSession("default")
-    monkeypatch.setattr(session._connection, "prepare_threshold", 5)  # as the command's does
-    return session
+    """It prepares what it runs for the sixth time, as the command's does."""
+    found = DjangoSession("default") if request.param is DjangoSession else session
+    found.execute("SELECT 1")  # Django connects when it has to
+    monkeypatch.setattr(opened(found), "prepare_threshold", 5)
+    return found
+
+
+def opened(session):
+    """psycopg's connection."""
+    its = session._connection
+    return its if isinstance(its, Connection) else its.connection
 
 
 def test_rows_are_not_touched_by_the_same_statement_run_again(any_session):
@@ -52,11 +62,75 @@ def test_a_trip_that_failed_succeeds_the_next_time(any_session, trips):
             assert any_session.trip((a, (1,)), (b, (1,))) == [[(n,)], [(n + 1,)]]
 
 
+def test_a_connection_that_broke_in_the_middle_of_a_trip_is_closed(store, monkeypatch):
+    """Else every statement to come would find it in the middle of this one."""
+
+    def broken(pipeline):
+        raise OperationalError("flush request failed")
+        yield
+
+    with closing(storage.from_environment().connect()) as connection:
+        monkeypatch.setattr(Pipeline, "_exit_gen", broken)
+        with pytest.raises(OperationalError):
+            PsycopgSession(connection).trip((NUMBERS, (1,)), (NUMBERS, (2,)))
+        assert connection.closed
+
+
+MADE = "CREATE DOMAIN nth AS integer; CREATE TABLE numbers (n nth)"
+FORGOTTEN = "DROP TABLE numbers; DROP DOMAIN nth"
+COUNTED = "INSERT INTO numbers VALUES (%s) RETURNING n"
+
+# What makes of a statement that is prepared one for what is there no more, on whose connection.
+MEANWHILE = {
+    "a restore": (lambda others, own: others.execute(f"{FORGOTTEN}; {MADE}")),
+    "an upgrade": (lambda others, own: others.execute("ALTER TABLE numbers ALTER n TYPE bigint")),
+    "a pooler": (lambda others, own: opened(own).pgconn.exec_(b"DISCARD ALL")),
+}
+ASKED = {
+    "rows": lambda session, n: session.rows(COUNTED, (n,)),
+    "execute": lambda session, n: session.execute(COUNTED, (n,)).fetchall(),
+    "trip": lambda session, n: session.trip((COUNTED, (n,)), ("SELECT 1", ()))[0],
+    "a transaction": in_transaction(lambda session, n: session.rows(COUNTED, (n,))),
+}
+
+
+@pytest.fixture
+def others(sessions):
+    """A session, which has made a table; the table is gone at the end."""
+    made = sessions()
+    made.execute(MADE)
+    yield made
+    made.execute(FORGOTTEN)
+
+
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+@pytest.mark.parametrize("ask", ASKED)
+def test_what_was_prepared_for_what_is_there_no_more_is_prepared_anew(
+    any_session, others, ask, meanwhile
+):
+    for n in range(7):
+        assert ASKED[ask](any_session, n) == [(n,)]
+    MEANWHILE[meanwhile](others, any_session)
+    for n in range(7, 14):
+        assert ASKED[ask](any_session, n) == [(n,)]
+    written = [n for (n,) in others.rows("SELECT n FROM numbers ORDER BY n")]
+    assert written[-7:] == list(range(7, 14))  # each of them once
+
+
+@pytest.mark.parametrize("ask", ASKED)
+def test_in_the_caller_s_transaction_it_is_prepared_anew_after_that(any_session, others, ask):
+    for n in range(7):
+        ASKED[ask](any_session, n)
+    MEANWHILE["an upgrade"](others, any_session)
+    with suppress(Exception), any_session.transaction():
+        ASKED[ask](any_session, 7)
+    assert ASKED[ask](any_session, 8) == [(8,)]
+
+
 def test_pages_may_be_read_within_pages(any_session):
     ones = in_pages(any_session, NUMBERS, (2,))
-    assert [(one, list(in_pages(any_session, NUMBERS, (1,)))) for (one,) in ones] == [
-        *((1, [(1,)]), (2, [(1,)])),
-    ]
+    found = [(one, list(in_pages(any_session, NUMBERS, (1,)))) for (one,) in ones]
+    assert found == [(1, [(1,)]), (2, [(1,)])]
 
 
 def test_many_statements_do_not_keep_many_cursors(session):
@@ -92,6 +166,14 @@ def test_a_verb_outlives_the_connection_it_was_first_asked_on(store):
     assert Card.objects.claim("w").card
     connection.close()
     assert Card.objects.claim("w").card is None
+
+
+def test_another_thread_has_to_ask_for_a_session_of_its_own(store):
+    """Its transactions are on a connection of its own, and would undo nothing here."""
+    mine = Card.objects.session()
+    with ThreadPoolExecutor(1) as thread, pytest.raises(DatabaseError, match="same thread"):
+        thread.submit(mine.rows, "SELECT 1").result()
+    assert mine.rows("SELECT 1") == [(1,)]
 
 
 def test_a_wrapper_of_statements_sees_those_of_the_verbs(store):

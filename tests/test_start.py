@@ -13,13 +13,9 @@ from backlog.models import Card, Run
 from backlog.web import shell
 from backlog.web.queries.start import progress
 from tests.command import PROJECT
-from tests.factories import AccountFactory, CardFactory
+from tests.factories import CardFactory
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 
 def test_an_empty_board_is_the_first_steps_and_nothing_empty(admin_client):
@@ -64,10 +60,9 @@ def test_the_sample_is_imported_and_a_second_time_refused(admin_client):
     assert (again.status_code, Card.objects.count()) == (409, 180)
 
 
-def test_the_command_is_for_who_may_change_cards(admin_client, client):
+def test_the_command_is_for_who_may_change_cards(admin_client, viewer):
     assert str(PROJECT / "examples/worker") in admin_client.get("/start/").text
-    client.force_login(AccountFactory(viewer=True))
-    assert str(PROJECT) not in client.get("/start/").text
+    assert str(PROJECT) not in viewer.get("/start/").text
 
 
 def test_commands_begin_alike_on_every_page(admin_client, monkeypatch):
@@ -81,6 +76,23 @@ def test_commands_begin_alike_on_every_page(admin_client, monkeypatch):
     }.items():
         said = unescape(re.sub("<[^>]*>", "", admin_client.get(path).text))
         assert [word for word in words if site + word not in said] == []
+
+
+def test_no_page_names_the_program_without_saying_how_it_is_called():
+    named = re.compile(r"<(?:code|pre)\b[^>]*>[^<]*\bbacklog [a-z]")
+    pages = (PROJECT / "templates").rglob("*.html")
+    assert [page.name for page in pages if named.search(page.read_text())] == []
+
+
+def test_the_doctor_names_commands_that_can_be_run(command, admin_client, monkeypatch):
+    monkeypatch.setattr(shell, "_PROGRAM", PROJECT / "manage.py")
+    CardFactory(id="it's", blocked=True)
+    [code] = re.findall(r'<code class="command">(.*?)</code>', admin_client.get("/doctor/").text)
+    store, python, manage, program, *words = shlex.split(unescape(re.sub("<[^>]*>", "", code)))
+    assert store == f"BACKLOG_DATA_DIR={shell.data_dir()}"
+    assert (python, Path(manage), program) == (sys.executable, PROJECT / "manage.py", "backlog")
+    assert command(*words).status == 0
+    assert Card.objects.get(pk="it's").status == "ready"
 
 
 def test_the_command_works_from_anywhere(command, admin_client, tmp_path, monkeypatch):

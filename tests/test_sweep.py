@@ -52,8 +52,7 @@ def test_a_sweep_reclaims_and_wakes(session, card):
     assert sweep(session) == Swept([], 0, 0, 0)
 
 
-def test_nothing_is_forgotten_unless_asked(session, card, age):
-    card("A", claimed=True)
+def test_nothing_is_forgotten_unless_asked(session, claimed, age):
     moves.complete(session, "A")
     age()
     assert sweep(session) == Swept([], 0, 0, 0)

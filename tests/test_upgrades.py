@@ -220,9 +220,8 @@ def test_a_migration_of_another_app_that_comes_first_leaves_nothing_half_done(ar
         assert manage(on.env, "migrate", "sessions").status == 0
         assert on("check").status == 0
         with closing(store.connect()) as connection:
-            assert "backlog_status_known" in str(
-                connection.execute(SCHEMA["constraints"]).fetchall()
-            )
+            constraints = connection.execute(SCHEMA["constraints"]).fetchall()
+            assert "backlog_status_known" in str(constraints)
 
 
 ODD = [
@@ -245,18 +244,10 @@ ODD_SINCE_0007 = [
 )
 def test_numbers_and_times_beyond_the_bounds_come_to_lie_on_them(archive, odd):
     with earlier_store(archive, *odd) as (on, _):
-        assert (
-            on("claim", "--owner", "w", "--id", "ready-1", "--json").json["attempts"]
-            == 2_000_000_000
-        )
-        words = (
-            ["list"],
-            ["export"],
-            ["tail"],
-            ["export", "--events"],
-            ["runs", "--id", "ready-1"],
-        )
-        assert [on(*each).status for each in words] == [0] * len(words)
+        claimed = on("claim", "--owner", "w", "--id", "ready-1", "--json").json
+        assert claimed["attempts"] == 2_000_000_000
+        words = ("list", "export", "tail", "export --events", "runs --id ready-1")
+        assert [on(*each.split()).status for each in words] == [0] * len(words)
         exported = on("export").out
         assert on("import", "--update", "-", stdin=exported).status == 0
 

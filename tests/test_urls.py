@@ -8,11 +8,7 @@ import pytest
 
 from backlog.models import Card
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 LIST = "/admin/backlog/card/"
 

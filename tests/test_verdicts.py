@@ -217,8 +217,7 @@ def test_nobody_gets_past_it(statement, session, card, in_review):
     assert cards.show(session, "A").in_review
 
 
-def test_a_claimed_card_that_is_done_and_gated_by_one_statement_goes_into_review(session, card):
-    card("A", claimed=True)
+def test_a_claimed_card_that_is_done_and_gated_by_one_statement_goes_into_review(session, claimed):
     gates.gate(session, "M1")
     session.execute("UPDATE backlog SET status = 'done', phase = 'M1'")
     assert cards.show(session, "A").in_review
@@ -239,9 +238,8 @@ def test_a_verdict_is_of_the_attempt_that_is_there(session, in_review):
     assert ledger(session, "A").criteria[0].attempt == 1
 
 
-def test_a_completion_waits_for_the_verdict_that_is_being_given(session, sessions, in_review):
+def test_a_completion_waits_for_the_verdict_that_is_being_given(session, other, in_review):
     judge(session, 1, 2)
-    other = sessions()
     with other.transaction():
         judge(other, 2, passed=False)
         completing = Background(session, moves.complete, "A")
@@ -249,9 +247,8 @@ def test_a_completion_waits_for_the_verdict_that_is_being_given(session, session
     assert isinstance(completing.error(), NotAccepted)
 
 
-def test_a_verdict_waits_for_the_completion_and_is_refused(session, sessions, in_review):
+def test_a_verdict_waits_for_the_completion_and_is_refused(session, other, in_review):
     judge(session, 1, 2)
-    other = sessions()
     with session.transaction():
         moves.complete(session, "A")
         judging = Background(other, verify, "A", 2, False, "e", "r")

@@ -11,6 +11,7 @@ from backlog.models import Card
 from backlog.verbs.verdicts import ledger
 from backlog.web.seen import Seen
 from tests.factories import AccountFactory, CardFactory
+from tests.pages import text
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 
@@ -35,10 +36,6 @@ def _judge(client, criterion: int, verdict: str = "passed", **more: str):
     return _press(client, "verify", **said)
 
 
-def _text(page) -> str:
-    return " ".join(unescape(re.sub("<[^>]*>", " ", page.text)).split())
-
-
 def _states(client) -> list[str]:
     return [item.state for item in client.get("/card/A/").context["checklist"]]
 
@@ -49,7 +46,7 @@ def test_an_operator_gives_a_verdict_that_the_page_shows(client):
     assert "Gave a verdict on A" in _judge(client, 2, "failed", commit="9f8e7d6").text
     page = client.get("/card/A/")
     assert [item.state for item in page.context["checklist"]] == ["open", "failed"]
-    assert re.search("failed by ann .*, in attempt 1, at 9f8e7d6", _text(page))
+    assert re.search("failed by ann .*, in attempt 1, at 9f8e7d6", text(page))
     assert "<summary>first line</summary>" in re.sub(r"\s*\n\s*", "", page.text)
     assert "tests <code>pass</code>" in page.text
     found = ledger(Card.objects.session(), "A").criteria[1]
@@ -78,13 +75,12 @@ def test_a_verdict_on_a_card_that_changed_since_is_not_given(admin_client):
                   evidence="e").status_code == 409  # fmt: skip
 
 
-def test_who_only_looks_sees_the_checklist_and_no_form(client):
-    client.force_login(AccountFactory(viewer=True))
-    page = client.get("/card/A/")
-    assert "In review : 2 of its criteria have not passed" in _text(page)
+def test_who_only_looks_sees_the_checklist_and_no_form(viewer):
+    page = viewer.get("/card/A/")
+    assert "In review : 2 of its criteria have not passed" in text(page)
     assert 'value="verify"' not in page.text
     assert 'value="request-changes"' not in page.text
-    refused = _judge(client, 1)
+    refused = _judge(viewer, 1)
     assert (refused.status_code, "second line" in refused.text) == (403, True)
 
 
@@ -108,11 +104,11 @@ def test_the_board_counts_it_apart_from_what_needs_an_operator(admin_client):
     found = page.context["board"].attention
     assert (found.total, found.in_review) == (0, 1)
     assert 'class="card review"' in page.text
-    assert "A in review" in _text(page)
+    assert "A in review" in text(page)
     (link,) = re.findall(r'href="([^"]*review=1[^"]*)"', page.text)
     listed = admin_client.get(unescape(link))
     assert [card.id for card in listed.context["found"]] == ["A"]
-    assert "in review" in _text(listed)
+    assert "in review" in text(listed)
     assert list(admin_client.get("/cards/?stuck=1").context["found"]) == []
 
 
@@ -121,7 +117,7 @@ def test_the_board_counts_it_apart_from_what_needs_an_operator(admin_client):
 )
 def test_a_card_in_review_is_called_so_everywhere(path, admin_client):
     Card.objects.all().update(phase="M1")
-    page = _text(admin_client.get(path)).replace("1 blocked", "")
+    page = text(admin_client.get(path)).replace("1 blocked", "")
     assert "in review" in page.lower()
     assert "in_review" not in page
     assert not re.search(r"\bA( ·)? blocked", page)
@@ -136,7 +132,7 @@ def test_no_queryset_gets_past_its_verdicts(changes):
 def test_the_admin_does_not_get_past_its_verdicts(admin_client):
     data = {"action": "complete", "_selected_action": ["A"]}
     page = admin_client.post("/admin/backlog/card/", data, follow=True)
-    assert "these have not passed in the eyes of another than its worker: 1, 2" in _text(page)
+    assert "these have not passed in the eyes of another than its worker: 1, 2" in text(page)
     assert Card.objects.get(pk="A").in_review
 
 
@@ -152,10 +148,10 @@ def test_an_operator_gates_a_phase_and_ungates_it_on_its_page(admin_client):
     Card.objects.edit("B", phase="M1")
     sent = {"name": "M1", "next": "/phase/M1/"}
     page = admin_client.post("/control/gate/", sent, follow=True)
-    assert "Gated: phase M1, 1 card." in _text(page)
+    assert "Gated: phase M1, 1 card." in text(page)
     assert Card.objects.get(pk="B").gated
     page = admin_client.post("/control/ungate/", sent, follow=True)
-    assert "Gated no longer: phase M1, 1 card." in _text(page)
+    assert "Gated no longer: phase M1, 1 card." in text(page)
     assert not Card.objects.get(pk="B").gated
     page = admin_client.post("/control/ungate/", sent, follow=True)
-    assert "phase M1 is not gated." in _text(page)
+    assert "phase M1 is not gated." in text(page)

@@ -13,7 +13,6 @@ from fleet.verbs import escalations
 from hooks import words
 from hooks.verbs import outbox, phases, webhooks
 from hooks.verbs.deliver import deliver
-from tests.factories import AccountFactory
 
 pytestmark = pytest.mark.quick
 
@@ -100,12 +99,11 @@ def test_an_escalation_is_told_each_time_it_is_raised(session, everything, told)
 
 
 def test_a_phase_that_two_end_at_once_is_told_once_and_again_after_it_was_open(
-    session, sessions, card, told
+    session, other, card, told
 ):
     for each in ("before", "A", "B"):
         card(each, phase="old" if each == "before" else "M1", done=each == "before")
     webhooks.add_webhook(session, URL, "phase.done")
-    other = sessions()
     with other.transaction(), session.transaction():
         moves.complete(other, "A")
         moves.complete(session, "B")
@@ -167,8 +165,7 @@ def test_there_are_only_so_many(session, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "act",
-    [webhooks.remove, webhooks.rotate, webhooks.enable, webhooks.test, outbox.resend],
+    "act", [webhooks.remove, webhooks.rotate, webhooks.enable, webhooks.test, outbox.resend]
 )
 def test_what_is_not_there_is_said(session, act):
     with pytest.raises(NotFound, match="there is no"):
@@ -325,10 +322,9 @@ def test_what_the_form_cannot_have_is_said_beside_it(admin_client, store, transa
 
 @pytest.mark.one_tier
 @pytest.mark.django_db(transaction=True)
-def test_a_viewer_reads_and_changes_nothing(client, store, transactional_db):
+def test_a_viewer_reads_and_changes_nothing(viewer, store, transactional_db):
     made = webhooks.add_webhook(Card.objects.session(), URL, "card.blocked")
-    client.force_login(AccountFactory(viewer=True))
-    page = client.get("/webhooks/").text
+    page = viewer.get("/webhooks/").text
     assert ("https://example.org/…" in page, 'value="remove"' in page) == (True, False)
     for url in ("add", "act", "rotate"):
-        assert client.post(f"/webhooks/{url}/", {"number": made.id}).status_code == 403
+        assert viewer.post(f"/webhooks/{url}/", {"number": made.id}).status_code == 403

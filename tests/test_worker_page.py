@@ -1,9 +1,7 @@
 """The page of a worker: what it holds and did, when it was heard last, what holds it back."""
 
-import re
 from contextvars import copy_context
 from datetime import timedelta
-from html import unescape
 
 import pytest
 
@@ -14,16 +12,13 @@ from backlog.verbs.runs import Report
 from backlog.web.queries import worker as queries
 from backlog.web.queries.worker import covered, figures, heard, runs, titles
 from tests.factories import CardFactory
+from tests.pages import text
 
-pytestmark = [
-    pytest.mark.usefixtures("store"),
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.one_tier,
-]
+pytestmark = [pytest.mark.usefixtures("django_store"), pytest.mark.one_tier]
 
 
 def _text(client, path: str = "/worker/w/") -> str:
-    return " ".join(unescape(re.sub("<[^>]*>", " ", client.get(path).text)).split())
+    return text(client.get(path))
 
 
 def _by_hand(actor: str, card_id: str) -> None:

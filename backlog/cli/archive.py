@@ -1,9 +1,9 @@
 """`archive`: done cards leave lists and the board."""
 
-from typing import Any, Final
+from typing import Final
 
 from backlog import values
-from backlog.cli.options import ID, Option, Options, number, or_ids, text, verb
+from backlog.cli.options import ID, Option, Options, either, number, or_ids, text, verb
 from backlog.cli.reply import Reply, document, one_card
 from backlog.errors import UsageError
 from backlog.session import Session
@@ -12,12 +12,6 @@ from backlog.verbs import archive as verbs
 _OLDER: Final[Option] = number(
     "--older-than", 0, "done for longer than so many days", verbs.MOST_DAYS, metavar="DAYS"
 )
-
-
-def _either(option: Option) -> Option:
-    name, settings = option
-    more: dict[str, Any] = {**settings, "either": True}
-    return name, more
 
 
 def _about_the_old(options: Options) -> None:
@@ -29,7 +23,7 @@ def _about_the_old(options: Options) -> None:
     "archive",
     "done cards leave lists and the board",
     *or_ids(ID),
-    _either(_OLDER),
+    either(_OLDER),
     text("--phase", values.line, "of this phase"),
     check=_about_the_old,
 )
@@ -37,8 +31,4 @@ def archive(session: Session, options: Options) -> Reply:
     if options.older_than is not None:
         number_of = verbs.archive_older(session, options.older_than, options.phase)
         return document({"archived": number_of}, [f"archived: {number_of}"])
-    if options.ids is not None:
-        from backlog.cli import batches
-
-        return batches.archive(session, options)
     return one_card(verbs.archive(session, options.card_id))

@@ -1,9 +1,14 @@
-"""The verbs that take many cards by `--ids`: what that names, and an outcome for each."""
+"""The verbs that take many cards by `--ids`: what that names, and an outcome for each.
+
+A function for each, of its own name (see `options.verb`).
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from backlog.cli.caller import CALLER, STDIN
+from backlog.cli.cards import given_fields, noted
+from backlog.cli.moves import release_report, report_of
 from backlog.cli.options import Options, attempt_of
 from backlog.cli.reply import Reply, to_deleted
 from backlog.cli.transfer import read_lines
@@ -18,21 +23,19 @@ from backlog.verbs.moves import NOTHING_SAID, existing
 from backlog.verbs.runs import Report
 
 
-def complete(session: Session, options: Options, report: Report) -> Reply:
-    cards = _held(session, options, report)
-    done = batches.complete_many(session, cards, options.owner, texts=options.json)
-    return _answer(done)
+def complete(session: Session, options: Options) -> Reply:
+    cards = _held(session, options, report_of(options))
+    return _answer(batches.complete_many(session, cards, options.owner, texts=options.json))
 
 
-def block(session: Session, options: Options, report: Report, why: dict[str, Any]) -> Reply:
-    cards = _held(session, options, report)
-    blocked = batches.block_many(session, cards, options.owner, **why, texts=options.json)
-    return _answer(blocked)
+def block(session: Session, options: Options) -> Reply:
+    cards = _held(session, options, report_of(options))
+    how = {"reason": options.reason, "note": options.note, "texts": options.json}
+    return _answer(batches.block_many(session, cards, options.owner, **how))
 
 
 def cancel(session: Session, options: Options) -> Reply:
-    named = _ids(session, options)
-    return _answer(batches.cancel_many(session, named, reason=options.reason))
+    return _answer(batches.cancel_many(session, _ids(session, options), reason=options.reason))
 
 
 def reopen(session: Session, options: Options) -> Reply:
@@ -47,10 +50,10 @@ def unblock(session: Session, options: Options) -> Reply:
     return _answer(batches.unblock_many(session, _ids(session, options), note=options.note))
 
 
-def release(session: Session, options: Options, report: Report) -> Reply:
-    cards, delay = _held(session, options, report), options.delay
-    released = batches.release_many(session, cards, options.owner, delay=delay, texts=options.json)
-    return _answer(released)
+def release(session: Session, options: Options) -> Reply:
+    cards = _held(session, options, release_report(options))
+    how = {"delay": options.delay, "texts": options.json}
+    return _answer(batches.release_many(session, cards, options.owner, **how))
 
 
 def renew(session: Session, options: Options) -> Reply:
@@ -59,8 +62,10 @@ def renew(session: Session, options: Options) -> Reply:
     return _answer(renewed)
 
 
-def edit(session: Session, options: Options, fields: dict[str, Any]) -> Reply:
-    return _answer(batches.edit_many(session, _ids(session, options), **fields))
+def edit(session: Session, options: Options) -> Reply:
+    fields = given_fields(options)
+    reply = _answer(batches.edit_many(session, _ids(session, options), **fields))
+    return noted(session, fields.get("depends_on", ()), reply)
 
 
 def delete(session: Session, options: Options) -> Reply:

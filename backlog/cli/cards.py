@@ -1,8 +1,9 @@
 """`create`, `list`, `show`, `edit`, `delete`, `link`, `unlink`."""
 
 from argparse import SUPPRESS
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from backlog import settable, values
@@ -32,31 +33,17 @@ def _ids(value: str) -> list[str]:
     return values.dependencies(values.text(value, "--depends-on").split(","))
 
 
-def _not_before(value: str) -> datetime | None:
-    return values.moment(value, "--not-before") if value.strip() else None
+def _or_none(name: str, check: Callable[[str, str], Any], help: str) -> Option:
+    """An option that is None where its value is blank."""
+    return text(name, lambda value, name: check(value, name) if value.strip() else None, help)
 
 
-def _due(value: str) -> datetime | None:
-    return values.moment(value, "--due") if value.strip() else None
-
-
-def _whole(
-    name: str, low: int, help: str, high: int = values.INT_MAX
-) -> tuple[str, dict[str, Any]]:
-    """A whole number; None if it is blank."""
-
-    def read(value: str) -> int | None:
-        return values.integer(value, name, low, high) if value.strip() else None
-
-    return name, {"type": read, "help": help}
+def _whole(name: str, low: int, help: str, high: int = values.INT_MAX) -> Option:
+    return _or_none(name, partial(values.integer, low=low, high=high), help)
 
 
 def _switch(name: str, help: str) -> Option:
     return text(name, values.switch, help, metavar="on|off")
-
-
-def _projected_cost(value: str) -> str | None:
-    return values.cost(value, "--projected-cost") if value.strip() else None
 
 
 # A field that is not given is no attribute of the options: `edit` leaves it alone.
@@ -75,11 +62,11 @@ _FIELDS: Final = tuple(
             "claims before it is blocked (BACKLOG_MAX_ATTEMPTS, or 10; 0: no cap)",
             MOST_COUNTED,
         ),
-        ("--not-before", {"type": _not_before, "help": "when it may be claimed, in ISO 8601"}),
-        ("--due", {"type": _due, "help": "when it should be done, in ISO 8601"}),
+        _or_none("--not-before", values.moment, "when it may be claimed, in ISO 8601"),
+        _or_none("--due", values.moment, "when it should be done, in ISO 8601"),
         _whole("--max-runtime", 1, "seconds that an attempt may take"),
         _whole("--projected-tokens", 0, "tokens that it will take", values.BIGINT_MAX),
-        ("--projected-cost", {"type": _projected_cost, "help": "what it will cost, such as 0.25"}),
+        _or_none("--projected-cost", values.cost, "what it will cost, such as 0.25"),
         _switch("--gated", "whether it waits for verdicts before it is done"),
         _switch("--draft", "whether it waits to be published before it is claimed"),
     )
@@ -88,7 +75,7 @@ _FROM: Final = text("--from", Named, "the card that waits", required=True, dest=
 _PAIR: Final = (*or_ids(_FROM), text("--to", Named, "the card it waits for", dest="dependency_id"))
 
 
-def _given_fields(options: Options) -> dict[str, Any]:
+def given_fields(options: Options) -> dict[str, Any]:
     return {name: getattr(options, name) for name in settable.FIELDS if name in options}
 
 
@@ -103,12 +90,12 @@ def _given_fields(options: Options) -> dict[str, Any]:
     text("--idempotency-key", values.key, "a repeated key creates nothing", default=SUPPRESS),
 )
 def create(session: Session, options: Options) -> Reply:
-    made = cards.create(session, options.card_id, **_given_fields(options))
+    made = cards.create(session, options.card_id, **given_fields(options))
     given = made.dependencies if "depends_on" in options else ()
-    return _noted(session, given, one_card(made))
+    return noted(session, given, one_card(made))
 
 
-def _noted(session: Session, given: Iterable[str], reply: Reply) -> Reply:
+def noted(session: Session, given: Iterable[str], reply: Reply) -> Reply:
     """With a word on what is waited for and is not there: to come, or misspelt."""
     missing = names.missing(session, given) if given else []
     if not missing:
@@ -129,19 +116,13 @@ def _status(value: str) -> str:
 @verb(
     "list",
     "cards in the order of claims",
-    one_of("--status", STATUSES, _status, "ready, claimed, blocked or done"),
+    one_of("--status", STATUSES, "ready, claimed, blocked or done", _status),
     text("--phase", values.line, "of this phase"),
     flag("--ready-only", "claimable ones"),
     flag("--in-review", "those that wait for verdicts"),
     number("--limit", 1, "so many at most"),
     text("--after", Named, "those that come after this card", metavar="ID"),
-    one_of(
-        "--sort",
-        cards.SORTS,
-        lambda value: values.one_of(value, "--sort", cards.SORTS),
-        "claim (the order of claims) or due",
-        default="claim",
-    ),
+    one_of("--sort", cards.SORTS, "claim (the order of claims) or due", default="claim"),
     text("--due-before", values.moment, "due before this time, in ISO 8601", metavar="TIME"),
     flag("--late", "not done, and due by now"),
     flag("--archived", "what is archived, which is else left out"),
@@ -190,7 +171,7 @@ def show(session: Session, options: Options) -> Reply:
 
 
 def _something(options: Options) -> None:
-    if not _given_fields(options):
+    if not given_fields(options):
         names = ", ".join(f"--{field.replace('_', '-')}" for field in settable.FIELDS)
         raise UsageError(f"nothing to change: give one of {names}")
 
@@ -205,14 +186,9 @@ def _something(options: Options) -> None:
     check=_something,
 )
 def edit(session: Session, options: Options) -> Reply:
-    fields = _given_fields(options)
-    if options.ids is not None:
-        from backlog.cli import batches
-
-        reply = batches.edit(session, options, fields)
-    else:
-        reply = one_card(cards.edit(session, options.card_id, **fields))
-    return _noted(session, fields.get("depends_on", ()), reply)
+    fields = given_fields(options)
+    card = cards.edit(session, options.card_id, **fields)
+    return noted(session, fields.get("depends_on", ()), one_card(card))
 
 
 @verb(
@@ -222,10 +198,6 @@ def edit(session: Session, options: Options) -> Reply:
     flag("--force", "also when unfinished cards wait for it"),
 )
 def delete(session: Session, options: Options) -> Reply:
-    if options.ids is not None:
-        from backlog.cli import batches
-
-        return batches.delete(session, options)
     card = cards.delete(session, options.card_id, force=options.force)
     return one(card, to_deleted(card))
 
@@ -237,17 +209,9 @@ def _one_dependency(options: Options) -> None:
 
 @verb("link", "--from now depends on --to", *_PAIR, check=_one_dependency)
 def link(session: Session, options: Options) -> Reply:
-    if options.ids is not None:
-        from backlog.cli import batches
-
-        return batches.link(session, options)
     return one_card(cards.link(session, options.card_id, options.dependency_id))
 
 
 @verb("unlink", "--from no longer depends on --to", *_PAIR, check=_one_dependency)
 def unlink(session: Session, options: Options) -> Reply:
-    if options.ids is not None:
-        from backlog.cli import batches
-
-        return batches.unlink(session, options)
     return one_card(cards.unlink(session, options.card_id, options.dependency_id))

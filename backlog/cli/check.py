@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Final
 
 from backlog.cli.options import Options, verb
@@ -43,40 +44,22 @@ def check(session: Session, options: Options) -> Reply:
     if options.json:
         # Whether all is well stands first, and is known last.
         rows = kept(_rows(counted()))
-        ok = json_text(not found.total())
-        return Reply(_answer(f'{{"ok":{ok},"cards":{total}', rows), [], _status(found))
+        head = f'{{"ok":{json_text(not found.total())},"cards":{total}'
+        return Reply(chain([head], rows, ["}\n"]), [], min(1, found.total()))
     lines = list(few(_line(part, each) for part, each in counted()))
     lines.append(f"{total} cards, {found.total()} differences")
-    return Reply([], lines, _status(found))
-
-
-def _status(found: Counter[str]) -> int:
-    return 1 if found.total() else 0
+    return Reply([], lines, min(1, found.total()))
 
 
 def _rows(found: Iterator[tuple[str, Any]]) -> Iterator[str]:
     """The arrays of the answer, one after the other, in lines."""
-    parts = iter(_KEYS)
-    current, before = "", ""
-    for part, each in found:
-        while current != part:
-            yield from _opened(current, current := next(parts))
-            before = ""
-        yield before + json_text(dict(zip(_KEYS[part], each, strict=True)))
-        before = ","
-    for part in parts:
-        yield from _opened(current, part)
-        current = part
-
-
-def _opened(before: str, part: str) -> list[str]:
-    return [f'{"]" if before else ""},"{part}":[']
-
-
-def _answer(head: str, rows: Iterator[str]) -> Iterator[str]:
-    yield head
-    yield from rows
-    yield "]}\n"
+    each = next(found, None)
+    for part, keys in _KEYS.items():
+        before = f',"{part}":['
+        while each is not None and each[0] == part:
+            yield before + json_text(dict(zip(keys, each[1], strict=True)))
+            before, each = ",", next(found, None)
+        yield "]" if before == "," else f"{before}]"
 
 
 def _line(part: str, each: Any) -> str:

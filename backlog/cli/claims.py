@@ -38,7 +38,7 @@ def claim(session: Session, options: Options) -> Reply:
         session,
         options.owner,
         options.ttl,
-        pool_of(session, options.phase, options.role, options.roles_of_actor),
+        pool_of(session, options.phase, options.role, *options.of_actor),
         options.count or 1,
         card_id=options.card_id,
         wait=options.wait or 0,

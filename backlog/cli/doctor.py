@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from backlog.cli.options import Options, flag, verb
-from backlog.cli.reply import Reply, document, joined, kept, report
+from backlog.cli.reply import Reply, document, few, joined, kept
 from backlog.records import iso, one_line, row, wire_name
 from backlog.session import Session
 from backlog.shown import MOST_OF_A_TEXT, visible
@@ -34,7 +34,7 @@ def doctor(session: Session, options: Options) -> Reply:
         return _streamed(findings, as_json=options.json)
     found = beside.with_found(session, diagnosis_of(session))
     answer = {"ok": found.ok, "findings": [_finding(each) for each in found.findings]}
-    text = list(report(found.findings, _line))
+    text = list(few(map(_line, found.findings)))
     if found.is_large:
         answer |= {"more": found.more, "lookedAt": found.at and iso(found.at)}
         text += [f"… and {left:,} more {kind}: --all has them" for kind, left in found.more.items()]
@@ -52,8 +52,7 @@ def _age(at: datetime | None) -> str:
 
 
 def _streamed(found: Iterator["Finding"], *, as_json: bool) -> Reply:
-    shown = _json if as_json else _line
-    lines = kept(map(shown, found))
+    lines = kept(json_text(_finding(each)) if as_json else _line(each) for each in found)
     first = next(lines, None)
     if first is None:
         return document({"ok": True, "findings": []}, ["(healthy)"])
@@ -61,12 +60,8 @@ def _streamed(found: Iterator["Finding"], *, as_json: bool) -> Reply:
     return Reply(chain(['{"ok":false,"findings":'], joined(lines, "}")), lines, 1)
 
 
-def _json(each: "Finding") -> str:
-    return json_text(_finding(each))
-
-
 def _finding(each: "Finding") -> dict[str, Any]:
-    given = {name: getattr(each, name) for name in each.__slots__ if name != "message"}
+    given = {name: getattr(each, name) for name in each._fields if name != "message"}
     return {wire_name(name): value for name, value in given.items() if value is not None}
 
 

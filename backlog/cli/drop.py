@@ -20,7 +20,6 @@ from backlog.verbs import drop as verbs
     one_of(
         "--dependents",
         tuple(WAITING_FOR_DROPPED),
-        lambda value: values.one_of(value, "--dependents", WAITING_FOR_DROPPED),
         "what becomes of cards that wait for it: "
         + "; ".join(f"{name}: {what}" for name, what in WAITING_FOR_DROPPED.items()),
     ),

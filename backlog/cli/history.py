@@ -1,7 +1,7 @@
 """`history`, `tail`: what happened; `comment`."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from backlog import values
 from backlog.cli.options import CLAIMED_ID, Options, flag, number, text, verb
@@ -10,9 +10,8 @@ from backlog.errors import NotFound
 from backlog.records import iso, row, to_json
 from backlog.session import Session
 from backlog.verbs import cards
-
-if TYPE_CHECKING:
-    from backlog.verbs.history import Event
+from backlog.verbs import history as verbs
+from backlog.verbs.history import Event
 
 _POLL_SECONDS: Final = 0.5
 
@@ -24,9 +23,7 @@ _POLL_SECONDS: Final = 0.5
     number("--limit", 1, "the newest so many events"),
 )
 def history(session: Session, options: Options) -> Reply:
-    from backlog.verbs.history import history as events_of
-
-    events = events_of(session, options.card_id, options.limit)
+    events = verbs.history(session, options.card_id, options.limit)
     if not events and cards.find(session, options.card_id) is None:
         raise NotFound(f"there is no card {options.card_id}, and there never was")
     return many(events, _line, "(no history)")
@@ -39,9 +36,7 @@ def history(session: Session, options: Options) -> Reply:
     text("--note", values.line, "what to say", required=True),
 )
 def comment(session: Session, options: Options) -> Reply:
-    from backlog.verbs.history import comment as say
-
-    event = say(session, options.card_id, options.note)
+    event = verbs.comment(session, options.card_id, options.note)
     return one(event, _line(event))
 
 
@@ -52,20 +47,17 @@ def comment(session: Session, options: Options) -> Reply:
     flag("--follow", "and what happens from now on"),
 )
 def tail(session: Session, options: Options) -> Reply:
-    from backlog.verbs.history import newest
-
     if options.follow:
         return stream(_follow(session, options))
-    events = newest(session, options.limit)
+    events = verbs.newest(session, options.limit)
     text = map(line_of_all, events) if events else ["(no events)"]
     return Reply((to_json(event) + "\n" for event in events), text)
 
 
 def _follow(session: Session, options: Options) -> Iterator[str]:
     from backlog.cli.loops import repeat, until_unread
-    from backlog.verbs.history import Follower
 
-    follower = Follower()
+    follower = verbs.Follower()
     started = False
 
     def step(session: Session) -> Iterator[str]:
@@ -77,7 +69,7 @@ def _follow(session: Session, options: Options) -> Iterator[str]:
     return repeat(session, options.connect, step, _POLL_SECONDS, until_unread)
 
 
-def _line(event: "Event") -> str:
+def _line(event: Event) -> str:
     return row(
         iso(event.at),
         event.actor,
@@ -88,6 +80,6 @@ def _line(event: "Event") -> str:
     )
 
 
-def line_of_all(event: "Event") -> str:
+def line_of_all(event: Event) -> str:
     """Where the card does not go without saying."""
     return f"{row(event.card_id)}\t{_line(event)}"

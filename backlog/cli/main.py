@@ -115,7 +115,10 @@ def perform[T](
     ask = ask or rights.guard(options.deed)
     if not options.on_session:
         if ask is not None:
-            _ask_first(ask, options)
+            from backlog.cli.rights import asked
+
+            with options.connect() as session, asked(ask, session, options):
+                pass  # it may be run: it opens sessions of its own
         return answer(options.run(options), options)
     if options.check is not None:
         options.check(options)
@@ -132,14 +135,6 @@ def perform[T](
         with asked(ask, session, options):
             reply = options.run(session, options)
         return answer(reply, options)
-
-
-def _ask_first(ask: "Ask", options: Options) -> None:
-    """Whether the verb may be run that opens its own sessions."""
-    from backlog.cli.rights import asked
-
-    with options.connect() as session, asked(ask, session, options):
-        pass
 
 
 def answer(reply: Reply, options: Options) -> int:

@@ -1,8 +1,4 @@
-"""`complete`, `block`, `cancel`, `unblock`, `reopen`, `release`, `renew`, `reclaim`.
-
-On many cards they are in `backlog.cli.batches`, imported when it is used: those on one card, which
-workers run all day, start without.
-"""
+"""`complete`, `block`, `cancel`, `unblock`, `reopen`, `release`, `renew`, `reclaim`."""
 
 from typing import Any, Final
 
@@ -47,7 +43,7 @@ def _claimed(options: Options) -> tuple[str, str | None, int | None]:
     return options.card_id, options.owner, options.attempt
 
 
-def _report(options: Options) -> Report:
+def report_of(options: Options) -> Report:
     return Report(options.summary, options.result, options.tokens, options.cost)
 
 
@@ -75,12 +71,8 @@ def _about_the_next(options: Options) -> None:
 def complete(session: Session, options: Options) -> Reply:
     if options.claim_next:
         return _complete_and_claim(session, options)
-    if options.ids is not None:
-        from backlog.cli import batches
-
-        return batches.complete(session, options, _report(options))
-    done = moves.complete(session, *_claimed(options), report=_report(options), texts=options.json)
-    return one_card(done)
+    report = report_of(options)
+    return one_card(moves.complete(session, *_claimed(options), report=report, texts=options.json))
 
 
 def _complete_and_claim(session: Session, options: Options) -> Reply:
@@ -88,8 +80,8 @@ def _complete_and_claim(session: Session, options: Options) -> Reply:
         session,
         *_claimed(options),
         ttl=options.ttl or DEFAULT_TTL_SECONDS,
-        pool=pool_of(session, options.phase, options.role, options.roles_of_actor),
-        report=_report(options),
+        pool=pool_of(session, options.phase, options.role, *options.of_actor),
+        report=report_of(options),
     )
     following = taken.card
     return Reply(
@@ -105,19 +97,15 @@ def _complete_and_claim(session: Session, options: Options) -> Reply:
     one_of(
         "--reason",
         GIVEN_REASONS,
-        values.block_reason,
         f"{', '.join(GIVEN_REASONS)} (%(default)s)",
+        values.block_reason,
         default=DEFAULT_BLOCK_REASON,
     ),
     text("--note", values.optional, "what would let it go on"),
     *_REPORT,
 )
 def block(session: Session, options: Options) -> Reply:
-    why, report = {"reason": options.reason, "note": options.note}, _report(options)
-    if options.ids is not None:
-        from backlog.cli import batches
-
-        return batches.block(session, options, report, why)
+    why, report = {"reason": options.reason, "note": options.note}, report_of(options)
     card = moves.block(session, *_claimed(options), **why, report=report, texts=options.json)
     return one_card(card)
 
@@ -129,10 +117,6 @@ def block(session: Session, options: Options) -> Reply:
     text("--reason", values.line, "why"),
 )
 def cancel(session: Session, options: Options) -> Reply:
-    if options.ids is not None:
-        from backlog.cli import batches
-
-        return batches.cancel(session, options)
     return one_card(moves.cancel(session, options.card_id, reason=options.reason))
 
 
@@ -143,19 +127,11 @@ def cancel(session: Session, options: Options) -> Reply:
     text("--note", values.optional, "the answer, for its next attempts"),
 )
 def unblock(session: Session, options: Options) -> Reply:
-    if options.ids is not None:
-        from backlog.cli import batches
-
-        return batches.unblock(session, options)
     return one_card(moves.unblock(session, options.card_id, note=options.note))
 
 
 @verb("reopen", "a done card is ready again", *or_ids(ID))
 def reopen(session: Session, options: Options) -> Reply:
-    if options.ids is not None:
-        from backlog.cli import batches
-
-        return batches.reopen(session, options)
     return one_card(moves.reopen(session, options.card_id))
 
 
@@ -169,28 +145,19 @@ def reopen(session: Session, options: Options) -> Reply:
     flag("--uncounted", "the attempt does not count towards the cap"),
 )
 def release(session: Session, options: Options) -> Reply:
-    report = _report(options)._replace(
-        outcome="failed" if options.failed else None, counted=not options.uncounted
-    )
-    if options.ids is not None:
-        from backlog.cli import batches
+    how: dict[str, Any] = {"delay": options.delay, "report": release_report(options)}
+    return one_card(moves.release(session, *_claimed(options), **how, texts=options.json))
 
-        return batches.release(session, options, report)
-    how: dict[str, Any] = {"delay": options.delay, "report": report, "texts": options.json}
-    return one_card(moves.release(session, *_claimed(options), **how))
+
+def release_report(options: Options) -> Report:
+    how = "failed" if options.failed else None
+    return report_of(options)._replace(outcome=how, counted=not options.uncounted)
 
 
 @verb(
-    "renew",
-    "extend a lease from now",
-    *_CLAIMS,
-    number("--ttl", 1, "seconds from now (as before)"),
+    "renew", "extend a lease from now", *_CLAIMS, number("--ttl", 1, "seconds from now (as before)")
 )
 def renew(session: Session, options: Options) -> Reply:
-    if options.ids is not None:
-        from backlog.cli import batches
-
-        return batches.renew(session, options)
     return one_card(moves.renew(session, *_claimed(options), options.ttl, texts=options.json))
 
 

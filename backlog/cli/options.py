@@ -11,9 +11,10 @@ from backlog.cli.reply import Reply
 from backlog.errors import UsageError
 
 if TYPE_CHECKING:
-    from backlog.session import Opener
+    from backlog.session import Opener, Session
     from backlog.verbs.claims import Claiming
-    from backlog.worker.deeds import Deeds
+    from backlog.verbs.rights import Narrowed
+    from backlog.worker.plan import Deeds
 
 # The words of `add_argument`; with `env`, the variable that stands for the option.
 Option = tuple[str, dict[str, Any]]
@@ -33,9 +34,9 @@ class Options(Namespace):
     deed: str  # the verb, with the group that it is of
     acting: str | None = None  # the option that says who acts
     # Where rights are enforced (`backlog.cli.rights`): whether these cards may be acted on, which
-    # are known later; the roles whose cards a claim may take.
+    # are known later; the cards that a claim may take.
     allow: Callable[[Iterable[str]], object] | None = None
-    roles_of_actor: tuple[str, ...] = ()
+    of_actor: "Narrowed" = ((), False)
 
     @property
     def claiming(self) -> "Claiming":
@@ -75,8 +76,26 @@ def verb(
     on_session: bool = True,
     check: Callable[[Options], object] | None = None,
 ) -> Callable[[Callable[..., Reply]], Verb]:
-    """Make a verb of a function: options in, a call of the domain, a `Reply` out."""
-    return lambda run: Verb(name, help, run, options, on_session, check)
+    """Make a verb of a function: options in, a call of the domain, a `Reply` out.
+
+    What `--ids` names is seen to by the function of the same name in `backlog.cli.batches`.
+    """
+    takes_many = any(option == "--ids" for option, _ in options)
+    return lambda run: Verb(
+        name, help, _of_one_or_many(run) if takes_many else run, options, on_session, check
+    )
+
+
+def _of_one_or_many(run: Callable[..., Reply]) -> Callable[..., Reply]:
+    def run_either(session: "Session", options: Options) -> Reply:
+        if options.ids is None:
+            return run(session, options)
+        from backlog.cli import batches  # what workers run all day is of one card
+
+        of_many: Callable[..., Reply] = getattr(batches, run.__name__)
+        return of_many(session, options)
+
+    return run_either
 
 
 def text(name: str, check: Callable[[str, str], Any], help: str, **more: Any) -> Option:
@@ -125,17 +144,34 @@ class NamedOwner(Named):
 
 
 def number(name: str, low: int, help: str, high: int = values.INT_MAX, **more: Any) -> Option:
-    """An option that is a whole number."""
     check = partial(values.integer, name=name, low=low, high=high)
     return name, {"type": check, "help": help, **more}
 
 
+def word(name: str, check: Callable[[str, str], Any], help: str) -> Option:
+    """What stands without a name of its own before it."""
+    shown = name.upper()
+    return name, {"metavar": shown, "type": lambda value: check(value, shown), "help": help}
+
+
 def one_of(
-    name: str, known: Iterable[str], check: Callable[[str], str], help: str, **more: Any
+    name: str,
+    known: Iterable[str],
+    help: str,
+    check: Callable[[str], str] | None = None,
+    **more: Any,
 ) -> Option:
     """An option that takes one of these words: shells complete them, `check` refuses the rest."""
     shown = name.removeprefix("--").upper()
+    check = check or partial(values.one_of, name=name, known=known)
     return name, {"type": check, "choices": known, "metavar": shown, "help": help, **more}
+
+
+def either(option: Option) -> Option:
+    """One of the options of which a verb takes exactly one."""
+    name, settings = option
+    kept = {key: value for key, value in settings.items() if key != "required"}
+    return name, {**kept, "either": True}
 
 
 def flag(name: str, help: str) -> Option:
@@ -144,9 +180,7 @@ def flag(name: str, help: str) -> Option:
 
 ID: Final = text("--id", Named, "the card", required=True, dest="card_id")
 # Of the claim that the environment describes, as `work` hands it to its command.
-CLAIMED_ID: Final = text(
-    "--id", Named, "the card", required=True, dest="card_id", env="BACKLOG_CARD_ID"
-)
+CLAIMED_ID: Final = (ID[0], {**ID[1], "env": "BACKLOG_CARD_ID"})
 
 
 def ids(value: str) -> str | list[str]:
@@ -161,11 +195,8 @@ def ids(value: str) -> str | list[str]:
 
 def or_ids(one: Option, how: str = "each by itself") -> tuple[Option, Option]:
     """The option that names a card, or instead of it the one that names many."""
-    name, settings = one
     help = f"many, {how}: A,B, or - for JSON lines on standard input"
-    many: Option = "--ids", {"type": ids, "metavar": "A,B", "help": help, "either": True}
-    one_of_them = {key: value for key, value in settings.items() if key != "required"}
-    return (name, {**one_of_them, "either": True}), many
+    return either(one), either(("--ids", {"type": ids, "metavar": "A,B", "help": help}))
 
 
 OPTIONAL_ID: Final = text("--id", Named, "this card only", dest="card_id")

@@ -1,16 +1,15 @@
 """`output`: what the command of a run printed."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from backlog.cli.options import CLAIMED_ID, Options, flag, number, verb
 from backlog.cli.reply import Reply
 from backlog.records import to_json
 from backlog.session import Session
 from backlog.shown import in_json, say_printed
-
-if TYPE_CHECKING:
-    from backlog.verbs.output import Output
+from backlog.verbs import output as verbs
+from backlog.verbs.output import Output
 
 _POLL_SECONDS: Final = 1.0
 
@@ -23,25 +22,23 @@ _POLL_SECONDS: Final = 1.0
     flag("--follow", "and what it prints from now on, until it ends"),
 )
 def output(session: Session, options: Options) -> Reply:
-    from backlog.verbs.output import existing_run, look
-    from backlog.verbs.output import output as of_run
-
     if options.follow:
-        run = existing_run(options.card_id, look(session, options.card_id, options.attempt))
+        found = verbs.look(session, options.card_id, options.attempt)
+        run = verbs.existing_run(options.card_id, found)
         options.attempt = run.attempt  # another may begin meanwhile
         if run.more:
             return shown(_follow(session, options), options)
-    return shown(iter([of_run(session, options.card_id, options.attempt)]), options)
+    return shown(iter([verbs.output(session, options.card_id, options.attempt)]), options)
 
 
-def shown(pieces: "Iterator[Output]", options: Options) -> Reply:
+def shown(pieces: Iterator[Output], options: Options) -> Reply:
     """Each as a line of JSON; for people as it was printed, and said what is missing."""
     if options.json:
         return Reply((in_json(to_json(piece)) + "\n" for piece in pieces), [])
     return Reply([], _texts(pieces), say=say_printed)
 
 
-def _texts(pieces: "Iterator[Output]") -> Iterator[str]:
+def _texts(pieces: Iterator[Output]) -> Iterator[str]:
     size, ends = 0, True
     for piece in pieces:
         if missing := piece.before - size:
@@ -52,16 +49,15 @@ def _texts(pieces: "Iterator[Output]") -> Iterator[str]:
         yield "\n"
 
 
-def _follow(session: Session, options: Options) -> "Iterator[Output]":
+def _follow(session: Session, options: Options) -> Iterator[Output]:
     """What is kept, then what comes, until no more may come."""
     from backlog.cli.loops import repeat, until_unread
-    from backlog.verbs.output import look
 
     size, ended, over = 0, False, False
 
-    def step(session: Session) -> "list[Output]":
+    def step(session: Session) -> list[Output]:
         nonlocal size, ended, over
-        found = look(session, options.card_id, options.attempt, size)
+        found = verbs.look(session, options.card_id, options.attempt, size)
         over = found is None or not found.more
         new = found and found.output
         if new is None or (new.size, new.ended) == (size, ended):

@@ -102,9 +102,8 @@ def parse(
         verbs = [declare(place) for place in known.values()]
         used = [verb for verb in verbs if verb.name in argv]
         parser = grammar(prog, verbs, listed=not used)
-    words = _join_values(list(rest), _take_value(used))
     # Not into `Options`: what the class says would stand before what the verb says of itself.
-    read, unknown = parser.parse_known_args(words)
+    read, unknown = parser.parse_known_args(_join_values(list(rest), _take_value(used)))
     given = Options(**named, **vars(read))
     if unknown:
         meant = _meant(unknown[0].partition("=")[0], _option_names(used))

@@ -7,6 +7,7 @@ from backlog import values
 from backlog.cli.options import CLAIMED_ID, Options, flag, text, verb
 from backlog.cli.reply import Reply, document
 from backlog.errors import UsageError
+from backlog.lifecycle import IN_REVIEW
 from backlog.records import iso, row, to_json
 from backlog.session import Session
 from backlog.shown import named
@@ -55,11 +56,7 @@ def stats(session: Session, options: Options) -> Reply:
 @verb("explain", "claimable, or exactly what it waits for", CLAIMED_ID)
 def explain(session: Session, options: Options) -> Reply:
     found = pool.explain(session, options.card_id)
-    lists = {
-        "unfinished": found.unfinished,
-        "blocked": found.blocked,
-        "missing": found.missing,
-    }
+    lists = {"unfinished": found.unfinished, "blocked": found.blocked, "missing": found.missing}
     state = "claimable" if found.claimable else found.status
     if state == "ready":
         state = "waiting"
@@ -67,6 +64,9 @@ def explain(session: Session, options: Options) -> Reply:
     if found.block_reason:
         note = f" ({found.block_note})" if found.block_note else ""
         text.append(row(f"blocked for: {found.block_reason}{note}"))
+    if found.block_reason == IN_REVIEW:
+        still = ", ".join(map(str, found.open_criteria))
+        text.append(f"not passed yet: criteria {still}" if still else "all has passed: complete it")
     text += [f"{kind}: {named(ids)}" for kind, ids in lists.items() if ids]
     until = found.not_before and iso(found.not_before)
     text += [f"not before: {until}"] if until else []
@@ -88,6 +88,7 @@ def explain(session: Session, options: Options) -> Reply:
         "blockNote": found.block_note,
         "draft": found.draft,
         "spent": [str(budget) for budget in found.spent],
+        "openCriteria": found.open_criteria,
     }
     return document(answer, text)
 

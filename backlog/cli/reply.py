@@ -70,8 +70,7 @@ def joined(lines: Iterable[str], end: str = "") -> Iterator[str]:
 
 
 def _or(lines: Iterator[str], nothing: str) -> Iterator[str]:
-    first = next(lines, nothing)
-    yield first
+    yield next(lines, nothing)
     yield from lines
 
 
@@ -101,11 +100,6 @@ def _read(file: "SpooledTemporaryFile[str]") -> Iterator[str]:
     with file:
         for line in file:
             yield line.removesuffix("\n")
-
-
-def report[Row](rows: Sequence[Row], line: Callable[[Row], str]) -> Iterator[str]:
-    """A line for each of the first rows, and how many more there are."""
-    return few(map(line, rows))
 
 
 def few(lines: Iterable[str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from backlog.cli.options import Options
 from backlog.session import ACTOR, Session
 from backlog.values import actor
-from backlog.verbs.rights import TOGETHER, UNGATE, Ask, Deed
+from backlog.verbs.rights import TOGETHER, UNGATE, Ask, Deed, Narrowed
 
 # The option that says who acts, where BACKLOG_OWNER does not stand for it.
 _SAID: Final = ("by", "actor")
@@ -21,7 +21,7 @@ def asked(ask: Ask, session: Session, options: Options) -> Iterator[None]:
     together = many or one is not None or options.deed in TOGETHER
     with session.transaction() if together else nullcontext():
         # What is known once it has been read.
-        def allow(ids: Iterable[str], deed: str | None = None) -> tuple[str, ...]:
+        def allow(ids: Iterable[str], deed: str | None = None) -> Narrowed:
             cards = tuple(ids)
             if options.deed == "edit" and getattr(options, "gated", None) is False:
                 ask(session, _deed(options, cards, UNGATE))
@@ -29,7 +29,7 @@ def asked(ask: Ask, session: Session, options: Options) -> Iterator[None]:
 
         options.allow = allow
         if not many:
-            options.roles_of_actor = allow((one,) if one is not None else ())
+            options.of_actor = allow((one,) if one is not None else ())
         yield
 
 

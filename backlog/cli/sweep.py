@@ -53,24 +53,22 @@ def days(environ: Mapping[str, str]) -> tuple[int, int]:
 
     Raises `UsageError`.
     """
-    kept = environ.get("BACKLOG_RETENTION_DAYS") or "0"
-    shown = environ.get("BACKLOG_ARCHIVE_DAYS") or "0"
-    return (
-        values.integer(kept, "BACKLOG_RETENTION_DAYS", 0, _MOST_DAYS),
-        values.integer(shown, "BACKLOG_ARCHIVE_DAYS", 0, _MOST_DAYS),
-    )
+    names = ("BACKLOG_RETENTION_DAYS", "BACKLOG_ARCHIVE_DAYS")
+    kept, shown = (values.integer(environ.get(n) or "0", n, 0, _MOST_DAYS) for n in names)
+    return kept, shown
 
 
 def _passes(session: Session, options: Options, old: tuple[int, int]) -> Iterator[str]:
     """A line for each pass that did something, until SIGTERM or SIGINT. Raises `UsageError`."""
     from backlog.verbs import beside
     from backlog.verbs.kept import is_large
+    from backlog.verbs.sweep import look
     from backlog.verbs.sweep import sweep as one_pass
 
     written, tell = _form(options)
     pruned_at: float | None = None
-    looking = _Beside(options.connect, _look)
-    telling = _Beside(options.connect, _tell_others)
+    looking = _Beside(options.connect, partial(look, paced=True))
+    telling = _Beside(options.connect, beside.done_outside)
 
     def step(session: Session) -> list[str]:
         nonlocal pruned_at
@@ -82,9 +80,7 @@ def _passes(session: Session, options: Options, old: tuple[int, int]) -> Iterato
         if beside.waits(session):
             telling.go_on()
         pruned_at = now if prune else pruned_at
-        if not any(done):
-            return []
-        return [written(done)]
+        return [written(done)] if any(done) else []
 
     with _until_told() as wait:
         yield from repeat(session, options.connect, step, options.every, wait, tell)
@@ -94,18 +90,19 @@ def _form(options: Options) -> "tuple[Callable[[Swept], str], Callable[[str, str
     """What makes a line of a pass, and what tells of the database. Raises `UsageError`."""
     from backlog import json_logs
 
-    if options.json or not json_logs.are_asked_for(os.environ):
-        return (lambda done: json_text(_answer(done))) if options.json else _line, None
+    if options.json:
+        return lambda done: json_text(_answer(done)), None
+    if not json_logs.are_asked_for(os.environ):
+        return _line, None
+
+    def written(done: "Swept") -> str:
+        return json_logs.line("backlog.sweep", _line(done), verb="sweep", **_answer(done))
 
     def tell(what: str, reason: str) -> str:
         level = "warning" if reason else "info"
         return json_logs.line("backlog.sweep", told(reason), level, verb="sweep", what=what)
 
-    return partial(_logged, json_logs.line), tell
-
-
-def _logged(line: "Callable[..., str]", done: "Swept") -> str:
-    return line("backlog.sweep", _line(done), verb="sweep", **_answer(done))
+    return written, tell
 
 
 class _Beside:
@@ -131,18 +128,6 @@ class _Beside:
         except Exception as error:
             if as_refusal(error) is None:
                 raise
-
-
-def _look(session: Session) -> None:
-    from backlog.verbs.sweep import look
-
-    look(session, paced=True)
-
-
-def _tell_others(session: Session) -> None:
-    from backlog.verbs import beside
-
-    beside.done_outside(session)
 
 
 @contextmanager

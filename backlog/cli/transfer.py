@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from stat import S_ISBLK, S_ISCHR
 from typing import Any, BinaryIO, Final
 
-from backlog import values
 from backlog.cli.caller import CALLER
 from backlog.cli.options import Options, flag, one_of, verb
 from backlog.cli.progress import bar
@@ -29,7 +28,6 @@ _AWAITED: Final = (
     one_of(
         "--from",
         foreign.TRACKERS,
-        lambda value: values.one_of(value, "--from", foreign.TRACKERS),
         f"the backlog of another tracker, a file or a directory: {', '.join(foreign.TRACKERS)}",
         dest="tracker",
         metavar="TRACKER",

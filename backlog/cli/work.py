@@ -8,39 +8,30 @@ from typing import Any, Final
 
 from backlog import switches, values
 from backlog.cli.claims import NOTHING_TAKEN
-from backlog.cli.options import POOL, WORKER, Options, Said, flag, number, text, verb
+from backlog.cli.options import POOL, WORKER, Options, Said, flag, number, one_of, verb
 from backlog.cli.reply import Reply
 from backlog.errors import UsageError
 from backlog.lifecycle import DEFAULT_TTL_SECONDS
 
 _MOST_AT_ONCE: Final = 100
 _SWITCH: Final = ("on", "off")
+_OUTPUT: Final = "off: keep nothing of what commands print (on)"
 
 # Kept from the command, so that what it runs of other projects finds no database of ours. The table
 # is in docs/workers.md.
 _SECRET: Final = (b"SECRET_KEY", b"BACKLOG_TRANSFER_TO")
 _OF_THE_SERVER: Final = (
-    b"DATABASE_URL",
-    b"BACKLOG_REPLICA_URL",
-    b"PGHOST",
-    b"PGHOSTADDR",
-    b"PGPORT",
-    b"PGDATABASE",
-    b"PGUSER",
-    b"PGPASSWORD",
-    b"PGPASSFILE",
-    b"PGSERVICE",
-    b"PGSERVICEFILE",
-    b"PGSSLCERT",
-    b"PGSSLKEY",
+    *(b"DATABASE_URL", b"BACKLOG_REPLICA_URL", b"PGHOST", b"PGHOSTADDR", b"PGPORT", b"PGDATABASE"),
+    *(b"PGUSER", b"PGPASSWORD", b"PGPASSFILE", b"PGSERVICE", b"PGSERVICEFILE"),
+    *(b"PGSSLCERT", b"PGSSLKEY"),
 )
 
 
-def _whether(value: str, name: str) -> str:
+def _output(value: str) -> str:
     """`on` or `off`, which a variable may say as other switches do. Raises `UsageError`."""
     if isinstance(value, Said):
-        return _SWITCH[0 if switches.read(value, name) else 1]
-    return values.one_of(value, name, _SWITCH)
+        return _SWITCH[0 if switches.read(value, value.name) else 1]
+    return values.one_of(value, "--output", _SWITCH)
 
 
 @verb(
@@ -57,15 +48,7 @@ def _whether(value: str, name: str) -> str:
     number("--max-runtime", 1, "seconds a command may run; then it is ended, as failed"),
     number("--stall", 1, "seconds it may print nothing; then it is ended, as failed"),
     flag("--pass-database", "let the command have DATABASE_URL"),
-    text(
-        "--output",
-        _whether,
-        "off: keep nothing of what commands print (on)",
-        choices=_SWITCH,
-        metavar="OUTPUT",
-        default="on",
-        env="BACKLOG_OUTPUT",
-    ),
+    one_of("--output", _SWITCH, _OUTPUT, _output, default="on", env="BACKLOG_OUTPUT"),
     ("command", {"nargs": REMAINDER, "metavar": "-- COMMAND", "help": "to run"}),
     on_session=False,  # it connects again and again, on threads of its own
 )
@@ -79,9 +62,8 @@ def work(options: Options) -> Reply:
         raise UsageError(f"--concurrency must be at most {_MOST_AT_ONCE}, and 1 with --once")
     log_line = _log_line(options)
     from backlog.verbs.pool import Pool
-    from backlog.worker.deeds import by
     from backlog.worker.first import stand_aside
-    from backlog.worker.plan import DRAIN, FOREVER, ONCE, Plan
+    from backlog.worker.plan import DRAIN, FOREVER, ONCE, Plan, by
     from backlog.worker.worker import DONE, FAILED
     from backlog.worker.worker import work as run
 
@@ -89,7 +71,7 @@ def work(options: Options) -> Reply:
         owner=options.owner,
         argv=argv,
         environ=environ,
-        pool=Pool(options.phase, options.role, options.roles_of_actor),
+        pool=Pool(options.phase, options.role, *options.of_actor),
         ttl=options.ttl,
         concurrency=options.concurrency,
         until=ONCE if options.once else DRAIN if options.drain else FOREVER,

@@ -10,32 +10,8 @@ from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 from django.utils.text import Truncator
 
-from backlog.fields import (
-    BlockReasonField,
-    CostField,
-    CountField,
-    DocumentField,
-    FreeTextField,
-    IdsField,
-    KeyField,
-    LabelField,
-    LineField,
-    NameField,
-    ResolutionField,
-    SecondsField,
-    TimestampField,
-    TokensField,
-)
-from backlog.lifecycle import (
-    BLOCK_REASONS,
-    BLOCKED,
-    CLAIMED,
-    DONE,
-    IN_REVIEW,
-    READY,
-    RESOLUTIONS,
-    STATUSES,
-)
+from backlog import fields, lifecycle
+from backlog.lifecycle import BLOCKED, CLAIMED, DONE, IN_REVIEW, READY, STATUSES
 from backlog.querysets import CardQuerySet
 
 _DEPENDS_ON_ITSELF = Func(
@@ -54,41 +30,41 @@ class Card(models.Model):
     """One piece of work."""
 
     # Collation C: ids compare as bytes, so that claims come in the same order on every server.
-    id = NameField(primary_key=True, db_collation="C")
-    title = LineField()
-    body = FreeTextField(null=True, blank=True)
-    phase = LabelField(null=True, blank=True)
+    id = fields.NameField(primary_key=True, db_collation="C")
+    title = fields.LineField()
+    body = fields.FreeTextField(null=True, blank=True)
+    phase = fields.LabelField(null=True, blank=True)
     priority = models.IntegerField(default=0, db_default=0)
     status = models.TextField(
         choices=[(status, status) for status in STATUSES], default=READY, db_default=READY
     )
-    depends_on = IdsField(default=list, db_default=Value([], models.JSONField()), blank=True)
-    claim_owner = NameField(null=True, blank=True)
-    claim_ttl_seconds = SecondsField(null=True, blank=True)
-    claimed_at = TimestampField(null=True, blank=True)
-    attempts = CountField(default=0, db_default=0)
-    idempotency_key = KeyField(null=True, blank=True)
-    acceptance = DocumentField(null=True, blank=True)
-    created_at = TimestampField(db_default=Now())
-    updated_at = TimestampField(db_default=Now(), editable=False)
+    depends_on = fields.IdsField(default=list, db_default=Value([], models.JSONField()), blank=True)
+    claim_owner = fields.NameField(null=True, blank=True)
+    claim_ttl_seconds = fields.SecondsField(null=True, blank=True)
+    claimed_at = fields.TimestampField(null=True, blank=True)
+    attempts = fields.CountField(default=0, db_default=0)
+    idempotency_key = fields.KeyField(null=True, blank=True)
+    acceptance = fields.DocumentField(null=True, blank=True)
+    created_at = fields.TimestampField(db_default=Now())
+    updated_at = fields.TimestampField(db_default=Now(), editable=False)
 
     # What a worker must be to claim it by role; how many attempts it has (None: the default, 0: no
     # cap); from when on it may be claimed.
-    role = LabelField(null=True, blank=True)
-    max_attempts = CountField(null=True, blank=True)
-    not_before = TimestampField(null=True, blank=True)
+    role = fields.LabelField(null=True, blank=True)
+    max_attempts = fields.CountField(null=True, blank=True)
+    not_before = fields.TimestampField(null=True, blank=True)
 
     # Why it was blocked last, and how often in a row for that reason; kept when it is unblocked.
-    block_reason = BlockReasonField(
-        choices=[(reason, reason.replace("_", " ")) for reason in BLOCK_REASONS],
+    block_reason = fields.BlockReasonField(
+        choices=[(reason, reason.replace("_", " ")) for reason in lifecycle.BLOCK_REASONS],
         null=True,
         blank=True,
         editable=False,
     )
-    block_note = FreeTextField(null=True, blank=True, editable=False)
-    block_count = CountField(default=0, db_default=0, editable=False)
+    block_note = fields.FreeTextField(null=True, blank=True, editable=False)
+    block_count = fields.CountField(default=0, db_default=0, editable=False)
     # What was said to that as it was unblocked; None while it is blocked.
-    answer = FreeTextField(null=True, blank=True, editable=False)
+    answer = fields.FreeTextField(null=True, blank=True, editable=False)
 
     # Not to be claimed before it is published.
     draft = models.BooleanField(default=False, db_default=False)
@@ -96,29 +72,32 @@ class Card(models.Model):
     gated = models.BooleanField(default=False, db_default=False)
     # So by itself, whether or not its phase is gated. No verb reads it into a record: claims would.
     own_gate = models.BooleanField(default=False, db_default=False, editable=False)
-    due = TimestampField(null=True, blank=True)
+    due = fields.TimestampField(null=True, blank=True)
     # How many seconds an attempt may take, however often its lease is renewed.
-    max_runtime = SecondsField(null=True, blank=True)
-    projected_tokens = TokensField(null=True, blank=True)
-    projected_cost = CostField(max_digits=20, decimal_places=6, null=True, blank=True)
+    max_runtime = fields.SecondsField(null=True, blank=True)
+    projected_tokens = fields.TokensField(null=True, blank=True)
+    projected_cost = fields.CostField(max_digits=20, decimal_places=6, null=True, blank=True)
     # Of a card that is done: what became of it instead of its completion; None: it was completed.
-    resolution = ResolutionField(
-        choices=[(each, each) for each in RESOLUTIONS], null=True, blank=True, editable=False
+    resolution = fields.ResolutionField(
+        choices=[(each, each) for each in lifecycle.RESOLUTIONS],
+        null=True,
+        blank=True,
+        editable=False,
     )
     # Out of lists and off the board since then; done.
-    archived_at = TimestampField(null=True, blank=True, editable=False)
+    archived_at = fields.TimestampField(null=True, blank=True, editable=False)
 
     # Derived by triggers; what a writer puts here is ignored.
-    status_changed_at = TimestampField(db_default=Now(), editable=False)
+    status_changed_at = fields.TimestampField(db_default=Now(), editable=False)
     open_dependencies = models.IntegerField(default=0, db_default=0, editable=False)
     # Some card waits for it, or did: else a completion need not look for any.
     has_dependents = models.BooleanField(default=False, db_default=False, editable=False)
-    claim_expires_at = TimestampField(null=True, editable=False)
+    claim_expires_at = fields.TimestampField(null=True, editable=False)
     # A draft, or `not_before` lay ahead when somebody looked last: `backlog.verbs.pool.wake` looks
     # again.
     held = models.BooleanField(default=False, db_default=False, editable=False)
     # Attempts that do not count towards the cap: those before it was unblocked, and temporary ones.
-    attempts_forgiven = CountField(default=0, db_default=0, editable=False)
+    attempts_forgiven = fields.CountField(default=0, db_default=0, editable=False)
 
     # The one predicate of readiness: what claims, lists, counts and pages ask. (The stubs know no Q
     # as the expression of a column.)

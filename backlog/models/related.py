@@ -11,29 +11,7 @@ from django.db.models.functions import Length, Now
 from django.db.models.lookups import LessThanOrEqual
 from django.urls import reverse
 
-from backlog.fields import (
-    CostField,
-    CountField,
-    DocumentField,
-    FreeTextField,
-    KeyField,
-    TimestampField,
-    TokensField,
-    WordsField,
-)
-from backlog.lifecycle import (
-    FLEET,
-    LONGEST_LAST_LINE,
-    LONGEST_NAME,
-    LONGEST_OUTPUT,
-    LONGEST_VIEW,
-    LONGEST_VIEW_NAME,
-    OUTCOMES,
-    PAUSE_SCOPES,
-    RULE_SCOPES,
-    RULES,
-    VIEWED_PAGES,
-)
+from backlog import fields, lifecycle
 from backlog.models.cards import Card
 from backlog.querysets import EventQuerySet, RuleQuerySet, RunOutputQuerySet, RunQuerySet
 
@@ -68,7 +46,7 @@ class DeletedCard(models.Model):
     """How many attempts a deleted id has had: `(id, attempts)` names one claim for ever."""
 
     id = models.TextField(primary_key=True, db_collation="C")
-    attempts = CountField()
+    attempts = fields.CountField()
 
     class Meta:
         db_table = "backlog_deleted"
@@ -81,7 +59,7 @@ class SearchDocument(models.Model):
     """The words of a card, for a search; None: `backlog.verbs.search` is to make them."""
 
     card_id = models.TextField(primary_key=True, db_collation="C")
-    document = WordsField(editable=False, null=True)
+    document = fields.WordsField(editable=False, null=True)
 
     class Meta:
         db_table = "backlog_search"
@@ -105,7 +83,7 @@ class Event(models.Model):
     pk = models.CompositePrimaryKey("card_id", "id")
     card = _of_card(related_name="events")
     id = models.BigIntegerField(editable=False)
-    at = TimestampField(db_default=Now())
+    at = fields.TimestampField(db_default=Now())
     actor = models.TextField()
     verb = models.TextField()
     from_status = models.TextField(null=True)
@@ -130,11 +108,11 @@ class _Attempt(models.Model):
 
     attempt = models.IntegerField(null=True)
     owner = models.TextField()
-    started_at = TimestampField()
-    summary = FreeTextField(null=True)
-    result = DocumentField(null=True)
-    tokens = TokensField(null=True)
-    cost = CostField(max_digits=20, decimal_places=6, null=True)
+    started_at = fields.TimestampField()
+    summary = fields.FreeTextField(null=True)
+    result = fields.DocumentField(null=True)
+    tokens = fields.TokensField(null=True)
+    cost = fields.CostField(max_digits=20, decimal_places=6, null=True)
 
     class Meta:
         abstract = True
@@ -149,8 +127,8 @@ class EndedRun(_Attempt):
     pk = models.CompositePrimaryKey("card_id", "id")
     card = _of_card(related_name="ended_runs")
     id = models.BigIntegerField(editable=False)
-    ended_at = TimestampField()
-    outcome = models.TextField(choices=[(outcome, outcome) for outcome in OUTCOMES])
+    ended_at = fields.TimestampField()
+    outcome = models.TextField(choices=[(outcome, outcome) for outcome in lifecycle.OUTCOMES])
 
     class Meta:
         db_table = "backlog_ended_run"
@@ -166,7 +144,7 @@ class Run(_Attempt):
         Card, models.DO_NOTHING, from_fields=["card"], to_fields=["id"], null=True, related_name="+"
     )
     id = models.BigIntegerField(editable=False)
-    ended_at = TimestampField(null=True)
+    ended_at = fields.TimestampField(null=True)
     outcome = models.TextField(null=True)
 
     objects = RunQuerySet.as_manager()
@@ -193,12 +171,12 @@ class Verdict(models.Model):
     pk = models.CompositePrimaryKey("card_id", "id")
     card = _of_card(related_name="verdicts")
     id = models.BigIntegerField(editable=False)
-    at = TimestampField(db_default=Now())
+    at = fields.TimestampField(db_default=Now())
     actor = models.TextField()
-    criterion = CountField(null=True)
+    criterion = fields.CountField(null=True)
     passed = models.BooleanField(default=False, db_default=False)
-    evidence = FreeTextField(null=True)
-    commit = KeyField(null=True)
+    evidence = fields.FreeTextField(null=True)
+    commit = fields.KeyField(null=True)
     attempt = models.IntegerField()
 
     class Meta:
@@ -217,12 +195,12 @@ class RunOutput(models.Model):
 
     pk = models.CompositePrimaryKey("card_id", "attempt")
     card = _of_card(related_name="outputs")
-    attempt = CountField()
+    attempt = fields.CountField()
     tail = models.BinaryField()
     before = models.BigIntegerField(default=0)
     ended = models.BooleanField(default=False)
     last_line = models.TextField()
-    written_at = TimestampField(db_default=Now())
+    written_at = fields.TimestampField(db_default=Now())
 
     objects = RunOutputQuerySet.as_manager()
 
@@ -232,10 +210,10 @@ class RunOutput(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(before__gte=0)
-                & Q(LessThanOrEqual(_BYTES_OF_TAIL, LONGEST_OUTPUT))
-                & Q(LessThanOrEqual(Length("last_line"), LONGEST_LAST_LINE)),
+                & Q(LessThanOrEqual(_BYTES_OF_TAIL, lifecycle.LONGEST_OUTPUT))
+                & Q(LessThanOrEqual(Length("last_line"), lifecycle.LONGEST_LAST_LINE)),
                 name="backlog_output_bounds",
-            ),
+            )
         ]
 
     def __str__(self) -> str:
@@ -246,8 +224,8 @@ class Kept(models.Model):
     """What a sweep saw of a large backlog that takes long to look at; see `backlog.verbs.kept`."""
 
     name = models.TextField(primary_key=True)
-    begun_at = TimestampField()
-    made_at = TimestampField(null=True)
+    begun_at = fields.TimestampField()
+    made_at = fields.TimestampField(null=True)
     seconds = models.FloatField(null=True)
     content = models.JSONField(null=True)
 
@@ -266,7 +244,7 @@ class SavedView(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views", db_index=False
     )
     name = models.TextField()
-    page = models.TextField(choices=[(page, page) for page in VIEWED_PAGES])
+    page = models.TextField(choices=[(page, page) for page in lifecycle.VIEWED_PAGES])
     query = models.TextField(blank=True)
 
     class Meta:
@@ -276,10 +254,10 @@ class SavedView(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "name"], name="backlog_view_of_account"),
             models.CheckConstraint(
-                condition=Q(page__in=VIEWED_PAGES)
+                condition=Q(page__in=lifecycle.VIEWED_PAGES)
                 & ~Q(name="")
-                & Q(LessThanOrEqual(Length("name"), LONGEST_VIEW_NAME))
-                & Q(LessThanOrEqual(Length("query"), LONGEST_VIEW)),
+                & Q(LessThanOrEqual(Length("name"), lifecycle.LONGEST_VIEW_NAME))
+                & Q(LessThanOrEqual(Length("query"), lifecycle.LONGEST_VIEW)),
                 name="backlog_view_bounds",
             ),
         ]
@@ -295,8 +273,8 @@ class SavedView(models.Model):
 
 
 _ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
-_NAMED = Q(scope__in=PAUSE_SCOPES) & ~Q(scope=FLEET) & ~Q(name="")
-_OF_FLEET = Q(scope=FLEET, name="")
+_NAMED = Q(scope__in=lifecycle.PAUSE_SCOPES) & ~Q(scope=lifecycle.FLEET) & ~Q(name="")
+_OF_FLEET = Q(scope=lifecycle.FLEET, name="")
 _OF_PHASE = Q(scope="phase", reason__isnull=True, most__isnull=True) & ~Q(name="")
 
 
@@ -313,18 +291,18 @@ class Rule(models.Model):
     """
 
     pk = models.CompositePrimaryKey("kind", "scope", "name")
-    kind = models.TextField(choices=[(kind, kind) for kind in RULES])
-    scope = models.TextField(choices=[(scope, scope) for scope in RULE_SCOPES])
+    kind = models.TextField(choices=[(kind, kind) for kind in lifecycle.RULES])
+    scope = models.TextField(choices=[(scope, scope) for scope in lifecycle.RULE_SCOPES])
     name = models.TextField(blank=True)  # of the phase, the owner or the card; empty for the fleet
-    reason = FreeTextField(null=True)  # a pause has one
-    most = CountField(null=True)  # a limit has it
-    tokens = TokensField(null=True)  # a budget has one of them, or both
-    cost = CostField(max_digits=20, decimal_places=6, null=True)
-    spent_tokens = TokensField(null=True)  # a budget has both
-    spent_cost = CostField(max_digits=20, decimal_places=6, null=True)
+    reason = fields.FreeTextField(null=True)  # a pause has one
+    most = fields.CountField(null=True)  # a limit has it
+    tokens = fields.TokensField(null=True)  # a budget has one of them, or both
+    cost = fields.CostField(max_digits=20, decimal_places=6, null=True)
+    spent_tokens = fields.TokensField(null=True)  # a budget has both
+    spent_cost = fields.CostField(max_digits=20, decimal_places=6, null=True)
     actor = models.TextField()
-    since = TimestampField(db_default=Now())
-    due = TimestampField(db_default=_ALWAYS)
+    since = fields.TimestampField(db_default=Now())
+    due = fields.TimestampField(db_default=_ALWAYS)
 
     objects = RuleQuerySet.as_manager()
 
@@ -346,7 +324,8 @@ class Rule(models.Model):
             ),
             # The name of a hold is the id of a card, which its own type bounds: a trigger makes it.
             models.CheckConstraint(
-                condition=Q(kind="hold") | Q(LessThanOrEqual(Length("name"), LONGEST_NAME)),
+                condition=Q(kind="hold")
+                | Q(LessThanOrEqual(Length("name"), lifecycle.LONGEST_NAME)),
                 name="backlog_rule_name_length",
             ),
         ]

@@ -29,17 +29,7 @@ from backlog.querysets.compiled import Compiled
 from backlog.records import Record, json_value
 from backlog.session import Session
 from backlog.values import document
-from backlog.verbs import (
-    archive,
-    batches,
-    cards,
-    claims,
-    drop,
-    history,
-    moves,
-    pool,
-    verdicts,
-)
+from backlog.verbs import archive, batches, cards, claims, drop, history, moves, pool, verdicts
 from backlog.verbs.batches import Outcome
 from backlog.verbs.claims import Taken
 from backlog.verbs.moves import NOTHING_SAID
@@ -133,8 +123,7 @@ class CardQuerySet(models.QuerySet["Card"]):
             in_vain = Q(Exists(edges.filter(missing | blocked, card=OuterRef("pk"))))
         else:
             in_vain = Q(pk__in=edges.filter(missing).union(edges.filter(blocked), all=True))
-        waits_in_vain = in_cell("waiting") & in_vain
-        return self.filter(_stuck() | EXPIRED | waits_in_vain)
+        return self.filter(_stuck() | EXPIRED | (in_cell("waiting") & in_vain))
 
     def in_cells(self, *cells: str) -> Self:
         """Those in any of these of `lifecycle.CELLS`."""
@@ -190,6 +179,7 @@ class CardQuerySet(models.QuerySet["Card"]):
         phase: str | None = None,
         role: str | None = None,
         roles: tuple[str, ...] = (),
+        named: bool = False,
         count: int = 1,
         card_id: str | None = None,
         wait: int = 0,
@@ -197,9 +187,9 @@ class CardQuerySet(models.QuerySet["Card"]):
     ) -> Taken[Any]:
         """Give `owner` the first `count` claimable cards of this queryset for `ttl` seconds.
 
-        One statement: the update of what `next_to_claim` locks. `phase`, `role` and `roles` narrow
-        the queryset, as a `Pool`. `card_id` asks for that card or none; whoever is changing it is
-        waited for. With nothing to claim, looks again for `wait` seconds.
+        One statement: the update of what `next_to_claim` locks. `phase`, `role`, `roles`, `named`
+        narrow the queryset, as a `Pool`. `card_id` asks for that card or none; whoever is changing
+        it is waited for. With nothing to claim, looks again for `wait` seconds.
 
         Gives `Taken`: its `cards`, in the order of claims (the first is its `card`), or `why` there
         are none: `lifecycle.EMPTY`, `PAUSED`, `AT_LIMIT`, `BUDGET`. Raises `UsageError`, and
@@ -209,7 +199,7 @@ class CardQuerySet(models.QuerySet["Card"]):
         every digit kept.
         """
         session = self._session if card_id is None else self.session()
-        source = Compiled(self, pool.pool_of(session, phase, role, roles), self._using)
+        source = Compiled(self, pool.pool_of(session, phase, role, roles, named), self._using)
         try:
             taken = claims.claim(session, owner, ttl, source, count, card_id=card_id, wait=wait)
         except EmptyResultSet:  # of `none()`, say
@@ -228,6 +218,7 @@ class CardQuerySet(models.QuerySet["Card"]):
         phase: str | None = None,
         role: str | None = None,
         roles: tuple[str, ...] = (),
+        named: bool = False,
         report: Report = NOTHING_SAID,
         waited_for: bool = False,
         as_records: bool = False,
@@ -240,7 +231,7 @@ class CardQuerySet(models.QuerySet["Card"]):
         `UsageError`.
         """
         session = self._session
-        source = Compiled(self, pool.pool_of(session, phase, role, roles), self._using)
+        source = Compiled(self, pool.pool_of(session, phase, role, roles, named), self._using)
         done, taken = claims.complete_and_claim(
             session,
             card_id,

@@ -7,7 +7,7 @@ purpose (time-outs, memory, read-only transactions, where tables go) is left; se
 
 from typing import Any, Final
 
-from backlog.store.errors import ConfigurationError
+from backlog.errors import ConfigurationError
 
 _PINS: Final = {
     # How values are written. psycopg takes times in ISO only, and numbers as they come.

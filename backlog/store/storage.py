@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from backlog import switches
+from backlog.errors import ConfigurationError
 from backlog.store.embedded import Store
-from backlog.store.errors import ConfigurationError
 from backlog.store.pins import check_encoding
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ class Embedded(NamedTuple):
         return Store(self.root).connect(autocommit=True, **_ENCODING)
 
     def django_database(self) -> dict[str, Any]:
-        """An entry of Django's DATABASES."""
         address = Store(self.root).connect_params()
         return {
             "ENGINE": "backlog.store.embedded.backend",
@@ -93,7 +92,6 @@ class Server(NamedTuple):
         return connection
 
     def django_database(self) -> dict[str, Any]:
-        """An entry of Django's DATABASES."""
         from psycopg import IsolationLevel
 
         parameters = self._parameters()

@@ -2,6 +2,7 @@
 
 import html
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -103,8 +104,8 @@ def digits(number: int | Decimal | str | None) -> str:
 
 @register.filter
 def counted(number: int) -> str:
-    """A count as it says itself: `1,000+` of one that was not ended."""
-    return str(number)
+    """A count in groups of three, or as it says itself: `1,000+` of one that was not ended."""
+    return f"{number:,}" if type(number) is int else str(number)
 
 
 @register.filter
@@ -230,13 +231,24 @@ def whole(text: Any) -> SafeString:
     within the `--` of an option. What is longer than a line of a phone may break, as it must."""
     if "-" not in str(text):
         return SafeString(html.escape(str(text)))
-    words = re.split(r"(\s+)", str(text))
-    return SafeString("".join(map(_kept, words)))
+    return SafeString("".join(map(_kept, re.split(r"(\s+)", str(text)))))
 
 
 def _kept(word: str) -> str:
     shown = html.escape(word)
     return f'<span class="whole">{shown}</span>' if "-" in word and len(word) <= WORD else shown
+
+
+@register.filter
+def id_option(card_id: str) -> str:
+    """The option that names the card, as a shell takes it."""
+    return f"--id={shlex.quote(card_id)}"
+
+
+@register.filter
+def without_program(way_out: str) -> str:
+    """A finding's way out, from its verb on: a page says how the program is called (`shell`)."""
+    return way_out.removeprefix("backlog")
 
 
 @register.filter

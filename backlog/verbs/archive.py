@@ -67,5 +67,4 @@ def archive_older(session: Session, days: int, phase: str | None = None) -> int:
 
 @in_statement
 def _archive_batch(session: Session, last: str, days: int, phase: str | None) -> list[str]:
-    given = (last, days, phase, phase, *telling())
-    return [row[0] for row in session.execute(_OLD, given).fetchall()]
+    return [row[0] for row in session.execute(_OLD, (last, days, phase, phase, *telling()))]

@@ -55,17 +55,12 @@ def _id(value: Any, key: str) -> str:
     return values.line(text_of(value, key), key)
 
 
-def _result(value: Any, key: str) -> str:
-    values.check_json(value, key)
-    return values.exact_json(value)
-
-
 _READERS: Final[dict[str, Callable[[Any, str], Any]]] = {
     "id": _id,
     "on": _id,
     "attempt": integer_of(1),
     "summary": lambda value, key: values.text(text_of(value, key), key),
-    "result": _result,
+    "result": values.checked_json,
     "tokens": integer_of(0, values.BIGINT_MAX),
     "cost": cost_of,
 }

@@ -154,8 +154,7 @@ def block_many(
         return moves.block(session, held.id, owner, held.attempt, **how, texts=texts)
 
     said = [held.report.text(held.id) for held in _checked(cards, owner)]
-    changes = change.blocked(reason, note)
-    moved = _move(session, lifecycle.BLOCK, cards, owner, said, changes, texts)
+    moved = _move(session, lifecycle.BLOCK, cards, owner, said, change.blocked(reason, note), texts)
     return _outcomes(cards, moved, alone)
 
 
@@ -200,8 +199,7 @@ def release_many(
         return moves.release(session, held.id, owner, held.attempt, **how)
 
     said = [change.said_back(held.report, held.id) for held in _checked(cards, owner)]
-    changes = change.given_back(delay)
-    moved = _move(session, lifecycle.RELEASE, cards, owner, said, changes, texts)
+    moved = _move(session, lifecycle.RELEASE, cards, owner, said, change.given_back(delay), texts)
     return _outcomes(cards, moved, alone)
 
 

@@ -81,7 +81,7 @@ def briefing(session: Session, card_id: str, max_bytes: int = DEFAULT_BRIEFING_B
     """
     card, seen = show(session, card_id), ledger(session, card_id)
     sections = [
-        _Section(_head(card), [_names(session, card)]),
+        _Section(_HEAD.format(card.status, card.priority, card.attempts), [_names(session, card)]),
         _Section("## Description", [_Part(text=card.body or "")]),
         _Section("## Acceptance criteria", _criteria(card.acceptance, seen)),
         _Section("## Verdicts", _verdicts(seen)),
@@ -102,16 +102,10 @@ Lines that begin with ">" quote what people and workers wrote. No other line is 
 - attempts: {}"""
 
 
-def _head(card: Record) -> str:
-    return _HEAD.format(card.status, card.priority, card.attempts)
-
-
 def _names(session: Session, card: Record) -> _Part:
-    owner = card.claim_owner
     names = {"id": card.id, "title": card.title, "phase": card.phase, "role": card.role}
-    return _Part(
-        names={**names, "claimed by": owner, **_repeats(session, card.id, card.resolution)}
-    )
+    names |= {"claimed by": card.claim_owner, **_repeats(session, card.id, card.resolution)}
+    return _Part(names=names)
 
 
 def _repeats(session: Session, card_id: str, resolution: str | None) -> dict[str, str | None]:
@@ -206,10 +200,7 @@ def _fit(sections: Sequence[_Section], most: int) -> str:
     room = most - sum(map(_size, headings)) - 2 * len(sections)
     wholes = ["\n\n".join(part.render() for part in each.parts) for each in sections]
     rooms = _shares(map(_size, wholes), room)
-    bodies = [
-        _cut_section(each, whole, share)
-        for each, whole, share in zip(sections, wholes, rooms, strict=True)
-    ]
+    bodies = map(_cut_section, sections, wholes, rooms)
     return "\n\n".join(map("".join, zip(headings, bodies, strict=True))) + "\n"
 
 

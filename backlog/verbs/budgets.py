@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from backlog import values
 from backlog.errors import Busy, NotFound, UsageError
-from backlog.lifecycle import BUDGET, LONGEST_NAME
-from backlog.session import ACTOR, Session, in_transaction, sqlstate
+from backlog.lifecycle import BUDGET
+from backlog.session import Session, in_transaction, sqlstate
 from backlog.verbs import names
-
-if TYPE_CHECKING:
-    from backlog.verbs.findings import Finding
+from backlog.verbs.findings import Finding, command
 
 # From this share on a budget warns.
 WARNED_AT: Final = Decimal("0.8")
@@ -87,11 +85,10 @@ def written(number: int | Decimal) -> str:
 
 def budgets(session: Session, phase: str | None = None) -> list[Budget]:
     """Every budget, by phase; or that of this very phase, if it has one."""
-    return [Budget._make(row) for row in session.execute(_BUDGETS, (phase, phase)).fetchall()]
+    return [Budget._make(row) for row in session.execute(_BUDGETS, (phase, phase))]
 
 
 def spent(session: Session) -> list[Budget]:
-    """The budgets that are spent."""
     return [each for each in budgets(session) if each.state == SPENT]
 
 
@@ -101,11 +98,8 @@ SELECT count(*) FROM (
     SELECT FROM backlog WHERE phase = %s AND status <> 'done' LIMIT 100000) AS some_cards"""
 
 
-def running_out(session: Session) -> "Iterator[Finding]":
+def running_out(session: Session) -> Iterator[Finding]:
     """What the doctor says of budgets that warn or are spent, of phases that are not done."""
-    from backlog.verbs.findings import Finding  # the help, which reads this module, does without
-    from backlog.verbs.ways_out import command
-
     for each in budgets(session):
         if each.state == OK:
             continue
@@ -132,7 +126,7 @@ def budget(session: Session, /, phase: str, **given: Any) -> Budget:
     cards have taken so far counts. Raises `UsageError`; `Busy` if for seconds others keep a run
     that is ending.
     """
-    phase = _target(session, phase)
+    phase = names.of_rule(session, "phase", phase, "phase")
     bounds = _checked(given)
     sql = """
         SELECT tokens, cost FROM backlog_rule
@@ -143,22 +137,20 @@ def budget(session: Session, /, phase: str, **given: Any) -> Budget:
         raise UsageError("a budget is of tokens, of cost, or of both: --tokens, --cost")
     if found is None:
         _no_run_ends(session)
-    given_now = (bounds["tokens"], bounds["cost"], ACTOR.get(), phase)
+    given_now = (bounds["tokens"], bounds["cost"], phase)
     session.execute(*((_SET, given_now) if found else (_SET_FIRST, (phase, *given_now))))
     return budgets(session, phase)[0]
 
 
-_WHO: Final = "coalesce(nullif(%s, ''), session_user)"
-
-_SET: Final = f"""
-UPDATE backlog_rule SET tokens = %s, cost = %s, actor = {_WHO}, since = now()
+_SET: Final = """
+UPDATE backlog_rule SET tokens = %s, cost = %s, actor = backlog_actor(), since = now()
 WHERE (kind, scope, name) = ('budget', 'phase', %s)"""
 
 # Somebody may have set the first one a moment ago.
 _SET_FIRST: Final = f"""
 INSERT INTO backlog_rule AS rule
     (kind, scope, name, tokens, cost, actor, spent_tokens, spent_cost)
-SELECT 'budget', 'phase', %s, %s::bigint, %s::numeric, {_WHO},
+SELECT 'budget', 'phase', %s, %s::bigint, %s::numeric, backlog_actor(),
     least(coalesce(sum(tokens), 0), {values.BIGINT_MAX}),
     least(coalesce(sum(cost), 0), 99999999999999.999999)
 FROM backlog_ended_run WHERE card_id IN (SELECT id FROM backlog WHERE phase = %s)
@@ -191,14 +183,6 @@ def unbudget(session: Session, phase: str) -> str:
         if session.execute(sql, (name,)).fetchone():
             return name
     raise NotFound(f"there is no budget of phase {phase.strip()}")
-
-
-def _target(session: Session, phase: str) -> str:
-    """By the very name that cards have, else a proper one."""
-    values.line(phase, "phase")
-    if names.is_there(session, "phase", phase):
-        return values.text(phase, "phase", LONGEST_NAME)
-    return values.name(phase, "phase")
 
 
 def _checked(given: dict[str, Any]) -> dict[str, Any]:

@@ -5,16 +5,8 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 
-from backlog import settable, values
-from backlog.errors import (
-    Cycle,
-    DuplicateId,
-    DuplicateKey,
-    HasDependents,
-    NotFound,
-    UsageError,
-    WrongState,
-)
+from backlog import errors, settable, values
+from backlog.errors import Cycle, DuplicateId, DuplicateKey, NotFound, UsageError, WrongState
 from backlog.lifecycle import BLOCKED, DONE, IN_REVIEW
 from backlog.records import COLUMNS, Record
 from backlog.session import UNIQUE_VIOLATION, Session, in_pages, in_transaction, sqlstate
@@ -221,10 +213,9 @@ def _delete(session: Session, card_ids: Sequence[str], force: bool) -> list[Reco
     if waiting and not force:
         some = ", ".join(f"{card_id} waits for {needed}" for card_id, needed in waiting[:10])
         others = f", … and {len(waiting) - 10:,} more" if len(waiting) > 10 else ""
-        raise HasDependents(f"cannot delete: {some}{others}; unlink first")
+        raise errors.HasDependents(f"cannot delete: {some}{others}; unlink first")
     sql = f"DELETE FROM backlog WHERE id = ANY (%s) RETURNING {COLUMNS}"
-    rows = session.execute(sql, (list(card_ids),)).fetchall()
-    return [Record._make(row) for row in rows]
+    return [Record._make(row) for row in session.execute(sql, (list(card_ids),))]
 
 
 def unfinished_dependents(session: Session, card_ids: Sequence[str]) -> list[tuple[str, str]]:
@@ -234,7 +225,7 @@ def unfinished_dependents(session: Session, card_ids: Sequence[str]) -> list[tup
         WHERE dependency_id = ANY (%s) AND status <> 'done' AND id <> ALL (%s)
         ORDER BY id, dependency_id"""
     ids = _checked(card_ids)
-    return [(row[0], row[1]) for row in session.execute(sql, (ids, ids)).fetchall()]
+    return [(row[0], row[1]) for row in session.execute(sql, (ids, ids))]
 
 
 @in_transaction

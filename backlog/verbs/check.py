@@ -29,13 +29,7 @@ class Check(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        return not self.differences
-
-    @property
-    def differences(self) -> int:
-        """How many."""
-        parts = (self.counts, self.edges, self.claims, self.words, self.limits)
-        return sum(len(part) for part in parts)
+        return not any(self[1:])
 
 
 # Of a range of cards each, in place of {backlog.id} and {card_id}.
@@ -127,11 +121,11 @@ ORDER BY 1, 2"""
 
 
 def _beyond(session: Session) -> Iterator[tuple[str, str, str]]:
-    for table, column, is_right in session.execute(_UNSURE, (list(_CALLED),)).fetchall():
+    for table, column, is_right in session.execute(_UNSURE, (list(_CALLED),)):
         sql = f"SELECT DISTINCT {_CALLED[table]} FROM {table} WHERE NOT ({is_right}) ORDER BY 1"
         for (name,) in in_pages(session, sql.replace("%", "%%")):
             yield table, name, f"{column} is longer than it may be now"
-    for table, name, counter, value in session.execute(_COUNTERS).fetchall():
+    for table, name, counter, value in session.execute(_COUNTERS):
         yield table, name, f"{counter} has come to {value}, near the end of what can be counted"
 
 
@@ -153,7 +147,7 @@ def differences(
         for done, (low, high) in enumerate(ranges):
             progress(f"cards, {part}", min(done * _AT_ONCE, total), total)
             with no_nested_loops(session):
-                rows = session.execute(*of_range(sql, low, high)).fetchall()
+                rows = session.execute(*of_range(sql, low, high))
             yield from ((part, row) for row in rows)
     yield from (("limits", row) for row in _beyond(session))
 

@@ -2,51 +2,21 @@
 
 import itertools
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 from backlog import values
 from backlog.errors import Busy
-from backlog.lifecycle import (
-    AT_LIMIT,
-    BUDGET,
-    DEFAULT_TTL_SECONDS,
-    EMPTY,
-    FLEET,
-    LIMIT_SCOPES,
-    PAUSED,
-    READY,
-)
+from backlog.lifecycle import AT_LIMIT, BUDGET, DEFAULT_TTL_SECONDS, EMPTY, FLEET, PAUSED, READY
 from backlog.planner import is_true_unindexed
 from backlog.records import Record
-from backlog.session import (
-    Session,
-    idle_pauses,
-    in_transaction,
-    pauses,
-    telling,
-)
-from backlog.verbs import rules
-from backlog.verbs.moves import (
-    NOTHING_SAID,
-    complete,
-    completion,
-    existing,
-    holding,
-    move_card,
-)
+from backlog.session import Session, idle_pauses, in_transaction, pauses, telling
+from backlog.verbs import rules, taking
+from backlog.verbs.moves import NOTHING_SAID, complete, completion, existing, holding, move_card
 from backlog.verbs.pool import ANY_CARD, GATE, Source, let_go
 from backlog.verbs.runs import Report
-from backlog.verbs.taking import (
-    LEASE,
-    claim_sql,
-    finish_and_claim,
-    finish_then_claim,
-    one_held,
-    place,
-    tried,
-)
 
 # How often a claim tries again while claimable cards are all locked by others: about ten seconds.
 MOST_TRIES: Final = 220
@@ -127,12 +97,14 @@ def complete_and_claim(
     done, cards = None, list[Record]()
     if not waited_for:
         how = {"texts": texts, "spends": report.spends}
-        finished, cards = finish_and_claim(session, one_held(held), 1, lease, pool, 1, **how)
+        finished, cards = taking.finish_and_claim(
+            session, taking.one_held(held), 1, lease, pool, 1, **how
+        )
         done = finished.get(card_id)
     if done is None:
         mark = str(next(_TRIPS))
         first = completion(held, texts, mark)
-        moved, cards = finish_then_claim(session, first, lease, pool, 1, mark)
+        moved, cards = taking.finish_then_claim(session, first, lease, pool, 1, mark)
         done = next((Record._make(row[1:]) for row in moved), None)
     if done is None:
         card = complete(session, card_id, owner, attempt, report=report, texts=texts)
@@ -169,8 +141,9 @@ def _lease(owner: str, ttl: int) -> tuple[str, int]:
 def _claim(session: Session, lease: tuple[str, int], pool: Source, count: int) -> list[Record]:
     """One statement. No cards, too, after a failure that is cured by trying again."""
     select, params = pool.next_to_claim(count, True, ())
-    rows = tried(session, lambda: session.rows(claim_sql(select), (*lease, *params))) or []
-    return sorted(map(Record._make, rows), key=place)
+    sql = taking.claim_sql(select)
+    rows = taking.tried(session, lambda: session.rows(sql, (*lease, *params)))
+    return sorted(map(Record._make, rows or []), key=taking.place)
 
 
 def _try_again(session: Session, lease: tuple[str, int], pool: Source, count: int) -> Taken[Record]:
@@ -206,11 +179,11 @@ def _claim_by_rules(
     cards: list[Record] = []
     while len(cards) < min(count, allowance.room):
         select, params = pool.next_to_claim(1, False, allowance.closed, allowance.roles)
-        rows = session.rows(claim_sql(select), (*lease, *params))
+        rows = session.rows(taking.claim_sql(select), (*lease, *params))
         if not rows:
             break
         cards.append(Record._make(rows[0]))
-        allowance.count(cards[-1])
+        allowance.claimed(cards[-1])
     return Taken(cards) if cards else _why_none(session, pool, allowance)
 
 
@@ -231,26 +204,22 @@ def _why_none(session: Session, pool: Source, allowance: "_Allowance") -> Taken[
     return Taken([], allowance.why_of(is_paused, is_spent) if is_any else EMPTY)
 
 
-class _Allowance:
+class _Allowance(NamedTuple):
     """What the rules leave an owner to claim now; limits are counted under their lock."""
 
-    def __init__(
-        self,
-        why: str | None,
-        room: int,
-        paused: set[str],
-        spent: set[str],
-        rooms: dict[str, int],
-        of_roles: dict[str, int],
-    ) -> None:
-        self.why, self.room, self.paused, self.spent = why, room, paused, spent
-        self._rooms, self._of_roles = rooms, of_roles
+    why: str | None
+    room: int
+    paused: set[str]
+    spent: set[str]
+    of_phases: dict[str, int]
+    of_roles: dict[str, int]
 
     @classmethod
     def of(cls, session: Session, owner: str) -> Self:
-        limits = rules.locked_limits(session)
+        of = defaultdict[str, dict[str, int]](dict)
+        for limit in rules.locked_limits(session):
+            of[limit.scope][limit.name] = limit.room
         in_force = rules.pauses(session)
-        of = {scope: {r.name: r.room for r in limits if r.scope == scope} for scope in LIMIT_SCOPES}
         room = min(of[FLEET].get("", MOST_AT_ONCE), of["owner"].get(owner, MOST_AT_ONCE))
         stopped = any(each.scope != "phase" and each.name in ("", owner) for each in in_force)
         # A claim puts nothing into review: a phase is closed by it, or as open as without.
@@ -267,7 +236,7 @@ class _Allowance:
     @property
     def closed(self) -> list[str]:
         """The phases of which nothing may be claimed: paused, spent, or full."""
-        full = {phase for phase, room in self._rooms.items() if room <= 0}
+        full = {phase for phase, room in self.of_phases.items() if room <= 0}
         return sorted(self.paused | self.spent | full)
 
     @staticmethod
@@ -278,11 +247,11 @@ class _Allowance:
     @property
     def roles(self) -> list[str]:
         """The roles of whose cards no more may be claimed."""
-        return sorted(role for role, room in self._of_roles.items() if room <= 0)
+        return sorted(role for role, room in self.of_roles.items() if room <= 0)
 
-    def count(self, card: Record) -> None:
-        """One more is claimed of its phase and its role."""
-        for name, rooms in ((card.phase, self._rooms), (card.role, self._of_roles)):
+    def claimed(self, card: Record) -> None:
+        """One more is, of its phase and its role."""
+        for name, rooms in ((card.phase, self.of_phases), (card.role, self.of_roles)):
             if name in rooms:
                 rooms[name] -= 1
 
@@ -318,4 +287,4 @@ def _claim_card_by_rules(session: Session, lease: tuple[str, int], card_id: str)
 def _move(
     session: Session, lease: tuple[str, int], card_id: str, condition: str
 ) -> tuple[bool, Record | None]:
-    return move_card(session, card_id, LEASE, lease, condition, telling(lease[0]))
+    return move_card(session, card_id, taking.LEASE, lease, condition, telling(lease[0]))

@@ -3,31 +3,17 @@ with the command that lets it go on."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from backlog import lifecycle
 from backlog.lifecycle import FLEET, why_blocked
 from backlog.session import Session, in_pages
-from backlog.verbs import check, rules
+from backlog.verbs import check, overdue, rules
 from backlog.verbs.budgets import running_out
-from backlog.verbs.findings import Finding
+from backlog.verbs.findings import Finding, command, literal, psql
 from backlog.verbs.kept import Kept, is_large, kept
-from backlog.verbs.overdue import (
-    DRAFT,
-    LATE,
-    LONG_IN_REVIEW,
-    OVERRUN,
-    REVIEW,
-    late,
-    long_in_review,
-    old_drafts,
-    overrun,
-)
-from backlog.verbs.overruns import TOO_LONG
 from backlog.verbs.stuck import CYCLE, MISSING, Stuck, stuck
-from backlog.verbs.ways_out import command, literal, psql
 
 BLOCKED: Final = lifecycle.BLOCKED
 EXHAUSTED: Final = "exhausted"
@@ -41,8 +27,9 @@ BEYOND: Final = "beyond"
 
 # In the order in which findings are listed: causes before what they hold up.
 KINDS: Final = (
-    *(BLOCKED, EXHAUSTED, CYCLE, MISSING, WAITING, EXPIRED, OVERRUN, LATE, REVIEW),
-    *(PAUSED, LIMIT, BUDGET, DRAFT, DRIFT, BEYOND),
+    *(BLOCKED, EXHAUSTED, CYCLE, MISSING, WAITING, EXPIRED),
+    *(overdue.OVERRUN, overdue.LATE, overdue.REVIEW),
+    *(PAUSED, LIMIT, BUDGET, overdue.DRAFT, DRIFT, BEYOND),
 )
 
 # What a sweep keeps of it; as many findings of a kind; as many cards are counted behind a pause.
@@ -75,7 +62,8 @@ def doctor(session: Session) -> Diagnosis:
     Of that, what has changed since is left out. Reads only.
     """
     if not is_large(session):
-        return Diagnosis(list(everything(session)), {}, _now(session), is_large=False)
+        (now,) = session.execute("SELECT now()").fetchone()
+        return Diagnosis(list(everything(session)), {}, now, is_large=False)
     seen = kept(session, NAME)
     totals, holds_up, lasting = _of(seen)
     still = _unchanged(session, lasting, seen.at) if seen else []
@@ -83,7 +71,7 @@ def doctor(session: Session) -> Diagnosis:
     totals.update(Counter(each.kind for each in still))
     found = [*still, *_paused(session), *_limited(session), *running_out(session)]
     for kind, those in _FOUND_AT_ONCE.items():
-        first = [replace(each, holds_up=holds_up.get(each.id)) for each in those(session, FEW)]
+        first = [each._replace(holds_up=holds_up.get(each.id)) for each in those(session, FEW)]
         found += first
         if len(first) == FEW:
             sql = f"SELECT count(*) FROM backlog WHERE {_OF_KIND[kind]}"
@@ -112,11 +100,11 @@ def look(session: Session) -> Any:
         if each.kind in (BLOCKED, EXHAUSTED):
             holds_up[each.id] = each.holds_up
         elif each.kind in _LASTING:
-            first.append(asdict(each))
+            first.append(each._asdict())
     return {kind: totals[kind] for kind in _LASTING}, holds_up, first
 
 
-_LASTING: Final = (CYCLE, MISSING, WAITING, LATE, DRAFT, DRIFT, BEYOND)
+_LASTING: Final = (CYCLE, MISSING, WAITING, overdue.LATE, overdue.DRAFT, DRIFT, BEYOND)
 
 
 def everything(session: Session) -> Iterator[Finding]:
@@ -133,27 +121,18 @@ def everything(session: Session) -> Iterator[Finding]:
         yield each
     vain.sort(key=lambda each: KINDS.index(_kind(each)))  # what waits stays behind its cause
     yield from _waiting(vain, exhausted)
-    yield from _expired(session)
-    yield from overrun(session)
-    yield from late(session)
-    yield from long_in_review(session)
-    yield from _paused(session)
-    yield from _limited(session)
-    yield from running_out(session)
-    yield from old_drafts(session)
-    yield from _derived(session)
-
-
-def _now(session: Session) -> datetime:
-    now: datetime = session.execute("SELECT now()").fetchone()[0]
-    return now
+    for found in (_expired, overdue.overrun, overdue.late, overdue.long_in_review):
+        yield from found(session)
+    for found in (_paused, _limited, running_out, overdue.old_drafts):
+        yield from found(session)
+    yield from (_DERIVED[part](*row) for part, row in check.differences(session))
 
 
 def _unchanged(session: Session, found: list[Finding], at: datetime) -> list[Finding]:
     """Those that say of cards, and of what does not exist, what was not changed since."""
     ids = {id for each in found for id in (each.id, each.because) if id is not None}
     sql = "SELECT id, updated_at <= %s FROM backlog WHERE id = ANY (%s)"
-    same = dict(session.execute(sql, (at, list(ids))).fetchall())
+    same = dict(session.execute(sql, (at, list(ids))))
 
     def stands(each: Finding) -> bool:
         if each.kind in (DRIFT, BEYOND):  # mended by what need not change the card
@@ -169,8 +148,8 @@ _OF_KIND: Final = {
     BLOCKED: "status = 'blocked' AND block_reason NOT IN ('attempts_exhausted', 'in_review')",
     EXHAUSTED: "status = 'blocked' AND block_reason = 'attempts_exhausted'",
     EXPIRED: "claim_expires_at <= now()",
-    OVERRUN: TOO_LONG.format(grace=0),
-    REVIEW: LONG_IN_REVIEW,
+    overdue.OVERRUN: overdue.TOO_LONG.format(grace=0),
+    overdue.REVIEW: overdue.LONG_IN_REVIEW,
 }
 
 
@@ -247,8 +226,8 @@ _FOUND_AT_ONCE: Final[dict[str, Callable[[Session, int], Iterator[Finding]]]] = 
     BLOCKED: lambda session, most: _blocked(session, BLOCKED, most),
     EXHAUSTED: lambda session, most: _blocked(session, EXHAUSTED, most),
     EXPIRED: _expired,
-    OVERRUN: overrun,
-    REVIEW: long_in_review,
+    overdue.OVERRUN: overdue.overrun,
+    overdue.REVIEW: overdue.long_in_review,
 }
 
 
@@ -313,11 +292,6 @@ _MENDED: Final = {
     check.NO_WORDS: "INSERT INTO backlog_search (card_id) VALUES ({})",
     check.NO_CARD: "DELETE FROM backlog_search WHERE card_id = {}",
 }
-
-
-def _derived(session: Session) -> Iterator[Finding]:
-    for part, row in check.differences(session):
-        yield _DERIVED[part](*row)
 
 
 # What the database derives and is wrong about: only a statement of SQL puts it right.

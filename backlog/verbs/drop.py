@@ -4,20 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from backlog import values
+from backlog import lifecycle, values
 from backlog.errors import HasDependents, NotFound, UsageError, WrongState
-from backlog.lifecycle import (
-    BLOCKED,
-    CLAIMED,
-    DONE,
-    DROP_TOO,
-    DROPPED,
-    DUPLICATE,
-    LONGEST_TEXT,
-    READY,
-    WAIT,
-    WAITING_FOR_DROPPED,
-)
+from backlog.lifecycle import BLOCKED, CLAIMED, DONE, DROPPED, DUPLICATE, READY
 from backlog.records import COLUMNS, Record
 from backlog.session import TELLING, Session, in_transaction, telling
 from backlog.verbs import change, names
@@ -26,7 +15,7 @@ from backlog.verbs.graph import lock_graph
 from backlog.verbs.moves import existing, stale
 
 # Of the reason, so that a note has room for the id before it.
-_LONGEST_REASON: Final = LONGEST_TEXT - 1_000
+_LONGEST_REASON: Final = lifecycle.LONGEST_TEXT - 1_000
 
 _LOCK: Final = f"""
 SELECT {COLUMNS} FROM backlog WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE"""
@@ -71,10 +60,10 @@ def drop(
     """
     reason = values.line(reason, "reason", _LONGEST_REASON)
     if dependents is not None:
-        values.one_of(dependents, "dependents", WAITING_FOR_DROPPED)
+        values.one_of(dependents, "dependents", lifecycle.WAITING_FOR_DROPPED)
     original = _original(session, card_id, duplicate_of)
     lock_graph(session)
-    locked = _locked(session, card_id, all_behind=dependents == DROP_TOO)
+    locked = _locked(session, card_id, all_behind=dependents == lifecycle.DROP_TOO)
     card = existing(card_id, locked.pop(card_id, None))
     if seen is not None and card.updated_at != values.since(seen, "seen"):
         raise stale(card)
@@ -83,7 +72,7 @@ def drop(
     waiting = [each for each in locked.values() if each.status != DONE]
     if waiting and dependents is None:
         raise HasDependents(_who_waits(card_id, waiting))
-    if dependents == DROP_TOO and original in locked:
+    if dependents == lifecycle.DROP_TOO and original in locked:
         raise UsageError(
             f"{original} waits for {card_id}: it cannot be dropped and be the original"
         )
@@ -91,10 +80,11 @@ def drop(
         (DROPPED, reason) if original is None else (DUPLICATE, f"{original}: {reason}")
     )
     _drop(session, [card_id], resolution, note)
-    others = [each.id for each in waiting] if dependents == DROP_TOO else []
+    others = [each.id for each in waiting] if dependents == lifecycle.DROP_TOO else []
     _drop(session, others, DROPPED, reason)
-    blocked = _block(session, card_id, reason, waiting) if dependents == WAIT else []
-    left = [each.id for each in waiting if each.id not in blocked] if dependents == WAIT else []
+    waits = dependents == lifecycle.WAIT
+    blocked = _block(session, card_id, reason, waiting) if waits else []
+    left = [each.id for each in waiting if waits and each.id not in blocked]
     return Dropped(existing(card_id, find(session, card_id)), others, blocked, left)
 
 
@@ -137,8 +127,7 @@ def _locked(session: Session, card_id: str, *, all_behind: bool) -> dict[str, Re
     """
     locked: dict[str, Record] = {}
     while (ids := _behind(session, card_id, all_behind=all_behind)) - locked.keys():
-        rows = session.execute(_LOCK, (sorted(ids),)).fetchall()
-        locked = {row[0]: Record._make(row) for row in rows}
+        locked = {row[0]: Record._make(row) for row in session.execute(_LOCK, (sorted(ids),))}
         if card_id not in locked:
             return {}
     return locked
@@ -157,7 +146,7 @@ def _behind(session: Session, card_id: str, *, all_behind: bool) -> set[str]:
 def _who_waits(card_id: str, waiting: Sequence[Record]) -> str:
     some = ", ".join(each.id for each in waiting[:10])
     more = f", … and {len(waiting) - 10:,} more" if len(waiting) > 10 else ""
-    choices = ", ".join(f"{name} ({what})" for name, what in WAITING_FOR_DROPPED.items())
+    choices = ", ".join(f"{name} ({what})" for name, what in lifecycle.WAITING_FOR_DROPPED.items())
     wait = "waits" if len(waiting) == 1 else "wait"
     return f"cannot drop {card_id}: {some}{more} {wait} for it; say of these dependents: {choices}"
 
@@ -173,4 +162,4 @@ def _block(session: Session, card_id: str, reason: str, waiting: Sequence[Record
     note = f"waits for {card_id}, which was dropped: {reason}"
     ids = [each.id for each in waiting if each.status not in (CLAIMED, BLOCKED)]
     given = (*change.blocked("dependency", note)[1], ids, *telling())
-    return sorted(row[0] for row in session.execute(_BLOCK, given).fetchall())
+    return sorted(row[0] for row in session.execute(_BLOCK, given))

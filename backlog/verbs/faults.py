@@ -108,8 +108,7 @@ class UnknownKeys:
         """All of them are one fault, where the first stands."""
         if not self.counts:
             return
-        alone = len(self.counts) == 1
-        many, them = ("", "it") if alone else ("s", "them")
+        many, them = ("", "it") if len(self.counts) == 1 else ("s", "them")
         shown = list(self.counts)[:_MOST_KEYS]
         meant = [f"{name} for {_shorter(key)}" for key in shown if (name := likely(key, known))]
         hint = f"perhaps {', '.join(meant)}; " if meant else ""

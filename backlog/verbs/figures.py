@@ -129,11 +129,9 @@ SELECT coalesce(block_reason, 'other'), count(*) FROM backlog WHERE status = 'bl
 
 
 def _blocked(session: Session) -> Figure:
-    rows = session.execute(_BLOCKED).fetchall()
+    numbers = {row[:1]: row[1] for row in session.execute(_BLOCKED)}
     about = "Cards that are blocked, by why: what they ask of an operator."
-    return Figure(
-        GAUGE, "backlog_blocked_cards", about, ("reason",), {(why,): n for why, n in rows}
-    )
+    return Figure(GAUGE, "backlog_blocked_cards", about, ("reason",), numbers)
 
 
 _RULES: Final = """
@@ -142,15 +140,9 @@ WHERE kind IN ('pause', 'limit', 'budget', 'gate') GROUP BY kind, scope"""
 
 
 def _rules(session: Session) -> Figure:
-    rows = session.execute(_RULES).fetchall()
+    numbers = {row[:2]: row[2] for row in session.execute(_RULES)}
     about = "Pauses, limits, budgets and gates that are set, by what they are about."
-    return Figure(
-        GAUGE,
-        "backlog_rules",
-        about,
-        ("kind", "scope"),
-        {(kind, scope): number for kind, scope, number in rows},
-    )
+    return Figure(GAUGE, "backlog_rules", about, ("kind", "scope"), numbers)
 
 
 def _of_history(session: Session) -> Iterable[Figure]:

@@ -61,7 +61,8 @@ def parts(session: Session, span: Span, standing: Mapping[str, int]) -> list[Par
     Counts of the past are those of now, less what the events since then changed.
     """
     first = span.begin(datetime.now(UTC))
-    moves, costs = _moves(session, span, first), _costs(session, span, first)
+    moves = _moves(session, span, first)
+    costs = dict(session.execute(_COSTS, (span.part, _EPOCH, first)))
     past = []
     for back in reversed(range(span.number)):
         at = first + back * span.part
@@ -87,7 +88,7 @@ def _moves(
 ) -> Mapping[datetime, Iterable[tuple[str, str | None, str | None, int]]]:
     """Of each part: verb, status before, status after, and how many cards."""
     by_part = defaultdict(list)
-    for at, *move in session.execute(_MOVES, (span.part, _EPOCH, first)).fetchall():
+    for at, *move in session.execute(_MOVES, (span.part, _EPOCH, first)):
         by_part[at].append(tuple(move))
     return by_part
 
@@ -95,10 +96,6 @@ def _moves(
 _COSTS: Final = """
 SELECT date_bin(%s, ended_at, %s), sum(cost) FROM backlog_ended_run
 WHERE ended_at >= %s GROUP BY 1"""
-
-
-def _costs(session: Session, span: Span, first: datetime) -> Mapping[datetime, Decimal | None]:
-    return dict(session.execute(_COSTS, (span.part, _EPOCH, first)).fetchall())
 
 
 class Spread(NamedTuple):
@@ -144,7 +141,7 @@ SELECT name, number, times[1], times[2], times[3] FROM spread"""
 def times(session: Session, span: Span) -> list[Spread]:
     """How long the cards done in the span took, and how old open ones are."""
     since = span.begin(datetime.now(UTC))
-    return [Spread._make(row) for row in session.execute(_TIMES, (since,)).fetchall()]
+    return [Spread._make(row) for row in session.execute(_TIMES, (since,))]
 
 
 class Spent(NamedTuple):
@@ -169,7 +166,7 @@ def spending(session: Session, span: Span) -> list[Spent]:
     Cards that are deleted by now have no phase.
     """
     since = span.begin(datetime.now(UTC))
-    return [Spent._make(row) for row in session.execute(_SPENDING, (since,)).fetchall()]
+    return [Spent._make(row) for row in session.execute(_SPENDING, (since,))]
 
 
 class Flow(NamedTuple):
@@ -207,66 +204,32 @@ def _flow(session: Session, span: Span, stats: Stats, past: list[Part]) -> Flow:
 
 
 def look(session: Session) -> Any:
-    """What `flow` asks of a sweep, as JSON."""
+    """What `flow` asks of a sweep."""
     stats = pool.stats(session)
     days = parts(session, max(SPANS.values(), key=lambda each: each.part * each.number), stats.ever)
     content = {}
     for name, span in SPANS.items():
         by_day = span.part == DAY
         past = days[-span.number :] if by_day else parts(session, span, stats.ever)
-        content[name] = _kept(_flow(session, span, stats, past))
+        content[name] = _flow(session, span, stats, past)._asdict()
     return content
-
-
-def _kept(flow: Flow) -> Any:
-    return {
-        "stats": flow.stats,
-        "parts": [
-            (part.at.isoformat(), *part[1:4], _text(part.cost), part.standing)
-            for part in flow.parts
-        ],
-        "times": [[*each[:2], *map(_seconds, each[2:])] for each in flow.times],
-        "spending": [
-            (each.phase, each.runs, each.tokens and int(each.tokens), _text(each.cost))
-            for each in flow.spending
-        ],
-        "timeline": [moment.isoformat() for moment in flow.timeline[:2]] + list(flow.timeline[2:]),
-    }
 
 
 def _of(seen: Any, at: datetime) -> Flow:
     since, until, rows, workers = seen["timeline"]
+    moment = datetime.fromisoformat
     return Flow(
         Stats(*seen["stats"]),
-        [
-            Part(datetime.fromisoformat(begun), created, claimed, done, _number(cost), standing)
-            for begun, created, claimed, done, cost, standing in seen["parts"]
-        ],
+        [Part._make((moment(at), *n, _number(cost), now)) for at, *n, cost, now in seen["parts"]],
         [Spread(*each[:2], *map(_interval, each[2:])) for each in seen["times"]],
-        [
-            Spent(phase, runs, tokens, _number(cost))
-            for phase, runs, tokens, cost in seen["spending"]
-        ],
-        Timeline(
-            datetime.fromisoformat(since),
-            datetime.fromisoformat(until),
-            [Row(*row) for row in rows],
-            workers,
-        ),
+        [Spent(*each[:2], *map(_number, each[2:])) for each in seen["spending"]],
+        Timeline(moment(since), moment(until), [Row(*row) for row in rows], workers),
         at,
     )
 
 
-def _text(cost: Decimal | None) -> str | None:
-    return None if cost is None else str(cost)
-
-
-def _number(cost: str | None) -> Decimal | None:
-    return None if cost is None else Decimal(cost)
-
-
-def _seconds(interval: timedelta | None) -> float | None:
-    return None if interval is None else interval.total_seconds()
+def _number(written: str | None) -> Decimal | None:
+    return None if written is None else Decimal(written)
 
 
 def _interval(seconds: float | None) -> timedelta | None:

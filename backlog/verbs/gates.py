@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from backlog import values
 from backlog.errors import NotFound
-from backlog.lifecycle import LATEST, LONGEST_NAME
+from backlog.lifecycle import LATEST
 from backlog.session import Session, in_transaction
 from backlog.verbs import names, rules
 from backlog.verbs.rules import Pause
@@ -59,8 +59,7 @@ def gate(session: Session, phase: str) -> Gate:
 
     Raises `UsageError`. See `of_nothing`.
     """
-    if not names.is_there(session, "phase", values.text(phase, "phase", LONGEST_NAME)):
-        phase = values.name(phase, "phase")
+    phase = names.of_rule(session, "phase", phase, "phase")
     session.execute(_LOCK, (phase,))
     session.execute(_GATE, (phase, LATEST))
     session.execute(_MARK, (True, phase, True))
@@ -83,7 +82,7 @@ def ungate(session: Session, phase: str) -> Ungated:
 
 def gates(session: Session, phase: str | None = None) -> list[Gate]:
     """Every gated phase, by name; or this one, if it is gated."""
-    return [Gate._make(row) for row in session.execute(_GATES, (phase,)).fetchall()]
+    return [Gate._make(row) for row in session.execute(_GATES, (phase,))]
 
 
 def of_nothing(session: Session, made: Gate) -> str | None:

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from backlog import values
-from backlog.errors import NotFound
 from backlog.planner import row_by_row
 from backlog.session import TELLING, Session, in_statement, telling
+from backlog.verbs.moves import existing
 
 COLUMNS: Final = "id, card_id, at, actor, verb, from_status, to_status, attempt, note"
 
@@ -51,10 +51,8 @@ def comment(session: Session, card_id: str, note: str) -> Event:
 
     The card stays as it is, its `updated_at` too. Raises `NotFound`, `UsageError`.
     """
-    event = say(session, values.text(card_id, "id"), COMMENT, values.line(note, "note"))
-    if event is None:
-        raise NotFound(f"there is no card {card_id}")
-    return event
+    values.text(card_id, "id")
+    return existing(card_id, say(session, card_id, COMMENT, values.line(note, "note")))
 
 
 def say(
@@ -77,7 +75,7 @@ def history(session: Session, card_id: str, limit: int | None = None) -> list[Ev
         SELECT {COLUMNS} FROM (
             SELECT {COLUMNS} FROM backlog_event WHERE card_id = %s ORDER BY id DESC LIMIT %s
         ) AS newest ORDER BY id"""
-    return [Event._make(row) for row in session.execute(sql, (card_id, limit)).fetchall()]
+    return [Event._make(row) for row in session.execute(sql, (card_id, limit))]
 
 
 def last_id(session: Session) -> int:

@@ -6,7 +6,8 @@ A row of `backlog_kept` for each; how often goes by how long it takes.
 import json
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from backlog.session import Session
@@ -45,8 +46,7 @@ class Kept(NamedTuple):
 
 def is_large(session: Session, most: int | None = None) -> bool:
     """Whether there are more than about so many cards (None: more than `SMALL`)."""
-    found = session.execute(_IS_LARGE, (SMALL if most is None else most,)).fetchone()
-    return bool(found[0])
+    return bool(session.execute(_IS_LARGE, (SMALL if most is None else most,)).fetchone()[0])
 
 
 def kept(session: Session, name: str) -> Kept | None:
@@ -56,10 +56,15 @@ def kept(session: Session, name: str) -> Kept | None:
 
 
 def keep(session: Session, name: str, look: Callable[[Session], Any], *, paced: bool) -> None:
-    """Look, and keep what is seen, which is JSON; `paced`: only if it is time to."""
+    """Look, and keep what is seen, as JSON; `paced`: only if it is time to."""
     begun = session.execute(_BEGIN, (name, not paced)).fetchone()
     if begun:
         start = time.monotonic()
-        content = json.dumps(look(session))
-        took = time.monotonic() - start
-        session.execute(_KEEP, (begun[0], took, content, name))
+        content = json.dumps(look(session), default=_plain)
+        session.execute(_KEEP, (begun[0], time.monotonic() - start, content, name))
+
+
+def _plain(value: datetime | timedelta | Decimal) -> str | float:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value.isoformat() if isinstance(value, datetime) else str(value)

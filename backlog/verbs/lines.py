@@ -46,11 +46,8 @@ def read_lines(
     """The cards that are right; `faults` is told of the others, and `ignored` of unknown keys,
     which are faults without it. `progress` is told of each card.
     """
-    found = ((*each, _NO_LINES) for each in backlog(lines))
+    found = ((*each, dict[str, int]()) for each in backlog(lines))
     return read_found(found, len(lines), progress, faults, ignored)
-
-
-_NO_LINES: Final[Mapping[str, int]] = {}
 
 
 def read_found(
@@ -149,8 +146,6 @@ def _consistent(card: dict[str, Any]) -> dict[str, Any]:
         raise UsageError("resolution and archivedAt belong to status done")
     ids = [(card["id"], "id"), *((i, "dependency") for i in card.get("depends_on") or ())]
     card[_ODD] = [(each, what) for each, what in ids if not values.is_new_id(each)]
-    if card.get("acceptance") is not None:
-        card["acceptance"] = values.exact_json(card["acceptance"])
     if card.get("depends_on") is not None:
         card["depends_on"] = values.json_text(card["depends_on"])
     return {c: v for c, v in card.items() if v is not None or c not in _NEVER_NULL}
@@ -159,15 +154,8 @@ def _consistent(card: dict[str, Any]) -> dict[str, Any]:
 _KEY: Final = "idempotency_key"
 _ODD: Final = "odd"  # no column: see `Line`
 _NEVER_NULL: Final = (
-    "title",
-    "priority",
-    "status",
-    "depends_on",
-    "attempts",
-    "created_at",
-    "block_count",
-    "draft",
-    "gated",
+    *("title", "priority", "status", "depends_on", "attempts", "created_at", "block_count"),
+    *("draft", "gated"),
 )
 
 
@@ -194,25 +182,10 @@ def cost_of(value: Any, key: str) -> str:
     return values.cost(str(value) if isinstance(value, values.Digits) else text_of(value, key), key)
 
 
-def _whether(value: Any, key: str) -> bool:
-    if not isinstance(value, bool):
-        raise UsageError(f"{key} must be true or false")
-    return value
-
-
-def _resolution(value: Any, key: str) -> str:
-    return values.one_of(text_of(value, key), key, RESOLUTIONS)
-
-
 def _ids(value: Any, key: str) -> list[str]:
     if not isinstance(value, list):
         raise UsageError(f"{key} must be an array of ids")
     return values.dependencies([text_of(item, f"each of {key}") for item in value])
-
-
-def _acceptance(value: Any, key: str) -> Any:
-    values.check_json(value, key)
-    return value
 
 
 _READERS: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
@@ -230,7 +203,7 @@ _READERS: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
         "claimed_at": lambda v, k: values.moment(text_of(v, k), k),
         "attempts": integer_of(0, MOST_COUNTED),
         "idempotency_key": lambda v, k: values.key(text_of(v, k), k),
-        "acceptance": _acceptance,
+        "acceptance": values.checked_json,
         "created_at": lambda v, k: values.moment(text_of(v, k), k),
         "updated_at": lambda v, k: values.moment(text_of(v, k), k),
         "role": lambda v, k: values.optional_name(text_of(v, k), k),
@@ -240,13 +213,13 @@ _READERS: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
         "block_note": lambda v, k: values.optional(text_of(v, k), k),
         "block_count": integer_of(0, MOST_COUNTED),
         "answer": lambda v, k: values.optional(text_of(v, k), k),
-        "draft": _whether,
-        "gated": _whether,
+        "draft": values.whether,
+        "gated": values.whether,
         "due": lambda v, k: values.moment(text_of(v, k), k),
         "max_runtime": integer_of(1),
         "projected_tokens": integer_of(0, values.BIGINT_MAX),
         "projected_cost": cost_of,
-        "resolution": _resolution,
+        "resolution": lambda v, k: values.one_of(text_of(v, k), k, RESOLUTIONS),
         "archived_at": lambda v, k: values.moment(text_of(v, k), k),
     }.items()
 }

@@ -104,11 +104,9 @@ def complete(
     its worker into review, unless all of its criteria have passed; from review and from ready it is
     refused then, as `NotAccepted`.
     """
-    expected = Expected(owner, attempt, seen)
+    expected, changes = Expected(owner, attempt, seen), change.DONE_ALONE
     said = report.text(card_id)
-    return transition(
-        session, lifecycle.COMPLETE, card_id, expected, said, change.DONE_ALONE, texts=texts
-    )
+    return transition(session, lifecycle.COMPLETE, card_id, expected, said, changes, texts=texts)
 
 
 def holding(card_id: str, owner: str, attempt: int | None, report: Report) -> Condition:
@@ -149,8 +147,7 @@ def block(
     what is given and raised are those of `complete`, but `WrongState` is from done. A blocked card
     stays as it is.
     """
-    changes = change.blocked(reason, note)
-    expected = Expected(owner, attempt, seen)
+    expected, changes = Expected(owner, attempt, seen), change.blocked(reason, note)
     said = report.text(card_id)
     return transition(session, lifecycle.BLOCK, card_id, expected, said, changes, texts=texts)
 
@@ -203,13 +200,10 @@ def release(
     After its last attempt (`max_attempts`) it is blocked instead. Raises `NotFound`,
     `WrongState`, `ClaimLost`, `Stale`.
     """
-    changes = change.given_back(delay)
-    expected = Expected(owner, attempt, seen)
+    expected, changes = Expected(owner, attempt, seen), change.given_back(delay)
     said = change.said_back(report, card_id)
-    return existing(
-        card_id,
-        transition(session, lifecycle.RELEASE, card_id, expected, said, changes, texts=texts),
-    )
+    card = transition(session, lifecycle.RELEASE, card_id, expected, said, changes, texts=texts)
+    return existing(card_id, card)
 
 
 def renew(
@@ -227,13 +221,9 @@ def renew(
     was cancelled raises `Cancelled`; else `NotFound`, `WrongState`, `ClaimLost`. `updated_at`
     stays: a heartbeat is no change of the card.
     """
-    expected = Expected(owner, attempt)
-    return existing(
-        card_id,
-        transition(
-            session, lifecycle.RENEW, card_id, expected, "", change.renewed(ttl), texts=texts
-        ),
-    )
+    expected, changes = Expected(owner, attempt), change.renewed(ttl)
+    card = transition(session, lifecycle.RENEW, card_id, expected, "", changes, texts=texts)
+    return existing(card_id, card)
 
 
 @in_statement
@@ -251,10 +241,8 @@ def reclaim(session: Session, among: Condition = EVERYTHING) -> list[str]:
         )
         UPDATE backlog SET status = 'ready' FROM expired
         WHERE backlog.id = expired.id AND {TELLING} IS NOT NULL RETURNING backlog.id"""
-    rows = session.execute(
-        sql, (*params, *telling(report=Report().text(None, back=True)))
-    ).fetchall()
-    return sorted(row[0] for row in rows)
+    params = (*params, *telling(report=Report().text(None, back=True)))
+    return sorted(row[0] for row in session.execute(sql, params))
 
 
 def reclaim_card(session: Session, card_id: str, *, seen: datetime | None = None) -> list[str]:
@@ -351,11 +339,11 @@ def stale(card: Record) -> Stale:
     return Stale(f"{card.id} was changed at {iso(card.updated_at)}; look at it again")
 
 
-def existing(card_id: str, card: Record | None) -> Record:
-    """The card. Raises `NotFound` if it is None."""
-    if card is None:
+def existing[T](card_id: str, found: T | None) -> T:
+    """The card, or what was found of it. Raises `NotFound` if it is None."""
+    if found is None:
         raise NotFound(f"there is no card {card_id}")
-    return card
+    return found
 
 
 def _lost(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from backlog import values
+from backlog.lifecycle import LONGEST_NAME
 from backlog.session import Session
 
 
@@ -33,10 +34,18 @@ def is_there(session: Session, column: str, name: str) -> bool:
     return bool(session.execute(sql, (name,)).fetchone()[0])
 
 
+def of_rule(session: Session, column: str, name: str, what: str) -> str:
+    """Whom a new rule is about: by the very name that cards have, else a proper one."""
+    values.line(name, what)
+    if is_there(session, column, name):
+        return values.text(name, what, LONGEST_NAME)
+    return values.name(name, what)
+
+
 def missing(session: Session, ids: Iterable[str]) -> list[str]:
     """Those of the ids that no card has, in their order."""
     given = list(ids)
-    rows = session.execute("SELECT id FROM backlog WHERE id = ANY (%s)", (given,)).fetchall()
+    rows = session.execute("SELECT id FROM backlog WHERE id = ANY (%s)", (given,))
     there = {row[0] for row in rows}
     return [each for each in given if each not in there]
 

@@ -162,8 +162,7 @@ def _ids(lines: list[_Read]) -> list[str]:
 
 
 def _made(title: str) -> str:
-    words = re.findall(r"[^\W_]+", normalize("NFC", title[:200].lower()))
-    made = "-".join(words)
+    made = "-".join(re.findall(r"[^\W_]+", normalize("NFC", title[:200].lower())))
     if len(made) > _LONGEST_MADE:
         made = made[: _LONGEST_MADE + 1].rpartition("-")[0] or made[:_LONGEST_MADE]
     return made or "card"

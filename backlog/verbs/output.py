@@ -108,8 +108,7 @@ def look(session: Session, card_id: str, attempt: int | None = None, seen: int =
 
     Without an attempt, of the newest.
     """
-    given = (LAST_WORDS_SECONDS, seen, seen, attempt, card_id)
-    row = session.execute(_LOOK, given).fetchone()
+    row = session.execute(_LOOK, (LAST_WORDS_SECONDS, seen, seen, attempt, card_id)).fetchone()
     if row is None:
         return None
     found, attempts, more, before, written_at, ended, tail = row
@@ -146,7 +145,7 @@ def existing_run(card_id: str, found: Look | None) -> Look:
 def attempts_with_output(session: Session, card_id: str, most: int = 5) -> list[int]:
     """The newest attempts of which anything is kept."""
     sql = "SELECT attempt FROM backlog_output WHERE card_id = %s ORDER BY attempt DESC LIMIT %s"
-    return [attempt for (attempt,) in session.execute(sql, (card_id, most)).fetchall()]
+    return [attempt for (attempt,) in session.execute(sql, (card_id, most))]
 
 
 def last_line(tail: bytes) -> str:

@@ -47,7 +47,7 @@ class Source(Protocol):
 
 class Pool(NamedTuple):
     """Which cards a claim may take: those of a phase, those for a role and those for none; None: of
-    any. With `roles`, those for one of these and those for none.
+    any. With `roles`, those for one of these and those for none; `named`: none that are for none.
 
     What the ORM compiles from `CardQuerySet.next_to_claim`, for the command, which starts without
     Django (`tests/test_querysets.py` compares the two).
@@ -56,11 +56,12 @@ class Pool(NamedTuple):
     phase: str | None = None
     role: str | None = None
     roles: tuple[str, ...] = ()
+    named: bool = False
 
     @property
     def shape(self) -> "Shape":
         """All of it but the names."""
-        return self.phase is not None, self.role is not None, len(self.roles)
+        return self.phase is not None, self.role is not None, len(self.roles), self.named
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -79,22 +80,28 @@ class Pool(NamedTuple):
         return sql, (*self.given, *closed, *roles)
 
 
-# Whether there is a phase, whether there is a role, and how many roles of whoever claims.
-Shape = tuple[bool, bool, int]
+# Whether there is a phase, whether there is a role, how many roles of whoever claims, and whether
+# a card must be for one.
+Shape = tuple[bool, bool, int, bool]
 
 
 ANY_CARD: Final = Pool()
 
 
 def pool_of(
-    session: Session, phase: str | None, role: str | None, roles: tuple[str, ...] = ()
+    session: Session,
+    phase: str | None,
+    role: str | None,
+    roles: tuple[str, ...] = (),
+    named: bool = False,
 ) -> Pool:
     """The pool that a caller names. Raises `UsageError`."""
-    return Pool(names.found(session, "phase", phase), names.found(session, "role", role), roles)
+    phase, role = names.found(session, "phase", phase), names.found(session, "role", role)
+    return Pool(phase, role, roles, named)
 
 
 def _of(shape: Shape) -> list[str]:
-    of_phase, of_role, roles = shape
+    of_phase, of_role, roles, named = shape
     conditions = []
     if of_phase:
         # The status, which a claimable card has anyway, as it is not archived, makes it a range of
@@ -108,6 +115,8 @@ def _of(shape: Shape) -> list[str]:
     if roles:
         names = ", ".join(["%s"] * roles)
         conditions.append(f'("backlog"."role" IN ({names}) OR "backlog"."role" IS NULL)')
+    if named:
+        conditions.append('"backlog"."role" IS NOT NULL')
     return conditions
 
 
@@ -213,7 +222,8 @@ class Explanation(NamedTuple):
     """Whether a card can be claimed, or what it waits for: three lists of ids, disjoint.
 
     `not_before` is set while the card is held back until then, `draft` until it is published,
-    `block_reason` and perhaps `block_note` while it is blocked. A claimable card, and no other, may
+    `block_reason` and perhaps `block_note` while it is blocked, `open_criteria` of one in review
+    until each has passed. A claimable card, and no other, may
     still be kept from claims by pauses of the fleet or its phase, by a full limit on the fleet, its
     phase or its role, and by the spent budget of its phase.
     """
@@ -231,6 +241,7 @@ class Explanation(NamedTuple):
     block_note: str | None
     draft: bool
     spent: "list[Budget]"
+    open_criteria: list[int]
 
 
 def explain(session: Session, card_id: str) -> Explanation:
@@ -241,7 +252,9 @@ def explain(session: Session, card_id: str) -> Explanation:
     sql = """
         SELECT card.role, card.status, card.open_dependencies = 0, card.phase,
             CASE WHEN card.not_before > now() THEN card.not_before END, card.block_reason,
-            card.block_note, card.draft, d.id, d.status
+            card.block_note, card.draft,
+            CASE WHEN card.block_reason = 'in_review' THEN backlog_open_criteria(card) END,
+            d.id, d.status
         FROM backlog card LEFT JOIN LATERAL (
             SELECT d.id, d.n, b.status
             FROM jsonb_array_elements_text(card.depends_on) WITH ORDINALITY AS d (id, n)
@@ -251,8 +264,8 @@ def explain(session: Session, card_id: str) -> Explanation:
     rows = session.execute(sql, (card_id,)).fetchall()
     if not rows:
         raise NotFound(f"there is no card {card_id}")
-    waits = [row[8:] for row in rows if row[8] is not None]
-    role, status, met, phase, not_before, reason, note, draft = rows[0][:8]
+    waits = [row[9:] for row in rows if row[9] is not None]
+    role, status, met, phase, not_before, reason, note, draft, judged = rows[0][:9]
     scopes = ((FLEET, ""), ("phase", phase), ("review", phase), ("role", role))
     claimable = status == READY and met and not_before is None and not draft
     pauses = rules.pauses(session) if claimable else []
@@ -271,4 +284,5 @@ def explain(session: Session, card_id: str) -> Explanation:
         block_note=note if status == BLOCKED else None,
         draft=draft,
         spent=[each for each in budgets.spent(session) if each.phase == phase] if claimable else [],
+        open_criteria=judged or [] if status == BLOCKED else [],
     )

@@ -41,23 +41,27 @@ UNGATE: Final = "ungate"
 # Verbs that are about no card and are asked about in the transaction in which they are done.
 TOGETHER: Final[set[str]] = set()
 
-# Gives the roles whose cards a claim may take, with those for no role; none: of any. Or raises
-# `NotAllowed`. It locks the cards that it looks at.
-Ask = Callable[[Session, Deed], tuple[str, ...]]
+# Which cards a claim may take, as a `Pool` has it: the roles that they are for, and whether those
+# for none are left out.
+Narrowed = tuple[tuple[str, ...], bool]
+NOT_NARROWED: Final[Narrowed] = (), False
+
+# Gives what a claim may take. Or raises `NotAllowed`. It locks the cards that it looks at.
+Ask = Callable[[Session, Deed], Narrowed]
 
 # Whom to ask about a verb: None, as long as everybody may do it.
 guard: Callable[[str], Ask | None] = lambda verb: None  # noqa: E731 (there to be replaced)
 
 
 @contextmanager
-def allowed(session: Session, deed: Deed, ask: Ask | None = None) -> Iterator[tuple[str, ...]]:
+def allowed(session: Session, deed: Deed, ask: Ask | None = None) -> Iterator[Narrowed]:
     """Inside it the deed may be done, what was asked about stays so, and is what `Ask` gives.
 
     Raises `NotAllowed`.
     """
     ask = ask or guard(deed.verb)
     if ask is None:
-        yield ()
+        yield NOT_NARROWED
         return
     with session.transaction() if deed.cards or deed.verb in TOGETHER else nullcontext():
         yield ask(session, deed)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from backlog import values
 from backlog.errors import NotFound, UsageError
-from backlog.lifecycle import FLEET, LIMIT_SCOPES, LONGEST_NAME, PAUSE_SCOPES
-from backlog.session import ACTOR, Session, in_transaction
+from backlog.lifecycle import FLEET, LIMIT_SCOPES, PAUSE_SCOPES
+from backlog.session import Session, in_transaction
 from backlog.verbs import names
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 # Claims under a limit come one after the other, so that each counts those before it.
 _LIMITS_LOCK: Final = """
 SELECT pg_advisory_xact_lock(1650549611, -3) FROM backlog_rule WHERE kind = 'limit' LIMIT 1"""
-
-_WHO: Final = "coalesce(nullif(%s, ''), session_user)"
 
 # What is claimed is read once, however many limits there are, and not at all without any.
 _RULES: Final = """
@@ -83,17 +81,13 @@ def pause(session: Session, scope: str, name: str, reason: str) -> Pause:
     `scope` is one of `lifecycle.PAUSE_SCOPES`; `name` is empty for the fleet. If it is paused, it
     has the new reason. Raises `UsageError`. See `of_nothing`.
     """
-    sql = f"""
+    sql = """
         INSERT INTO backlog_rule (kind, scope, name, reason, actor)
-        VALUES ('pause', %s, %s, %s, {_WHO})
+        VALUES ('pause', %s, %s, %s, backlog_actor())
         ON CONFLICT (kind, scope, name) DO UPDATE SET
             reason = excluded.reason, actor = excluded.actor, since = excluded.since
         RETURNING scope, name, reason, actor, since"""
-    params = (
-        *_target(session, scope, name, PAUSE_SCOPES),
-        values.line(reason, "reason"),
-        ACTOR.get(),
-    )
+    params = (*_target(session, scope, name, PAUSE_SCOPES), values.line(reason, "reason"))
     return Pause._make(session.execute(sql, params).fetchone())
 
 
@@ -118,8 +112,7 @@ def pauses(session: Session, phase: str | None = None, owner: str | None = None)
         _, phase = _ruled(session, "pause", "phase", phase, PAUSE_SCOPES)
     if owner is not None:
         _, owner = _ruled(session, "pause", "owner", owner, PAUSE_SCOPES)
-    rows = session.execute(sql, (phase, owner, phase, owner)).fetchall()
-    return [Pause._make(row) for row in rows]
+    return [Pause._make(row) for row in session.execute(sql, (phase, owner, phase, owner))]
 
 
 @in_transaction
@@ -130,14 +123,12 @@ def limit(session: Session, scope: str, name: str, most: int) -> Limit:
     `UsageError`.
     """
     scope, name = _target(session, scope, name, LIMIT_SCOPES)
-    session.execute(
-        f"""
+    sql = """
         INSERT INTO backlog_rule (kind, scope, name, most, actor)
-        VALUES ('limit', %s, %s, %s, {_WHO})
+        VALUES ('limit', %s, %s, %s, backlog_actor())
         ON CONFLICT (kind, scope, name) DO UPDATE SET
-            most = excluded.most, actor = excluded.actor, since = excluded.since""",
-        (scope, name, values.count(most, "max"), ACTOR.get()),
-    )
+            most = excluded.most, actor = excluded.actor, since = excluded.since"""
+    session.execute(sql, (scope, name, values.count(most, "max")))
     return next(each for each in limits(session) if (each.scope, each.name) == (scope, name))
 
 
@@ -178,7 +169,7 @@ class Rules(NamedTuple):
 def in_force(session: Session) -> Rules:
     """Every pause and every limit, read by one statement."""
     pauses, limits = [], []
-    for kind, scope, name, reason, most, actor, since, used in session.execute(_RULES).fetchall():
+    for kind, scope, name, reason, most, actor, since, used in session.execute(_RULES):
         if kind == "pause":
             pauses.append(Pause(scope, name, reason, actor, since))
         else:
@@ -189,7 +180,7 @@ def in_force(session: Session) -> Rules:
 def spent_phases(session: Session) -> set[str]:
     """The phases whose budget is spent: nothing of them is claimed."""
     sql = "SELECT name FROM backlog_rule WHERE kind = 'budget' AND due <= statement_timestamp()"
-    return {row[0] for row in session.execute(sql).fetchall()}
+    return {row[0] for row in session.execute(sql)}
 
 
 def locked_limits(session: Session) -> list[Limit]:
@@ -209,11 +200,7 @@ def of_nothing(
 
 
 def unknown(
-    session: Session,
-    scope: str,
-    name: str,
-    so: str = "",
-    known: dict[str, list[str]] | None = None,
+    session: Session, scope: str, name: str, so: str = "", known: dict[str, list[str]] | None = None
 ) -> str | None:
     """What to say of a name that nobody has: no card of the phase or role, no trace of the worker;
     `so` goes on from there, and the name that is like it is named. None of one that somebody has.
@@ -228,7 +215,7 @@ def unknown(
     said = f"{who} {name}{so}"
     known = {} if known is None else known
     if scope not in known:
-        known[scope] = [row[0] for row in session.execute(_KNOWN[scope]).fetchall()]
+        known[scope] = [row[0] for row in session.execute(_KNOWN[scope])]
     meant = _like(name, known[scope])
     return said if meant is None else f"{said}; did you mean {meant}?"
 
@@ -294,9 +281,7 @@ def _target(session: Session, scope: str, name: str, known: tuple[str, ...]) -> 
     _check(scope, name, known)
     if scope == FLEET:
         return scope, ""
-    if names.is_there(session, _CARD_OF.get(scope, "claim_owner"), name):
-        return scope, values.text(name, scope, LONGEST_NAME)
-    return scope, values.name(name, scope)
+    return scope, names.of_rule(session, _CARD_OF.get(scope, "claim_owner"), name, scope)
 
 
 def _ruled(

@@ -87,7 +87,7 @@ def runs(session: Session, card_id: str, limit: int | None = None) -> list[Run]:
         SELECT {_COLUMNS} FROM (
             SELECT * FROM backlog_run WHERE card_id = %s ORDER BY id DESC LIMIT %s
         ) AS newest ORDER BY id"""
-    return [Run._make(row) for row in session.execute(sql, (card_id, limit)).fetchall()]
+    return [Run._make(row) for row in session.execute(sql, (card_id, limit))]
 
 
 def ended(session: Session, card_id: str, attempt: int | None, owner: str | None) -> str | None:

@@ -69,12 +69,13 @@ _MAKE: Final = """
 UPDATE backlog_search SET document = backlog_card_words(id, title, body, acceptance)
 FROM backlog WHERE id = card_id AND card_id = ANY (%s)"""
 
-# Parameters: the text, the query three times, the page. What has the same rank comes by id.
+# Parameters: the text twice, the query three times, the page. What has the same rank comes by id.
 _FIND: Final = f"""
 WITH found (place, card_id, rank, run, event) AS (
     SELECT 1, id, 'Infinity'::real, NULL::bigint, NULL::bigint FROM backlog WHERE id = %s
     UNION ALL (
-        SELECT 2, card_id, ts_rank(document, query), NULL, NULL FROM (
+        SELECT 2, card_id, CASE WHEN lower(card_id) = lower(%s) THEN 'Infinity'
+            ELSE ts_rank(document, query) END, NULL, NULL FROM (
             SELECT card_id, document, query FROM backlog_search, CAST(%s AS tsquery) AS query
             WHERE document @@ query LIMIT {MOST_RANKED}) AS some_cards)
     UNION ALL (
@@ -102,7 +103,8 @@ ORDER BY rank DESC, card.id"""
 
 
 def search(session: Session, text: str, limit: int = 20, page: int = 1) -> Found:
-    """The cards that the words lead to, the best first; first of all the one of that id.
+    """The cards that the words lead to, the best first; first of all the one of that id, in
+    small letters or capitals.
 
     A page of `limit`, from 1. Of a word that very many have, some cards only: `in_part`. Raises
     `UsageError` for a text that is blank or longer than `LONGEST`.
@@ -111,7 +113,7 @@ def search(session: Session, text: str, limit: int = 20, page: int = 1) -> Found
     to_come = make_words(session) == MOST_MADE
     words, query = _query(session, text)
     with indexed(session):
-        sought = (text.strip(), *[query] * 3, limit, (page - 1) * limit)
+        sought = (*[text.strip()] * 2, *[query] * 3, limit, (page - 1) * limit)
         rows = session.execute(_FIND, sought).fetchall()
     hits = [_hit(words, *row[:11]) for row in rows]
     total, in_part = rows[0][11:] if rows else (0, False)
@@ -124,7 +126,7 @@ def make_words(session: Session) -> int:
     What others make at this moment is left to them.
     """
     with indexed(session):
-        ids = [row[0] for row in session.execute(_TO_MAKE, (MOST_MADE,)).fetchall()]
+        ids = [row[0] for row in session.execute(_TO_MAKE, (MOST_MADE,))]
         return session.execute(_MAKE, (ids,)).rowcount if ids else 0
 
 
@@ -158,27 +160,12 @@ def _all_of(words: list[str]) -> str:
     return " & ".join(f"'{word}':*" for word in quoted)
 
 
-def _hit(
-    words: tuple[str, ...],
-    card_id: str,
-    title: str,
-    phase: str | None,
-    status: str,
-    claimable: bool,
-    archived: bool,
-    body: str | None,
-    acceptance: str | None,
-    attempt: int | None,
-    summary: str | None,
-    note: str | None,
-) -> Hit:
-    texts = {
-        "title": f"{card_id} {title}",
-        "body": body or "",
-        "acceptance": acceptance or "",
-        "summary": summary or "",
-        "note": note or "",
-    }
+def _hit(words: tuple[str, ...], *row: Any) -> Hit:
+    """Of a row of `_FIND`, without its last two columns."""
+    card_id, title, phase, status, claimable, archived, body, acceptance, attempt, *said = row
+    found = (f"{card_id} {title}", body, acceptance, *said)
+    names = ("title", "body", "acceptance", "summary", "note")
+    texts = {name: text or "" for name, text in zip(names, found, strict=True)}
     where = max(texts, key=lambda name: _number(words, texts[name]))  # of equals the first
     shown = texts["body" if where == "title" else where]
     cell = CELL_OF[status, claimable]
@@ -209,6 +196,5 @@ def _places(words: tuple[str, ...], text: str) -> Iterator[re.Match[str]]:
     """Where a word of the text begins with one of these."""
     if not words:
         return iter(())
-    longest_first = sorted(words, key=len, reverse=True)
-    either: Any = "|".join(map(re.escape, longest_first))
+    either: Any = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
     return re.finditer(rf"(?<![^\W_])(?:{either})", text, re.IGNORECASE)

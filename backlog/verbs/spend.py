@@ -66,12 +66,11 @@ def spending(session: Session, phase: str | None = None) -> Spending:
     of_all = phase is None
     among, params = ("", ()) if of_all else (" AND phase = %s", (phase, phase))
     sql = _SPENDING.format(among=among, join="LEFT JOIN" if of_all else "JOIN")
-    rows = session.execute(sql, params).fetchall()
+    rows = session.execute(sql, params)
     phases, roles, owners, total = _Sums(), _Sums(), _Sums(), _Sums()
     for phase, role, owner, of_tokens, of_cost, is_done, tokens, cost in rows:
         projected = of_tokens, of_cost
-        groups = (phases[phase], roles[role], owners[owner], total[None])
-        for sums in groups:
+        for sums in (phases[phase], roles[role], owners[owner], total[None]):
             if is_done is None:
                 _add(sums, 4, (tokens, cost))
             else:
@@ -113,28 +112,31 @@ def _less(actual: Number, projected: Number) -> Number:
 
 
 # What a sweep keeps of it.
-NAME: Final = "spend"
+NAME: Final = "spending"
+
+_NOTHING: Final = Spending({}, {}, {}, Spend())
 
 
-def phases(
-    session: Session, phase: str | None = None
-) -> tuple[Mapping[str | None, Spend], datetime | None]:
-    """By phase what was projected and taken (only of this one, if it is named), and when that was
-    so (None: now). Of a large backlog as a sweep saw it last; nothing if none has looked lately."""
+def as_seen(session: Session, phase: str | None = None) -> tuple[Spending, datetime | None]:
+    """What was projected and taken, and when that was so (None: now): of a large backlog as a sweep
+    saw it last, nothing if none has looked lately. Whoever names a phase needs no other."""
     if not is_large(session):
-        return spending(session, phase).phases, None
+        return spending(session, phase), None
     seen = kept(session, NAME)
     if seen is None:
-        return {}, None
-    return {
-        name: _spend([each and Decimal(each) for each in sums]) for name, sums in seen.content
-    }, seen.at
+        return _NOTHING, None
+    phases, roles, owners, total = map(_read, seen.content)
+    return Spending(phases, roles, owners, total[None]), seen.at
 
 
 def look(session: Session) -> Any:
-    """What `phases` asks of a sweep, as JSON."""
-    found = spending(session).phases
+    """What `as_seen` asks of a sweep."""
+    found = spending(session)
     return [
-        (name, [None if each is None else str(each) for each in sums[:6]])
-        for name, sums in found.items()
+        [(name, sums[:6]) for name, sums in group.items()]
+        for group in (*found[:3], {None: found.total})
     ]
+
+
+def _read(group: list[Any]) -> dict[str | None, Spend]:
+    return {name: _spend([each and Decimal(each) for each in sums]) for name, sums in group}

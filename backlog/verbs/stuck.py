@@ -5,7 +5,7 @@ directly or through others that wait, for a card that is blocked, for an id that
 for itself. A claimed card ends the search, and one in review: it may be completed.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Final, NamedTuple
@@ -54,8 +54,9 @@ def stuck(session: Session) -> list[Stuck]:
     kinds, edges = _waiting(session)
     behind = _behind_cycles(edges)
     rings = {card: ring for ring in _rings(behind) for card in ring}
-    on_cycle = [Stuck(card, CYCLE, card, _next(card, behind, rings)) for card in sorted(rings)]
-    return [*on_cycle, *_spread(kinds, rings, _dependents(edges))]
+    next_one = {card: next(i for i in behind[card] if i in rings[card]) for card in sorted(rings)}
+    on_cycle = [Stuck(card, CYCLE, card, needed) for card, needed in next_one.items()]
+    return [*on_cycle, *_spread(kinds, rings, edges)]
 
 
 def _waiting(session: Session) -> tuple[dict[str, str], dict[str, list[str]]]:
@@ -120,27 +121,18 @@ def _cut(path: dict[str, None], card: str) -> set[str]:
     return taken
 
 
-def _next(card: str, edges: Edges, rings: Mapping[str, set[str]]) -> str:
-    """What the card waits for on its cycle."""
-    return next(needed for needed in edges[card] if needed in rings[card])
-
-
-def _dependents(edges: Edges) -> dict[str, list[str]]:
-    dependents: dict[str, list[str]] = {}
+def _spread(kinds: Mapping[str, str], rings: Iterable[str], edges: Edges) -> Iterator[Stuck]:
+    """Each card that waits for a root, named with the nearest one."""
+    dependents = defaultdict[str, list[str]](list)
     for card, needs in edges.items():
         for needed in needs:
-            dependents.setdefault(needed, []).append(card)
-    return dependents
-
-
-def _spread(kinds: Mapping[str, str], rings: Iterable[str], dependents: Edges) -> Iterator[Stuck]:
-    """Each card that waits for a root, named with the nearest one."""
+            dependents[needed].append(card)
     roots = {**dict.fromkeys(rings, CYCLE), **kinds}
     reached = set(roots)
     ahead = deque((root, root) for root in sorted(roots))
     while ahead:
         needed, root = ahead.popleft()
-        for card in sorted(dependents.get(needed, ())):
+        for card in sorted(dependents[needed]):
             if card not in reached:
                 reached.add(card)
                 ahead.append((card, root))

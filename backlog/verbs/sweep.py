@@ -10,7 +10,7 @@ from backlog.session import Session, in_statement
 from backlog.verbs import beside, doctor, flow, moves, pool, search, spend
 from backlog.verbs.archive import archive_older
 from backlog.verbs.kept import keep
-from backlog.verbs.overruns import end_overruns
+from backlog.verbs.overdue import end_overruns
 
 _BATCH: Final = 10_000
 # Of the words of new cards, in one pass: 100,000 cards. More, and expired claims would wait.
@@ -101,11 +101,9 @@ def _prune(session: Session, what: dict[str, str], days: int) -> int:
     low, high = session.execute(_SPAN.format(**what), (days,)).fetchone()
     if low is None:
         return 0
-    batches = range(low, high + 1, _BATCH)
-    return sum(_prune_batch(session, what, first, days) for first in batches)
+    return sum(_prune_batch(session, what, first, days) for first in range(low, high + 1, _BATCH))
 
 
 @in_statement
 def _prune_batch(session: Session, what: dict[str, str], first: int, days: int) -> int:
-    sql = _PRUNE.format(**what)
-    return session.execute(sql, (first, first + _BATCH - 1, days)).rowcount
+    return session.execute(_PRUNE.format(**what), (first, first + _BATCH - 1, days)).rowcount

@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from decimal import Decimal
+from operator import add
 from typing import Any, Final, NamedTuple
 
 from backlog.session import Session, in_statement
@@ -116,29 +117,20 @@ def _count(session: Session, event: int, run: int) -> Any:
 def _add(session: Session, content: Any) -> None:
     counted, seen = _Mark(*content["counted"]), _Mark(*content["seen"])
     events = defaultdict(int, content["events"])
-    for verb, number in session.execute(_EVENTS, (counted.event, seen.event)).fetchall():
+    for verb, number in session.execute(_EVENTS, (counted.event, seen.event)):
         events[verb] += number
     runs = {outcome: _spent(*sums) for outcome, sums in content["runs"].items()}
     params: tuple[int, ...] = (counted.run, seen.run)
     cards = ""
     if counted.event:  # else it is all of them
         cards, params = _OF_CHANGED, (*params, counted.event)
-    for outcome, *more in session.execute(_RUNS.format(cards=cards), params).fetchall():
-        runs[outcome] = _sum(runs.get(outcome, Spent()), _spent(*more))
+    for outcome, *more in session.execute(_RUNS.format(cards=cards), params):
+        runs[outcome] = Spent(*map(add, runs.get(outcome, Spent()), _spent(*more)))
     content.update(events=events, runs=runs, counted=seen)
 
 
 def _spent(runs: Any, seconds: Any, tokens: Any, cost: Any) -> Spent:
     return Spent(int(runs), float(seconds), int(tokens), Decimal(cost))
-
-
-def _sum(one: Spent, other: Spent) -> Spent:
-    return Spent(
-        one.runs + other.runs,
-        one.seconds + other.seconds,
-        one.tokens + other.tokens,
-        one.cost + other.cost,
-    )
 
 
 def _told(content: Any) -> Tally:

@@ -250,19 +250,18 @@ def _write(
     read = [line for line in read if not (line.odd and _is_impossible(session, line, faults))]
     _load(session, read, faults, progress)
     session.execute("ANALYZE backlog_import")
-    for number, *_ in _taken_out(session, _UNTITLED):
+    for number, *_ in sorted(session.execute(_UNTITLED)):
         faults.add(read[number].at, UsageError("title is missing"))
     session.execute(_NOT_FROM_HERE)
     created = session.execute(_INSERT).rowcount
-    for number, card_id, known, key in _taken_out(session, _CONFLICTING, look is not None):
+    for number, card_id, known, key in sorted(session.execute(_CONFLICTING, (look is not None,))):
         faults.add(read[number].at, _conflict(card_id, known and look is None, key))
     updated = 0
     if look:
         look(session, read, faults)
     if allow is not None:
         for sql, deed in ((_MOVED, None), (_UNGATED, UNGATE)):
-            ids = [card_id for (card_id,) in session.execute(sql).fetchall()]
-            if ids:
+            if ids := [card_id for (card_id,) in session.execute(sql)]:
                 allow(ids, deed)
     if look:
         updated = session.execute(_UPDATE).rowcount
@@ -305,11 +304,6 @@ def _load(session: Session, read: list[Line], faults: Faults, progress: Progress
         raise _Undo(Imported(0, 0, 0), faults) from None
 
 
-def _taken_out(session: Session, sql: str, *params: Any) -> list[Any]:
-    """Rows of lines that cannot be written, in their order; the others go on without them."""
-    return sorted(session.execute(sql, params).fetchall())
-
-
 def _conflict(card_id: str, known: bool, key: str | None) -> Refusal:
     if known:
         return DuplicateId(f"there is a card {card_id} already; {HOW_TO_CHANGE}")
@@ -317,19 +311,18 @@ def _conflict(card_id: str, known: bool, key: str | None) -> Refusal:
 
 
 def _find_cycles(session: Session, read: list[Line], faults: Faults) -> None:
-    edges: dict[str, list[str]] = dict(session.execute(_EDGES).fetchall())
+    edges: dict[str, list[str]] = dict(session.execute(_EDGES))
     while not faults.full:
         try:
             TopologicalSorter(edges).prepare()
             return
         except CycleError as error:
             ring: list[str] = error.args[1]
-        row = session.execute(
-            "SELECT min(number) FROM backlog_import WHERE id = ANY (%s)", (ring,)
-        ).fetchone()
-        if row[0] is not None:  # else the import has no part in it
+        sql = "SELECT min(number) FROM backlog_import WHERE id = ANY (%s)"
+        (number,) = session.execute(sql, (ring,)).fetchone()
+        if number is not None:  # else the import has no part in it
             cycle = Cycle(f"dependencies close a cycle: {named(ring[::-1], ' → ')}")
-            faults.add(read[row[0]].at, cycle)
+            faults.add(read[number].at, cycle)
         for card_id in ring:
             edges.pop(card_id, None)
 

@@ -87,9 +87,8 @@ class Ledger(NamedTuple):
 def ledger(session: Session, card_id: str) -> Ledger:
     """Every criterion of a card, with its newest verdict. Raises `NotFound`."""
     values.text(card_id, "id")
-    rows = session.execute(_LEDGER, [card_id] * _LEDGER.count("%s")).fetchall()
-    if not rows:
-        raise NotFound(f"there is no card {card_id}")
+    found = session.execute(_LEDGER, [card_id] * _LEDGER.count("%s")).fetchall()
+    rows = existing(card_id, found or None)
     criteria = [Criterion._make(row[2:]) for row in rows]
     return Ledger(card_id, rows[0][0], [row[2] for row in rows if row[1]], criteria)
 
@@ -147,8 +146,7 @@ def request_changes(
     said = Report().text(card_id, "request-changes")
     acting = ACTOR.set(values.name(by, "by"))
     try:
-        expected = Expected(seen=seen)
-        card = transition(session, lifecycle.SEND_BACK, card_id, expected, said, changes)
+        card = transition(session, lifecycle.SEND_BACK, card_id, Expected(seen=seen), said, changes)
     finally:
         ACTOR.reset(acting)
     return existing(card_id, card)

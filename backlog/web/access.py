@@ -15,10 +15,9 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-from backlog.errors import Refusal
+from backlog.errors import ConfigurationError, Refusal
 from backlog.models import Card
 from backlog.session import ACTOR
-from backlog.store.errors import ConfigurationError
 from backlog.verbs.rights import Deed, allowed
 
 VIEW: Final = "backlog.view_card"

@@ -15,6 +15,8 @@ from backlog.web.navigation import LONGEST_SEARCH
 from backlog.web.queries.filters import ALL, Filter
 
 LAYOUTS = ("rows", "columns")
+# What all lanes are, for who asks for it.
+LANES = ("open", "folded")
 
 # Parts of the filter that are on or off, in words.
 _SWITCHES = {"stuck": "stuck only", "late": "late only", "archived": "archived"}
@@ -23,13 +25,15 @@ _SWITCHES = {"stuck": "stuck only", "late": "late only", "archived": "archived"}
 class Choice(NamedTuple):
     """The filter, the page (from 1) and the layout; `parameters` as the URL has them.
 
-    Of a search the beginning is looked for; `cut`: it was longer.
+    `lanes`: whether all are open or folded; else each is as its activity has it. Of a search the
+    beginning is looked for; `cut`: it was longer.
     """
 
     filter: Filter
     page: int
     layout: str
     parameters: QueryDict
+    lanes: str | None = None
     cut: bool = False
 
     @classmethod
@@ -55,7 +59,9 @@ class Choice(NamedTuple):
             **{name: given.get(name, "") not in ("", "0") for name in _SWITCHES},
         )
         page = values.integer(given.get("page") or "1", "page", 1)
-        return cls(chosen, page, layout, given, cut)
+        asked = given.get("lanes", "")
+        lanes = values.one_of(asked, "lanes", LANES) if asked else None
+        return cls(chosen, page, layout, given, lanes, cut)
 
     def url(self, **changes: str | int | None) -> str:
         """The query string with these parameters instead; None leaves one out, and so the page."""
@@ -69,7 +75,7 @@ class Choice(NamedTuple):
 
     def listed(self, **changes: str) -> str:
         """The list of the cards that are chosen, with these parameters instead."""
-        return reverse("cards") + self.url(key=None, v=None, layout=None, **changes)
+        return reverse("cards") + self.url(key=None, v=None, layout=None, lanes=None, **changes)
 
     @property
     def rest(self) -> str:

@@ -23,6 +23,9 @@ from backlog.verbs.pool import wake
 # the answer, that of the page.
 VERSION: Final = "X-Page-Version"
 
+# The version of a page of what is there no more.
+GONE: Final = "gone"
+
 # The header of an answer that was read from a copy of the database: how many seconds behind it is.
 SECONDS_OLD: Final = "Backlog-Seconds-Old"
 
@@ -73,7 +76,8 @@ def _before_reading(session: Session) -> Snapshot:
 def follows(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """A page that keeps itself up to date: its script asks for it with the version that it shows.
 
-    204 while it is the same, else the page; the version is the request's, as `version`.
+    204 while it is the same, else the page; the version is the request's, as `version`. What is not
+    there any more is told as `GONE`, and not as 404: of that each browser complains, each time.
     """
 
     @wraps(view)
@@ -84,6 +88,8 @@ def follows(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             return view(request, *args, **kwargs)
         same = request.headers[VERSION] == version
         response = HttpResponse(status=204) if same else view(request, *args, **kwargs)
+        if response.status_code == 404 and request.headers[VERSION]:
+            response.status_code, version = 200, GONE
         response["Cache-Control"] = "no-store"
         response[VERSION] = version
         return response

@@ -53,7 +53,7 @@ _FRAME_BYTES: Final = 300
 _CELL_STEPS: Final = 3
 
 _AS_IT_IS: Final = "Too much to show as Markdown: this is the text as it was written."
-_CUT: Final = "The first {shown:,} characters of it; <code>backlog show --json</code> has all."
+_CUT: Final = "The first {shown:,} characters of it; the verb <code>show --json</code> has all."
 
 
 @dataclass

@@ -12,10 +12,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from backlog.errors import StoreUnavailable
+from backlog.errors import ConfigurationError, StoreUnavailable
 from backlog.models import Card
 from backlog.session import ACTOR, as_refusal
-from backlog.store.errors import ConfigurationError
 from backlog.values import actor
 from backlog.web.access import told
 from backlog.web.live import SECONDS_OLD, VERSION, Recent, Snapshot, snapshot

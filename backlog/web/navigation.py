@@ -48,10 +48,10 @@ def in_sight() -> list[tuple[str, str, str]]:
 def pages(request: HttpRequest) -> dict[str, Any]:
     """`pages`: those of `PAGES`, and of other apps those where something waits, with how much;
     `more_pages`: their others; `now`: the site's clock, in milliseconds; `poll_seconds`: how often
-    an open page asks whether it is up to date; `login`: the address of the login that leads back
-    here; `shell`: how a command begins in a shell; `typed`: what somebody wrote into a form that is
-    not carried out; `waiting`: how much waits, by page, and on the `menu` in all. What
-    takes work is worked out where it is shown."""
+    an open page asks whether it is up to date, and `patience_seconds`: when it gives an answer up;
+    `login`: the address of the login that leads back here; `shell`: how a command begins in a
+    shell; `typed`: what somebody wrote into a form that is not carried out; `waiting`: how much
+    waits, by page, and on the `menu` in all. What takes work is worked out where it is shown."""
     counted = cache(lambda: beside.counts(Card.objects.session()))
 
     def login() -> str:
@@ -64,6 +64,7 @@ def pages(request: HttpRequest) -> dict[str, Any]:
         "more_pages": beside.listed(counted=False),
         "now": int(time.time() * 1000),
         "poll_seconds": settings.BACKLOG_POLL_SECONDS,
+        "patience_seconds": settings.BACKLOG_PATIENCE_SECONDS,
         "login": login,
         "shell": lambda: shell.of(request),
         "typed": lambda: typed(request),

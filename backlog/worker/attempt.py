@@ -8,21 +8,11 @@ from typing import Any, Final, NamedTuple
 from backlog.errors import ClaimLost, NotFound, Refusal
 from backlog.records import Record
 from backlog.verbs.runs import Report
-from backlog.worker import outcome
+from backlog.worker import lease, outcome
 from backlog.worker.clock import now
 from backlog.worker.command import Command, environments
 from backlog.worker.console import Log, Stream
-from backlog.worker.lease import (
-    EXPIRED,
-    OVERDUE,
-    STOPPED,
-    WAS_STOPPED,
-    End,
-    Lease,
-    given_back,
-    judged,
-    retry_seconds,
-)
+from backlog.worker.lease import End, Lease
 from backlog.worker.link import Away, Link
 from backlog.worker.outcome import BLOCKED, FAILED
 from backlog.worker.patience import Patience
@@ -36,7 +26,7 @@ _LOOK_SECONDS: Final = 1.0
 _OUTPUT_SECONDS: Final = 3.0
 
 # Ended for these, the card is still the worker's, who says what becomes of it.
-_STILL_HELD: Final = (None, STOPPED, OVERDUE)
+_STILL_HELD: Final = (None, lease.STOPPED, lease.OVERDUE)
 
 # Why a command could not be started, where a while later it could.
 _PASSING: Final = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY}
@@ -100,7 +90,7 @@ class Attempt(Lease):
         if command is None or command.ended.is_set():
             return
         overdue = self._patience.look(command.tail.size)
-        why = EXPIRED if self.is_over(slept) else OVERDUE if overdue else None
+        why = lease.EXPIRED if self.is_over(slept) else lease.OVERDUE if overdue else None
         if why is not None and self.end_for(why):
             command.end(self._plan.grace)
         command.press()
@@ -122,7 +112,7 @@ class Attempt(Lease):
         with self._lock:
             command = self._command
             if command is None or not command.ended.is_set():
-                self.end_for(STOPPED)
+                self.end_for(lease.STOPPED)
         if command is not None:
             command.end(grace)
 
@@ -131,7 +121,7 @@ class Attempt(Lease):
             if self._ended_for is None and not self.lease_is_over:
                 self._command = self._begun()
             else:
-                self.end_for(EXPIRED)
+                self.end_for(lease.EXPIRED)
 
     def _begun(self) -> Command:
         plan, (_, out, err, _, standby, _) = self._plan, self._around
@@ -152,11 +142,11 @@ class Attempt(Lease):
         """The card is given back or blocked; the worker goes on unless it can start nothing."""
         why = f"cannot start {self._plan.argv[0]}: {error.strerror}"
         if error.errno in _PASSING:
-            return given_back(why, max(1, self._backoff() or 0))
+            return lease.given_back(why, max(1, self._backoff() or 0))
         if error.errno == errno.E2BIG and len(self.card.id.encode()) > _USUAL_ID_BYTES:
             note = f"{why}: the card's id is too long for a program"
             return End(BLOCKED, Report(summary=why), reason="capability", note=note, ending=why)
-        self.tell(link, given_back("the command could not be started"))
+        self.tell(link, lease.given_back("the command could not be started"))
         raise CannotStart(why)
 
     def _let_run(self) -> None:
@@ -195,7 +185,7 @@ class Attempt(Lease):
             self.not_renewed(lost)
             return None
         except (Away, Refusal):
-            return now() + retry_seconds(ttl)
+            return now() + lease.retry_seconds(ttl)
         with self._lock:
             self.renewed(sent)
             self._let_run()
@@ -233,8 +223,8 @@ class Attempt(Lease):
             self._trace.end(what, more.get("ending") or more.get("reason"))
 
     def _its_end(self) -> End | None:
-        if self._ended_for == STOPPED:
-            return given_back(WAS_STOPPED)
+        if self._ended_for == lease.STOPPED:
+            return lease.given_back(lease.WAS_STOPPED)
         if self._ended_for not in _STILL_HELD:
             self._log(self._ended_for, took=self._took())  # and nothing is written
             return None
@@ -246,10 +236,10 @@ class Attempt(Lease):
         said = outcome.said(command.answers.lines)
         for reason in said.ignored:
             self._log("ignored", reason=reason)
-        how = FAILED if self._ended_for == OVERDUE else outcome.outcome_of(command.status)
+        how = FAILED if self._ended_for == lease.OVERDUE else outcome.outcome_of(command.status)
         asked = said.note if how == BLOCKED else None
         last = said.summary or asked or command.complaints.last
         ending = outcome.ending(command.status, last)
-        if self._ended_for == OVERDUE:
+        if self._ended_for == lease.OVERDUE:
             ending = f"{self._patience.over}: {ending}"
-        return judged(how, said, ending, last, self._backoff())
+        return lease.judged(how, said, ending, last, self._backoff())

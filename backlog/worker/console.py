@@ -49,8 +49,7 @@ class Log:
         self._writer.start()
 
     def __call__(self, what: str, card: Record | None = None, **more: Any) -> None:
-        at = {"at": iso(datetime.now(UTC))}
-        said = at | transition(self._owner, what, card, more)
+        said = {"at": iso(datetime.now(UTC))} | transition(self._owner, what, card, more)
         self._lines.put(in_json(self._line(said)).encode() + b"\n")
 
     def close(self) -> None:

@@ -80,8 +80,19 @@ class Worker(Engine[Task]):
         `UsageError`.
         """
         refuse_uncallable(function)
-        pool = Pool(phase and values.line(phase, "phase"), role and values.line(role, "role"))
-        plan = _plan(owner, pool, ttl, concurrency, until, grace, backoff)
+        values.one_of(until, "until", (FOREVER, DRAIN, ONCE))
+        most = 1 if until == ONCE else MOST_AT_ONCE
+        plan = Plan(
+            owner=values.name(owner, "owner"),
+            argv=[],
+            environ={},
+            pool=Pool(phase and values.line(phase, "phase"), role and values.line(role, "role")),
+            ttl=values.ttl(ttl),
+            concurrency=values.between(concurrency, "concurrency", 1, most),
+            until=until,
+            grace=values.at_least(grace, "grace", 0),
+            backoff=values.at_least(backoff, "backoff", 0),
+        )
         left = MOST_AT_ONCE - concurrency
         prefetch = min(concurrency, left) if prefetch is None else prefetch
         ahead = values.between(prefetch, "prefetch", 0, left)
@@ -353,25 +364,6 @@ class Worker(Engine[Task]):
         assert me is not None  # noqa: S101 (the loop runs it)
         task.wake = partial(_in_loop, loop, me.cancel)
         self._has_ended(task, await task.await_(self._function))
-
-
-def _plan(
-    owner: str, pool: Pool, ttl: int, concurrency: int, until: str, grace: int, backoff: int
-) -> Plan:
-    values.one_of(until, "until", (FOREVER, DRAIN, ONCE))
-    return Plan(
-        owner=values.name(owner, "owner"),
-        argv=[],
-        environ={},
-        pool=pool,
-        ttl=values.ttl(ttl),
-        concurrency=values.between(
-            concurrency, "concurrency", 1, 1 if until == ONCE else MOST_AT_ONCE
-        ),
-        until=until,
-        grace=values.at_least(grace, "grace", 0),
-        backoff=values.at_least(backoff, "backoff", 0),
-    )
 
 
 def _held(told: _Ends) -> list[Held]:

@@ -131,11 +131,12 @@ class Lease:
     def tell(self, link: Link, end: End) -> bool:
         """Write the end of the attempt down, however long it takes; whether it is `completed`."""
         try:
-            card = self._insist(link, partial(self._move(end), report=end.report))
+            card = link.insist(partial(self._move(end), report=end.report), self._over)
         except ClaimLost as lost:
             # An answer that was never heard leaves this: ended as we wanted, by ourselves.
             claim = (self.card.id, self.card.attempts, self._plan.owner)
-            if self._insist(link, lambda s: self._plan.deeds.ended(s, *claim)) != end.how:
+            how = link.insist(lambda s: self._plan.deeds.ended(s, *claim), self._over)
+            if how != end.how:
                 what = CANCELLED if isinstance(lost, Cancelled) else LOST
                 self._log(what, took=self._took(), reason=str(lost))
                 return False
@@ -195,9 +196,6 @@ class Lease:
 
     def _backoff(self) -> int | None:
         return outcome.backoff(self._plan.backoff, self.card.attempts) or None
-
-    def _insist[T](self, link: Link, verb: Callable[[Session], T]) -> T:
-        return link.insist(verb, self._over)
 
     def _took(self) -> float:
         return round(now() - self._began, 3)

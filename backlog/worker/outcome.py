@@ -3,8 +3,9 @@
 import math
 import random
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from backlog import values
@@ -42,8 +43,7 @@ class Said(NamedTuple):
 
 def outcome_of(status: int) -> str:
     """How an attempt ends whose command ended so."""
-    meaning = {SUCCESS: COMPLETED, TEMPORARY: RELEASED, NEEDS_A_PERSON: BLOCKED}
-    return meaning.get(status, FAILED)
+    return {SUCCESS: COMPLETED, TEMPORARY: RELEASED, NEEDS_A_PERSON: BLOCKED}.get(status, FAILED)
 
 
 def ending(status: int, last_line: str | None) -> str:
@@ -95,24 +95,6 @@ def _text(value: Any) -> str:
     return value if len(value) <= _LONGEST_TEXT else value[:_LONGEST_TEXT] + "…"
 
 
-def _result(value: Any) -> str:
-    values.check_json(value, "it")
-    return "".join(_written(value))
-
-
-def _written(value: Any) -> Iterable[str]:
-    """JSON text again, its numbers as they were."""
-    if isinstance(value, Digits):
-        yield value
-    elif isinstance(value, list):
-        yield "[" + ",".join("".join(_written(item)) for item in value) + "]"
-    elif isinstance(value, dict):
-        pairs = (f"{values.json_text(k)}:{''.join(_written(v))}" for k, v in value.items())
-        yield "{" + ",".join(pairs) + "}"
-    else:
-        yield values.json_text(value)
-
-
 def _tokens(value: Any) -> int:
     if not isinstance(value, Digits):
         raise UsageError("it must be a number")
@@ -131,15 +113,11 @@ def _cost(value: Any) -> str:
     return f"{number.copy_abs():.6f}"
 
 
-def _reason(value: Any) -> str:
-    return values.one_of(value, "it", GIVEN_REASONS)
-
-
 _KEYS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "summary": ("summary", _text),
-    "result": ("result", _result),
+    "result": ("result", partial(values.checked_json, name="it")),
     "tokens": ("tokens", _tokens),
     "cost": ("cost", _cost),
-    "blockReason": ("reason", _reason),
+    "blockReason": ("reason", partial(values.one_of, name="it", known=GIVEN_REASONS)),
     "note": ("note", _text),
 }

@@ -25,7 +25,6 @@ from backlog.worker.clock import now
 _WORD: Final = struct.Struct("!qd")
 _FOR_EVER: Final = math.inf
 _FORGET: Final = math.nan
-_AT_ONCE: Final = 0.0
 
 # What waits does not count the seconds of a sleeping machine: it looks up now and then.
 _LOOK_SECONDS: Final = 1.0
@@ -64,14 +63,10 @@ class Standby:
         finally:
             os.close(told)
 
-    def may_run(self, session: int, until: float = _FOR_EVER) -> None:
+    def may_run(self, session: int, until: float) -> None:
         """Let it run until that moment, by `clock.now`; also if it was stopped."""
         with suppress(OSError):
             os.write(self._tell, _WORD.pack(session, until))
-
-    def stop(self, session: int) -> None:
-        """Stop it now."""
-        self.may_run(session, _AT_ONCE)
 
     def forget(self, session: int) -> None:
         """It has ended: its number may be another's soon."""

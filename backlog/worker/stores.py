@@ -17,8 +17,7 @@ def opener(store: str | Opener | None) -> Opener:
         return _of_environment
     if not isinstance(store, str):
         return store
-    server = storage.Server(store.strip(), called="store").checked()
-    return partial(_of_server, server)
+    return partial(_of_server, storage.Server(store.strip(), called="store").checked())
 
 
 @contextmanager

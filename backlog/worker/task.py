@@ -10,19 +10,10 @@ from typing import Any, Final, SupportsFloat
 from backlog.errors import UsageError
 from backlog.records import Record
 from backlog.shown import flat, visible
-from backlog.worker import outcome
+from backlog.worker import lease, outcome
 from backlog.worker.clock import now
 from backlog.worker.job import Blocked, GiveBack, Job
-from backlog.worker.lease import (
-    EXPIRED,
-    OVERDUE,
-    STOPPED,
-    WAS_STOPPED,
-    End,
-    Lease,
-    given_back,
-    judged,
-)
+from backlog.worker.lease import End, Lease
 from backlog.worker.outcome import BLOCKED, COMPLETED, FAILED, RELEASED, Said
 from backlog.worker.patience import Patience
 from backlog.worker.plan import Plan
@@ -83,7 +74,7 @@ class Task(Lease):
         What the function is done with is being told, mostly: it is kept if that takes long.
         """
         waits = not self._finished or now() >= self.renewal_due
-        return waits and self._ended_for in (None, STOPPED, OVERDUE)
+        return waits and self._ended_for in (None, lease.STOPPED, lease.OVERDUE)
 
     @property
     def waits_too_long(self) -> bool:
@@ -113,7 +104,7 @@ class Task(Lease):
 
     def _begins(self) -> bool:
         if self.lease_is_over:
-            self.end_for(EXPIRED)
+            self.end_for(lease.EXPIRED)
         self._patience = Patience(None, None, self.card.max_runtime)
         return self._ended_for is None
 
@@ -123,25 +114,25 @@ class Task(Lease):
             self._finished = True
             if self._ended_for is None:
                 return end
-        if self._ended_for == STOPPED:
-            return given_back(WAS_STOPPED)
-        if self._ended_for == OVERDUE and self._patience is not None:
+        if self._ended_for == lease.STOPPED:
+            return lease.given_back(lease.WAS_STOPPED)
+        if self._ended_for == lease.OVERDUE and self._patience is not None:
             last, over = self.job.summary, self._patience.over or ""
             ending = f"{over}: {last}" if last else over
-            return judged(FAILED, self._said(), ending, last, self._backoff())
+            return lease.judged(FAILED, self._said(), ending, last, self._backoff())
         self._log(self._ended_for, took=self._took())
         return None
 
     def guard(self, slept: bool) -> None:
         """End it if the lease is over, for the card may be another's; or if it takes too long."""
         if self.is_over(slept):
-            self.end_for(EXPIRED)
+            self.end_for(lease.EXPIRED)
         elif self._patience is not None and self._patience.look(0):
-            self.end_for(OVERDUE)
+            self.end_for(lease.OVERDUE)
 
     def give_back(self, grace: float) -> None:
         """Tell the function to end, and nothing of what it returns then."""
-        self.end_for(STOPPED)
+        self.end_for(lease.STOPPED)
 
     def suspend(self) -> None: ...
     def resume(self) -> None: ...
@@ -161,8 +152,7 @@ class Task(Lease):
             raise TypeError("it gave what is to be awaited: make the function `async def`")
         if isinstance(result, Generator | AsyncGenerator):
             raise TypeError("it gave a generator, of which nothing has run: return, do not yield")
-        said = self._said(result=result)
-        return judged(COMPLETED, said, "", None, None)
+        return lease.judged(COMPLETED, self._said(result=result), "", None, None)
 
     def _failed(self, error: BaseException) -> End:
         words = ""
@@ -174,13 +164,13 @@ class Task(Lease):
         delay = self._backoff()
         if isinstance(error, Blocked):
             said = self._said(blockReason=error.reason, note=error.note)
-            return judged(BLOCKED, said, ending, last, None)
+            return lease.judged(BLOCKED, said, ending, last, None)
         if isinstance(error, GiveBack):
             delay = delay if error.delay is None else error.delay or None
-            return judged(RELEASED, self._said(), ending, last, delay)
+            return lease.judged(RELEASED, self._said(), ending, last, delay)
         if self._ended_for is None:
             self._log("error", error=error)
-        return judged(FAILED, self._said(), ending, last, delay)
+        return lease.judged(FAILED, self._said(), ending, last, delay)
 
     def _said(self, **more: Any) -> Said:
         """What is said of the attempt, as a command would print it; what cannot be is left out."""

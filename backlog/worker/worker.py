@@ -87,8 +87,7 @@ class _Commands(Engine[Attempt]):
         """Work on a card and tell its end; the card that this brings, if any."""
         end = attempt.run(link)
         if self._plan.until == ONCE:
-            completed = end is not None and attempt.tell(link, end)
-            self._end = DONE if completed else FAILED
+            self._end = DONE if end is not None and attempt.tell(link, end) else FAILED
         elif end is not None and end.how == COMPLETED and not self._stopping.is_set():
             return attempt.tell_and_claim(link, end)
         elif end is not None:

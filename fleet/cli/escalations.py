@@ -1,15 +1,14 @@
 """`escalate`, `escalations`, `ack`, `resolve`: what an operator is asked to see to."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from backlog import values
 from backlog.cli.options import Named, Options, flag, number, text, verb
 from backlog.cli.reply import Reply, each, one
 from backlog.records import iso, row
 from backlog.session import Session
-
-if TYPE_CHECKING:
-    from fleet.verbs.escalations import Escalation
+from fleet.verbs import escalations as verbs
+from fleet.verbs.escalations import Escalation
 
 _NUMBER: Final = number("--escalation", 1, "its number", high=values.BIGINT_MAX, required=True)
 _BY: Final = text("--by", values.name, "who does (you)", env="BACKLOG_OWNER")
@@ -23,8 +22,6 @@ _BY: Final = text("--by", values.name, "who does (you)", env="BACKLOG_OWNER")
     text("--owner", values.name, "who asks (you)", env="BACKLOG_OWNER"),
 )
 def escalate(session: Session, options: Options) -> Reply:
-    from fleet.verbs import escalations as verbs
-
     made = verbs.escalate(session, options.reason, options.card_id, options.owner)
     return one(made, _line(made))
 
@@ -35,16 +32,12 @@ def escalate(session: Session, options: Options) -> Reply:
     flag("--all", "what is resolved, too"),
 )
 def escalations(session: Session, options: Options) -> Reply:
-    from fleet.verbs import escalations as verbs
-
     found = verbs.escalations(session, resolved=options.all)
     return each(found, _line, "(no escalations)", as_json=options.json)
 
 
 @verb("ack", "somebody sees to an escalation: it is not raised again", _NUMBER, _BY)
 def ack(session: Session, options: Options) -> Reply:
-    from fleet.verbs import escalations as verbs
-
     found = verbs.ack(session, options.escalation, options.by)
     return one(found, _line(found))
 
@@ -57,13 +50,11 @@ def ack(session: Session, options: Options) -> Reply:
     _BY,
 )
 def resolve(session: Session, options: Options) -> Reply:
-    from fleet.verbs import escalations as verbs
-
     found = verbs.resolve(session, options.escalation, options.note, options.by)
     return one(found, _line(found))
 
 
-def _line(found: "Escalation") -> str:
+def _line(found: Escalation) -> str:
     return row(
         found.id,
         f"[{found.state}]",

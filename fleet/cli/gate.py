@@ -1,39 +1,26 @@
 """`decide`, `decisions`, `heartbeat`: what the gate decides, and that it is there."""
 
-from typing import TYPE_CHECKING, Final
-
 from backlog import values
 from backlog.cli.options import ID, OPTIONAL_ID, WORKER, Options, flag, number, one_of, text, verb
 from backlog.cli.reply import Reply, each, one
 from backlog.cli.rules import IS_PAUSED
 from backlog.records import iso, row
 from backlog.session import Session
+from fleet.verbs import gate
+from fleet.verbs.gate import Decision
 from fleet.words import VERDICTS
-
-if TYPE_CHECKING:
-    from fleet.verbs.gate import Decision
-
-_VERDICT: Final = one_of(
-    "--verdict",
-    VERDICTS,
-    lambda value: values.one_of(value, "--verdict", VERDICTS),
-    ", ".join(VERDICTS),
-    required=True,
-)
 
 
 @verb(
     "decide",
     "put on record what the gate decided about a card; exit status 6 if nothing merges now",
     ID,
-    _VERDICT,
+    one_of("--verdict", VERDICTS, ", ".join(VERDICTS), required=True),
     text("--reason", values.line, "why", required=True),
     text("--commit", values.key, "what was merged, held or rejected"),
     text("--owner", values.name, "who decides (you)", env="BACKLOG_OWNER"),
 )
 def decide(session: Session, options: Options) -> Reply:
-    from fleet.verbs import gate
-
     said = options.verdict, options.reason, options.commit, options.owner
     made, paused = gate.decide(session, options.card_id, *said)
     if paused is None:
@@ -48,8 +35,6 @@ def decide(session: Session, options: Options) -> Reply:
     number("--limit", 1, "the newest so many"),
 )
 def decisions(session: Session, options: Options) -> Reply:
-    from fleet.verbs import gate
-
     found = gate.decisions(session, options.card_id, options.limit)
     return each(found, _line, "(no decisions)", as_json=options.json)
 
@@ -61,18 +46,11 @@ def decisions(session: Session, options: Options) -> Reply:
     flag("--off", "it is there no more, and nobody waits for it"),
 )
 def heartbeat(session: Session, options: Options) -> Reply:
-    from fleet.verbs import gate
-
     heard = (gate.forget if options.off else gate.heartbeat)(session, options.owner)
     return one(heard, row(heard.name, iso(heard.at)))
 
 
-def _line(made: "Decision") -> str:
+def _line(made: Decision) -> str:
     return row(
-        made.card_id,
-        f"[{made.verdict}]",
-        made.actor,
-        iso(made.at),
-        made.commit or "-",
-        made.reason,
+        made.card_id, f"[{made.verdict}]", made.actor, iso(made.at), made.commit or "-", made.reason
     )

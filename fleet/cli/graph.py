@@ -14,13 +14,7 @@ _FORMATS = ("dot", "mermaid", "json")
     text("--phase", values.line, "of this phase, and what it waits for"),
     flag("--open", "without what is done"),
     flag("--critical", "with the critical path: by projected cost, else by tokens, else by cards"),
-    one_of(
-        "--format",
-        _FORMATS,
-        lambda value: values.one_of(value, "--format", _FORMATS),
-        "dot (the default), mermaid or json",
-        default="dot",
-    ),
+    one_of("--format", _FORMATS, "dot (the default), mermaid or json", default="dot"),
 )
 def graph(session: Session, options: Options) -> Reply:
     from backlog.cli.cards import unknown_phase

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from backlog import values
@@ -35,8 +36,7 @@ def _show(session: Session, options: Options) -> Reply:
 def _propose(session: Session, options: Options) -> Reply:
     from fleet.verbs import north_star
 
-    made = north_star.propose(session, text_of(options.file), options.reason)
-    return _one(session, made)
+    return _one(session, north_star.propose(session, text_of(options.file), options.reason))
 
 
 @verb(
@@ -49,8 +49,9 @@ def _proposals(session: Session, options: Options) -> Reply:
 
     current = north_star.in_force(session)
     found = north_star.proposals(session, decided=options.decided)
-    lines = [line for each in found for line in _proposal_lines(each, current)]
-    return document([_facts(each, current) for each in found], lines or ["(no proposals)"])
+    lines = [(_line(each, current), *(_diff(each, current) or ())) for each in found]
+    text = list(chain(*lines)) or ["(no proposals)"]
+    return document([_facts(each, current) for each in found], text)
 
 
 _BY: Final = text("--by", values.name, "who decides", required=True)
@@ -121,18 +122,15 @@ def _one(session: Session, made: "Proposal") -> Reply:
 def _as_json(current: "InForce", found: list["Progress"]) -> dict[str, Any]:
     star = current.star
     projected = {each.phase: each for each in star.projections}
+    at = current.at and iso(current.at)
+    source = {"proposal": current.number, "ratifiedBy": current.by, "ratifiedAt": at}
     return {
-        "inForce": None if current.text is None else _source(current),
+        "inForce": None if current.text is None else source,
         "goals": [{"goal": each.goal, "phases": list(each.phases)} for each in star.goals],
         "assumptions": list(star.assumptions),
         "phases": [_of_phase(each, projected.get(each.phase)) for each in found],
         "text": current.text,
     }
-
-
-def _source(current: "InForce") -> dict[str, Any]:
-    at = current.at and iso(current.at)
-    return {"proposal": current.number, "ratifiedBy": current.by, "ratifiedAt": at}
 
 
 def _of_phase(each: "Progress", projected: Any) -> dict[str, Any]:
@@ -152,11 +150,9 @@ def _of_phase(each: "Progress", projected: Any) -> dict[str, Any]:
 
 
 def _number(value: Decimal | str | None) -> values.Digits | None:
-    return (
-        None
-        if value is None
-        else values.Digits(f"{value:f}" if isinstance(value, Decimal) else value)
-    )
+    if value is None:
+        return None
+    return values.Digits(f"{value:f}" if isinstance(value, Decimal) else value)
 
 
 def _as_lines(current: "InForce", found: dict[str, "Progress"]) -> Iterator[str]:
@@ -228,8 +224,3 @@ def _line(each: "Proposal", current: "InForce") -> str:
     who = f"by {each.decided_by}" if each.decided_by else f"by {each.actor}"
     at, why = each.decided_at or each.at, each.why if each.decided_at else each.reason
     return row(f"proposal {each.number}: {each.state(current)}", who, iso(at), why or "-")
-
-
-def _proposal_lines(each: "Proposal", current: "InForce") -> Iterator[str]:
-    yield _line(each, current)
-    yield from _diff(each, current) or ()

@@ -1,9 +1,9 @@
 """`repeat`, `repeats`: cards that are made again."""
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from backlog import values
-from backlog.cli.options import ID, Option, Options, flag, text, verb
+from backlog.cli.options import ID, Options, either, flag, text, verb
 from backlog.cli.reply import Reply, many, one
 from backlog.errors import UsageError
 from backlog.records import iso, row
@@ -11,12 +11,6 @@ from backlog.session import Session
 
 if TYPE_CHECKING:
     from fleet.verbs.repeats import Repeat
-
-
-def _either(option: Option) -> Option:
-    name, settings = option
-    more: dict[str, Any] = {**settings, "either": True}
-    return name, more
 
 
 _CRON: Final = text(
@@ -33,9 +27,9 @@ def _zone_of_a_line(options: Options) -> None:
     "repeat",
     "make a card like this again and again, or no more",
     ID,
-    _either(_CRON),
+    either(_CRON),
     text("--zone", values.line, "whose clocks count, such as Europe/Berlin (UTC)"),
-    _either(flag("--off", "no more")),
+    either(flag("--off", "no more")),
     check=_zone_of_a_line,
 )
 def repeat(session: Session, options: Options) -> Reply:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from backlog import values
-from backlog.cli.options import Options, verb
+from backlog.cli.options import Options, verb, word
 from backlog.cli.reply import Reply, document
 from backlog.records import row
 
@@ -22,14 +22,7 @@ def roles(options: Options) -> Reply:
 @verb(
     "role",
     "the contract of one role",
-    (
-        "name",
-        {
-            "metavar": "NAME",
-            "type": lambda value: values.name(value, "NAME"),
-            "help": "its name, or its class",
-        },
-    ),
+    word("name", values.name, "its name, or its class"),
     on_session=False,
 )
 def role(options: Options) -> Reply:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from backlog import values
-from backlog.cli.options import Group, Options, text, verb
+from backlog.cli.options import Group, Options, text, verb, word
 from backlog.cli.reply import Reply, many, one
 from backlog.records import iso, row
 from backlog.session import Session
@@ -11,10 +11,7 @@ from backlog.session import Session
 if TYPE_CHECKING:
     from fleet.verbs.workers import Worker
 
-_NAME: Final = (
-    "name",
-    {"metavar": "NAME", "type": lambda value: values.name(value, "NAME"), "help": "the worker"},
-)
+_NAME: Final = word("name", values.name, "the worker")
 
 
 def _roles(value: str, name: str) -> list[str]:

@@ -21,7 +21,7 @@ from backlog.web.roundtrip import LineInput
 from fleet.north_star import FILE, Projection, changes
 from fleet.pages.readable import where_it_can_be_read
 from fleet.verbs import north_star as verbs
-from fleet.verbs.north_star import InForce, Progress, Proposal
+from fleet.verbs.north_star import InForce, Proposal
 
 # So many proposals are shown with what they would change; so many that are decided.
 MOST: Final = 20
@@ -112,13 +112,14 @@ def _page(request: HttpRequest, sent: ProposalForm | None = None) -> HttpRespons
     decided = verbs.proposals(session, decided=True, most=MOST)
     star = current.star
     found = _PROGRESS.now(session, star)
+    said = {each.phase: each for each in star.projections}
     open_ones, room = verbs.proposals(session, most=MOST + 1), Room()
     context = {
         "current": current,
         "file": FILE,
         "goals": [(each.goal, [found[phase] for phase in each.phases]) for each in star.goals],
         "assumptions": star.assumptions,
-        "phases": _rows(found, star.projections),
+        "phases": [(each, said.get(phase, Projection(phase))) for phase, each in found.items()],
         "proposals": [_shown(each, current, room) for each in open_ones[:MOST]],
         "more": len(open_ones) > MOST,
         "decided": [_shown(each, current, room) for each in decided],
@@ -127,14 +128,6 @@ def _page(request: HttpRequest, sent: ProposalForm | None = None) -> HttpRespons
         "may_change": may(request, CHANGE),
     }
     return render(request, "fleet/north_star.html", context)
-
-
-def _rows(
-    found: dict[str, Progress], projections: tuple[Projection, ...]
-) -> list[tuple[Progress, Projection]]:
-    """Each phase that is named, with what the north star says that it takes."""
-    said = {each.phase: each for each in projections}
-    return [(each, said.get(phase, Projection(phase))) for phase, each in found.items()]
 
 
 _COLOURS: Final = {"+": "fg-green", "-": "fg-red", "@": "dim"}

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from backlog.store.errors import ConfigurationError
+from backlog.errors import ConfigurationError
 from backlog.web.access import View, told
 
 

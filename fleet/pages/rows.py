@@ -18,8 +18,7 @@ def escalations(chosen: QuerySet[Escalation], most: int) -> list[Any]:
     operator sees to them: what nobody has acknowledged, then what somebody has, the oldest first;
     what was resolved last."""
     state = F("resolved_at").desc(nulls_first=True), F("acknowledged_at").asc(nulls_first=True)
-    listed = chosen.order_by(*state, "id")[: most + 1]
-    return _shown(listed, said="reason", came="resolution")
+    return _shown(chosen.order_by(*state, "id")[: most + 1], said="reason", came="resolution")
 
 
 def decisions(chosen: QuerySet[Decision], most: int) -> list[Any]:

@@ -3,16 +3,16 @@
 import os
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from backlog import values
 from backlog.errors import NotFound, WrongState
 from backlog.lifecycle import FLEET, MOST_COUNTED
 from backlog.records import iso
 from backlog.session import TELLING, Session, in_pages, in_statement, in_transaction, telling
-from backlog.verbs.findings import Finding
+from backlog.verbs.findings import Finding, command
 from backlog.verbs.history import ESCALATE, say
-from backlog.verbs.ways_out import command
+from backlog.verbs.moves import existing
 from fleet.words import RESOLVED, state_of
 
 # Until one that nobody acknowledges is raised again; twice as long each time, up to a year.
@@ -96,11 +96,10 @@ def escalate(
     `actor`: who asks, if it is another than who acts. Raises `NotFound`, `UsageError`.
     """
     values.line(reason, "reason")
-    if card_id is not None and not say(
-        session, values.text(card_id, "id"), ESCALATE, reason, actor
-    ):
-        raise NotFound(f"there is no card {card_id}")
-    return _one(session, _RAISE, card_id, reason, patience(), *telling(actor))
+    if card_id is not None:
+        existing(card_id, say(session, values.text(card_id, "id"), ESCALATE, reason, actor))
+    (row,) = session.rows(_RAISE, (card_id, reason, patience(), *telling(actor)))
+    return Escalation._make(row)
 
 
 @in_transaction
@@ -156,10 +155,6 @@ def findings(session: Session) -> Iterator[Finding]:
         are = "1 escalation waits" if count == 1 else f"{count} escalations wait"
         message = f"{are} for somebody to acknowledge, the oldest since {iso(oldest)}"
         yield Finding("escalated", message, command("escalations"), scope=FLEET, count=count)
-
-
-def _one(session: Session, sql: str, *params: Any) -> Escalation:
-    return Escalation._make(session.rows(sql, params)[0])
 
 
 def _found(session: Session, number: int) -> Escalation:

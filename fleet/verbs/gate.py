@@ -11,10 +11,10 @@ from backlog.lifecycle import FLEET, LONGEST_TEXT
 from backlog.records import iso
 from backlog.session import TELLING, Session, in_pages, in_statement, in_transaction, telling
 from backlog.shown import cut
-from backlog.verbs.findings import Finding
+from backlog.verbs.findings import Finding, command
 from backlog.verbs.history import DECIDE, say
+from backlog.verbs.moves import existing
 from backlog.verbs.rules import Pause, pauses
-from backlog.verbs.ways_out import command
 from fleet.words import HELD, MERGED, VERDICTS
 
 _DEFAULT_SECONDS: Final = 900
@@ -94,8 +94,7 @@ def decide(
         verdict = HELD
         reason = f"paused ({paused}: {cut(paused.reason, 200)}); was to be merged: {reason}"
     said = f"{verdict}{f' at {commit}' if commit else ''}: {reason}"
-    if say(session, values.text(card_id, "id"), DECIDE, said, actor) is None:
-        raise NotFound(f"there is no card {card_id}")
+    existing(card_id, say(session, values.text(card_id, "id"), DECIDE, said, actor))
     (row,) = session.rows(_DECIDE, (card_id, verdict, reason, commit, *telling(actor)))
     decided = Decision._make(row)
     session.rows(_HEARD, (decided.actor, decided.at))

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from backlog import values
 from backlog.errors import NotFound, Stale, WrongState
-from backlog.session import ACTOR, Session, in_transaction
+from backlog.session import Session, in_transaction
 from fleet import north_star
 from fleet.north_star import NorthStar, digest
 
@@ -111,7 +111,7 @@ def proposals(
     """Those that nobody has decided, oldest first; or those that somebody has, the newest first."""
     which = "ratified IS NOT NULL ORDER BY decided_at DESC, id DESC" if decided else _OPEN
     sql = f"SELECT {_COLUMNS} FROM fleet_proposal WHERE {which} LIMIT %s"
-    return [Proposal._make(row) for row in session.execute(sql, (most,)).fetchall()]
+    return [Proposal._make(row) for row in session.execute(sql, (most,))]
 
 
 _OPEN: Final = "ratified IS NULL ORDER BY id"
@@ -136,9 +136,9 @@ def propose(session: Session, text: str, reason: str | None = None) -> Proposal:
         # Numbers without gaps, which a sequence has: people say them.
         sql = f"""
             INSERT INTO fleet_proposal (id, text, against, reason, actor)
-            SELECT coalesce(max(id), 0) + 1, %s, %s, %s, coalesce(nullif(%s, ''), session_user)
+            SELECT coalesce(max(id), 0) + 1, %s, %s, %s, backlog_actor()
             FROM fleet_proposal RETURNING {_COLUMNS}"""
-        row = session.execute(sql, (text, digest(current.text), reason, ACTOR.get())).fetchone()
+        row = session.execute(sql, (text, digest(current.text), reason)).fetchone()
     return Proposal._make(row)
 
 

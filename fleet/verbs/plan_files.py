@@ -28,6 +28,7 @@ from backlog.records import WIRE_NAMES
 from backlog.values import Digits
 from backlog.verbs.faults import Faults, likely
 from backlog.verbs.lines import Object
+from fleet.marked import Fault, in_words
 
 MOST: Final = 100_000
 MOST_BYTES: Final = 64_000_000
@@ -61,14 +62,6 @@ class Node(NamedTuple):
     plain: bool = False
 
 
-class _Fault(Exception):
-    """Nothing can be read from this line on."""
-
-    def __init__(self, line: int, what: str) -> None:
-        super().__init__(what)
-        self.line = line
-
-
 def cards(content: bytes, faults: Faults) -> Iterator[Object]:
     """Each card of the file as an object of `import` that has keys of `KEYS` alone; `faults` is
     told of all that is none.
@@ -77,7 +70,7 @@ def cards(content: bytes, faults: Faults) -> Iterator[Object]:
     """
     try:
         plan = _tree(content)
-    except _Fault as fault:
+    except Fault as fault:
         faults.add((fault.line, 0), UsageError(str(fault)))
         return
     if not isinstance(plan.value, dict):
@@ -163,29 +156,29 @@ def _json(node: Node) -> Any:
 
 
 def _tree(content: bytes) -> Node:
-    """The whole file. Raises `_Fault`."""
+    """The whole file. Raises `Fault`."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _Fault(content.count(b"\n", 0, error.start) + 1, "it must be UTF-8") from None
+        raise Fault(content.count(b"\n", 0, error.start) + 1, "it must be UTF-8") from None
     if text.lstrip().startswith("{"):
         text = _OTHERWISE.sub(_one_escape, text)
     try:
         events = (e for e in yaml.parse(text, Loader=_LOADER) if not isinstance(e, _AROUND))
         first = next(events, None)
         if first is None:
-            raise _Fault(1, "it is empty; a plan has the keys phases and cards")
+            raise Fault(1, "it is empty; a plan has the keys phases and cards")
         tree = _node(first, lambda: next(events), 0)
         more: Any = next(events, None)
         if more is not None:
-            raise _Fault(more.start_mark.line + 1, "a second plan begins here: one is in a file")
+            raise Fault(more.start_mark.line + 1, "a second plan begins here: one is in a file")
     except yaml.reader.ReaderError as error:
         line = text.encode().count(b"\n", 0, error.position) + 1
-        raise _Fault(line, f"U+{error.character:04X} cannot stand in it") from None
+        raise Fault(line, f"U+{error.character:04X} cannot stand in it") from None
     except yaml.YAMLError as error:
         mark: Any = getattr(error, "problem_mark", None)
-        what = getattr(error, "problem", None) or "it cannot be read as YAML or JSON"
-        raise _Fault(mark.line + 1 if mark else 1, what) from None
+        what = in_words(getattr(error, "problem", None))
+        raise Fault(mark.line + 1 if mark else 1, what) from None
     return tree
 
 
@@ -214,9 +207,9 @@ def _node(event: Any, following: Callable[[], Any], depth: int) -> Node:
     if isinstance(event, yaml.ScalarEvent):
         return Node(line, event.value, not event.style)
     if isinstance(event, yaml.AliasEvent):  # few lines of them can be billions of values
-        raise _Fault(line, f"*{event.anchor} stands for something else: write it out")
+        raise Fault(line, f"*{event.anchor} stands for something else: write it out")
     if depth > DEEPEST:
-        raise _Fault(line, f"it is nested more than {DEEPEST} levels deep")
+        raise Fault(line, f"it is nested more than {DEEPEST} levels deep")
     if isinstance(event, yaml.SequenceStartEvent):
         items = []
         while not isinstance(event := following(), yaml.SequenceEndEvent):
@@ -226,9 +219,9 @@ def _node(event: Any, following: Callable[[], Any], depth: int) -> Node:
     while not isinstance(event := following(), yaml.MappingEndEvent):
         at = event.start_mark.line + 1
         if not isinstance(event, yaml.ScalarEvent):
-            raise _Fault(at, "a key must be a word")
+            raise Fault(at, "a key must be a word")
         if event.value in keys:
-            raise _Fault(at, f"{event.value[:40]} is given twice")
+            raise Fault(at, f"{event.value[:40]} is given twice")
         keys[event.value] = at, _node(following(), following, depth + 1)
     return Node(line, keys)
 

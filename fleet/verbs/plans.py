@@ -95,9 +95,7 @@ class _Trial:
         session.execute(LOCK)
         self.found = found = Applied([], [], [], [], [], 0)
         kept = []
-        for number, card_id, *state, fields, added, removed in session.execute(
-            _DIFFERENCES
-        ).fetchall():
+        for number, card_id, *state, fields, added, removed in session.execute(_DIFFERENCES):
             if not (fields or added or removed):  # by somebody else, a moment ago
                 unchanged += 1
             elif because := _in_work(*state):
@@ -114,7 +112,7 @@ class _Trial:
                 found.linked.extend(Edge(card_id, each) for each in added)
                 found.unlinked.extend(Edge(card_id, each) for each in removed)
         session.execute("DELETE FROM backlog_import WHERE number = ANY (%s)", (kept,))
-        for card_id, needed in session.execute(_CREATED).fetchall():
+        for card_id, needed in session.execute(_CREATED):
             found.created.append(card_id)
             found.linked.extend(Edge(card_id, each) for each in needed)
         self.found = found._replace(unchanged=unchanged)
@@ -183,8 +181,7 @@ def publish(session: Session, phase: str | None = None) -> list[str]:
     Returns their ids in the order of claims.
     """
     phase = names.found(session, "phase", phase)
-    rows = session.execute(_PUBLISH, (phase, phase)).fetchall()
-    return [row[-1] for row in sorted(rows)]
+    return [row[-1] for row in sorted(session.execute(_PUBLISH, (phase, phase)))]
 
 
 _WRITTEN: Final = tuple(name for name, key in WIRE_NAMES.items() if key in plan_files.KEYS)

@@ -46,8 +46,7 @@ def repeat(session: Session, card_id: str, line: str, zone: str = "UTC") -> Repe
     Named by its newest card or its first, a series has another line from now on. Raises
     `NotFound`, `UsageError`.
     """
-    now = session.execute("SELECT now()").fetchone()[0]
-    next_at = cron.after(line, cron.zone(zone), now)
+    next_at = cron.after(line, cron.zone(zone), session.execute("SELECT now()").fetchone()[0])
     sql = f"""
         UPDATE fleet_repeat SET line = %s, zone = %s, next_at = %s
         WHERE card_id = %s OR series = %s RETURNING {_COLUMNS}"""
@@ -76,7 +75,7 @@ def no_repeat(session: Session, card_id: str) -> Repeat:
 def repeats(session: Session) -> list[Repeat]:
     """Every series, the one whose next card comes first at the top."""
     sql = f"SELECT {_COLUMNS} FROM fleet_repeat ORDER BY next_at, card_id"
-    return [Repeat._make(row) for row in session.execute(sql).fetchall()]
+    return [Repeat._make(row) for row in session.execute(sql)]
 
 
 # What the first card of the series is called stands before the time in the id of each other one.

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from backlog.errors import NotAllowed, NotRegistered
 from backlog.session import Session
 from backlog.shown import named
-from backlog.verbs.rights import UNGATE, Deed
+from backlog.verbs.rights import NOT_NARROWED, UNGATE, Deed, Narrowed
 from fleet import roles as library
 from fleet.verbs.workers import REGISTER, is_run, lock, worker
 from fleet.words import RIGHTS
@@ -30,7 +30,7 @@ class _Needed(NamedTuple):
     what: str
 
 
-def ask(session: Session, deed: Deed) -> tuple[str, ...]:
+def ask(session: Session, deed: Deed) -> Narrowed:
     """Whether it may be done: as `backlog.verbs.rights.Ask`.
 
     Raises `NotAllowed`, `NotRegistered`, `ConfigurationError`.
@@ -38,15 +38,15 @@ def ask(session: Session, deed: Deed) -> tuple[str, ...]:
     needed = [each for each in _needed(session, deed) if each is not None]
     claims = deed.verb in _CLAIMS or deed.claims_next
     if not needed and not claims:
-        return ()
+        return NOT_NARROWED
     if deed.verb == REGISTER:
         lock(session)  # of two who come at once, one is the first
         if not is_run(session):
-            return ()  # else nobody could ever be
+            return NOT_NARROWED  # else nobody could ever be
     roles = _roles_of(session, deed)
     for each in needed:
         check(deed.actor, roles, each.rights, each.what)
-    return _claimed_for(session, deed, roles) if claims else ()
+    return _claimed_for(session, deed, roles) if claims else NOT_NARROWED
 
 
 def check(actor: str, roles: Iterable[str], rights: Iterable[str], what: str) -> None:
@@ -87,29 +87,18 @@ def _needed(session: Session, deed: Deed) -> list[_Needed | None]:
     if verb == "import" and deed.cards:
         return [_Needed(("force",), f"import what moves cards: {named(deed.cards)}")]
     if verb == UNGATE and deed.cards:
-        return [_ungated(card_id) for card_id in _with_own_gate(session, deed.cards)]
+        own = [card_id for card_id, *_, own_gate in _cards(session, deed.cards) if own_gate]
+        return [_Needed((UNGATE,), f"take away the gate of {card_id}") for card_id in own]
     if verb in _OF_A_CLAIM:
-        return [_of_a_claim(verb, deed.actor, *card) for card in _cards(session, deed.cards)]
+        return [_of_a_claim(verb, deed.actor, *card[:3]) for card in _cards(session, deed.cards)]
     return [_Needed((verb,), verb)]
 
 
-def _with_own_gate(session: Session, ids: tuple[str, ...]) -> list[str]:
-    """Those of the cards that are gated by themselves; nobody changes them meanwhile."""
-    sql = """
-        SELECT id, own_gate FROM backlog WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE"""
-    rows = session.execute(sql, (list(ids),)).fetchall()
-    return [card_id for card_id, own_gate in rows if own_gate]
-
-
-def _ungated(card_id: str) -> _Needed:
-    return _Needed((UNGATE,), f"take away the gate of {card_id}")
-
-
 def _cards(session: Session, ids: tuple[str, ...]) -> list[Any]:
-    """The id of each of the cards, who holds it, and whether it is gated; nobody changes them
-    until the transaction ends."""
+    """The id of each of the cards, who holds it, whether it is gated, and so by itself; nobody
+    changes them until the transaction ends."""
     sql = """
-        SELECT id, claim_owner, gated FROM backlog WHERE id = ANY (%s)
+        SELECT id, claim_owner, gated, own_gate FROM backlog WHERE id = ANY (%s)
         ORDER BY id FOR NO KEY UPDATE"""
     return session.execute(sql, (list(ids),)).fetchall() if ids else []
 
@@ -128,13 +117,13 @@ def _of_a_claim(
     return _Needed((verb,), f"{verb} {card_id}") if verb in RIGHTS else None
 
 
-def _claimed_for(session: Session, deed: Deed, roles: tuple[str, ...]) -> tuple[str, ...]:
-    """The roles whose cards the claim may take, beside those for no role; none: it names one, or
-    its card. Raises `NotAllowed`."""
+def _claimed_for(session: Session, deed: Deed, roles: tuple[str, ...]) -> Narrowed:
+    """The roles whose cards the claim may take; none: it names one, or its card. Raises
+    `NotAllowed`."""
     own = tuple(each for each in roles if "claim" in library.granted([each]))
     if deed.verb == "claim" and deed.cards:
         sql = "SELECT role FROM backlog WHERE id = ANY (%s) FOR NO KEY UPDATE"
-        wanted = [role for (role,) in session.execute(sql, (list(deed.cards),)).fetchall()]
+        wanted = [role for (role,) in session.execute(sql, (list(deed.cards),))]
     else:
         wanted = [deed.role]
     for role in wanted:
@@ -142,5 +131,13 @@ def _claimed_for(session: Session, deed: Deed, roles: tuple[str, ...]) -> tuple[
             advice = f" (for {own[0]}: --role {own[0]})" if own else ""
             check(deed.actor, roles, ["claim-any"], f"claim cards for no role{advice}")
         elif role not in own:
-            raise NotAllowed(f"only {role} may claim cards for {role}; {_is(deed.actor, roles)}")
-    return own if wanted == [None] else ()
+            raise NotAllowed(f"{_who_claims_for(role)}; {_is(deed.actor, roles)}")
+    return (own, False) if wanted == [None] else ((), "claim-any" not in library.granted(roles))
+
+
+def _who_claims_for(role: str) -> str:
+    called = library.called(role)
+    if called == role:
+        return f"only {role} may claim cards for {role}"
+    why = f"cards say {called} for it" if called else "`roles` lists those there are"
+    return f"nobody may claim cards for {role}, which is the name of no role: {why}"

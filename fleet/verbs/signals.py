@@ -50,15 +50,11 @@ def signals(
     kind: str | None = None,
     card_id: str | None = None,
     since: datetime | None = None,
-    newest: int | None = None,
 ) -> Iterator[Signal]:
-    """Those of the kind, of the card, since then; oldest first: all, or the `newest` so many."""
+    """Those of the kind, of the card, since then; oldest first."""
     where, params = _chosen(kind, card_id, since)
-    sql = f"""
-        SELECT {_COLUMNS} FROM (
-            SELECT * FROM fleet_signal WHERE {where} ORDER BY id DESC LIMIT %s
-        ) AS signal ORDER BY id"""
-    return map(Signal._make, in_pages(session, sql, (*params, newest)))
+    sql = f"SELECT {_COLUMNS} FROM fleet_signal AS signal WHERE {where} ORDER BY id"
+    return map(Signal._make, in_pages(session, sql, params))
 
 
 def counts(
@@ -67,7 +63,7 @@ def counts(
     """Of each kind how many there are, of the card, since then."""
     where, params = _chosen(None, card_id, since)
     sql = f"SELECT kind, count(*) FROM fleet_signal WHERE {where} GROUP BY kind"
-    found = dict(session.execute(sql, params).fetchall())
+    found = dict(session.execute(sql, params))
     return {kind: found.get(kind, 0) for kind in KINDS_OF_SIGNALS}
 
 

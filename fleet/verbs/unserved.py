@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
+from backlog.errors import ConfigurationError
 from backlog.session import Session
-from backlog.verbs.findings import Finding
-from backlog.verbs.ways_out import command
+from backlog.verbs.findings import Finding, command
+from fleet import roles as library
 
 # A step in the index of claims by role for each role, not a look at each card. Who has claimed a
 # card of a role within a day, or holds one, serves it, registered or not.
@@ -34,13 +35,35 @@ ORDER BY role"""
 def unserved(session: Session) -> Iterator[Finding]:
     """Each role that claimable cards need, and no registered worker has; none while nobody is
     registered."""
-    for role, count, first in session.execute(_UNSERVED).fetchall():
+    for role, count, first in session.execute(_UNSERVED):
+        what, out = _way(role, first)
         yield Finding(
             "unserved",
-            f"for {role}, which nobody is; {count} claimable, {first} the first",
-            command("worker", "add", "NAME", "--roles", role),
+            f"for {role}, which {what}; {count} claimable, {first} the first",
+            command(*out),
             scope="role",
             name=role,
             because=first,
             count=count,
         )
+
+
+# What is the matter with a role, and the way out.
+_Way = tuple[str, tuple[str, ...]]
+
+
+def _called(role: str) -> str | None:
+    try:
+        return library.called(role)
+    except ConfigurationError:  # the roles say so themselves; here it may well be one
+        return role
+
+
+def _way(role: str, first: str) -> _Way:
+    called = _called(role)
+    if called == role:
+        return "nobody is", ("worker", "add", "NAME", "--roles", role)
+    return (
+        f"is called {called}" if called else "is no role",
+        ("edit", "--id", first, "--role", called or "ROLE"),
+    )

@@ -80,11 +80,10 @@ def remove(session: Session, name: str) -> Worker:
 def workers(session: Session) -> list[Worker]:
     """Everybody who is registered, by name."""
     sql = f"SELECT {_COLUMNS} FROM fleet_worker ORDER BY name"
-    return [_worker(row) for row in session.execute(sql).fetchall()]
+    return [_worker(row) for row in session.execute(sql)]
 
 
 def worker(session: Session, name: str) -> Worker | None:
-    """Who is registered by this name."""
     sql = f"SELECT {_COLUMNS} FROM fleet_worker WHERE name = %s"
     row = session.execute(sql, (name,)).fetchone()
     return None if row is None else _worker(row)

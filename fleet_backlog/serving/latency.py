@@ -109,6 +109,5 @@ class LatencyMiddleware:
         begun = time.perf_counter()
         response = self.get_response(request)
         view = request.resolver_match.view_name if request.resolver_match else "-"
-        took = time.perf_counter() - begun
-        REQUESTS.labels(view, str(response.status_code)).observe(took)
+        REQUESTS.labels(view, str(response.status_code)).observe(time.perf_counter() - begun)
         return response

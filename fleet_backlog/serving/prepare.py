@@ -15,9 +15,9 @@ from django.db.models import Model
 from backlog import schema
 from backlog.cli import sweep
 from backlog.connection import DjangoSession
+from backlog.errors import ConfigurationError
 from backlog.store import files, storage
 from backlog.store.embedded import binaries
-from backlog.store.errors import ConfigurationError
 from backlog.verbs import runs
 from fleet import north_star, roles
 from fleet.verbs import escalations, gate

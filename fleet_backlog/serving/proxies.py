@@ -13,10 +13,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _HEADERS = (
     "HTTP_FORWARDED",
-    "HTTP_X_FORWARDED_FOR",
-    "HTTP_X_FORWARDED_HOST",
-    "HTTP_X_FORWARDED_PORT",
-    "HTTP_X_FORWARDED_PROTO",
+    *(f"HTTP_X_FORWARDED_{what}" for what in ("FOR", "HOST", "PORT", "PROTO")),
 )
 # Who comes by a socket without addresses, or by a proxy that hides them, is one client.
 NOWHERE = "0.0.0.0"  # noqa: S104 (nothing listens there)

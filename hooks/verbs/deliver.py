@@ -26,7 +26,7 @@ PAUSES: Final = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 MOST_TRIES: Final = len(PAUSES) + 1
 # Longer than any try takes.
 _LEASE_SECONDS: Final = 60
-# As many in a row, before others have their turn.
+# The most messages to one subscription before others have their turn.
 _BATCH: Final = 1000
 
 _TAKE: Final = f"""
@@ -98,7 +98,8 @@ class _Taken(NamedTuple):
 
 
 class _Try(NamedTuple):
-    """A message that is about to be sent, the how manieth time; signed by each of the secrets."""
+    """A message that is about to be sent, which is try number `attempts`; signed by each of the
+    secrets."""
 
     id: int
     key: str
@@ -109,8 +110,7 @@ class _Try(NamedTuple):
 
 
 def waits(session: Session) -> bool:
-    """Whether anything is due: of what was sent and failed, most is not, and nothing is of who is
-    switched off."""
+    """Whether anything is due now, of a subscription that is not switched off."""
     sql = """
         SELECT EXISTS (SELECT FROM hooks_subscription AS subscription
             WHERE off_at IS NULL AND EXISTS (SELECT FROM hooks_delivery
@@ -136,7 +136,7 @@ def deliver(session: Session) -> list[str]:
 
 
 def _send_all(session: Session, to: _Taken) -> Iterator[int]:
-    """What arrives, until something does not: then who is behind it need not wait as long."""
+    """The numbers of what arrives, until something does not: then the others have their turn."""
     last = 0
     for _ in range(_BATCH):
         rows = session.rows(_BEGIN, (to.id, to.turn, last, list(PAUSES)))

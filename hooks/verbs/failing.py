@@ -1,13 +1,12 @@
-"""What is told nothing any more, since nothing has arrived there for days: found, and put right."""
+"""Subscriptions that are switched off, since nothing had arrived there for days."""
 
 from collections.abc import Iterator
 from typing import Final
 
 from backlog.errors import NotFound, WrongState
 from backlog.records import iso
-from backlog.session import Session, in_transaction
-from backlog.verbs.findings import Finding
-from backlog.verbs.ways_out import command
+from backlog.session import Session
+from backlog.verbs.findings import Finding, command
 from hooks.addresses import shown
 from hooks.words import WEBHOOK
 
@@ -21,27 +20,9 @@ SELECT id, kind, url, off_at, off_why, (
         LIMIT 1000) AS few)
 FROM hooks_subscription AS subscription WHERE off_at IS NOT NULL ORDER BY id"""
 
-_ON: Final = """
-UPDATE hooks_subscription SET off_at = NULL, off_why = NULL, failing_since = NULL
-WHERE id = %s AND off_at IS NOT NULL"""
-
-_AGAIN: Final = """
-UPDATE hooks_delivery SET attempts = 0, next_at = now()
-WHERE subscription_id = %s AND next_at IS NOT NULL"""
-
-
-@in_transaction
-def enable(session: Session, number: int) -> int:
-    """Send to it again; how much waits, which goes out with the next sweep. One that is not
-    switched off stays as it is.
-    """
-    if not session.execute(_ON, (number,)).rowcount:
-        return 0
-    return session.execute(_AGAIN, (number,)).rowcount
-
 
 def missing(number: int) -> NotFound:
-    """That there is none."""
+    """The refusal of a number that no webhook has."""
     return NotFound(f"there is no webhook {number}; `webhook list` has those there are")
 
 

@@ -37,33 +37,14 @@ def figures(session: Session) -> list[Figure]:
         tries |= {(*which, DELIVERED): delivered, (*which, "failed"): failed}
         oldest[which] = 0.0 if age is None else max(0.0, float(age))
         off[which] = float(is_off)
+    by_state, by_outcome = (*_WHICH, "state"), (*_WHICH, "outcome")
+    told = "Messages that wait, and those that are not tried again."
+    since = "Since what the oldest message that waits tells has happened; 0: none waits."
+    ends = "Tries to send a message, by what came of them."
+    why = "1: it is switched off, for nothing arrived for days."
     return [
-        Figure(
-            GAUGE,
-            "backlog_webhook_messages",
-            "Messages that wait, and those that are not tried again.",
-            (*_WHICH, "state"),
-            messages,
-        ),
-        Figure(
-            GAUGE,
-            "backlog_webhook_oldest_waiting_seconds",
-            "Since what the oldest message that waits tells has happened; 0: none waits.",
-            _WHICH,
-            oldest,
-        ),
-        Figure(
-            COUNTER,
-            "backlog_webhook_tries",
-            "Tries to send a message, by what came of them.",
-            (*_WHICH, "outcome"),
-            tries,
-        ),
-        Figure(
-            GAUGE,
-            "backlog_webhook_off",
-            "1: it is switched off, for nothing arrived for days.",
-            _WHICH,
-            off,
-        ),
+        Figure(GAUGE, "backlog_webhook_messages", told, by_state, messages),
+        Figure(GAUGE, "backlog_webhook_oldest_waiting_seconds", since, _WHICH, oldest),
+        Figure(COUNTER, "backlog_webhook_tries", ends, by_outcome, tries),
+        Figure(GAUGE, "backlog_webhook_off", why, _WHICH, off),
     ]

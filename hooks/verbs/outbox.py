@@ -7,8 +7,7 @@ from typing import Any, Final, NamedTuple
 from backlog.errors import NotFound
 from backlog.lifecycle import FLEET
 from backlog.session import Session, in_pages, in_statement
-from backlog.verbs.findings import Finding
-from backlog.verbs.ways_out import command
+from backlog.verbs.findings import Finding, command
 from hooks.verbs.failing import refuse_off
 from hooks.words import DEAD, DELIVERED, PHASE_DONE, WAITING
 
@@ -25,7 +24,7 @@ _COLUMNS: Final = f"""id, 'msg_' || replace(key::text, '-', '') AS message, subs
     nullif({_ABOUT}, '') AS about, at, {_STATE} AS state, attempts, tried_at, next_at, answered,
     error"""
 
-# Written as its subscription went, or to one that is switched off: nobody is told.
+# What waits is forgotten, too, if its subscription is gone or switched off.
 _FORGET: Final = f"""
 DELETE FROM hooks_delivery WHERE at < now() - interval '{KEPT_DAYS} days'
     AND (next_at IS NULL
@@ -66,7 +65,7 @@ class Delivery(NamedTuple):
 def deliveries(
     session: Session, webhook: int | None = None, *, dead: bool = False, newest: int | None = None
 ) -> Iterator[Delivery]:
-    """Oldest first: of one webhook, the dead ones, the `newest` so many."""
+    """Oldest first; of one `webhook` only, only the `dead` ones, only the `newest` so many."""
     sql = f"""
         SELECT {_COLUMNS} FROM (
             SELECT * FROM hooks_delivery
@@ -86,8 +85,8 @@ def delivery(session: Session, number: int) -> Delivery:
 
 @in_statement
 def resend(session: Session, number: int) -> Delivery:
-    """Send it with the next sweep, under the same id, and as often again. Raises `NotFound`;
-    `WrongState` where its webhook is switched off."""
+    """Have the next sweep send it, under the same id, and as often again. Raises `NotFound`, and
+    `WrongState` if its webhook is switched off."""
     refuse_off(session, delivery(session, number).webhook)
     for each in _resent(session, "id = %s", number):
         return each

@@ -1,7 +1,7 @@
-"""Phases that are done: seen by a sweep, for no completion may look at the others of its phase.
+"""Phases that are done, as a sweep sees them: a completion looks at no other card of its phase.
 
-What is told is what is so when a sweep looks: of a phase that is done then and was not when one
-looked last. Two completions at once cannot hide the end from each other.
+A phase is told of if it is done when a sweep looks and was not when the last one did. So two
+completions at once cannot hide the end from each other.
 """
 
 from typing import Final
@@ -9,9 +9,9 @@ from typing import Final
 from backlog.session import Session, in_transaction
 from hooks.words import PHASE_DONE
 
-# Each phase one step in the index `backlog_lanes`, as `backlog.verbs.rules` walks them, and two
-# looks into it. What is claimed is little.
-_OPEN: Final = """
+# Walks from phase to phase in the index `backlog_lanes`, as `backlog.verbs.rules` does, and looks
+# twice into each. What is claimed is read whole: it is little.
+_LOOK: Final = f"""
 WITH RECURSIVE walk (phase) AS (
     (SELECT phase FROM backlog WHERE status <> 'claimed' AND archived_at IS NULL
         ORDER BY phase LIMIT 1)
@@ -27,9 +27,7 @@ WITH RECURSIVE walk (phase) AS (
         OR EXISTS (SELECT FROM backlog WHERE backlog.phase = walk.phase AND status = 'blocked'
             AND archived_at IS NULL))
     UNION SELECT phase FROM backlog WHERE claim_expires_at IS NOT NULL AND phase IS NOT NULL
-)"""
-
-_LOOK: Final = f"""{_OPEN}, unfinished_again AS (
+), unfinished_again AS (
     DELETE FROM hooks_done_phase AS done USING unfinished WHERE done.phase = unfinished.phase
 ), newly AS (
     INSERT INTO hooks_done_phase
@@ -48,11 +46,11 @@ _WANTED: Final = f"SELECT EXISTS (SELECT FROM hooks_subscription WHERE events ? 
 
 
 def tell(session: Session) -> list[str]:
-    """Write down what is to be told of phases that are done by now; which."""
+    """Put into the outbox what is to be told of phases that are done by now. Returns them."""
     return look(session) if session.rows(_WANTED)[0][0] else []
 
 
 @in_transaction
 def look(session: Session) -> list[str]:
-    """As `tell`, whoever wants it: what is done by now is nothing new from here on."""
+    """As `tell`, also if nobody wants to know: what is done by now is no news from here on."""
     return list(dict.fromkeys(phase for (phase,) in session.execute(_LOOK).fetchall()))

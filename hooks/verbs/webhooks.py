@@ -1,4 +1,4 @@
-"""Who is told of what: subscriptions, by webhook or by what apprise knows."""
+"""Who is told of what: subscriptions, by webhook or by apprise."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from backlog import values
 from backlog.errors import Refusal, UsageError, WrongState
 from backlog.session import ACTOR, Session, in_statement, in_transaction
 from hooks import addresses
-from hooks.verbs import failing, phases
+from hooks.verbs import phases
 from hooks.verbs.failing import missing, refuse_off
 from hooks.words import (
     EVENTS,
@@ -27,6 +27,12 @@ from hooks.words import (
 _COLUMNS: Final = """id, kind, url, events::text, phase, actor, since,
     failing_since, off_at, off_why, (SELECT max(until) FROM hooks_old_secret
         WHERE subscription_id = hooks_subscription.id AND until > now())"""
+_ON: Final = """
+UPDATE hooks_subscription SET off_at = NULL, off_why = NULL, failing_since = NULL
+WHERE id = %s AND off_at IS NOT NULL"""
+_AGAIN: Final = """
+UPDATE hooks_delivery SET attempts = 0, next_at = now()
+WHERE subscription_id = %s AND next_at IS NOT NULL"""
 _WHO: Final = "coalesce(nullif(%s, ''), session_user)"
 
 
@@ -109,8 +115,9 @@ def add_notification(
 
 
 @in_transaction
-def _add(session: Session, *given: Any) -> Added:
-    kind, url, secret, of, phase = given
+def _add(
+    session: Session, kind: str, url: str, secret: str | None, of: list[str], phase: str | None
+) -> Added:
     (count,) = session.execute("SELECT count(*) FROM hooks_subscription").fetchone()
     if count >= MOST_SUBSCRIPTIONS:
         raise Refusal(f"there are {count} subscriptions, and may be no more: `webhook remove`")
@@ -121,7 +128,7 @@ def _add(session: Session, *given: Any) -> Added:
         VALUES (%s, %s, %s, %s, %s, {_WHO}) RETURNING {_COLUMNS}"""
     params = (kind, url, secret, json.dumps(of), phase, ACTOR.get())
     made = _subscription(session.execute(sql, params).fetchone())
-    return Added(*(getattr(made, name, secret) for name in Added._fields))
+    return Added._make(getattr(made, name, secret) for name in Added._fields)
 
 
 def subscriptions(session: Session) -> list[Subscription]:
@@ -194,16 +201,18 @@ def _keep_old(session: Session, number: int, secret: str, hours: int) -> datetim
     return until
 
 
+@in_transaction
 def enable(session: Session, number: int) -> Subscription:
     """Send to it again, if it was switched off, and what waits for it. Raises `NotFound`."""
-    failing.enable(session, number)
+    if session.execute(_ON, (number,)).rowcount:
+        session.execute(_AGAIN, (number,))
     return subscription(session, number)
 
 
 @in_statement
 def test(session: Session, number: int) -> int:
-    """Put a message into the outbox that says nothing; its number. Raises `NotFound`, `WrongState`
-    for one that is switched off."""
+    """Put a message into the outbox that says nothing. Returns its number. Raises `NotFound`, and
+    `WrongState` if the webhook is switched off."""
     refuse_off(session, number)
     sql = f"""
         INSERT INTO hooks_delivery (subscription_id, type, at, data)

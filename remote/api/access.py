@@ -28,8 +28,8 @@ class BearerToken(HttpBearer):
         return self.authenticate(request, shown(request.headers.get("Authorization", "")))
 
     def authenticate(self, request: HttpRequest, token: str) -> tokens.Token:
-        """The token that is shown, if it is one."""
-        # Behind a proxy too: the project says how, and which proxy is believed.
+        """The token that is shown. Raises `NoToken`, `TooManyFailures`."""
+        # The caller's, also behind a proxy: the project says which proxies it believes.
         address = import_string(settings.AXES_CLIENT_IP_CALLABLE)
         found = let_in(token, address(request))
         request.META["backlog.worker"] = found.worker  # for the access log
@@ -45,9 +45,7 @@ def shown(authorization: str) -> str:
 
 
 def let_in(token: str, here: str) -> tokens.Token:
-    """The token that is shown from this address, if it is one. Raises `NoToken`,
-    `TooManyFailures`.
-    """
+    """The token that is shown from the address `here`. Raises `NoToken`, `TooManyFailures`."""
     key = tokens.key_of(token)
     if wait := FAILURES.wait(here, key, _keys):
         raise TooManyFailures(wait)

@@ -1,21 +1,21 @@
-"""A call, done: in whose name, whether they may, and once where it has an idempotency key."""
+"""Does a call: in whose name, as far as they may, and once only if it has an idempotency key."""
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from backlog.errors import NotAllowed
-from backlog.values import exact_json
+from backlog.values import exact_json, json_text
 from backlog.verbs import rights
-from remote import scopes
-from remote.acting import in_the_name
+from remote import scopes, words
 from remote.api import answers, connection, waiting
 from remote.api.claiming import within
-from remote.calls import Called, call
+from remote.calls import Called, call, in_the_name
 from remote.naming import by_names
 from remote.verbs import limits
 from remote.verbs.answers import Answer, once
@@ -23,8 +23,10 @@ from remote.verbs.tokens import Token
 
 
 def act(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpResponseBase:
-    """Do the verb with these values as the token of the request lets it. Raises `Refusal`, to whom
-    the command itself sent it in the words of the command."""
+    """Do the verb with these values, as far as the token of the request allows it.
+
+    Raises `Refusal`: in the names of the call, or, if the command sent it, in the command's words.
+    """
     with nullcontext() if answers.for_a_command(request) else by_names(called):
         return _acted(request, called, given)
 
@@ -33,7 +35,7 @@ def _acted(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpR
     token: Token = request.auth  # type: ignore[attr-defined]  # ninja's
     seconds = waiting.seconds(request, given) if called.name == "claim" else 0
     run = partial(as_token(called, given, token), as_json=not answers.for_people(request))
-    if called.name in answers.STREAMED:
+    if called.name in words.STREAMED:
         streamed: HttpResponseBase = run(lambda reply, options: answers.streamed(reply))
         return streamed
     do = partial(run, lambda reply, options: answers.answered(request, called.name, reply))
@@ -53,23 +55,23 @@ def _acted(request: HttpRequest, called: Called, given: dict[str, Any]) -> HttpR
 
 
 def _read(request: HttpRequest, verb: str, token: Token, do: Callable[[], Answer]) -> Answer:
-    """The answer; a little old perhaps, for a token that has nothing of its own to read again. What
-    follows events asks the primary: which transactions are under way a replica does not know.
+    """The answer of a verb that only reads, from a replica if it may be a little old: for a token
+    that only reads, and so looks for nothing that it has just written. Events are always read from
+    the primary: a replica does not know which transactions are under way.
 
-    The request has `from_replica` where the project has a replica that may be read: see
-    `fleet_backlog.replica`.
+    The request has `from_replica` if the project has a replica: see `fleet_backlog.replica`.
     """
     from_replica = getattr(request, "from_replica", None)
-    if from_replica is None or token.scope != scopes.READ or verb in answers.OF_LINES:
+    if from_replica is None or token.scope != scopes.READ or verb in words.OF_LINES:
         return do()
     answer: Answer = from_replica(do)
     return answer
 
 
 def as_token(called: Called, given: Mapping[str, Any], token: Token) -> partial[Any]:
-    """The verb as the token lets it be done: called with what is made of its reply, as `call`.
+    """A `call` of the verb that does what this token may; it still takes `answer`, and `as_json`.
 
-    Raises `NotAllowed`.
+    Raises `NotAllowed` if the token may not do the verb at all, or not so.
     """
     if not scopes.allows(token.scope, called.name):
         needed = scopes.NEEDED[called.name]
@@ -101,7 +103,8 @@ def _once(
     keeps: Any = lambda answer: True,
     check: Any = None,
 ) -> Answer:
-    """What `do` answers; undone if `check`, which is given it, raises anything."""
+    """What `do` answers; with a key, what it did when the same was asked with this key before. What
+    it does is undone if `check`, which is given the answer, raises anything."""
     if key is None and check is None:
         answer: Answer = do()
         return answer
@@ -116,6 +119,6 @@ def _once(
         if key is None:
             with session.transaction():
                 return checked()
-        asked = answers.pieces([verb, exact_json(given)])
+        asked = sha256(json_text([verb, exact_json(given)]).encode()).digest()
         hides = answers.without_secret if verb in answers.WITH_SECRET else str
         return once(session, token.key, key, asked, checked, keeps=keeps, hides=hides)

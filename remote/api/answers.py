@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
@@ -12,18 +11,9 @@ from django.utils.cache import get_conditional_response, patch_vary_headers
 
 from backlog.cli.reply import Reply
 from backlog.values import json_text
-from remote.api.errors import EXIT_STATUS
 from remote.verbs.answers import Answer
+from remote.words import EXIT_STATUS, FOR_PEOPLE, JSON, LINES, OF_LINES, REPLY
 
-JSON: Final = "application/json"
-# What the command prints, JSON and lines, and how it ends: for a client that prints it.
-REPLY: Final = "application/vnd.backlog.reply+json"
-LINES: Final = "application/x-ndjson"
-
-# Their JSON is one value a line.
-OF_LINES: Final = ("export", "tail")
-# Of any length: never in memory, and never as a reply.
-STREAMED: Final = ("export",)
 # They tell a secret, once.
 WITH_SECRET: Final = ("webhook/add", "webhook/rotate")
 # As JSON, and in a line for people.
@@ -39,17 +29,18 @@ def answered(request: HttpRequest, verb: str, reply: Reply) -> Answer:
 
 
 def for_a_command(request: HttpRequest) -> bool:
-    """Whether what is asked for is the whole reply: the command prints it, and refusals as well."""
+    """Whether the command asks, which prints the whole reply, and refusals as they are."""
     return REPLY in request.headers.get("Accept", "")
 
 
 def for_people(request: HttpRequest) -> bool:
-    """Whether the whole reply is to have the lines in place of the JSON: the command makes of what
-    it has read either the one or the other."""
-    return f"{REPLY}; form=text" in request.headers.get("Accept", "")
+    """Whether the whole reply is to have the lines for people in place of the JSON. It never has
+    both: the verb makes one of them as it reads."""
+    return FOR_PEOPLE in request.headers.get("Accept", "")
 
 
 def _whole(verb: str, reply: Reply, as_text: bool) -> str:
+    """The reply as JSON, in which its own JSON stands as it was written."""
     text = list(reply.text) if as_text and reply.text is not None else None
     value = "".join(reply.json).rstrip("\n") if text is None else "null"
     if text is None and verb in OF_LINES:
@@ -78,16 +69,19 @@ def sent(answer: Answer) -> HttpResponse:
 def read(request: HttpRequest, answer: Answer) -> HttpResponseBase:
     """The answer of a verb that only reads: 304 if the caller has it already."""
     response = sent(answer)
-    etag = f'"{sha256(answer.body.encode()).hexdigest()[:32]}"'
-    response["ETag"] = etag
+    tag = response["ETag"] = etag(answer.body)
     response["Cache-Control"] = "private, no-cache"
     patch_vary_headers(response, ["Accept", "Authorization"])
     if request.method not in ("GET", "HEAD"):
         return response
-    found = get_conditional_response(request, etag=etag, response=response)
-    if found is not None and found is not response:
-        found[EXIT_STATUS] = answer.exit_status
-    return found or response
+    found = get_conditional_response(request, etag=tag, response=response) or response
+    found[EXIT_STATUS] = answer.exit_status
+    return found
+
+
+def etag(text: str) -> str:
+    """The `ETag` of an answer: what it says, and not when."""
+    return f'"{sha256(text.encode()).hexdigest()[:32]}"'
 
 
 def link_to_next(request: HttpRequest, response: HttpResponseBase, limit: int, body: str) -> None:
@@ -104,8 +98,3 @@ def link_to_next(request: HttpRequest, response: HttpResponseBase, limit: int, b
 def without_secret(body: str) -> str:
     """The answer without what signs for a webhook."""
     return _SECRET.sub(lambda found: "secret=-" if "=" in found[0][:7] else '"secret":null', body)
-
-
-def pieces(texts: Iterable[str]) -> bytes:
-    """A digest of texts, none of which can be moved into its neighbour."""
-    return sha256(json_text(list(texts)).encode()).digest()

@@ -1,4 +1,4 @@
-"""The connection of a request: this thread's, which Django looks after when the request ends."""
+"""The sessions of a request, on Django's connections, which Django closes or keeps afterwards."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -12,20 +12,20 @@ from backlog.session import Session, as_refusal
 
 
 def reading() -> AbstractContextManager[Session]:
-    """A session on whichever database the project has what may be old read from."""
+    """A session on the database that the project reads from, which may be a replica."""
     return nullcontext(DjangoSession(router.db_for_read(Card)))
 
 
 def session() -> AbstractContextManager[Session]:
-    """A session on it, of the primary: for tokens, and for all that writes. As
-    `backlog.connection.open_session`, but asked once a request, and not at every use, whether it
-    still works."""
+    """A session on the primary, for tokens and for all that writes. Unlike
+    `backlog.connection.open_session`, it does not ask at every use whether the connection works:
+    `first` has found that out."""
     return nullcontext(DjangoSession(DEFAULT_DB_ALIAS))
 
 
 def first[T](read: Callable[[Session], T]) -> T:
-    """What the first statements of a request read, which show whether the connection still works:
-    to ask that first would be a trip more. If it broke since the last request, on a new one.
+    """What `read` gives, which a request calls before anything else. If the connection broke since
+    the last request, it is called again on a new one: that saves asking first whether it works.
 
     Raises what `read` raises.
     """

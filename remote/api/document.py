@@ -2,7 +2,6 @@
 
 import json
 from functools import cache
-from hashlib import sha256
 from http.client import responses
 from typing import Any, Final
 
@@ -13,9 +12,8 @@ from django.utils.cache import get_conditional_response
 from pydantic import create_model
 
 from backlog.records import WIRE_NAMES, Record
-from remote import scopes
+from remote import scopes, words
 from remote.api import answers
-from remote.api.models import MOST_SECONDS
 from remote.api.site import API
 from remote.calls import verbs
 from remote.verbs.answers import LONGEST_KEY
@@ -37,14 +35,14 @@ _WAIT: Final = {
     "in": "query",
     "name": "wait",
     "description": "seconds to wait for something to claim",
-    "schema": {"type": "integer", "minimum": 0, "maximum": MOST_SECONDS},
+    "schema": {"type": "integer", "minimum": 0, "maximum": words.MOST_SECONDS},
 }
 _HEADERS: Final = {
-    "Backlog-Exit-Status": {
+    words.EXIT_STATUS: {
         "description": "the exit status that the command would have",
         "schema": {"type": "integer"},
     },
-    "Backlog-Worker": {
+    words.WORKER: {
         "description": "whose token it is, percent-encoded, if it lets anybody in",
         "schema": _TEXT,
     },
@@ -92,8 +90,7 @@ def openapi(request: HttpRequest) -> HttpResponseBase:
     if request.method != "GET":
         return HttpResponseNotAllowed(["GET"])
     text, etag = _written(reverse("api:api-root"))
-    response = HttpResponse(text, content_type=answers.JSON)
-    response["ETag"] = etag
+    response = HttpResponse(text, content_type=words.JSON, headers={"ETag": etag})
     response["Cache-Control"] = "public, no-cache"
     return get_conditional_response(request, etag=etag, response=response) or response
 
@@ -101,7 +98,7 @@ def openapi(request: HttpRequest) -> HttpResponseBase:
 @cache
 def _written(root: str) -> tuple[str, str]:
     text = json.dumps(document(root), ensure_ascii=False)
-    return text, f'"{sha256(text.encode()).hexdigest()[:32]}"'
+    return text, answers.etag(text)
 
 
 def document(root: str) -> dict[str, Any]:
@@ -131,29 +128,29 @@ def _card() -> dict[str, Any]:
 
 def _refusals(verb: str) -> tuple[int, ...]:
     """The statuses that a refusal of this verb may have."""
-    if scopes.only_reads(verb):
-        return (401, 403, 404, 409, 413, 415, 422, 429, 503)
-    return (401, 403, 404, 409, 413, 415, 422, 423, 429, 503)
+    lost = () if scopes.only_reads(verb) else (423,)
+    return (401, 403, 404, 409, 413, 415, 422, *lost, 429, 503)
 
 
 def _refusal(status: int) -> dict[str, Any]:
     """What every verb answers with this status."""
     schema = {"$ref": "#/components/schemas/Refused"}
-    content = {answers.JSON: {"schema": schema}}
+    content = {words.JSON: {"schema": schema}}
     return {"description": responses[status], "headers": _HEADERS, "content": content}
 
 
 def _complete(operation: dict[str, Any], verb: str, method: str) -> None:
+    """Say in the operation what ninja does not know of the verb."""
     operation["description"] = f"Scope: {scopes.NEEDED[verb]}."
     parameters, answered = operation["parameters"], operation["responses"]
     if "requestBody" in operation:
-        operation["requestBody"]["content"][answers.JSON]["schema"].pop("default", None)
+        operation["requestBody"]["content"][words.JSON]["schema"].pop("default", None)
     for parameter in parameters:  # a query has no null: what is not given is left out
         given = [each for each in parameter["schema"].pop("anyOf", ()) if each != {"type": "null"}]
         parameter["schema"] |= given[0] if given else {}
         if "enum" in parameter["schema"]:
             parameter["schema"]["enum"] = [each for each in parameter["schema"]["enum"] if each]
-    if method == "get" and verb not in answers.STREAMED:
+    if method == "get" and verb not in words.STREAMED:
         parameters.append(_ETAG)
         answered[304] = {"description": "Not Modified"}
     if not scopes.only_reads(verb):
@@ -161,10 +158,10 @@ def _complete(operation: dict[str, Any], verb: str, method: str) -> None:
     if verb == "claim":
         parameters.append(_WAIT)
     content = answered[200]["content"]
-    content[answers.JSON]["schema"] = _ANSWERS.get(verb, {})
-    if verb in answers.OF_LINES:
-        content[answers.LINES] = content.pop(answers.JSON)
-    if verb not in answers.STREAMED:
-        content[answers.REPLY] = {"schema": {"$ref": "#/components/schemas/Reply"}}
+    content[words.JSON]["schema"] = _ANSWERS.get(verb, {})
+    if verb in words.OF_LINES:
+        content[words.LINES] = content.pop(words.JSON)
+    if verb not in words.STREAMED:
+        content[words.REPLY] = {"schema": {"$ref": "#/components/schemas/Reply"}}
     for response in answered.values():
         response["headers"] = _HEADERS

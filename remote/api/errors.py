@@ -15,10 +15,8 @@ from backlog.session import as_refusal
 from backlog.values import json_text
 from remote.api.bodies import NotTaken
 from remote.calls import takes_none
+from remote.words import EXIT_STATUS, JSON, TOO_MANY
 
-EXIT_STATUS: Final = "Backlog-Exit-Status"
-# Whose token came with the call, percent-encoded: who is not told who they are can ask.
-WORKER: Final = "Backlog-Worker"
 _RETRY_SECONDS: Final = 1
 
 
@@ -43,7 +41,7 @@ class TooManyFailures(Refusal):
 class TooMany(Refusal):
     """As many calls wait as there is room for."""
 
-    code = "too_many"
+    code = TOO_MANY
     http_status = 503
 
 
@@ -75,7 +73,7 @@ class NoLength(UsageError):
     code = "length_required"
 
 
-# What differs from the status that the refusal has on a page.
+# Statuses that are others than on a page.
 _STATUSES: Final[tuple[tuple[type[Refusal], int], ...]] = (
     (TooLarge, 413),
     (NoLength, 411),
@@ -108,12 +106,10 @@ def message(refusal: Refusal) -> str:
 
 
 def refused(refusal: Refusal) -> HttpResponse:
-    """The answer that says so."""
+    """The answer to a call that is refused."""
     statuses = [status for kind, status in _STATUSES if isinstance(refusal, kind)]
     status = statuses[0] if statuses else refusal.http_status
-    body = json_text({"error": {"code": refusal.code, "message": message(refusal)}})
-    response = HttpResponse(f"{body}\n", status=status, content_type="application/json")
-    response[EXIT_STATUS] = refusal.exit_status
+    response = _answer(status, refusal.code, message(refusal), refusal.exit_status)
     response["Cache-Control"] = "no-store"
     response._has_been_logged = True  # type: ignore[attr-defined]  # Django would warn of each
     if status == 401:
@@ -123,9 +119,15 @@ def refused(refusal: Refusal) -> HttpResponse:
     return response
 
 
+def _answer(status: int, code: str, message: str, exit_status: int = 1) -> HttpResponse:
+    body = json_text({"error": {"code": code, "message": message}})
+    headers = {EXIT_STATUS: exit_status}
+    return HttpResponse(f"{body}\n", JSON, status, headers=headers)
+
+
 def answer_errors(api: NinjaAPI, taken: Mapping[str, Sequence[str]]) -> None:
-    """From now on each error of this API is answered in this form; `taken`: the names that each
-    verb takes, by the name of its URL."""
+    """Have each error of this API answered in this form. `taken`: the names of the parameters, by
+    the verb's name, which its URL has."""
 
     @api.exception_handler(Exception)
     def any_error(request: HttpRequest, error: Exception) -> HttpResponse:
@@ -134,12 +136,7 @@ def answer_errors(api: NinjaAPI, taken: Mapping[str, Sequence[str]]) -> None:
             return refused(refusal)
         # Without what was sent, and without the headers, which have the token.
         logging.getLogger("django.request").error("%s", request.path, exc_info=error)
-        body = json_text(
-            {"error": {"code": "internal", "message": "this is a defect; the log has it"}}
-        )
-        response = HttpResponse(f"{body}\n", status=500, content_type="application/json")
-        response[EXIT_STATUS] = 1
-        return response
+        return _answer(500, "internal", "this is a defect; the log has it")
 
     @api.exception_handler(ValidationError)
     def wrong_shape(request: HttpRequest, error: ValidationError) -> HttpResponse:
@@ -161,7 +158,7 @@ def answer_errors(api: NinjaAPI, taken: Mapping[str, Sequence[str]]) -> None:
 
 
 def _faults(errors: list[dict[str, Any]]) -> str:
-    """The faults of a shape in words: where, and what would be right; never what was sent."""
+    """The faults of a body in words: where, and what would be right; never what was sent."""
     kinds: dict[str, dict[str, None]] = {}
     found = [(_where(each["loc"]), each) for each in errors]
     for where, error in found:
@@ -174,7 +171,7 @@ def _faults(errors: list[dict[str, Any]]) -> str:
 def _where(place: tuple[int | str, ...]) -> str:
     """The name that it has in the body or in the query, and which of a list it is."""
     name, *rest = place[2 if place[0] == "body" else 1 :] or ("the body",)
-    # What else is in it are the kinds that it might have had.
+    # The words behind it are the types that pydantic has tried.
     return ".".join([str(name), *(str(each) for each in rest if isinstance(each, int))])
 
 

@@ -1,12 +1,11 @@
-"""Tokens that were none: who sends many of them is not listened to for a while.
+"""Wrong tokens: an address that sends many of them is not listened to for a while.
 
-Of one process, in its memory: a row a failure would let anybody write to the store. A token whose
-key there is, is looked at as ever: behind one proxy nobody is kept out by a neighbour.
+Counted in the memory of a process: with a row for each, anybody could write to the store. A token
+whose key exists is looked at all the same, so nobody is kept out by a neighbour behind one proxy.
 """
 
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Collection
 from threading import Lock
 from typing import Final
@@ -15,7 +14,7 @@ MOST: Final = 20
 SECONDS: Final = 60.0
 # Addresses that are remembered.
 _KEPT: Final = 4096
-# For so long keys are remembered: who is told to wait has the store asked no more often.
+# How long the keys that exist are remembered, so that the store is not asked at each wrong token.
 _FRESH_SECONDS: Final = 5.0
 
 
@@ -24,13 +23,13 @@ class Failures:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._counts: dict[str, tuple[float, int]] = {}  # the last one that failed last
         self._keys: Collection[str] = ()
         self._asked = float("-inf")
 
     def wait(self, address: str, key: str, keys: Callable[[], Collection[str]]) -> int:
-        """Seconds until this address is listened to again; 0: now, or always for this token, which
-        is among those there are (`keys`)."""
+        """Seconds until this address is listened to again; 0: it is listened to now, or the key of
+        this token exists (`keys` gives those that do)."""
         with self._lock:
             began, count = self._counts.get(address, (0.0, 0))
             now = time.monotonic()
@@ -42,7 +41,7 @@ class Failures:
             return 0 if key in self._keys else math.ceil(left)
 
     def count(self, address: str) -> None:
-        """One more."""
+        """Count a wrong token from this address."""
         now = time.monotonic()
         with self._lock:
             began, count = self._counts.pop(address, (now, 0))
@@ -50,7 +49,7 @@ class Failures:
                 began, count = now, 0
             self._counts[address] = began, count + 1
             if len(self._counts) > _KEPT:
-                self._counts.popitem(last=False)
+                del self._counts[next(iter(self._counts))]
 
 
 FAILURES: Final = Failures()

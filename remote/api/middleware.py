@@ -13,11 +13,11 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 class CallMiddleware:
-    """Who calls is known by a token alone: no session, account, form or message is of a call, so
-    what sees to them for pages stands behind this. It was a fifth of a call's time.
+    """Answers calls before the middleware of pages: a call has a token, and no session, account,
+    form or message. That middleware took a fifth of a call's time.
 
-    What stands in front runs as ever: HTTPS, headers, figures. What is asked by GET goes the long
-    way, at whose end it may be read from a replica.
+    What stands in front of this one runs for calls, too: HTTPS, headers, figures. A GET goes on
+    through all of it, for the last one may have it read from a replica.
     """
 
     def __init__(self, get_response: Handler) -> None:

@@ -11,7 +11,7 @@ from ninja.parser import Parser
 import backlog
 from backlog.errors import UsageError
 from remote import scopes
-from remote.api import bodies, errors, models
+from remote.api import bodies, errors, schemas
 from remote.api.access import BearerToken
 from remote.api.acting import act
 from remote.calls import Called, takes_none, verbs
@@ -20,7 +20,7 @@ ABOUT: Final = "Every verb of the command: the same checks, the same refusals, t
 
 
 class _Parser(Parser):
-    """JSON whose numbers keep every digit; a body that is empty gives nothing."""
+    """Reads JSON so that its numbers keep every digit."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         encoding = request.headers.get("Content-Encoding", "")
@@ -29,10 +29,10 @@ class _Parser(Parser):
 
 
 def _operations(api: NinjaAPI) -> dict[str, list[str]]:
-    """Make them; the names that each verb takes, by the name of its URL, which is the verb's."""
+    """Add an operation for each verb. Returns the names that each verb takes, by its own name."""
     taken = {}
     for called in verbs():
-        model = models.of(called)
+        model = schemas.of(called)
         taken[called.name] = [str(field.alias) for field in model.model_fields.values()]
         how: dict[str, Any] = {
             "auth": BearerToken(),
@@ -42,15 +42,15 @@ def _operations(api: NinjaAPI) -> dict[str, list[str]]:
             "by_alias": True,
             "url_name": called.name,
         }
-        name = called.name.replace("/", "_").replace("-", "_")
-        api.post(f"/{called.name}", operation_id=name, **how)(_posted(called, model))
+        api.post(f"/{called.name}", operation_id=called.identifier, **how)(_posted(called, model))
         if scopes.only_reads(called.name):
             got = _got(called, model)
-            api.get(f"/{called.name}", operation_id=f"get_{name}", **how)(got)
+            api.get(f"/{called.name}", operation_id=f"get_{called.identifier}", **how)(got)
     return taken
 
 
-def _posted(called: Called, model: type[models.Given]) -> Any:
+def _posted(called: Called, model: type[schemas.Given]) -> Any:
+    """The view of POST."""
     empty: Any = ... if any(each.is_required() for each in model.model_fields.values()) else model()
 
     def posted(request: HttpRequest, given: model = Body(empty)) -> HttpResponseBase:  # type: ignore[valid-type, type-arg]  # noqa: B008 (ninja's way)
@@ -65,7 +65,8 @@ def _posted(called: Called, model: type[models.Given]) -> Any:
     return posted
 
 
-def _got(called: Called, model: type[models.Given]) -> Any:
+def _got(called: Called, model: type[schemas.Given]) -> Any:
+    """The view of GET, for verbs that only read."""
     known = [parameter.name for parameter in called.parameters]
     many = {parameter.name for parameter in called.parameters if parameter.is_list}
 
@@ -81,7 +82,7 @@ def _got(called: Called, model: type[models.Given]) -> Any:
     def got(request: HttpRequest, given: Query[model]) -> HttpResponseBase:  # type: ignore[valid-type]  # ninja's way
         return done(request, given.values())  # type: ignore[attr-defined]  # as above
 
-    # A model of nothing is nothing that ninja would look for.
+    # Ninja looks for no query of a model without fields, and so would give the view nothing.
     return got if known else lambda request: done(request, {})
 
 

@@ -1,7 +1,7 @@
-"""Claims that wait for something to claim, with no connection of the database meanwhile.
+"""Claims that wait for something to claim, and hold no connection to the database meanwhile.
 
-One that waits keeps a thread of the server busy, so there is room for a few in a process: whoever
-comes beyond that is told at once.
+Each that waits keeps a thread of the server busy, so a process has room for a few: the next one is
+refused at once.
 """
 
 import select
@@ -22,15 +22,15 @@ from backlog.session import PsycopgSession, idle_pauses
 from backlog.store import storage
 from backlog.values import integer
 from remote.api.errors import Gone, TooMany
-from remote.api.models import MOST_SECONDS
 from remote.verbs.answers import Answer
 from remote.verbs.waiting import has_reason
+from remote.words import MOST_SECONDS
 
 _LOOK_SECONDS: Final = 0.1
 
 
 class _Look:
-    """Whether there is a reason to try: one question for all who wait, on one connection."""
+    """Whether there is a reason to try again: asked once for all who wait, on one connection."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -38,7 +38,7 @@ class _Look:
         self._at, self._found = float("-inf"), True
 
     def has_reason(self) -> bool:
-        """As of a moment ago. A store that does not answer is a reason: the claim says why."""
+        """As of a moment ago. True where the store does not answer, for then the claim says why."""
         with self._lock:
             if time.monotonic() - self._at > _LOOK_SECONDS:
                 try:
@@ -91,8 +91,8 @@ ROOM: Final = _Room(4)
 
 
 class Try(Protocol):
-    """Makes the claim, once; the answer is kept if `keeps` says so, and the claim undone if `check`
-    raises anything of it."""
+    """Makes the claim once. `keeps` says whether its answer is the one to keep for the key; if
+    `check` raises anything of it, the claim is undone."""
 
     def __call__(
         self,
@@ -103,7 +103,7 @@ class Try(Protocol):
 
 
 def seconds(request: HttpRequest, given: dict[str, Any]) -> int:
-    """How long to wait: `wait` of the query, or of the body, which it is taken out of.
+    """How long to wait: `wait` of the query, else of the body, from which it is removed.
 
     Raises `UsageError`.
     """
@@ -118,9 +118,10 @@ def seconds(request: HttpRequest, given: dict[str, Any]) -> int:
 
 
 def until(request: HttpRequest, seconds: int, claim: Try) -> Answer:
-    """The answer of the first claim that takes something, or of the last one after these seconds.
+    """The answer of the first claim that takes something, or of the last one when the seconds are
+    over.
 
-    Raises `TooMany` where there is no room to wait, `Gone`, and whatever the claim raises.
+    Raises `TooMany` if there is no room to wait, `Gone`, and whatever the claim raises.
     """
     _check_stays(request)  # it may have stood in the queue of a busy server for long
     if not seconds:

@@ -1,6 +1,6 @@
 """`token …`: who may call over the wire."""
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from backlog import values
 from backlog.cli.options import Group, Options, number, one_of, text, verb
@@ -8,6 +8,7 @@ from backlog.cli.reply import Reply, many, one
 from backlog.records import iso, row, to_json
 from backlog.session import Session
 from remote.scopes import ABOUT, SCOPES, WORK
+from remote.words import MOST_DAYS
 
 if TYPE_CHECKING:
     from remote.verbs.tokens import Token
@@ -33,25 +34,18 @@ def _names(value: str, name: str) -> list[str]:
     one_of(
         "--scope",
         SCOPES,
-        lambda value: values.one_of(value, "--scope", SCOPES),
         f"{ABOUT} (%(default)s)",
         default=WORK,
     ),
     text("--phases", _names, "cards of these phases only", metavar="A,B"),
     text("--roles", _names, "cards for these roles, and those for none, only", metavar="A,B"),
-    number("--expires-in", 1, "days until it is over", high=3650),
+    number("--expires-in", 1, "days until it is over", high=MOST_DAYS),
 )
 def create(session: Session, options: Options) -> Reply:
     from remote.verbs import tokens
 
-    made, shown = tokens.create(
-        session,
-        options.name,
-        options.scope,
-        options.phases or (),
-        options.roles or (),
-        options.expires_in,
-    )
+    limits = options.phases or (), options.roles or (), options.expires_in
+    made, shown = tokens.create(session, options.name, options.scope, *limits)
     json = f'{to_json(made)[:-1]},"token":"{shown}"}}\n'
     return Reply([json], [shown], note="this is shown once: keep it where only the worker reads it")
 
@@ -75,17 +69,8 @@ token = Group("token", "who may call over HTTP, and what", (create, list_tokens,
 
 
 def _line(each: "Token") -> str:
-    return row(
-        each.key,
-        each.worker,
-        each.scope,
-        f"phases={','.join(each.phases) or '-'}",
-        f"roles={','.join(each.roles) or '-'}",
-        _when("expires", each.expires_at),
-        _when("revoked", each.revoked_at),
-        _when("used", each.last_used_at),
-    )
-
-
-def _when(what: str, moment: Any) -> str:
-    return f"{what}={iso(moment) if moment else '-'}"
+    names = {"phases": each.phases, "roles": each.roles}
+    limits = (f"{what}={','.join(of) or '-'}" for what, of in names.items())
+    moments = {"expires": each.expires_at, "revoked": each.revoked_at, "used": each.last_used_at}
+    when = (f"{what}={iso(moment) if moment else '-'}" for what, moment in moments.items())
+    return row(each.key, each.worker, each.scope, *limits, *when)

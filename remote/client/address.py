@@ -15,8 +15,8 @@ _EXAMPLE: Final = "https://backlog.example.org"
 
 
 class Way(NamedTuple):
-    """A connection, opened when it is first used; what the path of a request begins with on it, and
-    what it is to be told besides."""
+    """A connection, which opens when it is first used; how the path of each request on it begins;
+    and the headers that each has to carry, for a proxy."""
 
     connection: HTTPConnection
     path: str
@@ -45,9 +45,9 @@ class Address(NamedTuple):
         return cls(url, token)
 
     def way(self, timeout: float) -> Way:
-        """Through the proxy that the environment names for it, if one; nothing on it may take
-        longer than so many seconds. Raises `UsageError`, about the proxy."""
-        to = _parts(self.url, "BACKLOG_URL")
+        """A connection to it, through a proxy if the environment names one; nothing on it takes
+        longer than `timeout` seconds. Raises `UsageError` about the proxy's address."""
+        to = _parts(self.url)
         host, path = to.hostname or "", f"{to.path}/api/v1/"
         proxy = _proxy(to.scheme, host)
         first = proxy or to
@@ -66,15 +66,15 @@ def site(environ: Mapping[str, str] = os.environ) -> str:
     """The URL of the site that the environment names, without a slash at the end. Raises
     `UsageError`."""
     url = environ.get("BACKLOG_URL", "").strip().rstrip("/")
-    _parts(url, "BACKLOG_URL")
+    _parts(url)
     if url.endswith("/api/v1"):
         raise UsageError("BACKLOG_URL must be the address of the site, without /api/v1")
     return url
 
 
 def _refuse_plain(url: str, environ: Mapping[str, str]) -> None:
-    """Whoever is on the way to another host reads a token that is not encrypted. Raises
-    `UsageError` unless the environment says that nobody is."""
+    """Raise `UsageError` for http:// to another host, where anybody on the way reads the token;
+    unless the environment allows it."""
     parts = urlsplit(url)
     is_plain = parts.scheme == "http" and not _is_this_host(parts.hostname or "")
     if is_plain and not switches.is_on("BACKLOG_PLAIN_HTTP", environ):
@@ -93,24 +93,27 @@ def _is_this_host(host: str) -> bool:
         return False
 
 
-def _parts(url: str, name: str) -> SplitResult:
-    """Checked. What is wrong is not repeated: it may hold a password."""
+def _parts(url: str) -> SplitResult:
+    """What BACKLOG_URL is made of. Raises `UsageError`, which does not repeat it: it may hold a
+    password."""
     try:
         parts = urlsplit(url)
         is_right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:  # of a port, or of brackets
         is_right = False
     if not is_right or not (url.isascii() and url.isprintable()) or " " in url:
-        raise UsageError(f"{name} must be an address such as {_EXAMPLE}")
+        raise UsageError(f"BACKLOG_URL must be an address such as {_EXAMPLE}")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise UsageError(
-            f"{name} must be an address alone, such as {_EXAMPLE}: a token goes into BACKLOG_TOKEN"
+            f"BACKLOG_URL must be an address alone, such as {_EXAMPLE}:"
+            " a token goes into BACKLOG_TOKEN"
         )
     return parts
 
 
 def _proxy(scheme: str, host: str) -> SplitResult | None:
-    """The one that HTTP_PROXY, HTTPS_PROXY and NO_PROXY, or the same in small letters, name."""
+    """The one that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name, or the same in small letters. Raises
+    `UsageError`."""
     if not any(name.lower() == f"{scheme}_proxy" for name in os.environ):
         return None
     from urllib.request import getproxies_environment, proxy_bypass
@@ -125,7 +128,7 @@ def _proxy(scheme: str, host: str) -> SplitResult | None:
         is_right = False
     if not is_right:
         raise UsageError(f"{scheme.upper()}_PROXY must be an address such as http://proxy:3128")
-    # What is for this host itself is sent to no other.
+    # A proxy elsewhere is not asked to reach this host.
     return proxy if _is_this_host(proxy.hostname or "") or not _is_this_host(host) else None
 
 

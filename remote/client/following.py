@@ -1,4 +1,4 @@
-"""What goes on: a claim that waits, `tail --follow`, `output --follow`; asked again and again."""
+"""What asks the server again and again: a claim that waits, `tail --follow`, `output --follow`."""
 
 import math
 import time
@@ -18,13 +18,12 @@ from backlog.verbs.history import Event
 from backlog.verbs.output import LAST_WORDS_SECONDS, Look, Output, existing_run
 from remote.client import rows
 from remote.client.address import Address
-from remote.client.wire import TOO_MANY, Answer, Wire
+from remote.client.wire import Answer, Wire
+from remote.words import MOST_SECONDS, TOO_MANY
 
-# A server lets a claim wait so long at most.
-_LONGEST_WAIT_SECONDS: Final = 60
 _POLL_SECONDS: Final = 1.0
-# How many events are looked at each time: one that others overtook, and that is committed only now,
-# is found among so many.
+# How many of the newest events are read each time. An event may be committed after later ones were:
+# it is found as long as it is among so many.
 _WINDOW: Final = 200
 _MOST: Final = 2**31 - 1
 
@@ -35,7 +34,7 @@ def claim(wire: Wire, given: Mapping[str, Any], options: Options) -> Answer:
     given = {**given, "exitCode": True}
     for pause in idle_pauses():
         left = max(0.0, end - time.monotonic())
-        waiting = {**given, "wait": min(_LONGEST_WAIT_SECONDS, math.ceil(left))}
+        waiting = {**given, "wait": min(MOST_SECONDS, math.ceil(left))}
         try:
             found = wire.ask("claim", waiting, as_json=options.json)
         except StoreUnavailable as refusal:
@@ -62,7 +61,7 @@ class _Tail:
             return found[len(found) - min(self._limit, len(found)) :]
         window = _WINDOW
         found = self._newest(wire, window)
-        # As many as there is room for, and none of them known: there may be others before them.
+        # None of them was there the last time, so there may be more new ones before them.
         while len(found) == window and self._seen.isdisjoint(each.id for each in found):
             window = min(_MOST, 8 * window)
             found = self._newest(wire, window)
@@ -89,7 +88,7 @@ def tail(wire: Any, options: Options, address: Address) -> Reply:
 
 
 def _another(address: Address) -> Any:
-    """What opens a connection anew, for steps that are given one."""
+    """An opener of further connections to this server."""
     return lambda: closing(Wire(address))
 
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any, NoReturn
 
@@ -17,6 +17,7 @@ from remote.calls import is_called
 from remote.client import said
 from remote.client.address import Address, site
 from remote.client.wire import Answer, Wire
+from remote.words import OF_LINES
 
 
 def run(argv: Sequence[str] | None, prog: str, verbs: Mapping[str, str]) -> NoReturn:
@@ -74,29 +75,21 @@ def _refuse_of_the_host(options: Options) -> None:
 def _reply(
     wire: Wire, verb: str, given: Mapping[str, Any], options: Options, address: Address
 ) -> Reply:
-    if verb == "output" or getattr(options, "follow", False):
-        from remote.client import following
-
-        how = following.output if verb == "output" else following.tail
-        return how(wire, options, address)
-    if verb == "claim" and options.wait:
-        from remote.client import following
-
-        found = following.claim(wire, given, options)
-    else:
+    follows = verb == "output" or getattr(options, "follow", False)
+    if not follows and not (verb == "claim" and options.wait):
         found = wire.ask(verb, given, reads=scopes.only_reads(verb), as_json=options.json)
-    return reply(verb, found)
+        return reply(verb, found)
+    from remote.client import following  # most commands start without
+
+    if verb == "claim":
+        return reply(verb, following.claim(wire, given, options))
+    how = following.output if verb == "output" else following.tail
+    return how(wire, options, address)
 
 
 def reply(verb: str, found: Answer) -> Reply:
-    """The verb's reply, as its answer has it."""
+    """The verb's reply, as its answer has it. Raises `NotUnderstood`."""
     if found.lines is not None:
         return Reply((f"{line}\n" for line in kept(found.lines)), None)
-    return Reply(_pieces(verb, found), found.text, found.status, found.note)
-
-
-def _pieces(verb: str, found: Answer) -> Iterator[str]:
-    """The JSON as the command prints it: of `tail`, a value a line. Raises `NotUnderstood`."""
-    if verb == "tail" and found.text is None:
-        return iter([f"{one}\n" for one in found.each])
-    return iter([f"{found.json}\n"])
+    values = found.each if verb in OF_LINES and found.text is None else [found.json]
+    return Reply([f"{value}\n" for value in values], found.text, found.status, found.note)

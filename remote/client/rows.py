@@ -1,7 +1,7 @@
-"""What the server answers, as the rows that the command makes of a database's.
+"""The server's JSON as the rows that verbs give.
 
-All of it is checked, however well-formed: whoever reads a row counts on what a database holds. What
-is no such row raises `ValueError`, `TypeError`, `LookupError` or `UsageError`: `wire.Answer.read`.
+Every value is checked, for whoever reads a row counts on what a database can hold. What is no such
+row raises `ValueError`, `TypeError`, `LookupError` or `UsageError`, which `wire.Answer.read` tells.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from backlog.values import BIGINT_MAX, INT_MAX, INT_MIN, Digits, cost, exact_jso
 from backlog.verbs.history import Event
 from backlog.verbs.output import Output
 
-# What stays within is not told: as on a card that nobody waits for.
+# The columns that JSON does not have.
 _WITHIN: Final = dict.fromkeys(Record._fields[len(WIRE_NAMES) :])
 
 
@@ -43,7 +43,7 @@ def cards(documents: Any, most: int) -> list[Record]:
 
 
 def event(document: Mapping[str, Any]) -> Event:
-    """What happened to a card, once."""
+    """An event in the history of a card."""
     return Event(
         id=_whole(document["id"], 0, BIGINT_MAX),
         card_id=_text(document["cardId"]),
@@ -131,7 +131,7 @@ def _ids(value: Any) -> str:
     return _json([_text(each) for each in value])
 
 
-# Of a card what is no text.
+# The columns of a card that are no text.
 _READERS: Final[Mapping[str, Any]] = {
     **dict.fromkeys(("claimed_at", "created_at", "updated_at"), _moment),
     **dict.fromkeys(("not_before", "due", "archived_at"), _moment),

@@ -13,18 +13,19 @@ from backlog.cli.parser import declared, parse
 from backlog.errors import Refusal, UsageError, WrongState
 from remote.calls import Called, Parameter
 
-# Of an object of `--ids -`, what any verb may look at.
+# What verbs may look at in an object of `--ids -`.
 _OF_EACH: Final = ("id", "on", "attempt", "summary", "result", "tokens", "cost")
 # Who acts: compared with the worker of the token.
 _WHO: Final = ("--owner", "--by")
-# What a card says of its claim.
+# What else a card tells of its claim.
 _OF_A_CLAIM: Final = ("status", "attempts")
 
 
 def read(
     argv: Sequence[str], prog: str, verbs: Mapping[str, str]
 ) -> tuple[Options, dict[str, str]]:
-    """The options as the command reads them, and each word or variable that was read for one.
+    """The options as the command reads them; and what was read for them, words or variables, as it
+    was written, by the names of the options.
 
     `verbs` as `parser.VERBS`. Raises `UsageError`.
     """
@@ -43,7 +44,7 @@ def _with_somebody(options: Options) -> Options:
 
 
 def _noted[D: (Verb, Group, Verb | Group)](found: D, words: dict[str, str]) -> D:
-    """The same verb; what its options are given is noted in `words` by their names."""
+    """The same verb, whose options note in `words` what they are given."""
     if isinstance(found, Group):
         actions = tuple(_noted(each, words) for each in found.actions)
         return found._replace(actions=actions, alone=found.alone and _noted(found.alone, words))
@@ -52,7 +53,7 @@ def _noted[D: (Verb, Group, Verb | Group)](found: D, words: dict[str, str]) -> D
 
 def _noting(option: Option, words: dict[str, str]) -> Option:
     name, settings = option
-    if name == "--by" or settings.get("env") == "BACKLOG_OWNER":
+    if Parameter.of(option).is_actor:
         settings = {**settings, "required": False}
     if "action" in settings or "nargs" in settings:
         return option
@@ -133,7 +134,7 @@ def _content(options: Options) -> str:
 
 
 def _no_text(options: Options, lines: Sequence[bytes]) -> Refusal:
-    """What the verb would say, as far as it says more."""
+    """The refusal of a file that is no text; an import says which line."""
     from backlog.verbs.faults import place
     from backlog.verbs.framing import backlog
 

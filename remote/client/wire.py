@@ -11,54 +11,36 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from backlog import errors
-from backlog.errors import (
-    Busy,
-    ClaimLost,
-    Refusal,
-    SchemaTooNew,
-    StoreUnavailable,
-    UsageError,
-)
+from backlog.errors import Busy, ClaimLost, Refusal, SchemaTooNew, StoreUnavailable, UsageError
 from backlog.session import idle_pauses
 from backlog.values import exact_json, name, parse_json
+from remote import words
 from remote.client import arriving
 from remote.client.address import Address, Way
 
-_REPLY: Final = "application/vnd.backlog.reply+json"
-_FOR_PEOPLE: Final = "; form=text"
-_LINES: Final = "application/x-ndjson"
-
-# How long a question that met no answer is asked again: who was restarted is back by then.
+# How long a question without an answer is asked again: a server that restarts is back by then.
 PATIENCE_SECONDS: Final = 10.0
-# So long a connection may take to be there, greetings of TLS and a proxy included.
+# How long it may take to connect, through a proxy and TLS.
 _REACHED_SECONDS: Final = 10.0
-# An answer that is not whole after so long is given up; an import may take its time.
+# How long until an answer must be whole; an import may take its time.
 _SILENCE_SECONDS: Final = 300.0
 _CHUNK: Final = 64 * 1024
-# No answer, and no line of one, is as long: whoever sends that is no backlog, or means harm.
+# The most bytes of an answer, or of a line of one: whoever sends more is no backlog, or means harm.
 _LONGEST: Final = 2**30
-# Of a gateway without its server, of a server without its store.
+# What a gateway says without its server, and a server without its store.
 _AWAY: Final = (502, 503, 504)
-# Whose token it is, percent-encoded.
-_WORKER: Final = "Backlog-Worker"
 _MOST_STATUS: Final = 255
-# An earlier try of the same question is still at work.
-_AT_WORK: Final = "being_answered"
-# No more claims can wait there: to ask so again helps nobody.
-TOO_MANY: Final = "too_many"
 
 # How a whole reply begins. Its JSON is printed as it is written: to the last digit and blank.
 _BEGIN: Final = re.compile(r'{"status":([0-9]{1,3}),"json":')
 _BLANKS: Final = re.compile(r"[ \t\n\r]*")
-# The only answer that is read line by line: all others are whole, and of the shape above.
-_STREAMED: Final = ("export",)
 
 _KNOWN: Final = {
     each.code: each
     for each in vars(errors).values()
     if isinstance(each, type) and issubclass(each, Refusal)
 }
-# What an answer that is none of ours leads to, whoever gives it.
+# What reading an answer raises if it is not one of ours.
 _OTHERS: Final = (
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
     *(RecursionError, MemoryError, UsageError),
@@ -157,12 +139,7 @@ class Wire:
         self.worker: str | None = None
 
     def ask(
-        self,
-        verb: str,
-        given: Mapping[str, Any],
-        *,
-        reads: bool = False,
-        as_json: bool = True,
+        self, verb: str, given: Mapping[str, Any], *, reads: bool = False, as_json: bool = True
     ) -> Answer:
         """What the verb of this name (`plan/apply`) answers, given values of JSON; as lines for
         people, unless `as_json`.
@@ -172,8 +149,8 @@ class Wire:
         """
         headers = {
             "Authorization": f"Bearer {self._address.token}",
-            "Accept": f"{_REPLY}{'' if as_json else _FOR_PEOPLE}, {_LINES}",
-            "Content-Type": "application/json",
+            "Accept": f"{words.REPLY if as_json else words.FOR_PEOPLE}, {words.LINES}",
+            "Content-Type": words.JSON,
         }
         if not reads:
             headers["Idempotency-Key"] = os.urandom(16).hex()
@@ -198,12 +175,13 @@ class Wire:
     def _try(
         self, verb: str, body: bytes, headers: dict[str, str]
     ) -> tuple[Answer | Refusal, float]:
-        """The answer; or why there is none yet, and the seconds before the next try that the server
-        asks for. Raises `Refusal` where none would help."""
+        """The answer; or why there is none yet, and how many seconds the server says to wait.
+        Raises `Refusal` where another try would not help."""
         try:
             response = self._response(verb, body, headers)
-            self.worker = _named(response.getheader(_WORKER))
-            if verb in _STREAMED and _is_stream(response):
+            self.worker = _named(response.getheader(words.WORKER))
+            kind = response.getheader("Content-Type") or ""
+            if verb in words.STREAMED and response.status == 200 and kind.startswith(words.LINES):
                 return Answer(0, "null", None, None, self._lines(response)), 0
             content = self._whole(response)
         except (OSError, HTTPException, UnicodeError) as error:  # UnicodeError: of a host's name
@@ -215,9 +193,10 @@ class Wire:
         if response.status == 200:
             return self._answer(response, content), 0
         refusal = self._refusal(response, content)
-        if refusal.code == _AT_WORK:
+        may_pass = response.status in _AWAY and isinstance(refusal, StoreUnavailable | Busy)
+        if refusal.code == words.BEING_ANSWERED:
             refusal = StoreUnavailable(str(refusal))  # for whoever asks again: no answer yet
-        elif refusal.code == TOO_MANY or not self._may_pass(response, refusal):
+        elif refusal.code == words.TOO_MANY or not may_pass:
             raise refusal
         said = response.getheader("Retry-After") or ""
         return refusal, float(said) if said.isascii() and said.isdigit() else 0
@@ -243,7 +222,7 @@ class Wire:
         return response
 
     def _whole(self, response: HTTPResponse) -> bytes:
-        """The body of the answer, unless it has no end. Raises `StoreUnavailable`."""
+        """The body of the answer. Raises `StoreUnavailable` if it is too long or takes too long."""
         whole = bytearray()
         with response:  # nobody else would close what is not read to its end
             while len(whole) + (response.length or 0) <= _LONGEST:
@@ -295,7 +274,7 @@ class Wire:
             raise self._no_backlog(response) from None
 
     def _refusal(self, response: HTTPResponse, content: bytes) -> Refusal:
-        """What the server refuses, or that it is none of ours."""
+        """What the server refuses; or that it is no backlog."""
         try:
             error = json.loads(content)["error"]
             code, message = str(error["code"]), str(error["message"])
@@ -307,10 +286,6 @@ class Wire:
         kind = _OF_STATUS.get(response.status, Refusal)
         told: Refusal = type("Told", (kind,), {"code": code})(message)
         return told
-
-    @staticmethod
-    def _may_pass(response: HTTPResponse, refusal: Refusal) -> bool:
-        return response.status in _AWAY and isinstance(refusal, StoreUnavailable | Busy)
 
     def _no_backlog(self, response: HTTPResponse) -> StoreUnavailable:
         led = response.getheader("Location") if 300 <= response.status < 400 else None
@@ -346,8 +321,3 @@ def _named(worker: str | None) -> str | None:
         return name(unquote(worker, errors="strict")) if worker else None
     except (UnicodeError, UsageError):
         return None
-
-
-def _is_stream(response: HTTPResponse) -> bool:
-    kind = response.getheader("Content-Type") or ""
-    return response.status == 200 and kind.startswith(_LINES)

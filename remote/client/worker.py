@@ -1,4 +1,4 @@
-"""`work` on a server: the same worker, whose store is asked over HTTP."""
+"""`work` on a server: the same worker as on a store, which does its deeds over HTTP."""
 
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -17,12 +17,12 @@ from backlog.verbs.claims import Taken
 from backlog.verbs.output import Printed
 from backlog.verbs.pool import Pool
 from backlog.verbs.runs import Report
-from backlog.worker.deeds import Deeds
+from backlog.worker.plan import Deeds
 from remote.client import rows
 from remote.client.address import Address
 from remote.client.wire import Wire
 
-# Who keeps a lease asks again himself, and sooner; and nobody waits for long on a dead connection.
+# The worker tries again by itself; and it cannot renew in time on a connection that is dead.
 _PATIENCE_SECONDS: Final = 2.0
 _SILENCE_SECONDS: Final = 30.0
 

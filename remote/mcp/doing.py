@@ -1,12 +1,12 @@
-"""Who does what a tool asks for: the verb, on the store; or the server that BACKLOG_URL names."""
+"""What a tool calls: the verb, on the store here, or on the server that BACKLOG_URL names."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from backlog.session import Opener, Session
-from remote.acting import in_the_name
-from remote.calls import Called, call
+from backlog.worker.link import is_away
+from remote.calls import Called, call, in_the_name
 from remote.client.main import reply
 from remote.client.wire import Wire
 from remote.mcp.server import Answer, Do, answering
@@ -20,7 +20,7 @@ def here(called: Called, given: Mapping[str, Any], *, worker: str, connect: Open
 
 
 def by_wire(wire: Wire) -> Do:
-    """Has the server there do verbs, for the worker of the token."""
+    """Has the server do verbs, for the worker of the token that `wire` shows."""
 
     def do(called: Called, given: Mapping[str, Any]) -> Answer:
         found = wire.ask(called.name, given, reads=only_reads(called.name))
@@ -43,7 +43,12 @@ class Kept:
             self.close()
         if self._session is None:
             self._session = self._opened.enter_context(self._connect())
-        yield self._session
+        try:
+            yield self._session
+        except Exception as error:
+            if is_away(error):  # a standby by now, say, which goes on answering
+                self.close()
+            raise
 
     def close(self) -> None:
         self._session = None
@@ -52,7 +57,7 @@ class Kept:
 
 
 def _answers(session: Session) -> bool:
-    """A server may have been started again since the last verb, hours ago."""
+    """Whether its server still does: it may have been restarted since the last verb, hours ago."""
     with suppress(Exception):
         session.execute("SELECT 1")
         return True

@@ -1,4 +1,4 @@
-"""The tools over streamable HTTP: every request has its token, and nothing is kept between two."""
+"""The tools over streamable HTTP: each request has its token, and no session outlives it."""
 
 import os
 import sys
@@ -59,8 +59,7 @@ def application(tier: str, ends: Callable[[], bool] = lambda: False) -> Starlett
         return gone or ends()
 
     server: Server[Any, Any] = serving(offered(tier), _do, over)
-    # A process that ends takes no session with it, and there is nothing that the server would say
-    # by itself.
+    # Stateless: no session is lost when the process ends, and the server says nothing by itself.
     manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True)
     route = Route(PATH, _Guarded(manager.handle_request))
     return Starlette(routes=[route], lifespan=lambda _: manager.run())
@@ -99,7 +98,7 @@ def _no_connection_left() -> Iterator[None]:
 
 
 class _Guarded:
-    """Lets those requests in whose token says who they are."""
+    """Lets in what shows a token, and refuses the rest as the API does."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -130,8 +129,8 @@ class _Guarded:
 
 
 async def _whole(receive: Receive) -> Receive:
-    """Gives the whole body, which is here, and then what else comes. Raises `TooLarge`, for
-    whoever reads it would take as much as is sent, and `UsageError`."""
+    """Read the whole body; a `receive` that gives it, and then what else comes. The library would
+    read however much is sent. Raises `TooLarge`, `UsageError`."""
     body, more = bytearray(), True
     while more:
         message = await receive()
@@ -139,7 +138,7 @@ async def _whole(receive: Receive) -> Receive:
         more = message.get("more_body", False)
         if len(body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise errors.TooLarge("the body is too large: 10 MiB are the most")
-    if body:  # here, where it is no defect that the library tells the log
+    if body:  # the library would log it as a defect
         bodies.read(bytes(body), bodies.finite)
     first = [{**message, "body": bytes(body)}]
 

@@ -1,4 +1,4 @@
-"""The server: it lists the tools, does what is called, and says what came of it."""
+"""The server: it lists the tools, does what is called, and answers with what came of it."""
 
 import json
 import logging
@@ -35,14 +35,14 @@ class Answer(NamedTuple):
     note: str | None = None
 
 
-# Does a verb with what it was given, for whoever asks. It blocks. Raises `Refusal`.
+# Does a verb with these values, for whoever calls. It blocks. Raises `Refusal`.
 Do = Callable[[Called, Mapping[str, Any]], Answer]
-# Whether nobody waits any more, said within the request: who asked has hung up, or the server ends.
+# Whether nobody waits any more: the caller of this request has hung up, or the server ends.
 Over = Callable[[], Awaitable[bool]]
 
 
 def answering(called: Called) -> Callable[[Reply, object], Answer]:
-    """What reads the verb's reply, as long as the session is open."""
+    """The `answer` of a `call` of this verb: it reads the reply while the session is open."""
     return _reading if only_reads(called.name) else _whole
 
 
@@ -101,14 +101,14 @@ def _seconds(given: dict[str, Any]) -> int:
 async def _in_time(
     seconds: int, ask: Callable[[], types.CallToolResult], over: Over
 ) -> types.CallToolResult:
-    """What it answers first that is something, or last within these seconds.
+    """The first answer of `ask` that is not nothing, or the last one within these seconds.
 
-    Between two looks nothing is held, of the database nor of this process. For whoever has gone
-    meanwhile nothing is claimed: it would be theirs until its lease is over.
+    Between two tries no connection and no thread is held. For a caller who has gone meanwhile
+    nothing is claimed: it would be theirs until its lease is over.
     """
     end = monotonic() + seconds
     for pause in idle_pauses():
-        # To its end, whoever hangs up meanwhile.
+        # It runs to its end, even if the caller hangs up meanwhile.
         result = await to_thread.run_sync(ask)
         left = end - monotonic()
         if left <= 0 or result.isError or result.content not in _NOTHING:
@@ -138,8 +138,8 @@ def _result(
 
 
 def _check_names(found: Offered, given: Mapping[str, Any]) -> None:
-    """Raises `UsageError`, which names what this tool takes: the verb takes more, such as who acts,
-    and has a sentence of its own about that."""
+    """Raise `UsageError` for a name that neither the tool nor the verb knows. What the verb takes
+    and the tool does not, such as who acts, the verb refuses in a sentence of its own."""
     taken = found.tool.inputSchema["properties"]
     known = {*taken, *(parameter.name for parameter in found.called.parameters)}
     if unknown := [name for name in given if name not in known]:
@@ -171,9 +171,8 @@ _NOTHING: Final = (_texts("null"), _texts("[]"))
 
 
 def _value(text: str) -> Any:
-    """The JSON as values; None where a number has more digits than Python reads, or a text is none:
-    what commands printed may be no UTF-8, and stands as halves of characters, which as values could
-    not be sent."""
+    """The value of the JSON. None if it cannot be sent as one: a number has more digits than Python
+    reads; or a text, of what a command printed that was no UTF-8, has halves of characters."""
     try:
         value = json.loads(text)
         if "\\u" in text:

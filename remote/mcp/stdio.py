@@ -28,7 +28,7 @@ from remote.mcp.doing import Kept, by_wire, here
 from remote.mcp.server import Do, refused, serving
 from remote.mcp.tools import offered
 
-# Of an id: longer ones are no library's.
+# The most digits of a call's id: no library sends longer ones.
 _MOST_DIGITS: Final = 30
 
 
@@ -46,12 +46,12 @@ def serve_from(tier: str, address: Address) -> None:
 
 def _serve(tier: str, do: Do) -> None:
     logs.to_stderr()
-    # Python would wait for whoever reads standard input, which nobody may ever close.
+    # End at once: Python would wait for the thread that reads standard input, maybe for ever.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # One does all that is asked, one after the other: a connection is used by no other thread.
+    # One thread does all calls, one after the other: a connection is for one thread.
     with ThreadPoolExecutor(1) as thread:
         server = serving(offered(tier), lambda *asked: thread.submit(do, *asked).result())
-        # Whoever asked has gone, and reads no answer.
+        # The caller has gone, and reads no answer.
         with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError, BrokenPipeError):
             anyio.run(_run, server)
 
@@ -68,10 +68,10 @@ async def _run(server: "Server[Any, Any]") -> None:
 
 
 class _Arriving:
-    """The lines of standard input, but for calls with a value that JSON does not have.
+    """The lines of standard input, without calls that have a value which JSON does not have.
 
-    The library would read NaN and 1e400 as numbers, and answer half a character with nothing at
-    all. Such a call is refused here, by `answer`.
+    The library would read NaN and 1e400 as numbers, and would not answer half a character at all.
+    Such calls are refused here, by `answer`.
     """
 
     answer: Callable[[SessionMessage], Awaitable[None]]
@@ -87,7 +87,7 @@ class _Arriving:
 
 
 def _refusal_of(line: str) -> types.JSONRPCResponse | types.JSONRPCError | None:
-    """What a call is answered that no value can be made of; None: the library is to see to it."""
+    """The answer to a call that is no value of JSON; None: the library answers."""
     try:
         bodies.read(line.encode(), bodies.finite, "a call")
     except UsageError as refusal:
@@ -104,7 +104,7 @@ def _refusal_of(line: str) -> types.JSONRPCResponse | types.JSONRPCError | None:
 
 
 def _call(line: str) -> dict[str, Any] | None:
-    """The call, however it is written, if it can be answered: by its id."""
+    """The call, read as well as it goes, if it has an id to be answered by."""
     try:
         asked = json.loads(line, parse_int=lambda digits: int(digits[:_MOST_DIGITS]))
         str(asked["id"]).encode()

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from backlog import values
 from backlog.errors import Refusal, UsageError
 from backlog.session import Session
+from remote.words import BEING_ANSWERED
 
 KEPT_HOURS: Final = 24
 LONGEST: Final = 2**24
@@ -24,7 +25,7 @@ class Answer(NamedTuple):
 class BeingAnswered(Refusal):
     """The same call came before, and is not done yet."""
 
-    code = "being_answered"
+    code = BEING_ANSWERED
 
 
 def once(

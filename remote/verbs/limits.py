@@ -6,7 +6,7 @@ from typing import Any, Final
 from backlog.errors import NotAllowed
 from backlog.session import Session
 from backlog.shown import named
-from backlog.verbs.rights import Ask, Deed
+from backlog.verbs.rights import NOT_NARROWED, Ask, Deed, Narrowed
 from remote.scopes import only_reads
 from remote.verbs.tokens import Token
 
@@ -15,7 +15,8 @@ _OF_NO_CARD: Final = ("claim", "create", "heartbeat")
 
 
 def check(token: Token, verb: str, given: Mapping[str, Any]) -> None:
-    """Whether the token may call this verb so; at the cards `ask` looks. Raises `NotAllowed`."""
+    """Raise `NotAllowed` if the token is limited, and the verb, given this, goes beyond its limits.
+    Whether the cards are within them is known in the transaction only: `asking`."""
     if not (token.phases or token.roles) or only_reads(verb):
         return
     if verb not in _OF_NO_CARD and not (given.get("id") or given.get("ids")):
@@ -31,28 +32,28 @@ def check(token: Token, verb: str, given: Mapping[str, Any]) -> None:
 
 
 def asking(token: Token, guard: Ask | None) -> Ask | None:
-    """Whom to ask about what the token does: the `guard` of rights, if there is one, and whether
-    these cards are among the token's. None: it may do all."""
+    """What is to be asked before the token does something: the `guard` of rights, if there is one,
+    and whether the cards are the token's. None: nothing."""
     if not (token.phases or token.roles):
         return guard
 
-    def ask(session: Session, deed: Deed) -> tuple[str, ...]:
-        roles = guard(session, deed) if guard is not None else ()
+    def ask(session: Session, deed: Deed) -> Narrowed:
+        roles, only_named = guard(session, deed) if guard is not None else NOT_NARROWED
         others = _others(session, token, deed.cards)
         if others:
             raise NotAllowed(f"{_whose(token)}; not {named(others)}")
         if deed.role is not None or not token.roles:
-            return roles
+            return roles, only_named
         both = tuple(each for each in token.roles if not roles or each in roles)
         if not both:
             raise NotAllowed(f"{_whose(token)}; {deed.actor} may claim for {', '.join(roles)}")
-        return both
+        return both, only_named
 
     return ask
 
 
 def _others(session: Session, token: Token, ids: tuple[str, ...]) -> list[str]:
-    """Those of the cards that are none of the token's; nobody changes the cards meanwhile."""
+    """Those of the cards that are beyond the token's limits. Locks all of them."""
     sql = "SELECT id, phase, role FROM backlog WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE"
     rows = session.execute(sql, (list(ids),)).fetchall() if ids else []
     return [

@@ -12,13 +12,13 @@ from backlog import values
 from backlog.errors import NotFound, StoreUnavailable
 from backlog.session import ACTOR, Session, in_transaction
 from remote.scopes import SCOPES, WORK
+from remote.words import MOST_DAYS
 
 # What scanners for secrets know it by: flb_[0-9a-f]{16}_[0-9a-f]{64}
 PREFIX: Final = "flb"
 _KEY_BYTES: Final = 8
 _SECRET_BYTES: Final = 32
 MOST_NAMES: Final = 50
-MOST_DAYS: Final = 3650
 
 _COLUMNS: Final = (
     "key, worker, scope, phases::text, roles::text, created_at, created_by, expires_at,"

@@ -43,6 +43,15 @@ def test_the_bar_offers_what_suits_all_that_is_selected(board):
     expect(bar(board, "Set priority…")).to_be_visible()
 
 
+@pytest.mark.parametrize("path", ["/", "/cards/"])
+def test_what_waits_is_not_said_to_be_ready(board, live_server, path):
+    board.goto(live_server.url + path)
+    card(board, "waits").locator("input").check()
+    card(board, "ready-1").locator("input").check()
+    said = board.locator("#selected")
+    expect(said).to_have_text(re.compile("^2 selected: 1 (ready, 1 waiting|waiting, 1 ready)$"))
+
+
 def test_what_an_action_needs_to_know_is_asked_in_the_bar(board):
     for card_id in ("ready-1", "ready-2"):
         card(board, card_id).locator("input").check()

@@ -5,7 +5,9 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 
 from backlog.models import Card
+from backlog.verbs.cards import delete
 from tests.browser.test_browser import in_light_and_dark
+from tests.factories import AccountFactory
 
 # No page depends on the store's tier.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
@@ -145,3 +147,81 @@ def test_a_card_that_is_deleted_in_the_drawer_is_gone_with_it(operator, live_ser
 def test_a_label_in_the_drawer_is_of_its_own_field(board, drawer):
     drawer.get_by_text("Reason to cancel").click()
     expect(drawer.get_by_label("Reason to cancel")).to_be_focused()
+
+
+def log_in_by_hand(page) -> None:
+    """As an operator, after a first try with another's password."""
+    AccountFactory(operator=True, username="ada")
+    for password in ("wrong", "secret"):
+        page.get_by_label("Username").fill("ada")
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Log in").click()
+
+
+@pytest.mark.parametrize("path", ["/?status=waiting", "/cards/"])
+def test_a_login_leads_back_to_the_card_that_the_address_names(page, complaints, live_server, path):
+    page.goto(f"{live_server.url}{path}#/card/waits/")
+    log_in_by_hand(page)
+    expect(page.locator("#drawer h1")).to_have_text("Waits waits")
+    expect(page).to_have_url(f"{live_server.url}{path}#/card/waits/")
+
+
+def test_a_session_that_ends_in_the_drawer_begins_there_again(operator, live_server):
+    operator.goto(live_server.url + "/#/card/waits/")
+    expect(operator.locator("#drawer h1")).to_have_text("Waits waits")
+    Session.objects.all().delete()
+    expect(operator.get_by_label("Password")).to_be_visible()
+    log_in_by_hand(operator)
+    expect(operator.locator("#drawer h1")).to_have_text("Waits waits")
+
+
+def asked_in_a_minute(page) -> list[str]:
+    """What of the card `held` is asked for in the next one; `page` has a clock."""
+    asked: list[str] = []
+    page.on("request", lambda each: "/card/held/" in each.url and asked.append(each.url))
+    page.clock.run_for(60_000)
+    return asked
+
+
+@pytest.mark.parametrize("path", ["/card/held/", "/#/card/held/"])
+@pytest.mark.parametrize("typed", ["", "half a sen"])
+def test_a_card_that_somebody_deletes_is_told_once_and_what_is_typed_stays(
+    operator, complaints, live_server, path, typed
+):
+    operator.clock.install()
+    operator.goto(live_server.url + path)
+    card = operator.locator("#drawer" if "#" in path else "body")
+    card.get_by_label("Comment").fill(typed)
+    delete(Card.objects.session(), "held", force=True)
+    said = card.get_by_role("status").filter(has_text="Card held was deleted.")
+    expect(said).to_be_in_viewport(ratio=1)
+    if typed:
+        expect(card.get_by_label("Comment")).to_have_value(typed)
+        expect(card.get_by_text("What you typed stays here")).to_be_visible()
+    else:
+        expect(card.get_by_role("heading", name="Card held was deleted")).to_be_visible()
+        expect(card.get_by_role("group", name="History")).to_contain_text("delete")
+    # Where its output stays in sight it is asked for once more.
+    expect(card.get_by_text("colour 32")).to_have_count(0)
+    assert asked_in_a_minute(operator) == []
+
+
+def test_after_one_that_was_deleted_the_next_card_is_followed(board, drawer):
+    delete(Card.objects.session(), "waits", force=True)
+    expect(drawer.locator("h1")).to_have_text("Card waits was deleted")
+    board.keyboard.press("Escape")
+    board.locator('[data-card="ready-1"] > a:not(.menu-of)').first.click()
+    expect(drawer.locator("h1")).to_have_text("About ready-1 ready-1")
+    Card.objects.edit("ready-1", title="Changed")
+    expect(drawer.locator("h1")).to_have_text("Changed ready-1")
+    expect(drawer.get_by_text("was deleted")).to_be_hidden()
+
+
+def test_the_output_of_a_card_that_was_deleted_is_not_asked_for_again(
+    operator, complaints, live_server
+):
+    operator.clock.install()
+    operator.goto(live_server.url + "/card/held/output/")
+    delete(Card.objects.session(), "held", force=True)
+    expect(operator.get_by_text("The card was deleted, and what it printed")).to_be_visible()
+    assert asked_in_a_minute(operator) == []

@@ -14,11 +14,11 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_tier]
 CROSSED = """[...document.querySelectorAll(".graph .arrow")].map((arrow) => {
   const boxes = [...document.querySelectorAll(".graph a")].map((link) => [
     link.querySelector(".id").textContent, link.querySelector("rect").getBoundingClientRect()]);
-  const { x, y } = arrow.ownerSVGElement.getBoundingClientRect();
+  const onScreen = arrow.getScreenCTM(); // it may be drawn smaller
   const points = Array.from({ length: 400 }, (_, n) =>
-    arrow.getPointAtLength((arrow.getTotalLength() * (n + 0.5)) / 400));
-  const inside = (box) => points.some((at) => at.x + x > box.left && at.x + x < box.right
-    && at.y + y > box.top && at.y + y < box.bottom);
+    arrow.getPointAtLength((arrow.getTotalLength() * (n + 0.5)) / 400).matrixTransform(onScreen));
+  const inside = (box) => points.some((at) => at.x > box.left && at.x < box.right
+    && at.y > box.top && at.y < box.bottom);
   return boxes.filter(([, box]) => inside(box)).map(([id]) => id);
 })"""
 
@@ -44,6 +44,17 @@ def test_what_is_typed_open_or_focused_stays_when_a_page_changes(operator, compl
     expect(operator.get_by_label("Note")).to_have_value("half a sen")
     expect(operator.locator("#ranks table")).to_be_visible()
     expect(operator.locator("summary", has_text="As a table")).to_be_focused()
+
+
+def test_a_worker_that_takes_the_next_card_moves_no_column(operator, live_server):
+    CardFactory(id="next", title="A much longer title than any of the others " * 2)
+    operator.set_viewport_size({"width": 1440, "height": 900})
+    operator.goto(live_server.url + "/fleet/")
+    lease = operator.locator("#claim-held [data-label=Lease]")
+    before = lease.bounding_box()
+    Card.objects.claim("worker-1", card_id="next")
+    expect(operator.locator("#claim-next")).to_be_visible()
+    assert lease.bounding_box()["x"] == before["x"]
 
 
 def test_a_button_in_focus_never_becomes_that_of_another_card(operator, live_server):
@@ -100,14 +111,21 @@ def test_htmx_runs_under_the_policy_and_evaluates_nothing(operator, complaints, 
     assert operator.locator("style, script:not([src])").count() == 0
 
 
-def test_no_arrow_of_the_neighbourhood_runs_behind_a_card(operator, complaints, live_server):
-    wide = {"b": "a", "c": "b", "d": "ca", "e": "dab", "g": "cb", "h": "ga"}
-    for card_id, needs in {"a": "", **wide}.items():
+WIDE = {"a": "", "b": "a", "c": "b", "d": "ca", "e": "dab", "g": "cb", "h": "ga"}
+# As in the sample: all wait for the same ones, and one for the other.
+DENSE = {**dict.fromkeys("abefgh", ""), "d": "abefgh", "c": "dabefgh"}
+
+
+@pytest.mark.parametrize(("cards", "arrows"), [(WIDE, 11), (DENSE, 13)])
+def test_no_arrow_of_the_neighbourhood_runs_behind_a_card(
+    operator, complaints, live_server, cards, arrows
+):
+    for card_id, needs in cards.items():
         CardFactory(id=card_id, depends_on=list(needs))
     operator.goto(live_server.url + "/card/c/")
-    expect(operator.locator(".graph a")).to_have_count(7)
+    expect(operator.locator(".graph a")).to_have_count(len(cards))
     crossed = operator.evaluate(CROSSED)
-    assert (len(crossed), [through for through in crossed if through]) == (11, [])
+    assert (len(crossed), [through for through in crossed if through]) == (arrows, [])
 
 
 def test_a_title_does_not_turn_the_order_of_what_stands_beside_it(operator, live_server):

@@ -189,3 +189,24 @@ def test_no_outline_is_cut_off(operator, live_server, path):
 def test_what_cancels_a_card_is_not_called_as_what_cancels_a_dialog(board):
     expect(board.get_by_role("button", name="Cancel card…")).to_have_count(1)
     expect(board.get_by_role("button", name="Cancel", exact=True)).to_have_count(0)
+
+
+def test_what_has_come_below_the_edge_of_a_part_that_keeps_its_height_is_hinted_at(board):
+    running = board.locator(".running")
+    for n in range(6):
+        CardFactory(id=f"more-{n}", claimed=True, owner=f"builder-{n}")
+    expect(running.get_by_text("builder-5")).to_be_attached()
+    fades = "part => getComputedStyle(part).getPropertyValue('--below')"
+    assert running.evaluate(fades) == "20px"
+    running.evaluate("part => part.scrollTop = 9999")
+    board.wait_for_function("() => new Promise(requestAnimationFrame)")
+    assert running.evaluate(fades) == "0px"
+
+
+def test_the_shadow_of_a_claim_stands_as_the_claim_did(board):
+    row = board.locator(".running li")
+    places = "row => [...row.children].map(part => part.getBoundingClientRect().x)"
+    before = row.evaluate(places)
+    Card.objects.complete("held")
+    expect(board.locator(".running li.gone")).to_be_attached()
+    assert board.locator(".running li.gone").evaluate(places) == before

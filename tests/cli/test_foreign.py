@@ -8,6 +8,7 @@ from tests.cli import lines, refused
 
 pytestmark = pytest.mark.one_tier
 
+NEW_YEAR = "2025-12-30T22:02:42.608377959"
 WHY = "## Description\n\nWhy\n\n"
 
 
@@ -55,26 +56,22 @@ def test_beads_move_in_with_what_they_wait_for(moved):
         "beads",
         bead("e", title="Epic", priority=0, status="closed", issue_type="epic", **closed),
         bead("a", ("parent-child", "e"), ("blocks", "b"), ("relates-to", "x"), labels=["p", "q"]),
-        bead(
-            "b",
-            acceptance_criteria="- one\n- two",
-            created_at="2025-12-30T22:02:42.608377959-06:00",
-        ),
+        bead("b", acceptance_criteria="- one\n- two", created_at=f"{NEW_YEAR}-06:00"),
         bead("gone", status="tombstone"),
     )
     assert (answer["created"], told(answer, "leftOut")) == (3, {"tombstone": 1})
     assert told(answer, "mapped")["priority 0 → 4"] == 1
-    assert (cards["e"]["status"], cards["e"]["priority"], cards["e"]["phase"]) == (
-        "done",
-        4,
-        "Epic",
-    )
-    assert "\n- Close reason: all done" in cards["e"]["body"]
+    epic = cards["e"]
+    assert (epic["status"], epic["priority"], epic["phase"]) == ("done", 4, "Epic")
+    assert "\n- Close reason: all done" in epic["body"]
     assert (cards["a"]["dependsOn"], cards["a"]["phase"]) == (["b"], "Epic")
     said = "## From Beads\n\n- Labels: p, q\n- Parent: e\n- Relates-to: x"
     assert cards["a"]["body"] == said
     assert cards["b"]["acceptance"] == ["one", "two"]
     assert cards["b"]["createdAt"] == "2025-12-31T04:02:42.608377Z"
+
+
+LATER = "2029-12-31T22:00:00.000000Z"
 
 
 @pytest.mark.parametrize(
@@ -83,12 +80,7 @@ def test_beads_move_in_with_what_they_wait_for(moved):
         ({"status": "in_progress", "assignee": "ada"}, "ready", None, None),
         ({"status": "blocked"}, "blocked", "other", None),
         ({"status": "deferred"}, "blocked", "other", None),
-        (
-            {"status": "deferred", "defer_until": "2030-01-01T00:00:00+02:00"},
-            "ready",
-            None,
-            "2029-12-31T22:00:00.000000Z",
-        ),
+        ({"status": "deferred", "defer_until": "2030-01-01T00:00:00+02:00"}, "ready", None, LATER),
         ({"status": "of their own"}, "blocked", "other", None),
     ],
 )
@@ -161,11 +153,8 @@ def test_tasks_of_task_master_have_sub_tasks_with_ids_of_their_own(moved):
         "2.3": ["2.1"],
         "auth/1": [],
     }
-    assert (cards["1"]["status"], cards["2"]["status"], cards["2"]["priority"]) == (
-        "done",
-        "blocked",
-        3,
-    )
+    assert (cards["1"]["status"], cards["2"]["status"]) == ("done", "blocked")
+    assert cards["2"]["priority"] == 3
     assert cards["2"]["body"] == "## Details\n\nHow\n\n## From Task Master\n\n- Status: review"
     assert (cards["auth/1"]["phase"], cards["1"]["phase"]) == ("auth", None)
 
@@ -192,30 +181,21 @@ def test_a_directory_of_backlog_md_is_read_file_by_file(moved, tmp_path):
         "## Acceptance Criteria\n<!-- AC:BEGIN -->\n- [x] #1 one\n- [ ] #2 two\n<!-- AC:END -->\n"
     )
     matter = "id: BACK-4.10\ntitle: CLI: *now*\nassignee: @ada\nstatus: Idea\nmilestone: m-1"
-    page(
-        home,
-        "tasks/back-4.10 - x.md",
-        f"{matter}\ndependencies: [task-3]\npriority: low",
-        WHY + boxes,
-    )
+    matter += "\ndependencies: [task-3]\npriority: low"
+    page(home, "tasks/back-4.10 - x.md", matter, WHY + boxes)
     page(home, "completed/back-3 - y.md", "id: BACK-3\ntitle: t\ncreated_date: 2025-06-04 10:11")
     page(home, "drafts/draft-3 - z.md", "id: DRAFT-3\ntitle: t\nstatus: To Do")
     (home / "config.yml").write_text('statuses: ["Idea", "Shipped"]')
     (home / "tasks/link.md").symlink_to("/etc/passwd")
     (home / "tasks/readme.md").write_text("no task")
     answer, cards = moved("backlog-md")
-    assert {card["id"]: card["status"] for card in cards.values()} == {
-        "BACK-3": "done",
-        "BACK-4.10": "ready",
-        "DRAFT-3": "blocked",
-    }
+    states = {card["id"]: card["status"] for card in cards.values()}
+    assert states == {"BACK-3": "done", "BACK-4.10": "ready", "DRAFT-3": "blocked"}
     card = cards["BACK-4.10"]
     assert (card["title"], card["phase"], card["priority"]) == ("CLI: *now*", "First", 1)
     assert (card["dependsOn"], card["acceptance"]) == (["BACK-3"], ["one", "two"])
-    assert (
-        card["body"]
-        == "Why\n\n## From Backlog.md\n\n- Assignee: @ada\n- Status: Idea\n- Criteria met: 1"
-    )
+    said = "Why\n\n## From Backlog.md\n\n- Assignee: @ada\n- Status: Idea\n- Criteria met: 1"
+    assert card["body"] == said
     assert cards["BACK-3"]["createdAt"] == "2025-06-04T10:11:00.000000Z"
     assert told(answer, "leftOut") == {"file without front matter": 1, "symbolic link": 1}
 
@@ -251,7 +231,7 @@ def test_front_matter_that_means_no_good_is_refused_at_its_place(call, tmp_path,
         ("github", {"title": "t"}, "line 2: number is missing"),
         ("taskmaster", {"id": "A"}, "line 2: there are no tasks in it"),
         ("taskmaster", {"tasks": [{}]}, "a task of master: it has no id"),
-        ("backlog-md", "", "is no directory; backlog-md has a file a task"),
+        ("backlog-md", "", "give the project's directory, or the one in it that has tasks/"),
     ],
 )
 def test_what_is_no_backlog_is_refused_at_its_place(call, tmp_path, tracker, line, reason):

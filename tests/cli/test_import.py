@@ -107,8 +107,7 @@ def test_update_moves_cards_and_gates_dependents(call, tmp_path):
     assert call("check").status == 0
 
 
-def test_update_of_attempts_never_goes_down(call, card, tmp_path):
-    card("A", claimed=True)
+def test_update_of_attempts_never_goes_down(call, claimed, tmp_path):
     call("import", lines(tmp_path, {"id": "A", "attempts": 0}), "--update")
     assert call("show", "--id", "A", "--json").json["attempts"] == 1
 
@@ -253,13 +252,7 @@ def test_two_imports_of_one_file_at_once_one_succeeds(call, tmp_path):
 @pytest.mark.deep
 @pytest.mark.one_tier
 def test_a_hundred_thousand_cards_in_one_go(call, tmp_path):
-    cards = (
-        {
-            "id": f"c{n}",
-            "title": f"Card {n}",
-            "dependsOn": [f"c{n - s}" for s in (1, 7, 100) if n >= s],
-        }
-        for n in range(100_000)
-    )
+    needs = ([f"c{n - s}" for s in (1, 7, 100) if n >= s] for n in range(100_000))
+    cards = ({"id": f"c{n}", "title": f"Card {n}", "dependsOn": ids} for n, ids in enumerate(needs))
     assert call("import", lines(tmp_path, *cards), "--json").json["created"] == 100_000
     assert call("claim", "--owner", "w", "--json").json["id"] == "c0"

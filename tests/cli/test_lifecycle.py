@@ -164,8 +164,7 @@ def test_reopen_gates_dependents_that_are_not_done(call, card):
     assert call("show", "--id", "finished", "--json").json["status"] == "done"
 
 
-def test_release_gives_the_card_back(call, card):
-    card("A", claimed=True)
+def test_release_gives_the_card_back(call, claimed):
     released = call("release", "--id", "A", "--owner", "w", "--attempt", "1", "--json").json
     assert (released["status"], released["claimOwner"], released["attempts"]) == ("ready", None, 1)
 
@@ -178,8 +177,7 @@ def test_reclaim_takes_expired_claims_only(call, card):
     assert call("show", "--id", "fresh", "--json").json["status"] == "claimed"
 
 
-def test_reclaim_by_id_takes_a_claim_of_any_age(call, card):
-    card("A", claimed=True)
+def test_reclaim_by_id_takes_a_claim_of_any_age(call, claimed):
     assert call("reclaim", "--id", "A", "--json").json == {"reclaimed": ["A"]}
     again = call("claim", "--owner", "v", "--json").json
     assert (again["claimOwner"], again["attempts"]) == ("v", 2)
@@ -193,8 +191,7 @@ def test_reclaim_by_id_of_an_unclaimed_card_is_an_empty_list(call, card, status)
 
 
 @pytest.mark.both_tiers
-def test_renew_extends_from_now_and_is_no_change_of_the_card(call, card, session):
-    card("A", claimed=True)
+def test_renew_extends_from_now_and_is_no_change_of_the_card(call, claimed, session):
     session.execute("UPDATE backlog SET claimed_at = now() - interval '800 s'")
     before = call("show", "--id", "A", "--json").json
     renewed = call("renew", "--id", "A", "--owner", "w", "--attempt", "1", "--json").json
@@ -202,8 +199,7 @@ def test_renew_extends_from_now_and_is_no_change_of_the_card(call, card, session
     assert renewed == {**before, "claimedAt": renewed["claimedAt"]}
 
 
-def test_renew_can_change_the_length(call, card):
-    card("A", claimed=True)
+def test_renew_can_change_the_length(call, claimed):
     assert call("renew", "--id", "A", "--ttl", "7", "--json").json["claimTtlSeconds"] == 7
     assert call("renew", "--id", "A", "--json").json["claimTtlSeconds"] == 7
 
@@ -220,8 +216,7 @@ OWNED = ["complete", "block", "release", "renew"]
 @pytest.mark.both_tiers
 @pytest.mark.parametrize("verb", OWNED)
 @pytest.mark.parametrize("claim", ["--owner w --attempt 1", "--owner w", "--attempt 1"])
-def test_who_holds_the_claim_may(call, card, verb, claim):
-    card("A", claimed=True)
+def test_who_holds_the_claim_may(call, claimed, verb, claim):
     assert call(verb, "--id", "A", *claim.split()).status == 0
 
 
@@ -264,8 +259,7 @@ def test_a_worker_whose_lease_was_lost_cannot_touch_another_s_work(call, card, v
     refused(call, 4, verb, "--id", "A", "--attempt", "1")
 
 
-def test_the_same_worker_in_a_later_attempt_is_another_claim(call, card):
-    card("A", claimed=True)
+def test_the_same_worker_in_a_later_attempt_is_another_claim(call, claimed):
     call("reclaim", "--id", "A")
     call("claim", "--owner", "w")
     refused(call, 4, "complete", "--id", "A", "--owner", "w", "--attempt", "1")

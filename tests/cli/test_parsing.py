@@ -208,8 +208,7 @@ def test_a_value_that_begins_with_two_dashes_needs_an_equals_sign(call):
         ("link", "--from", "A", "--to", ""),
     ],
 )
-def test_an_empty_value_is_refused_and_no_wildcard(call, card, words):
-    card("A", claimed=True)
+def test_an_empty_value_is_refused_and_no_wildcard(call, claimed, words):
     refused(call, 2, *words)
 
 

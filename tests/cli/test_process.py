@@ -14,6 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from backlog.store import storage
+from fleet.verbs import workers
 from tests.command import MANAGE, PROJECT, On
 
 pytestmark = pytest.mark.one_tier
@@ -86,6 +87,19 @@ def test_the_command_works_through_django(django_db_blocker, call, card):
         call_command("backlog", "claim", "--owner", "w", "--json")
     assert out.getvalue().startswith("B\t[ready]\tp=0\tphase=-\tdeps=A\tt\n" + '{"id":"A",')
     assert call("show", "--id", "B").status == 0
+
+
+def test_a_claim_through_django_takes_what_rights_leave(
+    django_db_blocker, session, card, capsys, monkeypatch
+):
+    monkeypatch.setenv("BACKLOG_ENFORCE_ROLES", "on")
+    workers.add(session, "p", ["planner"])
+    card("A", priority=9)
+    card("B", role="planner")
+    with django_db_blocker.unblock():
+        for _ in range(2):
+            call_command("backlog", "claim", "--owner", "p", "--role", "planner")
+    assert capsys.readouterr().out == "B\t[claimed]\tp=0\tphase=-\tdeps=-\tCard B\n(none)\n"
 
 
 def test_a_refusal_through_django_is_a_command_error_with_the_status(

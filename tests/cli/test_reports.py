@@ -21,7 +21,7 @@ def test_explain_names_what_a_card_waits_for_by_kind(call, tangled):
         '{"id":"A","status":"ready","claimable":false,'
         '"unfinished":["open","held"],"blocked":["stuck"],"missing":["missing"],'
         '"notBefore":null,"paused":[],"atLimit":[],"blockReason":null,"blockNote":null,'
-        '"draft":false,"spent":[]}\n'
+        '"draft":false,"spent":[],"openCriteria":[]}\n'
     )
     assert call("explain", "--id", "A").out == (
         "A: waiting\nunfinished: open, held\nblocked: stuck\nmissing: missing\n"

@@ -109,8 +109,7 @@ def test_following_outlives_a_restart_of_the_database():
 # runs ---------------------------------------------------------------------------------------------
 
 
-def test_runs_tell_of_every_attempt(call, card):
-    card("A", claimed=True)
+def test_runs_tell_of_every_attempt(call, claimed):
     call(
         "release", "--id", "A", "--owner", "w", "--failed", "--summary", "no luck", "--tokens", "7"
     )
@@ -131,8 +130,7 @@ def test_runs_tell_of_every_attempt(call, card):
 
 
 @pytest.mark.both_tiers
-def test_what_a_run_reports_keeps_every_digit(call, card):
-    card("A", claimed=True)
+def test_what_a_run_reports_keeps_every_digit(call, claimed):
     result = '{"n":12345678901234567890.10,"s":"é"}'
     call("complete", "--id", "A", "--owner", "w", "--result", result, "--cost", "0.10",
          "--tokens", "9007199254740993")  # fmt: skip
@@ -165,8 +163,7 @@ def test_export_of_events_has_every_one_oldest_first(call, card):
 
 
 @pytest.mark.both_tiers
-def test_export_of_runs_has_every_one_that_is_over(call, card):
-    card("A", claimed=True)
+def test_export_of_runs_has_every_one_that_is_over(call, claimed):
     assert call("export", "--runs").out == ""
     call("complete", "--id", "A", "--owner", "w")
     (line,) = call("export", "--runs").out.splitlines()

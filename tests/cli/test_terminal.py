@@ -287,14 +287,8 @@ def test_no_text_forges_a_line_of_a_list(call, session, card, end):
     moves.release(session, "A", report=Report(summary=text, outcome="failed"))
     moves.block(session, "A", note=text)
     call("pause", "--reason", text)
-    for words in (
-        ["list"],
-        ["runs", "--id", "A"],
-        ["history", "--id", "A"],
-        ["paused"],
-        ["doctor"],
-    ):
-        lines = call(*words).out.splitlines()
+    for words in ("list", "runs --id A", "history --id A", "paused", "doctor"):
+        lines = call(*words.split()).out.splitlines()
         assert [line for line in lines if line.lstrip().startswith("B")] == []
 
 

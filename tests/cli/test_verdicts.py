@@ -35,6 +35,19 @@ def test_verify_answers_with_every_criterion(call, in_review):
     assert out[2] == "2\t[open]\tdocs"
 
 
+@pytest.mark.both_tiers
+def test_explain_says_which_criteria_a_card_in_review_waits_for(call, in_review):
+    explain = ("explain", "--id", "A")
+    begins = "A: blocked\nblocked for: in_review\n"
+    assert call(*explain).out == begins + "not passed yet: criteria 1, 2\n"
+    call(*JUDGED, "1", "--pass", "--evidence", "e", "--by", "r")
+    assert call(*explain, "--json").json["openCriteria"] == [2]
+    call(*JUDGED, "2", "--pass", "--evidence", "e", "--by", "r")
+    assert call(*explain).out == begins + "all has passed: complete it\n"
+    call("complete", "--id", "A")
+    assert call(*explain, "--json").json["openCriteria"] == []
+
+
 def test_the_history_tells_of_a_verdict(call, in_review):
     words = ("--fail", "--evidence", "e" * 900, "--by", "r", "--commit", "abc")
     assert call(*JUDGED, "2", *words).status == 0

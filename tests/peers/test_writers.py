@@ -41,11 +41,10 @@ def test_double_claims_where_skip_locked_parses_but_does_nothing(session, sessio
 
 
 @pytest.mark.parametrize("count", [1, 4])
-def test_double_claims_of_several_at_once(count, session, sessions, card):
+def test_double_claims_of_several_at_once(count, session, other, card):
     """Peers: "Double claims": nor does it give out what another has not committed yet."""
     for number in range(8):
         card(f"c{number}")
-    other = sessions()
     with other.transaction():
         claims.claim(other, "v", 60, Pool(), 2)
         taken = claims.claim(session, "w", 60, Pool(), count).cards

@@ -68,9 +68,10 @@ def test_zombie_workers_complete_a_card_that_was_ended_without_them(end, session
     assert cards.find(session, "A") == before
 
 
-def test_a_zombie_that_waits_for_the_reclaim_to_commit_is_refused(session, sessions, claimed):
+def test_a_zombie_that_waits_for_the_reclaim_to_commit_is_refused(
+    session, other, sessions, claimed
+):
     """Peers: "Zombie workers complete …", when both are at it in the same moment."""
-    other = sessions()
     with other.transaction():
         moves.reclaim_card(other, "A")
         claims.claim(other, "v", card_id="A")

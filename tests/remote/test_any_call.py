@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from remote.mcp.tools import offered
 from tests.factories import CardFactory
-from tests.remote.test_mcp import ask, said
+from tests.remote.agents import ask, said
 
 pytestmark = [pytest.mark.deep, pytest.mark.one_tier]
 

@@ -6,6 +6,7 @@ import re
 import pytest
 from django.test import Client
 
+from fleet.verbs import workers
 from remote.api import failures
 from remote.verbs import tokens
 
@@ -117,6 +118,18 @@ def limited(caller, card):
 def test_a_limited_claim_takes_the_token_s_cards_alone(limited):
     taken = [(limited("claim").json() or {}).get("id") for _ in range(3)]
     assert taken == ["A", "D", None]
+
+
+def test_a_limited_claim_takes_what_the_rights_of_its_worker_leave(
+    caller, card, session, monkeypatch
+):
+    monkeypatch.setenv("BACKLOG_ENFORCE_ROLES", "on")
+    workers.add(session, "p", ["planner"])
+    card("A", phase="M1", priority=9)
+    card("B", phase="M1", role="planner")
+    call = caller("p", "operate", phases=["M1"])
+    taken = [(call("claim", {"role": "planner"}).json() or {}).get("id") for _ in range(2)]
+    assert taken == ["B", None]
 
 
 @pytest.mark.parametrize(

@@ -97,12 +97,8 @@ def live(call):
     assert call("create", "--id", "B", "--title", "t", "--depends-on", "A").status == 0
     assert call("link", "--from", "A", "--to", "B").status == 1
     claimed = call("claim", "--owner", "w", "--json").json
-    assert (claimed["title"], claimed["acceptance"]) == (odd, [1.10])
-    assert (claimed["attempts"], claimed["claimedAt"][10:11], claimed["claimedAt"][-1]) == (
-        1,
-        "T",
-        "Z",
-    )
+    assert (claimed["title"], claimed["acceptance"], claimed["attempts"]) == (odd, [1.10], 1)
+    assert (claimed["claimedAt"][10:11], claimed["claimedAt"][-1]) == ("T", "Z")
     done = ["complete", "--id", "A", "--owner", "w", "--attempt", "1", "--cost", "0.125"]
     assert call(*done).status == 0
     assert '"cost":0.125000' in call("runs", "--id", "A", "--json").out

@@ -13,13 +13,8 @@ from tests.worker import status_of, until, working
 pytestmark = pytest.mark.one_tier
 
 # A namespace as a container has it; who is not root makes one of users, too.
-UNSHARE = [
-    "unshare",
-    *(["--map-root-user"] if os.geteuid() else []),
-    "--pid",
-    "--fork",
-    "--kill-child",
-]
+UNSHARE = ["unshare", *(["--map-root-user"] if os.geteuid() else [])]
+UNSHARE += ["--pid", "--fork", "--kill-child"]
 
 
 def children(pid):

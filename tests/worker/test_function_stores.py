@@ -33,8 +33,8 @@ class Watched(PsycopgSession):
         super().__init__(opened)
         self._words, self._seen, self._meddle = words, seen, meddle
 
-    def rows(self, sql, params=(), *more):
-        return self._run([(sql, params)], lambda: super(Watched, self).rows(sql, params, *more))
+    def rows(self, sql, params=()):
+        return self._run([(sql, params)], lambda: super(Watched, self).rows(sql, params))
 
     def trip(self, *statements):
         return self._run(statements, lambda: super(Watched, self).trip(*statements))
@@ -79,10 +79,9 @@ def test_who_locks_a_card_holds_up_no_other_card_s_renewal(session, sessions, ca
     assert status_of(session, "A") == "done"
 
 
-def test_what_is_done_is_kept_until_that_can_be_told(session, sessions, card):
+def test_what_is_done_is_kept_until_that_can_be_told(session, other, card):
     lease = "SELECT claimed_at FROM backlog WHERE id = 'B'"
     waits = "SELECT pid FROM pg_locks WHERE NOT granted"
-    other = sessions()
     locked = threading.Event()
 
     def work(job):

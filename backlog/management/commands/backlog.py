@@ -15,27 +15,7 @@ from backlog.cli.main import main
 from backlog.cli.parser import VERBS
 from backlog.connection import open_session
 from backlog.models import Card
-from backlog.session import Session
-from backlog.verbs.claims import Claiming
-from backlog.verbs.pool import Pool
-
-
-def _cards(pool: Pool) -> tuple[Any, dict[str, Any]]:
-    """The manager, and how its verbs are told the pool and that the command prints records."""
-    among = {**pool._asdict(), "as_records": True}
-    return Card.objects.using(DEFAULT_DB_ALIAS), among
-
-
-def _claim(session: Session, owner: str, ttl: int, pool: Pool, count: int = 1, **how: Any) -> Any:
-    cards, among = _cards(pool)
-    return cards.claim(owner, ttl, count=count, **among, **how)
-
-
-def _complete_and_claim(
-    session: Session, *words: Any, pool: Pool, texts: bool = True, **how: Any
-) -> Any:
-    cards, among = _cards(pool)  # which gives a card whole, texts or not
-    return cards.complete_and_claim(*words, **among, **how)
+from backlog.querysets.claiming import claiming
 
 
 class Command(BaseCommand):
@@ -55,5 +35,5 @@ class Command(BaseCommand):
             raise CommandError("refused", returncode=status)
 
     def _run(self, words: list[str]) -> int:
-        claiming = Claiming(_claim, _complete_and_claim)
-        return main(words, open_session, "manage.py backlog", claiming, self.verbs)
+        by_manager = claiming(Card.objects.using(DEFAULT_DB_ALIAS))
+        return main(words, open_session, "manage.py backlog", by_manager, self.verbs)

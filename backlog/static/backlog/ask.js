@@ -6,9 +6,12 @@ import { depart } from "./typed.js";
 
 const restsUntil = new WeakMap();
 
+// The version of a page of what is there no more; nobody asks for it again.
+export const GONE = "gone";
+
 document.addEventListener("htmx:confirm", (event) => {
   const { elt, triggeringEvent } = event.detail; // without an event the time has come: `every`
-  if (document.hidden || (!triggeringEvent && performance.now() < restsUntil.get(elt))) event.preventDefault();
+  if (document.hidden || elt.dataset.version === GONE || (!triggeringEvent && performance.now() < restsUntil.get(elt))) event.preventDefault();
 });
 
 document.addEventListener("htmx:beforeRequest", ({ detail: { requestConfig } }) => {
@@ -22,7 +25,7 @@ document.addEventListener("htmx:afterRequest", ({ detail: { requestConfig: { elt
 });
 
 // Who hears nothing for so long is told that. What a press does may take its time.
-export const PATIENCE = 30_000;
+export const PATIENCE = Number(document.documentElement.dataset.patience) * 1000;
 
 document.addEventListener("htmx:configRequest", ({ detail }) => {
   if (detail.verb === "get") detail.timeout = PATIENCE;

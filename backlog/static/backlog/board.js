@@ -24,17 +24,18 @@ function address(url, values) {
   return `${url}?${query}`;
 }
 
-// Null: nothing to read. A redirect is the login page: the session is over.
-async function read(url) {
-  const signal = AbortSignal.timeout(PATIENCE);
-  const answer = await fetch(url, { cache: "no-store", redirect: "manual", signal }).catch(() => {
+// What `as` says: "json" or "text". Null: nothing to read. A redirect is the login page: the session is over.
+async function read(url, as) {
+  const away = () => {
     throw new Error("the server is away");
-  });
+  };
+  const signal = AbortSignal.timeout(PATIENCE);
+  const answer = await fetch(url, { cache: "no-store", redirect: "manual", signal }).catch(away);
   heard(answer);
   if (answer.type === "opaqueredirect" || answer.status === 403) depart();
   if (answer.status === 204) return null;
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-  return answer;
+  return answer[as]().catch(away); // it may fall silent in the middle
 }
 
 // Servers and what stands before them refuse an address of more bytes than some thousands.
@@ -44,8 +45,7 @@ const LONGEST = 4000;
 async function look(all = false) {
   clearTimeout(timer);
   try {
-    const answer = await read(address(lanes.dataset.live, [["v", version]]));
-    const now = await answer?.json();
+    const now = await read(address(lanes.dataset.live, [["v", version]]), "json");
     if (!dragging()) {
       if (now) await take(now);
       if (late.size && (all || performance.now() - touched > ALONE)) await rebuild(true);
@@ -78,7 +78,7 @@ async function take(now) {
   const free = changed.filter((key) => !busy(here.get(key)));
   const asked = address(lanes.dataset.cells, free.map((key) => ["key", key]));
   if (asked.length > LONGEST) return rebuild();
-  const parts = await (await read(asked)).json();
+  const parts = await read(asked, "json");
   if (dragging()) return;
   keeping(() => {
     for (const key of free) if (parts.cells[key]) put(key, parts.cells[key]);
@@ -96,7 +96,7 @@ function busy(part) {
 
 // Lanes came or went, or more changed than can be asked for: the page as it is now has all.
 async function rebuild(all = false) {
-  const page = await (await read(location.href)).text();
+  const page = await read(location.href, "text");
   if (dragging()) return;
   const fresh = new DOMParser().parseFromString(page, "text/html");
   if (!fresh.getElementById("lanes")) return depart(); // the last card has gone
@@ -113,6 +113,7 @@ async function rebuild(all = false) {
     }
   });
   if (!left.length) version = dataset.version;
+  offerTurn();
   tellWhatMatters();
 }
 
@@ -236,14 +237,50 @@ function fold(some) {
 lanes.addEventListener("click", (event) => {
   const lane = event.target.closest(".lane > details > summary")?.closest(".lane");
   if (!lane) return;
-  folds.delete(lane.dataset.phase);
-  folds.set(lane.dataset.phase, !box(lane).open); // it is about to turn
+  keepFold(lane, !box(lane).open); // it is about to turn
   remember();
 });
 
+function keepFold(lane, open) {
+  folds.delete(lane.dataset.phase);
+  folds.set(lane.dataset.phase, open);
+}
+
+// The button of all lanes opens them as long as one of them is folded.
+const every = document.getElementById("every-lane");
+const turn = every.querySelector("button");
+
+function offerTurn() {
+  const open = laneList().every((lane) => box(lane).open);
+  every.hidden = laneList().length < 2;
+  turn.value = open ? "folded" : "open";
+  turn.textContent = open ? "Fold all lanes" : "Open all lanes";
+}
+
+function turnAll() {
+  const at = document.activeElement.closest(".lane");
+  const open = turn.value === "open";
+  for (const lane of laneList()) {
+    box(lane).open = open;
+    keepFold(lane, open);
+  }
+  remember();
+  if (at && !document.activeElement.checkVisibility()) at.querySelector("summary").focus();
+}
+
+every.addEventListener("submit", (event) => {
+  event.preventDefault();
+  turnAll();
+});
+lanes.addEventListener("toggle", offerTurn, { capture: true }); // of each lane: it does not bubble
+
 // Of a cell the first cards are seen, and by its button the others.
 lanes.addEventListener("click", (event) => {
-  event.target.closest(".more")?.closest(".cell").classList.add("whole");
+  const cell = event.target.closest(".more")?.closest(".cell");
+  if (!cell) return;
+  const first = cards(cell).length;
+  cell.classList.add("whole");
+  cards(cell)[first]?.querySelector("a").focus({ preventScroll: true }); // the button is gone
 });
 
 const card = (element) => element.closest("[data-card]").dataset.card;
@@ -258,6 +295,7 @@ listen({
   k: () => step(cards(lanes), -1),
   l: () => step(inCells(), 1),
   h: () => step(inCells(), -1),
+  o: turnAll,
   x: select,
   r: () => look(true),
   "/": search,
@@ -266,4 +304,5 @@ listen({
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look(true)));
 document.addEventListener("acted", () => look());
 fold(laneList());
+offerTurn();
 timer = setTimeout(look, seconds());

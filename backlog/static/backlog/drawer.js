@@ -2,7 +2,9 @@
 // what follows the # is the address of the card's own page, whose content is shown.
 
 import { cards, everywhere, listen, onCard } from "./keys.js";
+import { GONE } from "./ask.js";
 import "./live.js";
+import { isTyped } from "./typed.js";
 
 const drawer = document.getElementById("drawer");
 const content = drawer.querySelector(".content");
@@ -11,6 +13,7 @@ const own = drawer.querySelector(".own");
 const above = drawer.dataset.card.slice(0, -2); // without its -/
 const messages = document.querySelector(".messages");
 let shown = null;
+let deleted; // the card that was deleted here, of which nobody needs to be told
 
 const without = () => location.pathname + location.search;
 
@@ -46,8 +49,18 @@ footer.addEventListener("htmx:configRequest", (event) => {
 });
 
 // The card of before may still come.
-content.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (detail.requestConfig.elt === footer && detail.pathInfo.requestPath !== shown) detail.shouldSwap = false;
+content.addEventListener("htmx:beforeSwap", (event) => {
+  const { detail } = event;
+  if (detail.requestConfig.elt !== footer) return;
+  const isOver = detail.xhr.getResponseHeader("X-Page-Version") === GONE && shown === deleted && !isTyped(content);
+  if (detail.pathInfo.requestPath === shown && !isOver) return;
+  detail.shouldSwap = false;
+  event.stopPropagation();
+  if (isOver) drawer.close();
+});
+
+document.querySelector("dialog.asked")?.addEventListener("press", ({ detail: { data } }) => {
+  if (data.get("action") === "delete") deleted = shown;
 });
 
 // What is done to the card in the drawer leads back to where the drawer is.

@@ -6,6 +6,8 @@ const WIDTH = 168;
 const HEIGHT = 44;
 const MOST_LETTERS = 20;
 const TIP = 7;
+// Of its size it has as much where there is no more room.
+const SMALLEST = 0.8;
 
 let drawn;
 
@@ -36,16 +38,39 @@ function placed(cards) {
   cards.forEach((_, number) => graph.setNode(String(number), { width: WIDTH, height: HEIGHT }));
   cards.forEach(({ needs }, number) => needs.forEach((needed) => graph.setEdge(needed, String(number))));
   layout(graph);
+  for (const name of graph.nodes()) attach(graph, name);
   return graph;
+}
+
+// Of a circle, which an earlier version may have left, one edge leads back; else all lead to the right.
+const forwards = (graph, { v, w }) => graph.node(v).x < graph.node(w).x;
+
+// Edges begin and end at the sides of a card that the columns beside it are on, in the order of where they
+// lead. The layout lets them begin above or below it, too: they would run behind its neighbours.
+function attach(graph, name) {
+  const { x, y } = graph.node(name);
+  const side = (edges, end, by) => {
+    const next = (edge) => graph.edge(edge).points.at(end ? -2 : 1).y;
+    edges.sort((one, other) => next(one) - next(other));
+    for (const [number, edge] of edges.entries()) {
+      const { points } = graph.edge(edge);
+      points[end ? points.length - 1 : 0] = {
+        x: x + ((forwards(graph, edge) ? by : -by) * WIDTH) / 2,
+        y: y + HEIGHT * ((number + 1) / (edges.length + 1) - 0.5),
+      };
+    }
+  };
+  side(graph.outEdges(name), false, 1);
+  side(graph.inEdges(name), true, -1);
 }
 
 // Where the layout leads an edge past the cards of a column it goes straight; it bends between columns.
 // A straight line from one such point to the next would cut the corner of a card.
-function path(points, columns, forwards) {
+function path(points, columns, isForwards) {
   const [first, ...rest] = points;
   const last = rest.pop();
   const past = rest.filter(({ x }) => columns.some((column) => Math.abs(column - x) < 1));
-  const by = forwards ? 1 : -1;
+  const by = isForwards ? 1 : -1;
   let [x, y] = [first.x, first.y];
   let d = `M${x},${y}`;
   const bend = (toX, toY) => {
@@ -80,21 +105,22 @@ function picture(cards) {
   const { width, height } = graph.graph();
   const columns = [...new Set(graph.nodes().map((name) => graph.node(name).x))];
   const arrows = graph.edges().map((edge) => {
-    const forwards = graph.node(edge.v).x < graph.node(edge.w).x;
-    const d = path(graph.edge(edge).points, columns, forwards);
+    const d = path(graph.edge(edge).points, columns, forwards(graph, edge));
     const critical = cards[edge.v].critical && cards[edge.w].critical;
     return element("path", { class: critical ? "arrow critical" : "arrow", d, "marker-end": "url(#tip)" });
   });
   const boxes = cards.map((each, number) => box(each, graph.node(String(number))));
   const tip = element("path", { d: "M0,0 L8,4 L0,8 z", class: "tip" });
   const size = { viewBox: "0 0 8 8", refX: 1, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" };
-  return element(
+  const drawing = element(
     "svg",
     { class: "graph", width, height, viewBox: `0 0 ${width} ${height}`, role: "group" },
     element("defs", {}, element("marker", { id: "tip", ...size }, tip)),
     ...arrows,
     ...boxes,
   );
+  drawing.style.minWidth = `${SMALLEST * width}px`;
+  return drawing;
 }
 
 function draw() {

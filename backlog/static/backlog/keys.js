@@ -38,7 +38,7 @@ export const everywhere = {
 
 // What is on a card's page, in the page itself or in the drawer.
 export const onCard = (root) => ({
-  a: () => root.querySelector(".action button")?.focus(),
+  a: () => [...root.querySelectorAll(":is(.acts, .action) button")].find((button) => button.checkVisibility())?.focus(),
   c: () => root.querySelector("[value=comment]")?.form.note.focus(),
   e: () => root.querySelector(".heading a")?.click(),
   u: () => root.querySelector("[value=answer]")?.form.note.focus(),

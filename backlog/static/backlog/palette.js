@@ -55,7 +55,7 @@ function actionsHere() {
   // The bar of what is selected waits out of sight, but is there.
   const isSelected = root.querySelector(":is([name=card], [name=matching]):checked");
   let named;
-  for (const button of root.querySelectorAll("button[name=action]")) {
+  for (const button of root.querySelectorAll("button:is([name=action], [name=lanes])")) {
     const label = button.textContent.trim();
     if (!button.checkVisibility() || !words.every((word) => label.toLowerCase().includes(word))) continue;
     if (button.closest("#toolbar") && !isSelected) continue;

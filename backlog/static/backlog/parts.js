@@ -89,6 +89,11 @@ function rows(list, fresh) {
     const place = [...list.querySelectorAll("[data-free]")].find((each) => tall(each) >= tall(row));
     if (place) replace(place, row, tall(place));
   }
+  // One that is not seen, since others stood before it.
+  for (const place of list.querySelectorAll("[data-free]")) {
+    const next = [...list.children].find((row) => name(row) && !row.checkVisibility());
+    if (next && place.checkVisibility()) replace(place, next, tall(place));
+  }
 }
 
 function replace(row, next, height) {

@@ -11,16 +11,21 @@ export const idOf = (seen) => seen.split(" ").slice(2).join(" ");
 
 export const isFor = (element, status) => element.dataset.statuses.split(" ").includes(status);
 
+// A ready card that waits is not said to be ready.
+const shownState = (box) => (box.closest(".waiting, tr:has(.state.waiting)") ? "waiting" : statusOf(box.value));
+
 export function count() {
   if (!toolbar) return;
-  const seen = [...document.querySelectorAll("[name=card]:checked")].map((box) => box.value);
+  const boxes = [...document.querySelectorAll("[name=card]:checked")];
+  const seen = boxes.map((box) => box.value);
+  const shown = boxes.map(shownState);
   const states = [...new Set(seen.map(statusOf))];
-  const number = (state) => seen.filter((each) => statusOf(each) === state).length;
+  const number = (state) => shown.filter((each) => each === state).length;
   const matching = toolbar.querySelector("[name=matching]")?.checked;
-  const words = states.map((state) => `${number(state)} ${state}`).join(", ");
+  const words = [...new Set(shown)].map((state) => `${number(state)} ${state}`).join(", ");
   const selected = document.getElementById("selected");
   selected.textContent = matching ? "All that match:" : `${seen.length} selected${words && ": "}${words}`;
-  selected.title = seen.map((each) => `${idOf(each)} ${statusOf(each)}`).join("\n");
+  selected.title = seen.map((each, n) => `${idOf(each)} ${shown[n]}`).join("\n");
   for (const press of presses) press.hidden = !matching && !states.every((state) => isFor(press, state));
   if (presses.some((press) => press.hidden && press.classList.contains("open"))) close();
 }

@@ -7,7 +7,7 @@ import psycopg
 from django.db.backends.postgresql import base
 from django.utils.asyncio import async_unsafe
 
-from backlog.store.errors import ConfigurationError
+from backlog.errors import ConfigurationError
 from backlog.store.pins import PINNED, check_encoding, check_pinned
 
 

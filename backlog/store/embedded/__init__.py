@@ -38,7 +38,6 @@ class Store:
 
     @property
     def socket_dir(self) -> Path:
-        """The directory of the server's socket."""
         return layout.socket_dir(self.root)
 
     def connect_params(self) -> dict[str, Any]:

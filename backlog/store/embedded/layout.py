@@ -45,12 +45,10 @@ def socket_dir(root: Path) -> Path:
 
 
 def socket_file(root: Path) -> Path:
-    """Return the socket itself."""
     return socket_dir(root) / f".s.PGSQL.{PORT}"
 
 
 def log_file(root: Path) -> Path:
-    """Return the server's log."""
     return root / "postgres.log"
 
 

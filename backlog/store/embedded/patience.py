@@ -33,8 +33,7 @@ def persist[Connection](
     """
     began, pause = time.monotonic(), 0.01
     while True:
-        patience = _patience(error)
-        if time.monotonic() - began > patience:
+        if time.monotonic() - began > _patience(error):
             hint = _HINT if _is_full(error) else ""
             raise StoreError(f"No connection to the store in {root}: {error}{hint}") from error
         if "FATAL:" not in str(error) and is_down(layout.socket_file(root)):

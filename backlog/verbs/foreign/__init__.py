@@ -8,16 +8,14 @@ the import itself writes.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from backlog.errors import UsageError
 
 if TYPE_CHECKING:
     from backlog.session import Session
-    from backlog.verbs.faults import UnknownKeys
     from backlog.verbs.foreign.items import Report
-    from backlog.verbs.lines import Progress
-    from backlog.verbs.transfer import Allow, Imported
+    from backlog.verbs.transfer import Imported
 
 # Of a tracker's file: JSON of that size takes some times as much memory.
 MOST_BYTES: Final = 256_000_000
@@ -69,7 +67,7 @@ def file_of(tracker: str, given: str) -> str | None:
     if not files:
         raise UsageError(
             f"{given or 'a file without a name'} is no directory; {tracker} has a file a task:"
-            " give the directory that they are in, or the project's"
+            " give the project's directory, or the one in it that has tasks/"
         )
     return given
 
@@ -79,16 +77,13 @@ def import_from(
     tracker: str,
     source: str | Sequence[bytes],
     *,
-    update: bool,
-    dry_run: bool,
-    ignored: "UnknownKeys | None",
-    allow: "Allow | None",
-    progress: "Progress",
+    dry_run: bool = False,
+    **how: Any,
 ) -> "tuple[Imported, Report]":
     """Import another tracker's backlog, the lines of its file or its directory: all of it, or none.
 
-    Returns what became of the cards, and what had to become of the backlog for that. Raises what
-    `import_cards` raises, each fault at its place in the file or the directory.
+    Returns what became of the cards, and what had to become of the backlog for that. `how` is that
+    of `import_cards`, and what is raised, too, each fault at its place in the file or directory.
     """
     # Not before it is needed: who asks for the names of the trackers has no use for it.
     from backlog.verbs import transfer
@@ -102,14 +97,5 @@ def import_from(
         items = module.read(source, report, faults)
     faults.refuse()
     lines = to_lines(session, items, module.LABEL, report)
-    done = transfer.import_cards(
-        session,
-        lines,
-        update=update,
-        dry_run=dry_run,
-        ignored=ignored,
-        allow=allow,
-        progress=progress,
-        where=lambda line, element: items[line - 1].place,
-    )
-    return done, report
+    how |= {"dry_run": dry_run, "where": lambda line, element: items[line - 1].place}
+    return transfer.import_cards(session, lines, **how), report

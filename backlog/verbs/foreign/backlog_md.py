@@ -87,7 +87,9 @@ def _home(directory: Path) -> Path:
         if any((directory / name / each).is_dir() for each in _DIRECTORIES):
             return directory / name
     wanted = ", ".join(_DIRECTORIES)
-    raise UsageError(f"{directory} holds no backlog of Backlog.md: it would have {wanted}")
+    raise UsageError(
+        f"{directory} holds no backlog of Backlog.md: it would have {wanted}, or backlog/ with them"
+    )
 
 
 def _pages(home: Path, report: Report, faults: Faults) -> Iterator[Page]:

@@ -13,7 +13,7 @@ def settle(session: Session, items: Sequence[Item], ids: dict[str, str], report:
     """
     away = {key for item in items for key in item.waits if key not in ids}
     rows = session.execute("SELECT id FROM backlog WHERE id = ANY (%s)", (_possible(away),))
-    stored = {row[0] for row in rows.fetchall()}
+    stored = {row[0] for row in rows}
     for item in items:
         for key in dict.fromkeys(item.waits):
             if key not in ids and key not in stored:
@@ -21,8 +21,7 @@ def settle(session: Session, items: Sequence[Item], ids: dict[str, str], report:
                 report.left_out("dependency on a card that is nowhere", _edge(item.id, key))
         kept = (ids.get(key, key) for key in item.waits if key in ids or key in stored)
         item.waits = list(dict.fromkeys(kept))
-    by_id = {item.id: item for item in items}
-    for item, dependency in list(_closing(by_id)):
+    for item, dependency in list(_closing({item.id: item for item in items})):
         item.waits.remove(dependency)
         item.tell("Waited for, in a circle", dependency)
         report.left_out("dependency that closes a cycle", _edge(item.id, dependency))

@@ -89,8 +89,7 @@ def _state(record: Record, report: Report, key: str) -> State:
 
 
 def _reason(record: Record) -> str:
-    said = _either(record, "stateReason", "state_reason")
-    return said.casefold().replace("_", " ")
+    return _either(record, "stateReason", "state_reason").casefold().replace("_", " ")
 
 
 def _priority(labels: Sequence[str], report: Report) -> int:

@@ -65,7 +65,7 @@ def read(lines: Sequence[bytes], report: Report, faults: Faults) -> list[Item]:
     by_own: dict[tuple[str, str], list[str]] = {}
     for task in found:
         if task.within:
-            by_own.setdefault((task.tag, _own(task)), []).append(task.key)
+            by_own.setdefault((task.tag, text(task.record, "id").strip()), []).append(task.key)
     return [_item(task, keys, by_own, report) for task in found]
 
 
@@ -98,16 +98,14 @@ def _tasks(tag: str, tasks: list[Any], faults: Faults) -> Iterator[Task]:
             ahead += [(f"{key}.", key, part) for part in reversed(parts)]
 
 
-def _own(task: Task) -> str:
-    return text(task.record, "id").strip()
-
-
 def _item(
     task: Task, keys: set[str], by_own: dict[tuple[str, str], list[str]], report: Report
 ) -> Item:
     record, key = task.record, task.key
     status = text(record, "status") or "pending"
-    item = Item(f"task {key}", key, key, text(record, "title"), _state(status, report, key))
+    item = Item(
+        f"task {key}", key, key, text(record, "title"), state(status, _STATES, LABEL, report, key)
+    )
     item.priority = ranked(text(record, "priority"), report, _MEDIUM, key)
     item.phase = "" if task.tag == _MASTER else task.tag
     item.created = text(record, "createdAt")
@@ -124,10 +122,6 @@ def _item(
     report.mapped("sub-task → card" if task.within else "task → card")
     unread(record, _READ, report, key)
     return item
-
-
-def _state(status: str, report: Report, key: str) -> State:
-    return state(status, _STATES, LABEL, report, key)
 
 
 def _meant(said: str, task: Task, keys: set[str], by_own: dict[tuple[str, str], list[str]]) -> str:

@@ -69,8 +69,8 @@ class Attention:
 
     @property
     def more(self) -> bool:
-        """Whether there are others than the questions have."""
-        return self.total > sum(1 + len(others) for _, others in self.questions)
+        """Whether there are others than have a row of their own."""
+        return self.total > len(self.questions)
 
 
 def _since(card: Card) -> datetime:

@@ -31,6 +31,9 @@ class AtLeast(int):
 
     __radd__ = __add__
 
+    def __sub__(self, other: int) -> "AtLeast":
+        return AtLeast(int(self) - int(other))
+
 
 _REST: Final = [(name, *cell) for name, cell in CELLS.items() if name != CLAIMED]
 

@@ -14,7 +14,7 @@ from backlog.verbs.critical import Projected, critical_path
 from backlog.verbs.flow import Spent, seen
 from backlog.verbs.kept import is_large
 from backlog.verbs.rules import in_force
-from backlog.verbs.spend import Spend, phases
+from backlog.verbs.spend import Spend, as_seen
 from backlog.web.queries import large, lines
 from backlog.web.queries.board import Heading, counts
 from backlog.web.queries.filters import Filter
@@ -76,7 +76,7 @@ def took(session: Session, phase: str | None) -> Took | None:
 
 def spend(session: Session, phase: str | None) -> Spend | None:
     """What its cards were projected to take and took; None where nothing is known."""
-    return phases(session, phase)[0].get(phase)
+    return as_seen(session, phase)[0].phases.get(phase)
 
 
 class Graph(NamedTuple):

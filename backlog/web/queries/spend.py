@@ -1,36 +1,47 @@
-"""What phases were projected to take, have taken and may take: a row a phase."""
+"""What was projected, has been taken and may be: a row a phase, a role, a worker."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from backlog.session import Session
-from backlog.verbs import spend
 from backlog.verbs.budgets import Budget, budgets
-from backlog.verbs.spend import Spend
+from backlog.verbs.spend import Spend, as_seen
 
-# As many phases are named, the dearest.
-MOST_PHASES: Final = 25
+# As many of each are named, the dearest.
+MOST: Final = 25
 
 
-class Phases(NamedTuple):
-    """The dearest phases, those with a budget first; `more`: there are others. As of `at`, if a
-    sweep saw it."""
+class Spent(NamedTuple):
+    """The dearest phases, those with a budget first; the dearest roles and workers, if any card or
+    run has one. `more`: there are others. As of `at`, if a sweep saw it."""
 
-    rows: list[tuple[str | None, Spend, Budget | None]]
+    phases: list[tuple[str | None, Spend, Budget | None]]
+    roles: list[tuple[str | None, Spend]]
+    owners: list[tuple[str | None, Spend]]
     more: bool
     at: datetime | None
 
 
-def by_phase(session: Session) -> Phases | None:
-    """What is known of each phase; None where nothing is."""
-    seen, at = spend.phases(session)
+def spent(session: Session) -> Spent | None:
+    """What is known of each; None where nothing is."""
+    seen, at = as_seen(session)
     bounds: dict[str | None, Budget] = {each.phase: each for each in budgets(session)}
-    names = sorted(
-        {*seen, *bounds},
-        key=lambda name: (name not in bounds, *_dearest(seen.get(name)), name or ""),
+    phases = sorted(
+        {*seen.phases, *bounds},
+        key=lambda name: (name not in bounds, *_dearest(seen.phases.get(name)), name or ""),
     )
-    rows = [(name, seen.get(name, Spend()), bounds.get(name)) for name in names[:MOST_PHASES]]
-    return Phases(rows, len(names) > MOST_PHASES, at) if rows else None
+    if not phases:
+        return None
+    rows = [(name, seen.phases.get(name, Spend()), bounds.get(name)) for name in phases[:MOST]]
+    more = max(len(phases), len(seen.roles), len(seen.owners)) > MOST
+    return Spent(rows, _named(seen.roles), _named(seen.owners), more, at)
+
+
+def _named(group: Mapping[str | None, Spend]) -> list[tuple[str | None, Spend]]:
+    if not any(group):
+        return []
+    return sorted(group.items(), key=lambda row: (*_dearest(row[1]), row[0] or ""))[:MOST]
 
 
 def _dearest(spent: Spend | None) -> tuple[float, float]:

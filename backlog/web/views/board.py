@@ -19,7 +19,7 @@ from backlog.web.choice import Choice
 from backlog.web.live import VERSION, Live
 from backlog.web.navigation import in_sight
 from backlog.web.queries import board as queries
-from backlog.web.queries.board import Board
+from backlog.web.queries.board import Board, Heading
 from backlog.web.queries.filters import phases
 from backlog.web.views import saved
 from backlog.web.views.cell import add_html, cell_html, heading_html
@@ -42,24 +42,28 @@ def board(request: HttpRequest) -> HttpResponse:
     if not (shown.lanes or choice.narrowed):
         return start(request)
     may_add, kept = may(request, ADD), choice.rest
+    opened = [_is_open(lane.heading, choice, len(shown.lanes)) for lane in shown.lanes]
     context = {
         "board": shown,
         "cells": CELLS,
         "lanes": [
             (
                 lane.heading,
+                is_open,
                 heading_html(lane.heading),
                 SafeString("".join(cell_html(cell, kept) for cell in lane.cells)),
                 add_html(lane.heading.phase) if may_add else "",
             )
-            for lane in shown.lanes
+            for lane, is_open in zip(shown.lanes, opened, strict=True)
         ],
+        "all_open": all(opened),
+        "but_lanes": choice.hidden(*(name for name in choice.parameters if name != "lanes")),
         "pages": beside.labelled(in_sight(), shown.waiting),
         "waiting": shown.waiting,
         "others": [part.html(request) for part in shown.others],
         "few": len(shown.lanes) <= FEW_LANES,
         "phases": phases(Card.objects.session()),
-        "keep": choice.hidden("layout"),
+        "keep": choice.hidden("layout", "lanes"),
         "buttons": offered(request, without=elsewhere(drafts=shown.has_drafts)),
         **_above(request, shown, choice),
         **saved.of_account(request, choice),
@@ -96,6 +100,13 @@ def cells(request: HttpRequest) -> HttpResponse:
         html[name] = render_to_string(f"backlog/_{name}.html", context, request)
     html |= {part.key: part.html(request) for part in (*shown.others, *shown.waiting.values())}
     return _uncached(JsonResponse({"cells": html}))
+
+
+def _is_open(lane: Heading, choice: Choice, lanes: int) -> bool:
+    """Whether this one of so many lanes is open to begin with; a browser remembers the rest."""
+    if choice.lanes:
+        return choice.lanes == "open"
+    return lane.active or (lanes <= FEW_LANES and not lane.finished)
 
 
 def _above(request: HttpRequest, shown: Board, choice: Choice) -> dict[str, Any]:

@@ -59,7 +59,8 @@ class Press(NamedTuple):
             cards = [Seen.parse(text) for text in dict.fromkeys([one] if one else _texts(sent))]
         if len(cards) > MOST:
             raise UsageError(f"at most {MOST:,} cards at once: filter the list first")
-        return cls(button, cards, _form(button, sent), "confirmed" in sent, query is not None)
+        form = _form(button, sent, cards)
+        return cls(button, cards, form, "confirmed" in sent, query is not None)
 
     @property
     def asks(self) -> bool:
@@ -113,11 +114,17 @@ def _all_matching(button: Button, query: str) -> list[Seen]:
     return [Seen.of(card) for card in found[: MOST + 1]]
 
 
-def _form(button: Button, sent: MultiValueDict[str, str]) -> Form | None:
-    """The form of what the button needs to know: bound once anything of it was sent."""
+def _form(button: Button, sent: MultiValueDict[str, str], cards: list[Seen]) -> Form | None:
+    """The form of what the button needs to know: bound once anything of it was sent; else it begins
+    with what a single card has."""
     if button.form is None:
         return None
-    return button.form(sent) if button.form.base_fields.keys() & sent.keys() else button.form()
+    if button.form.base_fields.keys() & sent.keys():
+        return button.form(sent)
+    if len(cards) > 1 or button.name not in button.form.base_fields:
+        return button.form()
+    has = Card.objects.filter(pk__in=[seen.card_id for seen in cards]).values(button.name).first()
+    return button.form(initial=has)
 
 
 @needs(VIEW)

@@ -1,6 +1,5 @@
 """One card: everything on it, and the forms that make and change it."""
 
-import shlex
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
@@ -58,7 +57,7 @@ def card(request: HttpRequest, card_id: str) -> HttpResponse:
     events = _events(values.text(card_id, "id"))
     found = _found(card_id)
     context: dict[str, Any] = {"card": found, "card_id": card_id, "events": events}
-    context |= {"quoted": shlex.quote(card_id), "others": beside.of_card(request, card_id)}
+    context["others"] = beside.of_card(request, card_id)
     if found is None:
         return render(request, "backlog/no_card.html", context, status=404)
     near = neighbourhood(found)
@@ -198,8 +197,7 @@ def edit(request: HttpRequest, card_id: str) -> HttpResponse:
     cards = Card.objects.defer("acceptance").filter(pk=values.text(card_id, "id"))
     found = cards.first()
     if found is None:
-        context = {"card_id": card_id, "quoted": shlex.quote(card_id)}
-        return render(request, "backlog/no_card.html", context, status=404)
+        return render(request, "backlog/no_card.html", {"card_id": card_id}, status=404)
     if request.method == "POST" and not request.POST.get("seen"):
         raise UsageError("a form for a card says which state of the card it was filled from")
     form = CardForm(_sent(request), instance=found)

@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from backlog.templatetags.backlog import card_url, line, put, whole, why_blocked, worker
+from backlog.templatetags.backlog import card_url, counted, line, put, whole, why_blocked, worker
 from backlog.web.queries.board import Cell, Heading
 from backlog.web.queries.shown import Shown
 from backlog.web.seen import Seen
@@ -21,7 +21,7 @@ from backlog.web.seen import Seen
 # As wide, in its own units, is the bar of a lane; as many cards of a cell are seen at first
 # where there are many lanes.
 _BAR: Final = 100
-_FIRST: Final = 2
+_FIRST: Final = 1
 
 _CELL: Final = """
 <section class="cell {name}" id="{key}" data-signature="{signature}">
@@ -30,7 +30,8 @@ _CELL: Final = """
 _LATE: Final = ' <span class="expired">{number} expired</span>'
 _CARDS: Final = '<ul class="cards" data-rows>{cards}</ul>'
 _REST: Final = '<p class="rest">{folded}{more}</p>'
-_FOLDED: Final = '<button type="button" class="bare more">{number} more</button> '
+_FOLDED: Final = """
+<button type="button" class="bare more">+{number}<span class="sr"> more {name}</span></button>"""
 _ALL: Final = (
     '<a class="all" href="{url}?phase={phase}&amp;status={name}{kept}">all {total} {name}</a>'
 )
@@ -49,7 +50,8 @@ _EXPIRED: Final = SafeString('<strong class="expired">expired</strong>')
 _ATTEMPT: Final = ' <span class="extra">attempt {number}</span>'
 _HOLDS_UP: Final = ' <span class="extra">holds up {number}</span>'
 _HELD: Final = '<p class="chips">held back, {until}</p>'
-_WAITS: Final = '<p class="chips">waits for {chips}{more}</p>'
+_WAITS: Final = '<p class="chips"><span class="what">waits for</span> {chips}{more}</p>'
+_AND: Final = ' <span class="what">and {left} more</span>'
 # To what publishes it, on its page.
 _DRAFT: Final = ' <a class="draft" href="{url}#press-publish">draft</a>'
 _IS_LATE: Final = SafeString('<strong class="late">late</strong>')
@@ -72,7 +74,7 @@ def cell_html(cell: Cell, kept: str = "") -> SafeString:
         name=cell.name,
         key=cell.key,
         signature=cell.signature,
-        total=cell.total,
+        total=counted(cell.total),
         expired=put(_LATE, number=cell.expired) if cell.expired else _NOTHING,
         cards=put(_CARDS, cards=cards) if cell.name != "done" else _NOTHING,
         rest=_rest(cell, kept),
@@ -84,10 +86,13 @@ def _rest(cell: Cell, kept: str) -> SafeString:
     folded, more = len(cell.cards) - _FIRST, _NOTHING
     if cell.total > len(cell.cards):
         phase = SafeString("&amp;phase=") if cell.phase is None else quote(cell.phase, safe="")
-        more = put(_ALL, url=_list(), phase=phase, name=cell.name, kept=kept, total=cell.total)
+        total = counted(cell.total)
+        more = put(_ALL, url=_list(), phase=phase, name=cell.name, kept=kept, total=total)
     if folded <= 0 and not more:
         return _NOTHING
-    button = put(_FOLDED, number=folded) if folded > 0 else _NOTHING
+    # Of all of them, though no more than the first ten are here.
+    number = counted(cell.total - _FIRST)
+    button = put(_FOLDED, number=number, name=cell.name) if folded > 0 else _NOTHING
     return put(_REST, folded=button, more=more)
 
 
@@ -170,7 +175,7 @@ def _waits(card: Shown) -> SafeString:
         return held
     chips = " ".join(put(_CHIP, state=s, url=card_url(i), id=i) for i, s in card.waits_for)
     left = card.open_dependencies - len(card.waits_for)
-    more = f" and {left} more" if left else ""
+    more = put(_AND, left=left) if left else _NOTHING
     return SafeString(held + put(_WAITS, chips=SafeString(chips), more=more))
 
 

@@ -20,7 +20,7 @@ from backlog.web.live import follows
 from backlog.web.queries.board import counts
 from backlog.web.queries.fleet import MOST_CLAIMS, by_worker, claims
 from backlog.web.queries.large import AtLeast
-from backlog.web.queries.spend import by_phase
+from backlog.web.queries.spend import spent
 from backlog.web.seen import Seen
 from backlog.web.views.spans import span_of
 from backlog.web.views.timeline import drawn
@@ -53,7 +53,7 @@ def fleet(request: HttpRequest) -> HttpResponse:
         "span": name,
         "span_label": SPANS[name].label,
         "most_phases": MOST_PHASES,
-        "spend": by_phase(Card.objects.session()),
+        "spend": spent(Card.objects.session()),
         "may_change": may(request, CHANGE),
     }
     return render(request, "backlog/fleet.html", context)
@@ -107,7 +107,9 @@ def _cost(past: Sequence[Decimal | None]) -> Tile:
     if all(each is None for each in past):
         return Tile("cost", "not told")
     told = [each or Decimal(0) for each in past]
-    return Tile("cost", _written(sum(told)), course=spark([float(each) for each in told]))
+    total = sum(told)
+    number = f"{total:,.2f}" if total >= 1 else _written(total)
+    return Tile("cost", number, course=spark([float(each) for each in told]))
 
 
 def _written(number: Decimal | int) -> str:
@@ -121,11 +123,13 @@ def _moments(flowed: Flow) -> dict[str, datetime | None]:
 
 
 def _lived(past: Sequence[Part]) -> list[Part]:
-    """The parts from the first on that had a card; the last one, if none had."""
-    lived = dropwhile(
-        lambda part: not any((part.created, part.claimed, part.done, *part.standing.values())), past
+    """The parts from the first on that had a card."""
+    return list(
+        dropwhile(
+            lambda part: not any((part.created, part.claimed, part.done, *part.standing.values())),
+            past,
+        )
     )
-    return list(lived) or list(past[-1:])
 
 
 def spark(values: Sequence[float]) -> str:

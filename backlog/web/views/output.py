@@ -3,7 +3,6 @@
 It may hold what nobody meant to show: a board that everybody may read does not show it.
 """
 
-import shlex
 from typing import Any, Final
 
 from django.conf import settings
@@ -31,8 +30,7 @@ def output(request: HttpRequest, card_id: str) -> HttpResponse:
     asked = _attempt(request)
     found = look(Card.objects.session(), card_id, asked)
     if found is None:
-        missing = {"card_id": card_id, "quoted": shlex.quote(card_id)}
-        return render(request, "backlog/no_card.html", missing, status=404)
+        return render(request, "backlog/no_card.html", {"card_id": card_id}, status=404)
     if asked is not None and asked > found.attempts:
         raise Http404
     attempts = attempts_with_output(Card.objects.session(), card_id, _ATTEMPTS)
@@ -43,17 +41,16 @@ def output(request: HttpRequest, card_id: str) -> HttpResponse:
 @needs(VIEW)
 @require_safe
 def live(request: HttpRequest, card_id: str) -> HttpResponse:
-    """204 if the page is still at version `v`; else its part as it is now.
+    """204 if the page is still at version `v`; else its part as it is now; of a card that was
+    deleted one that asks for no more.
 
     With `end` the last lines only.
     """
     asked, brief = _attempt(request), "end" in request.GET
     found = look(Card.objects.session(), card_id, asked)
-    if found is None:
-        raise Http404
-    if request.GET.get("v") == _version(found):
+    if found and request.GET.get("v") == _version(found):
         return HttpResponse(status=204)
-    context = _shown(card_id, found, asked, brief=brief)
+    context = _shown(card_id, found, asked, brief=brief) if found else {}
     response = render(request, "backlog/_output.html", context)
     response["Cache-Control"] = "no-store"
     return response

@@ -1,31 +1,28 @@
-"""Who may do what: the table of roles and verbs, and what a fleet is told that has it enforced."""
+"""Who may do what: the table of roles and rights, and every verb that it is about."""
 
 import re
 from functools import partial
-from pathlib import Path
 
 import pytest
-from django.urls import reverse
 
-from backlog.errors import NotAllowed, NotRegistered, WrongState
-from backlog.models import Card
+from backlog.errors import NotAllowed
 from backlog.verbs import claims, moves, rights, rules
 from backlog.verbs.pool import Pool
 from backlog.verbs.rights import Deed
-from backlog.web.seen import Seen
 from fleet import roles as library
 from fleet.verbs import escalations, workers
 from fleet.verbs import rights as enforced
 from fleet.words import RIGHTS
 from tests.cli import refused
-from tests.factories import AccountFactory, CardFactory
-from tests.forms import sent
+from tests.command import PROJECT
+from tests.factories import CardFactory
+from tests.rights import ask
 from tests.workers import Background
 
 pytestmark = [pytest.mark.one_tier]
 
 # As the contracts say it, in docs/fleet.md: a row for each right, a column for each role.
-_DOC = Path(__file__).parents[1] / "docs" / "fleet.md"
+_DOC = PROJECT / "docs" / "fleet.md"
 _ROWS = [
     [cell.strip(" `") for cell in line.strip("|").split("|")]
     for line in re.findall(r"^\| (?:right|`[a-z -]+`) .*\|$", _DOC.read_text(), re.M)
@@ -36,25 +33,6 @@ CELLS = [
     for right, *cells in _TABLE
     for role, cell in zip(_HEAD[1:], cells, strict=True)
 ]
-
-
-@pytest.fixture
-def enforce(monkeypatch):
-    monkeypatch.setenv("BACKLOG_ENFORCE_ROLES", "on")
-    monkeypatch.delenv("BACKLOG_OWNER", raising=False)
-
-
-@pytest.fixture
-def fleet(session, enforce):
-    """A worker of each role, of its name."""
-    for each in library.roles():
-        workers.add(session, each.name, [each.name])
-
-
-def ask(session, verb, actor, *cards, **more):
-    """What is asked before the verb is done."""
-    with rights.allowed(session, Deed(verb, actor, cards, **more)) as roles:
-        return roles
 
 
 # The table ---------------------------------------------------------------------------------------
@@ -169,7 +147,7 @@ def test_what_is_gated_is_completed_by_the_merge_gate_alone(fleet, session, card
     card("A", gated=True, claimed=True, owner="code")
     card("B", gated=True)
     for card_id in ("A", "B"):
-        assert ask(session, "complete", "merge-gate", card_id) == ()
+        assert ask(session, "complete", "merge-gate", card_id) == rights.NOT_NARROWED
         for who in ("operator", "review"):
             with pytest.raises(NotAllowed, match=f"only merge-gate may complete {card_id}, which"):
                 ask(session, "complete", who, card_id)
@@ -204,22 +182,6 @@ def test_no_file_takes_away_the_gate_of_a_card_past_the_right_to(
     assert call("plan", "apply", str(plan)).status == 0
 
 
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("face", ["edit", "admin:backlog_card_change"])
-def test_an_account_that_is_known_as_another_takes_no_gate_away(
-    fleet, session, card, client, transactional_db, face
-):
-    card("A", gated=True)
-    account = AccountFactory(is_superuser=True, is_staff=True, username="decomposition")
-    client.force_login(account)
-    url = reverse(face, args=["A"])
-    typed = sent(client.get(url).text, "shown")
-    typed.pop("gated")
-    page = client.post(url, typed)
-    assert "only operator may take away the gate of A" in page.text
-    assert Card.objects.get(pk="A").gated
-
-
 def test_nobody_claims_a_card_between_the_question_and_the_deed(fleet, session, sessions, card):
     card("A")
     with rights.allowed(session, Deed("cancel", "decomposition", ("A",))):
@@ -242,67 +204,27 @@ def test_who_claims_without_a_role_gets_cards_for_their_roles_and_for_none(call,
     assert "only code may claim" in refused(call, 1, *words[:-1], "--id", "A", "--role", "code")
 
 
+def test_who_may_not_claim_cards_for_no_role_gets_none_by_naming_their_own(
+    call, command, enforce, session
+):
+    workers.add(session, "w", ["planner"])
+    for card_id, role in {"A": None, "B": "planner", "C": "planner"}.items():
+        CardFactory(session=session, id=card_id, role=role)
+    words = ("--owner", "w", "--role", "planner", "--json")
+    assert call("claim", *words).json["id"] == "B"
+    assert call("complete", "--id", "B", "--claim-next", *words).json["claimed"]["id"] == "C"
+    call("complete", "--id", "C", "--owner", "w")
+    assert call("claim", *words).json is None
+    assert "what=claimed" not in command("work", *words[:4], "--drain", "--", "true").err
+    assert "may claim cards for no role" in refused(call, 1, "claim", "--owner", "w", "--id", "A")
+
+
 def test_a_worker_asks_before_it_starts(fleet, command, card, row):
     card("A", role="code")
     words = ("work", "--drain", "--json", "--owner")
     assert "may claim" in command(*words, "operator", "--", "true").err
     assert command(*words, "code", "--", "true").status == 0
     assert row("status") == ("done",)
-
-
-def test_who_is_not_registered_is_told_how_to_be(enforce, session, call):
-    workers.add(session, "olga", ["operator"])
-    said = refused(call, 1, "claim", "--owner", "eve")
-    assert said.startswith("eve is not registered: an operator says ")
-    with pytest.raises(NotRegistered):
-        ask(session, "pause", "eve")
-    assert call("list").status == 0
-
-
-def test_the_first_operator_is_registered_by_anybody(enforce, call, monkeypatch):
-    monkeypatch.setenv("LOGNAME", "ada")
-    assert call("worker", "add", "ada", "--roles", "operator").status == 0
-    assert call("worker", "add", "bob", "--roles", "code").status == 0
-    monkeypatch.setenv("LOGNAME", "bob")
-    assert "only operator may worker add" in refused(
-        call, 1, "worker", "add", "bob", "--roles", "a"
-    )
-
-
-def test_somebody_is_left_who_may_register_others(enforce, call, session, monkeypatch):
-    monkeypatch.setenv("LOGNAME", "ada")
-    workers.add(session, "ada", ["operator"])
-    last = "ada is the last who may register workers: register another operator first\n"
-    for words in (("remove", "ada"), ("add", "ada", "--roles", "code")):
-        assert refused(call, 1, "worker", *words) == last
-    assert call("worker", "add", "bob", "--roles", "operator,code").status == 0
-    assert call("worker", "remove", "ada").status == 0
-    monkeypatch.delenv("BACKLOG_ENFORCE_ROLES")
-    assert call("worker", "remove", "bob").status == 0
-
-
-def test_of_two_who_leave_at_once_one_stays(enforce, session, sessions):
-    for name in ("ada", "bob"):
-        workers.add(session, name, ["operator"])
-    with session.transaction():
-        workers.remove(session, "ada")
-        leaving = Background(sessions(), partial(workers.remove, name="bob"))
-        assert leaving.waits()
-    with pytest.raises(WrongState, match="bob is the last"):
-        leaving.result()
-
-
-def test_of_two_who_come_first_one_is_the_first(enforce, session, sessions):
-    def come(at, name):
-        with rights.allowed(at, Deed("worker add", name)):
-            workers.add(at, name, ["operator"])
-
-    with session.transaction():
-        come(session, "ada")
-        second = Background(sessions(), partial(come, name="eve"))
-        assert second.waits()
-    with pytest.raises(NotRegistered):
-        second.result()
 
 
 def test_a_switch_that_is_neither_on_nor_off_is_wrong_usage(call, monkeypatch):
@@ -314,117 +236,4 @@ def test_as_long_as_it_is_off_nothing_of_it_is_read(card, session, monkeypatch):
     card("A")
     monkeypatch.setenv("BACKLOG_ENFORCE_ROLES", "off")
     monkeypatch.setattr(enforced, "ask", pytest.fail)
-    assert ask(session, "pause", "eve") == ask(session, "claim", "eve") == ()
-
-
-def test_a_role_that_no_worker_has_and_nobody_claims_for_is_found(session, call, card):
-    for card_id, role in (("A", "code"), ("B", "site"), ("C", "site"), ("D", None)):
-        card(card_id, role=role)
-    assert call("doctor").status == 0  # nobody is registered: nothing is known of anybody
-    workers.add(session, "w", ["review"])
-    found = call("doctor", "--json").json["findings"]
-    assert [(each["kind"], each["name"], each["count"]) for each in found] == [
-        ("unserved", "code", 1),
-        ("unserved", "site", 2),
-    ]
-    call("claim", "--owner", "w", "--role", "site")
-    workers.add(session, "w", ["code"])
-    assert call("doctor").status == 0
-
-
-# A fleet's own roles -----------------------------------------------------------------------------
-
-_OWN = """---
-class: {}
-kind: {}
-mandate: M.
-boundaries: [B]
-{}persona: P.
----
-"""
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "may", "expected"),
-    [
-        ("translator", "execution", "", {"claim", "claim-any"}),
-        ("clerk", "meta", "", set()),
-        ("clerk", "meta", "may: [pause, plan apply]\n", {"pause", "plan apply"}),
-        ("review", "meta", "", {"claim", "claim-any", "block", "verify", "request-changes"}),
-        ("review", "meta", "may: []\n", set()),
-    ],
-)
-def test_a_role_of_a_fleet_may_what_it_says(tmp_path, monkeypatch, name, kind, may, expected):
-    monkeypatch.setenv("BACKLOG_ROLES_DIR", str(tmp_path))
-    (tmp_path / "a.md").write_text(_OWN.format(name, kind, may))
-    assert library.granted([name]) == expected
-
-
-# Pages -------------------------------------------------------------------------------------------
-
-M1 = {"scope": "phase", "name": "M1", "reason": "r", "most": "1"}
-PAGES = {
-    **{verb: verb for verb in ("pause", "resume", "limit", "unlimit", "budget", "unbudget")},
-    **{"gate": "gate", "ungate": "ungate", "repeat": "repeat", "repeat_off": "repeat"},
-    **{"north_star_propose": "north-star propose", "north_star_decide": "north-star veto"},
-    "act_on_escalation": "ack",
-}
-SENT = {"escalation": "1", "number": "1", "note": "my <words>"}
-
-
-def press(client, name, card, **more):
-    return client.post("/cards/act/", {"action": name, "card": str(Seen.of(card)), **more})
-
-
-@pytest.mark.django_db(transaction=True)
-def test_an_account_is_the_worker_of_its_name_and_else_an_operator(store, enforce, client):
-    client.force_login(AccountFactory(operator=True, username="ada"))
-    card = CardFactory(claimed=True)
-    assert client.post("/control/limit/", M1).status_code == 302
-    workers.add(Card.objects.session(), "ada", ["code"])
-    for name, verb in PAGES.items():
-        page = client.post(reverse(name), {"action": verb.split()[-1], **SENT})
-        said = f" may {verb}; ada is code" in re.sub("<[^>]+>", "", page.text)
-        assert (page.status_code, said, "my &lt;words&gt;" in page.text) == (403, True, True)
-    page = press(client, "release", card, confirmed=1)
-    assert (page.status_code, "which w holds; ada is code" in page.text) == (403, True)
-    workers.remove(Card.objects.session(), "ada")
-    assert press(client, "release", card, confirmed=1).status_code == 302
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_form_that_is_refused_keeps_what_was_typed(store, enforce, client):
-    client.force_login(AccountFactory(operator=True, username="ada"))
-    page = client.post("/cards/new/", {"id": "A", "title": "Mine", "priority": 0})
-    assert "only decomposition may create; ada is operator" in page.text
-    assert 'value="Mine"' in page.text
-    assert "only decomposition may create" in client.post("/plan/", {"outline": "- A"}).text
-    assert client.post("/start/sample/").status_code == 403
-    assert not Card.objects.exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_admin_asks_as_the_pages_do_and_registers_workers(
-    store, enforce, admin_client, monkeypatch
-):
-    card = CardFactory(id="A")
-    data = {"name": "admin", "roles": ["code", "review"]}
-    assert admin_client.post("/admin/fleet/worker/add/", data).status_code == 302
-    assert [each.roles for each in workers.workers(Card.objects.session())] == [["code", "review"]]
-    page = admin_client.post("/admin/backlog/card/A/delete/", {"post": "yes"})
-    assert (page.status_code, "may delete; admin is code and review" in page.text) == (403, True)
-    assert press(admin_client, "complete", card).status_code == 403
-    assert admin_client.get("/admin/fleet/worker/admin%00/change/").status_code == 404
-    data = {"name": "x", "roles": ["nobody"]}
-    assert "Select a valid choice" in admin_client.post("/admin/fleet/worker/add/", data).text
-    workers.add(Card.objects.session(), "ada", ["operator"])
-    for path in ("ada/delete/", ""):
-        given = {"post": "yes", "action": "delete_selected", "_selected_action": "ada"}
-        page = admin_client.post(f"/admin/fleet/worker/{path}", given)
-        assert (page.status_code, "ada is the last who may" in page.text) == (409, True)
-    workers.add(Card.objects.session(), "bob", ["operator"])
-    admin_client.post("/admin/fleet/worker/ada/delete/", {"post": "yes"})
-    admin_client.post("/admin/fleet/worker/admin/delete/", {"post": "yes"})
-    monkeypatch.delenv("BACKLOG_ENFORCE_ROLES")
-    admin_client.post("/admin/fleet/worker/bob/delete/", {"post": "yes"})
-    assert workers.workers(Card.objects.session()) == []
+    assert ask(session, "pause", "eve") == ask(session, "claim", "eve") == rights.NOT_NARROWED

@@ -4,20 +4,10 @@ import json
 
 import pytest
 
-from fleet import roles as library
 from fleet.verbs import workers
 from tests.cli import lines, refused
 
 pytestmark = [pytest.mark.one_tier]
-
-
-@pytest.fixture
-def fleet(session, monkeypatch):
-    """A worker of each role, of its name, whose rights are enforced."""
-    monkeypatch.setenv("BACKLOG_ENFORCE_ROLES", "on")
-    monkeypatch.delenv("BACKLOG_OWNER", raising=False)
-    for each in library.roles():
-        workers.add(session, each.name, [each.name])
 
 
 _CLAIM = {"claimOwner": "w", "claimTtlSeconds": 60, "claimedAt": "2026-01-01T00:00:00Z"}

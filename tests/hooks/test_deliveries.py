@@ -1,63 +1,25 @@
-"""What a sweep sends: signed, in order, until it has arrived, and to no private address."""
+"""What a sweep sends: signed, in order, until it has arrived."""
 
 import json
 import os
-import shutil
-import socket
-import ssl
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Event
-from unittest.mock import Mock
 
 import pytest
 
 from backlog.errors import NotFound
 from backlog.records import to_json
 from backlog.verbs import cards
-from fleet.verbs import escalations
-from hooks import addresses, notifying, payload, post
+from hooks import payload, post
 from hooks.verbs import deliver as sending
 from hooks.verbs import outbox, webhooks
 from hooks.verbs.deliver import deliver
 from hooks.verbs.figures import figures
 from tests.command import On
-from tests.receiver import receiving, signature, status
+from tests.hooks import ANY
+from tests.receiver import signature, status
 from tests.worker import until
-
-ANY = "card.blocked"
-
-
-@pytest.fixture
-def receiver(monkeypatch):
-    """A server at a private address, which is allowed."""
-    monkeypatch.setenv("BACKLOG_WEBHOOKS_PRIVATE", "on")
-    with receiving() as server:
-        yield server
-
-
-@pytest.fixture
-def hook(session, receiver):
-    """Its subscription."""
-    return webhooks.add_webhook(session, receiver.url, ANY)
-
-
-@pytest.fixture
-def due(session):
-    """Makes everything due that is to be sent again, and the sweep that was killed forgotten."""
-
-    def run():
-        session.execute("UPDATE hooks_delivery SET next_at = now() WHERE next_at IS NOT NULL")
-        session.execute("UPDATE hooks_subscription SET busy_until = now()")
-
-    return run
-
-
-@pytest.fixture
-def found(session):
-    """The deliveries as they are now."""
-    return lambda: list(outbox.deliveries(session))
 
 
 def test_it_is_signed_and_has_the_card_as_the_command_prints_it(
@@ -259,13 +221,12 @@ def test_they_go_out_in_order_and_one_that_fails_is_no_bar_to_the_next_sweep(
 
 
 def test_one_sweep_sends_to_a_server_and_holds_no_transaction_meanwhile(
-    session, sessions, hook, receiver
+    session, other, hook, receiver
 ):
     arrived, answer = Event(), Event()
     receiver.answers = [lambda handler: (arrived.set(), answer.wait(9), status(200)(handler))]
     for _ in range(2):
         webhooks.test(session, hook.id)
-    other = sessions()
     (pid,) = other.execute("SELECT pg_backend_pid()").fetchone()
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(deliver, other)
@@ -310,149 +271,3 @@ def test_what_would_be_too_long_says_what_it_leaves_out(session, card, hook, rec
     assert len(receiver.got[0][1]) <= payload.MOST
     (said,) = receiver.said
     assert (said["title"], said["body"], said["omitted"]) == ("short", None, ["body"])
-
-
-# Addresses ----------------------------------------------------------------------------------------
-
-
-def _resolver(monkeypatch, *answers):
-    """Names have these addresses, each list at one look-up; how often somebody looked."""
-    asked = []
-
-    def look(host, port, **_):
-        asked.append(host)
-        families = {True: socket.AF_INET6, False: socket.AF_INET}
-        found = answers[min(len(asked), len(answers)) - 1]
-        return [(families[":" in each], socket.SOCK_STREAM, 6, "", (each, port)) for each in found]
-
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", look)
-    return asked
-
-
-@pytest.mark.parametrize(
-    "private",
-    [
-        *("127.0.0.1", "0.0.0.0", "10.1.2.3", "169.254.169.254", "100.64.0.1", "224.0.0.1"),  # noqa: S104 (refused)
-        *("::", "::1", "fe80::1", "fe80::1%eth0", "fd00:ec2::254", "fec0::1", "ff02::1"),
-        *("::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "::127.0.0.1"),
-    ],
-)
-def test_no_name_leads_to_a_private_address(session, monkeypatch, found, private):
-    hook = webhooks.add_webhook(session, "https://example.org/", ANY)
-    _resolver(monkeypatch, ["1.1.1.1", private])
-    webhooks.test(session, hook.id)
-    assert deliver(session) == []
-    assert f"{private} is no public address" in found()[0].error
-
-
-def test_why_nothing_was_sent_is_said_without_the_system_s_number(session, monkeypatch, found):
-    hook = webhooks.add_webhook(session, "https://example.org/", ANY)
-    unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-    monkeypatch.setattr(socket, "getaddrinfo", Mock(side_effect=unknown))
-    webhooks.test(session, hook.id)
-    deliver(session)
-    assert found()[0].error == "Name or service not known"
-
-
-def test_a_name_is_looked_up_once_and_that_address_is_called(session, receiver, monkeypatch):
-    hook = webhooks.add_webhook(session, f"http://example.org:{receiver.port}/", ANY)
-    asked = _resolver(monkeypatch, ["127.0.0.1"], ["127.0.0.2"])
-    webhooks.test(session, hook.id)
-    assert len(deliver(session)) == 1
-    assert asked == ["example.org"]
-    assert receiver.got[0][0]["Host"] == f"example.org:{receiver.port}"
-
-
-def test_what_is_not_allowed_any_more_is_not_sent(session, hook, receiver, found, monkeypatch):
-    webhooks.test(session, hook.id)
-    monkeypatch.setenv("BACKLOG_WEBHOOKS_PRIVATE", "off")
-    assert (deliver(session), receiver.got) == ([], [])
-    assert "must be https://" in found()[0].error
-
-
-@pytest.mark.one_tier
-def test_a_certificate_is_for_the_name_not_for_the_address(
-    session, receiver, found, monkeypatch, tmp_path
-):
-    assert shutil.which("openssl")
-    made, key = tmp_path / "made.pem", tmp_path / "key.pem"
-    words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    names = ["-subj", "/CN=example.org", "-addext", "subjectAltName=DNS:example.org"]
-    files = ["-keyout", key, "-out", made]
-    subprocess.run(["openssl", *words, *names, *files], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(made, key)
-    receiver.socket = context.wrap_socket(receiver.socket, server_side=True)
-    monkeypatch.setenv("SSL_CERT_FILE", str(made))
-    _resolver(monkeypatch, ["127.0.0.1"])
-    for host in ("example.org", "example.com"):
-        hook = webhooks.add_webhook(session, f"https://{host}:{receiver.port}/", ANY)
-        webhooks.test(session, hook.id)
-    deliver(session)
-    assert [each.state for each in found()] == ["delivered", "waiting"]
-    assert "Hostname mismatch" in found()[1].error
-
-
-# Notifications ------------------------------------------------------------------------------------
-
-
-@pytest.mark.one_tier
-def test_apprise_tells_and_calls_no_private_address_unless_it_may(
-    session, card, receiver, found, monkeypatch
-):
-    url = f"json://127.0.0.1:{receiver.port}/a-secret-path"
-    hook = webhooks.add_notification(session, url, ANY)
-    assert (hook.url, hook.secret) == ("json://…", None)
-    card("A", title="Which?", blocked=True, note="one of two")
-    assert len(deliver(session)) == 1
-    said = json.loads(receiver.got.pop()[1])
-    assert said["title"] == "card.blocked: A Which?"
-    assert "one of two" in said["message"]
-    webhooks.test(session, hook.id)
-    monkeypatch.setenv("BACKLOG_WEBHOOKS_PRIVATE", "off")
-    assert (deliver(session), receiver.got) == ([], [])
-    assert "no public address" in found()[1].error
-
-
-@pytest.mark.parametrize("private", [True, False])
-def test_apprise_starts_no_program_wherever_it_may_call(private):
-    with pytest.raises(PermissionError):
-        notifying._watch(private, lambda: None, "subprocess.Popen", ())
-
-
-@pytest.mark.one_tier
-@pytest.mark.parametrize("where", ["{}", "file://{}"])
-def test_apprise_reads_no_file_that_a_url_names(call, tmp_path, where):
-    template = tmp_path / "secret.json"
-    template.write_text("{}")
-    named = f"workflow://example.org/workflow1234567/sig1234567?template={where.format(template)}"
-    assert call("notify", "add", named, "--events", ANY).status == 2
-
-
-@pytest.mark.one_tier
-@pytest.mark.parametrize(
-    "where", ["nothing", "nosuch://secret", "slack://secret", f"json://secret/{'a' * 2000}"]
-)
-def test_what_apprise_does_not_know_is_refused_without_saying_it(call, caplog, where):
-    ran = call("notify", "add", where, "--events", ANY)
-    assert (ran.status, "URL" in ran.err) == (2, True)
-    assert "secret" not in ran.err + caplog.text
-
-
-def test_without_apprise_a_notification_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(notifying.sys.modules, "apprise", None)
-    with pytest.raises(notifying.Refusal, match="fleet-backlog"):
-        notifying.check("mailto://a:b@example.org")
-
-
-@pytest.mark.parametrize("kind", ["card.blocked", "escalation.raised"])
-def test_what_is_said_to_people_is_whole_lines(session, card, kind):
-    """Whatever a text has in it: a chat shows no line of its own making."""
-    webhooks.add_webhook(session, "https://example.org/", kind)
-    card("A", title="two\nlines\x1b[31m", blocked=True, note="why\nnot")
-    escalations.escalate(session, "help\nme", "A")
-    (number,) = session.execute("SELECT id FROM hooks_delivery").fetchone()
-    made = payload.message(session, number, kind, datetime(2026, 1, 1, tzinfo=UTC))
-    assert made.title.isprintable()
-    assert all(line.replace("\t", "").isprintable() for line in made.text.split("\n"))
-    assert made.text.count("\n") == 1

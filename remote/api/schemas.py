@@ -1,10 +1,9 @@
-"""What a verb may be given, as a pydantic model: it checks the shape of a body, and documents it.
+"""The parameters of a verb as a pydantic model, which checks the shape of a body and documents it.
 
-The values are the command's to check: it says what would be right.
+The values themselves are checked by the command, which says what would be right.
 """
 
 from decimal import Decimal
-from functools import partial
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -18,11 +17,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from backlog.values import Digits, integer
+from backlog.values import Digits
 from remote.calls import Called, Parameter
-
-MOST_SECONDS: Final = 60
-
+from remote.words import MOST_SECONDS
 
 _MOST_DIGITS: Final = 20
 _NUMBER: Final = StrictInt | str  # "" where an edit takes it away
@@ -42,8 +39,8 @@ _TYPES: Final[dict[str, Any]] = {
 
 
 def _countable(value: Any) -> Any:
-    """True is no 1: a lease of a second is nobody's wish. And pydantic would write all zeros of
-    1e9999999 out, which takes hours, before it refuses it."""
+    """Refuse what pydantic would take for a whole number: True as 1, which nobody means; and
+    1e9999999, whose zeros it would write out for hours before it refuses them."""
     if isinstance(value, bool) or (isinstance(value, Decimal) and value.adjusted() > _MOST_DIGITS):
         raise PydanticCustomError("int_type", "a whole number")
     return value
@@ -78,12 +75,11 @@ def of(called: Called) -> type[Given]:
         about = "seconds to wait for something to claim; ?wait= is the same"
         wait = Field(None, description=about, alias="wait")
         fields["wait_"] = (_whole(0, MOST_SECONDS) | None, wait)
-    name = "".join(each.title() for each in called.name.replace("/", "-").split("-"))
+    name = called.identifier.title().replace("_", "")
     return create_model(name, __base__=Given, **fields)
 
 
 def _type(parameter: Parameter) -> Any:
-    check = parameter.settings.get("type")
     if parameter.name in _TYPES:
         kind = _TYPES[parameter.name]
     elif parameter.is_flag:
@@ -92,11 +88,11 @@ def _type(parameter: Parameter) -> Any:
         kind = StrictBool | str
     elif parameter.is_list:
         kind = str | list[str]
-    elif isinstance(check, partial) and check.func is integer:
-        kind = _whole(check.keywords["low"], check.keywords["high"])
+    elif parameter.bounds is not None:
+        kind = _whole(*parameter.bounds)
     else:
         kind = str
-    return kind if _is_required(parameter) else kind | None
+    return kind if parameter.is_required else kind | None
 
 
 def _field(parameter: Parameter) -> Any:
@@ -104,7 +100,7 @@ def _field(parameter: Parameter) -> Any:
     how: dict[str, Any] = {"description": _help(parameter), "alias": parameter.name}
     if settings.get("choices"):
         how["json_schema_extra"] = {"enum": [*settings["choices"], None]}
-    return Field(... if _is_required(parameter) else None, **how)
+    return Field(... if parameter.is_required else None, **how)
 
 
 def _help(parameter: Parameter) -> str:
@@ -116,16 +112,8 @@ def _help(parameter: Parameter) -> str:
     return str(parameter.settings.get("help", "")).replace("%(default)s", default)
 
 
-def _is_required(parameter: Parameter) -> bool:
-    """Whether a call must give it; who acts is known without."""
-    settings = parameter.settings
-    if parameter.name == "by" or settings.get("env") == "BACKLOG_OWNER":
-        return False
-    return bool(settings.get("required")) or not parameter.word.startswith("-")
-
-
 def _exact(value: Any) -> Any:
-    """Numbers with a point as they were written, which JSON is written from again."""
+    """The value, with its decimals as they were written, so that JSON has the same digits again."""
     if isinstance(value, Decimal):
         return Digits(value)
     if isinstance(value, list):

@@ -1,0 +1,34 @@
+"""The verbs that claim as a queryset does them: of its cards, on its connection."""
+
+from functools import partial
+from typing import Any
+
+from backlog.querysets.cards import CardQuerySet
+from backlog.session import Session
+from backlog.verbs.claims import Claiming
+from backlog.verbs.pool import Pool
+
+
+def claiming(cards: CardQuerySet) -> Claiming:
+    """What the command claims with in place of its own verbs: of these cards only, whatever session
+    it hands over; they are given as it prints them."""
+    return Claiming(partial(_claim, cards), partial(_complete_and_claim, cards))
+
+
+def _claim(
+    cards: CardQuerySet,
+    session: Session,
+    owner: str,
+    ttl: int,
+    pool: Pool,
+    count: int = 1,
+    **how: Any,
+) -> Any:
+    return cards.claim(owner, ttl, **pool._asdict(), count=count, as_records=True, **how)
+
+
+def _complete_and_claim(
+    cards: Any, session: Session, *words: Any, pool: Pool, texts: bool = True, **how: Any
+) -> Any:
+    # A queryset gives a card whole, texts or not.
+    return cards.complete_and_claim(*words, **pool._asdict(), as_records=True, **how)
