@@ -103,10 +103,8 @@ def _once(
     keeps: Any = lambda answer: True,
     check: Any = None,
 ) -> Answer:
-    """What `do` answers; with a key, what it did when the same was asked with this key before.
-
-    `check` is given the answer; whatever it raises undoes what was done.
-    """
+    """What `do` answers; with a key, what it did when the same was asked with this key before. What
+    it does is undone if `check`, which is given the answer, raises anything."""
     if key is None and check is None:
         answer: Answer = do()
         return answer

@@ -91,8 +91,8 @@ ROOM: Final = _Room(4)
 
 
 class Try(Protocol):
-    """Makes the claim once. `keeps` says whether its answer is the one to keep for the key; what
-    `check` raises of the answer undoes the claim."""
+    """Makes the claim once. `keeps` says whether its answer is the one to keep for the key; if
+    `check` raises anything of it, the claim is undone."""
 
     def __call__(
         self,
@@ -121,8 +121,7 @@ def until(request: HttpRequest, seconds: int, claim: Try) -> Answer:
     """The answer of the first claim that takes something, or of the last one when the seconds are
     over.
 
-    Raises `TooMany` if there is no room to wait, `Gone` if the client has hung up, and whatever the
-    claim raises.
+    Raises `TooMany` if there is no room to wait, `Gone`, and whatever the claim raises.
     """
     _check_stays(request)  # it may have stood in the queue of a busy server for long
     if not seconds:

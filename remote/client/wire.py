@@ -22,7 +22,7 @@ from remote.client.address import Address, Way
 PATIENCE_SECONDS: Final = 10.0
 # How long it may take to connect, through a proxy and TLS.
 _REACHED_SECONDS: Final = 10.0
-# How long an answer may take until it is whole; an import may take its time.
+# How long until an answer must be whole; an import may take its time.
 _SILENCE_SECONDS: Final = 300.0
 _CHUNK: Final = 64 * 1024
 # The most bytes of an answer, or of a line of one: whoever sends more is no backlog, or means harm.

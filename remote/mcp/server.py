@@ -37,8 +37,7 @@ class Answer(NamedTuple):
 
 # Does a verb with these values, for whoever calls. It blocks. Raises `Refusal`.
 Do = Callable[[Called, Mapping[str, Any]], Answer]
-# Whether nobody waits any more for the answer of this request: its caller has hung up, or the
-# server ends.
+# Whether nobody waits any more: the caller of this request has hung up, or the server ends.
 Over = Callable[[], Awaitable[bool]]
 
 

@@ -103,8 +103,8 @@ def test_over_http_nobody_is_kept_listening_to_who_says_nothing(method):
 @pytest.mark.django_db(transaction=True)
 def test_over_http_what_is_said_to_be_packed_is_not_read_as_it_is(session):
     _, token = tokens.create(session, "ada")
-    packed = {"Authorization": f"Bearer {token}", "Content-Encoding": "gzip"}
-    answer = _posted(packed, content=b"{}")
+    headers = {"Authorization": f"Bearer {token}", "Content-Encoding": "gzip"}
+    answer = _posted(headers, content=b"{}")
     code = answer.json()["error"]["code"]
     assert (answer.status_code, code) == (415, "unsupported_media_type")
 
