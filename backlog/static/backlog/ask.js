@@ -19,16 +19,16 @@ document.addEventListener("htmx:beforeRequest", ({ detail: { requestConfig } }) 
   restsUntil.set(requestConfig.elt, Infinity);
 });
 
-// A page that takes long is not asked for more often than the server can bear.
-document.addEventListener("htmx:afterRequest", ({ detail: { requestConfig: { elt, begun } } }) => {
-  restsUntil.set(elt, performance.now() + 5 * (performance.now() - begun));
-});
-
 // Who hears nothing for so long is told that. What a press does may take its time.
 export const PATIENCE = Number(document.documentElement.dataset.patience) * 1000;
 
 document.addEventListener("htmx:configRequest", ({ detail }) => {
   if (detail.verb === "get") detail.timeout = PATIENCE;
+});
+
+// A page that takes long is not asked for more often than the server can bear; one that was silent, soon again.
+document.addEventListener("htmx:afterRequest", ({ detail: { requestConfig: { elt, begun } } }) => {
+  restsUntil.set(elt, performance.now() + Math.min(5 * (performance.now() - begun), PATIENCE));
 });
 
 // Another address than was asked for is the login; who may not see a page, or where none is any more, goes, too.
