@@ -41,6 +41,7 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock(), connection.open_session():
         flush.remember()
     yield
+    face.close()
     connections.close_all()
     kept.forget()
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from django.core.servers.basehttp import WSGIRequestHandler, WSGIServer
+from django.db import connections
 
 from backlog.errors import UsageError
 from backlog.session import PsycopgSession
@@ -66,13 +67,26 @@ class _Quiet(WSGIRequestHandler):
         pass
 
 
+# A few threads that stay: a connection to the database costs more than most requests.
+_MOST: Final = 8
+_THREADS: Final = ThreadPoolExecutor(_MOST)
+
+
+def close() -> None:
+    """Close what they have open, each its own; at the end of the run."""
+    all_here = threading.Barrier(_MOST, timeout=60)
+
+    def close_mine() -> None:
+        all_here.wait()
+        connections.close_all()
+
+    for closed in [_THREADS.submit(close_mine) for _ in range(_MOST)]:
+        closed.result()
+
+
 class _Server(WSGIServer):
-    """A few threads that stay: a connection to the database costs more than most requests."""
-
-    pool = ThreadPoolExecutor(8)
-
     def process_request(self, request: Any, client_address: Any) -> None:
-        self.pool.submit(self._answer, request, client_address)
+        _THREADS.submit(self._answer, request, client_address)
 
     def _answer(self, request: Any, client_address: Any) -> None:
         try:

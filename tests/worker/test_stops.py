@@ -13,10 +13,10 @@ pytestmark = pytest.mark.one_tier
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_an_idle_worker_stops_at_once(store, number):
-    with working("exit 0") as worker:
+    with working("exit 0", "--grace", "1000") as worker:
         worker.says("waiting reason=empty")
         worker.send(number)
-        assert worker.ends(5) == 0
+        assert worker.ends() == 0
 
 
 def test_a_running_command_may_finish_and_no_other_begins(session, card):
@@ -43,11 +43,11 @@ def test_after_the_grace_the_command_is_ended_and_its_card_given_back(session, c
 
 def test_a_second_signal_gives_the_card_back_at_once(session, card):
     card("A")
-    with begun("trap '' TERM; sleep 1000") as worker:
+    with begun("trap '' TERM; sleep 1000", "--grace", "1000") as worker:
         worker.send(signal.SIGTERM)
         worker.says("what=stopping")
         worker.send(signal.SIGTERM)
-        assert worker.ends(5) == 0
+        assert worker.ends() == 0
     assert (status_of(session, "A"), last_run(session, "A").outcome) == ("ready", "released")
 
 
