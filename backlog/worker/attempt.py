@@ -70,6 +70,7 @@ class Attempt(Lease):
         """Work on the card; its end, None if nothing may be told of it. Raises `Away`, and
         `CannotStart` once that is told."""
         self._log("claimed", ttl=self._plan.ttl)
+        self._around.log.in_order()  # before the first line of the command
         if self.lease_is_over:  # it slept since it asked
             self._renew(link)
         try:

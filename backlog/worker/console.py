@@ -13,6 +13,8 @@ from backlog.shown import cut, in_json
 from backlog.values import json_text
 
 _LAST_WORDS_SECONDS: Final = 2.0
+# How long a command's start waits for the line before it; a reader who is slower gets it later.
+_IN_ORDER_SECONDS: Final = 0.5
 
 
 class Stream:
@@ -44,13 +46,19 @@ class Log:
 
     def __init__(self, owner: str, stream: Stream, write: Callable[[dict[str, Any]], str]) -> None:
         self._owner, self._stream, self._line = owner, stream, write
-        self._lines: SimpleQueue[bytes | None] = SimpleQueue()
+        self._lines: SimpleQueue[bytes | threading.Event | None] = SimpleQueue()
         self._writer = threading.Thread(target=self._write, daemon=True)
         self._writer.start()
 
     def __call__(self, what: str, card: Record | None = None, **more: Any) -> None:
         said = {"at": iso(datetime.now(UTC))} | transition(self._owner, what, card, more)
         self._lines.put(in_json(self._line(said)).encode() + b"\n")
+
+    def in_order(self) -> None:
+        """Wait until what was said so far is written, so that what comes now stands after it."""
+        written = threading.Event()
+        self._lines.put(written)
+        written.wait(_IN_ORDER_SECONDS)
 
     def close(self) -> None:
         """Let the last lines out, if somebody reads."""
@@ -59,7 +67,10 @@ class Log:
 
     def _write(self) -> None:
         while (line := self._lines.get()) is not None:
-            self._stream.write(line)
+            if isinstance(line, threading.Event):
+                line.set()
+            else:
+                self._stream.write(line)
 
 
 def transition(owner: str, what: str, card: Record | None, more: dict[str, Any]) -> dict[str, Any]:

@@ -4,11 +4,13 @@ import json
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from backlog.lifecycle import LONGEST_OUTPUT
 from backlog.verbs import output
+from backlog.worker.console import Log, Stream, pairs
 from backlog.worker.output import LONGEST_LINE, Answers, Complaints, Tail
 from tests.command import MANAGE, PROJECT
 from tests.hostile import HOSTILE, acting
@@ -47,6 +49,23 @@ def test_no_line_of_one_command_stands_within_another_s(card, work):
     script = f"for i in 1 2 3 4 5 6 7 8 9; do printf %s {line[:2000]}; echo {line[2000:]}; done"
     ran = work(script, "--drain", "--concurrency", "4")
     assert {len(each) for each in ran.out.splitlines()} == {len("c0:") + 5000}
+
+
+def test_what_the_worker_said_stands_before_what_its_command_says(tmp_path):
+    class Slow(Stream):
+        def write(self, data):
+            time.sleep(0.05)
+            super().write(data)
+
+    with (tmp_path / "log").open("w+b") as file:
+        log = Log("w", Slow(file.fileno()), pairs)
+        log("claimed")
+        log.in_order()
+        Stream(file.fileno()).write(b"of the command\n")
+        log.close()
+        file.seek(0)
+        first, second = file.read().splitlines()
+    assert (first.endswith(b"what=claimed"), second) == (True, b"of the command")
 
 
 @pytest.mark.deep
