@@ -25,8 +25,8 @@ def _groups(client) -> dict[str, list[str | None]]:
 
 
 def _said(client) -> str:
-    """The page, but for what keeps a word in one piece."""
-    return unescape(re.sub("</?span[^>]*>", "", client.get("/doctor/").text))
+    """The page, but for what keeps a word in one piece, and the quotes of a program's path."""
+    return unescape(re.sub("</?span[^>]*>|&#x27;", "", client.get("/doctor/").text))
 
 
 def _press(client, kind: str):
