@@ -120,6 +120,12 @@ def test_a_limited_claim_takes_the_token_s_cards_alone(limited):
     assert taken == ["A", "D", None]
 
 
+def test_a_limited_claim_takes_a_card_of_the_token_s_by_its_id(limited):
+    assert limited("claim", {"id": "D"}).json()["id"] == "D"
+    assert limited("claim", {"id": "D"}).json() is None
+    assert limited("claim", {"id": "NONE"}).json() is None
+
+
 def test_a_limited_claim_takes_what_the_rights_of_its_worker_leave(
     caller, card, session, monkeypatch
 ):
