@@ -46,7 +46,8 @@ def asking(token: Token, guard: Ask | None) -> Ask | None:
             return roles, only_named
         both = tuple(each for each in token.roles if not roles or each in roles)
         if not both:
-            raise NotAllowed(f"{_whose(token)}; {deed.actor} may claim for {', '.join(roles)}")
+            own = ", ".join(filter(None, roles)) or "no role"
+            raise NotAllowed(f"{_whose(token)}; {deed.actor} may claim for {own}")
         return both, only_named
 
     return ask
