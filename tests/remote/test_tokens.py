@@ -138,6 +138,17 @@ def test_a_limited_claim_takes_what_the_rights_of_its_worker_leave(
     assert taken == ["B", None]
 
 
+def test_a_limited_claim_of_a_card_for_no_role_is_no_matter_of_roles(
+    caller, card, session, monkeypatch
+):
+    monkeypatch.setenv("BACKLOG_ENFORCE_ROLES", "on")
+    workers.add(session, "r", ["review"])
+    card("A")
+    call = caller("r", "operate", roles=["code"])
+    assert call("claim").json()["error"]["message"].endswith("r may claim for review")
+    assert call("claim", {"id": "A"}).json()["id"] == "A"
+
+
 @pytest.mark.parametrize(
     ("verb", "given"),
     [
