@@ -226,9 +226,15 @@ def in_transaction[**P, T](verb: Verb[P, T]) -> Verb[P, T]:
             session.rows(_TELL, telling())
             return verb(session, *args, **kwargs)
 
-        return _again(session.transaction, work)
+        return transact(session, work)
 
     return run
+
+
+def transact[T](session: Session, work: Callable[[], T]) -> T:
+    """What it gives, in one transaction; again, in another, after a deadlock, or if what is
+    prepared is not what the server has now. For who does verbs, and more, in one."""
+    return _again(session.transaction, work)
 
 
 def in_statement[**P, T](verb: Verb[P, T]) -> Verb[P, T]:

@@ -5,13 +5,15 @@ from typing import Any
 
 from backlog.querysets.cards import CardQuerySet
 from backlog.session import Session
+from backlog.verbs import claims
 from backlog.verbs.claims import Claiming
 from backlog.verbs.pool import Pool
 
 
 def claiming(cards: CardQuerySet) -> Claiming:
     """What the command claims with in place of its own verbs: of these cards only, whatever session
-    it hands over; they are given as it prints them."""
+    it hands over; they are given as it prints them. A card that it names by its id is asked about
+    before (`backlog.verbs.rights`), and is claimed whatever these are."""
     return Claiming(partial(_claim, cards), partial(_complete_and_claim, cards))
 
 
@@ -22,9 +24,14 @@ def _claim(
     ttl: int,
     pool: Pool,
     count: int = 1,
-    **how: Any,
+    *,
+    card_id: str | None = None,
+    wait: int = 0,
 ) -> Any:
-    return cards.claim(owner, ttl, **pool._asdict(), count=count, as_records=True, **how)
+    if card_id is not None:
+        return claims.claim(session, owner, ttl, card_id=card_id)
+    how: dict[str, Any] = {**pool._asdict(), "count": count, "wait": wait}
+    return cards.claim(owner, ttl, as_records=True, **how)
 
 
 def _complete_and_claim(

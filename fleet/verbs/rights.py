@@ -20,6 +20,8 @@ OPERATOR: Final = "operator"
 # What is done to a claim. Whoever holds it needs no right for that: it is theirs.
 _OF_A_CLAIM: Final = ("complete", "block", "release", "renew", "reclaim", "cancel")
 _CLAIMS: Final = ("claim", "work")
+# What no card is for: who claims for this role takes cards for no role, and no others.
+_NO_ROLE: Final = ("",)
 GUARDED: Final = frozenset((*RIGHTS, *_OF_A_CLAIM, *_CLAIMS))
 
 
@@ -132,7 +134,9 @@ def _claimed_for(session: Session, deed: Deed, roles: tuple[str, ...]) -> Narrow
             check(deed.actor, roles, ["claim-any"], f"claim cards for no role{advice}")
         elif role not in own:
             raise NotAllowed(f"{_who_claims_for(role)}; {_is(deed.actor, roles)}")
-    return (own, False) if wanted == [None] else ((), "claim-any" not in library.granted(roles))
+    if wanted == [None]:
+        return own or _NO_ROLE, False
+    return (), "claim-any" not in library.granted(roles)
 
 
 def _who_claims_for(role: str) -> str:

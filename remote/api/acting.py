@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from backlog.errors import NotAllowed
+from backlog.session import transact
 from backlog.values import exact_json, json_text
 from backlog.verbs import rights
 from remote import scopes, words
@@ -117,8 +118,7 @@ def _once(
 
     with connection.session() as session:
         if key is None:
-            with session.transaction():
-                return checked()
+            return transact(session, checked)
         asked = sha256(json_text([verb, exact_json(given)]).encode()).digest()
         hides = answers.without_secret if verb in answers.WITH_SECRET else str
         return once(session, token.key, key, asked, checked, keeps=keeps, hides=hides)

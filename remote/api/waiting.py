@@ -27,6 +27,8 @@ from remote.verbs.waiting import has_reason
 from remote.words import MOST_SECONDS
 
 _LOOK_SECONDS: Final = 0.1
+# What the JSON of a claimed card has, and what its line for people has, written as JSON.
+_OF_A_CARD: Final = ('"id":', r"\t[claimed]\t")
 
 
 class _Look:
@@ -155,8 +157,8 @@ def until(request: HttpRequest, seconds: int, claim: Try) -> Answer:
 
 
 def _took(answer: Answer) -> bool:
-    """Whether a card was claimed: the JSON of a claim that was not is `null`, or an empty list."""
-    return '"id":' in answer.body
+    """Whether a card was claimed: an answer without any has neither a card's JSON nor its line."""
+    return any(each in answer.body for each in _OF_A_CARD)
 
 
 def _check_stays(request: HttpRequest) -> None:

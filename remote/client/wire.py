@@ -256,7 +256,6 @@ class Wire:
         try:
             with response:
                 while piece := response.read(_CHUNK):
-                    response.go_on()
                     rest, *lines = piece.split(b"\n")
                     begun += rest
                     if len(begun) > _LONGEST:
@@ -264,6 +263,7 @@ class Wire:
                     for line in lines:
                         yield begun.decode()
                         begun = bytearray(line)
+                    response.go_on()  # whoever reads the lines may take their time
                 if begun:
                     yield begun.decode()
         except (OSError, HTTPException) as error:

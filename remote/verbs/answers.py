@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from backlog import values
 from backlog.errors import Refusal, UsageError
-from backlog.session import Session
+from backlog.session import Session, transact
 from remote.words import BEING_ANSWERED
 
 KEPT_HOURS: Final = 24
@@ -46,7 +46,8 @@ def once(
     Raises `UsageError` where something else was asked with the key, `BeingAnswered`.
     """
     values.line(key, "Idempotency-Key", LONGEST_KEY)
-    with session.transaction():
+
+    def work() -> Answer:
         lock = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 7461))"
         if not session.rows(lock, (f"{token_key} {key}",))[0][0]:
             raise BeingAnswered(f"the call with the key {key} is still being answered; try again")
@@ -63,7 +64,9 @@ def once(
             raise UsageError("the answer is too long to be kept: ask for fewer cards at once")
         if keeps(made):
             session.execute(_KEEP, (token_key, key, asked, *made._replace(body=hides(made.body))))
-    return made
+        return made
+
+    return transact(session, work)
 
 
 _KEPT: Final = """

@@ -42,11 +42,13 @@ def asking(token: Token, guard: Ask | None) -> Ask | None:
         others = _others(session, token, deed.cards)
         if others:
             raise NotAllowed(f"{_whose(token)}; not {named(others)}")
-        if deed.role is not None or not token.roles:
+        is_named = deed.role is not None or (deed.verb == "claim" and deed.cards)
+        if is_named or not token.roles:
             return roles, only_named
         both = tuple(each for each in token.roles if not roles or each in roles)
         if not both:
-            raise NotAllowed(f"{_whose(token)}; {deed.actor} may claim for {', '.join(roles)}")
+            own = ", ".join(filter(None, roles)) or "no role"
+            raise NotAllowed(f"{_whose(token)}; {deed.actor} may claim for {own}")
         return both, only_named
 
     return ask

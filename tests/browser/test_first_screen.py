@@ -99,6 +99,17 @@ def test_the_next_card_takes_the_place_of_the_one_that_was_claimed(
     assert lane.bounding_box()["height"] == height
 
 
+def test_a_cell_that_has_kept_its_height_is_opened_to_its_last_card(
+    backlog_of_1500, operator, live_server
+):
+    operator.goto(live_server.url + "/")
+    cell = operator.locator(".lane[data-phase=phase-3] .cell.ready")
+    Card.objects.claim("another", card_id="c123")
+    expect(cell.locator("[data-card]:visible")).to_have_attribute("data-card", "c183")
+    cell.locator(".more").click()
+    assert cell.evaluate("cell => cell.scrollHeight <= cell.clientHeight")
+
+
 def test_what_has_the_focus_is_read(backlog_of_1500, operator, live_server):
     operator.goto(live_server.url + "/")
     operator.keyboard.press("j")

@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 
 from backlog.verbs import cards
+from remote import words
 from remote.api import waiting
 from remote.verbs import answers
 
@@ -113,6 +114,18 @@ def test_who_hangs_up_while_it_is_claimed_has_claimed_nothing(
     assert row("status, attempts, claim_owner") == ("ready", 0, None)
     monkeypatch.undo()
     assert api("claim", {}, headers, wait=60).json()["attempts"] == 1
+
+
+@pytest.mark.parametrize("given", [{}, {"count": 1}])
+@pytest.mark.parametrize("form", [words.JSON, words.REPLY, words.FOR_PEOPLE])
+def test_a_claim_that_may_wait_takes_one_card_in_whatever_form(
+    api, card, row, monkeypatch, form, given
+):
+    card("A")
+    card("B")
+    monkeypatch.setattr(waiting.ROOM.ended, "wait", lambda _: True)
+    assert "A" in api("claim", given, {"Accept": form}, wait=60).text
+    assert (row("status", "A"), row("status", "B")) == (("claimed",), ("ready",))
 
 
 def test_a_wait_ends_with_its_time_and_with_the_server(api, monkeypatch):

@@ -75,6 +75,15 @@ def test_the_worker_of_the_token_is_the_owner_where_none_is_named(as_w, card, ro
     assert (row("status, claim_owner"), row("claim_owner", "B")) == (("done", None), ("w",))
 
 
+@pytest.mark.parametrize("form", ["", " --json"])
+def test_a_claim_that_may_wait_prints_the_one_card_that_it_takes(as_w, card, row, form):
+    card("A")
+    card("B")
+    ran = as_w(f"claim --wait 1{form}")
+    assert (ran.status, "A" in ran.out) == (0, True)
+    assert (row("status", "A"), row("status", "B")) == (("claimed",), ("ready",))
+
+
 def test_without_an_owner_an_operator_acts_on_what_others_hold_and_no_worker_does(as_w, card, row):
     card("A", claimed=True, owner="v")
     assert as_w("block --id A").status == 4

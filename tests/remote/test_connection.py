@@ -37,6 +37,24 @@ def test_a_connection_that_broke_is_not_the_caller_s_matter(session, api, card, 
     assert api("claim").json()["claimOwner"] == "w"
 
 
+@pytest.mark.parametrize("query", [{}, {"wait": 1}])
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "8"}])
+def test_what_was_prepared_for_another_store_is_not_the_caller_s_matter(
+    api, card, open_connection, monkeypatch, headers, query
+):
+    """Of a restore, the look-up of the token may see nothing."""
+    monkeypatch.setattr(open_connection, "prepare_threshold", 0)
+    for n in range(3):
+        card(f"A{n}")
+        assert api("claim", {}, headers and {"Idempotency-Key": str(n)}, **query).json()
+    card("B")
+    found = open_connection.pgconn.exec_(b"""
+        SELECT name FROM pg_prepared_statements WHERE statement NOT LIKE '%remote_token%'""")
+    for row in range(found.ntuples):
+        open_connection.pgconn.exec_(b"DEALLOCATE " + found.get_value(row, 0))
+    assert api("claim", {}, headers, **query).json()["id"] == "B"
+
+
 def test_a_connection_that_writes_nothing_any_more_is_let_go_of(api, card, open_connection):
     card("A")
     open_connection.execute("SET default_transaction_read_only = on")

@@ -15,7 +15,7 @@ from backlog.cli.options import Group
 from backlog.cli.parser import declared
 from backlog.errors import StoreUnavailable
 from remote.calls import is_called
-from remote.client import main, rows, wire
+from remote.client import arriving, main, rows, wire
 from remote.client.address import Address
 from remote.client.wire import Answer, NotUnderstood
 from remote.command import VERBS
@@ -230,6 +230,18 @@ def test_a_proxy_that_goes_on_is_not_waited_for(monkeypatch):
         made = wire.Wire(Address("https://backlog.example.org", TOKEN), patience=0, silence=0.2)
         with closing(made) as asked, pytest.raises(StoreUnavailable, match="timed out"):
             asked.ask("list", {}, reads=True)
+
+
+def test_whoever_reads_an_export_may_take_hours_over_a_line(hostile, monkeypatch):
+    """`export | less`, say: the server is not told to be away, for it was not asked meanwhile."""
+    lines = ("200 OK", repeat(b"x" * 999 + b"\n", 1000), ("Content-Type", "application/x-ndjson"))
+    hostile.answers = {"": lines}
+    with closing(wire.Wire(Address(hostile.url, TOKEN), patience=0)) as asked:
+        read = asked.ask("export", {}, reads=True).lines
+        next(read)
+        now = time.monotonic
+        monkeypatch.setattr(arriving.time, "monotonic", lambda: now() + 3600)
+        assert sum(1 for _ in read) == 999
 
 
 def pouring(begin, again, pause):

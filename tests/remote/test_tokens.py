@@ -120,6 +120,12 @@ def test_a_limited_claim_takes_the_token_s_cards_alone(limited):
     assert taken == ["A", "D", None]
 
 
+def test_a_limited_claim_takes_a_card_of_the_token_s_by_its_id(limited):
+    assert limited("claim", {"id": "D"}).json()["id"] == "D"
+    assert limited("claim", {"id": "D"}).json() is None
+    assert limited("claim", {"id": "NONE"}).json() is None
+
+
 def test_a_limited_claim_takes_what_the_rights_of_its_worker_leave(
     caller, card, session, monkeypatch
 ):
@@ -130,6 +136,17 @@ def test_a_limited_claim_takes_what_the_rights_of_its_worker_leave(
     call = caller("p", "operate", phases=["M1"])
     taken = [(call("claim", {"role": "planner"}).json() or {}).get("id") for _ in range(2)]
     assert taken == ["B", None]
+
+
+def test_a_limited_claim_of_a_card_for_no_role_is_no_matter_of_roles(
+    caller, card, session, monkeypatch
+):
+    monkeypatch.setenv("BACKLOG_ENFORCE_ROLES", "on")
+    workers.add(session, "r", ["review"])
+    card("A")
+    call = caller("r", "operate", roles=["code"])
+    assert call("claim").json()["error"]["message"].endswith("r may claim for review")
+    assert call("claim", {"id": "A"}).json()["id"] == "A"
 
 
 @pytest.mark.parametrize(

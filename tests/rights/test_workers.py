@@ -113,6 +113,19 @@ def test_a_role_of_a_fleet_may_what_it_says(tmp_path, monkeypatch, name, kind, m
     assert library.granted([name]) == expected
 
 
+def test_who_may_claim_cards_for_no_role_alone_gets_no_others(
+    enforce, session, call, card, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("BACKLOG_ROLES_DIR", str(tmp_path))
+    (tmp_path / "a.md").write_text(_OWN.format("clerk", "meta", "may: [claim-any]\n"))
+    workers.add(session, "w", ["clerk"])
+    card("A", role="clerk", priority=9)
+    card("B", role="code", priority=9)
+    card("C")
+    taken = [call("claim", "--owner", "w", "--json").json for _ in range(2)]
+    assert [each and each["id"] for each in taken] == ["C", None]
+
+
 def test_a_role_that_is_none_is_told_with_what_it_is_called(call, session, card, monkeypatch):
     for card_id, role in (("A", "code"), ("B", "orchestrator"), ("C", "site")):
         card(card_id, role=role)

@@ -280,6 +280,7 @@ lanes.addEventListener("click", (event) => {
   if (!cell) return;
   const first = cards(cell).length;
   cell.classList.add("whole");
+  cell.style.height = ""; // it may have kept that of the first
   cards(cell)[first]?.querySelector("a").focus({ preventScroll: true }); // the button is gone
 });
 
