@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from importlib import import_module
+from itertools import takewhile
 from typing import Any, Final, NoReturn
 
 import backlog
@@ -60,6 +61,13 @@ VERBS: Final = {
 }
 
 
+_REQUIRED: Final = "the following arguments are required: "
+
+
+class Missing(UsageError):
+    """What a command needs is not there."""
+
+
 class Parser(argparse.ArgumentParser):
     """Option names are exact, and a mistake is a refusal like any other."""
 
@@ -67,7 +75,8 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (try {self.prog} --help)")
+        kind = Missing if message.startswith(_REQUIRED) else UsageError
+        raise kind(f"{message} (try {self.prog} --help)")
 
 
 def declared(place: str) -> Verb | Group:
@@ -102,14 +111,15 @@ def parse(
         verbs = [declare(place) for place in known.values()]
         used = [verb for verb in verbs if verb.name in argv]
         parser = grammar(prog, verbs, listed=not used)
-    # Not into `Options`: what the class says would stand before what the verb says of itself.
-    read, unknown = parser.parse_known_args(_join_values(list(rest), _take_value(used)))
+    words = _join_values(list(rest), _take_value(used))
+    try:
+        # Not into `Options`: what the class says would stand before what the verb says of itself.
+        read, unknown = parser.parse_known_args(words)
+    except Missing:
+        _refuse_unknown(_misspelt(words, used), used, " ".join([prog, *named.values()]))
+        raise
     given = Options(**named, **vars(read))
-    if unknown:
-        meant = _meant(unknown[0].partition("=")[0], _option_names(used))
-        raise UsageError(
-            f"unrecognized arguments: {' '.join(unknown)}{meant} (try {prog} {given.verb} --help)"
-        )
+    _refuse_unknown(unknown, used, f"{prog} {given.verb}")
     if getattr(given, "ids", None) is not None:
         given.card_id = None  # the environment's
     elif "attempt" in given and given.attempt is None:
@@ -210,6 +220,20 @@ def _with_environment(env: str = "", **settings: Any) -> dict[str, Any]:
         return check(Said.by(env) or value if value is said else value)
 
     return {**settings, "type": read, "default": said, "required": False}
+
+
+def _refuse_unknown(unknown: Sequence[str], used: Sequence[Verb | Group], helps: str) -> None:
+    if unknown:
+        meant = _meant(unknown[0].partition("=")[0], _option_names(used))
+        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}{meant} (try {helps} --help)")
+
+
+def _misspelt(words: Sequence[str], used: Sequence[Verb | Group]) -> list[str]:
+    """Words that are nearly an option of these verbs: it may be the one that is missing."""
+    known = set(_option_names(used))
+    named = (word for word in takewhile(lambda word: word != "--", words) if word[:2] == "--")
+    names = ((word, word.partition("=")[0]) for word in named)
+    return [word for word, name in names if name not in known and _meant(name, known)]
 
 
 def _meant(word: str, known: Iterable[str]) -> str:

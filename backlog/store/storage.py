@@ -214,4 +214,9 @@ def _data_dir(given: str, called: str = "BACKLOG_DATA_DIR") -> Path:
         return Path("/var/lib/fleet-backlog")
     from platformdirs import user_data_path
 
-    return user_data_path("fleet-backlog", appauthor=False)
+    try:
+        return user_data_path("fleet-backlog", appauthor=False)
+    except RuntimeError:  # no HOME, and an account that the system does not know
+        raise ConfigurationError(
+            f"this account has no home directory; set {called} to a directory of your own"
+        ) from None

@@ -12,33 +12,34 @@ from backlog import values
 from backlog.errors import Refusal, UsageError
 
 # How a file begins that is no JSON, and what would make JSON of it.
-_PIPED: Final = "FILE | … -"
+_PIPED: Final = "FILE | backlog … -"
+_IMPORTED: Final = "FILE | backlog import -"
 _OTHERS: Final = {
-    b"\x1f\x8b": f"the file is compressed; gunzip -c {_PIPED}",
-    b"BZh": f"the file is compressed; bunzip2 -c {_PIPED}",
-    b"\xfd7zXZ": f"the file is compressed; unxz -c {_PIPED}",
-    b"\x28\xb5\x2f\xfd": f"the file is compressed; unzstd -c {_PIPED}",
-    b"PK\x03\x04": f"the file is a zip archive; unzip -p {_PIPED}",
+    b"\x1f\x8b": f"the file is compressed; try gunzip -c {_PIPED}",
+    b"BZh": f"the file is compressed; try bunzip2 -c {_PIPED}",
+    b"\xfd7zXZ": f"the file is compressed; try unxz -c {_PIPED}",
+    b"\x28\xb5\x2f\xfd": f"the file is compressed; try unzstd -c {_PIPED}",
+    b"PK\x03\x04": f"the file is a zip archive; try unzip -p {_PIPED}",
     b"PGDMP": "the file is an archive of `store dump`; `store restore FILE` takes it",
-    b"\xff\xfe": f"the file is UTF-16; iconv -f UTF-16 -t UTF-8 {_PIPED}",
-    b"\xfe\xff": f"the file is UTF-16; iconv -f UTF-16 -t UTF-8 {_PIPED}",
-    b"{\0": f"the file is UTF-16; iconv -f UTF-16LE -t UTF-8 {_PIPED}",
-    b"[\0": f"the file is UTF-16; iconv -f UTF-16LE -t UTF-8 {_PIPED}",
-    b"\0": f"the file is UTF-16; iconv -f UTF-16BE -t UTF-8 {_PIPED}",
+    b"\xff\xfe": f"the file is UTF-16; try iconv -f UTF-16 -t UTF-8 {_PIPED}",
+    b"\xfe\xff": f"the file is UTF-16; try iconv -f UTF-16 -t UTF-8 {_PIPED}",
+    b"{\0": f"the file is UTF-16; try iconv -f UTF-16LE -t UTF-8 {_PIPED}",
+    b"[\0": f"the file is UTF-16; try iconv -f UTF-16LE -t UTF-8 {_PIPED}",
+    b"\0": f"the file is UTF-16; try iconv -f UTF-16BE -t UTF-8 {_PIPED}",
 }
-# The same of what is text.
+# The same of what is text, and would be cards.
 _TEXTS: Final = {
     r"#{1,6} |```|[-*] \[[ xX]\]": "Markdown; --from backlog-md takes the tasks of Backlog.md",
     r"\s*<": "HTML or XML",
-    r"---\s*$|(- )?[\w-]+:(\s|$)": f"YAML; yq -o json . {_PIPED}",
-    r"[^,]*,[^,\s]": f"CSV; mlr --icsv --ojsonl cat {_PIPED}",
-    r"[^\t]+\t": f"tab-separated; mlr --itsv --ojsonl cat {_PIPED}",
+    r"---\s*$|(- )?[\w-]+:(\s|$)": f"YAML; try yq -o json . {_IMPORTED}",
+    r"[^,]*,[^,\s]": f"CSV; try mlr --icsv --ojsonl cat {_IMPORTED}",
+    r"[^\t]+\t": f"tab-separated; try mlr --itsv --ojsonl cat {_IMPORTED}",
     "": "plain text; the page Plan makes cards of an outline",
 }
 _A_BACKLOG: Final = (
     'a backlog has a JSON object a line, {"id":"A1","title":"…"}, or an array of them'
 )
-_NOT_UTF_8: Final = f"it is not UTF-8; if it is Latin-1: iconv -f LATIN1 -t UTF-8 {_PIPED}"
+_NOT_UTF_8: Final = f"it is not UTF-8; if it is Latin-1, try iconv -f LATIN1 -t UTF-8 {_PIPED}"
 _CUT_OFF: Final = "it ends in the middle; is the file whole?"
 
 _BLANKS: Final = b" \t\r\n\xef\xbb\xbf"  # and the byte order mark that some editors put first

@@ -123,12 +123,12 @@ def _no_card(document: Any) -> Refusal | None:
         if isinstance(value, list) and all(isinstance(each, dict) for each in value):
             return UsageError(
                 f"this is no card but holds an array of objects: take that out first,"
-                f" for example jq '.{key[:40]}' FILE | … import -"
+                f" for example jq '.{key[:40]}' FILE | backlog import -"
             )
     if document and all(isinstance(value, dict) for value in document.values()):
         return UsageError(
             "this is no card but holds objects by name: make an array of them first, for example"
-            " jq '[to_entries[] | {id: .key} + .value]' FILE | … import -"
+            " jq '[to_entries[] | {id: .key} + .value]' FILE | backlog import -"
         )
     return None
 

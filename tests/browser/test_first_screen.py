@@ -1,5 +1,7 @@
 """What an operator sees of 1,500 cards without scrolling."""
 
+from itertools import pairwise
+
 import pytest
 from playwright.sync_api import expect
 
@@ -52,6 +54,13 @@ ROOM = """of => {
     return text.getBoundingClientRect().left - link.getBoundingClientRect().left;
 }"""
 
+# Chips that reach below their card, and have an edge.
+DRAWN_OVER = """() => [...document.querySelectorAll(".dense .chip")].filter((chip) => {
+    const end = (of) => of.getBoundingClientRect().bottom;
+    return end(chip) > end(chip.closest(".card")) - 1
+        && getComputedStyle(chip).borderBottomColor !== "rgba(0, 0, 0, 0)";
+}).map((chip) => chip.textContent)"""
+
 CUT = """of => [...document.querySelectorAll(of)].filter((each) =>
     each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight + 2).length"""
 
@@ -83,6 +92,25 @@ def test_a_cell_is_opened_by_keyboard_and_has_its_titles_whole(
     cell.locator(".more").press("Enter")
     expect(cell.locator("[data-card]:visible > a").nth(1)).to_be_focused()
     assert operator.evaluate(CUT, ".cell.whole :is(.title, .chips)") == 0
+    cell.get_by_role("button", name="Fewer ready").press("Enter")
+    expect(cell.locator("[data-card]:visible")).to_have_count(1)
+    expect(cell.get_by_role("button", name="more ready")).to_be_focused()
+
+
+def test_the_cells_of_a_lane_stand_close_on_a_phone(backlog_of_1500, operator, live_server):
+    operator.set_viewport_size({"width": 390, "height": 900})
+    operator.goto(live_server.url + "/")
+    cells = operator.locator(".lane[data-phase=phase-8] .cell:visible")
+    boxes = [box for box in (cell.bounding_box() for cell in cells.all()) if box["height"]]
+    gaps = [after["y"] - box["y"] - box["height"] for box, after in pairwise(boxes)]
+    assert gaps
+    assert all(0 < gap < 12 for gap in gaps)
+
+
+def test_what_a_card_waits_for_is_drawn_over_no_edge_of_it(backlog_of_1500, operator, live_server):
+    operator.goto(live_server.url + "/")
+    assert operator.locator(".dense .chip:visible").count() > 0
+    assert operator.evaluate(DRAWN_OVER) == []
 
 
 def test_the_next_card_takes_the_place_of_the_one_that_was_claimed(

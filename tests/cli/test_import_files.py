@@ -79,10 +79,10 @@ def test_what_list_prints_can_be_imported(call, card, tmp_path):
 
 
 OTHERS = [
-    (gzip.compress(b"{}"), "gunzip -c FILE"),
-    (bz2.compress(b"{}"), "bunzip2 -c FILE"),
-    (lzma.compress(b"{}"), "unxz -c FILE"),
-    (b"PK\x03\x04\0\0", "unzip -p FILE"),
+    (gzip.compress(b"{}"), "; try gunzip -c FILE | backlog … -"),
+    (bz2.compress(b"{}"), "; try bunzip2 -c FILE | backlog … -"),
+    (lzma.compress(b"{}"), "; try unxz -c FILE | backlog … -"),
+    (b"PK\x03\x04\0\0", "; try unzip -p FILE | backlog … -"),
     (b"PGDMP\1\2", "`store restore FILE` takes it"),
     (pretty([A]).encode("utf-16"), "iconv -f UTF-16 "),
     (json.dumps(A).encode("utf-16-le"), "iconv -f UTF-16LE "),
@@ -91,9 +91,9 @@ OTHERS = [
     ('[{"id":"A","title":"é"}]'.encode("latin-1"), "iconv -f LATIN1 "),
     ('# Cards\n\nSuch as\n\n{"id":"A"}\n', "seems to be Markdown; --from backlog-md "),
     ("Buy milk\n\nand bread", "the page Plan makes cards of an outline"),
-    ("id,title\nA,t\n", "mlr --icsv --ojsonl cat FILE"),
-    ("id\ttitle\nA\tt\n", "mlr --itsv --ojsonl cat FILE"),
-    ("- id: A\n  title: t\n", "yq -o json . FILE"),
+    ("id,title\nA,t\n", "; try mlr --icsv --ojsonl cat FILE | backlog import -; "),
+    ("id\ttitle\nA\tt\n", "; try mlr --itsv --ojsonl cat FILE | backlog import -; "),
+    ("- id: A\n  title: t\n", "; try yq -o json . FILE | backlog import -; "),
     ("<html>\n", "line 1: this is no backlog but seems to be HTML or XML; a backlog has a JSON "),
     (json.dumps({"cards": [A]}), "an array of objects: take that out first, for example jq '.car"),
     (pretty({"version": 1, "issues": [A, B]}), "for example jq '.issues'"),

@@ -94,6 +94,14 @@ def test_a_mistake_says_what_would_be_right(call):
     assert call("list", "--limt=2").err == (
         "unrecognized arguments: --limt=2; did you mean --limit? (try backlog list --help)\n"
     )
+    for words, said in (
+        ("claim --ownr w", "--ownr; did you mean --owner? (try backlog claim --help)"),
+        ("create --id=A --titel=t", "--titel=t; did you mean --title? (try backlog create --help)"),
+        ("token create w --scpe=x", "--scpe=x; did you mean --scope? (try backlog token --help)"),
+    ):
+        assert call(*words.split()).err == f"unrecognized arguments: {said}\n"
+    for words in ("work ./solve --fast", "work -- ./solve --ownr x"):
+        assert "required: --owner" in call(*words.split()).err
     assert call("complete", "A2").err == (
         '"A2" stands alone; did you mean --id A2? (try backlog complete --help)\n'
     )

@@ -158,6 +158,18 @@ def test_a_data_directory_that_is_none_is_refused(root: Path) -> None:
     assert (root / "pg18/mine").exists()
 
 
+def test_a_directory_named_run_that_is_somebody_s_own_is_left_to_them(root: Path) -> None:
+    (root / "run").mkdir(parents=True)
+    (root / "run/mine").touch()
+    root.chmod(0o755)
+    before = fingerprint(root / "run"), (root / "run").stat().st_uid
+
+    with pytest.raises(StoreError, match=r"run is not for a server alone, mine is in it; set BACK"):
+        Store(root).start()
+    assert (fingerprint(root / "run"), (root / "run").stat().st_uid) == before
+    assert {path.name for path in root.iterdir()} <= {"lock", "running", "run"}
+
+
 def test_a_connection_waits_while_the_server_is_full(idle: Store) -> None:
     connections = [idle.connect() for _ in range(int(supervisor.SETTINGS["max_connections"]))]
     log = idle.root / "postgres.log"

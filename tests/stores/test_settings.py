@@ -7,6 +7,7 @@ import pytest
 from django.db import connections
 from psycopg.sql import SQL, Literal
 
+from backlog.errors import ConfigurationError
 from backlog.store import storage
 from backlog.worker.stores import opener
 from remote.api import waiting
@@ -259,3 +260,11 @@ def test_an_archive_goes_back_in_whatever_the_role_says(server, tmp_path):
         assert on("store", "psql", "--", "-XAtc", "SELECT 'Zoë'").out == "Zoë\n"
         admin.execute("ALTER ROLE CURRENT_USER RESET ALL")
     assert on("show", "--id", "kept", "--json").json["title"] == "Zoë"
+
+
+@pytest.mark.one_tier
+def test_an_account_without_a_home_is_told_what_to_set(monkeypatch):
+    monkeypatch.setattr("os.geteuid", lambda: 2000)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as where it finds none
+    with pytest.raises(ConfigurationError, match="no home directory; set BACKLOG_DATA_DIR to a"):
+        storage.from_environment({})

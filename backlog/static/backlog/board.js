@@ -274,14 +274,15 @@ every.addEventListener("submit", (event) => {
 });
 lanes.addEventListener("toggle", offerTurn, { capture: true }); // of each lane: it does not bubble
 
-// Of a cell the first cards are seen, and by its button the others.
+// Of a cell the first cards are seen, and by its button the others, or no more than those again.
 lanes.addEventListener("click", (event) => {
-  const cell = event.target.closest(".more")?.closest(".cell");
-  if (!cell) return;
+  const button = event.target.closest(".more");
+  if (!button) return;
+  const cell = button.closest(".cell");
   const first = cards(cell).length;
-  cell.classList.add("whole");
   cell.style.height = ""; // it may have kept that of the first
-  cards(cell)[first]?.querySelector("a").focus({ preventScroll: true }); // the button is gone
+  if (cell.classList.toggle("whole")) cards(cell)[first]?.querySelector("a").focus({ preventScroll: true });
+  else button.scrollIntoView({ block: "nearest" }); // from below all that are seen no more
 });
 
 const card = (element) => element.closest("[data-card]").dataset.card;

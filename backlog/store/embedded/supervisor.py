@@ -190,6 +190,7 @@ def _start(root: Path, who: Account) -> None:
     for data in _clusters(root):
         processes.end_orphans(data)
     with lock.claimed(root) as claim:
+        _require_empty(layout.socket_dir(root))
         programs = binaries.reachable(root, who)
         data = _prepared(root, programs, who)
         _clear_stale(root, data)
@@ -241,6 +242,16 @@ def _clear_stale(root: Path, data: Path) -> None:
         stale.rename(stale.with_suffix(".pid.stale"))
     socket = layout.socket_file(root)
     socket.with_name(f"{socket.name}.lock").unlink(missing_ok=True)
+
+
+def _require_empty(directory: Path) -> None:
+    """The server gets the directory; somebody's own of that name is refused. Raises StoreError."""
+    for found in directory.iterdir() if directory.is_dir() else ():
+        if not found.name.startswith(".s.PGSQL."):
+            raise StoreError(
+                f"{directory} is not for a server alone, {found.name} is in it; "
+                "set BACKLOG_DATA_DIR to a directory of its own."
+            )
 
 
 def _make_socket_dir(root: Path, who: Account) -> None:

@@ -31,7 +31,8 @@ _LATE: Final = ' <span class="expired">{number} expired</span>'
 _CARDS: Final = '<ul class="cards" data-rows>{cards}</ul>'
 _REST: Final = '<p class="rest">{folded}{more}</p>'
 _FOLDED: Final = """
-<button type="button" class="bare more">+{number}<span class="sr"> more {name}</span></button>"""
+<button type="button" class="bare more"><span>+{number}<span class="sr"> more {name}</span></span
+  ><span>Fewer<span class="sr"> {name}</span></span></button>"""
 _ALL: Final = (
     '<a class="all" href="{url}?phase={phase}&amp;status={name}{kept}">all {total} {name}</a>'
 )
