@@ -232,6 +232,7 @@ class Verbs(RuleBasedStateMachine):
                 spent=[],
                 block_reason=card.reason if card.status == "blocked" else None,
                 block_note=None,
+                open_criteria=[],
             )
 
 
