@@ -5,7 +5,6 @@ from typing import Any
 
 from backlog.querysets.cards import CardQuerySet
 from backlog.session import Session
-from backlog.verbs import claims
 from backlog.verbs.claims import Claiming
 from backlog.verbs.pool import Pool
 
@@ -29,7 +28,8 @@ def _claim(
     wait: int = 0,
 ) -> Any:
     if card_id is not None:
-        return claims.claim(session, owner, ttl, card_id=card_id)
+        of_all = CardQuerySet(cards.model, using=cards.db)
+        return of_all.claim(owner, ttl, card_id=card_id, as_records=True)
     how: dict[str, Any] = {**pool._asdict(), "count": count, "wait": wait}
     return cards.claim(owner, ttl, as_records=True, **how)
 
